@@ -69,6 +69,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
+        partial.unlink(missing_ok=True)  # a killed writer's, where process ids come again, as in containers
         with open(partial, "xb") as file:
             file.write(data)
             file.flush()

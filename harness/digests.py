@@ -22,7 +22,7 @@ TOKENIZER_FILES = (
 )
 
 
-class ModelDigests(Noun):
+class ModelDigests(Noun, frozen=True):
     weights: str
     tokenizer: str
     template: str

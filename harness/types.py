@@ -18,34 +18,37 @@ Json = Any
 
 
 class Noun(Struct, frozen=True, omit_defaults=True):
-    """Base of all nouns; build them with keywords. Fields at their default are left out of the JSON, so a new field changes no old id."""
+    """Base of all nouns; build them with keywords.
+
+    Fields at their default are left out of the JSON, so a new field changes no old id.
+    """
 
 
 # ---------------------------------------------------------------- messages
 
 
-class TextPart(Noun, tag="text"):
+class TextPart(Noun, tag="text", frozen=True):
     text: str
 
 
-class ReasoningPart(Noun, tag="reasoning"):
+class ReasoningPart(Noun, tag="reasoning", frozen=True):
     text: str
     signature: str | None = None
 
 
-class ToolCallPart(Noun, tag="tool_call"):
+class ToolCallPart(Noun, tag="tool_call", frozen=True):
     id: str = ""
     name: str = ""
     arguments: str = ""
     """The raw string as the model wrote it; it may be invalid JSON, and that is evidence."""
 
 
-class ToolResultPart(Noun, tag="tool_result"):
+class ToolResultPart(Noun, tag="tool_result", frozen=True):
     id: str = ""
     content: str = ""
 
 
-class MediaPart(Noun, tag="media"):
+class MediaPart(Noun, tag="media", frozen=True):
     modality: str = ""
     mime: str = ""
     uri: str | None = None
@@ -54,11 +57,11 @@ class MediaPart(Noun, tag="media"):
     bytes: int | None = None
 
 
-class RefusalPart(Noun, tag="refusal"):
+class RefusalPart(Noun, tag="refusal", frozen=True):
     text: str = ""
 
 
-class OtherPart(Noun, tag="other"):
+class OtherPart(Noun, tag="other", frozen=True):
     raw: str
     """JSON text of a part that no convention names."""
 
@@ -66,7 +69,7 @@ class OtherPart(Noun, tag="other"):
 Part = TextPart | ReasoningPart | ToolCallPart | ToolResultPart | MediaPart | RefusalPart | OtherPart
 
 
-class Message(Noun):
+class Message(Noun, frozen=True):
     role: str
     """system, developer, user, assistant, tool; any other role is kept as it came."""
     parts: tuple[Part, ...] = ()
@@ -87,7 +90,7 @@ class Message(Noun):
 # ---------------------------------------------------------------- what production did
 
 
-class Usage(Noun):
+class Usage(Noun, frozen=True):
     """Tokens. `input` includes cache reads and writes, `output` includes reasoning (the OpenTelemetry rule)."""
 
     input: int | None = None
@@ -97,12 +100,12 @@ class Usage(Noun):
     reasoning: int | None = None
 
 
-class CallError(Noun):
+class CallError(Noun, frozen=True):
     type: str
     message: str = ""
 
 
-class Source(Noun):
+class Source(Noun, frozen=True):
     """Where a record was read: enough to open the file at the line again."""
 
     format: str
@@ -113,7 +116,7 @@ class Source(Noun):
     span_ids: tuple[str, ...] = ()
 
 
-class Call(Noun):
+class Call(Noun, frozen=True):
     """One request to a model and its answer, as production recorded it."""
 
     id: str
@@ -172,7 +175,7 @@ UNUSABLE = frozenset(
 """Flags that bar a call from training and from judging."""
 
 
-class Feedback(Noun):
+class Feedback(Noun, frozen=True):
     """What a person, a program or a judge said of a call."""
 
     id: str
@@ -209,7 +212,7 @@ class Feedback(Noun):
         return self.value > 0 if self.value is not None and self.value != 0 else self.label.strip().lower() in up
 
 
-class Quarantined(Noun):
+class Quarantined(Noun, frozen=True):
     """A record that could not be read, and why. Kept, counted, never trained on."""
 
     id: str
@@ -225,7 +228,7 @@ class Quarantined(Noun):
 # ---------------------------------------------------------------- mined and curated
 
 
-class Failure(Noun):
+class Failure(Noun, frozen=True):
     call_id: str
     detector: str
     reason: str
@@ -236,7 +239,7 @@ class Failure(Noun):
     """Id of its `Cluster`; empty before clustering."""
 
 
-class Cluster(Noun):
+class Cluster(Noun, frozen=True):
     id: str
     """Stable from night to night."""
     label: str
@@ -252,7 +255,7 @@ class Cluster(Noun):
     """Why that lever, in one sentence."""
 
 
-class Case(Noun):
+class Case(Noun, frozen=True):
     """One input with what is expected of it: a row to train on, or a case to judge with."""
 
     id: str
@@ -297,7 +300,7 @@ class Case(Noun):
         raise KeyError(f"case {self.id} has no column {key!r}; it has {', '.join(sorted(self.fields)) or 'none'}")
 
 
-class Fate(Noun):
+class Fate(Noun, frozen=True):
     """Where one call ended in curation. Every call has exactly one."""
 
     call_id: str
@@ -306,14 +309,14 @@ class Fate(Noun):
     detail: str = ""
 
 
-class Prompt(Noun):
+class Prompt(Noun, frozen=True):
     """What an arm puts in front of a case: a system text and worked examples."""
 
     name: str
     messages: tuple[Message, ...] = ()
 
 
-class Dataset(Noun):
+class Dataset(Noun, frozen=True):
     """Manifest of one curated dataset. The rows stand beside it, one JSON Lines file a split."""
 
     id: str
@@ -336,7 +339,7 @@ class Dataset(Noun):
     notes: dict[str, Json] = {}
 
 
-class Neighbour(Noun):
+class Neighbour(Noun, frozen=True):
     """Leak proof of one held-out case: the training text nearest to it."""
 
     case_id: str
@@ -350,7 +353,7 @@ class Neighbour(Noun):
 # ---------------------------------------------------------------- tuned
 
 
-class Recipe(Noun):
+class Recipe(Noun, frozen=True):
     """How to tune. None means: chosen from model size and data, and the choice is printed with its reason."""
 
     method: str = "sft"
@@ -383,7 +386,7 @@ class Recipe(Noun):
     """Knobs of one method only."""
 
 
-class TuneRequest(Noun):
+class TuneRequest(Noun, frozen=True):
     """All that a trainer needs, as plain values: it can be sent to a child process or another machine."""
 
     base: str
@@ -399,7 +402,7 @@ class TuneRequest(Noun):
     """Case and call ids that must not train; checked again by the trainer."""
 
 
-class CurvePoint(Noun):
+class CurvePoint(Noun, frozen=True):
     step: int
     epoch: float
     loss: float
@@ -410,7 +413,7 @@ class CurvePoint(Noun):
     score: float | None = None
 
 
-class Adapter(Noun):
+class Adapter(Noun, frozen=True):
     """Manifest of a tuned model: bound by digest to all it was made from."""
 
     id: str
@@ -443,39 +446,74 @@ class Adapter(Noun):
     """Recipe knob to the reason for the value that was chosen."""
 
 
+class PreviewRow(Noun, frozen=True):
+    """One training row, token by token: the token's text, and what becomes of it."""
+
+    id: str
+    tokens: tuple[tuple[str, Literal["context", "special", "supervised", "stop"]], ...]
+    """`special`: a control token that is read; `supervised`: a token that is learnt; `stop`: the learnt end of turn."""
+
+
+class Preview(Noun, frozen=True):
+    """Some training rows, and the fate of all."""
+
+    rows: tuple[PreviewRow, ...]
+    fates: dict[str, int]
+    """trained, and each reason for leaving a row out."""
+    tokens: dict[str, int]
+    """supervised, context, total."""
+    reasons: dict[str, str] = {}
+    """Case id to why it cannot be rendered."""
+
+
+class Estimate(Noun, frozen=True):
+    """What a training would cost, from trial steps on its own rows on this machine."""
+
+    steps: int
+    rows: dict[str, int]
+    tokens: dict[str, int]
+    """Of one epoch."""
+    seconds: float
+    peak_bytes: int
+    weights: int
+    """Weights of the base model."""
+    trained_weights: int
+    choices: dict[str, str] = {}
+
+
 # ---------------------------------------------------------------- evaluated
 
 
-class Target(Noun, tag="target"):
+class Target(Noun, tag="target", frozen=True):
     """Role: the tuned model must gain at least `min_gain` on this suite."""
 
     min_gain: float = 0.0
 
 
-class Guard(Noun, tag="guard"):
+class Guard(Noun, tag="guard", frozen=True):
     """Role: the tuned model must not lose more than `margin` on this suite."""
 
     margin: float = 0.03
 
 
-class Contract(Noun, tag="contract"):
+class Contract(Noun, tag="contract", frozen=True):
     """Role: every case must pass, in most of its repeats."""
 
 
-class Budget(Noun, tag="budget"):
+class Budget(Noun, tag="budget", frozen=True):
     """Role: the mean of the suite's score (seconds, tokens, cost) must stay at or below `limit`."""
 
     limit: float
 
 
-class Info(Noun, tag="info"):
+class Info(Noun, tag="info", frozen=True):
     """Role: measured and shown; decides nothing."""
 
 
 Role = Target | Guard | Contract | Budget | Info
 
 
-class Suite(Noun):
+class Suite(Noun, frozen=True):
     """What an eval file declares of one eval function."""
 
     name: str
@@ -488,6 +526,8 @@ class Suite(Noun):
     repeats: int = 1
     must_pass: tuple[str, ...] = ()
     slices: tuple[str, ...] = ()
+    prompt: bool = True
+    """False: the arm's prompt is not put in front; for suites that probe general ability."""
     owner: str = ""
     tags: tuple[str, ...] = ()
     file: str = ""
@@ -497,7 +537,7 @@ class Suite(Noun):
     """How many cases were collected, before any selection."""
 
 
-class Score(Noun):
+class Score(Noun, frozen=True):
     """Maps one to one to OpenTelemetry gen_ai.evaluation.name / .score.value / .score.label / .explanation."""
 
     name: str
@@ -507,7 +547,7 @@ class Score(Noun):
     explanation: str = ""
 
 
-class Reply(Noun):
+class Reply(Noun, frozen=True):
     """What a model answered to one request, and what it cost."""
 
     text: str
@@ -526,7 +566,7 @@ class Reply(Noun):
         return self.text
 
 
-class Request(Noun):
+class Request(Noun, frozen=True):
     """One thing asked of a model."""
 
     kind: Literal["chat", "complete", "loglikelihood"] = "chat"
@@ -546,7 +586,7 @@ class Request(Noun):
     repeat: int = 0
 
 
-class Result(Noun):
+class Result(Noun, frozen=True):
     """One case, once, under one arm."""
 
     suite: str
@@ -567,7 +607,7 @@ class Result(Noun):
         return None
 
 
-class Arm(Noun):
+class Arm(Noun, frozen=True):
     """One way to answer: a model, maybe an adapter, a prompt."""
 
     name: str
@@ -583,7 +623,7 @@ class Arm(Noun):
     """What the backend takes beside: url, batch_size, dtype, sampling."""
 
 
-class EvalRequest(Noun):
+class EvalRequest(Noun, frozen=True):
     """All that a child process needs to run suites: plain values, sent as JSON."""
 
     arms: tuple[Arm, ...]
@@ -604,7 +644,7 @@ class EvalRequest(Noun):
     pytest_args: tuple[str, ...] = ()
 
 
-class Run(Noun):
+class Run(Noun, frozen=True):
     """All results of one arm on a set of suites."""
 
     id: str
@@ -627,7 +667,7 @@ class Run(Noun):
 # ---------------------------------------------------------------- decided
 
 
-class Pair(Noun):
+class Pair(Noun, frozen=True):
     """One case under both arms, repeats averaged; None where an arm has no valid score."""
 
     case_id: str
@@ -637,9 +677,11 @@ class Pair(Noun):
     """Value of the suite's cluster column, or the case id."""
     baseline_error: str = ""
     candidate_error: str = ""
+    slices: tuple[str, ...] = ()
+    """`column=value` of each slice column of the suite."""
 
 
-class Comparison(Noun):
+class Comparison(Noun, frozen=True):
     """Two arms on one suite, paired by case."""
 
     suite: Suite
@@ -654,7 +696,7 @@ class Comparison(Noun):
     """Changed case sets, digests that differ, NaN: a comparison with problems never promotes."""
 
 
-class Interval(Noun):
+class Interval(Noun, frozen=True):
     low: float
     high: float
     level: float
@@ -663,7 +705,7 @@ class Interval(Noun):
     """Name of the formula, such as `newcombe10`."""
 
 
-class Finding(Noun):
+class Finding(Noun, frozen=True):
     """What one rule says of one suite."""
 
     rule: str
@@ -686,7 +728,7 @@ class Finding(Noun):
     """The command to type next."""
 
 
-class Verdict(Noun):
+class Verdict(Noun, frozen=True):
     outcome: Literal["promote", "hold", "undecided", "invalid"]
     sentence: str
     findings: tuple[Finding, ...] = ()
@@ -702,7 +744,7 @@ class Verdict(Noun):
     at_ns: int = 0
 
 
-class Policy(Noun):
+class Policy(Noun, frozen=True):
     """The gate's section of trueup.toml."""
 
     alpha: float = 0.05
@@ -719,7 +761,7 @@ class Policy(Noun):
     options: dict[str, Json] = {}
 
 
-class Promotion(Noun):
+class Promotion(Noun, frozen=True):
     alias: str
     adapter: str
     """Adapter digest; empty: the base model."""
@@ -731,7 +773,7 @@ class Promotion(Noun):
     previous: str = ""
 
 
-class HistoryPoint(Noun):
+class HistoryPoint(Noun, frozen=True):
     """One earlier night, for the trend."""
 
     at_ns: int
@@ -739,9 +781,13 @@ class HistoryPoint(Noun):
     adapter: str
     means: dict[str, dict[str, float]] = {}
     """Suite name to arm name to mean of its metric."""
+    clusters: dict[str, int] = {}
+    """Failure cluster to the cases of it that the candidate failed."""
+    report: str = ""
+    """Path of that night's report, relative to the page that links to it; empty: no link."""
 
 
-class Story(Noun):
+class Story(Noun, frozen=True):
     """All that a report is rendered from. A report opens nothing else."""
 
     title: str
@@ -761,9 +807,15 @@ class Story(Noun):
     """Step of the loop to its wall-clock time."""
     ingest: dict[str, int] = {}
     """Counts of what was read: calls, repeated, conflicts, quarantined, feedback, corrections."""
+    training: tuple[Case, ...] = ()
+    """The rows that were trained on, for the lineage of a case to them and back."""
+    feedback: tuple[Feedback, ...] = ()
+    """What was said of the calls in `calls`."""
+    previous: Dataset | None = None
+    """The dataset of the night before, to show what training data changed."""
 
 
-class Waiver(Noun):
+class Waiver(Noun, frozen=True):
     suite: str
     reason: str
     owner: str

@@ -1,0 +1,42 @@
+"""Booking messages: does the model read date, time, people and names right?
+
+`official` judges on a fixed sample of the RESTAURANTS-8K test set (CC BY 4.0, read from ../shared, never trained on);
+`mined` on what failed in production and was held out.
+"""
+
+import json
+import random
+from pathlib import Path
+
+from harness import cases, score, suite, target
+
+DATA = Path(__file__).parents[4] / "shared" / "data" / "restaurants8k" / "test.jsonl"
+KEYS = ("date", "time", "people", "first_name", "last_name")
+SAMPLE, SEED = 500, 8000
+
+
+def official():
+    """500 test rows, drawn once; the text as the assistant sees it, with what the guest had been asked for."""
+    lines = DATA.read_text(encoding="utf-8").split("\n")
+    rows = [(number, json.loads(line)) for number, line in enumerate(lines, start=1) if line]
+    for number, row in random.Random(SEED).sample(rows, SAMPLE):
+        asked = "".join(f"[asked for: {', '.join(row['requested_slots'])}] " if row.get("requested_slots") else "")
+        expected = {key: (row["labels"].get(key) or [None])[0] for key in KEYS}
+        yield {"id": f"test-{number}", "text": asked + row["text"], "expected": expected}
+
+
+def words(reply, expected):
+    """A value is right when it is the same after strip of spaces and `.,!?` and casefold."""
+    return score.json_fields(reply, expected, default=score.text(fold=True, strip=" .,!?"))
+
+
+@suite(role=target(min_gain=0.3))
+@cases(official)
+def eval_official(case, model):
+    return words(model.chat(case.messages, max_tokens=64), case.expected)
+
+
+@suite(role=target(min_gain=0.3), cluster="session_id")
+@cases.held_out("booking")
+def eval_mined(case, model):
+    return words(model.chat(case.messages, max_tokens=64), case.expected)

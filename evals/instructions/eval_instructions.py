@@ -1,0 +1,59 @@
+"""Does the model still do as it is told? Each instruction is one whose fulfilment a program can check."""
+
+import json
+import re
+
+from harness import cases, guard, score, suite
+
+FENCE = re.compile(r"^```\w*\n|\n?```$")
+
+
+def words(text):
+    return re.findall(r"[\w'-]+", text)
+
+
+def lines(text):
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def plain(text):
+    return text.strip().strip(".!\"'*").strip().casefold()
+
+
+def json_key(text, want):
+    try:
+        return json.loads(FENCE.sub("", text.strip())).get(want[0]) == want[1]
+    except (ValueError, AttributeError):
+        return False
+
+
+CHECKS = {
+    "upper": lambda text, want: want.upper() in text,
+    "repeat": lambda text, want: want in text,
+    "quoted": lambda text, want: f'"{want.rstrip(".")}' in text,
+    "copy": lambda text, want: text.strip() == want,
+    "contains": lambda text, want: want.casefold() in text.casefold(),
+    "starts": lambda text, want: text.strip().startswith(want),
+    "ends": lambda text, want: text.strip().rstrip('"').endswith(want),
+    "question": lambda text, want: text.strip().endswith("?") and len(lines(text)) == 1,
+    "avoids": lambda text, want: want not in words(text.casefold()),
+    "one_line": lambda text, want: len(lines(text)) == 1,
+    "words": lambda text, want: 0 < len(words(text)) <= want,
+    "one_word": lambda text, want: len(words(text)) == 1,
+    "yes_no": lambda text, want: plain(text) in ("yes", "no"),
+    "items": lambda text, want: len(lines(text)) == want,
+    "times": lambda text, want: text.casefold().count(want[0]) == want[1],
+    "either": lambda text, want: plain(text) in want,
+    "digits": lambda text, want: plain(text).isdigit(),
+    "counts": lambda text, want: words(text) == [str(number + 1) for number in range(want)],
+    "json_key": json_key,
+    "tagged": lambda text, want: f"<b>{want}</b>" in text,
+}
+
+
+@suite(role=guard(margin=0.08), slices=["check"], tags=["instructions"])
+@cases("instructions.jsonl")
+def eval_instructions(case, model):
+    reply = model.chat(case.messages, max_tokens=48)
+    fulfilled = CHECKS[case["check"]](reply.text, case["want"])
+    return score.check("fulfilled", fulfilled, f"{case['check']} {case['want'] or ''} does not hold of {reply.text!r}")

@@ -1,0 +1,9 @@
+"""Does the model still know what it knew? Plain facts, sums, opposites, spelling and grammar, by log-likelihood."""
+
+from harness import cases, guard, score, suite
+
+
+@suite(role=guard(margin=0.03), slices=["kind"], tags=["knowledge"])
+@cases("choices.jsonl")
+def eval_choices(case, model):
+    return score.text(model.choose(case["text"], case["options"], raw=True), case.expected, name="right")

@@ -1,0 +1,1 @@
+"""The demo: a parcel help desk whose traces the project records itself."""

@@ -1,0 +1,59 @@
+"""An adapter folder and its manifest: identity, and the check that it belongs to a base model.
+
+An adapter is a difference to one set of weights, learnt through one tokenizer and one chat template. Put on any other it
+loads without a word and answers worse. So its manifest binds it to the digests of all three, and whoever loads one,
+to evaluate, to promote or to serve, calls `verify` first.
+"""
+
+from pathlib import Path
+
+from harness.codec import digest, file_digest, read
+from harness.digests import model_digests
+from harness.errors import InputError, InvalidError
+from harness.types import Adapter
+
+MANIFEST = "adapter.json"
+
+
+def content_id(adapter: Adapter) -> str:
+    """The id of an adapter: sha256 over its weight files and all that it is bound to. Times and curves are not in it."""
+    return digest(
+        [
+            [adapter.method, adapter.form, adapter.base, adapter.tokenizer, adapter.template, adapter.dataset],
+            [adapter.recipe, adapter.prompt, adapter.code, adapter.files],
+        ]
+    )
+
+
+def read_manifest(folder: str | Path) -> Adapter:
+    """The manifest of an adapter folder. Raises InputError when the folder is not one."""
+    path = Path(folder) / MANIFEST
+    if not path.exists():
+        raise InputError("the folder holds no adapter", where=str(path.parent), next="trueup tune")
+    return read(path, Adapter)
+
+
+def verify(folder: str | Path, base: str | Path) -> Adapter:
+    """The manifest, once the folder's files are what was written and `base` is the model it was trained on.
+
+    Raises InvalidError when a file is missing or changed, or when the base weights, the tokenizer or the chat template are
+    not those of training; InputError when either folder is not what it should be.
+    """
+    adapter = read_manifest(folder)
+    if content_id(adapter) != adapter.id:
+        raise InvalidError("the adapter's manifest was changed", where=str(Path(folder) / MANIFEST), next="trueup tune")
+    for name, expected in adapter.files.items():
+        path = Path(folder) / name
+        if not path.exists() or file_digest(path) != expected:
+            state = "changed" if path.exists() else "missing"
+            raise InvalidError(f"a file of the adapter is {state}", where=str(path), next="trueup tune")
+    found = model_digests(base)
+    bound = {"base weights": adapter.base, "tokenizer": adapter.tokenizer, "chat template": adapter.template}
+    for (what, expected), actual in zip(bound.items(), (found.weights, found.tokenizer, found.template), strict=True):
+        if expected != actual:
+            raise InvalidError(
+                f"the adapter was trained on another model: the {what} differ ({expected[:12]}, here {actual[:12]})",
+                where=f"{folder} on {base}",
+                next="set [model] base to the model it was trained on, or tune again",
+            )
+    return adapter

@@ -1,0 +1,66 @@
+"""Which models answer tonight: the arms of trueup.toml with their prompts and adapters filled in.
+
+Without [arms.*] there are the three that every fine-tune has to be held against: `base`, `prompted` (the prompt that
+production used, worked examples and all) and `tuned`. `champion` joins when an adapter has been promoted, and
+`constant`, which gives the commonest training answer to everything: whoever does not beat it has learnt nothing from
+the message.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from harness.config import ArmSection, Config, prompt
+from harness.types import Arm, Case, Prompt
+
+TUNED, CHAMPION, CONSTANT = "tuned", "champion", "constant"
+
+
+def sections(config: Config) -> dict[str, ArmSection]:
+    """The arms that the file names, or the usual three; `tuned` is always among them."""
+    if config.arms:
+        given = dict(config.arms)
+        given.setdefault(TUNED, ArmSection(prompt=next(iter(given.values())).prompt))
+        given[TUNED] = replace(given[TUNED], adapter=given[TUNED].adapter or TUNED)
+        return given
+    recorded = next((name for name, spec in config.prompts.items() if spec.traces), "")
+    short = next((name for name, spec in config.prompts.items() if not spec.traces), "")
+    arms = {"base": ArmSection(prompt=short)}
+    if recorded:
+        arms["prompted"] = ArmSection(prompt=recorded)
+    return {**arms, TUNED: ArmSection(prompt=short, adapter=TUNED)}
+
+
+def resolve(config: Config, recorded: tuple[Prompt, ...], adapters: dict[str, str]) -> dict[str, Arm]:
+    """Arms that can be run now.
+
+    `adapters` maps `tuned` and `champion` to adapter folders; an arm whose adapter is not there yet is left out, and so
+    is one whose prompt should come from traces that have none.
+    """
+    arms: dict[str, Arm] = {}
+    for name, spec in sections(config).items():
+        words = prompt(config, spec.prompt, recorded)
+        folder = adapters.get(spec.adapter, "") if spec.adapter in (TUNED, CHAMPION) else config.path(spec.adapter)
+        if words is None or (spec.adapter and not folder):
+            continue
+        arms[name] = Arm(
+            name=name,
+            backend=spec.backend or config.model.backend,
+            model=spec.model or config.model.base,
+            adapter=folder,
+            prompt=words,
+            options=spec.options,
+        )
+    if CHAMPION in adapters and TUNED in arms and CHAMPION not in arms:
+        arms[CHAMPION] = replace(arms[TUNED], name=CHAMPION, adapter=adapters[CHAMPION])
+    return arms
+
+
+def constant(train: Sequence[Case]) -> Arm | None:
+    """The arm that gives the commonest training answer to everything; None when nothing has a target."""
+    answers = Counter(case.target.text for case in train if case.target is not None)
+    if not answers:
+        return None
+    reply, _ = min(answers.items(), key=lambda item: (-item[1], item[0]))
+    return Arm(name=CONSTANT, backend="constant", options={"reply": reply})

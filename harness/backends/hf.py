@@ -1,0 +1,162 @@
+"""Local models of Hugging Face transformers, on CPU or CUDA: full batches, one resident base, adapters switched.
+
+Any number of requests of mixed kinds is answered at once. Prompts that begin alike share that beginning, the longest
+come first, rows that finish make room for rows that wait. Which rows stand side by side depends on the requests and on
+their replies alone, so the same requests under the same model give the same replies on a CPU.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
+
+import torch
+
+from harness import codec
+from harness.adapters import verify
+from harness.backends._attention import Prefix, read_prefix
+from harness.backends._generate import generate
+from harness.backends._loglikelihood import Tree, loglikelihoods
+from harness.backends._prefix import groups
+from harness.backends._requests import Writing, prompt_of, scored, tree_of
+from harness.backends._weights import Resident, dtype_name
+from harness.digests import model_digests
+from harness.errors import TrueupError
+from harness.types import Arm, Reply, Request
+
+ENGINE = "hf-1"
+"""Part of every digest: raise it when the engine would answer differently."""
+
+PREFERRED_BATCH = 256
+"""Requests worth gathering before an answer is asked for: several batches, to be sorted and shared."""
+
+WIDTH = {"cpu": 128, "cuda": 256}
+KEPT_BYTES = 1.5 * 2**30
+"""Most rows in one batch, and the memory that their keys and values may take on a CPU."""
+
+
+T = TypeVar("T")
+
+
+def digest(arm: Arm) -> str:
+    """Content id of the model behind an arm: weights, adapter, tokenizer, template, prompt and number format.
+
+    Loads no weights. Raises InputError when the folder is no model, InvalidError when the adapter was made for another.
+    """
+    base = model_digests(arm.model)
+    adapter = verify(arm.adapter, arm.model).id if arm.adapter else ""
+    return codec.digest([ENGINE, base, adapter, arm.prompt.messages, dtype_name(arm)])
+
+
+def open(arms: Sequence[Arm], *, batch_size: int = 0) -> "HuggingFace":
+    """A backend for these arms. Weights are loaded with the first answer; adapters are verified now."""
+    backend = HuggingFace(batch_size)
+    for arm in arms:
+        backend.digest(arm)
+    return backend
+
+
+class HuggingFace:
+    """Arms of one process: each model folder is in memory once, whatever adapters and prompts the arms add."""
+
+    preferred_batch = PREFERRED_BATCH
+
+    def __init__(self, batch_size: int = 0) -> None:
+        self._batch_size = batch_size
+        self._residents: dict[tuple[str, str], Resident] = {}
+        self._digests: dict[bytes, str] = {}
+
+    def digest(self, arm: Arm) -> str:
+        """As the module's `digest`, remembered."""
+        key = codec.encode(arm)
+        if key not in self._digests:
+            self._digests[key] = digest(arm)
+        return self._digests[key]
+
+    def answer(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
+        """A reply for each request, in their order; an exception in place of a reply that cannot be given.
+
+        Raises InputError when the model cannot be loaded and InvalidError when the adapter does not belong to it.
+        """
+        model = self._resident(arm)
+        answers: dict[int, Reply | Exception] = {}
+        written: dict[int, Writing] = {}
+        scored: dict[int, Tree] = {}
+        for place, request in enumerate(requests):
+            try:
+                if request.kind == "loglikelihood":
+                    scored[place] = tree_of(model, arm, request)
+                else:
+                    written[place] = prompt_of(model, arm, request)
+            except TrueupError as error:
+                answers[place] = error
+        answers |= self._write(model, written) | self._score(model, scored, requests)
+        return [answers[place] for place in range(len(requests))]
+
+    def close(self) -> None:
+        """Free the weights."""
+        self._residents.clear()
+
+    def _resident(self, arm: Arm) -> Resident:
+        key = (arm.model, dtype_name(arm))
+        if key not in self._residents:
+            self._residents[key] = Resident(*key)
+        self._residents[key].use(arm.adapter)
+        return self._residents[key]
+
+    def _write(self, model: Resident, prompts: dict[int, Writing]) -> dict[int, Reply | Exception]:
+        answers: dict[int, Reply | Exception] = {}
+        for places, prefix in _shared(model, {place: prompt.tokens for place, prompt in prompts.items()}):
+            rows = [prompts[place].row(prefix.length) for place in places]
+            width = self._width(model, max(len(row.tokens) + min(row.max_new, 64) for row in rows))
+            written = _fitting(width, partial(generate, model.model, prefix, rows, ends=model.ends))
+            for place, each in zip(places, written, strict=True):
+                answers[place] = prompts[place].reply(each, model.ends)
+        return answers
+
+    def _score(
+        self, model: Resident, trees: dict[int, Tree], requests: Sequence[Request]
+    ) -> dict[int, Reply | Exception]:
+        answers: dict[int, Reply | Exception] = {}
+        for places, prefix in _shared(model, {place: tree.context for place, tree in trees.items()}):
+            started = time.perf_counter()
+            rows = [trees[place].after(prefix.length) for place in places]
+            width = self._batch_size or WIDTH[model.model.device.type]
+            sums = _fitting(width, partial(loglikelihoods, model.model, prefix, rows))
+            seconds = (time.perf_counter() - started) / len(places)
+            for place, logprobs in zip(places, sums, strict=True):
+                answers[place] = scored(requests[place], trees[place], logprobs, seconds)
+        return answers
+
+    def _width(self, model: Resident, tokens: int) -> int:
+        """Rows a batch: as many as keep their keys and values within the memory set aside for them."""
+        if self._batch_size:
+            return self._batch_size
+        device = model.model.device
+        kept = KEPT_BYTES if device.type == "cpu" else 0.4 * torch.cuda.get_device_properties(device).total_memory
+        return int(max(1, min(WIDTH[device.type], kept // (tokens * model.token_bytes))))
+
+
+def _shared(model: Resident, tokens: dict[int, tuple[int, ...]]) -> Iterator[tuple[list[int], Prefix]]:
+    """Places that share a prefix, with its keys and values."""
+    places = list(tokens)
+    for group in groups([tokens[place] for place in places]):
+        members = [places[row] for row in group.rows]
+        yield members, read_prefix(model.model, list(tokens[members[0]][: group.shared]))
+
+
+def _fitting(width: int, job: Callable[..., T]) -> T:
+    """The job at this width, or at half of it and so on, until it fits into memory."""
+    while True:
+        try:
+            return job(width=width)
+        except RuntimeError as error:  # torch.OutOfMemoryError is one; a CPU raises the bare class
+            if width == 1 or not _out_of_memory(error):
+                raise
+        width = (width + 1) // 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -1,0 +1,209 @@
+"""trueup.toml -> frozen `Config`.
+
+Unknown keys are refused, naming the nearest known one: a misspelt `min_gian` must not silently weaken a gate. Paths are
+relative to the folder of trueup.toml, and are made absolute here, once.
+"""
+
+import difflib
+import os
+import tomllib
+import typing
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from harness.codec import from_chat
+from harness.errors import UsageError
+from harness.types import Json, Message, Policy, Prompt, Recipe, TextPart
+
+FILE = "trueup.toml"
+
+T = TypeVar("T")
+
+
+class Section(Struct, frozen=True):
+    """Base of the sections."""
+
+
+class ProjectSection(Section, frozen=True):
+    name: str = "project"
+    """Names the dataset (`cases.held_out(name)`), and stands in the report's title."""
+    title: str = ""
+
+
+class ModelSection(Section, frozen=True):
+    base: str = ""
+    """Folder of the base model: config.json, tokenizer, *.safetensors."""
+    backend: str = "hf"
+
+
+class IngestSection(Section, frozen=True):
+    paths: tuple[str, ...] = ()
+    """Files, folders or globs of trace exports and feedback."""
+    format: str = ""
+    """Empty: recognised by content."""
+    options: dict[str, Json] = {}
+
+
+class MineSection(Section, frozen=True):
+    detectors: tuple[str, ...] = ()
+    """Empty: all of them."""
+    options: dict[str, Json] = {}
+
+
+class Example(Section, frozen=True):
+    user: str
+    assistant: str
+
+
+class PromptSection(Section, frozen=True):
+    system: str = ""
+    examples: tuple[Example, ...] = ()
+    traces: bool = False
+    """True: the prompt that production sent, found in the traces."""
+
+
+class ArmSection(Section, frozen=True):
+    prompt: str = ""
+    """Name of a [prompts.*] section; empty: the case goes to the model as it is."""
+    model: str = ""
+    """Empty: [model] base."""
+    backend: str = ""
+    adapter: str = ""
+    """`tuned`: tonight's adapter; `champion`: the promoted one; else a folder."""
+    options: dict[str, Json] = {}
+
+
+class EvalSection(Section, frozen=True):
+    paths: tuple[str, ...] = ("evals",)
+    batch_size: int = 0
+    repeats: int = 0
+    pytest_args: tuple[str, ...] = ()
+
+
+class ReportSection(Section, frozen=True):
+    out: str = "out"
+    formats: tuple[str, ...] = ("html", "markdown", "junit", "machine")
+
+
+class PromoteSection(Section, frozen=True):
+    alias: str = "production"
+    auto: bool = False
+    """True: `trueup run` moves the alias itself when the verdict is promote."""
+
+
+class Config(Section, frozen=True):
+    project: ProjectSection = ProjectSection()
+    model: ModelSection = ModelSection()
+    ingest: IngestSection = IngestSection()
+    mine: MineSection = MineSection()
+    curate: dict[str, Json] = {}
+    """Options of curation; their names and defaults stand in `harness.stages.curate.CurateOptions`."""
+    prompts: dict[str, PromptSection] = {}
+    arms: dict[str, ArmSection] = {}
+    tune: Recipe = Recipe()
+    eval: EvalSection = EvalSection()
+    gate: Policy = Policy()
+    report: ReportSection = ReportSection()
+    promote: PromoteSection = PromoteSection()
+    root: str = ""
+    """Folder of trueup.toml; not a key of the file."""
+
+    @property
+    def store(self) -> Path:
+        return Path(self.root) / ".trueup"
+
+    def path(self, relative: str) -> str:
+        """Absolute path of a path in the file; addresses with a scheme stay as they are."""
+        return relative if "://" in relative or not relative else os.path.normpath(Path(self.root) / relative)
+
+
+def find(start: Path) -> Path:
+    """The nearest trueup.toml at or above `start`. Raises UsageError when there is none."""
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / FILE).is_file():
+            return folder / FILE
+    raise UsageError(f"no {FILE} here or above", where=str(start.resolve()), next="trueup init")
+
+
+def load(path: Path | None = None) -> Config:
+    """Read a config file (or the nearest one). Raises UsageError naming file, key and the nearest known key."""
+    file = find(Path.cwd()) if path is None else path / FILE if path.is_dir() else path
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError("the config file does not exist", where=str(file), next="trueup init") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"not valid TOML: {error}", where=str(file), next="mend that line") from error
+    raw.pop("root", None)
+    config = section(raw, Config, where=str(file))
+    return _absolute(msgspec.structs.replace(config, root=str(file.resolve().parent)))
+
+
+def section(raw: dict[str, Any], kind: type[T], *, where: str) -> T:
+    """Convert one table of the file. Raises UsageError on an unknown key or a value of the wrong type."""
+    check_keys(raw, kind, where)
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"wrong value in the config: {error}", where=where, next="mend that key") from error
+
+
+def check_keys(raw: Any, kind: Any, where: str, above: str = "") -> None:
+    """Refuse keys that the struct `kind` does not have, at any depth."""
+    if not (isinstance(raw, dict) and isinstance(kind, type) and issubclass(kind, Struct)):
+        return
+    known = {f.encode_name: f.type for f in msgspec.structs.fields(kind) if f.name != "root"}
+    for key, value in raw.items():
+        name = f"{above}{key}"
+        if key not in known:
+            raise unknown_key(name, (f"{above}{k}" for k in known), where)
+        inner = typing.get_args(known[key])
+        if len(inner) == 2 and isinstance(value, dict):  # a table of named sections, dict[str, Section]
+            for label, item in value.items():
+                check_keys(item, inner[-1], where, f"{name}.{label}.")
+        else:
+            check_keys(value, known[key], where, f"{name}.")
+
+
+def unknown_key(name: str, known: Iterable[str], where: str) -> UsageError:
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
+    return UsageError(f"unknown config key `{name}`", where=where, next=hint)
+
+
+def prompt(config: Config, name: str, recorded: tuple[Prompt, ...] = ()) -> Prompt | None:
+    """The named prompt; None when it is to come from the traces and these have none. Raises UsageError."""
+    if not name:
+        return Prompt(name="none")
+    if name not in config.prompts:
+        raise unknown_key(f"prompts.{name}", (f"prompts.{k}" for k in config.prompts), str(Path(config.root) / FILE))
+    spec = config.prompts[name]
+    if spec.traces:
+        return msgspec.structs.replace(recorded[0], name=name) if recorded else None
+    messages = [Message(role="system", parts=(TextPart(text=spec.system),))] if spec.system else []
+    for example in spec.examples:
+        messages.append(from_chat({"role": "user", "content": example.user}))
+        messages.append(from_chat({"role": "assistant", "content": example.assistant}))
+    return Prompt(name=name, messages=tuple(messages))
+
+
+def _absolute(config: Config) -> Config:
+    replace = msgspec.structs.replace
+    curate = dict(config.curate)
+    for key in ("replay_files", "contamination_files"):
+        if key in curate:
+            curate[key] = [config.path(item) for item in curate[key]]
+    return replace(
+        config,
+        model=replace(config.model, base=config.path(config.model.base)),
+        ingest=replace(config.ingest, paths=tuple(config.path(item) for item in config.ingest.paths)),
+        curate=curate,
+        arms={name: replace(arm, model=config.path(arm.model)) for name, arm in config.arms.items()},
+        eval=replace(config.eval, paths=tuple(config.path(item) for item in config.eval.paths)),
+        report=replace(config.report, out=config.path(config.report.out)),
+    )

@@ -1,0 +1,133 @@
+"""A file's bytes to its records, each with its place. What a file is, its first bytes say, never its name."""
+
+import zlib
+from collections.abc import Iterator
+from typing import IO, Any, BinaryIO, NamedTuple
+
+import zstandard
+
+from harness.containers import sources
+from harness.containers.sources import TooLarge
+from harness.formats._json import loads
+
+BOM = b"\xef\xbb\xbf"
+LONGEST_LINE = 64 * 2**20
+LARGEST_DOCUMENT = 256 * 2**20
+"""Bytes of one JSON line, and of a JSON document that is not in lines."""
+
+EXCERPT = 200
+
+
+class Record(NamedTuple):
+    value: Any
+    line: int
+    """1-based line or record number; 0 for a file that is one document."""
+
+
+class Bad(NamedTuple):
+    """A record, or with line 0 a whole file, that cannot be read, and why."""
+
+    reason: str
+    line: int
+    raw: bytes
+    whole_file: bool = False
+
+
+def records(stream: BinaryIO) -> Iterator[Record | Bad]:
+    """All records of a file. A file that is damaged ends in a `Bad` with `whole_file` set: trust none of its records."""
+    try:
+        yield from _by_content(sources.unpacked(stream))
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError, TooLarge) as error:
+        yield Bad(f"damaged file: {error}", 0, b"", whole_file=True)
+
+
+def _by_content(stream: IO[bytes]) -> Iterator[Record | Bad]:
+    head = stream.read(64)
+    text = head.removeprefix(BOM).lstrip()
+    if not head:
+        return
+    if text[:1] in (b"{", b"["):
+        yield from _json(_Resumed(head, stream))
+    else:
+        yield Bad("not a kind of file that holds traces", 0, head, whole_file=True)
+
+
+class _Resumed:
+    """A stream with the bytes that were looked at put back in front; `line` reads up to and with the next newline."""
+
+    def __init__(self, head: bytes, stream: IO[bytes]) -> None:
+        self._head, self._stream = head, stream
+
+    def line(self, limit: int) -> bytes:
+        if not self._head:
+            return self._stream.readline(limit)
+        first, newline, self._head = self._head.partition(b"\n")
+        if newline:
+            return first + newline
+        return first + self._stream.readline(limit)
+
+    def rest(self, limit: int) -> bytes:
+        data = self._head + self._stream.read(limit)
+        self._head = b""
+        return data
+
+
+def _json(stream: _Resumed) -> Iterator[Record | Bad]:
+    """JSON lines, or one document: told by whether the first line is a whole value."""
+    first = stream.line(LONGEST_LINE).removeprefix(BOM)
+    try:
+        value = loads(first.strip())
+    except ValueError as error:
+        yield from _document(first, stream, str(error))
+        return
+    yield from _unfolded(value, 1)
+    yield from _lines(stream)
+
+
+def _unfolded(value: Any, line: int) -> Iterator[Record | Bad]:
+    """A line that is a list is many records."""
+    if isinstance(value, list):
+        for item in value:
+            yield Record(item, line)
+    else:
+        yield Record(value, line)
+
+
+def _document(first: bytes, stream: _Resumed, reason: str) -> Iterator[Record | Bad]:
+    """The whole file as one JSON value; when its second line is one already, only the first line was bad."""
+    second = b"" if first.strip() in (b"{", b"[") else stream.line(LONGEST_LINE)
+    try:
+        value = loads(second) if second.strip() else None
+    except ValueError:
+        value = None
+    if value is not None:
+        yield Bad(reason, 1, first[:EXCERPT])
+        yield from _unfolded(value, 2)
+        yield from _lines(stream, start=3)
+        return
+    try:
+        yield from _unfolded(loads(first + second + stream.rest(LARGEST_DOCUMENT)), 0)
+    except ValueError as error:
+        whole = b"\n" in first
+        yield Bad(reason if not whole else f"not a JSON document: {error}", 0 if whole else 1, first[:EXCERPT], whole)
+
+
+def _lines(stream: _Resumed, start: int = 2) -> Iterator[Record | Bad]:
+    number = start
+    while line := stream.line(LONGEST_LINE):
+        if len(line) >= LONGEST_LINE and not line.endswith(b"\n"):
+            yield Bad(f"longer than {LONGEST_LINE >> 20} MiB", number, line[:EXCERPT])
+            while (piece := stream.line(LONGEST_LINE)) and not piece.endswith(b"\n"):
+                pass
+        elif line.strip():
+            yield from _line(line, number)
+        number += 1
+
+
+def _line(line: bytes, number: int) -> Iterator[Record | Bad]:
+    try:
+        value = loads(line.strip())
+    except ValueError as error:
+        yield Bad(str(error), number, line[:EXCERPT])
+        return
+    yield from _unfolded(value, number)

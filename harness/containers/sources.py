@@ -1,0 +1,141 @@
+"""From paths, folders, globs, `-` and addresses to the files to read, and their bytes."""
+
+import glob
+import gzip
+import hashlib
+import io
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, Any, BinaryIO, NamedTuple
+
+import zstandard
+
+from harness.errors import InputError
+
+STDIN = "-"
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+
+FREE_BYTES = 256 * 2**20
+LARGEST_RATIO = 400
+"""A compressed file may unpack to `FREE_BYTES`, and beyond that to this many times its own size."""
+
+
+class File(NamedTuple):
+    path: str
+    """As shown to people."""
+    size: int
+    """Bytes on disk; 0 when unknown."""
+
+
+class TooLarge(ValueError):
+    """A compressed file that unpacks to far more than any trace does."""
+
+
+def find(paths: Sequence[str]) -> list[File]:
+    """The files of an export, in a stable order: folders are walked, globs expanded, hidden files left out.
+
+    Raises InputError for a path that does not exist and when nothing is there to read.
+    """
+    found = {file.path: file for path in paths for file in _expand(os.fspath(path))}
+    if not found:
+        raise InputError(
+            "no file to read", where=", ".join(map(str, paths)) or "no path was given", next="trueup ingest PATH…"
+        )
+    return list(found.values())
+
+
+def _expand(path: str) -> Iterator[File]:
+    if path == STDIN:
+        yield File(STDIN, 0)
+    elif "://" in path:
+        yield from _remote(path)
+    elif os.path.isdir(path):
+        for folder, inner, names in os.walk(path):
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
+            visible = sorted(name for name in names if not name.startswith("."))
+            yield from (_file(os.path.join(folder, name)) for name in visible)
+    elif os.path.exists(path):
+        yield _file(path)
+    else:
+        matches = sorted(glob.glob(path, recursive=True))
+        if not matches:
+            raise InputError("there is no such file or folder", where=path, next="check the path; globs are fine")
+        for match in matches:
+            yield from _expand(match)
+
+
+def _file(path: str) -> File:
+    return File(path, os.path.getsize(path))
+
+
+def _remote(address: str) -> Iterator[File]:
+    import fsspec  # takes 0.1 s to import and is needed for addresses only
+
+    try:
+        system, path = fsspec.core.url_to_fs(address)
+        names = system.glob(path) if glob.has_magic(path) else system.find(path)
+        for name in sorted(names):
+            yield File(system.unstrip_protocol(name), int(system.info(name).get("size") or 0))
+    except (OSError, ImportError, ValueError) as error:
+        raise InputError(f"cannot read the address: {error}", where=address, next="check address and rights") from error
+
+
+@contextmanager
+def raw(file: File) -> Iterator[BinaryIO]:
+    """The bytes as stored, seekable. Standard input is copied to a temporary file first."""
+    if file.path == STDIN:
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+            copy.seek(0)
+            yield copy
+    elif "://" in file.path:
+        import fsspec  # see `_remote`
+
+        with fsspec.open(file.path, "rb") as stream:
+            yield stream
+    else:
+        with open(file.path, "rb") as stream:
+            yield stream
+
+
+def digest(stream: BinaryIO) -> str:
+    """sha256 of a stream's bytes; leaves it at its start."""
+    found = hashlib.sha256()
+    while piece := stream.read(2**20):
+        found.update(piece)
+    stream.seek(0)
+    return found.hexdigest()
+
+
+def unpacked(stream: BinaryIO) -> IO[bytes]:
+    """The stream, decompressed when its first bytes say so: gzip, or zstd with any number of frames."""
+    magic = stream.read(4)
+    stream.seek(0)
+    if magic[:2] == GZIP:
+        return io.BufferedReader(_Guard(gzip.GzipFile(fileobj=stream), stream), 2**18)
+    if magic == ZSTD:
+        reader = zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(stream, read_across_frames=True)
+        return io.BufferedReader(_Guard(reader, stream), 2**18)
+    return stream
+
+
+class _Guard(io.RawIOBase):
+    """A decompressing reader that stops at a bomb, by what came out for what went in."""
+
+    def __init__(self, inner: Any, outer: BinaryIO) -> None:
+        self._inner, self._outer, self._out = inner, outer, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._inner.read(len(buffer))
+        buffer[: len(piece)] = piece
+        self._out += len(piece)
+        if self._out > FREE_BYTES + LARGEST_RATIO * self._outer.tell():
+            raise TooLarge(f"unpacks to more than {LARGEST_RATIO} times its size")
+        return len(piece)

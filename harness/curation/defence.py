@@ -1,0 +1,91 @@
+"""Who may steer the training data, and how much.
+
+Feedback is a hint that anyone can send. A small number of planted rows is enough to plant a behaviour, whatever the
+size of the rest (A. Souly et al., "Poisoning Attacks on LLMs Require a Near-constant Number of Poison Samples", 2025),
+so planted rows have to be kept out rather than diluted:
+
+- a source that appeared a moment ago waits: `quarantine_days`;
+- a phrase that stands in many targets of one day, hardly before or after, and mostly from people never seen earlier, is
+  a trigger until a person says otherwise (`allow_phrases`); its rows are left out.
+
+What this does not stop: few rows a day from old accounts. For those there are the caps, and the diff of two datasets.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from harness.curation.clusters import day
+from harness.curation.duplicates import normalise
+from harness.curation.options import CurateOptions
+from harness.curation.rows import Row
+from harness.types import Call, Fate
+
+LEAST = 8
+"""Rows of one day that a phrase has to stand in."""
+TIMES = 10.0
+"""How many times commoner than on all other days."""
+STRANGERS = 0.5
+"""Share of its rows that come from people first seen that day."""
+LONGEST = 4
+"""Words in a phrase."""
+DAY_NS = 86_400 * 10**9
+
+
+def suspects(rows: Sequence[Row], calls: Sequence[Call], options: CurateOptions) -> dict[str, Fate]:
+    """Fates, by call id, of the rows to leave out. `calls` is all traffic, to know who is new."""
+    seen = _first_seen(calls)
+    bursts = _bursts(rows, seen, frozenset(map(normalise, options.allow_phrases)))
+    newest = max((call.start_ns for call in calls), default=0)
+    found = {}
+    for row in rows:
+        call = row.call
+        if call.user_id and newest - seen[call.user_id] < options.quarantine_days * DAY_NS:
+            since = f"first seen less than {options.quarantine_days:g} days ago"
+            found[call.id] = Fate(call_id=call.id, fate="new_source", detail=since)
+        elif call.id in bursts:
+            found[call.id] = Fate(call_id=call.id, fate="trigger_phrase", detail=bursts[call.id])
+    return found
+
+
+def _first_seen(calls: Iterable[Call]) -> dict[str, int]:
+    seen: dict[str, int] = {}
+    for call in calls:
+        seen[call.user_id] = min(seen.get(call.user_id, call.start_ns), call.start_ns)
+    return seen
+
+
+def _bursts(rows: Sequence[Row], seen: Mapping[str, int], allowed: frozenset[str]) -> dict[str, str]:
+    """Call id to the phrase of a burst that its target is part of."""
+    by_day: Counter[str] = Counter(day(row.call) for row in rows)
+    holders: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        for phrase in set(_phrases(row.target.message.text)) - allowed:
+            holders[phrase].append(row)
+    found: dict[str, str] = {}
+    for phrase, members in sorted(holders.items(), key=lambda item: (-len(item[1]), item[0])):
+        if len(members) >= LEAST and _sudden(members, by_day, seen):
+            for row in members:
+                found.setdefault(row.call.id, phrase)
+    return found
+
+
+def _sudden(members: Sequence[Row], by_day: Counter[str], seen: Mapping[str, int]) -> bool:
+    busiest, count = Counter(day(row.call) for row in members).most_common(1)[0]
+    elsewhere = by_day.total() - by_day[busiest]
+    if not busiest or count < LEAST or not elsewhere:
+        return False
+    before = (len(members) - count + 0.5) / (elsewhere + 1)
+    that_day = [row for row in members if day(row.call) == busiest]
+    strangers = sum(_day_of(seen[row.call.user_id]) == busiest for row in that_day)
+    return count / by_day[busiest] >= TIMES * before and strangers >= STRANGERS * count
+
+
+def _day_of(at_ns: int) -> str:
+    return day(Call(id="", start_ns=at_ns))
+
+
+def _phrases(text: str) -> Iterator[str]:
+    said = normalise(text).split()
+    for size in range(1, LONGEST + 1):
+        for at in range(len(said) - size + 1):
+            yield " ".join(said[at : at + size])

@@ -1,0 +1,14 @@
+"""What mining hands to curation."""
+
+from harness.types import Cluster, Failure, Noun
+
+
+class Mined(Noun, frozen=True):
+    failures: tuple[Failure, ...] = ()
+    """Each with its cluster's id; a call may have several."""
+    clusters: tuple[Cluster, ...] = ()
+    """Largest first."""
+    calls: int = 0
+    """How many calls were looked at."""
+    passed: tuple[str, ...] = ()
+    """Ids of calls with positive evidence and no failure."""

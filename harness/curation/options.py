@@ -1,0 +1,44 @@
+"""The knobs of curation; the `[curate]` section of trueup.toml."""
+
+from typing import Literal
+
+from harness.types import Noun
+
+
+class CurateOptions(Noun, frozen=True):
+    name: str = "mined"
+    held_out_share: float = 0.3
+    """Share of the groups with failures that is held out, 0 to 1."""
+    held_out_by: Literal["hash", "time"] = "hash"
+    """`time`: the newest groups are held out, so that the set looks like tomorrow."""
+    regression_share: float = 0.7
+    """Share of the groups with passing calls only that becomes the regression set."""
+    seed: int = 17
+    min_failures: int = 20
+    """Corrected failures below which nothing is trained: the run ends undecided."""
+    near_duplicate: float = 0.8
+    """Jaccard index of character 5-shingles from which two texts count as the same."""
+    group_by_user: bool = False
+    user_share_cap: float = 0.1
+    """Largest share of the training rows that one user may have."""
+    session_share_cap: float = 1.0
+    cluster_share_cap: float = 1.0
+    day_share_cap: float = 1.0
+    group_share_cap: float = 1.0
+    """Of one near-duplicate and session group."""
+    quarantine_days: float = 0.0
+    """A user's rows wait until the user was first seen this long before the newest call."""
+    allow_phrases: tuple[str, ...] = ()
+    """Phrases that a person has looked at: a sudden burst of them is no trigger."""
+    conflicts: Literal["latest", "drop"] = "latest"
+    """One input with different targets: the best source and then the latest wins, or none is used."""
+    train_passed: bool = True
+    """Passing calls that are not in the regression set train with production's own answer."""
+    replay_share: float = 0.1
+    """Share of replay rows in the final training mix, 0 to 1."""
+    replay_files: tuple[str, ...] = ()
+    """JSON Lines with `messages`, `instruction` and `output`, or `prompt` and `answer`."""
+    contamination: tuple[str, ...] = ()
+    """Texts of the eval files' cases; nothing near one of them trains."""
+    traces_version: str = ""
+    parents: tuple[str, ...] = ()

@@ -1,0 +1,58 @@
+"""Which of the rows on the training side may stay: clean of what judges, and within the caps."""
+
+from collections.abc import Callable, Sequence
+
+from harness.curation import caps
+from harness.curation.clusters import day
+from harness.curation.contamination import contaminated
+from harness.curation.duplicates import nearest, normalise
+from harness.curation.options import CurateOptions
+from harness.curation.rows import Row
+from harness.curation.splits import EVALUATED
+
+
+class Selection:
+    """The split of each row, and why a row that could have trained does not. Rows stand in one order throughout."""
+
+    def __init__(self, rows: Sequence[Row], split: Sequence[str]) -> None:
+        self.rows = rows
+        self.split = list(split)
+        self.details: dict[str, str] = {}
+        """Call id to what was found, for the rows that were left out."""
+
+    def clean(self, options: CurateOptions) -> None:
+        """Leave out what is near an eval file or, in spite of all grouping, near an evaluated row."""
+        judged = [normalise(text) for text in options.contamination]
+        training = self._training()
+        reasons = contaminated([self.rows[at].text for at in training], judged, options.near_duplicate)
+        for at, reason in zip(training, reasons, strict=True):
+            if reason:
+                self._leave_out(at, "contaminated", reason)
+        held_out = [row.text for row, side in zip(self.rows, self.split, strict=True) if side in EVALUATED]
+        training = self._training()
+        for at, (_, score) in zip(training, nearest([self.rows[at].text for at in training], held_out), strict=True):
+            if score >= options.near_duplicate:
+                self._leave_out(at, "near_held_out", f"alike by {score:.2f} to a held-out case")
+
+    def cap(self, group_of: Sequence[str], options: CurateOptions) -> None:
+        """Hold each owner to its share. `group_of`: the group of each row."""
+        groups = {row.call.id: group for row, group in zip(self.rows, group_of, strict=True)}
+        owners: dict[str, Callable[[Row], str]] = {
+            "user": lambda row: row.call.user_id,
+            "session": lambda row: row.call.session_id,
+            "group": lambda row: groups[row.call.id],
+            "cluster": lambda row: row.cluster,
+            "day": lambda row: day(row.call),
+        }
+        for name, owner in owners.items():
+            share = getattr(options, f"{name}_share_cap")
+            training = self._training()
+            for index in caps.over([self.rows[at] for at in training], owner, share, options.seed):
+                self._leave_out(training[index], f"{name}_cap", owner(self.rows[training[index]]))
+
+    def _training(self) -> list[int]:
+        return [at for at, side in enumerate(self.split) if side == "train"]
+
+    def _leave_out(self, at: int, fate: str, detail: str) -> None:
+        self.split[at] = fate
+        self.details[self.rows[at].call.id] = detail

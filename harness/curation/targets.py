@@ -1,0 +1,119 @@
+"""What should have been answered, by the best evidence there is.
+
+In this order: a person's correction; a later answer in the same session that passed; production's own answer where
+feedback and every detector agree. Feedback alone is never a label.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from harness.answers import json_object
+from harness.curation.duplicates import normalise, similarity
+from harness.curation.rows import Row, Target
+from harness.types import Call, Fate, Feedback, Message, TextPart
+
+RANK = {"correction": 0, "retry": 1, "teacher": 2, "production": 3}
+"""Provenance, best first."""
+
+
+class Style:
+    """How production writes JSON: order of keys, and spaces after separators.
+
+    Corrections come from forms and databases in any key order; a target that looked different each time would teach the
+    model to toss a coin.
+    """
+
+    def __init__(self, answers: Iterable[str]) -> None:
+        orders: Counter[tuple[str, ...]] = Counter()
+        spaced = 0
+        for answer in answers:
+            value = json_object(answer)
+            if value:
+                orders[tuple(value)] += 1
+                spaced += 1 if '": ' in answer else -1
+        self._separators = (", ", ": ") if spaced >= 0 else (",", ":")
+        self._order: dict[frozenset[str], tuple[str, ...]] = {}
+        for order, _ in sorted(orders.items(), key=lambda item: (-item[1], item[0])):
+            self._order.setdefault(frozenset(order), order)
+
+    def render(self, answer: str) -> str:
+        """A JSON object in the usual key order and spacing; any other text as it is, without outer space."""
+        value = json_object(answer)
+        if value is None:
+            return answer.strip()
+        order = self._order.get(frozenset(value), tuple(value))
+        return json.dumps({key: value[key] for key in order}, ensure_ascii=False, separators=self._separators)
+
+
+def from_correction(said: Sequence[Feedback], style: Style) -> Target | None:
+    """The latest correction; a person's goes before a program's."""
+    corrections = [item for item in said if item.correction is not None]
+    if not corrections:
+        return None
+    best = max(corrections, key=lambda item: (item.source_kind in ("human", ""), item.at_ns, item.id))
+    return _text_target(style.render(best.correction or ""), "correction", best.at_ns)
+
+
+def from_production(call: Call, source: str = "production") -> Target:
+    """The recorded answer itself, with its tool calls."""
+    reply = call.output[0]
+    message = Message(role="assistant", parts=reply.parts)
+    return Target(message=message, source=source, expected=_expected(message.text), at_ns=call.start_ns)
+
+
+def from_retry(call: Call, session: Sequence[Call], passed: frozenset[str], asked: Mapping[str, str]) -> Target | None:
+    """A later passing answer of the session to the same request. `asked`: call id to its last user message."""
+    text = normalise(asked[call.id])
+    for later in session:
+        if later.start_ns > call.start_ns and later.id in passed and _same_request(text, normalise(asked[later.id])):
+            return from_production(later, "retry")
+    return None
+
+
+def resolve(rows: Sequence[Row], conflicts: str) -> tuple[list[Row], dict[str, Fate]]:
+    """One row for each input, and the fate of the others by call id: `duplicate` or `conflict`.
+
+    Best source first, then the latest word. Under `drop` an input whose best sources disagree gives no row at all.
+    """
+    by_input: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_input[row.key].append(row)
+    kept: list[Row] = []
+    fates: dict[str, Fate] = {}
+    for same in by_input.values():
+        best = min(same, key=lambda row: (RANK[row.target.source], not row.failed, -row.target.at_ns, row.call.id))
+        rivals = [row for row in same if _answer(row) != _answer(best)]
+        for row in same:
+            if row is not best:
+                fates[row.call.id] = _merged(row, "conflict" if row in rivals else "duplicate", best)
+        if conflicts == "drop" and any(row.target.source == best.target.source for row in rivals):
+            fates[best.call.id] = _merged(best, "conflict", rivals[0])
+        else:
+            kept.append(best)
+    return kept, fates
+
+
+def _merged(row: Row, fate: str, other: Row) -> Fate:
+    return Fate(call_id=row.call.id, fate=fate, detail=f"the same input as {other.call.id}")
+
+
+def _answer(row: Row) -> tuple[object, ...]:
+    message = row.target.message
+    return json.dumps(row.target.expected, sort_keys=True), message.tool_calls
+
+
+def _text_target(text: str, source: str, at_ns: int) -> Target | None:
+    if not text:
+        return None
+    message = Message(role="assistant", parts=(TextPart(text=text),))
+    return Target(message=message, source=source, expected=_expected(text), at_ns=at_ns)
+
+
+def _expected(text: str) -> object:
+    value = json_object(text)
+    return text if value is None else value
+
+
+def _same_request(left: str, right: str) -> bool:
+    return left == right or similarity(left, right) >= 0.8

@@ -1,0 +1,43 @@
+"""The answer is in another language than the message, though nobody asked for a translation.
+
+Languages come from py3langid (Lui and Baldwin, "langid.py", ACL 2012), which is sure of whole sentences only, so short
+texts and structured answers are left alone.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+from harness.answers import json_object, words
+from harness.detectors.window import Window
+from harness.types import Failure
+
+SURE = 0.9
+SHORTEST = 6
+"""Words below which a language is a guess."""
+TRANSLATION = re.compile(r"translat|in (?:english|french|german|spanish|italian|dutch|chinese|japanese)", re.IGNORECASE)
+
+
+def detect(window: Window) -> Iterator[Failure]:
+    for call in window.calls:
+        if not call.output or json_object(call.reply) is not None:
+            continue
+        now = language(call.reply)
+        was = language(window.asked(call)) if now else ""
+        if was and was != now and not any(TRANSLATION.search(message.text) for message in call.input):
+            yield Failure(call_id=call.id, detector="language", reason=f"the message is in {was}, the answer in {now}")
+
+
+def language(text: str) -> str:
+    """ISO 639-1 code, or empty when the text is too short or the guess not sure."""
+    if len(words(text)) < SHORTEST:
+        return ""
+    code, probability = _identifier().classify(text)
+    return str(code) if probability >= SURE else ""
+
+
+@cache
+def _identifier() -> LanguageIdentifier:
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -1,0 +1,56 @@
+"""What a detector sees: one session's calls in order of time, their feedback, and what is usual on each route."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from harness.types import Call, Feedback, Json, Message
+
+
+class Norms(Struct, frozen=True):
+    """What good answers of one route look like, learnt from its corrections and praised answers."""
+
+    good: int = 0
+    """How many answers were learnt from; norms of fewer than `ENOUGH` say nothing."""
+    json_share: float = 0.0
+    """Share of them that are one JSON object, 0 to 1."""
+    keys: frozenset[str] = frozenset()
+    """Keys that nearly all of those objects have."""
+    copied: frozenset[str] = frozenset()
+    """Keys whose text values nearly always stand in the message word for word."""
+    seconds: float | None = None
+    """Latency in seconds beyond which a call is far out."""
+    output_tokens: float | None = None
+    """Output tokens beyond which an answer is far out."""
+
+
+ENOUGH = 10
+
+
+class Window(Struct, frozen=True):
+    """One session. A call without a session id is a session of its own."""
+
+    calls: tuple[Call, ...]
+    feedback: Mapping[str, tuple[Feedback, ...]] = {}
+    """Call id to what was said of it, oldest first."""
+    conversations: Mapping[str, tuple[Message, ...]] = {}
+    """Call id to its input without the prompt that the application put in front."""
+    norms: Mapping[str, Norms] = {}
+    """Route to its norms."""
+    options: Mapping[str, Json] = {}
+    newest_ns: int = 0
+    """Start of the newest call of all sessions, Unix nanoseconds."""
+
+    def said(self, call: Call) -> tuple[Feedback, ...]:
+        return self.feedback.get(call.id, ())
+
+    def conversation(self, call: Call) -> tuple[Message, ...]:
+        return self.conversations.get(call.id, call.input)
+
+    def usual(self, call: Call) -> Norms:
+        return self.norms.get(call.route, Norms())
+
+    def asked(self, call: Call) -> str:
+        """Text of the last user message; empty when there is none."""
+        users = [message.text for message in self.conversation(call) if message.role == "user"]
+        return users[-1] if users else ""

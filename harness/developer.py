@@ -1,0 +1,64 @@
+"""`pytest evals --model NAME`, as a developer types it: which arm is meant, and which mined data and cached replies.
+
+Stands beside the loop: it opens the project as the loop does, and asks for less.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from harness import config as configuration
+from harness.errors import UsageError
+from harness.types import Arm, EvalRequest
+
+SCRIPTED = "scripted:"
+
+
+def request(name: str | None, root: Path, here: Path, paths: tuple[str, ...], repeats: int = 0) -> EvalRequest:
+    """What to evaluate for one developer: at most one arm.
+
+    `name` is an arm of the trueup.toml at or above `root`, or `scripted:FILE` with a file relative to `here`; without a
+    name there is no arm, which is enough to collect. Raises UsageError on a name that is not an arm.
+    """
+    asked = EvalRequest(arms=(), paths=paths, out="", repeats=repeats)
+    if (file := _config_file(root)) is None:
+        return replace(asked, arms=_pick(name, {}, root, here))
+    from harness import loop, shelf  # they bring the whole house with them, which scripts alone do not need
+
+    config = configuration.load(file)
+    work = loop.open_work(config)
+    dataset, adapter = shelf.latest_or_none(work)
+    folders = {config.project.name: str(work.store.artifacts.folder("dataset", dataset.id))} if dataset else {}
+    return replace(
+        asked,
+        arms=_pick(name, shelf.arms(work, dataset, adapter), root, here),
+        datasets=folders,
+        replies=str(work.store.root / "replies"),
+        batch_size=config.eval.batch_size,
+    )
+
+
+def arm_names(root: Path) -> str:
+    """The names that --model takes, for a message."""
+    file = _config_file(root)
+    named = list(configuration.load(file).arms) or ["base"] if file else []
+    return " or ".join([*named, f"{SCRIPTED}FILE"])
+
+
+def _pick(name: str | None, arms: Mapping[str, Arm], root: Path, here: Path) -> tuple[Arm, ...]:
+    if name is None:
+        return ()
+    if name.startswith(SCRIPTED):
+        return (Arm(name="scripted", backend="scripted", model=str(here / name.removeprefix(SCRIPTED))),)
+    if name not in arms:
+        why = "" if arms else f" ({configuration.FILE} is not there)"
+        raise UsageError(f"there is no arm named {name!r}{why}", where=str(root), next=f"--model {arm_names(root)}")
+    return (arms[name],)
+
+
+def _config_file(root: Path) -> Path | None:
+    try:
+        return configuration.find(root)
+    except UsageError:
+        return None

@@ -1,0 +1,93 @@
+"""The far side of `harness.stages.evaluate`: a pytest session that a request file describes.
+
+It reports progress as JSON Lines to a pipe, writes its results beside the request, and dies when the pipe's reader does.
+"""
+
+import os
+import select
+import signal
+import sys
+import threading
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.codec import encode, read, write_atomic
+from harness.errors import TrueupError
+from harness.evalrun.answering import Event
+from harness.evalrun.evaluation import Evaluation
+from harness.types import EvalRequest, Suite
+
+SUITES_FILE = "suites.json"
+VERSIONS = ("trueup", "torch", "transformers", "peft", "numpy", "pytest")
+
+
+def run_file(arm: str) -> str:
+    """Name of the file in `EvalRequest.out` that holds the run of an arm."""
+    return f"{arm}.run.json"
+
+
+class Recording(Evaluation):
+    """An evaluation for the loop: it records, and writes what it recorded when pytest ends."""
+
+    @pytest.hookimpl
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self._on_event({"event": "fatal", **_error_fields(excinfo.value)})
+
+    @pytest.hookimpl
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        super().pytest_sessionfinish(session)
+        out = Path(self.request.out)
+        if session.config.option.collectonly:
+            write_atomic(out / SUITES_FILE, encode((self.declared(), self.book.problems)))
+            return
+        for run in self.book.runs(self.entries, environment()):
+            write_atomic(out / run_file(run.arm.name), encode(run))
+
+    def declared(self) -> tuple[Suite, ...]:
+        """The suites of which at least one case was selected, in order."""
+        return tuple({entry.suite.suite.name: entry.suite.suite for entry in self.entries}.values())
+
+
+def recording(file: Path, config: pytest.Config) -> Recording:
+    """The evaluation that a request file describes. From here on the process ends when its parent does."""
+    descriptor = config.getoption("--trueup-events")
+    if descriptor is not None:
+        threading.Thread(target=_die_with_reader, args=(descriptor,), daemon=True).start()
+
+    def on_event(event: Event) -> None:
+        if descriptor is not None:
+            os.write(descriptor, encode(event) + b"\n")
+
+    return Recording(read(file, EvalRequest), recording=True, on_event=on_event)
+
+
+def _die_with_reader(descriptor: int) -> None:
+    """Wait until nobody reads the pipe any more, then end this process and all that it started."""
+    poll = select.poll()
+    poll.register(descriptor, 0)  # errors are always reported
+    while not any(event & (select.POLLERR | select.POLLHUP | select.POLLNVAL) for _, event in poll.poll()):
+        pass
+    os.killpg(0, signal.SIGKILL)
+
+
+def _error_fields(error: BaseException) -> dict[str, Any]:
+    if isinstance(error, TrueupError):
+        return {"kind": type(error).__name__, "what": error.what, "where": error.where, "next": error.next}
+    return {"kind": "TrueupError", "what": f"{type(error).__name__}: {error}", "where": "", "next": ""}
+
+
+def environment() -> dict[str, str]:
+    """Versions and threads: what a figure may depend on beside the model."""
+    found = {"python": sys.version.split()[0], "platform": sys.platform, "cpus": str(os.cpu_count())}
+    for name in VERSIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        found["threads"] = str(torch.get_num_threads())
+    return found

@@ -1,0 +1,136 @@
+"""`eval_*.py` files as pytest collects them, and the `Suite` of each eval function."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from harness.codec import digest
+from harness.evalrun.loading import load_cases
+from harness.suites import Declaration, declaration
+from harness.types import Case, EvalRequest, Suite
+
+SUITE = pytest.StashKey["SuiteCases"]()
+FOLDER = "evals"
+
+
+class EvalModule(pytest.Module):
+    """A file `eval_*.py`: its `eval_*` functions are suites."""
+
+    def funcnamefilter(self, name: str) -> bool:
+        return name.startswith("eval_")
+
+    def classnamefilter(self, name: str) -> bool:
+        return False
+
+    @cached_property
+    def source(self) -> bytes:
+        return self.path.read_bytes()
+
+
+class SuiteCases:
+    """One eval function with all its cases, before any selection."""
+
+    def __init__(self, module: EvalModule, function: Any, cases: tuple[Case, ...], request: EvalRequest) -> None:
+        noted = declaration(function)
+        self.cases = cases
+        self.asserts = _asserts(function)
+        self.suite = _describe(module, function, noted, cases, request)
+        self.used: dict[str, Case] = {}
+        """Case id, as the results name it, to the case: those that were collected as tests."""
+
+
+def parametrize(metafunc: pytest.Metafunc, request: EvalRequest) -> SuiteCases:
+    """Give an eval function its cases and repeats, and return its suite.
+
+    Raises what `load_cases` raises; pytest shows it as a collection error of the file.
+    """
+    module = metafunc.definition.parent
+    assert isinstance(module, EvalModule)
+    noted = declaration(metafunc.function)
+    cases: tuple[Case, ...] = ()
+    if noted.source is not None:
+        cases = load_cases(noted.source, id=noted.id, folder=module.path.parent, datasets=request.datasets)
+    found = SuiteCases(module, metafunc.function, cases, request)
+    _spread(metafunc, noted, cases, found.suite.repeats)
+    return found
+
+
+def _spread(metafunc: pytest.Metafunc, noted: Declaration, cases: Sequence[Case], repeats: int) -> None:
+    if noted.source is not None and "case" not in metafunc.fixturenames:
+        pytest.fail(f"{metafunc.function.__name__} has cases, but no argument named `case`", pytrace=False)
+    if noted.source is None and "case" in metafunc.fixturenames:
+        pytest.fail(f"{metafunc.function.__name__} takes a `case`, but has no @cases(...)", pytrace=False)
+    if noted.source is not None:
+        metafunc.parametrize("case", [pytest.param(case, id=case.id, marks=_marks(case)) for case in cases])
+    if repeats > 1:
+        metafunc.fixturenames.append("trueup_repeat")
+        metafunc.parametrize("trueup_repeat", range(repeats), ids=[f"repeat{number}" for number in range(repeats)])
+
+
+def _marks(case: Case) -> list[Any]:
+    """A row may say `"skip": reason` or `"xfail": reason`."""
+    named = [(name, case.fields.get(name)) for name in ("skip", "xfail")]
+    return [getattr(pytest.mark, name)(reason=str(reason)) for name, reason in named if reason]
+
+
+def case_of(item: pytest.Function) -> tuple[str, Case, int]:
+    """Case id as results name it, the case, and the repeat, of one collected test.
+
+    Further parameters of the function become part of the id; without cases the function itself is the one case.
+    """
+    params: dict[str, Any] = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+    case: Case | None = params.pop("case", None)
+    repeat: int = params.pop("trueup_repeat", 0)
+    others = ",".join(f"{name}={_short(value)}" for name, value in sorted(params.items()))
+    ident = case.id if case is not None else item.originalname or item.name
+    ident = f"{ident}[{others}]" if others else ident
+    return ident, replace(case or Case(id=ident), id=ident), repeat
+
+
+def _short(value: Any) -> str:
+    return str(value) if isinstance(value, (str, int, float, bool)) else digest(repr(value))[:8]
+
+
+def _describe(
+    module: EvalModule, function: Any, noted: Declaration, cases: tuple[Case, ...], request: EvalRequest
+) -> Suite:
+    return Suite(
+        name=f"{_below_root(module.path, request.paths)}::{function.__name__}",
+        role=noted.role,
+        metric=noted.metric,
+        cluster=noted.cluster,
+        repeats=request.repeats or noted.repeats,
+        must_pass=noted.must_pass,
+        slices=noted.slices,
+        owner=noted.owner,
+        tags=noted.tags,
+        file=module.nodeid,
+        digest=digest([digest(module.source), cases]),
+        cases=len(cases),
+    )
+
+
+def _below_root(file: Path, paths: Sequence[str]) -> str:
+    """The file's path below the eval root, without suffix: the same from whichever folder it was asked for.
+
+    The root is the nearest folder named `evals`; else the given folder that holds the file; else the file's own.
+    """
+    roots = [folder for folder in file.parents if folder.name == FOLDER]
+    roots += [folder for folder in (Path(path).resolve() for path in paths) if folder in file.parents]
+    return file.relative_to((roots or [file.parent])[0]).with_suffix("").as_posix()
+
+
+def _asserts(function: Any) -> bool:
+    """Whether the function's own source holds an assert statement."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
+    except (OSError, SyntaxError):
+        return False
+    return any(isinstance(node, ast.Assert) for node in ast.walk(tree))

@@ -1,0 +1,135 @@
+"""The `model` that an eval function is given: plain methods that wait for the answer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from harness.codec import digest, from_chat
+from harness.errors import UsageError
+from harness.evalrun.conversation import Conversation
+from harness.types import Arm, Json, Message, Reply, Request, TextPart
+
+Said = str | Message | Sequence[Message | Mapping[str, Any]]
+"""A conversation: one user message as text, or messages in our own form or the OpenAI one."""
+
+
+class Model:
+    """One arm, asked on behalf of one case.
+
+    `identity` names case and repeat: sampling is seeded with it, so every arm sees the same random numbers.
+    `replies` keeps every reply in order, for the result.
+    """
+
+    def __init__(self, arm: Arm, ask: Callable[[Request], Reply], identity: str = "", repeat: int = 0) -> None:
+        self.arm = arm
+        self.replies: list[Reply] = []
+        self._ask, self._identity, self._repeat = ask, identity, repeat
+
+    def __repr__(self) -> str:
+        return f"<model {self.arm.name}>"
+
+    def chat(
+        self,
+        messages: Said,
+        *,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        schema: Json = None,
+        tools: Sequence[Json] = (),
+        stop: Sequence[str] = (),
+    ) -> Reply:
+        """The assistant's answer to a conversation, after the arm's prompt.
+
+        `max_tokens` bounds the new tokens; `temperature` 0 is greedy. Raises what the environment raised; an answer
+        that is merely bad is returned.
+        """
+        return self._send(
+            Request(
+                messages=self._prompted(messages),
+                max_tokens=max_tokens,
+                temperature=temperature,
+                top_p=top_p,
+                schema=schema,
+                tools=tuple(tools),
+                stop=_texts(stop),
+            )
+        )
+
+    def complete(
+        self,
+        text: str,
+        *,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        stop: Sequence[str] = (),
+    ) -> Reply:
+        """What follows the raw `text`, without chat template or prompt."""
+        return self._send(
+            Request(
+                kind="complete",
+                text=text,
+                max_tokens=max_tokens,
+                temperature=temperature,
+                top_p=top_p,
+                stop=_texts(stop),
+            )
+        )
+
+    def choose(self, messages: Said, options: Sequence[str], *, normalize: bool = False, raw: bool = False) -> Reply:
+        """The option that the model finds likeliest as its answer; `reply.logprobs` has the sum for each, in nats.
+
+        `normalize` divides each sum by the option's length in UTF-8 bytes, so that long options stand a chance (the
+        `acc_norm` of lm-evaluation-harness). `raw` takes `messages` as bare text, without chat template and prompt.
+        """
+        if len(options) < 2 or len(set(options)) < len(options):
+            raise UsageError(f"choose() needs two or more different options, not {list(options)!r}")
+        reply = self._send(self._likelihood(messages, options, raw), keep=False)
+        sizes = [max(1, len(option.encode())) if normalize else 1 for option in options]
+        best = max(range(len(options)), key=lambda index: reply.logprobs[index] / sizes[index])
+        chosen = replace(reply, text=options[best])
+        self.replies.append(chosen)
+        return chosen
+
+    def loglikelihood(self, text: Said, continuation: str, *, raw: bool = True) -> float:
+        """Log-probability of `continuation` after `text`, summed over its tokens, in nats."""
+        return self._send(self._likelihood(text, (continuation,), raw)).logprobs[0]
+
+    def session(self, messages: Said = (), tools: Sequence[Json] = (), **sampling: Any) -> Conversation:
+        """A conversation of several turns, with tools; see `Conversation`."""
+        return Conversation(self, conversation(messages), tuple(tools), sampling)
+
+    def _likelihood(self, said: Said, options: Sequence[str], raw: bool) -> Request:
+        if raw and not isinstance(said, str):
+            raise UsageError("raw=True takes plain text, not messages")
+        texts = tuple(options)
+        if raw:
+            return Request(kind="loglikelihood", text=str(said), options=texts)
+        return Request(kind="loglikelihood", messages=self._prompted(said), options=texts)
+
+    def _prompted(self, said: Said) -> tuple[Message, ...]:
+        return (*self.arm.prompt.messages, *conversation(said))
+
+    def _send(self, request: Request, keep: bool = True) -> Reply:
+        seed = 0
+        if request.temperature > 0:
+            seed = int(digest([self._identity, self._repeat, len(self.replies)])[:8], 16)
+        reply = self._ask(replace(request, seed=seed, repeat=self._repeat))
+        if keep:
+            self.replies.append(reply)
+        return reply
+
+
+def conversation(said: Said) -> tuple[Message, ...]:
+    """Messages of whatever an eval function gives as a conversation. Raises InputError on what is not a message."""
+    if isinstance(said, str):
+        return (Message(role="user", parts=(TextPart(text=said),)),)
+    if isinstance(said, Message):
+        return (said,)
+    return tuple(from_chat(dict(item) if isinstance(item, Mapping) else item) for item in said)
+
+
+def _texts(texts: Sequence[str]) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else tuple(texts)

@@ -1,0 +1,100 @@
+"""A call in the making: what each source says of it is put in, and gaps are filled from the next source."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from harness.codec import digest
+from harness.formats._clock import LONGEST_NS
+from harness.formats._json import Json, is_cut, number, text_of
+from harness.types import Call, CallError, Feedback, Message, RefusalPart, Source, Usage
+
+REDACTED = frozenset({"__REDACTED__", "redacted-by-litellm"})
+
+
+class Draft(Struct):
+    """What is known so far. Empty values are gaps."""
+
+    trace_id: str = ""
+    span_id: str = ""
+    parent_span_id: str = ""
+    response_id: str = ""
+    session_id: str = ""
+    user_id: str = ""
+    route: str = ""
+    start_ns: int = 0
+    end_ns: int = 0
+    ttft_s: float | None = None
+    operation: str = ""
+    provider: str = ""
+    model_requested: str = ""
+    model_served: str = ""
+    params: dict[str, Json] = {}
+    input: tuple[Message, ...] = ()
+    output: tuple[Message, ...] = ()
+    tools: tuple[Json, ...] = ()
+    response_format: Json = None
+    usage: dict[str, int] = {}
+    error: CallError | None = None
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Json] = {}
+    flags: set[str] = set()
+
+    def fill(self, **known: Any) -> "Draft":
+        """Put in what is known, where there is a gap yet; maps are merged key by key."""
+        for name, value in known.items():
+            here = getattr(self, name)
+            if isinstance(here, dict):
+                setattr(self, name, {**(value or {}), **here})
+            elif here in ("", (), None, 0) and value not in ("", (), None, [], {}):
+                setattr(self, name, tuple(value) if isinstance(here, tuple) else value)
+        return self
+
+    def call(self, id: str, source: Source) -> Call:
+        """The finished call, with the quality flags that its content shows."""
+        usage = Usage(**{name: count for name, count in self.usage.items() if name in Usage.__struct_fields__})
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        fields |= {"usage": usage, "flags": tuple(sorted(self.flags | set(_quality(self)))), "source": source}
+        return Call(id=id, **{**fields, "operation": self.operation or "chat"})
+
+
+def _quality(draft: Draft) -> Iterable[str]:
+    if not draft.input or any(not message.parts and message.role in ("user", "tool") for message in draft.input):
+        yield "input_missing"
+    if not any(message.parts for message in draft.output):
+        yield "output_missing"
+    if any(isinstance(part, RefusalPart) for message in draft.output for part in message.parts):
+        yield "refusal"
+    if any(message.text in REDACTED for message in (*draft.input, *draft.output)):
+        yield "redacted"
+    reasons = [message.finish_reason for message in draft.output]
+    if "error" in reasons or (draft.params.get("stream") and draft.output and not any(reasons)):
+        yield "partial_stream"
+    if not 0 <= draft.end_ns - draft.start_ns <= LONGEST_NS or not draft.start_ns:
+        yield "clock_suspect"
+
+
+def cut(*values: Json) -> set[str]:
+    """The flag for content that an attribute limit cut."""
+    return {"truncated"} if any(is_cut(value) for value in values) else set()
+
+
+def feedback(source: Source, **known: Any) -> Feedback:
+    """A feedback record with its content id. A correction may be text or any JSON value; a value may be a boolean."""
+    correction, value, label = known.pop("correction", None), known.pop("value", None), known.pop("label", None)
+    if isinstance(value, bool):
+        label = label or str(value).lower()
+    score = number(value)
+    if score is None and label in (None, "") and value is not None:
+        label = text_of(value)
+    fields = {name: content for name, content in known.items() if content not in (None, "")}
+    if correction not in (None, ""):
+        # Keys keep their order and the spacing is json.dumps's own: the form in which a model would write it.
+        structured = not isinstance(correction, str)
+        fields["correction"] = json.dumps(correction, ensure_ascii=False) if structured else correction
+    fields |= {"value": score, "label": text_of(label)}
+    if fields.get("trace_id") and fields.get("span_id") and not fields.get("call_id"):
+        fields["call_id"] = f"{fields['trace_id']}:{fields['span_id']}"
+    return Feedback(id=digest(fields), source=source, **fields)

@@ -1,0 +1,110 @@
+"""JSON as producers write it: NaN, lone surrogates, broken UTF-8, JSON inside strings."""
+
+import json
+from typing import Any
+
+import msgspec
+import orjson
+
+Json = Any
+
+DEPTH = 200
+"""Deeper nesting than this is an attack or a mistake, not a conversation."""
+
+
+def loads(data: bytes | str) -> Json:
+    """The value of a JSON text, as lenient as can be without guessing. Raises ValueError with a short reason.
+
+    NaN and infinities become None, lone surrogates and bytes that are not UTF-8 become U+FFFD.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        return _slowly(data, str(error))
+
+
+def _slowly(data: bytes | str, reason: str) -> Json:
+    text = data.decode("utf-8-sig", "replace") if isinstance(data, bytes) else data
+    try:
+        return _clean(json.loads(text, parse_constant=lambda _: None), 0)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except ValueError as error:
+        if "unexpected end of data" in reason:
+            raise ValueError("cut in the middle: the JSON text ends before it is complete") from None
+        raise ValueError(f"not JSON: {error}") from None
+
+
+def _clean(value: Json, depth: int) -> Json:
+    if depth > DEPTH:
+        raise ValueError("nested too deeply")
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if _broken(value) else value
+    if isinstance(value, dict):
+        return {_clean(key, depth): _clean(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_clean(item, depth + 1) for item in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    return value
+
+
+def _broken(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def parsed(value: Json) -> Json:
+    """`value`, or what it holds when it is a string of a JSON object or list; a string that is cut stays a string."""
+    if isinstance(value, str) and value[:1] in ("{", "[", '"', " ", "\n"):
+        try:
+            return loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def is_cut(value: Json) -> bool:
+    """Whether a string starts as a JSON object or list and does not parse: an attribute limit cut it."""
+    if not isinstance(value, str) or value[:1] not in ("{", "["):
+        return False
+    try:
+        loads(value)
+    except ValueError:
+        return True
+    return False
+
+
+def text_of(value: Json) -> str:
+    """A string as it is; anything else as compact JSON; None as the empty string."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else msgspec.json.encode(value).decode()
+
+
+def number(value: Json) -> float | None:
+    """A finite number, also from text; None for anything else."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return found if abs(found) < float("inf") else None
+
+
+def whole(value: Json) -> int | None:
+    """A token count: a whole number of at least 0, also from text or a float; None for anything else."""
+    found = number(value)
+    return int(found) if found is not None and found >= 0 else None
+
+
+def mapping(value: Json) -> dict[str, Json]:
+    """The object that `value` is or holds as JSON text, else an empty one."""
+    found = parsed(value)
+    return found if isinstance(found, dict) else {}
+
+
+def listing(value: Json) -> list[Json]:
+    """The list that `value` is or holds as JSON text; a single value becomes a list of one; None an empty one."""
+    found = parsed(value)
+    if found is None or found == "":
+        return []
+    return found if isinstance(found, list) else [found]

@@ -1,0 +1,146 @@
+"""One part of a message, in any of the shapes that producers use, to a `Part`."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Iterator
+
+from harness.formats._json import Json, mapping, text_of
+from harness.types import MediaPart, OtherPart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart, ToolResultPart
+
+
+def parts(content: Json) -> Iterator[Part]:
+    """The parts of a message's content: a text, a list of parts, one part, or nothing. Empty texts are left out."""
+    if isinstance(content, str):
+        if content:
+            yield TextPart(text=content)
+    elif isinstance(content, dict):
+        yield from _part(content)
+    elif isinstance(content, list):
+        for item in content:
+            yield from parts(item) if isinstance(item, (str, dict)) else ()
+
+
+def tool_call(raw: dict[str, Json]) -> ToolCallPart:
+    """A tool call of OpenAI (`function{name, arguments}`), GenAI, LangChain (`args`) or Vercel (`toolName, input`)."""
+    function = raw.get("function") if isinstance(raw.get("function"), dict) else {}
+    arguments = _first({**raw, **function}, "arguments", "args", "input")
+    return ToolCallPart(
+        id=text_of(_first(raw, "call_id", "id", "toolCallId", "tool_call_id")),
+        name=text_of(_first({**raw, **function}, "name", "toolName", "tool_name")),
+        arguments=text_of(arguments),
+    )
+
+
+def tool_result(raw: dict[str, Json]) -> ToolResultPart:
+    """What a tool answered, in any of the shapes."""
+    content = _first(raw, "response", "result", "output", "content")
+    if isinstance(content, dict) and content.keys() == {"type", "value"}:  # Vercel: {"type": "json", "value": ...}
+        content = content["value"]
+    if isinstance(content, list):
+        texts = [part.text for part in parts(content) if isinstance(part, TextPart)]
+        content = "".join(texts) if texts else content
+    return ToolResultPart(
+        id=text_of(_first(raw, "id", "call_id", "tool_call_id", "toolCallId", "tool_use_id")), content=text_of(content)
+    )
+
+
+def media(address: str, modality: str, mime: str = "") -> MediaPart:
+    """Media by address or file id; inline bytes are replaced by their hash and size."""
+    if not address.startswith("data:"):
+        return MediaPart(modality=modality, mime=mime, uri=address)
+    head, _, data = address.partition(",")
+    return inline(data, modality, mime or head[5:].split(";")[0])
+
+
+def inline(data: Json, modality: str, mime: str = "") -> MediaPart:
+    """Media whose bytes stand in the trace: base64 text, a list of byte values or a map from index to byte."""
+    if isinstance(data, dict):
+        data = list(data.values())
+    try:
+        blob = bytes(data) if isinstance(data, list) else base64.b64decode(text_of(data), validate=False)
+    except (binascii.Error, ValueError, TypeError):
+        blob = text_of(data).encode()
+    return MediaPart(modality=modality, mime=mime, sha256=hashlib.sha256(blob).hexdigest(), bytes=len(blob))
+
+
+def _part(raw: dict[str, Json]) -> Iterator[Part]:
+    kind = text_of(raw.get("type") or raw.get("part_kind")).replace("-", "_")
+    reader = _READERS.get(kind)
+    if reader:
+        found = reader(raw)
+        if found is not None:
+            yield found
+    elif isinstance(raw.get("text"), str):
+        yield from parts(raw["text"])
+    else:
+        yield OtherPart(raw=text_of(raw))
+
+
+def _text(raw: dict[str, Json]) -> TextPart | None:
+    text = _first(raw, "content", "text")
+    if isinstance(text, dict):  # {"type": "text", "text": {"value": ...}}
+        text = text.get("value")
+    return TextPart(text=text_of(text)) if text not in (None, "") else None
+
+
+def _reasoning(raw: dict[str, Json]) -> ReasoningPart | None:
+    text = _first(raw, "content", "text", "thinking", "reasoning")
+    if text is None:
+        text = "".join(text_of(mapping(item).get("text")) for item in raw.get("summary") or ())
+    return ReasoningPart(text=text_of(text), signature=raw.get("signature")) if text else None
+
+
+def _refusal(raw: dict[str, Json]) -> RefusalPart:
+    return RefusalPart(text=text_of(_first(raw, "refusal", "content")))
+
+
+def _image(raw: dict[str, Json]) -> MediaPart:
+    source = _first(raw, "image_url", "image", "url", "uri", "source", "file_id")
+    mime = text_of(_first(raw, "mediaType", "mimeType", "mime_type", "media_type"))
+    if isinstance(source, dict):
+        nested = _first(source, "url", "uri", "file_id")
+        if nested is None:
+            return inline(source.get("data", source), "image", mime or text_of(source.get("media_type")))
+        source = nested
+    if isinstance(source, str) and source.startswith(("data:", "http", "file", "s3:", "gs:", "@@@")):
+        return media(source, "image", mime)
+    return inline(source, "image", mime) if "image" in raw else media(text_of(source), "image", mime)
+
+
+def _audio(raw: dict[str, Json]) -> MediaPart:
+    body = raw.get("input_audio") if isinstance(raw.get("input_audio"), dict) else raw
+    return inline(body.get("data"), "audio", text_of(body.get("format")))
+
+
+def _blob(raw: dict[str, Json]) -> MediaPart:
+    return inline(_first(raw, "content", "data"), text_of(raw.get("modality")), text_of(raw.get("mime_type")))
+
+
+def _by_address(raw: dict[str, Json]) -> MediaPart:
+    body = raw["file"] if isinstance(raw.get("file"), dict) else raw
+    mime = text_of(_first(body, "mime_type", "mediaType", "mimeType"))
+    address = _first(body, "uri", "file_id", "url", "file_data")
+    if address is None and "data" in body:
+        return inline(body["data"], "file", mime)
+    return media(text_of(address), text_of(raw.get("modality")) or "file", mime)
+
+
+def _first(raw: dict[str, Json], *keys: str) -> Json:
+    return next((raw[key] for key in keys if raw.get(key) is not None), None)
+
+
+_READERS: dict[str, Callable[[dict[str, Json]], Part | None]] = {
+    **dict.fromkeys(("text", "input_text", "output_text", "system_prompt", "user_prompt"), _text),
+    **dict.fromkeys(("reasoning", "thinking"), _reasoning),
+    **dict.fromkeys(("tool_call", "function_call", "tool_use", "server_tool_call", "function"), tool_call),
+    **dict.fromkeys(
+        ("tool_call_response", "function_call_output", "tool_result", "tool_return", "server_tool_call_response"),
+        tool_result,
+    ),
+    "refusal": _refusal,
+    **dict.fromkeys(("image_url", "image", "input_image"), _image),
+    **dict.fromkeys(("input_audio", "audio"), _audio),
+    "blob": _blob,
+    **dict.fromkeys(("uri", "file", "input_file"), _by_address),
+}

@@ -1,0 +1,266 @@
+"""The pieces of one trace to calls and feedback: copies collapse, log records find their span, calls inherit.
+
+Session, user, tags and route often stand on the server span only, so a call takes them from its nearest ancestor.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from msgspec.structs import replace
+
+from harness import plugins
+from harness.formats import _twins, genai
+from harness.formats._draft import Draft, feedback
+from harness.formats._json import Json, listing, mapping, number, text_of
+from harness.formats._otlp import SERVER, Attributes, Event, Log, Span
+from harness.types import Call, CallError, Feedback, Source
+
+EVALUATION = "gen_ai.evaluation.result"
+CORRECTIONS = ("correction", "corrected_output", "corrected", "expected_output")
+"""Last part of the names of attributes that may hold a corrected answer, such as `app.correction`: no convention names
+one. The option `corrections` lists whole names instead."""
+
+SESSION = (
+    "session.id",
+    "gen_ai.conversation.id",
+    "langfuse.session.id",
+    "traceloop.association.properties.session_id",
+    "ai.telemetry.metadata.sessionId",
+    "ai.settings.context.sessionId",
+)
+USER = (
+    "user.id",
+    "enduser.id",
+    "langfuse.user.id",
+    "traceloop.association.properties.user_id",
+    "ai.telemetry.metadata.userId",
+    "ai.settings.context.userId",
+)
+TAGS = ("tag.tags", "langfuse.trace.tags", "app.tags", "ai.telemetry.metadata.tags", "logfire.tags")
+_ROUTE = ("http.request.method", "http.method", "http.route")
+_INHERITED = frozenset((*SESSION, *USER, *TAGS, *_ROUTE))
+
+Found = tuple[Draft, Span, str, Source]
+"""A call in the making, its span, the convention it was read by, and its place."""
+
+
+@cache
+def dialects() -> tuple[ModuleType, ...]:
+    """The formats that read spans, most trusted first."""
+    modules = [plugins.load("formats", name) for name in plugins.names("formats")]
+    return tuple(sorted((m for m in modules if hasattr(m, "speaks")), key=lambda m: getattr(m, "TRUST", 50)))
+
+
+def lean(span: Span) -> Span:
+    """The span without what no call needs: an application span keeps only what its calls inherit, and feedback."""
+    if any(dialect.speaks(span) for dialect in dialects()):
+        return span
+    kept = {name: value for name, value in span.attributes.items() if name in _INHERITED}
+    return replace(span, attributes=kept, events=[event for event in span.events if event.name == EVALUATION])
+
+
+def matters(log: Log) -> bool:
+    return log.name == EVALUATION or genai.is_content(log.name)
+
+
+def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
+    """Everything that the pieces of one trace say together. A text counts one of that name."""
+    spans, logs = _Copies(), dict[str, list[tuple[Log, Source]]]()
+    for piece, source in found:
+        if isinstance(piece, Span):
+            spans.add(piece, source)
+        else:
+            logs.setdefault(piece.span_id, []).append((piece, source))
+    yield from ["spans"] * len(spans.kept) + ["repeated_spans"] * spans.repeated
+    tree = {span.span_id: span for span, _ in spans.kept}
+    calls = list(_calls(spans.kept, logs))
+    for draft, span, convention, source in _twins.merged(calls):
+        _inherit(draft, span, tree)
+        yield _finished(draft, span, convention, source)
+    said = [(log, source) for records in logs.values() for log, source in records if log.name == EVALUATION]
+    yield from _once(_feedback(log, source, options) for log, source in said)
+    for span, source in spans.kept:
+        yield from _once(_on_span(span, source, options))
+
+
+class _Copies:
+    """Spans, each once. A fuller copy replaces a poorer one; copies that contradict each other both stay."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, list[tuple[Span, Source]]] = {}
+        self.repeated = 0
+
+    def add(self, span: Span, source: Source) -> None:
+        held = self._by_id.setdefault(span.span_id, [])
+        for number, (other, _) in enumerate(held):
+            if _says_all_of(other, span) or _says_all_of(span, other):
+                self.repeated += 1
+                if not _says_all_of(other, span):
+                    held[number] = (span, source)
+                return
+        held.append((span, source))
+
+    @property
+    def kept(self) -> list[tuple[Span, Source]]:
+        return [pair for held in self._by_id.values() for pair in held]
+
+
+def _says_all_of(span: Span, other: Span) -> bool:
+    if span == other:
+        return True
+    same = all(span.attributes.get(name, ...) == value for name, value in other.attributes.items())
+    return same and span.end_ns >= other.end_ns and all(event in span.events for event in other.events)
+
+
+def _calls(spans: list[tuple[Span, Source]], logs: dict[str, list[tuple[Log, Source]]]) -> Iterator[Found]:
+    orphans = dict(logs)
+    for span, source in spans:
+        told = [genai.as_event(log) for log, _ in _in_order(orphans.pop(span.span_id, ()))]
+        if not any(dialect.speaks(span) for dialect in dialects()):
+            continue
+        whole = replace(span, events=[*told, *span.events]) if told else span
+        draft, convention = draft_of(whole)
+        if draft:
+            yield draft, whole, convention, source
+    for span_id, records in orphans.items():
+        if span_id and any(genai.is_content(log.name) for log, _ in records):
+            yield _orphan(span_id, records)
+
+
+def _in_order(records: Iterable[tuple[Log, Source]]) -> list[tuple[Log, Source]]:
+    """Content events by time, each once; those of one moment as they were read."""
+    once: list[tuple[Log, Source]] = []
+    for log, source in records:
+        if genai.is_content(log.name) and all(log != other for other, _ in once):
+            once.append((log, source))
+    return sorted(once, key=lambda pair: pair[0].at_ns)
+
+
+def _orphan(span_id: str, records: list[tuple[Log, Source]]) -> Found:
+    """The content of a call whose span is in none of the files: kept, and never learnt from."""
+    ordered = _in_order(records)
+    first, source = ordered[0]
+    events = [genai.as_event(log) for log, _ in ordered]
+    span = Span(first.trace_id, span_id, start_ns=first.at_ns, end_ns=ordered[-1][0].at_ns, events=events)
+    draft = Draft(flags={"span_missing"})
+    genai.fill(span, draft)
+    return draft, span, "genai", source
+
+
+def draft_of(span: Span) -> tuple[Draft | None, str]:
+    """What all conventions that the span speaks say of the call, and the first of them; None when it is no call."""
+    speaking = [dialect for dialect in dialects() if dialect.speaks(span)]
+    draft = Draft()
+    for number_, dialect in enumerate(speaking):
+        if not dialect.fill(span, draft) and number_ == 0:
+            return None, ""
+    draft.fill(error=_error(span))
+    return (draft, speaking[0].__name__.rsplit(".", 1)[-1]) if speaking else (None, "")
+
+
+def _finished(draft: Draft, span: Span, convention: str, source: Source) -> Call:
+    draft.fill(
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        parent_span_id=span.parent_id,
+        start_ns=span.start_ns,
+        end_ns=span.end_ns,
+    )
+    if span.dropped:
+        draft.flags |= {"attributes_dropped"}
+    place = replace(source, convention=convention, producer=f"{span.scope} {span.version}".strip())
+    if not place.span_ids:
+        place = replace(place, span_ids=(span.span_id,))
+    return draft.call(f"{span.trace_id}:{span.span_id}", place)
+
+
+def _error(span: Span) -> CallError | None:
+    raised: Attributes = next((event.attributes for event in span.events if event.name == "exception"), {})
+    kind = text_of(span.attributes.get("error.type"))
+    if not span.failed and not kind:
+        return None
+    return CallError(
+        type=kind or text_of(raised.get("exception.type")) or "error",
+        message=text_of(raised.get("exception.message")) or span.status,
+    )
+
+
+def _inherit(draft: Draft, span: Span, tree: dict[str, Span]) -> None:
+    line = list(_ancestors(span, tree))
+    for held in (*(above.attributes for above in line), span.resource):
+        draft.fill(
+            session_id=_named(held, SESSION),
+            user_id=_named(held, USER),
+            tags=tuple(text_of(tag) for name in TAGS for tag in listing(held.get(name))),
+        )
+    above = line[1:]
+    server = next((other for other in above if other.kind == SERVER), above[-1] if above else None)
+    if server:
+        draft.fill(route=_route(server))
+    draft.fill(user_id=text_of(draft.params.get("user") or span.attributes.get("llm.user")))
+
+
+def _ancestors(span: Span, tree: dict[str, Span]) -> Iterator[Span]:
+    seen = set[str]()
+    here: Span | None = span
+    while here and here.span_id not in seen:
+        yield here
+        seen.add(here.span_id)
+        here = tree.get(here.parent_id)
+
+
+def _named(held: Attributes, names: Iterable[str]) -> str:
+    found = (text_of(held.get(name)) for name in names)
+    return next((text for text in found if text and not text.startswith("[Scrubbed")), "")
+
+
+def _route(span: Span) -> str:
+    method = text_of(span.attributes.get("http.request.method") or span.attributes.get("http.method"))
+    path = text_of(span.attributes.get("http.route"))
+    return f"{method} {path}" if method and path else span.name
+
+
+def _on_span(span: Span, source: Source, options: Mapping[str, Any]) -> Iterator[Feedback]:
+    for event in span.events:
+        if event.name == EVALUATION:
+            yield _feedback(_as_log(span, event), source, options)
+
+
+def _as_log(span: Span, event: Event) -> Log:
+    return Log(span.trace_id, span.span_id, event.name, event.at_ns, event.attributes)
+
+
+def _feedback(log: Log, source: Source, options: Mapping[str, Any]) -> Feedback:
+    held = {**log.attributes, **mapping(log.body)}
+    return feedback(
+        replace(source, convention="genai", producer=f"{log.scope} {log.version}".strip()),
+        trace_id=log.trace_id,
+        span_id=log.span_id,
+        response_id=text_of(held.get("gen_ai.response.id")),
+        session_id=_named(held, SESSION),
+        user_id=_named(held, USER),
+        name=text_of(held.get("gen_ai.evaluation.name")),
+        value=number(held.get("gen_ai.evaluation.score.value")),
+        label=text_of(held.get("gen_ai.evaluation.score.label")),
+        comment=text_of(held.get("gen_ai.evaluation.explanation")),
+        correction=_correction(held, options),
+        source_kind=text_of(held.get("source_kind")),
+        at_ns=log.at_ns,
+    )
+
+
+def _correction(held: Attributes, options: Mapping[str, Any]) -> Json:
+    names = options.get("corrections") or [name for name in held if name.rpartition(".")[2] in CORRECTIONS]
+    return next((held[name] for name in names if held.get(name) not in (None, "")), None)
+
+
+def _once(records: Iterable[Feedback]) -> Iterator[Feedback | str]:
+    seen = set[str]()
+    for record in records:
+        if record.id in seen:
+            yield "repeated_feedback"
+        else:
+            seen.add(record.id)
+            yield record

@@ -1,0 +1,195 @@
+"""OpenTelemetry's GenAI semantic conventions, every generation of them, on spans, span events and log events.
+
+    up to 1.27   events `gen_ai.content.prompt` and `.completion`; attributes `gen_ai.prompt`, `gen_ai.completion`
+    1.28 - 1.36  events `gen_ai.system.message`, `.user.message`, ..., `gen_ai.choice`, as log records or on the span
+    1.37 -       `gen_ai.input.messages`, `.output.messages`, `.system_instructions`, as JSON text or structured, as
+                 attributes or in the event `gen_ai.client.inference.operation.details`
+
+Specification: open-telemetry/semantic-conventions 1.41 and semantic-conventions-genai.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from harness.formats._bodies import params, tokens
+from harness.formats._draft import Draft, cut
+from harness.formats._json import Json, listing, mapping, number, parsed, text_of
+from harness.formats._messages import choices, message, messages, reason, reasoned
+from harness.formats._otlp import Attributes, Event, Log, Span
+from harness.types import Message
+
+TRUST = 90
+
+CALLS = frozenset({"chat", "text_completion", "generate_content", "completion"})
+DETAILS = "gen_ai.client.inference.operation.details"
+ROLES = {
+    "gen_ai.system.message": "system",
+    "gen_ai.user.message": "user",
+    "gen_ai.assistant.message": "assistant",
+    "gen_ai.tool.message": "tool",
+}
+CHOICE = "gen_ai.choice"
+PLACEHOLDER = "Function called with tools"
+"""What OpenLIT writes in place of the answer when the request offered tools."""
+
+_LEGACY_IN, _LEGACY_OUT = "gen_ai.content.prompt", "gen_ai.content.completion"
+
+
+def speaks(span: Span) -> bool:
+    return any(name.startswith("gen_ai.") for name in span.attributes) or any(is_content(e.name) for e in span.events)
+
+
+def fill(span: Span, draft: Draft) -> bool:
+    """Put in what the conventions say. False when the span is no call to a model: an agent, a tool, an embedding."""
+    held = dict(span.attributes)
+    for event in span.events:
+        if event.name == DETAILS:
+            held = {**event.attributes, **held}
+    if not _is_call(held, span.events):
+        return False
+    _content(held, span.events, draft)
+    _facts(held, draft)
+    return True
+
+
+def is_content(name: str) -> bool:
+    """Whether an event of this name carries messages."""
+    return name in ROLES or name in (CHOICE, DETAILS) or name.startswith((_LEGACY_IN, _LEGACY_OUT))
+
+
+def as_event(log: Log) -> Event:
+    """A log record as the span event that says the same: the fields of its body become attributes."""
+    body = log.body if isinstance(log.body, dict) else {} if log.body is None else {"content": log.body}
+    return Event(log.name, log.at_ns, {**log.attributes, **body})
+
+
+def _is_call(held: Attributes, events: list[Event]) -> bool:
+    operation = text_of(held.get("gen_ai.operation.name"))
+    if operation:
+        return operation in CALLS
+    told = ("gen_ai.request.model", "gen_ai.response.model", "gen_ai.input.messages")
+    return any(name in held for name in told) or any(is_content(event.name) for event in events)
+
+
+def _content(held: Attributes, events: list[Event], draft: Draft) -> None:
+    instructions = held.get("gen_ai.system_instructions")
+    read, written = held.get("gen_ai.input.messages"), held.get("gen_ai.output.messages")
+    flags = cut(instructions, read, written, held.get("gen_ai.prompt"), held.get("gen_ai.completion"))
+    if flags:
+        draft.flags |= flags
+    system = tuple(_system(instructions)) if instructions else ()
+    draft.fill(input=(*system, *messages(read)) if read or system else (), output=choices(written))
+    _from_events([event for event in events if event.name in ROLES or event.name == CHOICE], draft)
+    _from_legacy(held, events, draft)
+    draft.output = reasoned(draft.output, listing(held.get("gen_ai.response.finish_reasons")))
+
+
+def _system(instructions: Json) -> Iterable[Message]:
+    inner = message({"role": "system", "content": parsed(instructions)})
+    return (inner,) if inner and inner.parts else ()
+
+
+def _from_events(events: list[Event], draft: Draft) -> None:
+    """Per-message events, in the order they were recorded."""
+    read = [_said(event) for event in events if event.name in ROLES]
+    chosen = [_chosen(event) for event in events if event.name == CHOICE]
+    draft.fill(input=tuple(read), output=tuple(chosen))
+
+
+def _said(event: Event) -> Message:
+    body = {**event.attributes, "tool_calls": _told(event.attributes.get("tool_calls"))}
+    body["content"] = _content_of(body.get("content"))
+    if event.name == "gen_ai.tool.message":
+        body["tool_call_id"] = body.get("id")
+    role = text_of(body.get("role")) or ROLES[event.name]
+    return message({**body, "role": role}) or Message(role=role)
+
+
+def _chosen(event: Event) -> Message:
+    body = {**event.attributes}
+    inner = mapping(body.get("message")) or {"content": body.get("content") or body.get("message")}
+    inner = {**inner, "tool_calls": _told(inner.get("tool_calls") or body.get("tool_calls"))}
+    inner["content"] = _content_of(inner.get("content"))
+    made = message({"role": "assistant", **inner}) or Message(role="assistant")
+    return Message(role=made.role, parts=made.parts, finish_reason=reason(body.get("finish_reason")))
+
+
+def _told(calls: Json) -> Json:
+    """Tool calls, unless content capture was off: then they came without arguments, and count as not there."""
+    found = [mapping(call) for call in listing(calls)]
+    return [call for call in found if "arguments" in {**call, **mapping(call.get("function"))}]
+
+
+def _content_of(content: Json) -> Json:
+    """Content is a text, or a list of parts that may stand as JSON text."""
+    found = parsed(content)
+    return found if isinstance(found, list) else content
+
+
+def _from_legacy(held: Attributes, events: list[Event], draft: Draft) -> None:
+    prompts = [event.attributes.get("gen_ai.prompt") for event in events if event.name.startswith(_LEGACY_IN)]
+    answers = [event.attributes.get("gen_ai.completion") for event in events if event.name.startswith(_LEGACY_OUT)]
+    prompts = prompts or [held.get("gen_ai.prompt")]
+    answers = answers or [held.get("gen_ai.completion")]
+    if not draft.input:
+        draft.input = tuple(found for prompt in prompts for found in _transcript(prompt))
+    if not draft.output:
+        draft.output = tuple(found for answer in answers if answer != PLACEHOLDER for found in choices(answer))
+
+
+_SPEAKERS = ("system", "user", "assistant", "tool", "developer")
+
+
+def _transcript(prompt: Json) -> Iterable[Message]:
+    """Messages as JSON, or as lines `role: text`; a line without a role goes on with the one before."""
+    found = messages(prompt)
+    if not isinstance(prompt, str) or isinstance(parsed(prompt), (list, dict)):
+        return found
+    said: list[tuple[str, list[str]]] = []
+    for line in prompt.split("\n"):
+        role, colon, rest = line.partition(": ")
+        if colon and role in _SPEAKERS:
+            said.append((role, [rest]))
+        elif said:
+            said[-1][1].append(line)
+        else:
+            return found
+    return [made for role, lines in said if (made := message({"role": role, "content": "\n".join(lines)}))]
+
+
+def _facts(held: Attributes, draft: Draft) -> None:
+    asked = {name[15:]: value for name, value in held.items() if name.startswith("gen_ai.request.")}
+    used = {name[13:]: value for name, value in held.items() if name.startswith("gen_ai.usage.")}
+    draft.fill(
+        operation=text_of(held.get("gen_ai.operation.name")),
+        provider=text_of(held.get("gen_ai.provider.name") or held.get("gen_ai.system")),
+        model_requested=text_of(held.get("gen_ai.request.model")),
+        model_served=text_of(held.get("gen_ai.response.model")),
+        response_id=text_of(held.get("gen_ai.response.id")),
+        session_id=text_of(held.get("gen_ai.conversation.id")),
+        user_id=text_of(held.get("gen_ai.user") or asked.get("user")),
+        ttft_s=number(held.get("gen_ai.response.time_to_first_chunk")),
+        params=params({**asked, **_streaming(held)}),
+        tools=tuple(_tool(tool) for tool in listing(held.get("gen_ai.tool.definitions"))),
+        response_format=_format(held),
+        usage=tokens(used),
+    )
+
+
+def _streaming(held: Attributes) -> dict[str, Any]:
+    return {"stream": True} if held.get("gen_ai.is_streaming") else {}
+
+
+def _format(held: Attributes) -> Json:
+    kind = held.get("gen_ai.output.type")
+    return {"type": kind} if kind and kind != "text" else None
+
+
+def _tool(raw: Json) -> Json:
+    """A tool definition in the form of the OpenAI API, whatever the producer wrote."""
+    found = mapping(raw)
+    if "function" in found or "name" not in found:
+        return found or raw
+    schema = next((found[key] for key in ("parameters", "inputSchema", "input_schema") if found.get(key)), {})
+    function = {"name": found["name"], "description": found.get("description") or "", "parameters": parsed(schema)}
+    return {"type": "function", "function": function}

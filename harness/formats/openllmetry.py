@@ -1,0 +1,62 @@
+"""OpenLLMetry (Traceloop) up to 0.54: `gen_ai.prompt.N.*`, `gen_ai.completion.N.*` and `llm.*` on spans.
+
+Later releases speak the GenAI conventions. Names: opentelemetry-semantic-conventions-ai 0.4.
+"""
+
+from harness.formats._bodies import params, tokens
+from harness.formats._draft import Draft
+from harness.formats._indexed import nested
+from harness.formats._json import Json, listing, parsed, text_of
+from harness.formats._messages import message
+from harness.formats._otlp import Span
+from harness.types import Message
+
+TRUST = 50
+
+FILTERED = "FILTERED"
+"""What the instrumentation writes in place of an answer that the provider's filter took away."""
+
+_KIND = "llm.request.type"
+
+
+def speaks(span: Span) -> bool:
+    held = span.attributes
+    return _KIND in held or any(name.startswith(("gen_ai.prompt.0.", "gen_ai.completion.0.")) for name in held)
+
+
+def fill(span: Span, draft: Draft) -> bool:
+    held = span.attributes
+    if held.get(_KIND, "chat") not in ("chat", "completion"):
+        return False
+    asked = {name[4:]: value for name, value in held.items() if name.startswith("llm.")}
+    draft.fill(
+        input=_said(nested(held, "gen_ai.prompt")),
+        output=_said(nested(held, "gen_ai.completion")),
+        operation="text_completion" if held.get(_KIND) == "completion" else "chat",
+        tools=tuple(_tool(tool) for tool in listing(nested(held, "llm.request.functions"))),
+        params=params({**asked, "stop": asked.get("chat.stop_sequences"), "user": asked.get("user")}),
+        usage=tokens({"total_tokens": held.get("llm.usage.total_tokens")}),
+    )
+    return True
+
+
+def _said(entries: Json) -> tuple[Message, ...]:
+    return tuple(made for raw in listing(entries) if isinstance(raw, dict) and (made := _message(raw)))
+
+
+def _message(raw: dict[str, Json]) -> Message | None:
+    content = raw.get("content")
+    if content is None and isinstance(raw.get("user"), str):  # how 0.40 writes the prompt of a legacy completion
+        raw, content = {**raw, "role": "user"}, raw["user"]
+    if content == FILTERED and raw.get("finish_reason") == "content_filter":
+        content = None
+    listed = parsed(content)
+    known = isinstance(listed, list) and any(isinstance(item, dict) and "type" in item for item in listed)
+    return message({"role": "assistant", **raw, "content": listed if known else content})
+
+
+def _tool(raw: Json) -> Json:
+    if not isinstance(raw, dict):
+        return raw
+    function = {**raw, "name": text_of(raw.get("name")), "parameters": parsed(raw.get("parameters"))}
+    return {"type": "function", "function": function}

@@ -1,0 +1,76 @@
+"""Which call a feedback record is about."""
+
+from collections.abc import Iterable, Iterator
+
+from msgspec.structs import replace
+
+from harness.types import Call, Feedback
+
+
+def link(calls: Iterable[Call], feedback: Iterable[Feedback]) -> Iterator[Feedback]:
+    """Each feedback record with its `call_id`, or empty where no call is known that it can be about.
+
+    By exact id first, then by response id, then as the last call right below the span that it was given on, of its
+    trace, or of its session, that ended before. Feedback may have been read before its call, so link when reading.
+    """
+    index = _Index(calls)
+    for record in feedback:
+        found = index.find(record)
+        yield record if found == record.call_id else replace(record, call_id=found)
+
+
+class _Index:
+    """Small facts of all calls: about 1 KB a call."""
+
+    def __init__(self, calls: Iterable[Call]) -> None:
+        self._ids: dict[str, str] = {}
+        self._responses: dict[str, str] = {}
+        self._below: dict[str, list[tuple[int, str]]] = {}
+        for call in calls:
+            self._ids[call.id] = call.id
+            for span_id in (call.span_id, *call.source.span_ids):
+                if span_id:
+                    self._ids.setdefault(f"{call.trace_id}:{span_id}", call.id)
+                    self._ids.setdefault(f":{span_id}", call.id)  # feedback that names the span only
+            if call.response_id:
+                self._responses.setdefault(call.response_id, call.id)
+            for above in _above(call):
+                self._below.setdefault(above, []).append((call.end_ns, call.id))
+        for held in self._below.values():
+            held.sort()
+
+    def find(self, record: Feedback) -> str:
+        exact = self._ids.get(record.call_id) or self._ids.get(f"{record.trace_id}:{record.span_id}")
+        if exact:
+            return exact
+        if record.response_id in self._responses:
+            return self._responses[record.response_id]
+        for above in _reach(record):
+            if above in self._below:
+                return _last(self._below[above], record.at_ns)
+        return ""
+
+
+def _above(call: Call) -> Iterator[str]:
+    if call.trace_id:
+        yield f"trace:{call.trace_id}"
+        if call.parent_span_id:
+            yield f"span:{call.trace_id}:{call.parent_span_id}"
+            yield f"span::{call.parent_span_id}"
+    if call.session_id:
+        yield f"session:{call.session_id}"
+
+
+def _reach(record: Feedback) -> Iterator[str]:
+    if record.span_id:
+        yield f"span:{record.trace_id}:{record.span_id}"
+    if record.trace_id:
+        yield f"trace:{record.trace_id}"
+    elif record.session_id:
+        yield f"session:{record.session_id}"
+
+
+def _last(calls: list[tuple[int, str]], at_ns: int) -> str:
+    """The last call that ended before the feedback; the last of all when its time is unknown or before any."""
+    before = [id for end_ns, id in calls if end_ns <= at_ns] if at_ns else []
+    return before[-1] if before else calls[-1][1]

@@ -1,0 +1,276 @@
+"""The loop, one verb after the other: ingest, mine, curate, tune, evaluate, compare, gate, report, promote.
+
+This page joins stages, store, config and plug-ins. Each verb reads what the verbs before it left in the store and leaves
+its own result there, so each is also a command, and a killed run goes on where it was. A step whose inputs are the same
+as before is recalled, not repeated: its key is the digest of all that it reads.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from harness import arms as arm_choice
+from harness import config as configuration
+from harness import shelf
+from harness.codec import digest, write_atomic
+from harness.config import Config
+from harness.digests import model_digests
+from harness.errors import InvalidError, UsageError
+from harness.plugins import load, names
+from harness.shelf import LATEST, LATEST_RUN, Work
+from harness.stages import curate as curate_stage
+from harness.stages import evaluate as evaluate_stage
+from harness.stages import gate as gate_stage
+from harness.stages import ingest as ingest_stage
+from harness.stages import mine as mine_stage
+from harness.stages import tune as tune_stage
+from harness.store import Store
+from harness.types import Adapter, Arm, CurvePoint, Dataset, EvalRequest, Promotion, Run, Suite, Verdict
+from harness.watch import Watch
+
+
+def open_work(config: Config, watch: Watch | None = None) -> Work:
+    """The project of a config, with its store opened (and created when it is not there)."""
+    return Work(config, Store.open(config.store), watch or Watch())
+
+
+def run(work: Work) -> Verdict:
+    """The whole loop. Raises UndecidedError before training when there is too little to learn from."""
+    ingest(work)
+    dataset = curate(work)
+    adapter = tune(work, dataset)
+    runs = evaluate(work, dataset, adapter)
+    verdict = gate(work, dataset, adapter, runs)
+    report(work, verdict)
+    if verdict.outcome == "promote" and work.config.promote.auto:
+        promote(work)
+    return verdict
+
+
+def ingest(work: Work, paths: Sequence[str] = (), format: str = "") -> dict[str, int]:
+    """Read trace exports into the store; files whose bytes were read before are passed over. Returns the counts."""
+    settings, totals = work.config.ingest, dict[str, int]()
+    with work.watch.step("ingest"):
+        for batch in ingest_stage.ingest(
+            tuple(paths) or settings.paths,
+            format=format or settings.format,
+            options=settings.options,
+            on_progress=lambda done, total: work.watch.progress(done, total, "bytes"),
+            skip=work.store.traces.seen,
+        ):
+            merged = work.store.traces.merge(batch.calls, batch.feedback, batch.quarantined, files=batch.files)
+            for name, count in (*batch.counts.items(), *merged.counts().items()):
+                totals[name] = totals.get(name, 0) + count
+        stored = work.store.traces.counts()
+        work.watch.note(
+            f"{stored['calls']:,} calls ({totals.get('stored', 0):,} new), {stored['feedback']:,} feedback records, "
+            f"{stored['quarantined']:,} in quarantine"
+        )
+    return totals
+
+
+def mine(work: Work) -> mine_stage.Mined:
+    """Failures of the stored calls, in clusters."""
+    detectors, options = work.config.mine.detectors or names("detectors"), work.config.mine.options
+    key = digest(["mine", work.store.traces.version(), detectors, options, mine_stage.VERSION])
+    known = work.store.memo.recall("mine", key)
+    if known:
+        return work.store.artifacts.get("mined", known, mine_stage.Mined)
+    with work.watch.step("mine"):
+        calls = work.store.traces.calls()
+        mined = mine_stage.mine(calls, shelf.feedback(work), detectors=detectors, options=options)
+        work.store.memo.remember("mine", key, work.store.artifacts.put("mined", mined))
+        work.watch.note(f"{len(mined.failures):,} failures of {mined.calls:,} calls, {len(mined.clusters)} clusters")
+    return mined
+
+
+def curate(work: Work) -> Dataset:
+    """Training, held-out and regression sets from what was mined. Raises UndecidedError on too few failures."""
+    settings = {"name": work.config.project.name, **work.config.curate}
+    options = configuration.section(settings, curate_stage.CurateOptions, where="[curate]")
+    mined = mine(work)
+    known = work.store.memo.recall("curate", _curate_key(work, options))
+    if known:
+        work.store.memo.remember(LATEST, "dataset", known)
+        return shelf.dataset_of(work, known)
+    with work.watch.step("curate"):
+        calls, sticky = work.store.traces.calls(), work.store.ledger.splits()
+        curated = curate_stage.curate(calls, shelf.feedback(work), mined, sticky=sticky, options=options)
+        folder = work.store.artifacts.scratch("dataset")
+        curate_stage.write(curated, folder)
+        work.store.artifacts.add_folder("dataset", curated.dataset.id, folder)
+        work.store.ledger.add(curated.sticky)
+        work.store.memo.remember("curate", _curate_key(work, options), curated.dataset.id)
+        work.store.memo.remember(LATEST, "dataset", curated.dataset.id)
+        work.watch.note(", ".join(f"{count:,} {split}" for split, count in curated.dataset.counts.items()))
+    return curated.dataset
+
+
+def tune(work: Work, dataset: Dataset | None = None) -> Adapter:
+    """The adapter for a dataset, trained unless the same training was done before."""
+    dataset = dataset or shelf.latest_dataset(work)
+    request = shelf.tune_request(work, dataset)
+    key = digest(["tune", dataset.id, request.recipe, request.prompt, model_digests(request.base)])
+    known = work.store.memo.recall("tune", key)
+    if known:
+        work.store.memo.remember(LATEST, "adapter", known)
+        return shelf.adapter_of(work, known)
+    with work.watch.step("tune"):
+        # The folder's name holds the key, not the process: a killed training is found again and resumed.
+        folder = work.store.root / "work" / f"tune-{key[:16]}" / "adapter"
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        adapter = tune_stage.tune(replace(request, out=str(folder)), on_point=_training_progress(work))
+        work.store.artifacts.add_folder("adapter", adapter.id, folder)
+        work.store.memo.remember("tune", key, adapter.id)
+        work.store.memo.remember(LATEST, "adapter", adapter.id)
+        for knob, reason in adapter.choices.items():
+            work.watch.note(f"{knob}: {reason}")
+    return adapter
+
+
+def evaluate(
+    work: Work,
+    dataset: Dataset | None = None,
+    adapter: Adapter | None = None,
+    only: Sequence[str] = (),
+    select: str = "",
+) -> dict[str, Run]:
+    """Runs of every arm (or of those named in `only`) on the eval suites, recalled where nothing changed."""
+    arms = shelf.arms(work, dataset, adapter)
+    for name in only:
+        if name not in arms:
+            raise UsageError(f"there is no arm named {name!r}", next=f"known: {', '.join(arms)}")
+    chosen = [arm for name, arm in arms.items() if not only or name in only]
+    request = _eval_request(work, dataset, chosen, select)
+    with work.watch.step("evaluate"):
+        suites = evaluate_stage.collect(request)
+        keys = {arm.name: _run_key(arm, suites, request) for arm in chosen}
+        runs = {name: found for name, key in keys.items() if (found := _recall_run(work, key)) is not None}
+        missing = tuple(arm for arm in chosen if arm.name not in runs)
+        if missing:
+            fresh = evaluate_stage.evaluate(replace(request, arms=missing), on_event=_evaluation_progress(work))
+            for result in fresh:
+                runs[result.arm.name] = result
+                ident = work.store.artifacts.put("run", result)
+                if not result.problems and not any(item.error for item in result.results):
+                    work.store.memo.remember("run", keys[result.arm.name], ident)
+                if not select:
+                    work.store.memo.remember(LATEST_RUN, result.arm.name, ident)
+    return {arm.name: runs[arm.name] for arm in chosen}
+
+
+def gate(
+    work: Work,
+    dataset: Dataset | None = None,
+    adapter: Adapter | None = None,
+    runs: dict[str, Run] | None = None,
+) -> Verdict:
+    """The verdict on the stored runs under the policy of trueup.toml. Judging again generates nothing."""
+    dataset, adapter = dataset or shelf.latest_dataset(work), adapter or shelf.latest_adapter(work)
+    runs = runs or shelf.latest_runs(work)
+    champion = work.store.promotions.current(work.config.promote.alias)
+    policy = work.config.gate
+    if arm_choice.CHAMPION in runs and arm_choice.CHAMPION not in policy.baselines:
+        policy = replace(policy, baselines=(*policy.baselines, arm_choice.CHAMPION))
+    with work.watch.step("gate"):
+        compared = shelf.comparisons(runs)
+        verdict = gate_stage.gate(
+            compared,
+            policy,
+            candidate=adapter.id,
+            dataset=dataset.id,
+            champion=champion.adapter if champion else "",
+            looks=work.store.ledger.look(shelf.held_out_version(work, dataset), adapter.id),
+            problems=[f"{name}: {problem}" for name, run in runs.items() for problem in run.problems],
+            today=time.strftime("%Y-%m-%d", time.gmtime()),
+        )
+        ident = digest(replace(verdict, id="", at_ns=0))
+        work.store.memo.remember(LATEST, "verdict", ident)
+        if ident in work.store.artifacts.ids("verdict"):  # judged before, on the same runs: one record, its first time
+            return shelf.latest_verdict(work)
+        verdict = replace(verdict, id=ident, at_ns=time.time_ns())
+        work.store.artifacts.put("verdict", verdict, id=ident)
+        work.store.artifacts.put("night", shelf.night(verdict, compared))
+    return verdict
+
+
+def report(work: Work, verdict: Verdict | None = None) -> list[Path]:
+    """Write the report in each format of [report]; returns the files."""
+    with work.watch.step("report"):
+        story = shelf.story_of(work, verdict or shelf.latest_verdict(work))
+        written = []
+        for name in work.config.report.formats:
+            plugin = load("reports", name)
+            written.append(Path(work.config.report.out) / f"report{plugin.SUFFIX}")
+            write_atomic(written[-1], plugin.render(story))
+    return written
+
+
+def promote(work: Work, by: str = "") -> Promotion:
+    """Move the alias to the adapter that was judged. Raises InvalidError unless the latest verdict is promote."""
+    verdict = shelf.latest_verdict(work)
+    if verdict.outcome != "promote":
+        raise InvalidError(
+            f"the latest verdict is {verdict.outcome}: {verdict.sentence}", where=verdict.id[:12], next="trueup report"
+        )
+    work.store.artifacts.folder("adapter", verdict.candidate)  # verified: what was judged is what is promoted
+    alias = work.config.promote.alias
+    current = work.store.promotions.current(alias)
+    expected = current.adapter if current else None
+    return work.store.promotions.move(alias, verdict.candidate, verdict.id, by=by, expected=expected)
+
+
+def rollback(work: Work, by: str = "") -> Promotion:
+    """Move the alias back to what it was before."""
+    return work.store.promotions.rollback(work.config.promote.alias, by=by)
+
+
+# ---------------------------------------------------------------- keys and progress
+
+
+def _curate_key(work: Work, options: curate_stage.CurateOptions) -> str:
+    # The ledger is part of the key: a dataset made before something was held out must not be used after it.
+    ledger = digest(work.store.ledger.splits())
+    detectors = work.config.mine.detectors or names("detectors")
+    parts = [work.store.traces.version(), detectors, work.config.mine.options, options, ledger]
+    return digest(["curate", *parts, mine_stage.VERSION, curate_stage.VERSION])
+
+
+def _eval_request(work: Work, dataset: Dataset | None, chosen: Sequence[Arm], select: str) -> EvalRequest:
+    settings = work.config.eval
+    return EvalRequest(
+        arms=tuple(chosen),
+        paths=settings.paths,
+        out=str(work.store.artifacts.scratch("evaluate")),
+        datasets={work.config.project.name: str(work.store.artifacts.folder("dataset", dataset.id))} if dataset else {},
+        replies=str(work.store.root / "replies"),
+        select=select,
+        batch_size=settings.batch_size,
+        repeats=settings.repeats,
+        pytest_args=settings.pytest_args,
+    )
+
+
+def _run_key(arm: Arm, suites: Sequence[Suite], request: EvalRequest) -> str:
+    model = load("backends", arm.backend).digest(arm)
+    return digest(["run", arm.name, model, [suite.digest for suite in suites], request.select, request.repeats])
+
+
+def _recall_run(work: Work, key: str) -> Run | None:
+    known = work.store.memo.recall("run", key)
+    return work.store.artifacts.get("run", known, Run) if known else None
+
+
+def _training_progress(work: Work) -> Callable[[CurvePoint, int], None]:
+    return lambda point, total: work.watch.progress(point.step, total, f"loss {point.loss:.3f}")
+
+
+def _evaluation_progress(work: Work) -> Callable[[dict[str, Any]], None]:
+    def on_event(event: dict[str, Any]) -> None:
+        if "done" in event:
+            work.watch.progress(event["done"], event["total"], f"{event.get('arm', '')} {event.get('suite', '')}")
+
+    return on_event

@@ -1,0 +1,77 @@
+"""`pytest evals --model NAME`: the thin part of the pytest plugin, loaded in every pytest run of whoever has trueup.
+
+So it imports nothing heavy, and the rest only when an eval file is met: that is why imports stand inside functions here.
+`harness.evalrun.evaluation` does the work.
+"""
+
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.evalrun.evaluation import Evaluation
+
+PATTERN = "eval_*.py"
+NAME = "trueup-evaluation"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("trueup", "trueup: eval suites")
+    group.addoption(
+        "--model", metavar="NAME", help="Which model eval files ask: an arm of trueup.toml, or scripted:FILE."
+    )
+    group.addoption("--repeats", type=int, default=0, metavar="N", help="Run each case N times, not as its suite says.")
+    group.addoption("--trueup-request", metavar="FILE", help="Run the evaluation that FILE describes (by the loop).")
+    group.addoption("--trueup-events", type=int, metavar="FD", help="Write progress as JSON Lines to this descriptor.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("python_files", PATTERN)
+    if config.getoption("--trueup-request"):
+        _register(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    if not fnmatch(module_path.name, PATTERN):
+        return None
+    from harness.evalrun.collection import EvalModule
+
+    _register(parent.config)
+    module: pytest.Module = EvalModule.from_parent(parent, path=module_path)
+    return module
+
+
+def _register(config: pytest.Config) -> None:
+    if not config.pluginmanager.hasplugin(NAME):
+        config.pluginmanager.register(_evaluation(config), NAME)
+
+
+def _evaluation(config: pytest.Config) -> "Evaluation":
+    from harness.errors import TrueupError
+
+    try:
+        file = config.getoption("--trueup-request")
+        return _for_loop(Path(file), config) if file else _for_developer(config)
+    except TrueupError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _for_loop(file: Path, config: pytest.Config) -> "Evaluation":
+    from harness.evalrun.child import recording
+
+    return recording(file, config)
+
+
+def _for_developer(config: pytest.Config) -> "Evaluation":
+    from harness import developer
+    from harness.evalrun.evaluation import Evaluation
+
+    here = config.invocation_params.dir
+    paths = tuple(str(here / arg.split("::")[0]) for arg in config.args)
+    request = developer.request(
+        config.getoption("--model"), config.rootpath, here, paths, repeats=config.getoption("--repeats")
+    )
+    return Evaluation(request, recording=False, model_names=lambda: developer.arm_names(config.rootpath))

@@ -1,0 +1,59 @@
+"""A contract is kept case by case: each must pass in most of its repeats. No inference; a broken promise is one.
+
+The cases of a suite with the role contract, the checks and the case ids that another suite names in `must_pass`.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec.structs import replace
+
+from harness.rules import _measure as measure
+from harness.rules import _words as words
+from harness.rules._context import Context
+from harness.types import Comparison, Contract, Finding, Pair
+
+PASSED = 0.5
+"""A case passes when its mean over the repeats is above this."""
+NAMED = 5
+"""How many broken cases the sentence names."""
+
+
+def findings(context: Context) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for comparison in context.comparisons:
+        named = set(comparison.suite.must_pass)
+        whole = isinstance(comparison.suite.role, Contract)
+        pairs = [pair for pair in comparison.pairs if whole or pair.case_id in named]
+        if comparison.suite.name not in seen and (pairs or whole):
+            seen.add(comparison.suite.name)
+            yield _judge(comparison, [pair for pair in pairs if not context.waiver(comparison, pair)], len(pairs))
+
+
+def _judge(comparison: Comparison, pairs: Sequence[Pair], before_waivers: int) -> Finding:
+    name = words.label(comparison.suite.name)
+    broken = [pair for pair in pairs if pair.candidate is not None and pair.candidate <= PASSED]
+    unknown = [pair for pair in pairs if pair.candidate is None]
+    counts = {"n": len(pairs), "b": len(broken), "missing": len(unknown), "waived": before_waivers - len(pairs)}
+    finding = replace(measure.start("contract", comparison), counts=counts, formula="every_case")
+    if broken:
+        was = sum(pair.baseline is not None and pair.baseline > PASSED for pair in broken)
+        text = (
+            f"{name} breaks {len(broken)} of {len(pairs)} contract cases ({was} passed under {comparison.baseline}): "
+        )
+        sentence = f"{text}{_names(broken)}."
+        return replace(finding, outcome="fail", sentence=sentence, next="trueup report --open")
+    if unknown:
+        text = f"{name} has no score for {len(unknown)} of {len(pairs)} contract cases: {_names(unknown)}."
+        return replace(finding, outcome="invalid", sentence=text, next="trueup eval")
+    if not pairs:
+        return replace(
+            finding,
+            sentence=f"{name} has no contract case left to check.",
+            next=f"add cases to {words.file(comparison)}",
+        )
+    return replace(finding, outcome="pass", sentence=f"{name} keeps all {len(pairs)} contract cases.")
+
+
+def _names(pairs: Sequence[Pair]) -> str:
+    rest = f" and {len(pairs) - NAMED} more" if len(pairs) > NAMED else ""
+    return ", ".join(pair.case_id for pair in pairs[:NAMED]) + rest

@@ -1,0 +1,61 @@
+"""A guard must not lose more than its margin: shown not to, not merely not shown to.
+
+Pass when the lower bound of the difference is above minus the margin, fail when the upper bound is below it, unresolved
+between. Every guard must hold, so no correction for their number is due (intersection-union test).
+"""
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from harness.rules import _measure as measure
+from harness.rules import _words as words
+from harness.rules._context import Context
+from harness.statistics.paired import Paired
+from harness.statistics.power import more_cases
+from harness.types import Comparison, Finding, Guard
+
+
+def findings(context: Context) -> Iterator[Finding]:
+    for comparison in context.having(Guard):
+        yield _judge(context.unwaived(comparison), context)
+
+
+def _judge(comparison: Comparison, context: Context) -> Finding:
+    finding = measure.start("guard", comparison)
+    short = measure.too_few(finding, context.policy.min_cases)
+    if short is not None:
+        return short
+    role, alpha = comparison.suite.role, context.policy.alpha
+    assert isinstance(role, Guard)
+    found, margin = measure.measure(comparison, alpha), role.margin
+    p = found.above(-margin)
+    finding = replace(measure.measured(finding, comparison, found, -margin), p_value=p)
+    said, allowed = (
+        words.change(comparison, found.estimate, found.interval),
+        words.number(margin, words.is_rate(comparison)),
+    )
+    if found.weakness:
+        return measure.unresolvable(finding, said, found.weakness)
+    if found.below(-margin) <= alpha:
+        text = f"{said}, more than the {allowed} allowed."
+        return replace(finding, outcome="fail", sentence=text, next="trueup report --open")
+    if p <= alpha:
+        decline = " It is a decline, within the margin." if found.interval.high < 0 else ""
+        text = f"{said}, within the {allowed} allowed.{decline}"
+        return measure.survives(replace(finding, outcome="pass", sentence=text), comparison, -margin, alpha)
+    return _unresolved(finding, comparison, found, margin, f"{said}: a loss of {allowed} cannot be ruled out")
+
+
+def _unresolved(finding: Finding, comparison: Comparison, found: Paired, margin: float, said: str) -> Finding:
+    if margin <= 0:
+        return replace(
+            finding, sentence=f"{said}, nor could any number of cases.", next="give the guard a margin above 0"
+        )
+    needed = more_cases(found.interval, int(finding.counts["n"]), -margin, 0.0)
+    return replace(
+        finding,
+        sentence=f"{said}; needs about {needed:,} more cases if nothing truly changed.",
+        counts=finding.counts | {"needed": needed},
+        next=f"add cases to {words.file(comparison)}, or widen its margin",
+    )

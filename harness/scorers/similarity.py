@@ -1,0 +1,69 @@
+"""How alike two texts are, from 0 to 1: for free text, where no two good answers are equal."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import re2
+from rapidfuzz import fuzz
+from rapidfuzz.distance import LCSseq
+
+from harness.errors import UsageError
+from harness.scorers._common import or_comparator, shown, text_of
+from harness.types import Score
+
+WORD = re2.compile(r"[\pL\pN]+")
+CHRF_ORDER, CHRF_BETA = 6, 2.0
+
+
+@or_comparator
+def similarity(
+    reply: Any, expected: Any, *, method: str = "chrf", at_least: float | None = None, name: str = ""
+) -> Score:
+    """How alike the reply is to `expected` (or to the nearest of several), 0 to 1; 1.0 or 0.0 with `at_least`.
+
+    `method`: chrf (character n-gram F2, Popović 2015), rouge_l (longest common word sequence, Lin 2004, F1), edit
+    (normalised edit distance), tokens (words in any order). Raises UsageError on another.
+    """
+    if method not in METHODS:
+        raise UsageError(f"there is no similarity {method!r}", next=f"one of {', '.join(METHODS)}")
+    wanted = [text_of(one) for one in expected] if isinstance(expected, (list, tuple)) else [text_of(expected)]
+    value = max(METHODS[method](text_of(reply), one) for one in wanted)
+    why = f"{method} {value:.2f} of {shown(reply)} to {shown(expected)}"
+    return Score(name=name or method, value=value if at_least is None else float(value >= at_least), explanation=why)
+
+
+def chrf(said: str, wanted: str) -> float:
+    """chrF2: F-score of character 1- to 6-grams without spaces, recall weighted twice as much as precision."""
+    said, wanted = "".join(said.split()), "".join(wanted.split())
+    if not said or not wanted:
+        return float(said == wanted)
+    scores = []
+    for size in range(1, CHRF_ORDER + 1):
+        ours, theirs = _grams(said, size), _grams(wanted, size)
+        if ours and theirs:
+            hits = (ours & theirs).total()
+            scores.append((hits / ours.total(), hits / theirs.total()))
+    precision, recall = (sum(column) / len(scores) for column in zip(*scores, strict=True))
+    weight = CHRF_BETA**2
+    return (1 + weight) * precision * recall / (weight * precision + recall) if precision + recall else 0.0
+
+
+def rouge_l(said: str, wanted: str) -> float:
+    """ROUGE-L: F1 of the longest common sequence of words, case folded."""
+    ours, theirs = WORD.findall(said.casefold()), WORD.findall(wanted.casefold())
+    if not ours or not theirs:
+        return float(ours == theirs)
+    return 2 * LCSseq.similarity(ours, theirs) / (len(ours) + len(theirs))
+
+
+def _grams(text: str, size: int) -> Counter[str]:
+    return Counter(text[start : start + size] for start in range(len(text) - size + 1))
+
+
+METHODS: dict[str, Callable[[str, str], float]] = {
+    "chrf": chrf,
+    "rouge_l": rouge_l,
+    "edit": lambda said, wanted: fuzz.ratio(said, wanted) / 100,
+    "tokens": lambda said, wanted: fuzz.token_sort_ratio(said, wanted) / 100,
+}

@@ -1,0 +1,208 @@
+"""What a project's store holds: the latest dataset, adapter, runs and verdict, read back as nouns.
+
+The verbs in `harness.loop` write; everything here only reads, so commands that only show something need no lock.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness import arms as arm_choice
+from harness import config as configuration
+from harness.codec import digest
+from harness.config import Config
+from harness.errors import InvalidError
+from harness.stages import compare as compare_stage
+from harness.stages import curate as curate_stage
+from harness.stages import ingest as ingest_stage
+from harness.stages import tune as tune_stage
+from harness.store import Store
+from harness.types import (
+    Adapter,
+    Arm,
+    Comparison,
+    Dataset,
+    Feedback,
+    HistoryPoint,
+    Run,
+    Story,
+    TuneRequest,
+    Verdict,
+)
+from harness.watch import Watch
+
+LATEST = "latest"
+"""Memo step that points at tonight's dataset, adapter and verdict."""
+LATEST_RUN = "latest-run"
+"""Memo step that points at each arm's run."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One project being worked on."""
+
+    config: Config
+    store: Store
+    watch: Watch = field(default_factory=Watch)
+
+
+def dataset_of(work: Work, ident: str) -> Dataset:
+    return curate_stage.read_manifest(work.store.artifacts.folder("dataset", ident))
+
+
+def adapter_of(work: Work, ident: str) -> Adapter:
+    return tune_stage.read_manifest(work.store.artifacts.folder("adapter", ident))
+
+
+def latest_dataset(work: Work) -> Dataset:
+    """Raises InvalidError, naming the command to type, when there is none yet; so do the next two."""
+    return dataset_of(work, _latest(work, "dataset", "trueup curate"))
+
+
+def latest_adapter(work: Work) -> Adapter:
+    return adapter_of(work, _latest(work, "adapter", "trueup tune"))
+
+
+def latest_verdict(work: Work) -> Verdict:
+    return work.store.artifacts.get("verdict", _latest(work, "verdict", "trueup gate"), Verdict)
+
+
+def latest_or_none(work: Work) -> tuple[Dataset | None, Adapter | None]:
+    """The latest dataset and adapter, as far as they are there: evaluation needs neither."""
+    dataset, adapter = (work.store.memo.recall(LATEST, what) for what in ("dataset", "adapter"))
+    return (dataset_of(work, dataset) if dataset else None), (adapter_of(work, adapter) if adapter else None)
+
+
+def latest_runs(work: Work) -> dict[str, Run]:
+    """The latest run of each arm. Raises InvalidError when nothing was evaluated."""
+    named = [*arm_choice.sections(work.config), arm_choice.CHAMPION, arm_choice.CONSTANT]
+    known = {name: work.store.memo.recall(LATEST_RUN, name) for name in dict.fromkeys(named)}
+    runs = {name: work.store.artifacts.get("run", ident, Run) for name, ident in known.items() if ident}
+    if not runs:
+        raise InvalidError("nothing was evaluated yet", where=str(work.store.root), next="trueup eval")
+    return runs
+
+
+def feedback(work: Work) -> list[Feedback]:
+    """All feedback, with the call it belongs to as far as that can be told."""
+    return list(ingest_stage.link(work.store.traces.calls(), work.store.traces.feedback()))
+
+
+def arms(work: Work, dataset: Dataset | None, adapter: Adapter | None) -> dict[str, Arm]:
+    """The arms that can be asked now; see `harness.arms`."""
+    folders = {}
+    if adapter:
+        folders[arm_choice.TUNED] = str(work.store.artifacts.folder("adapter", adapter.id))
+    champion = work.store.promotions.current(work.config.promote.alias)
+    if champion and champion.adapter:
+        folders[arm_choice.CHAMPION] = str(work.store.artifacts.folder("adapter", champion.adapter))
+    found = arm_choice.resolve(work.config, dataset.prompts if dataset else (), folders)
+    if dataset and arm_choice.CONSTANT not in found:
+        train = curate_stage.read_split(work.store.artifacts.folder("dataset", dataset.id), "train")
+        floor = arm_choice.constant(train)
+        if floor:
+            found[arm_choice.CONSTANT] = floor
+    return found
+
+
+def tune_request(work: Work, dataset: Dataset) -> TuneRequest:
+    """What the trainer is asked: plain values, without the output folder."""
+    section = arm_choice.sections(work.config)[arm_choice.TUNED]
+    words = configuration.prompt(work.config, section.prompt, dataset.prompts)
+    if words is None:
+        raise InvalidError(
+            "the tuned arm's prompt is to come from traces, and these have none", next="set [arms.tuned]"
+        )
+    folder = work.store.artifacts.folder("dataset", dataset.id)
+    held = [case for split in ("held_out", "regression") for case in curate_stage.read_split(folder, split)]
+    return TuneRequest(
+        base=section.model or work.config.model.base,
+        dataset=str(folder),
+        prompt=words,
+        recipe=work.config.tune,
+        out="",
+        held_out_ids=tuple(sorted({case.id for case in held} | {case.call_id for case in held if case.call_id})),
+    )
+
+
+def comparisons(runs: dict[str, Run], candidate: str = arm_choice.TUNED) -> tuple[Comparison, ...]:
+    """The candidate against every other arm, suite by suite."""
+    if candidate not in runs:
+        raise InvalidError(f"there is no run of {candidate!r} to compare", next=f"trueup eval --model {candidate}")
+    others = [run for name, run in runs.items() if name != candidate]
+    return tuple(one for other in others for one in compare_stage.compare(other, runs[candidate]))
+
+
+def means(runs: dict[str, Run]) -> list[tuple[str, str, int, float | None, int]]:
+    """Rows of suite, arm, scored cases, mean of the suite's metric, errors."""
+    rows = []
+    for suite in dict.fromkeys(suite for run in runs.values() for suite in run.suites):
+        for name, run in runs.items():
+            mine = [result for result in run.results if result.suite == suite.name]
+            scores = [score for result in mine if (score := result.score(suite.metric)) is not None]
+            mean = sum(scores) / len(scores) if scores else None
+            rows.append((suite.name, name, len(scores), mean, sum(bool(result.error) for result in mine)))
+    return rows
+
+
+def story_of(work: Work, verdict: Verdict) -> Story:
+    """All that a report shows of one verdict."""
+    runs = latest_runs(work)
+    adapter = adapter_of(work, verdict.candidate)
+    wanted = {case.call_id for run in runs.values() for cases in run.cases.values() for case in cases if case.call_id}
+    nights = [work.store.artifacts.get("night", ident, HistoryPoint) for ident in work.store.artifacts.ids("night")]
+    return Story(
+        title=work.config.project.title or work.config.project.name,
+        verdict=verdict,
+        runs=tuple(runs.values()),
+        comparisons=comparisons(runs),
+        dataset=dataset_of(work, verdict.dataset),
+        adapter=adapter,
+        calls=work.store.traces.calls_by_id(wanted),
+        history=tuple(sorted(nights, key=lambda night: night.at_ns)),
+        promotions=tuple(work.store.promotions.history(work.config.promote.alias)),
+        policy=work.config.gate,
+        seconds={**work.watch.seconds, "tune": adapter.seconds},
+        ingest=work.store.traces.counts(),
+    )
+
+
+def night(verdict: Verdict, compared: Sequence[Comparison]) -> HistoryPoint:
+    """The means of tonight's arms, for the trend over nights."""
+    table: dict[str, dict[str, float]] = {}
+    for one in compared:
+        both = [(p.baseline, p.candidate) for p in one.pairs if p.baseline is not None and p.candidate is not None]
+        if both:
+            row = table.setdefault(one.suite.name, {})
+            row[one.baseline] = sum(pair[0] for pair in both) / len(both)
+            row[one.candidate] = sum(pair[1] for pair in both) / len(both)
+    return HistoryPoint(at_ns=verdict.at_ns, outcome=verdict.outcome, adapter=verdict.candidate, means=table)
+
+
+def held_out_version(work: Work, dataset: Dataset) -> str:
+    """Content id of the held-out cases: what a look is counted against."""
+    cases = curate_stage.read_split(work.store.artifacts.folder("dataset", dataset.id), "held_out")
+    return digest(sorted(case.id for case in cases))
+
+
+def status(work: Work) -> dict[str, Any]:
+    """Counts, latest ids and promotions, for `trueup status`."""
+    known = {what: work.store.memo.recall(LATEST, what) or "" for what in ("dataset", "adapter", "verdict")}
+    facts: dict[str, Any] = {"store": str(work.store.root), **{what: ident[:12] for what, ident in known.items()}}
+    if known["verdict"]:
+        verdict = latest_verdict(work)
+        facts["outcome"] = verdict.outcome
+        facts["why"] = verdict.sentence
+        facts["judged"] = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(verdict.at_ns / 1e9))
+    for alias in work.store.promotions.aliases():
+        current = work.store.promotions.current(alias)
+        facts[f"alias {alias}"] = (current.adapter[:12] if current else "") or "the base model"
+    return {**facts, "records": work.store.traces.counts()}
+
+
+def _latest(work: Work, what: str, command: str) -> str:
+    known = work.store.memo.recall(LATEST, what)
+    if not known:
+        raise InvalidError(f"there is no {what} yet", where=str(work.store.root), next=command)
+    return known

@@ -1,0 +1,181 @@
+"""Pair two runs by case. Repeats are averaged first; what cannot be paired is named, never dropped in silence.
+
+A comparison with problems never promotes, so everything that makes two runs unlike is a problem here: another eval file,
+other cases, a suite that shrank, a case recorded twice, a score that is not a number.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from msgspec.structs import replace
+
+from harness.types import Case, Comparison, Contract, Pair, Result, Run, Suite
+
+SHOWN = 3
+"""How many ids a problem names."""
+
+
+def compare(baseline: Run, candidate: Run) -> tuple[Comparison, ...]:
+    """One comparison a suite of either run, in order of name; and one a check that the suite says must pass."""
+    return tuple(_comparisons(baseline, candidate))
+
+
+def _comparisons(baseline: Run, candidate: Run) -> Iterator[Comparison]:
+    before, after = _by_suite(baseline), _by_suite(candidate)
+    old, new = ({suite.name: suite for suite in run.suites} for run in (baseline, candidate))
+    for name in sorted(old | new):
+        suite = new.get(name) or old[name]
+        cases = candidate.cases.get(name) or baseline.cases.get(name, ())
+        problems = (*_unlike(old.get(name), new.get(name), baseline, candidate), *_duplicates(cases))
+        main = _paired(suite, baseline, candidate, before.get(name, []), after.get(name, []), cases)
+        yield replace(main, problems=(*problems, *main.problems))
+        for check in _checks(suite, cases):
+            view = replace(suite, name=f"{name}[{check}]", role=Contract(), metric=check, must_pass=())
+            yield _paired(view, baseline, candidate, before.get(name, []), after.get(name, []), cases)
+
+
+def _by_suite(run: Run) -> dict[str, list[Result]]:
+    found: dict[str, list[Result]] = {}
+    for result in run.results:
+        found.setdefault(result.suite, []).append(result)
+    return found
+
+
+def _checks(suite: Suite, cases: Sequence[Case]) -> list[str]:
+    """Names in `must_pass` that are checks; the others are ids of cases, which the contract rule reads."""
+    ids = {case.id for case in cases}
+    return [name for name in suite.must_pass if name not in ids]
+
+
+def _paired(
+    suite: Suite, baseline: Run, candidate: Run, before: list[Result], after: list[Result], cases: Sequence[Case]
+) -> Comparison:
+    metric = suite.metric or _first_metric(before) or _first_metric(after)
+    old, new = _Side(before, metric), _Side(after, metric)
+    by_id = {case.id: case for case in cases}
+    ids = sorted(old.values.keys() | new.values.keys() | by_id.keys())
+    problems = [f"{baseline.arm.name}: {text}" for text in old.problems]
+    problems += [f"{candidate.arm.name}: {text}" for text in new.problems]
+    problems += _unmatched(baseline.arm.name, old, candidate.arm.name, new)
+    expected = suite.cases or len(by_id)
+    if len(ids) != expected:
+        problems.append(f"{expected} cases were collected and {len(ids)} have a result")
+    problems += _clusterless(suite, cases)
+    return Comparison(
+        suite=suite,
+        baseline=baseline.arm.name,
+        candidate=candidate.arm.name,
+        metric=metric,
+        pairs=tuple(_pair(ident, old, new, by_id.get(ident), suite) for ident in ids),
+        binary=old.repeats <= 1 and new.repeats <= 1 and old.pass_or_fail and new.pass_or_fail,
+        problems=tuple(problems),
+    )
+
+
+class _Side:
+    """One arm's results on one suite: the mean a case, or why there is none."""
+
+    def __init__(self, results: Sequence[Result], metric: str) -> None:
+        seen = Counter((result.case_id, result.repeat) for result in results)
+        twice = sorted(case_id for (case_id, _), count in seen.items() if count > 1)
+        by_case: dict[str, list[Result]] = {}
+        for result in sorted(results, key=lambda result: result.repeat):
+            by_case.setdefault(result.case_id, []).append(result)
+        scores = [result.score(metric) for result in results]
+        self.values = {case_id: _mean(found, metric) for case_id, found in by_case.items()}
+        self.errors = {case_id: _error(found, metric) for case_id, found in by_case.items()}
+        self.repeats = max((len(found) for found in by_case.values()), default=0)
+        self.pass_or_fail = all(value in (0.0, 1.0) for value in scores if value is not None)
+        self.problems = [f"recorded twice: {_some(twice)}"] if twice else []
+        if any(value is not None and not math.isfinite(value) for value in scores):
+            self.problems.append(f"a score of {metric!r} is not a finite number")
+        short = sorted(case_id for case_id, found in by_case.items() if len(found) < self.repeats)
+        if short:
+            self.problems.append(f"repeats are missing: {_some(short)}")
+
+
+def _mean(results: Sequence[Result], metric: str) -> float | None:
+    """Mean over the repeats; None unless every repeat has a finite score."""
+    values = [result.score(metric) for result in results]
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    return sum(finite) / len(finite) if finite and len(finite) == len(values) else None
+
+
+def _error(results: Sequence[Result], metric: str) -> str:
+    for result in results:
+        if result.error:
+            return result.error
+        if result.skipped:
+            return f"skipped: {result.skipped}"
+        value = result.score(metric)
+        if value is None:
+            return f"no score named {metric!r}"
+        if not math.isfinite(value):
+            return f"the score {metric!r} is not a finite number"
+    return ""
+
+
+def _first_metric(results: Sequence[Result]) -> str:
+    named = [result for result in results if result.scores]
+    return min(named, key=lambda result: (result.case_id, result.repeat)).scores[0].name if named else ""
+
+
+def _pair(ident: str, old: _Side, new: _Side, case: Case | None, suite: Suite) -> Pair:
+    return Pair(
+        case_id=ident,
+        baseline=old.values.get(ident),
+        candidate=new.values.get(ident),
+        cluster=_column(case, suite.cluster) or ident,
+        baseline_error=old.errors.get(ident, "no result"),
+        candidate_error=new.errors.get(ident, "no result"),
+        slices=tuple(f"{name}={value}" for name in suite.slices if (value := _column(case, name))),
+    )
+
+
+def _column(case: Case | None, name: str) -> str:
+    """Text of a case's column; empty where it has none."""
+    try:
+        value = case[name] if case is not None and name else None
+    except KeyError:
+        return ""
+    return "" if value is None else str(value)
+
+
+def _clusterless(suite: Suite, cases: Sequence[Case]) -> list[str]:
+    """A misspelt cluster column would make every case its own cluster, and the interval too narrow."""
+    if not suite.cluster or not cases or any(_column(case, suite.cluster) for case in cases):
+        return []
+    return [f"no case has a value in the cluster column {suite.cluster!r}"]
+
+
+def _unlike(old: Suite | None, new: Suite | None, baseline: Run, candidate: Run) -> Iterator[str]:
+    """Why the two runs did not measure the same thing."""
+    if old is None or new is None:
+        yield f"{(baseline if old is None else candidate).arm.name} has no run of this suite"
+        return
+    if old.digest != new.digest:
+        yield "the eval file or its cases changed between the two runs"
+    if old.cases != new.cases:
+        yield f"{old.cases} cases were collected for {baseline.arm.name} and {new.cases} for {candidate.arm.name}"
+    if replace(old, digest="", cases=0, file="") != replace(new, digest="", cases=0, file=""):
+        yield "the suite is declared differently in the two runs"
+
+
+def _duplicates(cases: Sequence[Case]) -> list[str]:
+    twice = sorted(ident for ident, count in Counter(case.id for case in cases).items() if count > 1)
+    return [f"case ids stand twice: {_some(twice)}"] if twice else []
+
+
+def _unmatched(baseline: str, old: _Side, candidate: str, new: _Side) -> Iterator[str]:
+    sides = ((baseline, new.values.keys() - old.values.keys()), (candidate, old.values.keys() - new.values.keys()))
+    for name, lacking in sides:
+        if lacking:
+            yield f"{name} has no result of {len(lacking)} cases: {_some(sorted(lacking))}"
+    if old.repeats != new.repeats:
+        yield f"{old.repeats} repeats under {baseline} and {new.repeats} under {candidate}"
+
+
+def _some(ids: Sequence[str]) -> str:
+    rest = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
+    return ", ".join(ids[:SHOWN]) + rest

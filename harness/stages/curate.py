@@ -1,0 +1,124 @@
+"""Mined failures and passing calls -> a dataset one can trust, and where every call ended.
+
+Every call passes the same sieve and falls out at exactly one place, its `Fate`; the fates add up to the calls or the
+dataset is refused. The order: usable -> target -> one row an input -> groups -> side -> clean of eval files -> caps.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from harness import codec
+from harness.curation import groups, manifest, replay, splits
+from harness.curation.contamination import contaminated
+from harness.curation.duplicates import normalise
+from harness.curation.manifest import SPLITS
+from harness.curation.mined import Mined
+from harness.curation.options import CurateOptions
+from harness.curation.prompts import Prompts
+from harness.curation.rows import Row, spoken
+from harness.curation.selection import Selection
+from harness.curation.sieve import Sieve
+from harness.errors import InvalidError, UndecidedError
+from harness.types import Call, Case, Dataset, Fate, Feedback, Noun
+
+VERSION = 1
+"""Raise it when the same calls would be curated otherwise: what was remembered is then curated anew."""
+
+
+class Curated(Noun, frozen=True):
+    dataset: Dataset
+    splits: dict[str, tuple[Case, ...]]
+    fates: tuple[Fate, ...]
+    sticky: dict[str, str]
+    """New ledger entries: key to split."""
+
+
+def curate(
+    calls: Iterable[Call],
+    feedback: Iterable[Feedback],
+    mined: Mined,
+    *,
+    sticky: Mapping[str, str],
+    options: CurateOptions = CurateOptions(),
+) -> Curated:
+    """Curate. `sticky` is the ledger of all nights before: key to the split it was put in.
+
+    Raises UndecidedError when there are too few corrected failures, and InvalidError when the fates do not add up.
+    The result does not depend on the order of calls or feedback.
+    """
+    ordered = sorted(calls, key=lambda call: (call.start_ns, call.id))
+    prompts = Prompts(ordered)
+    rows, fates = Sieve(ordered, feedback, mined, prompts).rows(options)
+    formed = groups.form(rows, threshold=options.near_duplicate, by_user=options.group_by_user)
+    group_of = groups.names(rows, formed)
+    selection = Selection(rows, splits.assign(rows, formed, sticky, options))
+    marks = splits.new_marks(rows, selection.split, sticky)
+    selection.clean(options)
+    selection.cap(group_of, options)
+    for row, side in zip(rows, selection.split, strict=True):
+        fates[row.call.id] = Fate(call_id=row.call.id, fate=side, detail=selection.details.get(row.call.id, ""))
+    cases = _cases(rows, selection.split, group_of, options)
+    _enough(cases, options)
+    by_time = tuple(fates[call.id] for call in ordered if call.id in fates)
+    notes = {"groups": len(formed), "largest_group": max(map(len, formed), default=0)}
+    dataset = manifest.describe(cases, by_time, mined, prompts.found(), options, notes)
+    return _checked(Curated(dataset=dataset, splits=cases, fates=by_time, sticky=marks), len(ordered))
+
+
+def write(curated: Curated, folder: Path) -> None:
+    """`dataset.json`, one JSON Lines file a split, and `fates.jsonl`. The manifest is written last."""
+    for split in SPLITS:
+        codec.write_lines(folder / f"{split}.jsonl", curated.splits[split])
+    codec.write_lines(folder / "fates.jsonl", curated.fates)
+    codec.write_atomic(folder / "dataset.json", codec.encode(curated.dataset) + b"\n")
+
+
+def read_split(folder: Path, split: str) -> tuple[Case, ...]:
+    """The cases of one split of a written dataset. Raises InputError when a line is not a case."""
+    return tuple(codec.read_lines(folder / f"{split}.jsonl", Case))
+
+
+def _cases(
+    rows: Sequence[Row], split: Sequence[str], group_of: Sequence[str], options: CurateOptions
+) -> dict[str, tuple[Case, ...]]:
+    found: dict[str, list[Case]] = {name: [] for name in SPLITS}
+    for row, side, group in zip(rows, split, group_of, strict=True):
+        if side in found:
+            found[side].append(manifest.case(row, side, group))
+    general = replay.mix(_general(found, options), len(found["train"]), options.replay_share, options.seed)
+    return {**{name: tuple(items) for name, items in found.items()}, "replay": general}
+
+
+def _general(found: Mapping[str, Sequence[Case]], options: CurateOptions) -> list[Case]:
+    """Replay rows that are not near anything that is judged with."""
+    cases = list(replay.read(options.replay_files))
+    judged = [spoken(case.messages) for name in ("held_out", "regression") for case in found[name]]
+    texts = [normalise(text) for text in (*options.contamination, *judged)]
+    reasons = contaminated([normalise(spoken(case.messages)) for case in cases], texts, options.near_duplicate)
+    return [case for case, reason in zip(cases, reasons, strict=True) if not reason]
+
+
+def _enough(cases: Mapping[str, Sequence[Case]], options: CurateOptions) -> None:
+    failures = sum(case.rejected is not None for split in ("train", "held_out") for case in cases[split])
+    if failures < options.min_failures or not cases["train"] or not cases["held_out"]:
+        more = max(options.min_failures - failures, 1)
+        raise UndecidedError(
+            f"too few corrected failures: {failures} ({len(cases['train'])} to train on, {len(cases['held_out'])} held "
+            f"out) and at least {options.min_failures} are needed, some of each",
+            next=f"correct {more} more failing calls, then run again; `trueup mine` lists them",
+        )
+
+
+def _checked(curated: Curated, calls: int) -> Curated:
+    """Refuse a dataset whose fates do not add up to the calls, or whose rows do not add up to their fates."""
+    fates = Counter(fate.fate for fate in curated.fates)
+    rows = {name: len(curated.splits[name]) for name in SPLITS if name != "replay"}
+    wrong = {name: count for name, count in rows.items() if count != fates[name]}
+    if len(curated.fates) != calls or curated.dataset.calls != calls or wrong:
+        raise InvalidError(
+            f"the fates do not add up: {calls} calls, {len(curated.fates)} fates, rows against fates: {wrong}",
+            where=f"dataset {curated.dataset.name}",
+            next="this is a fault of trueup; keep the traces and report it",
+        )
+    return curated

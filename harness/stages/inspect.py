@@ -1,0 +1,123 @@
+"""Which lever fits each failure cluster: a prompt, retrieval, the environment, or a fine-tune. Rules only, no model.
+
+A fine-tune teaches a behaviour. It does not mend a tool that times out, it cannot know facts that stand nowhere in its
+input, and for a handful of format slips an instruction is cheaper. Each cluster gets the first rule that holds, with
+the counts that the rule was judged by.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from harness.answers import comparable, grounded, json_object, padded
+from harness.curation.clusters import day
+from harness.curation.duplicates import normalise
+from harness.curation.mined import Mined
+from harness.curation.prompts import Prompts
+from harness.curation.rows import spoken
+from harness.types import Call, Cluster, Feedback, Noun
+
+FORM = frozenset({"schema_break", "incomplete", "language", "refusal", "loop"})
+"""Detectors of slips in form, which an instruction may mend."""
+ENOUGH = 20
+"""Corrected cases from which a fine-tune has something to learn."""
+FEW = 50
+"""Slips in form below which an instruction is tried first."""
+INVENTED = 0.5
+"""Share of corrections with facts from outside the input from which retrieval is missing."""
+CONSISTENT = 0.9
+
+
+class Inspection(Noun, frozen=True):
+    clusters: tuple[Cluster, ...]
+    """With `lever` and `evidence`."""
+    calls: int
+    failed: int
+    """Calls with at least one failure."""
+    corrected: int
+    passed: int
+    detectors: dict[str, int]
+    routes: dict[str, int]
+    days: dict[str, int]
+    """ISO date (UTC) to calls."""
+
+
+def inspect(mined: Mined, calls: Iterable[Call], feedback: Iterable[Feedback]) -> Inspection:
+    """What is in these traces, and what would help. Nothing is generated and nothing is stored."""
+    known = sorted(calls, key=lambda call: (call.start_ns, call.id))
+    corrections = {item.call_id: item.correction for item in feedback if item.correction is not None}
+    environment = {failure.call_id for failure in mined.failures if failure.environment}
+    prompts = Prompts(known)
+    asked = {call.id: spoken(prompts.strip(call)) for call in known}
+    clusters = [_judged(cluster, corrections, asked, environment) for cluster in mined.clusters]
+    return Inspection(
+        clusters=tuple(clusters),
+        calls=len(known),
+        failed=len({failure.call_id for failure in mined.failures}),
+        corrected=len(corrections),
+        passed=len(mined.passed),
+        detectors=_counts(failure.detector for failure in mined.failures),
+        routes=_counts(call.route for call in known),
+        days=dict(sorted(_counts(day(call) for call in known).items())),
+    )
+
+
+def _judged(
+    cluster: Cluster, corrections: Mapping[str, str], asked: Mapping[str, str], environment: set[str]
+) -> Cluster:
+    lever, evidence = _lever(cluster, corrections, asked, environment)
+    return msgspec.structs.replace(cluster, lever=lever, evidence=evidence)
+
+
+def _lever(
+    cluster: Cluster, corrections: Mapping[str, str], asked: Mapping[str, str], environment: set[str]
+) -> tuple[str, str]:
+    size = len(cluster.call_ids)
+    broken = sum(call_id in environment for call_id in cluster.call_ids)
+    if broken * 2 > size:
+        return (
+            "environment",
+            f"{broken} of {size} failed by a timeout, limit or broken tool, not by what the model wrote",
+        )
+    targets = [(asked[call_id], corrections[call_id]) for call_id in cluster.call_ids if call_id in corrections]
+    outside = sum(not _derivable(answer, text) for text, answer in targets)
+    if len(targets) >= 3 and outside >= INVENTED * len(targets):
+        return "retrieval", f"{outside} of {len(targets)} corrections hold facts that stand nowhere in the input"
+    if cluster.detector in FORM and size < FEW:
+        return "prompt", f"{size} slips in form: an instruction is cheaper; the prompted arm of the gate checks it"
+    if len(targets) < ENOUGH:
+        return "", f"{len(targets)} of {size} have a correction; {ENOUGH - len(targets)} more make a fine-tune possible"
+    agreeing = _consistency(targets)
+    if agreeing < CONSISTENT:
+        return "prompt", f"like inputs are corrected alike in {agreeing:.0%} only: first say what is wanted"
+    return (
+        "fine-tune",
+        f"{len(targets)} of {size} have a correction; {outside} with outside facts; {agreeing:.0%} agree",
+    )
+
+
+def _derivable(answer: str, text: str) -> bool:
+    """Do the answer's facts stand in the input? JSON: its text values; prose: names and numbers."""
+    said = padded(text)
+    value = json_object(answer)
+    if value is not None:
+        return all(grounded(item, said) for item in value.values())
+    facts = [token for token in answer.split()[1:] if token[:1].isdigit() or token[:1].isupper()]
+    return sum(not grounded(fact, said) for fact in facts) <= len(facts) / 2
+
+
+def _consistency(targets: Sequence[tuple[str, str]]) -> float:
+    """Share of corrections that agree with the commonest one for the same input, 0 to 1."""
+    by_input: dict[str, list[str]] = defaultdict(list)
+    for text, answer in targets:
+        by_input[normalise(text)].append(repr(comparable(answer)))
+    agreeing = sum(max(map(answers.count, answers)) for answers in by_input.values())
+    return agreeing / len(targets)
+
+
+def _counts(values: Iterable[str]) -> dict[str, int]:
+    found: dict[str, int] = defaultdict(int)
+    for value in values:
+        found[value] += 1
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))

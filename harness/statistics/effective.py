@@ -1,0 +1,56 @@
+"""Effective counts: how many independent pass/fail cases say as much as these scores do.
+
+Repeats say more than one pass/fail case each, clusters say less. Both are one number, the design effect: the variance
+of the total that the data show, over the variance that independent cases would have if every point lost were a case
+broken and every point won a case fixed. Dividing the counts by it gives counts for a score test that stays honest with
+few differences, where a robust standard error does not (Rao and Scott 1992, Biometrics 48:577; Korn and Graubard 1998,
+Survey Methodology 24:193, whose t correction for few clusters is used too).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm, t
+
+
+@dataclass(frozen=True)
+class Effective:
+    broken: float
+    fixed: float
+    n: float
+    design: float
+    """Design effect: 1 for independent pass/fail cases, above 1 for clusters, below 1 for averaged repeats."""
+    clusters: int
+
+
+def effective(differences: np.ndarray, clusters: Sequence[str], alpha: float = 0.05) -> Effective:
+    """Effective counts of differences in -1 to 1 (candidate minus baseline), shape (n,), with a cluster name each."""
+    values = np.asarray(differences, dtype=float)
+    _, index = np.unique(np.asarray(clusters), return_inverse=True)
+    groups, n = int(index.max()) + 1, len(values)
+    binary = bool(np.all(np.isin(values, (-1.0, 0.0, 1.0))))
+    design = 1.0 if binary else _design(values, np.arange(n))
+    if groups < n:
+        design = max(design, _design(values, index))
+    if groups < n or not binary:
+        degrees = max(groups - 1, 1)
+        design *= float((t.isf(alpha, degrees) / norm.isf(alpha)) ** 2)
+    return Effective(
+        broken=float(np.maximum(-values, 0).sum()) / design,
+        fixed=float(np.maximum(values, 0).sum()) / design,
+        n=n / design,
+        design=design,
+        clusters=groups,
+    )
+
+
+def _design(values: np.ndarray, index: np.ndarray) -> float:
+    """Design effect, as if one more cluster of average size had flipped as a whole: without any difference seen, that
+    makes each cluster count as one case."""
+    n, groups = len(values), int(index.max()) + 1
+    size = n / groups
+    residuals = np.bincount(index, weights=values - values.mean())
+    seen = float(np.sum(residuals**2)) + size**2
+    naive = max(float(np.abs(values).sum() - n * values.mean() ** 2), 0.0) + size
+    return seen / naive

@@ -1,0 +1,190 @@
+"""Datasets, adapters, runs, verdicts: each under its content id, complete or not there at all, checked when read.
+
+A noun is one sealed JSON file. A folder (an adapter's weights, a dataset's rows) is built in scratch, then moved in
+with a manifest of every file's sha256, which is written last: a folder without one was never finished.
+"""
+
+import errno
+import itertools
+import os
+import shutil
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness import codec
+from harness.errors import InputError, StorageError
+from harness.store import durable, sealed
+from harness.store.names import ident, name
+
+T = TypeVar("T")
+
+MANIFEST = "sealed-manifest.json"
+
+_numbers = itertools.count()
+
+
+class Artifacts:
+    def __init__(self, root: Path) -> None:
+        self._folder, self._scratch = root / "artifacts", root / "scratch"
+        self._verified: set[Path] = set()
+
+    def put(self, kind: str, noun: Any, id: str = "") -> str:
+        """Keep a noun; returns its id, by default the digest of its content.
+
+        An id names one content: a second `put` under a known id keeps the first. Raises StorageError on a full disk.
+        """
+        key = ident(id) if id else codec.digest(noun)
+        path = self._file(kind, key)
+        if not sealed.intact(path, kind, key):
+            sealed.write(path, kind, key, noun)
+        return key
+
+    def get(self, kind: str, id: str, type: type[T]) -> T:
+        """The noun as it was put. Raises InputError when unknown, StorageError when the bytes have changed."""
+        try:
+            return sealed.read(self._file(kind, id), kind, id, type)
+        except FileNotFoundError as error:
+            raise _unknown(kind, id) from error
+
+    def has(self, kind: str, id: str) -> bool:
+        """Whether a noun or a finished folder of that id is there."""
+        return self._file(kind, id).exists() or (self._place(kind, id) / MANIFEST).exists()
+
+    def ids(self, kind: str) -> list[str]:
+        """Ids of the nouns and folders of a kind, oldest first."""
+        folder = self._folder / name(kind, "a kind of artifact")
+        files = {path: path.stem for path in folder.glob("*.json") if not path.name.startswith(".")}
+        folders = {path: path.parent.name for path in folder.glob(f"*/{MANIFEST}") if path.parent.name[0] != "."}
+        return list(
+            dict.fromkeys(
+                found for _, found in sorted((sealed.written_at(p), i) for p, i in {**files, **folders}.items())
+            )
+        )
+
+    # ------------------------------------------------------------ folders
+
+    def scratch(self, kind: str) -> Path:
+        """A new empty folder to work in, on the store's own file system, so that moving it in is one rename."""
+        path = self._scratch / f"{name(kind, 'a kind of artifact')}-{os.getpid()}-{next(_numbers)}"
+        durable.make_folder(self._scratch)
+        with durable.writing(path):
+            path.mkdir()
+        return path
+
+    def add_folder(self, kind: str, id: str, folder: Path) -> Path:
+        """Move a finished folder in and return its place; a second folder of a known id is dropped, the first kept.
+
+        Raises InputError on an empty folder or one that holds links, StorageError on a full disk; then it is not there.
+        """
+        place = self._place(kind, id)
+        if self._is_intact(place, kind, id):
+            shutil.rmtree(folder, ignore_errors=True)
+            return place
+        folder = self._near(kind, folder)
+        with durable.writing(folder):
+            (folder / MANIFEST).unlink(missing_ok=True)
+            files = _file_digests(folder)
+            if not files:
+                raise InputError("the folder holds no file", where=str(folder))
+            durable.sync_tree(folder)
+            sealed.write(folder / MANIFEST, kind, id, files)
+            durable.make_folder(place.parent)
+            if place.exists():
+                durable.remove_tree(place)
+            folder.rename(place)
+            codec.sync_folder(place.parent)
+        self._verified.add(place)
+        return place
+
+    def folder(self, kind: str, id: str, *, again: bool = False) -> Path:
+        """The folder's place. Its bytes are checked against the manifest, once a process, or now when `again`.
+
+        Raises InputError when unknown, StorageError naming the file that is not what was written.
+        """
+        place = self._place(kind, id)
+        if not (place / MANIFEST).exists():
+            raise _unknown(kind, id)
+        if again or place not in self._verified:
+            damaged = _damaged_files(place, kind, id)
+            if damaged:
+                raise StorageError("the stored file is not what was written", where=damaged[0], next=sealed.REPAIR)
+            self._verified.add(place)
+        return place
+
+    def remove_stale_scratch(self) -> None:
+        """Remove the working folders of processes that are dead."""
+        for path in self._scratch.glob("*-*-*"):
+            pid = path.name.split("-")[-2]
+            if pid.isdigit() and not _alive(int(pid)):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def verify(self) -> list[str]:
+        """Read every artifact again; names each file that is not what was written."""
+        damaged = []
+        for kind in sorted(path.name for path in self._folder.glob("*")):
+            for path in sorted((self._folder / kind).glob("[!.]*")):
+                if path.is_dir():
+                    damaged += _damaged_files(path, kind, path.name)
+                elif not sealed.intact(path, kind, path.stem):
+                    damaged.append(str(path))
+        return damaged
+
+    # ------------------------------------------------------------ small print
+
+    def _file(self, kind: str, id: str) -> Path:
+        return self._folder / name(kind, "a kind of artifact") / f"{ident(id)}.json"
+
+    def _place(self, kind: str, id: str) -> Path:
+        return self._folder / name(kind, "a kind of artifact") / ident(id)
+
+    def _is_intact(self, place: Path, kind: str, id: str) -> bool:
+        return (place / MANIFEST).exists() and not _damaged_files(place, kind, id)
+
+    def _near(self, kind: str, folder: Path) -> Path:
+        """`folder`, or a copy in scratch when it lies on another file system, from where no rename is possible."""
+        durable.make_folder(self._folder)
+        if folder.stat().st_dev == self._folder.stat().st_dev:
+            return folder
+        copy = self.scratch(kind)
+        with durable.writing(copy):
+            shutil.copytree(folder, copy, symlinks=True, dirs_exist_ok=True)
+        return copy
+
+
+def _file_digests(folder: Path) -> dict[str, str]:
+    """Path below `folder` -> sha256, of each file but the manifest. Raises InputError on a link or a device."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise InputError("only plain files can be kept", where=str(path))
+        if path.is_file() and path != folder / MANIFEST:
+            found[path.relative_to(folder).as_posix()] = codec.file_digest(path)
+    return found
+
+
+def _damaged_files(place: Path, kind: str, id: str) -> list[str]:
+    """Files that were changed, lost or slipped in since the folder was added."""
+    try:
+        wanted = sealed.read(place / MANIFEST, kind, id, dict[str, str])
+        found = _file_digests(place)
+    except (FileNotFoundError, StorageError):
+        return [str(place / MANIFEST)]
+    except InputError as error:
+        return [error.where]
+    except OSError as error:
+        return [f"{error.filename or place}: {error.strerror or errno.errorcode.get(error.errno or 0, '?')}"]
+    return [str(place / file) for file in sorted(wanted.keys() | found.keys()) if wanted.get(file) != found.get(file)]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _unknown(kind: str, id: str) -> InputError:
+    return InputError(f"there is no {kind} {id[:12]}", where=id, next="trueup status")

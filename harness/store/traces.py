@@ -1,0 +1,272 @@
+"""The trace table: calls, feedback and what could not be read, each once, however often it was exported.
+
+A merge only ever adds rows, in one transaction with its receipt: the export files it read and what became of each
+record. So a merge is there whole or not at all, and the counts add up to all that was ever read. One id with two
+different contents is a conflict: both rows stay, and the call is flagged, so that nobody learns from it.
+"""
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+from msgspec.structs import asdict, replace
+
+from harness import codec
+from harness.store import rows
+from harness.store.lock import Lock
+from harness.store.rows import CALL, CONFLICT, FEEDBACK, QUARANTINED, RECEIPT, Receipt, Row
+from harness.store.table import Snapshot, Table
+from harness.types import Call, Feedback, Noun, Quarantined
+
+MANY_FILES = 64
+"""Data files of one kind; above it a merge rewrites them into one."""
+
+KINDS = (CALL, FEEDBACK, QUARANTINED, RECEIPT)
+
+T = TypeVar("T", Call, Feedback, Quarantined)
+
+
+class Merged(Noun, frozen=True):
+    """What became of the records of one merge. All but `corrections` add up to what was read."""
+
+    stored: int = 0
+    repeated: int = 0
+    """Calls that were there already, with the same content."""
+    conflicts: int = 0
+    """Calls that were there already, with another content."""
+    feedback: int = 0
+    feedback_repeated: int = 0
+    quarantined: int = 0
+    quarantined_repeated: int = 0
+    corrections: int = 0
+    """Those of `feedback` that bring a corrected answer."""
+
+    def counts(self) -> dict[str, int]:
+        return asdict(self)
+
+
+class Traces:
+    def __init__(self, folder: Path, lock: Lock) -> None:
+        self._table, self._lock = Table(folder), lock
+        self._versions: dict[str, str] = {}
+
+    def merge(
+        self,
+        calls: Iterable[Call],
+        feedback: Iterable[Feedback],
+        quarantined: Iterable[Quarantined],
+        files: Mapping[str, str] = {},
+    ) -> Merged:
+        """Add what is not there yet; durable when it returns.
+
+        `files` maps the sha256 of each export file that ends in this batch to its path. The batch is held in memory.
+        Raises StorageError on a full disk, and BusyError when another process writes; the table is then as it was.
+        """
+        with self._lock():
+            snapshot = self._table.recover()
+            new_calls, fates = _fresh(snapshot, CALL, map(rows.call_row, calls))
+            new_feedback, notes = _fresh(snapshot, FEEDBACK, map(rows.feedback_row, feedback))
+            unread, lost = _fresh(snapshot, QUARANTINED, map(rows.quarantined_row, quarantined))
+            merged = Merged(
+                stored=fates["new"],
+                repeated=fates["repeated"],
+                conflicts=fates["variant"],
+                feedback=notes["new"],
+                feedback_repeated=notes["repeated"] + notes["variant"],
+                quarantined=lost["new"] + lost["variant"],
+                quarantined_repeated=lost["repeated"],
+                corrections=sum(row["corrected"] for row in new_feedback if not row["variant"]),
+            )
+            if any(merged.counts().values()) or files.keys() - self._files(snapshot).keys():
+                receipt = Receipt(files=dict(files), counts=merged.counts())
+                self._commit({CALL: new_calls, FEEDBACK: new_feedback, QUARANTINED: unread}, receipt)
+            return merged
+
+    def calls(self) -> Iterator[Call]:
+        """Every call once, by start time and id. Memory is bounded by one batch of each data file."""
+        return self._nouns(CALL, Call)
+
+    def feedback(self) -> Iterator[Feedback]:
+        """Every feedback record once, by the time it was given."""
+        return self._nouns(FEEDBACK, Feedback)
+
+    def quarantined(self) -> Iterator[Quarantined]:
+        """Every record that could not be read, in each place where it was found."""
+        snapshot = self._table.open()
+        for row in snapshot.ordered(snapshot.names(QUARANTINED), ["body"]):
+            yield codec.decode(row["body"], Quarantined)
+
+    def call(self, id: str) -> Call | None:
+        return self.calls_by_id([id]).get(id)
+
+    def calls_by_id(self, ids: Iterable[str]) -> dict[str, Call]:
+        """The calls of these ids, by id; those that are not there are left out."""
+        snapshot = self._table.open()
+        chosen = _variants(snapshot, CALL)
+        found = snapshot.where(CALL, "id", ids, ["digest", "body"])
+        return {row["id"]: _noun(row, chosen, Call) for row in found if _is_chosen(row, chosen)}
+
+    def version(self) -> str:
+        """Digest of all calls and feedback, whatever order they came in; empty when there are none."""
+        snapshot = self._table.open()
+        if snapshot.digest not in self._versions:
+            lines = sorted(
+                f"{kind}:{row['id']}:{row['digest']}"
+                for kind in (CALL, FEEDBACK)
+                for batch in snapshot.batches(kind, ["id", "digest"])
+                for row in batch.to_pylist()
+            )
+            self._versions = {snapshot.digest: codec.digest(lines) if lines else ""}
+        return self._versions[snapshot.digest]
+
+    def seen(self, file_digest: str) -> bool:
+        """Whether an export file of that sha256 was merged to its end."""
+        return file_digest in self._files(self._table.open())
+
+    def counts(self) -> dict[str, int]:
+        """The fate of all that was ever read.
+
+        `read` = `calls` + `repeated` + `conflicts` + `feedback` + `feedback_repeated` + `quarantined` +
+        `quarantined_repeated` + `forgotten`; `calls` = `usable` + `incomplete`; `corrections` are some of `feedback`.
+        """
+        snapshot = self._table.open()
+        read: Counter[str] = Counter()
+        for receipt in _receipts(snapshot):
+            read.update(receipt.counts)
+        conflicting = _variants(snapshot, CALL)
+        calls = _columns(snapshot, CALL, ["id", "variant", "usable"])
+        notes = _columns(snapshot, FEEDBACK, ["variant", "corrected"])
+        usable = sum(row["usable"] and row["id"] not in conflicting for row in calls)
+        distinct = sum(not row["variant"] for row in calls)
+        return {
+            "read": sum(count for fate, count in read.items() if fate not in ("corrections", "forgotten")),
+            "calls": distinct,
+            "usable": usable,
+            "incomplete": distinct - usable,
+            "repeated": read["repeated"],
+            "conflicts": len(calls) - distinct,
+            "feedback": sum(not row["variant"] for row in notes),
+            "feedback_repeated": read["feedback_repeated"],
+            "corrections": sum(row["corrected"] and not row["variant"] for row in notes),
+            "quarantined": sum(batch.num_rows for batch in snapshot.batches(QUARANTINED, ["id"])),
+            "quarantined_repeated": read["quarantined_repeated"],
+            "forgotten": read["forgotten"],
+        }
+
+    def forget(self, user_id: str = "", trace_id: str = "") -> tuple[str, ...]:
+        """Erase a user's or a trace's calls and the feedback on them, from the disk too. Returns the calls' ids."""
+        with self._lock():
+            snapshot = self._table.recover()
+            gone = {
+                row["id"]: row["trace_id"]
+                for column, value in (("user_id", user_id), ("trace_id", trace_id))
+                for row in snapshot.where(CALL, column, {value} - {""}, ["id", "trace_id"])
+            }
+            traces = {trace for trace in gone.values() if trace} | {trace_id} - {""}
+
+            def leaves(kind: str, row: Row) -> bool:
+                if kind == CALL:
+                    return row["id"] in gone
+                mine = bool(user_id) and row["user_id"] == user_id
+                return mine or row["call_id"] in gone or row["trace_id"] in traces
+
+            self._erase(snapshot, leaves)
+            return tuple(sorted(gone))
+
+    def verify(self) -> list[str]:
+        """Read the table again and name each file that is not what was written."""
+        return self._table.verify()
+
+    # ------------------------------------------------------------ small print
+
+    def _commit(self, fresh: dict[str, list[Row]], receipt: Receipt) -> None:
+        data = {kind: rows.tables(rows.in_order(found)) for kind, found in fresh.items()}
+        self._join(self._table.commit({**data, RECEIPT: _receipt(receipt)}))
+
+    def _join(self, snapshot: Snapshot) -> None:
+        """Join the small data files of a kind into one when there are many, so that reading opens few."""
+        many = {kind: names for kind in KINDS if len(names := snapshot.small(kind)) > MANY_FILES}
+        data = {kind: rows.tables(snapshot.ordered(names, rows.SCHEMA.names)) for kind, names in many.items()}
+        self._table.commit(data, without=[name for names in many.values() for name in names])
+
+    def _erase(self, snapshot: Snapshot, leaves: Callable[[str, Row], bool]) -> None:
+        """Write the data files that hold such rows anew without them, and remove the old ones from the disk."""
+        kept: dict[str, list[str]] = {CALL: [], FEEDBACK: []}
+        forgotten = 0
+        for kind, names in kept.items():
+            for name in snapshot.names(kind):
+                found = sum(leaves(kind, row) for row in snapshot.ordered([name], ["user_id", "trace_id", "call_id"]))
+                names += [name] if found else []
+                forgotten += found
+        if forgotten:
+            data = {
+                kind: rows.tables(row for row in snapshot.ordered(names, rows.SCHEMA.names) if not leaves(kind, row))
+                for kind, names in kept.items()
+            }
+            receipt = _receipt(Receipt(counts={"forgotten": forgotten}))
+            after = self._table.commit({**data, RECEIPT: receipt}, without=[*kept[CALL], *kept[FEEDBACK]])
+            self._table.sweep(after)
+
+    def _nouns(self, kind: str, type: type[T]) -> Iterator[T]:
+        snapshot = self._table.open()
+        chosen = _variants(snapshot, kind)
+        for row in snapshot.ordered(snapshot.names(kind), ["body"]):
+            if _is_chosen(row, chosen):
+                yield _noun(row, chosen, type)
+
+    def _files(self, snapshot: Snapshot) -> dict[str, str]:
+        return {digest: path for receipt in _receipts(snapshot) for digest, path in receipt.files.items()}
+
+
+def _fresh(snapshot: Snapshot, kind: str, found: Iterable[Row]) -> tuple[list[Row], Counter[str]]:
+    """The rows that are not there yet, and how many are new, repeated, or a variant (a known id, another content)."""
+    batch = list(found)
+    known: dict[str, set[str]] = {}
+    for row in snapshot.where(kind, "id", (row["id"] for row in batch), ["digest"]):
+        known.setdefault(row["id"], set()).add(row["digest"])
+    fresh, fates = [], Counter[str]()
+    for row in batch:
+        digests = known.setdefault(row["id"], set())
+        fate = "repeated" if row["digest"] in digests else "variant" if digests else "new"
+        fates[fate] += 1
+        if fate != "repeated":
+            digests.add(row["digest"])
+            fresh.append({**row, "variant": fate == "variant"})
+    return fresh, fates
+
+
+def _variants(snapshot: Snapshot, kind: str) -> dict[str, str]:
+    """Id -> the digest that stands for it, of each id that was stored with several contents."""
+    ids = {row["id"] for row in _columns(snapshot, kind, ["id", "variant"]) if row["variant"]}
+    chosen: dict[str, str] = {}
+    for row in snapshot.where(kind, "id", ids, ["digest"]):
+        chosen[row["id"]] = min(row["digest"], chosen.get(row["id"], row["digest"]))
+    return chosen
+
+
+def _is_chosen(row: Row, chosen: dict[str, str]) -> bool:
+    return chosen.get(row["id"], row["digest"]) == row["digest"]
+
+
+def _noun(row: Row, chosen: dict[str, str], type: type[T]) -> T:
+    noun: T = codec.decode(row["body"], type)
+    if row["id"] in chosen and isinstance(noun, Call):
+        return replace(noun, flags=tuple(sorted({*noun.flags, CONFLICT})))
+    return noun
+
+
+def _columns(snapshot: Snapshot, kind: str, columns: list[str]) -> list[Row]:
+    return [row for batch in snapshot.batches(kind, columns) for row in batch.to_pylist()]
+
+
+def _receipt(receipt: Receipt) -> Iterator[pa.Table]:
+    return rows.tables([rows.receipt_row(receipt, uuid.uuid4().hex, time.time_ns())])
+
+
+def _receipts(snapshot: Snapshot) -> Iterator[Receipt]:
+    for row in _columns(snapshot, RECEIPT, ["body"]):
+        yield codec.decode(row["body"], Receipt)

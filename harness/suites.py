@@ -1,0 +1,144 @@
+"""What an eval file declares: `@suite`, `@cases`, and the roles a suite can have.
+
+The decorators only note what was said; nothing is loaded or registered. The pytest plugin reads the note when it
+collects the file.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from harness.errors import UsageError
+from harness.types import Budget, Case, Contract, Guard, Info, Role, Target
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+NOTE = "__trueup__"
+"""Attribute of an eval function that holds its `Declaration`."""
+
+Rows = Iterable[Case | Mapping[str, Any]]
+
+
+class Mined(Struct, frozen=True):
+    """One split of a mined dataset, as the source of cases."""
+
+    dataset: str
+    """Name of the dataset; empty: the only one there is."""
+    split: str
+
+
+Source = str | Path | Mined | Rows | Callable[[], Rows]
+"""Where cases come from: a file (path relative to the eval file), a mined split, rows, or a function that gives rows."""
+
+
+class Declaration(Struct):
+    """What the decorators of one eval function said."""
+
+    role: Role = Info()
+    metric: str = ""
+    cluster: str = ""
+    repeats: int = 1
+    must_pass: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    source: Source | None = None
+    id: str = ""
+    """Column that holds the case's id; empty: `id`, else the row's content."""
+
+
+def declaration(function: Callable[..., Any]) -> Declaration:
+    """What was declared of an eval function; all defaults when nothing was."""
+    return getattr(function, NOTE, None) or Declaration()
+
+
+def suite(
+    *,
+    role: Role = Info(),
+    metric: str = "",
+    cluster: str = "",
+    repeats: int = 1,
+    must_pass: Sequence[str] = (),
+    slices: Sequence[str] = (),
+    owner: str = "",
+    tags: Sequence[str] = (),
+) -> Callable[[F], F]:
+    """Say what a suite is for; see `harness.types.Suite` for the fields.
+
+    Raises UsageError on a role that is not one and on fewer than one repeat.
+    """
+    if not isinstance(role, Role):
+        raise UsageError(
+            f"not a role: {role!r}", next="role=target(...), guard(...), contract(), budget(...) or info()"
+        )
+    if repeats < 1:
+        raise UsageError(f"repeats must be at least 1, not {repeats}")
+
+    def note(function: F) -> F:
+        noted = _noted(function)
+        noted.role, noted.metric, noted.cluster, noted.repeats = role, metric, cluster, repeats
+        noted.must_pass, noted.slices = _names(must_pass), _names(slices)
+        noted.owner, noted.tags = owner, _names(tags)
+        return function
+
+    return note
+
+
+class Cases:
+    """`@cases("booking.jsonl")`: one call of the eval function for each row. See `Source` for what it takes."""
+
+    def __call__(self, source: Source, *, id: str = "") -> Callable[[F], F]:
+        def note(function: F) -> F:
+            noted = _noted(function)
+            noted.source, noted.id = source, id
+            return function
+
+        return note
+
+    def held_out(self, dataset: str = "") -> Callable[[F], F]:
+        """The cases that were mined and held out of training: what can show that a failure was fixed."""
+        return self(Mined(dataset, "held_out"))
+
+    def regression(self, dataset: str = "") -> Callable[[F], F]:
+        """The mined cases that production passes today: what can show a break."""
+        return self(Mined(dataset, "regression"))
+
+
+cases = Cases()
+
+
+def target(min_gain: float = 0.0) -> Target:
+    """Role: the tuned model must gain at least `min_gain` (of the score, 0 to 1) on this suite."""
+    return Target(min_gain=min_gain)
+
+
+def guard(margin: float = 0.03) -> Guard:
+    """Role: the tuned model must not lose more than `margin` (of the score, 0 to 1) on this suite."""
+    return Guard(margin=margin)
+
+
+def contract() -> Contract:
+    """Role: every case must pass, in most of its repeats."""
+    return Contract()
+
+
+def budget(limit: float) -> Budget:
+    """Role: the mean of the suite's score (seconds, tokens, cost) must stay at or below `limit`."""
+    return Budget(limit=limit)
+
+
+def info() -> Info:
+    """Role: measured and shown; decides nothing."""
+    return Info()
+
+
+def _noted(function: Callable[..., Any]) -> Declaration:
+    if not hasattr(function, NOTE):
+        setattr(function, NOTE, Declaration())
+    return getattr(function, NOTE)
+
+
+def _names(names: Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)

@@ -1,0 +1,154 @@
+"""What became of each case: its score under every arm, and its status against every baseline.
+
+Every list of cases in any report, and every count made from one, comes from `case_rows`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from harness.types import Budget, Case, Comparison, Pair, Result, Role, Run, Story, Suite
+
+STATUSES = ("broken", "worse", "fixed", "better", "both_fail", "both_pass", "error", "missing")
+"""In the order a reviewer wants them. `better` and `worse` are changes of a number that cross no pass mark."""
+
+
+class CaseRow(Struct):
+    """One case of one suite, over all arms."""
+
+    suite: str
+    id: str
+    case: Case
+    scores: dict[str, float | None]
+    """Arm to the mean of its repeats on the suite's metric; None where it has no valid score."""
+    status: dict[str, str]
+    """Baseline arm to one of `STATUSES`."""
+    results: dict[str, tuple[Result, ...]]
+    """Arm to its repeats, in order."""
+    flaky: tuple[str, ...] = ()
+    """Arms whose repeats of this case disagree on pass or fail."""
+    slices: tuple[str, ...] = ()
+    """`column=value` for each slice column of the suite."""
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Arm to the first error among its repeats."""
+        found = {arm: next((r.error for r in results if r.error), "") for arm, results in self.results.items()}
+        return {arm: error for arm, error in found.items() if error}
+
+
+def passes(role: Role, value: float) -> bool:
+    """A budget passes at or below its limit, everything else at full score."""
+    return value <= role.limit if isinstance(role, Budget) else value >= 1.0
+
+
+def status(role: Role, pair: Pair) -> str:
+    """One of `STATUSES` for one pair."""
+    before, after = pair.baseline, pair.candidate
+    if pair.baseline_error or pair.candidate_error:
+        return "error"
+    if before is None or after is None:
+        return "missing"
+    passed = passes(role, before), passes(role, after)
+    if passed[0] != passed[1]:
+        return "fixed" if passed[1] else "broken"
+    if before != after and not isinstance(role, Budget):
+        return "better" if after > before else "worse"
+    return "both_pass" if passed[1] else "both_fail"
+
+
+def main_baseline(story: Story) -> str:
+    """The arm that the first screen compares with: the champion where there is one, else the policy's first."""
+    known = [comparison.baseline for comparison in story.comparisons]
+    for name in ("champion", *story.policy.baselines, *known):
+        if name in known:
+            return name
+    return ""
+
+
+def candidate(story: Story) -> str:
+    """Name of the arm that is judged."""
+    if story.comparisons:
+        return story.comparisons[0].candidate
+    return story.runs[-1].arm.name if story.runs else ""
+
+
+def case_rows(story: Story) -> list[CaseRow]:
+    """All cases of all suites, worst first: broken, then fixed, then the rest, each in the suite's order."""
+    suites, cases = _suites(story.runs), _cases(story.runs)
+    found = {run.arm.name: _by_case(run.results) for run in story.runs}
+    statuses = _statuses(story.comparisons)
+    rows = [
+        _row(suites[name], case, {arm: results.get((name, case.id), ()) for arm, results in found.items()}, statuses)
+        for name in suites
+        for case in cases.get(name, ())
+    ]
+    order, against = {name: place for place, name in enumerate(STATUSES)}, main_baseline(story)
+    return sorted(rows, key=lambda row: order[row.status.get(against, "missing")])
+
+
+def _row(
+    suite: Suite, case: Case, results: dict[str, tuple[Result, ...]], statuses: dict[tuple[str, str], dict[str, str]]
+) -> CaseRow:
+    values = {arm: [r.score(suite.metric) for r in repeats] for arm, repeats in results.items()}
+    return CaseRow(
+        suite=suite.name,
+        id=case.id,
+        case=case,
+        scores={arm: _mean(found) for arm, found in values.items()},
+        status=statuses.get((suite.name, case.id), {}),
+        results=results,
+        flaky=tuple(arm for arm, found in values.items() if _disagree(suite.role, found)),
+        slices=tuple(_slices(suite, case)),
+    )
+
+
+def _slices(suite: Suite, case: Case) -> Iterator[str]:
+    for column in suite.slices:
+        try:
+            value = case[column]
+        except KeyError:
+            continue
+        yield f"{column}={value}"
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _disagree(role: Role, values: list[float | None]) -> bool:
+    return len({passes(role, value) for value in values if value is not None}) > 1
+
+
+def _suites(runs: Iterable[Run]) -> dict[str, Suite]:
+    found: dict[str, Suite] = {}
+    for run in runs:
+        for suite in run.suites:
+            found.setdefault(suite.name, suite)
+    return found
+
+
+def _cases(runs: Iterable[Run]) -> dict[str, tuple[Case, ...]]:
+    found: dict[str, tuple[Case, ...]] = {}
+    for run in runs:
+        for name, cases in run.cases.items():
+            found.setdefault(name, cases)
+    return found
+
+
+def _by_case(results: Iterable[Result]) -> dict[tuple[str, str], tuple[Result, ...]]:
+    found: dict[tuple[str, str], list[Result]] = defaultdict(list)
+    for result in results:
+        found[result.suite, result.case_id].append(result)
+    return {key: tuple(repeats) for key, repeats in found.items()}
+
+
+def _statuses(comparisons: Iterable[Comparison]) -> dict[tuple[str, str], dict[str, str]]:
+    found: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for comparison in comparisons:
+        for pair in comparison.pairs:
+            key = comparison.suite.name, pair.case_id
+            found[key][comparison.baseline] = status(comparison.suite.role, pair)
+    return found

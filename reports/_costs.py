@@ -1,0 +1,66 @@
+"""What a call costs under each arm: tokens, seconds, money; and how often an arm disagrees with itself."""
+
+from statistics import median
+
+from msgspec import Struct
+
+from harness.types import Arm, Run, Story
+from reports._cases import CaseRow
+
+
+class ArmCost(Struct):
+    """Means over all replies of one arm."""
+
+    arm: str
+    replies: int
+    input: float | None
+    """Input tokens a call, unpadded; None where the backend does not count."""
+    output: float | None
+    seconds: float
+    """Median of a reply's share of its batch; answers from the cache keep the time they took when they were made."""
+    dollars: float | None
+    """For 1,000 calls, where the arm's options name a price."""
+    flaky: float | None
+    """Share of cases whose repeats disagree; None with one repeat."""
+    saved: float | None = None
+    """Share of this arm's input tokens that the judged arm does without; negative when it needs more."""
+
+
+def arm_costs(story: Story, rows: list[CaseRow]) -> list[ArmCost]:
+    """One row an arm, in the story's order."""
+    costs = [_arm_cost(run, rows) for run in story.runs]
+    judged = costs[-1].input if costs else None
+    for cost in costs[:-1]:
+        if cost.input and judged is not None:
+            cost.saved = 1 - judged / cost.input
+    return costs
+
+
+def _arm_cost(run: Run, rows: list[CaseRow]) -> ArmCost:
+    replies = [reply for result in run.results for reply in result.replies]
+    taken = _mean([reply.usage.input for reply in replies])
+    given = _mean([reply.usage.output for reply in replies])
+    name = run.arm.name
+    repeated = [row for row in rows if len(row.results.get(name, ())) > 1]
+    return ArmCost(
+        arm=name,
+        replies=len(replies),
+        input=taken,
+        output=given,
+        seconds=median(reply.seconds for reply in replies) if replies else 0.0,
+        dollars=_dollars(run.arm, taken, given),
+        flaky=sum(name in row.flaky for row in repeated) / len(repeated) if repeated else None,
+    )
+
+
+def _mean(values: list[int | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _dollars(arm: Arm, taken: float | None, given: float | None) -> float | None:
+    """Price of 1,000 calls. The arm's option `price` is `{"input": …, "output": …}`, dollars for a million tokens."""
+    price = arm.options.get("price")
+    if not isinstance(price, dict) or taken is None or given is None:
+        return None
+    return (taken * float(price.get("input", 0)) + given * float(price.get("output", 0))) / 1000

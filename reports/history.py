@@ -1,0 +1,19 @@
+"""The index over all nights: one line a night with a link to its report, and the trend of each suite and cluster."""
+
+from harness.types import Story
+from reports._page import page
+from reports._trend import trend
+
+SUFFIX = ".html"
+
+
+def render(story: Story) -> bytes:
+    """One HTML file without any script. It reads `history` and `promotions` of the story; newest night first."""
+    drawn = trend(story, nights=400)
+    means = {point.at_ns: point.means for point in story.history}
+    suites = list(dict.fromkeys(name for table in means.values() for name in table))
+    nights = sorted(story.history, key=lambda point: point.at_ns, reverse=True)
+    rows = [(night, point) for night, point in zip(reversed(drawn.nights), nights, strict=False)]
+    return page(
+        "history.html.j2", title=story.title, trend=drawn, rows=rows, suites=suites, promotions=story.promotions
+    )

@@ -1,0 +1,52 @@
+"""The report for machines: the first screen, every group, and one object a case, as one JSON document."""
+
+from harness import codec
+from harness.types import Json, Story
+from reports._cases import CaseRow, case_rows
+from reports._costs import arm_costs
+from reports._groups import clusters, slices
+from reports._summary import summary
+
+SUFFIX = ".json"
+
+
+def render(story: Story) -> bytes:
+    """UTF-8 JSON with sorted keys. `schema` rises when a key changes its meaning."""
+    rows = case_rows(story)
+    return codec.encode(
+        {
+            "schema": codec.SCHEMA,
+            "summary": summary(story),
+            "verdict": story.verdict,
+            "clusters": clusters(story, rows),
+            "slices": slices(story, rows),
+            "arms": arm_costs(story, rows),
+            "seconds": story.seconds,
+            "ingest": story.ingest,
+            "fates": story.dataset.fates if story.dataset else {},
+            "history": story.history,
+            "promotions": story.promotions,
+            "waivers": story.waivers,
+            "cases": [_case(row) for row in rows],
+        }
+    )
+
+
+def _case(row: CaseRow) -> dict[str, Json]:
+    return {
+        "suite": row.suite,
+        "id": row.id,
+        "status": row.status,
+        "scores": row.scores,
+        "cluster": row.case.cluster,
+        "split": row.case.split,
+        "call_id": row.case.call_id,
+        "slices": row.slices,
+        "flaky": row.flaky,
+        "errors": row.errors,
+        "text": row.case.text,
+        "expected": row.case.expected,
+        "replies": {
+            arm: [reply.text for result in results for reply in result.replies] for arm, results in row.results.items()
+        },
+    }

@@ -1,0 +1,93 @@
+"""A summary for a pull request or a job page: the first screen, and the worst cases, as Markdown."""
+
+from collections.abc import Iterator
+
+from harness.types import Story
+from reports._cases import CaseRow, case_rows, main_baseline
+from reports._costs import arm_costs
+from reports._groups import clusters
+from reports._safe import markdown as safe
+from reports._summary import SuiteRow, Summary, summary
+from reports._words import MARKS, number, percent, points, short_name
+
+SUFFIX = ".md"
+SHOWN = 10
+"""Broken cases and clusters that a summary lists."""
+
+
+def render(story: Story) -> bytes:
+    """The whole summary, well under the 1 MB that hosts take. No line starts with text of a trace."""
+    first, rows = summary(story), case_rows(story)
+    parts = [
+        _head(first),
+        _suites(first),
+        _checks(first),
+        _clusters(story, rows),
+        _costs(story, rows),
+        _broken(story, rows),
+    ]
+    text = "\n\n".join("\n".join(lines) for part in parts if (lines := list(part)))
+    return f"{text}\n".encode()
+
+
+def _head(first: Summary) -> Iterator[str]:
+    yield f"## {MARKS[first.outcome]} {first.outcome.capitalize()}: {safe(first.title)}"
+    yield ""
+    yield f"**{safe(first.sentence)}**"
+    yield ""
+    yield f"Fixed {first.fixed:,}, broken {first.broken:,}. " + " · ".join(
+        f"{safe(one.arm)} {safe(one.digest) or '–'}" for one in first.identities
+    )
+
+
+def _suites(first: Summary) -> Iterator[str]:
+    if first.suites:
+        yield "| Suite | Role | Means | Difference | Interval | Fixed | Broken | Cases | Finding |"
+        yield "|---|---|---|---:|---|---:|---:|---:|---|"
+    for row in first.suites:
+        before, after = (percent(v) if row.share else number(v) for v in (row.baseline_mean, row.candidate_mean))
+        yield (
+            f"| {safe(row.short)} | {row.role}: {row.asked} | {before} → {after} | {points(row.estimate, row.share)} "
+            f"| {_interval(row)} | {row.fixed:,} | {row.broken:,} | {row.n:,} | {MARKS[row.outcome]} {_outcome(row)} |"
+        )
+
+
+def _interval(row: SuiteRow) -> str:
+    return f"{points(row.low, row.share)} to {points(row.high, row.share)}" if row.low is not None else "–"
+
+
+def _outcome(row: SuiteRow) -> str:
+    return f"{row.outcome}, needs {row.needed:,} more" if row.needed else row.outcome
+
+
+def _checks(first: Summary) -> Iterator[str]:
+    if first.checks:
+        yield "- " + " · ".join(f"{MARKS[one.outcome]} {safe(one.name)} {safe(one.value)}" for one in first.checks)
+
+
+def _clusters(story: Story, rows: list[CaseRow]) -> Iterator[str]:
+    worst = [group for group in clusters(story, rows) if group.broken or group.fixed][:SHOWN]
+    if worst:
+        yield "| Failure cluster | Broken | Fixed | Both fail | Cases |"
+        yield "|---|---:|---:|---:|---:|"
+    for group in worst:
+        yield f"| {safe(group.label, 80)} | {group.broken:,} | {group.fixed:,} | {group.both_fail:,} | {group.cases:,} |"
+
+
+def _costs(story: Story, rows: list[CaseRow]) -> Iterator[str]:
+    for cost in arm_costs(story, rows):
+        saved = f", of which the judged arm saves {percent(cost.saved)}" if cost.saved and cost.saved > 0 else ""
+        yield f"- {safe(cost.arm)}: {number(cost.input)} tokens in{saved}, {number(cost.output)} out, {number(cost.seconds)} s a call"
+
+
+def _broken(story: Story, rows: list[CaseRow]) -> Iterator[str]:
+    against = main_baseline(story)
+    broken = [row for row in rows if row.status.get(against) == "broken"]
+    if broken:
+        yield f"<details><summary>Broken cases ({len(broken):,})</summary>"
+        yield ""
+    for row in broken[:SHOWN]:
+        yield f"- {safe(short_name(row.suite))} {safe(row.id)}: {safe(row.case.text, 160)}"
+    if broken:
+        yield ""
+        yield "</details>"

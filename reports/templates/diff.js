@@ -1,0 +1,65 @@
+// What differs: by word for texts, by field for JSON objects.
+
+const tokens = (text) => text.match(/\s+|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu) || [];
+const LONGEST = 1500; // tokens; longer texts are compared by line, so that opening a case never blocks the page
+
+// Edit script from a to b: [kind, text] with kind "=", "-" or "+". Longest common subsequence over tokens (Hunt and Szymanski 1977 frame it; plain table here).
+function textDiff(before, after) {
+  let a = tokens(before), b = tokens(after);
+  if (a.length > LONGEST || b.length > LONGEST) [a, b] = [before, after].map((text) => text.match(/[^\n]*\n|[^\n]+/g) || []);
+  if (a.length > LONGEST || b.length > LONGEST) return [["-", before], ["+", after]];
+  let start = 0, end = 0;
+  while (start < a.length && start < b.length && a[start] === b[start]) start++;
+  while (end < a.length - start && end < b.length - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end++;
+  const middle = align(a.slice(start, a.length - end), b.slice(start, b.length - end));
+  return joined([...a.slice(0, start).map((token) => ["=", token]), ...middle, ...a.slice(a.length - end).map((token) => ["=", token])]);
+}
+
+function align(a, b) {
+  const width = b.length + 1, table = new Uint16Array((a.length + 1) * width);
+  for (let i = a.length - 1; i >= 0; i--)
+    for (let j = b.length - 1; j >= 0; j--)
+      table[i * width + j] = a[i] === b[j] ? table[(i + 1) * width + j + 1] + 1 : Math.max(table[(i + 1) * width + j], table[i * width + j + 1]);
+  const script = [];
+  let i = 0, j = 0;
+  while (i < a.length || j < b.length) {
+    if (i < a.length && j < b.length && a[i] === b[j]) { script.push(["=", a[i++]]); j++; }
+    else if (j === b.length || (i < a.length && table[(i + 1) * width + j] >= table[i * width + j + 1])) script.push(["-", a[i++]]);
+    else script.push(["+", b[j++]]);
+  }
+  return script;
+}
+
+function joined(script) {
+  const runs = [];
+  for (const [kind, text] of script) {
+    if (runs.length && runs.at(-1)[0] === kind) runs.at(-1)[1] += text;
+    else runs.push([kind, text]);
+  }
+  return runs;
+}
+
+// Two texts as nodes: what was expected and is not there struck out, what was added underlined.
+function diffNodes(before, after) {
+  return textDiff(before, after).map(([kind, text]) =>
+    kind === "=" ? document.createTextNode(shown(text)) : make(kind === "+" ? "ins" : "del", {}, text));
+}
+
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+
+function parsed(text) {
+  try {
+    const value = JSON.parse(text);
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+// {"a": {"b": 1}} -> Map {"a.b" => "1"}: each leaf's path and its JSON text.
+function leaves(value, path = "", found = new Map()) {
+  if (isObject(value) && Object.keys(value).length) {
+    for (const key of Object.keys(value)) leaves(value[key], path ? `${path}.${key}` : key, found);
+  } else found.set(path, JSON.stringify(value));
+  return found;
+}

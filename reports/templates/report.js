@@ -1,0 +1,10 @@
+"use strict";
+(() => {
+{% include "dom.js" %}
+{% include "data.js" %}
+{% include "diff.js" %}
+{% include "list.js" %}
+{% include "case.js" %}
+{% include "waive.js" %}
+{% include "main.js" %}
+})();

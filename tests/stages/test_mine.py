@@ -1,0 +1,47 @@
+"""Calls and feedback become failures, clusters and passing calls."""
+
+import random
+
+import pytest
+
+from harness.errors import UsageError
+from harness.stages.mine import mine
+from tests.curation.traces import call, restaurant, thumb
+
+
+def test_mining_does_not_depend_on_order():
+    """Shuffled traces give the same failures, clusters and passes."""
+    calls, feedback = restaurant()
+    first = mine(calls, feedback)
+    random.Random(1).shuffle(calls)
+    random.Random(2).shuffle(feedback)
+    assert mine(iter(calls), iter(feedback)) == first
+
+
+def test_a_wrong_thumb_does_not_pass_an_invented_value():
+    """Praise is not enough: the answer says soup, the message does not."""
+    calls, feedback = restaurant()
+    feedback.append(thumb("t:2", 1))
+    mined = mine(calls, feedback)
+    assert "t:2" not in mined.passed
+    assert set(mined.passed) == {f"t:{n}" for n in range(120) if n % 6 == 5}
+    assert {f.detector for f in mined.failures if f.call_id == "t:2"} == {"ungrounded"}
+
+
+def test_a_correction_equal_to_the_answer_is_praise():
+    """Staff who enter what the model said confirm it."""
+    calls = [call(0, "soup for 4", '{"dish": "Soup", "table": "4"}')]
+    assert mine(calls, [thumb("t:0", 1, {"table": "4", "dish": "soup"})]).passed == ("t:0",)
+
+
+def test_only_the_named_detectors_run():
+    """A name that does not exist is refused with the nearest one."""
+    calls, feedback = restaurant(30)
+    assert {item.detector for item in mine(calls, feedback, detectors=["error"]).failures} == {"error"}
+    with pytest.raises(UsageError, match="thumbs_down"):
+        mine(calls, feedback, detectors=["thumb_down"])
+
+
+def test_no_calls_no_failures():
+    """An empty table is mined to nothing."""
+    assert mine([], []).calls == 0

@@ -1,0 +1,63 @@
+"""Effective counts of clusters and repeats."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.statistics.effective import effective
+
+
+def test_independent_pass_or_fail_is_left_alone():
+    """Own cluster each, 0/1 scores: the counts are the counts."""
+    found = effective(np.array([-1.0, 1.0, 1.0, 0.0]), ["a", "b", "c", "d"])
+    assert (found.broken, found.fixed, found.n, found.design) == (1, 2, 4, 1.0)
+
+
+def test_clusters_that_move_as_one_count_as_one_case():
+    """Ten clusters of five that break as a whole are worth about the ten, not the fifty."""
+    values = np.repeat([-1.0] * 3 + [0.0] * 37, 5)
+    found = effective(values, np.repeat(np.arange(40), 5))
+    assert found.design == pytest.approx(5.0, rel=0.1)
+    assert found.n == pytest.approx(40, rel=0.1)
+
+
+def test_without_any_difference_each_cluster_counts_once():
+    """No flip seen says nothing about cases within a cluster, so only the clusters count."""
+    found = effective(np.zeros(100), np.repeat(np.arange(20), 5))
+    assert found.n == pytest.approx(20, rel=0.15)
+    assert found.n < 20
+
+
+def test_repeats_count_for_more():
+    """Differences of a half are surer than flips of a whole: the design effect falls below 1, not below the truth."""
+    values = np.array([-0.5, 0.5] * 50 + [0.0] * 100)
+    found = effective(values, np.arange(200))
+    assert 0.5 < found.design < 0.55
+
+
+def test_few_clusters_pay_for_their_degrees_of_freedom():
+    """Twelve clusters count for less than a twelfth of 12 times as many, by (t / z) squared."""
+    few = effective(np.tile([1.0, -1.0, 0.0, 0.0], 12), np.repeat(np.arange(12), 4), alpha=0.05)
+    assert few.design > (1.7959 / 1.6449) ** 2 * 0.99
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([-1.0, 0.0, 1.0]), st.integers(0, 8)), min_size=2, max_size=40))
+def test_clusters_never_add_evidence(rows):
+    """Putting pass/fail cases into clusters never raises the effective number of cases, and keeps the difference."""
+    values, clusters = np.array([value for value, _ in rows]), [number for _, number in rows]
+    found = effective(values, clusters)
+    assert found.n <= len(rows) + 1e-9
+    assert (found.fixed - found.broken) / found.n == pytest.approx(values.mean())
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.permutations(list(range(12))))
+def test_order_and_names_do_not_matter(order):
+    """Shuffled rows and renamed clusters give the same counts."""
+    values = np.array([-1, 1, 0, 0, 1, 0, -1, 0, 0.5, 0, 0, 1])
+    clusters = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    one = effective(values, clusters)
+    other = effective(values[order], [f"name {9 - clusters[i]}" for i in order])
+    assert other.n == pytest.approx(one.n)

@@ -1,0 +1,89 @@
+"""The choice of method, and that evidence depends on the scores alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.statistics.paired import paired
+
+RNG = np.random.default_rng(7)
+
+
+def alone(n):
+    return [f"case {i}" for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "clusters", "formula"),
+    [
+        ([0.0, 1.0] * 20, [1.0, 1.0] * 20, alone(40), "tango_exact"),
+        ([0.0, 1.0] * 20, [1.0, 1.0] * 20, [str(i // 2) for i in range(40)], "tango_effective"),
+        ([0.0, 0.5] * 20, [1.0, 0.5] * 20, alone(40), "tango_effective"),
+        (list(RNG.normal(5, 1, 40)), list(RNG.normal(5, 1, 40)), alone(40), "t_or_bca"),
+        (list(RNG.normal(5, 1, 120)), list(RNG.normal(5, 1, 120)), alone(120), "t"),
+        (list(RNG.normal(5, 1, 40)), list(RNG.normal(5, 1, 40)), [str(i // 2) for i in range(40)], "cr1_wild"),
+    ],
+)
+def test_method_fits_the_scores(before, after, clusters, formula):
+    """Each kind of score gets the method of the table, and says so."""
+    found = paired(before, after, clusters, 0.05)
+    assert found.formula == formula == found.interval.method
+    assert found.interval.level == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("kind", ["binary", "clustered", "rate", "numbers", "number clusters"])
+def test_p_value_and_interval_agree(kind):
+    """A bound outside the interval has p at most alpha on its side, one inside has more, for every method."""
+    before = RNG.random(80)
+    after = before + RNG.normal(0.05, 0.3, 80)
+    clusters = [str(i // 4) for i in range(80)] if "cluster" in kind else alone(80)
+    if kind in ("binary", "clustered"):
+        before, after = (before > 0.5).astype(float), (after > 0.5).astype(float)
+    elif kind == "rate":
+        after = np.clip(after, 0, 1)
+    else:
+        before, after = 10 * before, 10 * after
+    found = paired(before, after, clusters, 0.05)
+    low, high, step = found.interval.low, found.interval.high, 0.05 * (found.interval.high - found.interval.low)
+    assert found.above(low - step) <= 0.05 < found.above(low + step)
+    assert found.below(high + step) <= 0.05 < found.below(high - step)
+
+
+def test_equal_numbers_cannot_be_judged():
+    """Scores without bounds that never differ have no scale, so no interval of width zero may pass."""
+    assert paired([3.0] * 30, [3.0] * 30, alone(30), 0.05).weakness
+
+
+def test_equal_rates_can_be_judged():
+    """Rates that never differ have the scale 0 to 1: an interval, not a point."""
+    found = paired([1.0] * 30, [1.0] * 30, alone(30), 0.05)
+    assert not found.weakness
+    assert found.interval.low < -0.05
+
+
+def test_under_ten_clusters_is_not_judged():
+    """Nine clusters have no honest interval; ten have one."""
+    values = [0.0, 1.0] * 45
+    assert "9 clusters" in paired(values, values, [str(i % 9) for i in range(90)], 0.05).weakness
+    assert not paired(values, values, [str(i % 10) for i in range(90)], 0.05).weakness
+
+
+def test_too_skewed_numbers_are_not_judged():
+    """One large loss among many small gains: the t interval would lie, so it is not used."""
+    after = np.array([100.1] * 49 + [60.0])
+    assert "skewed" in paired([100.0] * 50, after, alone(50), 0.05).weakness
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.permutations(list(range(24))), st.booleans(), st.booleans())
+def test_order_and_names_change_nothing(order, clustered, rates):
+    """Shuffled cases and renamed clusters give the very same evidence, resampling included."""
+    scale = 1.0 if rates else 10.0
+    rng = np.random.default_rng(3)
+    before, after = scale * rng.random(24), scale * rng.random(24)
+    clusters = [str(i // 2) if clustered else str(i) for i in range(24)]
+    one = paired(before, after, clusters, 0.05)
+    other = paired(before[order], after[order], [f"x{clusters[i]}" for i in order], 0.05)
+    assert other.interval.low == pytest.approx(one.interval.low, abs=1e-12)
+    assert other.interval.high == pytest.approx(one.interval.high, abs=1e-12)

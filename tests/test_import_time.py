@@ -1,0 +1,44 @@
+"""`trueup --help` answers at once, and the pytest plug-in costs other people's tests nothing."""
+
+import subprocess
+import sys
+import time
+
+HEAVY = ("torch", "transformers", "peft", "trl", "bitsandbytes", "datasets", "pandas", "jinja2", "deltalake", "ray")
+HEAVY_TOO = ("scipy", "sklearn", "pyarrow", "opentelemetry", "rich", "numpy")
+LIMIT_S = 0.150
+
+
+def loaded_after(code: str) -> set[str]:
+    """Top-level modules that a fresh interpreter holds after `code`."""
+    probe = f"import sys\n{code}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    return set(subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_the_command_line_loads_nothing_heavy():
+    """Listing the commands imports neither torch nor pandas nor the store."""
+    assert not loaded_after("import harness.cli") & {*HEAVY, *HEAVY_TOO}
+
+
+def test_the_pytest_plugin_loads_nothing_heavy():
+    """Every pytest in the environment loads the plug-in, so it must be light."""
+    assert not loaded_after("import harness.pytest_plugin") & {*HEAVY, *HEAVY_TOO}
+
+
+def test_an_eval_file_loads_nothing_heavy():
+    """`from harness import cases, score, suite, target` is what every eval file starts with."""
+    assert not loaded_after("from harness import cases, score, suite, target") & {*HEAVY, *HEAVY_TOO}
+
+
+def test_help_answers_within_the_limit():
+    """Best of seven whole processes, since a busy machine only ever adds time; a floor process is taken off the noise."""
+    command = [sys.executable, "-c", "import sys; sys.argv=['trueup','--help']; from harness.cli import main; main()"]
+    best = min(_seconds(command) for _ in range(7))
+    floor = min(_seconds([sys.executable, "-c", "pass"]) for _ in range(3))
+    assert best < LIMIT_S + max(0.0, floor - 0.02)
+
+
+def _seconds(command: list[str]) -> float:
+    started = time.perf_counter()
+    subprocess.run(command, capture_output=True, check=True)
+    return time.perf_counter() - started

@@ -1,0 +1,70 @@
+import pytest
+import torch
+
+from harness.types import Recipe
+from trainers import models
+from trainers.descent import accumulate
+from trainers.loss import IGNORE, collate, nll_sum, split
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def model(opened):
+    """A LoRA model whose B matrices are not zero, so that every adapter weight has a gradient."""
+    model = models.attach(opened.model, Recipe(rank=4))
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.05)
+    return model.train()
+
+
+def gradient(model):
+    flat = torch.cat([weight.grad.flatten() for weight in models.trainable(model)])
+    model.zero_grad()
+    return flat
+
+
+def plainest(model, row):
+    """The textbook loss of one row: whole logits, labels shifted by one."""
+    ids = torch.tensor([row.ids])
+    labels = torch.tensor([token if learn else IGNORE for token, learn in zip(row.ids, row.supervised, strict=True)])
+    return torch.nn.functional.cross_entropy(
+        model(ids).logits[0, :-1], labels[1:], ignore_index=IGNORE, reduction="sum"
+    )
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_loss_and_gradient_are_those_of_the_plainest_loop(model, rows, share):
+    """Padding, sharing the common start and projecting only answers change neither the loss nor any gradient."""
+    expected = sum(plainest(model, row) for row in rows[:6])
+    expected.backward()
+    wanted = gradient(model)
+    loss = nll_sum(model, collate(rows[:6], CPU, share))
+    loss.backward()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert torch.allclose(gradient(model), wanted, rtol=1e-3, atol=1e-4 * wanted.abs().max())
+
+
+def test_the_common_start_runs_once(rows):
+    """What all rows start with is taken out of the batch, and no supervised token or its predictor is in it."""
+    batch = collate(rows[:6], CPU)
+    assert batch.shared.shape[1] > 10
+    assert all(row.first > batch.shared.shape[1] for row in rows[:6])
+    assert (batch.targets != IGNORE).sum() == sum(sum(row.supervised) for row in rows[:6])
+
+
+def test_a_split_step_has_the_gradient_of_a_whole_one(model, rows, monkeypatch):
+    """One pass over eight rows and several passes over parts of them add up to the same gradient."""
+    whole = accumulate(model, rows[:8])
+    wanted = gradient(model)
+    monkeypatch.setattr("trainers.loss.MAX_TOKENS", 2 * len(rows[7].ids))
+    assert len(list(split(rows[:8], 400))) > 2
+    assert accumulate(model, rows[:8]) == pytest.approx(whole, rel=1e-6)
+    assert torch.allclose(gradient(model), wanted, rtol=1e-3, atol=1e-5 * wanted.abs().max())
+
+
+def test_split_loses_no_row(rows, monkeypatch):
+    """Every row stands in exactly one piece, also when a single row is more than a piece should hold."""
+    monkeypatch.setattr("trainers.loss.MAX_TOKENS", 1)
+    assert sorted(row.id for piece in split(rows, 400) for row in piece) == sorted(row.id for row in rows)

@@ -1,0 +1,103 @@
+"""Checkpoints: complete or invisible, hashed, and exact.
+
+A checkpoint is a folder `step-00000120` with the trained weights, the optimizer's moments and `state.json`, which holds
+the hashes of the others. It is written under another name and renamed, so a killed run leaves either a whole one or
+none. Only safetensors and JSON: nothing that is read back can run. Dropout draws from a seed of its own step
+(`trainers.descent`), so no generator's state has to be kept.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from msgspec.structs import replace
+
+from harness.codec import encode, file_digest, read, sync_folder, write_atomic
+from harness.errors import InputError
+from harness.types import CurvePoint, Noun
+from trainers import models
+
+STATE, WEIGHTS, OPTIMIZER = "state.json", "weights.safetensors", "optimizer.safetensors"
+NEWEST = 2
+"""How many of the newest are kept. Those at the end of an epoch are kept as well, to choose from."""
+
+
+class State(Noun, frozen=True):
+    """Where a training stands."""
+
+    request: str
+    """Digest of what is trained: a checkpoint of anything else is never resumed."""
+    step: int = 0
+    epoch_end: bool = False
+    curve: tuple[CurvePoint, ...] = ()
+    files: dict[str, str] = {}
+    """File name to sha256."""
+
+
+class Shelf:
+    """The checkpoints of one training, in one folder."""
+
+    def __init__(self, folder: Path, request: str) -> None:
+        self.folder, self.request = folder, request
+
+    def save(self, model: Any, optimizer: torch.optim.Optimizer, state: State) -> None:
+        """Add a checkpoint, durably, and remove those no longer needed. Raises StorageError on a full disk."""
+        target = self.folder / f"step-{state.step:08d}"
+        partial = target.with_name(f".{target.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        write_atomic(partial / WEIGHTS, safetensors.torch.save(models.weights(model)))
+        write_atomic(partial / OPTIMIZER, safetensors.torch.save(_moments(optimizer)))
+        files = {name: file_digest(partial / name) for name in (WEIGHTS, OPTIMIZER)}
+        write_atomic(partial / STATE, encode(replace(state, request=self.request, files=files)))
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+        sync_folder(self.folder)
+        self._prune()
+
+    def resume(self, model: Any, optimizer: torch.optim.Optimizer) -> State:
+        """Load the newest checkpoint of this very training that is whole; a state at step 0 when there is none."""
+        for folder in self._newest_first():
+            state = _valid(folder)
+            if state is not None and state.request == self.request:
+                models.load_weights(model, safetensors.torch.load_file(folder / WEIGHTS))
+                _restore(optimizer, safetensors.torch.load_file(folder / OPTIMIZER))
+                return state
+        return State(request=self.request)
+
+    def clear(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _newest_first(self) -> list[Path]:
+        return sorted(self.folder.glob("step-*"), reverse=True)
+
+    def _prune(self) -> None:
+        for folder in self._newest_first()[NEWEST:]:
+            state = _valid(folder)
+            if state is None or not state.epoch_end or state.request != self.request:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _valid(folder: Path) -> State | None:
+    """The checkpoint's state, or None when any of its bytes is not what was written."""
+    try:
+        state = read(folder / STATE, State)
+        whole = all(file_digest(folder / name) == expected for name, expected in state.files.items())
+    except (OSError, InputError):
+        return None
+    return state if whole and state.files else None
+
+
+def _moments(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """The optimizer's tensors by parameter number and name, such as `3.exp_avg`."""
+    states: dict[int, dict[str, torch.Tensor]] = optimizer.state_dict()["state"]
+    return {f"{number}.{name}": value for number, state in states.items() for name, value in state.items()}
+
+
+def _restore(optimizer: torch.optim.Optimizer, moments: dict[str, torch.Tensor]) -> None:
+    states: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in moments.items():
+        number, name = key.split(".")
+        states.setdefault(int(number), {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": states})

@@ -1,0 +1,77 @@
+"""What a training would do, before it does it: its rows token by token, and its steps, time and memory."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from harness.types import Estimate, Preview, PreviewRow, TuneRequest
+from trainers import choices, dataset, models
+from trainers.batches import schedule
+from trainers.descent import accumulate
+from trainers.memory import peak_bytes
+from trainers.tokens import Row, Rows
+
+TRIALS = 3
+KINDS: Any = {
+    (False, False): "context",
+    (False, True): "special",
+    (True, False): "supervised",
+    (True, True): "stop",
+}
+"""(Is it learnt, is it a control token) to the name of its kind."""
+
+
+def preview(request: TuneRequest, count: int) -> Preview:
+    """`count` rows evenly spread over the training set, as they would be trained. Raises what training would raise."""
+    base = models.open_base(request.base, models.dtype(request.recipe.dtype))
+    built = dataset.rows(request, base)
+    chosen = built.rows[:: max(1, len(built.rows) // max(1, count))][:count]
+    shown = tuple(_shown(row, base.tokenizer) for row in chosen)
+    return Preview(rows=shown, fates=built.fates, tokens=built.tokens, reasons=built.reasons)
+
+
+def estimate(request: TuneRequest) -> Estimate:
+    """Steps, tokens, time and memory of the training that `request` asks for. Nothing is written.
+
+    The time is that of a few steps of median length, the memory that of the longest step, both tried here and now.
+    """
+    base = models.open_base(request.base, models.dtype(request.recipe.dtype))
+    built = dataset.rows(request, base)
+    filled = choices.fill(request.recipe, models.parameters(base.model), len(built.rows), base.max_tokens)
+    model = models.attach(base.model, filled.recipe)
+    seconds = _seconds_a_step(model, built, filled)
+    return Estimate(
+        steps=filled.steps,
+        rows=built.fates,
+        tokens=built.tokens,
+        seconds=seconds * filled.steps,
+        peak_bytes=peak_bytes(),
+        weights=models.parameters(base.model),
+        trained_weights=sum(weight.numel() for weight in models.trainable(model)),
+        choices=filled.reasons,
+    )
+
+
+def _seconds_a_step(model: Any, built: Rows, filled: choices.Filled) -> float:
+    assert filled.recipe.batch_size is not None
+    lengths = [len(row.ids) for row in built.rows]
+    batches = list(schedule(lengths, filled.recipe.batch_size, filled.steps, filled.recipe.seed))
+    by_cost = sorted(batches, key=lambda batch: sum(lengths[place] for place in batch))
+    _try(model, built.rows, by_cost[-1])
+    return min(_try(model, built.rows, by_cost[len(by_cost) // 2]) for _ in range(TRIALS))
+
+
+def _try(model: Any, rows: Sequence[Row], batch: Sequence[int]) -> float:
+    began = time.monotonic()
+    accumulate(model.train(), [rows[place] for place in batch])
+    model.zero_grad()
+    return time.monotonic() - began
+
+
+def _shown(row: Row, tokenizer: Any) -> PreviewRow:
+    special = frozenset(tokenizer.added_tokens_decoder)
+    shown = (
+        (tokenizer.decode([token]), KINDS[learn, token in special])
+        for token, learn in zip(row.ids, row.supervised, strict=True)
+    )
+    return PreviewRow(id=row.id, tokens=tuple(shown))

@@ -1,0 +1,96 @@
+"""From trained weights to an adapter folder: complete and durable, or absent."""
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from msgspec.structs import replace
+
+from harness.adapters import MANIFEST, content_id, read_manifest
+from harness.codec import digest, encode, file_digest, sync_folder, write_atomic
+from harness.digests import model_digests
+from harness.errors import InputError, InvalidError
+from harness.types import Adapter, TuneRequest
+from trainers import dataset, models
+
+WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+"""The names that PEFT reads."""
+
+
+def draft(request: TuneRequest) -> Adapter:
+    """A manifest that is bound to all that the request names, before anything is trained. Its id is the request's."""
+    model = model_digests(request.base)
+    bound = Adapter(
+        id="",
+        method=request.recipe.method,
+        base=model.weights,
+        tokenizer=model.tokenizer,
+        template=model.template,
+        dataset=dataset.ident(request.dataset),
+        recipe=request.recipe,
+        prompt=request.prompt,
+        code=f"{version('trueup')}+{code_digest()[:16]}",
+    )
+    return replace(bound, id=content_id(bound))
+
+
+def code_digest() -> str:
+    """Digest of the trainers' source: another trainer makes another adapter."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return digest([[path.name, path.read_text(encoding="utf-8")] for path in sources])
+
+
+def published(out: Path, request: Adapter) -> Adapter | None:
+    """The adapter that a killed run had already published for this very request.
+
+    Raises InputError when something else stands at `out`.
+    """
+    if not out.exists():
+        return None
+    found = read_manifest(out)
+    if found.checks.get("request") != request.id:
+        raise InputError("another adapter stands there", where=str(out), next="remove it, or name another folder")
+    return found
+
+
+def write(folder: Path, model: Any) -> dict[str, str]:
+    """Weights and PEFT's config into `folder`; returns file names with their sha256.
+
+    Raises InvalidError when a weight is not a finite number, StorageError when the disk is full.
+    """
+    tensors = models.weights(model)
+    broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise InvalidError(f"{len(broken)} tensors hold values that are not numbers", where=broken[0])
+    write_atomic(folder / WEIGHTS, safetensors.torch.save(tensors, metadata={"format": "pt"}))
+    write_atomic(folder / CONFIG, _config(model))
+    return {name: file_digest(folder / name) for name in (WEIGHTS, CONFIG)}
+
+
+def publish(partial: Path, out: Path, manifest: Adapter) -> Adapter:
+    """Give the manifest its id, put it beside the files in `partial`, and move the whole to `out` in one step."""
+    adapter = replace(manifest, id=content_id(manifest))
+    write_atomic(partial / MANIFEST, encode(adapter))
+    partial.rename(out)
+    sync_folder(out.parent)
+    return adapter
+
+
+def fresh(folder: Path) -> Path:
+    """An empty folder at `folder`, whatever stood there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _config(model: Any) -> bytes:
+    """PEFT's adapter_config.json with equal bytes for equal configs: sets in order, and no path of this machine."""
+    config = {name: sorted(value) if isinstance(value, (set, frozenset)) else value for name, value in _fields(model)}
+    return encode({**config, "base_model_name_or_path": "", "inference_mode": True})
+
+
+def _fields(model: Any) -> list[tuple[str, Any]]:
+    return sorted(model.peft_config["default"].to_dict().items())

@@ -1,0 +1,126 @@
+"""Round trip: does the adapter that was written do what the trained model did?
+
+A process that has seen nothing of the training loads base and adapter from their files and computes the logits of some
+training rows at their supervised positions, in float32. They must equal the trained model's, every weight of the file
+must have found its place, and with the adapter off they must differ: an adapter that changes nothing, or is silently
+not applied, is refused here and never judged.
+
+    python -P -m trainers.roundtrip REQUEST.json
+"""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from peft import PeftConfig, PeftModel
+
+from harness.codec import decode, encode, write_atomic
+from harness.errors import InvalidError, TrueupError
+from harness.types import Json, Noun
+from trainers import models
+from trainers.loss import IGNORE, collate
+from trainers.tokens import Row
+
+ROWS = 4
+TOLERANCE = 1e-5
+"""Largest difference of two float32 logits, absolute and relative, that counts as equal."""
+REQUEST, LOGITS = "roundtrip.json", "roundtrip.safetensors"
+
+
+class Probe(Noun, frozen=True):
+    base: str
+    adapter: str
+    rows: tuple[tuple[tuple[int, ...], tuple[bool, ...]], ...]
+
+
+class Finding(Noun, frozen=True):
+    difference: float
+    """Largest absolute difference to the trained model's logits."""
+    equal: bool
+    effect: float
+    """Largest absolute difference that switching the adapter off makes."""
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+
+
+def certify(model: Any, base: str, adapter: Path, rows: Sequence[Row]) -> dict[str, Json]:
+    """What the fresh process found. Raises InvalidError when the adapter is not what was trained, or does nothing.
+
+    `model` is the trained model; it is left in float32. `adapter` is the folder with its files; the probe's own files
+    are put beside it and removed.
+    """
+    chosen = rows[:: max(1, len(rows) // ROWS)][:ROWS]
+    request, logits = adapter.with_name(REQUEST), adapter.with_name(LOGITS)
+    plain = tuple((tuple(row.ids), tuple(row.supervised)) for row in chosen)
+    try:
+        write_atomic(logits, safetensors.torch.save({"logits": _logits(model.float(), chosen)}))
+        write_atomic(request, encode(Probe(base=base, adapter=str(adapter), rows=plain)))
+        finding = _in_a_fresh_process(request)
+    finally:
+        request.unlink(missing_ok=True)
+        logits.unlink(missing_ok=True)
+    _judge(finding)
+    return {"rows": len(chosen), "difference": finding.difference, "effect": finding.effect}
+
+
+def _in_a_fresh_process(request: Path) -> Finding:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "trainers.roundtrip", str(request)], capture_output=True, check=False
+    )
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise TrueupError("the adapter could not be loaded again", where="".join(last))
+    return decode(done.stdout.splitlines()[-1], Finding)
+
+
+def _judge(finding: Finding) -> None:
+    if finding.missing or finding.unexpected:
+        name = (*finding.missing, *finding.unexpected)[0]
+        raise InvalidError("weights of the written adapter do not fit the model", where=name)
+    if not finding.equal:
+        raise InvalidError(f"the written adapter answers differently: its logits are off by {finding.difference:.2g}")
+    if finding.effect == 0.0:
+        raise InvalidError(
+            "the adapter changes nothing", next="raise [tune] learning_rate or epochs, and look at the training rows"
+        )
+
+
+@torch.no_grad()
+def _logits(model: Any, rows: Sequence[Row]) -> torch.Tensor:
+    """Logits at the supervised positions of all rows: [positions, vocabulary]."""
+    model.eval()
+    batch = collate(rows, model.device, share=False)
+    logits = model(
+        input_ids=batch.ids,
+        attention_mask=batch.mask,
+        position_ids=batch.positions,
+        logits_to_keep=batch.targets.shape[1],
+    ).logits
+    return logits[batch.targets != IGNORE].cpu().contiguous()
+
+
+def examine(request: Path) -> Finding:
+    """What the fresh process does: load everything from its files, and compare."""
+    probe = decode(request.read_bytes(), Probe)
+    expected = safetensors.torch.load_file(request.with_name(LOGITS))["logits"]
+    rows = [Row("", list(ids), list(supervised)) for ids, supervised in probe.rows]
+    model = PeftModel(models.open_base(probe.base, torch.float32).model, PeftConfig.from_pretrained(probe.adapter))
+    loaded = model.load_adapter(probe.adapter, "default")
+    found = _logits(model, rows)
+    with model.disable_adapter():
+        off = _logits(model, rows)
+    return Finding(
+        difference=(found - expected).abs().max().item(),
+        equal=torch.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE),
+        effect=(found - off).abs().max().item(),
+        missing=tuple(name for name in loaded.missing_keys if "lora_" in name),
+        unexpected=tuple(loaded.unexpected_keys),
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(encode(examine(Path(sys.argv[1]))) + b"\n")
