@@ -170,7 +170,10 @@ def same_against_same(runs: int, rng: np.random.Generator) -> float:
     the target asks for no more than any gain, the easiest that can be asked."""
     promoted = 0
     for _ in range(runs):
-        suites = [("target", Target(min_gain=0.0), 200), ("guard", Guard(margin=0.08), 200)]
+        suites: list[tuple[str, Target | Guard, int]] = [
+            ("target", Target(min_gain=0.0), 200),
+            ("guard", Guard(margin=0.08), 200),
+        ]
         verdict = gate([_noise(name, role, n, rng) for name, role, n in suites], Policy(), candidate="same")
         promoted += verdict.outcome == "promote"
     return promoted / runs

@@ -22,7 +22,15 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from reports import html
 from tests.reports.story import make_story
 
-FILTERS = ("status=broken", "status=fixed", "cluster=k2", "q=depot", "q=ri+money", "slice=channel%3Dmail&status=both_fail", "")
+FILTERS = (
+    "status=broken",
+    "status=fixed",
+    "cluster=k2",
+    "q=depot",
+    "q=ri+money",
+    "slice=channel%3Dmail&status=both_fail",
+    "",
+)
 MEASURE = """async (query) => {
     const list = document.querySelector('#found'), start = performance.now();
     const changed = new Promise(done => new MutationObserver(done).observe(list, {childList: true}));

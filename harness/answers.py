@@ -5,6 +5,9 @@ import re
 import unicodedata
 from typing import Any
 
+from harness.codec import from_chat
+from harness.types import Call, Message
+
 _EDGE = " \t\r\n.,!?"
 _WORD = re.compile(r"\w+")
 
@@ -16,6 +19,13 @@ def json_object(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def chat_message(text: str) -> dict[str, Any] | None:
+    """An answer given as a whole assistant message in chat form, as a corrected tool call is; else None."""
+    value = json_object(text)
+    whole = value is not None and value.get("role") == "assistant" and bool(value.keys() & {"content", "tool_calls"})
+    return value if whole else None
 
 
 def fold(text: str) -> str:
@@ -35,6 +45,19 @@ def comparable(answer: str) -> Any:
 
 def same(left: str, right: str) -> bool:
     return bool(comparable(left) == comparable(right))
+
+
+def confirms(correction: str, call: Call) -> bool:
+    """Does a correction say what the call answered? A whole message is compared with its tool calls."""
+    whole = chat_message(correction)
+    if whole is None:
+        return same(correction, call.reply)
+    return bool(call.output) and _said(from_chat(whole)) == _said(call.output[0])
+
+
+def _said(message: Message) -> Any:
+    made = [(call.name, json_object(call.arguments)) for call in message.tool_calls]
+    return made or comparable(message.text)
 
 
 def padded(text: str) -> str:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from harness import arms as arm_choice
 from harness import config as configuration
 from harness import shelf
-from harness.codec import digest, write_atomic
+from harness.codec import digest, write_atomic, write_lines
 from harness.config import Config
 from harness.digests import model_digests
 from harness.errors import InvalidError, UsageError
@@ -28,7 +28,7 @@ from harness.stages import ingest as ingest_stage
 from harness.stages import mine as mine_stage
 from harness.stages import tune as tune_stage
 from harness.store import Store
-from harness.types import Adapter, Arm, CurvePoint, Dataset, EvalRequest, Promotion, Run, Suite, Verdict
+from harness.types import Adapter, Arm, Case, CurvePoint, Dataset, EvalRequest, Promotion, Run, Suite, Verdict
 from harness.watch import Watch
 
 
@@ -91,6 +91,8 @@ def curate(work: Work) -> Dataset:
     """Training, held-out and regression sets from what was mined. Raises UndecidedError on too few failures."""
     settings = {"name": work.config.project.name, **work.config.curate}
     options = configuration.section(settings, curate_stage.CurateOptions, where="[curate]")
+    # No training row may be near a case of any eval file, so these are read before anything is trained.
+    options = replace(options, contamination=(*options.contamination, *survey(work).texts))
     mined = mine(work)
     known = work.store.memo.recall("curate", _curate_key(work, options))
     if known:
@@ -146,8 +148,7 @@ def evaluate(
     chosen = [arm for name, arm in arms.items() if not only or name in only]
     request = _eval_request(work, dataset, chosen, select)
     with work.watch.step("evaluate"):
-        suites = evaluate_stage.collect(request)
-        keys = {arm.name: _run_key(arm, suites, request) for arm in chosen}
+        keys = {arm.name: _run_key(arm, survey(work, select).suites, dataset, request) for arm in chosen}
         runs = {name: found for name, key in keys.items() if (found := _recall_run(work, key)) is not None}
         missing = tuple(arm for arm in chosen if arm.name not in runs)
         if missing:
@@ -239,6 +240,23 @@ def _curate_key(work: Work, options: curate_stage.CurateOptions) -> str:
     return digest(["curate", *parts, mine_stage.VERSION, curate_stage.VERSION])
 
 
+def survey(work: Work, select: str = "") -> evaluate_stage.Survey:
+    """What the eval files hold, read once a command. Raises InvalidError when one of them does not load.
+
+    They are read before there is a dataset, so mined suites are shown a stand-in with one empty case.
+    """
+    if select not in work.surveys:
+        blank = work.store.artifacts.scratch("survey")
+        for split in ("held_out", "regression"):
+            write_lines(blank / f"{split}.jsonl", [Case(id="mined")])
+        request = replace(_eval_request(work, None, (), select), datasets={work.config.project.name: str(blank)})
+        found = evaluate_stage.survey(request)
+        if found.problems:
+            raise InvalidError(f"an eval file cannot be used: {found.problems[0]}", next="mend it, then run again")
+        work.surveys[select] = found
+    return work.surveys[select]
+
+
 def _eval_request(work: Work, dataset: Dataset | None, chosen: Sequence[Arm], select: str) -> EvalRequest:
     settings = work.config.eval
     return EvalRequest(
@@ -254,9 +272,10 @@ def _eval_request(work: Work, dataset: Dataset | None, chosen: Sequence[Arm], se
     )
 
 
-def _run_key(arm: Arm, suites: Sequence[Suite], request: EvalRequest) -> str:
+def _run_key(arm: Arm, suites: Sequence[Suite], dataset: Dataset | None, request: EvalRequest) -> str:
     model = load("backends", arm.backend).digest(arm)
-    return digest(["run", arm.name, model, [suite.digest for suite in suites], request.select, request.repeats])
+    asked = [[suite.digest for suite in suites], dataset.id if dataset else "", request.select, request.repeats]
+    return digest(["run", arm.name, model, arm.prompt, arm.options, asked])
 
 
 def _recall_run(work: Work, key: str) -> Run | None:

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness import adapters
 from harness import arms as arm_choice
 from harness import config as configuration
-from harness.codec import digest
+from harness.codec import digest, read
 from harness.config import Config
 from harness.errors import InvalidError
 from harness.stages import compare as compare_stage
 from harness.stages import curate as curate_stage
 from harness.stages import ingest as ingest_stage
-from harness.stages import tune as tune_stage
 from harness.store import Store
 from harness.types import (
     Adapter,
@@ -45,14 +45,16 @@ class Work:
     config: Config
     store: Store
     watch: Watch = field(default_factory=Watch)
+    surveys: dict[str, Any] = field(default_factory=dict)
+    """Selection to what the eval files hold; read once a command."""
 
 
 def dataset_of(work: Work, ident: str) -> Dataset:
-    return curate_stage.read_manifest(work.store.artifacts.folder("dataset", ident))
+    return read(work.store.artifacts.folder("dataset", ident) / "dataset.json", Dataset)
 
 
 def adapter_of(work: Work, ident: str) -> Adapter:
-    return tune_stage.read_manifest(work.store.artifacts.folder("adapter", ident))
+    return adapters.read_manifest(work.store.artifacts.folder("adapter", ident))
 
 
 def latest_dataset(work: Work) -> Dataset:

@@ -51,7 +51,7 @@ class Spool:
 
     def _spill(self) -> None:
         if not self._files:
-            self._files = [tempfile.TemporaryFile(prefix="trueup-") for _ in self._held]
+            self._files = [tempfile.TemporaryFile(prefix="trueup-") for _ in self._held]  # noqa: SIM115
         for file, held in zip(self._files, self._held, strict=True):
             file.write(b"".join(_HEAD.pack(len(name), len(piece)) + name + piece for name, piece in held))
             held.clear()

@@ -42,6 +42,7 @@ class Declaration(Struct):
     repeats: int = 1
     must_pass: tuple[str, ...] = ()
     slices: tuple[str, ...] = ()
+    prompt: bool = True
     owner: str = ""
     tags: tuple[str, ...] = ()
     source: Source | None = None
@@ -62,6 +63,7 @@ def suite(
     repeats: int = 1,
     must_pass: Sequence[str] = (),
     slices: Sequence[str] = (),
+    prompt: bool = True,
     owner: str = "",
     tags: Sequence[str] = (),
 ) -> Callable[[F], F]:
@@ -80,7 +82,7 @@ def suite(
         noted = _noted(function)
         noted.role, noted.metric, noted.cluster, noted.repeats = role, metric, cluster, repeats
         noted.must_pass, noted.slices = _names(must_pass), _names(slices)
-        noted.owner, noted.tags = owner, _names(tags)
+        noted.prompt, noted.owner, noted.tags = prompt, owner, _names(tags)
         return function
 
     return note

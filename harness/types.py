@@ -151,7 +151,7 @@ class Call(Noun, frozen=True):
     source: Source = Source(format="")
     flags: tuple[str, ...] = ()
     """Sorted quality flags: input_missing, output_missing, truncated, attributes_dropped, partial_stream, refusal,
-    redacted, media_external, usage_estimated, clock_suspect. See `UNUSABLE`."""
+    redacted, media_external, usage_estimated, clock_suspect, span_missing, content_off. See `UNUSABLE`."""
 
     @property
     def seconds(self) -> float | None:
@@ -170,7 +170,15 @@ class Call(Noun, frozen=True):
 
 
 UNUSABLE = frozenset(
-    {"input_missing", "output_missing", "truncated", "attributes_dropped", "partial_stream", "conflict"}
+    {
+        "input_missing",
+        "output_missing",
+        "truncated",
+        "attributes_dropped",
+        "partial_stream",
+        "span_missing",
+        "conflict",
+    }
 )
 """Flags that bar a call from training and from judging."""
 

@@ -5,7 +5,7 @@ from statistics import median
 from msgspec import Struct
 
 from harness.types import Arm, Run, Story
-from reports._cases import CaseRow
+from reports._cases import CaseRow, candidate
 
 
 class ArmCost(Struct):
@@ -29,9 +29,9 @@ class ArmCost(Struct):
 def arm_costs(story: Story, rows: list[CaseRow]) -> list[ArmCost]:
     """One row an arm, in the story's order."""
     costs = [_arm_cost(run, rows) for run in story.runs]
-    judged = costs[-1].input if costs else None
-    for cost in costs[:-1]:
-        if cost.input and judged is not None:
+    judged = next((cost.input for cost in costs if cost.arm == candidate(story)), None)
+    for cost in costs:
+        if cost.arm != candidate(story) and cost.input and judged is not None:
             cost.saved = 1 - judged / cost.input
     return costs
 

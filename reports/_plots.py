@@ -40,6 +40,8 @@ class Bar(Struct):
     high: float | None
     at: float | None
     outcome: str
+    below: bool
+    """The interval is asked to lie below its bound (a budget), not above."""
 
 
 def axis(rows: Sequence[SuiteRow]) -> Axis:
@@ -50,7 +52,7 @@ def axis(rows: Sequence[SuiteRow]) -> Axis:
     low, high = min(values), max(values)
     room = max((high - low) * 0.08, 0.005)
     low, high = low - room, high + room
-    share = all(row.share for row in rows)
+    share = all(row.share and row.role != "budget" for row in rows)
     scale = Axis(low=low, high=high, share=share, ticks=[])
     scale.ticks = [Tick(scale.x(value), _label(value, share)) for value in nice_ticks(low, high, 5)]
     return scale
@@ -59,7 +61,15 @@ def axis(rows: Sequence[SuiteRow]) -> Axis:
 def bar(row: SuiteRow, scale: Axis) -> Bar:
     """Where to draw one suite's interval."""
     place = lambda value: None if value is None else scale.x(value)  # noqa: E731
-    return Bar(scale.x(0.0), place(row.bound), place(row.low), place(row.high), place(row.estimate), row.outcome)
+    return Bar(
+        scale.x(0.0),
+        place(row.bound),
+        place(row.low),
+        place(row.high),
+        place(row.estimate),
+        row.outcome,
+        row.role == "budget",
+    )
 
 
 def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:

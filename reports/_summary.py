@@ -11,9 +11,11 @@ from msgspec import Struct
 
 from harness.types import Comparison, Finding, Run, Story, Waiver
 from reports._cases import candidate, main_baseline, status
-from reports._words import MEANING, asked, moment, role_name, short_name
+from reports._words import MEANING, asked, moment, number, percent, points, role_name, short_name
 
 _WORST = ("invalid", "fail", "unresolved", "pass", "info")
+_ADVICE = ("slices", "noise")
+"""Rules whose intervals are of something else than the suite's difference."""
 NEAR = 0.8
 """Similarity (Jaccard of 5-shingles) from which a held-out case counts as leaked into training."""
 
@@ -56,7 +58,18 @@ class SuiteRow(Struct):
     formula: str = ""
     share: bool = True
     """Scores lie in 0..1, so differences read as percentage points."""
-    waived: bool = False
+    noise: float | None = None
+    """Share of cases that flip when the baseline is run against itself, where that was measured."""
+    waivers: int = 0
+    """Waivers in force on cases or clusters of this suite."""
+
+    def change(self, value: float | None) -> str:
+        """A difference as this suite counts it; for a budget, whose finding is of a mean, the mean."""
+        return number(value) if self.role == "budget" else points(value, self.share)
+
+    def mean(self, value: float | None) -> str:
+        """A mean as this suite counts it."""
+        return percent(value) if self.share else number(value)
 
 
 class Check(Struct):
@@ -138,6 +151,7 @@ def _finding(story: Story, comparison: Comparison) -> Finding | None:
         f
         for f in story.verdict.findings
         if f.suite == comparison.suite.name
+        and f.rule not in _ADVICE
         and f.baseline in ("", comparison.baseline)
         and (f.bound is not None or f.interval is not None or f.outcome in ("fail", "invalid"))
     ]
@@ -174,11 +188,22 @@ def _suite_row(story: Story, comparison: Comparison, finding: Finding | None) ->
         sentence=finding.sentence if finding else "measured; decides nothing",
         needed=int(finding.counts.get("needed", 0)) if finding else 0,
         formula=finding.formula if finding else "",
-        share=all(0 <= value <= 1 for p in pairs for value in (p.baseline, p.candidate) if value is not None),
-        waived=any(
-            w.suite == suite.name and not w.case_id and not w.cluster and in_force(w, story) for w in story.waivers
-        ),
+        share=all(0 <= v <= 1 for p in pairs for v in (p.baseline, p.candidate) if v is not None),
+        noise=_noise(story, comparison),
+        waivers=sum(waiver.suite == suite.name and in_force(waiver, story) for waiver in story.waivers),
     )
+
+
+def _noise(story: Story, comparison: Comparison) -> float | None:
+    """Flips of the baseline against itself (A/A) on this suite, as a share of its cases."""
+    for finding in story.verdict.findings:
+        if (
+            finding.rule == "noise"
+            and finding.suite == comparison.suite.name
+            and finding.baseline == comparison.baseline
+        ):
+            return finding.counts.get("flips", 0) / max(1, finding.counts.get("n", 1))
+    return None
 
 
 def _mean(values: list[float | None]) -> float | None:
@@ -223,7 +248,9 @@ def _leaks(story: Story) -> Check:
 
 
 def in_force(waiver: Waiver, story: Story) -> bool:
-    """True when the waiver had not expired on the day of the verdict."""
+    """True when the waiver names a case or a cluster and had not expired on the day of the verdict."""
+    if not (waiver.case_id or waiver.cluster):
+        return False
     try:
         end = date.fromisoformat(waiver.expires)
     except ValueError:

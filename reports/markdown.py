@@ -8,7 +8,7 @@ from reports._costs import arm_costs
 from reports._groups import clusters
 from reports._safe import markdown as safe
 from reports._summary import SuiteRow, Summary, summary
-from reports._words import MARKS, number, percent, points, short_name
+from reports._words import MARKS, number, percent, short_name
 
 SUFFIX = ".md"
 SHOWN = 10
@@ -45,15 +45,14 @@ def _suites(first: Summary) -> Iterator[str]:
         yield "| Suite | Role | Means | Difference | Interval | Fixed | Broken | Cases | Finding |"
         yield "|---|---|---|---:|---|---:|---:|---:|---|"
     for row in first.suites:
-        before, after = (percent(v) if row.share else number(v) for v in (row.baseline_mean, row.candidate_mean))
         yield (
-            f"| {safe(row.short)} | {row.role}: {row.asked} | {before} → {after} | {points(row.estimate, row.share)} "
+            f"| {safe(row.short)} | {row.role}: {row.asked} | {row.mean(row.baseline_mean)} → {row.mean(row.candidate_mean)} | {row.change(row.estimate)} "
             f"| {_interval(row)} | {row.fixed:,} | {row.broken:,} | {row.n:,} | {MARKS[row.outcome]} {_outcome(row)} |"
         )
 
 
 def _interval(row: SuiteRow) -> str:
-    return f"{points(row.low, row.share)} to {points(row.high, row.share)}" if row.low is not None else "–"
+    return f"{row.change(row.low)} to {row.change(row.high)}" if row.low is not None else "–"
 
 
 def _outcome(row: SuiteRow) -> str:

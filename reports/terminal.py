@@ -8,7 +8,7 @@ from harness.types import Story
 from reports._plots import WIDTH, axis, bar
 from reports._safe import line
 from reports._summary import SuiteRow, Summary, summary
-from reports._words import MARKS, number, percent, points
+from reports._words import MARKS
 
 COLOURS = {
     "promote": "green",
@@ -57,14 +57,13 @@ def _suites(first: Summary) -> Table:
 
 
 def _cells(row: SuiteRow, family: list[SuiteRow]) -> list[Text]:
-    before, after = (percent(v) if row.share else number(v) for v in (row.baseline_mean, row.candidate_mean))
     needed = f", needs {row.needed:,} more" if row.needed else ""
     colour = COLOURS[row.outcome]
     return [
         Text(f"  {line(row.short)}", style="bold"),
         Text(row.asked, style="dim"),
-        Text(f"{before} → {after}"),
-        Text(points(row.estimate, row.share), style="bold"),
+        Text(f"{row.mean(row.baseline_mean)} → {row.mean(row.candidate_mean)}"),
+        Text(row.change(row.estimate), style="bold"),
         Text(interval(row, family), style=colour),
         Text(f"{row.fixed:,}"),
         Text(f"{row.broken:,}"),

@@ -9,7 +9,10 @@ from harness.backends._sampling import Sampling
 from harness.backends._weights import Resident
 from harness.errors import InputError, UsageError
 from harness.rendering import prompt_ids
-from harness.types import Arm, Reply, Request, Usage
+from harness.types import Prompt, Reply, Request, Usage
+
+NO_PROMPT = Prompt(name="none")
+"""A request's messages begin with the arm's prompt already."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +47,22 @@ class Writing:
         return any(stop in text for stop in self.request.stop)
 
 
-def prompt_of(model: Resident, arm: Arm, request: Request) -> Writing:
-    """The request rendered with the arm's prompt in front. Raises InputError when the model cannot read it."""
+def prompt_of(model: Resident, request: Request) -> Writing:
+    """The request rendered; the arm's prompt stands in it already. Raises InputError when the model cannot read it."""
     if request.schema is not None:
         raise UsageError("the hf backend does not constrain replies to a schema", next="leave `schema` out")
     if request.kind == "chat":
-        tokens = prompt_ids(model.tokenizer, arm.prompt, request.messages, request.tools)
+        tokens = prompt_ids(model.tokenizer, NO_PROMPT, request.messages, request.tools)
     else:
         tokens = model.encode(request.text) or [model.start]
     _check_length(model, len(tokens) + 1)
     return Writing(tuple(tokens), request, max(1, min(request.max_tokens, model.limit - len(tokens))), model.tokenizer)
 
 
-def tree_of(model: Resident, arm: Arm, request: Request) -> Tree:
+def tree_of(model: Resident, request: Request) -> Tree:
     """Context and options as tokens. Raises InputError for an option without text, or more than the model reads."""
     if request.messages:
-        context = prompt_ids(model.tokenizer, arm.prompt, request.messages, request.tools)
+        context = prompt_ids(model.tokenizer, NO_PROMPT, request.messages, request.tools)
         options = [model.encode(option) for option in request.options]
     else:
         pairs = [encode_pair(model.encode, request.text, option) for option in request.options]

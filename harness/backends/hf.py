@@ -39,13 +39,15 @@ T = TypeVar("T")
 
 
 def digest(arm: Arm) -> str:
-    """Content id of the model behind an arm: weights, adapter, tokenizer, template, prompt and number format.
+    """Content id of the model behind an arm: weights, adapter, tokenizer, template and number format.
+
+    The prompt is part of each request, so arms that differ only in it are one model and share their replies.
 
     Loads no weights. Raises InputError when the folder is no model, InvalidError when the adapter was made for another.
     """
     base = model_digests(arm.model)
     adapter = verify(arm.adapter, arm.model).id if arm.adapter else ""
-    return codec.digest([ENGINE, base, adapter, arm.prompt.messages, dtype_name(arm)])
+    return codec.digest([ENGINE, base, adapter, dtype_name(arm)])
 
 
 def open(arms: Sequence[Arm], *, batch_size: int = 0) -> "HuggingFace":
@@ -85,9 +87,9 @@ class HuggingFace:
         for place, request in enumerate(requests):
             try:
                 if request.kind == "loglikelihood":
-                    scored[place] = tree_of(model, arm, request)
+                    scored[place] = tree_of(model, request)
                 else:
-                    written[place] = prompt_of(model, arm, request)
+                    written[place] = prompt_of(model, request)
             except TrueupError as error:
                 answers[place] = error
         answers |= self._write(model, written) | self._score(model, scored, requests)

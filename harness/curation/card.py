@@ -25,6 +25,7 @@ FATES = {
     "session_cap": "its session has its share already",
     "group_cap": "its near-duplicates have their share already",
     "cluster_cap": "its failure cluster has its share already",
+    "not_selected": "its split has as many rows as were asked for",
     "day_cap": "its day has its share already",
 }
 """Fate to its meaning, for people."""

@@ -20,7 +20,7 @@ BANDS, ROWS = 25, 5
 """25 bands of 5 rows find a pair of Jaccard 0.8 with probability 0.99995, one of 0.5 with 0.55."""
 SEED = 17
 CROWD = 40
-"""Buckets larger than this are compared as a chain with the first member, not all with all."""
+"""Members of a larger bucket are compared with this many neighbours each, not all with all."""
 CHUNK = 200_000
 
 _SPACE = re.compile(r"[\W_]+")
@@ -133,20 +133,15 @@ def _bucket_pairs(band: NDArray[np.uint32], size: np.int64) -> NDArray[np.int64]
         keys = (keys ^ column) * np.uint64(0x9E3779B97F4A7C15)
         keys ^= keys >> np.uint64(31)
     order = np.argsort(keys, kind="stable")
-    bounds = np.flatnonzero(np.diff(keys[order])) + 1
+    ordered = keys[order]
     found: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
-    begins, ends = np.concatenate([[0], bounds]), np.concatenate([bounds, [len(order)]])
-    for begin, end in zip(begins[ends - begins > 1], ends[ends - begins > 1], strict=True):
-        found.append(_within(order[begin:end], size))
+    for step in range(1, min(CROWD, len(order) - 1) + 1):
+        alike = np.flatnonzero(ordered[step:] == ordered[:-step])
+        if not len(alike):
+            break
+        first, second = np.minimum(order[alike], order[alike + step]), np.maximum(order[alike], order[alike + step])
+        found.append(first * size + second)
     return np.concatenate(found)
-
-
-def _within(members: NDArray[np.int64], size: np.int64) -> NDArray[np.int64]:
-    members = np.sort(members)
-    if len(members) <= CROWD:
-        left, right = np.triu_indices(len(members), k=1)
-        return members[left] * size + members[right]
-    return np.concatenate([members[0] * size + members[1:], members[:-1] * size + members[1:]])
 
 
 def _jaccard(matrix: csr_matrix, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -38,6 +38,12 @@ class CurateOptions(Noun, frozen=True):
     """Share of replay rows in the final training mix, 0 to 1."""
     replay_files: tuple[str, ...] = ()
     """JSON Lines with `messages`, `instruction` and `output`, or `prompt` and `answer`."""
+    most_rows: int = 5000
+    """Training rows above this are chosen evenly over the failure clusters."""
+    most_regression: int = 500
+    """Regression rows above this are left out: each is judged every night."""
+    augment_share: float = 0.0
+    """Slot-swapped rows to add, as a share of the training rows."""
     contamination: tuple[str, ...] = ()
     """Texts of the eval files' cases; nothing near one of them trains."""
     traces_version: str = ""

@@ -22,7 +22,7 @@ class Target(Struct, frozen=True):
     source: str
     """correction, retry, teacher or production."""
     expected: Any
-    """Parsed JSON when the text is one JSON object, else the text."""
+    """Tool calls, parsed JSON, or text: what a scorer compares with."""
     at_ns: int = 0
 
 

@@ -1,7 +1,9 @@
 """Which of the rows on the training side may stay: clean of what judges, and within the caps."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
+from harness.codec import digest
 from harness.curation import caps
 from harness.curation.clusters import day
 from harness.curation.contamination import contaminated
@@ -49,6 +51,18 @@ class Selection:
             training = self._training()
             for index in caps.over([self.rows[at] for at in training], owner, share, options.seed):
                 self._leave_out(training[index], f"{name}_cap", owner(self.rows[training[index]]))
+
+    def select(self, side: str, most: int, options: CurateOptions) -> None:
+        """Keep at most `most` rows of a split, evenly over the clusters: each in turn gives one, by a stable hash."""
+        members = [at for at, at_side in enumerate(self.split) if at_side == side]
+        turns: Counter[str] = Counter()
+        ranked: list[tuple[int, int, int]] = []
+        for at in sorted(members, key=lambda at: digest([options.seed, self.rows[at].key])):
+            cluster = self.rows[at].cluster
+            ranked.append((turns[cluster], len(ranked), at))
+            turns[cluster] += 1
+        for _, _, at in sorted(ranked)[most:]:
+            self._leave_out(at, "not_selected", f"the {side} set has its {most:,} rows")
 
     def _training(self) -> list[int]:
         return [at for at, side in enumerate(self.split) if side == "train"]

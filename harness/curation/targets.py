@@ -8,7 +8,8 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.answers import json_object
+from harness.answers import chat_message, json_object
+from harness.codec import from_chat
 from harness.curation.duplicates import normalise, similarity
 from harness.curation.rows import Row, Target
 from harness.types import Call, Fate, Feedback, Message, TextPart
@@ -47,19 +48,22 @@ class Style:
 
 
 def from_correction(said: Sequence[Feedback], style: Style) -> Target | None:
-    """The latest correction; a person's goes before a program's."""
+    """The latest correction; a person's goes before a program's.
+
+    A correction is the answer's text, JSON, or a whole assistant message in chat form where a tool should have been
+    called: {"role": "assistant", "tool_calls": [...]}.
+    """
     corrections = [item for item in said if item.correction is not None]
     if not corrections:
         return None
     best = max(corrections, key=lambda item: (item.source_kind in ("human", ""), item.at_ns, item.id))
-    return _text_target(style.render(best.correction or ""), "correction", best.at_ns)
+    message = _corrected(best.correction or "", style)
+    return _target(message, "correction", best.at_ns) if message.parts else None
 
 
 def from_production(call: Call, source: str = "production") -> Target:
     """The recorded answer itself, with its tool calls."""
-    reply = call.output[0]
-    message = Message(role="assistant", parts=reply.parts)
-    return Target(message=message, source=source, expected=_expected(message.text), at_ns=call.start_ns)
+    return _target(Message(role="assistant", parts=call.output[0].parts), source, call.start_ns)
 
 
 def from_retry(call: Call, session: Sequence[Call], passed: frozenset[str], asked: Mapping[str, str]) -> Target | None:
@@ -103,16 +107,25 @@ def _answer(row: Row) -> tuple[object, ...]:
     return json.dumps(row.target.expected, sort_keys=True), message.tool_calls
 
 
-def _text_target(text: str, source: str, at_ns: int) -> Target | None:
-    if not text:
-        return None
-    message = Message(role="assistant", parts=(TextPart(text=text),))
-    return Target(message=message, source=source, expected=_expected(text), at_ns=at_ns)
+def _corrected(text: str, style: Style) -> Message:
+    whole = chat_message(text)
+    if whole is not None:
+        return from_chat(whole)
+    answer = style.render(text)
+    return Message(role="assistant", parts=(TextPart(text=answer),) if answer else ())
 
 
-def _expected(text: str) -> object:
-    value = json_object(text)
-    return text if value is None else value
+def _target(message: Message, source: str, at_ns: int) -> Target:
+    return Target(message=message, source=source, expected=_expected(message), at_ns=at_ns)
+
+
+def _expected(message: Message) -> object:
+    """What a scorer compares with: the tool calls where there are any, else parsed JSON, else text."""
+    if message.tool_calls:
+        made = [{"name": call.name, "arguments": json_object(call.arguments)} for call in message.tool_calls]
+        return {"tool_calls": made}
+    value = json_object(message.text)
+    return message.text if value is None else value
 
 
 def _same_request(left: str, right: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness.answers import comparable, json_object, same
+from harness.answers import comparable, confirms, json_object
 from harness.detectors.window import Window
 from harness.types import Failure
 
@@ -10,7 +10,7 @@ from harness.types import Failure
 def detect(window: Window) -> Iterator[Failure]:
     for call in window.calls:
         corrections = [item.correction for item in window.said(call) if item.correction is not None]
-        if corrections and not same(corrections[-1], call.reply):
+        if corrections and not confirms(corrections[-1], call):
             yield Failure(call_id=call.id, detector="correction", reason=_difference(call.reply, corrections[-1]))
 
 

@@ -17,6 +17,8 @@ from harness.types import Failure
 SURE = 0.9
 SHORTEST = 6
 """Words below which a language is a guess."""
+LONGEST = 300
+"""Characters that are looked at; more make no guess surer."""
 TRANSLATION = re.compile(r"translat|in (?:english|french|german|spanish|italian|dutch|chinese|japanese)", re.IGNORECASE)
 
 
@@ -32,6 +34,7 @@ def detect(window: Window) -> Iterator[Failure]:
 
 def language(text: str) -> str:
     """ISO 639-1 code, or empty when the text is too short or the guess not sure."""
+    text = text[:LONGEST]
     if len(words(text)) < SHORTEST:
         return ""
     code, probability = _identifier().classify(text)

@@ -13,6 +13,8 @@ TIMES = 3
 SHORTEST = 12
 """Words that the repetition has to cover, so that "no, no, no" is not a loop."""
 LONGEST_UNIT = 40
+LONGEST = 1000
+"""Words that are looked at."""
 
 
 def detect(window: Window) -> Iterator[Failure]:
@@ -24,7 +26,7 @@ def detect(window: Window) -> Iterator[Failure]:
 
 def repeated_unit(text: str) -> str:
     """The shortest run of words that stands at least four times in a row; empty when there is none."""
-    said = words(text)
+    said = words(text)[:LONGEST]
     known: dict[str, int] = {}
     codes = np.array([known.setdefault(word, len(known)) for word in said])
     for period in range(1, min(LONGEST_UNIT, len(said) // (TIMES + 1)) + 1):

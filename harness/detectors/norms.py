@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.answers import grounded, json_object, padded
+from harness.answers import chat_message, grounded, json_object, padded
 from harness.detectors.window import ENOUGH, Norms
 from harness.types import Call, Feedback, Message
 
@@ -45,10 +45,12 @@ def _norms(
 
 def _good(calls: Sequence[Call], feedback: Mapping[str, tuple[Feedback, ...]]) -> list[tuple[Call, str]]:
     said = [(call, feedback.get(call.id, ())) for call in calls]
-    corrected = [(call, item.correction) for call, items in said for item in items[-1:] if item.correction is not None]
+    last = [(call, items[-1].correction) for call, items in said if items]
+    corrected = [(call, text) for call, text in last if text is not None and chat_message(text) is None]
     if len(corrected) >= ENOUGH:
         return corrected
-    return corrected + [(call, call.reply) for call, items in said if items and all(item.positive for item in items)]
+    praised = [call for call, items in said if items and call.reply and all(item.positive for item in items)]
+    return corrected + [(call, call.reply) for call in praised]
 
 
 def _copied(objects: Sequence[tuple[dict[str, object], Sequence[Message]]]) -> frozenset[str]:

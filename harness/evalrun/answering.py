@@ -3,15 +3,17 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.structs import replace
 
 from harness.codec import digest
 from harness.errors import StorageError, TrueupError
 from harness.plugins import load
-from harness.store.replies import ReplyCache
 from harness.types import Arm, Reply, Request
+
+if TYPE_CHECKING:
+    from harness.store.replies import ReplyCache
 
 Event = dict[str, Any]
 
@@ -46,7 +48,7 @@ class Answerer:
         self._arms, self._cache_folder, self._batch_size, self._on_event = arms, cache_folder, batch_size, on_event
         self._backends: dict[str, Backend | TrueupError] = {}
         self._digests: dict[str, str] = {}
-        self._caches: dict[str, ReplyCache] = {}
+        self._caches: dict[str, "ReplyCache"] = {}
 
     def size(self, arm: Arm) -> int:
         """Requests a batch: a property of the backend's module, not of the machine, so batches are the same anywhere."""
@@ -105,10 +107,12 @@ class Answerer:
         self._on_event({"event": "batch", "arm": arm.name, "requests": len(fresh), "seconds": seconds})
         return {**answers, **done}
 
-    def _cache(self, arm: Arm) -> ReplyCache | None:
+    def _cache(self, arm: Arm) -> "ReplyCache | None":
         """The cache file of the model behind an arm: arms that are one model under two prompts share it."""
         name = self.digest(arm)
         if self._cache_folder and name not in self._caches:
+            from harness.store.replies import ReplyCache  # it brings the whole store, and Delta Lake, with it
+
             self._caches[name] = ReplyCache(Path(self._cache_folder) / f"{name}.jsonl")
         return self._caches.get(name)
 

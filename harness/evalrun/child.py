@@ -41,10 +41,14 @@ class Recording(Evaluation):
         super().pytest_sessionfinish(session)
         out = Path(self.request.out)
         if session.config.option.collectonly:
-            write_atomic(out / SUITES_FILE, encode((self.declared(), self.book.problems)))
+            write_atomic(out / SUITES_FILE, encode((self.declared(), self.book.problems, self.texts())))
             return
         for run in self.book.runs(self.entries, environment()):
             write_atomic(out / run_file(run.arm.name), encode(run))
+
+    def texts(self) -> tuple[str, ...]:
+        """What the cases are about, each text once: what no training row may be near."""
+        return tuple(sorted({case.text for suite in self.suites.values() for case in suite.cases if case.text}))
 
     def declared(self) -> tuple[Suite, ...]:
         """The suites of which at least one case was selected, in order."""

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from harness.codec import digest
+from harness.errors import InputError
 from harness.evalrun.loading import load_cases
 from harness.suites import Declaration, declaration
 from harness.types import Case, EvalRequest, Suite
@@ -63,11 +64,14 @@ def parametrize(metafunc: pytest.Metafunc, request: EvalRequest) -> SuiteCases:
 
 
 def _spread(metafunc: pytest.Metafunc, noted: Declaration, cases: Sequence[Case], repeats: int) -> None:
+    name = metafunc.function.__name__
     if noted.source is not None and "case" not in metafunc.fixturenames:
-        pytest.fail(f"{metafunc.function.__name__} has cases, but no argument named `case`", pytrace=False)
+        raise InputError(f"{name} has cases, but no argument named `case`", next=f"def {name}(case, model)")
     if noted.source is None and "case" in metafunc.fixturenames:
-        pytest.fail(f"{metafunc.function.__name__} takes a `case`, but has no @cases(...)", pytrace=False)
+        raise InputError(f"{name} takes a `case`, but has no @cases(...)", next='@cases("FILE.jsonl") above it')
     if noted.source is not None:
+        if not cases:
+            raise InputError(f"no cases: {name} has an empty source", next="a suite without cases decides nothing")
         metafunc.parametrize("case", [pytest.param(case, id=case.id, marks=_marks(case)) for case in cases])
     if repeats > 1:
         metafunc.fixturenames.append("trueup_repeat")
@@ -109,6 +113,7 @@ def _describe(
         repeats=request.repeats or noted.repeats,
         must_pass=noted.must_pass,
         slices=noted.slices,
+        prompt=noted.prompt,
         owner=noted.owner,
         tags=noted.tags,
         file=module.nodeid,

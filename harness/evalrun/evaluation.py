@@ -193,8 +193,9 @@ class Evaluation:
         assert arm is not None
         entry = node.stash.get(ENTRY, None)
         identity = f"{entry.suite.suite.name} {entry.case_id}" if entry else node.nodeid
-        answer = self._answer_for(arm)
-        node.stash[MODEL] = Model(arm, lambda asked: ask(asked, answer), identity, entry.repeat if entry else 0)
+        answer, repeat = self._answer_for(arm), entry.repeat if entry else 0
+        prompted = entry.suite.suite.prompt if entry else True
+        node.stash[MODEL] = Model(arm, lambda asked: ask(asked, answer), identity, repeat, prompted)
         return node.stash[MODEL]
 
 

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from harness.codec import digest, from_chat
 from harness.errors import UsageError
 from harness.evalrun.conversation import Conversation
-from harness.types import Arm, Json, Message, Reply, Request, TextPart
+from harness.rendering import merge_prompt
+from harness.types import Arm, Json, Message, Prompt, Reply, Request, TextPart
 
 Said = str | Message | Sequence[Message | Mapping[str, Any]]
 """A conversation: one user message as text, or messages in our own form or the OpenAI one."""
@@ -18,11 +19,20 @@ class Model:
     """One arm, asked on behalf of one case.
 
     `identity` names case and repeat: sampling is seeded with it, so every arm sees the same random numbers.
-    `replies` keeps every reply in order, for the result.
+    `replies` keeps every reply in order, for the result. Without `prompted` the arm's prompt is left out: what a suite
+    of general ability asks for.
     """
 
-    def __init__(self, arm: Arm, ask: Callable[[Request], Reply], identity: str = "", repeat: int = 0) -> None:
+    def __init__(
+        self,
+        arm: Arm,
+        ask: Callable[[Request], Reply],
+        identity: str = "",
+        repeat: int = 0,
+        prompted: bool = True,
+    ) -> None:
         self.arm = arm
+        self._prompt = arm.prompt if prompted else Prompt(name="none")
         self.replies: list[Reply] = []
         self._ask, self._identity, self._repeat = ask, identity, repeat
 
@@ -110,7 +120,7 @@ class Model:
         return Request(kind="loglikelihood", messages=self._prompted(said), options=texts)
 
     def _prompted(self, said: Said) -> tuple[Message, ...]:
-        return (*self.arm.prompt.messages, *conversation(said))
+        return merge_prompt(self._prompt, conversation(said))
 
     def _send(self, request: Request, keep: bool = True) -> Reply:
         seed = 0

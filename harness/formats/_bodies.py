@@ -22,8 +22,27 @@ PARAMS = {
 """Names that producers use -> the name of the OpenAI API."""
 
 KNOWN_PARAMS = frozenset(
-    "temperature top_p top_k max_tokens seed stop n stream frequency_penalty presence_penalty logit_bias logprobs "
-    "top_logprobs parallel_tool_calls tool_choice reasoning_effort verbosity service_tier user".split()
+    [
+        "temperature",
+        "top_p",
+        "top_k",
+        "max_tokens",
+        "seed",
+        "stop",
+        "n",
+        "stream",
+        "frequency_penalty",
+        "presence_penalty",
+        "logit_bias",
+        "logprobs",
+        "top_logprobs",
+        "parallel_tool_calls",
+        "tool_choice",
+        "reasoning_effort",
+        "verbosity",
+        "service_tier",
+        "user",
+    ]
 )
 
 USAGE = {

@@ -30,7 +30,9 @@ def nanoseconds(value: Any) -> int:
 
 def _from_text(text: str) -> int:
     try:
-        return nanoseconds(float(text)) if text[:1].isdigit() and text.replace(".", "", 1).isdigit() else _from_iso(text)
+        return (
+            nanoseconds(float(text)) if text[:1].isdigit() and text.replace(".", "", 1).isdigit() else _from_iso(text)
+        )
     except (ValueError, OverflowError):
         return 0
 

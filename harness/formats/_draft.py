@@ -11,7 +11,8 @@ from harness.formats._clock import LONGEST_NS
 from harness.formats._json import Json, is_cut, number, text_of
 from harness.types import Call, CallError, Feedback, Message, RefusalPart, Source, Usage
 
-REDACTED = frozenset({"__REDACTED__", "redacted-by-litellm"})
+REDACTED = frozenset({"__REDACTED__", "redacted-by-litellm", "FILTERED"})
+"""What OpenInference, LiteLLM and OpenLLMetry write in place of a text that they were told to hide, or may not show."""
 
 
 class Draft(Struct):
@@ -65,6 +66,8 @@ def _quality(draft: Draft) -> Iterable[str]:
         yield "input_missing"
     if not any(message.parts for message in draft.output):
         yield "output_missing"
+    if not draft.input and not draft.output:
+        yield "content_off"
     if any(isinstance(part, RefusalPart) for message in draft.output for part in message.parts):
         yield "refusal"
     if any(message.text in REDACTED for message in (*draft.input, *draft.output)):
@@ -72,7 +75,8 @@ def _quality(draft: Draft) -> Iterable[str]:
     reasons = [message.finish_reason for message in draft.output]
     if "error" in reasons or (draft.params.get("stream") and draft.output and not any(reasons)):
         yield "partial_stream"
-    if not 0 <= draft.end_ns - draft.start_ns <= LONGEST_NS or not draft.start_ns:
+    timed = draft.start_ns or draft.end_ns
+    if timed and not (draft.start_ns and 0 <= draft.end_ns - draft.start_ns <= LONGEST_NS):
         yield "clock_suspect"
 
 

@@ -150,10 +150,10 @@ def _joined(items: Iterable[Message]) -> tuple[Message, ...]:
 
 
 def _plain(raw: dict[str, Json], role: str) -> Message | None:
-    kind = raw.get("type") if isinstance(raw.get("type"), str) else ""
+    kind = text_of(raw.get("type"))
     if "role" not in raw and kind in _LOOSE_ITEMS:
         return Message(role=_LOOSE_ITEMS[kind], parts=tuple(parts(raw)), finish_reason=_why(raw))
-    named = raw.get("role") if isinstance(raw.get("role"), str) else ROLES.get(kind, role)
+    named = raw["role"] if isinstance(raw.get("role"), str) else ROLES.get(kind, role)
     speaker = ROLES.get(named, named)
     inner = tuple(_inner(raw, speaker))
     if not inner and not {"role", "content", "parts"} & raw.keys():
@@ -192,7 +192,7 @@ def _result(raw: dict[str, Json], held: tuple[Part, ...]) -> Iterator[Part]:
 
 
 def _tool_calls(raw: dict[str, Json], held: tuple[Part, ...]) -> Iterator[Part]:
-    extra = raw.get("additional_kwargs") if isinstance(raw.get("additional_kwargs"), dict) else {}
+    extra = mapping(raw.get("additional_kwargs"))
     calls = parsed(raw.get("tool_calls") or extra.get("tool_calls"))
     known = {part.id for part in held if isinstance(part, ToolCallPart)}
     for call in calls if isinstance(calls, list) else ():

@@ -62,9 +62,10 @@ class Log(Struct, array_like=True, tag="log"):
 def resources(record: dict[str, Json], *names: str) -> list[dict[str, Json]]:
     """The resource entries of a record under any of `names`, also one level down (`{"trace": {...}}` of Tempo)."""
     for holder in (record, record.get("trace"), record.get("data")):
-        for name in names if isinstance(holder, dict) else ():
-            if isinstance(holder.get(name), list):
-                return [item for item in holder[name] if isinstance(item, dict)]
+        if isinstance(holder, dict):
+            for name in names:
+                if isinstance(holder.get(name), list):
+                    return [item for item in holder[name] if isinstance(item, dict)]
     return []
 
 

@@ -23,7 +23,8 @@ def parts(content: Json) -> Iterator[Part]:
 
 def tool_call(raw: dict[str, Json]) -> ToolCallPart:
     """A tool call of OpenAI (`function{name, arguments}`), GenAI, LangChain (`args`) or Vercel (`toolName, input`)."""
-    function = raw.get("function") if isinstance(raw.get("function"), dict) else {}
+    inner = raw.get("function")
+    function: dict[str, Json] = inner if isinstance(inner, dict) else {}
     arguments = _first({**raw, **function}, "arguments", "args", "input")
     return ToolCallPart(
         id=text_of(_first(raw, "call_id", "id", "toolCallId", "tool_call_id")),
@@ -91,8 +92,11 @@ def _reasoning(raw: dict[str, Json]) -> ReasoningPart | None:
     return ReasoningPart(text=text_of(text), signature=raw.get("signature")) if text else None
 
 
-def _refusal(raw: dict[str, Json]) -> RefusalPart:
-    return RefusalPart(text=text_of(_first(raw, "refusal", "content")))
+def _refusal(raw: dict[str, Json]) -> RefusalPart | TextPart | None:
+    """OpenAI's refusal; instrumentations that write one as GenAI part, which knows no such type, mean the answer's text."""
+    if raw.get("refusal"):
+        return RefusalPart(text=text_of(raw["refusal"]))
+    return _text(raw)
 
 
 def _image(raw: dict[str, Json]) -> MediaPart:
@@ -109,7 +113,8 @@ def _image(raw: dict[str, Json]) -> MediaPart:
 
 
 def _audio(raw: dict[str, Json]) -> MediaPart:
-    body = raw.get("input_audio") if isinstance(raw.get("input_audio"), dict) else raw
+    inner = raw.get("input_audio")
+    body = inner if isinstance(inner, dict) else raw
     return inline(body.get("data"), "audio", text_of(body.get("format")))
 
 

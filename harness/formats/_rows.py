@@ -43,7 +43,9 @@ def evaluation(trace_id: str, span_id: str, name: Json, **said: Any) -> Log:
 def unwrapped(correction: Json) -> Json:
     """A correction without the wrapper that only says it is the output."""
     if isinstance(correction, dict) and len(correction) == 1:
-        return next((correction[key] for key in ("output", "content", "response", "value") if key in correction), correction)
+        return next(
+            (correction[key] for key in ("output", "content", "response", "value") if key in correction), correction
+        )
     return correction
 
 

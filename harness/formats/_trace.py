@@ -94,11 +94,11 @@ class _Copies:
 
     def add(self, span: Span, source: Source) -> None:
         held = self._by_id.setdefault(span.span_id, [])
-        for number, (other, _) in enumerate(held):
+        for place, (other, _) in enumerate(held):
             if _says_all_of(other, span) or _says_all_of(span, other):
                 self.repeated += 1
                 if not _says_all_of(other, span):
-                    held[number] = (span, source)
+                    held[place] = (span, source)
                 return
         held.append((span, source))
 
@@ -153,8 +153,8 @@ def draft_of(span: Span) -> tuple[Draft | None, str]:
     """What all conventions that the span speaks say of the call, and the first of them; None when it is no call."""
     speaking = [dialect for dialect in dialects() if dialect.speaks(span)]
     draft = Draft()
-    for number_, dialect in enumerate(speaking):
-        if not dialect.fill(span, draft) and number_ == 0:
+    for order, dialect in enumerate(speaking):
+        if not dialect.fill(span, draft) and order == 0:
             return None, ""
     draft.fill(error=_error(span))
     return (draft, speaking[0].__name__.rsplit(".", 1)[-1]) if speaking else (None, "")

@@ -53,7 +53,9 @@ def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Itera
 def _feedback(span: Span) -> Iterator[Log]:
     """Scores of a row; its comments, and what was expected of it, go with the first score or stand alone."""
     row = mapping(span.attributes[ROW])
-    comments = [text_of(mapping(item).get("text") or mapping(item).get("comment")) for item in listing(row.get("comments"))]
+    comments = [
+        text_of(mapping(item).get("text") or mapping(item).get("comment")) for item in listing(row.get("comments"))
+    ]
     extra: dict[str, Any] = {"comment": "; ".join(filter(None, comments)), "correction": row.get("expected")}
     extra["at_ns"] = nanoseconds(row.get("created"))
     scores = {name: number(score) for name, score in mapping(row.get("scores")).items()}

@@ -81,7 +81,13 @@ def _content(held: Attributes, events: list[Event], draft: Draft) -> None:
     draft.fill(input=(*system, *messages(read)) if read or system else (), output=choices(written))
     _from_events([event for event in events if event.name in ROLES or event.name == CHOICE], draft)
     _from_legacy(held, events, draft)
+    if any(mapping(part).get("type") == "refusal" for said in listing(written) for part in _parts_of(said)):
+        draft.flags |= {"refusal"}
     draft.output = reasoned(draft.output, listing(held.get("gen_ai.response.finish_reasons")))
+
+
+def _parts_of(said: Json) -> list[Json]:
+    return listing(mapping(said).get("parts"))
 
 
 def _system(instructions: Json) -> Iterable[Message]:
@@ -190,6 +196,6 @@ def _tool(raw: Json) -> Json:
     found = mapping(raw)
     if "function" in found or "name" not in found:
         return found or raw
-    schema = next((found[key] for key in ("parameters", "inputSchema", "input_schema") if found.get(key)), {})
+    schema: Json = next((found[key] for key in ("parameters", "inputSchema", "input_schema") if found.get(key)), {})
     function = {"name": found["name"], "description": found.get("description") or "", "parameters": parsed(schema)}
     return {"type": "function", "function": function}

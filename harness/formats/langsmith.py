@@ -128,7 +128,9 @@ def _ttft(run: dict[str, Json]) -> float | None:
 def _own(metadata: dict[str, Json]) -> dict[str, Json]:
     """What the application put there itself."""
     known = ("session_id", "thread_id", "conversation_id", "user_id", "usage_metadata")
-    return {k: v for k, v in metadata.items() if k not in known and not k.startswith(("ls_", "LANGSMITH_", "LANGCHAIN_"))}
+    return {
+        k: v for k, v in metadata.items() if k not in known and not k.startswith(("ls_", "LANGSMITH_", "LANGCHAIN_"))
+    }
 
 
 def _error(text: str) -> CallError:

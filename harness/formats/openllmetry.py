@@ -13,9 +13,6 @@ from harness.types import Message
 
 TRUST = 50
 
-FILTERED = "FILTERED"
-"""What the instrumentation writes in place of an answer that the provider's filter took away."""
-
 _KIND = "llm.request.type"
 
 
@@ -48,8 +45,6 @@ def _message(raw: dict[str, Json]) -> Message | None:
     content = raw.get("content")
     if content is None and isinstance(raw.get("user"), str):  # how 0.40 writes the prompt of a legacy completion
         raw, content = {**raw, "role": "user"}, raw["user"]
-    if content == FILTERED and raw.get("finish_reason") == "content_filter":
-        content = None
     listed = parsed(content)
     known = isinstance(listed, list) and any(isinstance(item, dict) and "type" in item for item in listed)
     return message({"role": "assistant", **raw, "content": listed if known else content})

@@ -16,7 +16,9 @@ Piece = Span | Log
 def claims(record: dict[str, Json]) -> bool:
     return bool(
         resources(record, "resourceSpans", "resource_spans", "resourceLogs", "resource_logs")
-        or any("scopeSpans" in entry or "instrumentationLibrarySpans" in entry for entry in resources(record, "batches"))
+        or any(
+            "scopeSpans" in entry or "instrumentationLibrarySpans" in entry for entry in resources(record, "batches")
+        )
         or {"resourceMetrics", "resource_metrics"} & record.keys()
     )
 

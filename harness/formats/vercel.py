@@ -64,7 +64,7 @@ def _reply(held: Attributes) -> Json:
 
 def _tool(raw: Json) -> Json:
     tool = mapping(raw)
-    schema = next((tool[key] for key in ("inputSchema", "parameters") if tool.get(key)), {})
+    schema: Json = next((tool[key] for key in ("inputSchema", "parameters") if tool.get(key)), {})
     function = {"name": text_of(tool.get("name")), "description": text_of(tool.get("description"))}
     return {"type": "function", "function": {**function, "parameters": schema}} if tool.get("name") else raw
 

@@ -64,13 +64,13 @@ def start(rule: str, comparison: Comparison) -> Finding:
     )
 
 
-def measured(finding: Finding, comparison: Comparison, found: Paired, bound: float) -> Finding:
+def measured(finding: Finding, comparison: Comparison, found: Paired, bound: float, alpha: float) -> Finding:
     """The finding with its evidence: estimate, interval, formula and counts."""
     return replace(
         finding,
         estimate=found.estimate,
         bound=bound,
-        interval=found.interval,
+        interval=found.covering(bound, alpha),
         formula=found.formula,
         counts=finding.counts | found.counts | _display(comparison),
     )
@@ -94,7 +94,7 @@ def unresolvable(finding: Finding, said: str, weakness: str) -> Finding:
 def survives(finding: Finding, comparison: Comparison, bound: float, alpha: float) -> Finding:
     """A pass stays one only if it holds with every one-sided gap filled against the candidate."""
     gaps = one_sided(comparison)
-    if not gaps or measure(worst_case(comparison), alpha).above(bound) <= alpha:
+    if not gaps or measure(worst_case(comparison), alpha).shows_above(bound, alpha):
         return finding
     text = (
         f"{len(gaps)} cases have a score under one arm only, and counted against the candidate they change the answer"

@@ -1,11 +1,10 @@
 """No evidence, no promotion: whatever makes the measurement itself untrustworthy, or leaves nothing measured."""
 
-import math
 from collections.abc import Iterator
 
 from harness.rules import _words as words
 from harness.rules._context import Context
-from harness.types import Budget, Comparison, Contract, Finding, Guard, Info, Role, Target
+from harness.types import Comparison, Finding, Info, Target
 
 LONGEST = 160
 """Characters of an error message that a finding repeats."""
@@ -43,8 +42,6 @@ def _sound(comparison: Comparison, most_errors: float) -> Iterator[Finding]:
     said = f"{words.label(name)} ({comparison.baseline} and {comparison.candidate})"
     for problem in comparison.problems:
         yield _invalid(name, f"{said}: {problem}.", "trueup eval")
-    if not _sane(comparison.suite.role):
-        yield _invalid(name, f"{said}: its margin, gain or limit is not a usable number.", "mend the suite's role")
     ids = {pair.case_id for pair in pairs}
     if len(ids) < len(pairs):
         yield _invalid(name, f"{said}: {len(pairs) - len(ids)} case ids stand twice.", "give each case its own id")
@@ -53,15 +50,6 @@ def _sound(comparison: Comparison, most_errors: float) -> Iterator[Finding]:
         first = (words.error(failed[0]) or "no score")[:LONGEST]
         text = f"{said}: {len(failed)} of {len(pairs)} cases have no score under both arms, such as "
         yield _invalid(name, f"{text}{failed[0].case_id} ({first}).", "trueup report --open")
-
-
-def _sane(role: Role) -> bool:
-    """A threshold is a finite number; margins and gains are not negative and not past the whole scale's end."""
-    if isinstance(role, Target):
-        return math.isfinite(role.min_gain) and role.min_gain >= 0
-    if isinstance(role, Guard):
-        return math.isfinite(role.margin) and role.margin >= 0
-    return math.isfinite(role.limit) if isinstance(role, Budget) else isinstance(role, Contract)
 
 
 def _invalid(suite: str, sentence: str, command: str) -> Finding:

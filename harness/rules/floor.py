@@ -28,14 +28,14 @@ def _judge(comparison: Comparison, context: Context) -> Finding:
     alpha = context.policy.alpha
     found = measure.measure(comparison, alpha)
     p = max(found.above(0.0), found.gain())
-    finding = replace(measure.measured(finding, comparison, found, 0.0), p_value=p)
+    finding = replace(measure.measured(finding, comparison, found, 0.0, alpha), p_value=p)
     said = words.change(comparison, found.estimate, found.interval)
     if found.weakness:
         return measure.unresolvable(finding, said, found.weakness)
-    if p <= alpha:
+    if found.shows_above(0.0, alpha) and p <= alpha:
         text = f"{said}: it has learnt more than the commonest answer."
         return measure.survives(replace(finding, outcome="pass", sentence=text), comparison, 0.0, alpha)
-    worse = found.below(0.0) <= alpha or found.estimate <= 0
+    worse = found.shows_below(0.0, alpha) or found.estimate <= 0
     return replace(
         finding,
         outcome="fail" if worse else "unresolved",

@@ -30,17 +30,17 @@ def _judge(comparison: Comparison, context: Context) -> Finding:
     assert isinstance(role, Guard)
     found, margin = measure.measure(comparison, alpha), role.margin
     p = found.above(-margin)
-    finding = replace(measure.measured(finding, comparison, found, -margin), p_value=p)
+    finding = replace(measure.measured(finding, comparison, found, -margin, alpha), p_value=p)
     said, allowed = (
         words.change(comparison, found.estimate, found.interval),
         words.number(margin, words.is_rate(comparison)),
     )
     if found.weakness:
         return measure.unresolvable(finding, said, found.weakness)
-    if found.below(-margin) <= alpha:
+    if found.shows_below(-margin, alpha):
         text = f"{said}, more than the {allowed} allowed."
         return replace(finding, outcome="fail", sentence=text, next="trueup report --open")
-    if p <= alpha:
+    if found.shows_above(-margin, alpha):
         decline = " It is a decline, within the margin." if found.interval.high < 0 else ""
         text = f"{said}, within the {allowed} allowed.{decline}"
         return measure.survives(replace(finding, outcome="pass", sentence=text), comparison, -margin, alpha)

@@ -20,7 +20,7 @@ def _judge(comparison: Comparison, context: Context) -> Finding:
     pairs = measure.scored(comparison)
     flips = [pair for pair in pairs if pair.baseline != pair.candidate]
     found = measure.measure(comparison, context.policy.alpha)
-    finding = measure.measured(measure.start("noise", comparison), comparison, found, 0.0)
+    finding = measure.measured(measure.start("noise", comparison), comparison, found, 0.0, context.policy.alpha)
     alarm = not found.weakness and min(found.above(0.0), found.below(0.0)) <= context.policy.alpha / 2
     name, share = words.label(comparison.suite.name), len(flips) / len(pairs)
     text = f"{name}: {comparison.baseline} against itself flips {len(flips)} of {len(pairs)} cases ({share:.1%})"

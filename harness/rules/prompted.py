@@ -26,13 +26,13 @@ def findings(context: Context) -> Iterator[Finding]:
 def _judge(comparison: Comparison, context: Context) -> Finding:
     margin, alpha = context.option("prompted_margin", Guard().margin), context.policy.alpha
     found = measure.measure(comparison, alpha)
-    finding = measure.measured(measure.start("prompted", comparison), comparison, found, margin)
+    finding = measure.measured(measure.start("prompted", comparison), comparison, found, margin, alpha)
     said = words.change(comparison, found.estimate, found.interval)
     if len(measure.scored(comparison)) < context.policy.min_cases or found.weakness:
         return replace(finding, outcome="info", sentence=f"{said}; too few cases to say whether prompting would do.")
     p = found.below(margin)
     finding = replace(finding, p_value=p)
-    if p <= alpha:
+    if found.shows_below(margin, alpha):
         tie: Literal["fail", "info"] = "fail" if context.policy.prompted_tie else "info"
         text = f"{said}: prompting does as well within {words.amount(margin, words.is_rate(comparison))}, "
         return replace(

@@ -24,7 +24,7 @@ def findings(context: Context) -> Iterator[Finding]:
     adjusted = benjamini_hochberg([one.below(0.0) for one in found])
     for (name, comparison), one, q in zip(views, found, adjusted, strict=True):
         if q <= FALSE_DISCOVERY:
-            finding = measure.measured(measure.start("slices", comparison), comparison, one, 0.0)
+            finding = measure.measured(measure.start("slices", comparison), comparison, one, 0.0, context.policy.alpha)
             yield replace(
                 finding,
                 outcome="info",

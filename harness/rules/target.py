@@ -37,17 +37,17 @@ def _judge(comparison: Comparison, bound: float, context: Context) -> Finding:
     alpha = context.policy.alpha
     found = measure.measure(comparison, alpha)
     p = max(found.above(bound), found.gain())
-    finding = replace(measure.measured(finding, comparison, found, bound), p_value=p)
+    finding = replace(measure.measured(finding, comparison, found, bound, alpha), p_value=p)
     said, asked = (
         words.change(comparison, found.estimate, found.interval),
         words.amount(bound, words.is_rate(comparison)),
     )
     if found.weakness:
         return measure.unresolvable(finding, said, found.weakness)
-    if found.below(bound) <= alpha:
+    if found.shows_below(bound, alpha):
         why = f"and {asked} more were asked for" if found.estimate > 0 else "so it does not improve"
         return replace(finding, outcome="fail", sentence=f"{said}, {why}.", next="trueup report --open")
-    if p <= alpha:
+    if found.shows_above(bound, alpha) and p <= alpha:
         return measure.survives(
             replace(finding, outcome="pass", sentence=f"{said}, {asked} were asked for."), comparison, bound, alpha
         )

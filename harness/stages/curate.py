@@ -1,7 +1,8 @@
 """Mined failures and passing calls -> a dataset one can trust, and where every call ended.
 
 Every call passes the same sieve and falls out at exactly one place, its `Fate`; the fates add up to the calls or the
-dataset is refused. The order: usable -> target -> one row an input -> groups -> side -> clean of eval files -> caps.
+dataset is refused. The order: usable -> target -> one row an input -> groups -> side -> clean of eval files -> caps ->
+selection.
 """
 
 from collections import Counter
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness import codec
-from harness.curation import groups, manifest, replay, splits
+from harness.curation import augment, groups, manifest, replay, splits
 from harness.curation.contamination import contaminated
 from harness.curation.duplicates import normalise
 from harness.curation.manifest import SPLITS
@@ -22,7 +23,7 @@ from harness.curation.sieve import Sieve
 from harness.errors import InvalidError, UndecidedError
 from harness.types import Call, Case, Dataset, Fate, Feedback, Noun
 
-VERSION = 1
+VERSION = 2
 """Raise it when the same calls would be curated otherwise: what was remembered is then curated anew."""
 
 
@@ -56,6 +57,8 @@ def curate(
     marks = splits.new_marks(rows, selection.split, sticky)
     selection.clean(options)
     selection.cap(group_of, options)
+    selection.select("train", options.most_rows, options)
+    selection.select("regression", options.most_regression, options)
     for row, side in zip(rows, selection.split, strict=True):
         fates[row.call.id] = Fate(call_id=row.call.id, fate=side, detail=selection.details.get(row.call.id, ""))
     cases = _cases(rows, selection.split, group_of, options)
@@ -86,17 +89,27 @@ def _cases(
     for row, side, group in zip(rows, split, group_of, strict=True):
         if side in found:
             found[side].append(manifest.case(row, side, group))
-    general = replay.mix(_general(found, options), len(found["train"]), options.replay_share, options.seed)
-    return {**{name: tuple(items) for name, items in found.items()}, "replay": general}
+    judged = _judged(found, options)
+    found["train"] += augment.swaps(
+        found["train"], judged, share=options.augment_share, threshold=options.near_duplicate, seed=options.seed
+    )
+    general = _clean(replay.read(options.replay_files), judged, options)
+    mixed = replay.mix(general, len(found["train"]), options.replay_share, options.seed)
+    return {**{name: tuple(items) for name, items in found.items()}, "replay": mixed}
 
 
-def _general(found: Mapping[str, Sequence[Case]], options: CurateOptions) -> list[Case]:
-    """Replay rows that are not near anything that is judged with."""
-    cases = list(replay.read(options.replay_files))
-    judged = [spoken(case.messages) for name in ("held_out", "regression") for case in found[name]]
-    texts = [normalise(text) for text in (*options.contamination, *judged)]
-    reasons = contaminated([normalise(spoken(case.messages)) for case in cases], texts, options.near_duplicate)
-    return [case for case, reason in zip(cases, reasons, strict=True) if not reason]
+def _judged(found: Mapping[str, Sequence[Case]], options: CurateOptions) -> list[str]:
+    """Normalised texts of everything that is judged with: mined cases and eval files."""
+    mined_texts = [spoken(case.messages) for name in ("held_out", "regression") for case in found[name]]
+    return [normalise(text) for text in (*options.contamination, *mined_texts)]
+
+
+def _clean(cases: Iterable[Case], judged: Sequence[str], options: CurateOptions) -> list[Case]:
+    """Cases that are not near anything that is judged with."""
+    known = list(cases)
+    texts = [normalise(spoken(case.messages)) for case in known]
+    reasons = contaminated(texts, judged, options.near_duplicate)
+    return [case for case, reason in zip(known, reasons, strict=True) if not reason]
 
 
 def _enough(cases: Mapping[str, Sequence[Case]], options: CurateOptions) -> None:
@@ -113,7 +126,8 @@ def _enough(cases: Mapping[str, Sequence[Case]], options: CurateOptions) -> None
 def _checked(curated: Curated, calls: int) -> Curated:
     """Refuse a dataset whose fates do not add up to the calls, or whose rows do not add up to their fates."""
     fates = Counter(fate.fate for fate in curated.fates)
-    rows = {name: len(curated.splits[name]) for name in SPLITS if name != "replay"}
+    mined_rows = {name: [case for case in curated.splits[name] if augment.MARK not in case.tags] for name in SPLITS}
+    rows = {name: len(cases) for name, cases in mined_rows.items() if name != "replay"}
     wrong = {name: count for name, count in rows.items() if count != fates[name]}
     if len(curated.fates) != calls or curated.dataset.calls != calls or wrong:
         raise InvalidError(

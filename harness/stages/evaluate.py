@@ -19,12 +19,21 @@ from harness import errors
 from harness.codec import digest, encode, read, write_atomic
 from harness.errors import InvalidError, TrueupError, UsageError
 from harness.evalrun.child import SUITES_FILE, run_file
-from harness.types import EvalRequest, Run, Suite
+from harness.types import EvalRequest, Noun, Run, Suite
 
 Event = dict[str, Any]
 T = TypeVar("T")
 REQUEST_FILE, LOG_FILE = "request.json", "pytest.log"
-OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONHASHSEED": "0",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+}
+"""Nothing is fetched, and only the pytest plugins that [eval] pytest_args names (`-p NAME`) join in: others may shuffle or
+split the tests, and several take seconds to load."""
 PYTEST_USAGE_ERROR = 4
 
 
@@ -46,22 +55,37 @@ def evaluate(request: EvalRequest, *, on_event: Callable[[Event], None] | None =
     return tuple(_read(out / run_file(arm.name), Run) for arm in request.arms)
 
 
+class Survey(Noun, frozen=True):
+    """What the eval files hold, before anything is run."""
+
+    suites: tuple[Suite, ...]
+    problems: tuple[str, ...]
+    """Files that did not load."""
+    texts: tuple[str, ...]
+    """The texts of all cases, each once."""
+
+
+def survey(request: EvalRequest) -> Survey:
+    """The suites that `evaluate` would run and the texts of their cases, without running them."""
+    found = Path(request.out) / SUITES_FILE
+    found.unlink(missing_ok=True)
+    _run_child(request, ("--collect-only", "-q"), lambda event: None)
+    return Survey(*_read(found, tuple[tuple[Suite, ...], tuple[str, ...], tuple[str, ...]]))
+
+
 def collect(request: EvalRequest) -> tuple[Suite, ...]:
     """The suites that `evaluate` would run, without running them.
 
     A file that does not load stands as a suite without cases, whose digest is its problem: so no earlier run can be
     taken for one in which it was left out.
     """
-    found = Path(request.out) / SUITES_FILE
-    found.unlink(missing_ok=True)
-    _run_child(request, ("--collect-only", "-q"), lambda event: None)
-    suites, problems = _read(found, tuple[tuple[Suite, ...], tuple[str, ...]])
-    return (*suites, *(Suite(name=problem, digest=digest(problem)) for problem in problems))
+    found = survey(request)
+    return (*found.suites, *(Suite(name=problem, digest=digest(problem)) for problem in found.problems))
 
 
 def _command(request: EvalRequest, events: int, extra: Sequence[str]) -> list[str]:
-    """pytest without what a project's own settings may add, such as a random order or more processes."""
-    plugin = ["-p", "trueup", "-p", "no:cacheprovider", "-p", "no:randomly", "-o", "addopts="]
+    """pytest without the options that a project adds for its own tests."""
+    plugin = ["-p", "trueup", "-p", "no:cacheprovider", "-o", "addopts="]
     ours = ["--trueup-request", str(Path(request.out) / REQUEST_FILE), "--trueup-events", str(events)]
     select = ["-k", request.select] if request.select else []
     tolerant = ["--import-mode=importlib", "--continue-on-collection-errors"]
@@ -81,7 +105,7 @@ def _run_child(request: EvalRequest, extra: Sequence[str], on_event: Callable[[E
             stderr=log,
             pass_fds=(writer,),
             start_new_session=True,
-            env={**os.environ, **OFFLINE, "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false"},
+            env={**os.environ, **ENVIRONMENT},
         )
         os.close(writer)
         try:

@@ -20,7 +20,7 @@ from harness.errors import UsageError
 from harness.plugins import load, names
 from harness.rules._context import Context
 from harness.rules._words import label
-from harness.types import Comparison, Finding, Policy, Verdict, Waiver
+from harness.types import Budget, Comparison, Finding, Guard, Pair, Policy, Role, Target, Verdict, Waiver
 
 Outcome = Literal["promote", "hold", "undecided", "invalid"]
 
@@ -105,15 +105,38 @@ def _context(
 
 
 def _cleaned(comparison: Comparison) -> Comparison:
-    """Pairs in order of case id; a score that is not a finite number becomes none, and a problem."""
-    pairs = [replace(p, baseline=_number(p.baseline), candidate=_number(p.candidate)) for p in comparison.pairs]
-    lost = sum(
-        (p.baseline, p.candidate) != (q.baseline, q.candidate) for p, q in zip(comparison.pairs, pairs, strict=True)
-    )
-    problems = comparison.problems
+    """Pairs in order of case id, and every number finite: what is not becomes none (or a default), and a problem."""
+    role = _role(comparison.suite.role)
+    pairs = [
+        replace(pair, baseline=_number(pair.baseline), candidate=_number(pair.candidate)) for pair in comparison.pairs
+    ]
+    lost = sum(_scores(old) != _scores(new) for old, new in zip(comparison.pairs, pairs, strict=True))
+    problems = list(comparison.problems)
     if lost:
-        problems = (*problems, f"{lost} cases have a score that is not a finite number")
-    return replace(comparison, pairs=tuple(sorted(pairs, key=lambda pair: pair.case_id)), problems=problems)
+        problems.append(f"{lost} cases have a score that is not a finite number")
+    if role != comparison.suite.role:
+        problems.append("its margin, gain or limit is not a usable number")
+    return replace(
+        comparison,
+        suite=replace(comparison.suite, role=role),
+        pairs=tuple(sorted(pairs, key=lambda pair: pair.case_id)),
+        problems=tuple(problems),
+    )
+
+
+def _role(role: Role) -> Role:
+    """The role itself, or one of its kind with a threshold that can be stored and compared with."""
+    if isinstance(role, Target):
+        return role if isfinite(role.min_gain) and role.min_gain >= 0 else Target()
+    if isinstance(role, Guard):
+        return role if isfinite(role.margin) and role.margin >= 0 else Guard()
+    if isinstance(role, Budget):
+        return role if isfinite(role.limit) else Budget(limit=0.0)
+    return role
+
+
+def _scores(pair: Pair) -> tuple[float | None, float | None]:
+    return pair.baseline, pair.candidate
 
 
 def _number(value: float | None) -> float | None:

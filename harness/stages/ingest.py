@@ -6,9 +6,10 @@ memory is bounded by the spool's limit and one partition of it, not by the size 
 damaged at its end takes its pieces back before any of them becomes a call.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
@@ -17,10 +18,10 @@ import msgspec
 from harness import containers, plugins
 from harness.codec import digest
 from harness.containers import Bad, File, Record, sources
-from harness.errors import InputError, UsageError
+from harness.errors import InputError
 from harness.linking import link
 from harness.spool import Spool
-from harness.types import Call, Feedback, Noun, Quarantined, Source
+from harness.types import Call, Feedback, Noun, Quarantined, RefusalPart, Source
 
 __all__ = ["BATCH", "Batch", "ingest", "link"]
 
@@ -58,24 +59,27 @@ def ingest(
         plugins.load("formats", format)
     export = _Export(files, format, options, on_progress, skip)
     with Spool() as spool:
-        quarantined = _Batches()
-        for found in export.read(spool):
-            yield from quarantined.add(found)
-        for found in export.joined(spool):
-            yield from quarantined.add(found)
+        batches = _Batches()
+        for found in itertools.chain(export.read(spool), export.joined(spool)):
+            yield from batches.add(found)
+        yield batches.take(export.counts, export.done)
         export.check()
-        yield quarantined.last(export.counts, export.done)
 
 
 class _Export:
     """One export while it is read."""
 
-    def __init__(self, files, format, options, on_progress, skip) -> None:  # type: ignore[no-untyped-def]
-        self._files: list[File] = files
-        self._format: str = format
-        self._options: Mapping[str, Any] = options
-        self._progress: Callable[[int, int], None] = on_progress or (lambda done, total: None)
-        self._skip: Callable[[str], bool] = skip or (lambda file_digest: False)
+    def __init__(
+        self,
+        files: list[File],
+        format: str,
+        options: Mapping[str, Any],
+        on_progress: Callable[[int, int], None] | None,
+        skip: Callable[[str], bool] | None,
+    ) -> None:
+        self._files, self._format, self._options = files, format, options
+        self._progress = on_progress or (lambda done, total: None)
+        self._skip = skip or (lambda file_digest: False)
         self._damaged: set[int] = set()
         self.counts: Counter[str] = Counter()
         self.done: dict[str, str] = {}
@@ -85,9 +89,12 @@ class _Export:
         total, before = sum(file.size for file in self._files), 0
         for number, file in enumerate(self._files):
             self._progress(before, total)
-            yield from self._file(number, file, spool, lambda here, before=before: self._progress(before + here, total))
+            yield from self._file(number, file, spool, partial(self._moved, before, total))
             before += file.size
         self._progress(total, total)
+
+    def _moved(self, before: int, total: int, here: int) -> None:
+        self._progress(before + here, total)
 
     def _file(self, number: int, file: File, spool: Spool, moved: Callable[[int], None]) -> Iterator[Quarantined]:
         self.counts["files"] += 1
@@ -135,7 +142,9 @@ class _Export:
         for key, packed in spool.groups():
             name, _, rest = key.partition("\0")
             found = [_unpack(name, item) for item in packed]
-            whole = [(piece, self._source(name, number, line)) for number, line, piece in found if self._trusted(number)]
+            whole = [
+                (piece, self._source(name, number, line)) for number, line, piece in found if self._trusted(number)
+            ]
             try:
                 results = list(plugins.load("formats", name).join(whole, self._options)) if whole else []
             except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
@@ -152,7 +161,7 @@ class _Export:
             if isinstance(result, Call):
                 self.counts[f"format:{name}"] += 1
                 self.counts[f"convention:{result.source.convention or name}"] += 1
-                self.counts["pairs"] += not {"input_missing", "output_missing", "truncated"}.intersection(result.flags)
+                self.counts["pairs"] += is_pair(result)
             yield result
 
     def _trusted(self, number: int) -> bool:
@@ -174,29 +183,36 @@ class _Export:
         )
 
 
+def is_pair(call: Call) -> bool:
+    """Whether input and output content are both there and readable, even if the answer broke off (see `Call.usable`).
+
+    A message of the API that holds a refusal and no content is no answer.
+    """
+    answered = any(not isinstance(part, RefusalPart) for said in call.output for part in said.parts)
+    return answered and any(said.parts for said in call.input) and "truncated" not in call.flags
+
+
 class _Batches:
     """Collects records until a batch is full."""
 
     def __init__(self) -> None:
-        self._calls: list[Call] = []
-        self._feedback: list[Feedback] = []
-        self._quarantined: list[Quarantined] = []
+        self._held: dict[type, list[Any]] = {Call: [], Feedback: [], Quarantined: []}
 
     def add(self, found: Call | Feedback | Quarantined) -> Iterator[Batch]:
-        held: list[Any] = {Call: self._calls, Feedback: self._feedback, Quarantined: self._quarantined}[type(found)]
-        held.append(found)
-        if len(self._calls) + len(self._feedback) + len(self._quarantined) >= BATCH:
-            yield self.last({}, {})
+        self._held[type(found)].append(found)
+        if sum(map(len, self._held.values())) >= BATCH:
+            yield self.take({}, {})
 
-    def last(self, counts: Mapping[str, int], files: Mapping[str, str]) -> Batch:
+    def take(self, counts: Mapping[str, int], files: Mapping[str, str]) -> Batch:
         batch = Batch(
-            calls=tuple(self._calls),
-            feedback=tuple(self._feedback),
-            quarantined=tuple(self._quarantined),
+            calls=tuple(self._held[Call]),
+            feedback=tuple(self._held[Feedback]),
+            quarantined=tuple(self._held[Quarantined]),
             counts=dict(counts),
             files=dict(files),
         )
-        self.__init__()  # type: ignore[misc]
+        for held in self._held.values():
+            held.clear()
         return batch
 
 
@@ -209,8 +225,8 @@ def _unpack(name: str, packed: bytes) -> tuple[int, int, Any]:
 
 @cache
 def _decoder(name: str) -> msgspec.msgpack.Decoder[tuple[int, int, Any]]:
-    piece = getattr(plugins.load("formats", name), "Piece", Any)
-    return msgspec.msgpack.Decoder(tuple[int, int, piece])
+    piece: Any = getattr(plugins.load("formats", name), "Piece", Any)
+    return msgspec.msgpack.Decoder(tuple[int, int, piece])  # type: ignore[valid-type]
 
 
 @cache

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness import plugins
-from harness.answers import same
+from harness.answers import confirms
 from harness.curation.clusters import cluster
 from harness.curation.mined import Mined
 from harness.curation.prompts import Prompts
@@ -16,7 +16,7 @@ from harness.detectors.norms import learn
 from harness.detectors.window import Window
 from harness.types import Call, Failure, Feedback, Json
 
-VERSION = 1
+VERSION = 2
 """Raise it when the same calls would be mined otherwise: what was remembered is then mined anew."""
 
 
@@ -76,6 +76,6 @@ def _praised(call: Call, said: Sequence[Feedback]) -> bool:
     if not call.usable or any(item.negative for item in said):
         return False
     corrections = [item.correction for item in said if item.correction is not None]
-    return all(same(item, call.reply) for item in corrections) and (
+    return all(confirms(item, call) for item in corrections) and (
         bool(corrections) or any(item.positive for item in said)
     )

@@ -7,10 +7,10 @@ few differences, where a robust standard error does not (Rao and Scott 1992, Bio
 Survey Methodology 24:193, whose t correction for few clusters is used too).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import norm, t
 
 
@@ -24,10 +24,10 @@ class Effective:
     clusters: int
 
 
-def effective(differences: np.ndarray, clusters: Sequence[str], alpha: float = 0.05) -> Effective:
+def effective(differences: np.ndarray, clusters: ArrayLike, alpha: float = 0.05) -> Effective:
     """Effective counts of differences in -1 to 1 (candidate minus baseline), shape (n,), with a cluster name each."""
     values = np.asarray(differences, dtype=float)
-    _, index = np.unique(np.asarray(clusters), return_inverse=True)
+    _, index = np.unique(clusters, return_inverse=True)
     groups, n = int(index.max()) + 1, len(values)
     binary = bool(np.all(np.isin(values, (-1.0, 0.0, 1.0))))
     design = 1.0 if binary else _design(values, np.arange(n))

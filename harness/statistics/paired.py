@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
+from numpy.typing import ArrayLike
 
 from harness.statistics import mean, tango
 from harness.statistics.binary import mcnemar_exact
@@ -37,8 +39,25 @@ class Paired:
     weakness: str = ""
     """Why no method would be honest with what there is; empty when one is."""
 
+    def shows_above(self, bound: float, alpha: float) -> bool:
+        """The true difference is shown to be above the bound: by the test, and by the interval that is shown.
 
-def paired(baseline: Sequence[float], candidate: Sequence[float], clusters: Sequence[str], alpha: float) -> Paired:
+        An exact p value is not everywhere monotone in the bound, so close to the end of the interval the two may differ;
+        then nothing is shown.
+        """
+        return not self.weakness and self.interval.low > bound and self.above(bound) <= alpha
+
+    def shows_below(self, bound: float, alpha: float) -> bool:
+        return not self.weakness and self.interval.high < bound and self.below(bound) <= alpha
+
+    def covering(self, bound: float, alpha: float) -> Interval:
+        """The interval, widened to hold a bound that the test does not rule out."""
+        low = self.interval.low if self.above(bound) <= alpha else min(self.interval.low, bound)
+        high = self.interval.high if self.below(bound) <= alpha else max(self.interval.high, bound)
+        return replace(self.interval, low=low, high=high)
+
+
+def paired(baseline: ArrayLike, candidate: ArrayLike, clusters: Sequence[str], alpha: float) -> Paired:
     """Evidence of paired scores, shapes (n,), n >= 2, all finite; `clusters` names each case's cluster."""
     before, after = np.asarray(baseline, dtype=float), np.asarray(candidate, dtype=float)
     differences = after - before

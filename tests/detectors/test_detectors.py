@@ -225,3 +225,24 @@ def test_another_language_is_noticed_in_whole_sentences():
         call(4, english, json.dumps({"answer": german})),
     ]
     assert set(reasons(language, window(*calls))) == {"t:0"}
+
+
+def test_an_agent_that_goes_on_after_a_tool_call_was_not_asked_again():
+    """The next call of the same turn holds the same user message, the tool's result, and no new one."""
+    first = (say("user", "book me a flight to Denver"),)
+    steps = [first, (*first, say("assistant", ""), say("tool", "done"))]
+    steps.append((*steps[1], say("assistant", "booked"), say("user", "book me a flight to Denver")))
+    calls = [call(n, "", start_ns=START_NS + n, session_id="s", input=step) for n, step in enumerate(steps)]
+    seen = Window(calls=tuple(calls))
+    assert list(reasons(repeated, seen)) == ["t:1"]
+
+
+def test_a_corrected_tool_call_is_compared_as_a_call():
+    """The same tool with the same arguments confirms the answer, whatever the key order."""
+    made = Message(role="assistant", parts=(ToolCallPart(name="find", arguments='{"a": 1, "b": 2}'),))
+    calls = [call(n, "x", output=(made,)) for n in (1, 2)]
+    right, wrong = (
+        {"role": "assistant", "tool_calls": [{"function": {"name": "find", "arguments": text}}]}
+        for text in ('{"b": 2, "a": 1}', '{"b": 2}')
+    )
+    assert set(reasons(correction, window(*calls, said=[thumb("t:1", 1, right), thumb("t:2", -1, wrong)]))) == {"t:2"}

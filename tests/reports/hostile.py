@@ -10,7 +10,19 @@ from harness.types import Story
 
 KEPT = {"outcome", "at_ns", "too_long", "schedule", "expires"}
 """Fields whose type allows only some words, or whose text is read as a date."""
-LINKS = {"case_id", "suite", "name", "id", "call_id", "train_id", "baseline", "candidate", "cluster", "metric", "baselines"}
+LINKS = {
+    "case_id",
+    "suite",
+    "name",
+    "id",
+    "call_id",
+    "train_id",
+    "baseline",
+    "candidate",
+    "cluster",
+    "metric",
+    "baselines",
+}
 """Names that one record finds another by: all records must spoil the same name in the same way."""
 EMPTY = {"error", "skipped", "baseline_error", "candidate_error"}
 """Fields that mean something by being empty."""

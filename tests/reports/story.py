@@ -214,7 +214,9 @@ def _case(night: Night, suite: str, number: int) -> Case:
             fields={"channel": draw.choice(("mail", "chat", "app"))},
         )
     if suite == INSTRUCTIONS:
-        text = f"{draw.choice(ORDERS)} {draw.choice(THINGS)} (variant {number}) {_chatter(draw) if night.chatter else ''}"
+        text = (
+            f"{draw.choice(ORDERS)} {draw.choice(THINGS)} (variant {number}) {_chatter(draw) if night.chatter else ''}"
+        )
         return Case(id=f"instruction-{number:05d}", messages=(say("user", text),), expected="followed")
     text = f"Which word names {draw.choice(THINGS)} best? (question {number})"
     return Case(id=f"choice-{number:05d}", messages=(say("user", text),), expected=draw.choice(THINGS))

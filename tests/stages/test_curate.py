@@ -145,3 +145,13 @@ def test_a_written_dataset_reads_back_equal(night, tmp_path):
         assert read_split(tmp_path, split) == cases
     assert (tmp_path / "dataset.json").exists()
     assert len((tmp_path / "fates.jsonl").read_text().splitlines()) == result.dataset.calls
+
+
+def test_large_sets_are_chosen_evenly_over_clusters(night):
+    """Asked for ten rows, no cluster gives two more than another that still had some."""
+    calls, feedback, full = night
+    result = curated(calls, feedback, most_rows=10, most_regression=3)
+    assert (len(result.splits["train"]), len(result.splits["regression"])) == (10, 3)
+    had, got = (Counter(case.cluster for case in one.splits["train"]) for one in (full, result))
+    most = max(got.values())
+    assert all(got[cluster] >= min(count, most - 1) for cluster, count in had.items())

@@ -87,3 +87,12 @@ def test_order_and_names_change_nothing(order, clustered, rates):
     other = paired(before[order], after[order], [f"x{clusters[i]}" for i in order], 0.05)
     assert other.interval.low == pytest.approx(one.interval.low, abs=1e-12)
     assert other.interval.high == pytest.approx(one.interval.high, abs=1e-12)
+
+
+def test_knife_edge_shows_nothing():
+    """3 broken and 9 fixed of 16: the interval ends above 0, the test does not rule 0 out; so nothing is shown."""
+    before, after = [1.0] * 3 + [0.0] * 13, [0.0] * 3 + [1.0] * 9 + [0.0] * 4
+    found = paired(before, after, alone(16), 0.05)
+    assert found.interval.low > 0 and found.above(0.0) > 0.05
+    assert not found.shows_above(0.0, 0.05)
+    assert found.covering(0.0, 0.05).low == 0.0

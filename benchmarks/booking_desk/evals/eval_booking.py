@@ -25,9 +25,23 @@ def official():
         yield {"id": f"test-{number}", "text": asked + row["text"], "expected": expected}
 
 
-def words(reply, expected):
+def same(said, expected):
     """A value is right when it is the same after strip of spaces and `.,!?` and casefold."""
-    return score.json_fields(reply, expected, default=score.text(fold=True, strip=" .,!?"))
+    return str(said).strip(" .,!?").casefold() == str(expected).strip(" .,!?").casefold()
+
+
+def words(reply, expected):
+    """`object` decides: one JSON object with exactly the five keys, each with the right value."""
+    exact, *others = score.json_fields(reply, expected, default=same)
+    wrong = exact.explanation or f"the keys are not {', '.join(KEYS)}"
+    return (score.check("object", exact.value == 1.0 and has_keys(reply.text), wrong), *others)
+
+
+def has_keys(text):
+    try:
+        return set(json.loads(text)) == set(KEYS)
+    except (ValueError, TypeError):
+        return False
 
 
 @suite(role=target(min_gain=0.3))

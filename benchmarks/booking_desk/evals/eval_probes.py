@@ -20,17 +20,17 @@ def probe(name, count):
 def choice(case, model):
     """The likeliest continuation of question and `Answer:`, by length, is the right one."""
     context = case.text.rstrip() + "\nAnswer:"
-    reply = model.choose(context, [f" {option}" for option in case["choices"]], chat=False, normalize=True)
-    return score.text(reply, f" {case['choices'][case.expected]}")
+    reply = model.choose(context, [f" {option}" for option in case["choices"]], raw=True, normalize=True)
+    return score.text(reply, case["choices"][case.expected], name="right")
 
 
-@suite(role=guard(margin=0.04), prompt=False)
+@suite(role=guard(margin=0.04))
 @cases(lambda: probe("arc_easy", 700))
 def eval_arc_easy(case, model):
     return choice(case, model)
 
 
-@suite(role=guard(margin=0.04), prompt=False)
+@suite(role=guard(margin=0.04))
 @cases(lambda: probe("piqa", 700))
 def eval_piqa(case, model):
     return choice(case, model)

@@ -1,0 +1,97 @@
+"""The formats beside HTML: Markdown, JUnit, JSON, CSV, the terminal, the tables."""
+
+import io
+import json
+from xml.etree import ElementTree
+
+import pandas as pd
+from msgspec.structs import replace
+from rich.console import Console
+
+from harness.plugins import load, names
+from reports import json as json_report
+from reports import junit, markdown, tables, terminal
+from reports._cases import case_rows, main_baseline
+from tests.reports.story import make_story
+
+
+def test_each_format_renders_the_same_bytes_twice(story):
+    """A report depends on its story only."""
+    for name in names("reports"):
+        module = load("reports", name)
+        assert module.render(story) == module.render(story)
+        assert module.SUFFIX.startswith(".")
+
+
+def test_each_format_renders_a_bare_story(story):
+    """An invalid night without runs, data or adapter still has its report."""
+    bare = replace(
+        story, runs=(), comparisons=(), dataset=None, adapter=None, previous=None, history=(), calls={}, training=()
+    )
+    for name in names("reports"):
+        assert load("reports", name).render(bare)
+
+
+def test_broken_cases_are_failures_in_junit(story):
+    """CI counts exactly the broken cases and the findings that do not pass."""
+    root = ElementTree.fromstring(junit.render(story))
+    against = main_baseline(story)
+    broken = [row for row in case_rows(story) if row.status[against] == "broken" and "tuned" not in row.errors]
+    suites = {suite.get("name"): suite for suite in root}
+    found = sum(int(suite.get("failures")) for name, suite in suites.items() if name != "gate")
+    assert found == len(broken) > 0
+    failing = [f for f in story.verdict.findings if f.outcome in ("fail", "unresolved", "invalid")]
+    assert int(suites["gate"].get("failures")) == len(failing)
+
+
+def test_a_held_verdict_fails_the_gate_suite():
+    """A run that is not promoted is red in CI even when no single case broke."""
+    root = ElementTree.fromstring(junit.render(make_story(40, outcome="hold", decay=0.0)))
+    gate = next(suite for suite in root if suite.get("name") == "gate")
+    assert gate.find("testcase/failure").get("message").startswith("hold: ")
+
+
+def test_markdown_fits_a_job_page():
+    """However many cases there are, the summary stays under 60 kB, and its first line is the verdict."""
+    page = markdown.render(make_story(3000, decay=0.5))
+    assert len(page) < 60_000
+    assert page.decode().startswith("## ✓ Promote")
+
+
+def test_json_has_every_case_and_the_verdict(story):
+    """The machine's report is complete."""
+    read = json.loads(json_report.render(story))
+    assert len(read["cases"]) == len(case_rows(story))
+    assert read["verdict"]["outcome"] == "promote"
+    assert read["schema"] == 1
+
+
+def test_the_terminal_screen_is_one_screen(story):
+    """Verdict, suites and validity fit 24 lines of 130 columns."""
+    console = Console(width=130, file=io.StringIO(), color_system=None)
+    console.print(terminal.first_screen(story))
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) <= 24
+    assert "PROMOTE" in lines[0]
+    assert max(map(len, lines)) <= 130
+
+
+def test_every_table_is_a_documented_frame(story):
+    """Each function gives a DataFrame with columns, and says in its docstring which."""
+    for name, table in tables.ALL.items():
+        frame = table(story)
+        assert isinstance(frame, pd.DataFrame) and len(frame.columns), name
+        assert len(table.__doc__) > 20, name
+
+
+def test_the_fates_add_up(story):
+    """The table of fates accounts for every call."""
+    assert tables.fates(story)["calls"].sum() == story.dataset.calls
+
+
+def test_pairs_give_the_estimate_again(story):
+    """What the gate said can be computed again from the tables."""
+    frame = tables.pairs(story).dropna()
+    chosen = frame[(frame.suite == story.comparisons[0].suite.name) & (frame.baseline_arm == "base")]
+    estimate = (chosen.candidate.astype(float) - chosen.baseline.astype(float)).mean()
+    assert abs(estimate - story.verdict.findings[0].estimate) < 1e-9

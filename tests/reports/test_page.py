@@ -1,0 +1,247 @@
+"""The HTML report as its reader meets it, in a real Chromium."""
+
+import json
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from msgspec.structs import replace
+
+from harness.codec import read_lines
+from harness.types import Waiver
+from reports import compare, history, html
+from reports._cases import case_rows
+from tests.reports.story import PARCEL, make_story
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def page_bytes(story):
+    """The small night's page."""
+    return html.render(story)
+
+
+def counted(story, status: str) -> int:
+    return sum(row.status["base"] == status for row in case_rows(story))
+
+
+def test_the_first_screen_needs_no_javascript_and_no_scrolling(page_bytes, opened):
+    """Verdict, why, arms, one row a suite and the validity strip stand above the fold with scripts switched off."""
+    page = opened(page_bytes, java_script_enabled=False).page
+    for text in (
+        "Promote",
+        "both guards hold",
+        "9be04d719be0",
+        "parcel",
+        "instructions",
+        "choices",
+        "leaks",
+        "4 of 20",
+    ):
+        box = page.locator("main").get_by_text(text).first.bounding_box()
+        assert box and box["y"] + box["height"] < 800, text
+    assert page.locator("svg.plot").count() == 3
+
+
+def test_a_file_of_a_bare_story_opens(story, opened):
+    """Without runs, data, adapter or history there is still a page that says what it can."""
+    bare = replace(
+        story, runs=(), comparisons=(), dataset=None, adapter=None, previous=None, history=(), calls={}, training=()
+    )
+    report = opened(html.render(bare))
+    report.at("#cases")
+    assert report.page.locator("#found").inner_text() == "0 cases"
+    assert report.noise == []
+
+
+def test_filters_narrow_the_list_and_stand_in_the_address(story, page_bytes, opened):
+    """Choosing a status and a suite filters the list, writes the address, and the same address shows the same list."""
+    page = opened(page_bytes).at("#cases")
+    page.locator("#statuses button", has_text="broken").click()
+    assert page.locator("#found").inner_text().startswith(f"{counted(story, 'broken')} of 60")
+    page.locator("#suite").select_option(label="instructions")
+    page.wait_for_timeout(50)
+    shown, address = page.locator("#found").inner_text(), page.evaluate("location.href")
+    page.goto("about:blank")
+    page.goto(address)
+    page.locator("#found:not(:empty)").wait_for()
+    assert page.locator("#found").inner_text() == shown
+    assert page.locator("#suite").input_value().endswith("eval_instructions")
+
+
+def test_search_finds_by_text_and_by_id(story, page_bytes, opened):
+    """Every word must stand in the message or the id, whatever the case of its letters."""
+    page = opened(page_bytes).at("#cases")
+    row = next(row for row in case_rows(story) if row.suite == PARCEL)
+    page.locator("#q").fill(row.id.upper())
+    page.locator("#found", has_text="1 of 60").wait_for()
+    page.locator("#q").fill("DEPOT tracking")
+    expected = sum("depot" in row.case.text[:140] and "tracking" in row.case.text[:140] for row in case_rows(story))
+    page.locator("#found", has_text=f"{expected} of 60").wait_for()
+
+
+def test_links_of_the_overview_lead_to_the_cases_they_count(story, page_bytes, opened):
+    """The number of broken cases on the first screen opens exactly these."""
+    page = opened(page_bytes).page
+    page.locator(".flips .broken a").click()
+    page.locator("#found:not(:empty)").wait_for()
+    assert page.locator("#found").inner_text().startswith(f"{counted(story, 'broken')} of")
+
+
+def test_the_keyboard_walks_through_the_cases(page_bytes, opened):
+    """j and k step, / searches, Escape closes; each step shows that case and changes the address."""
+    page = opened(page_bytes).at("#cases")
+    seen = []
+    for key in "jjjk":
+        page.keyboard.press(key)
+        page.wait_for_timeout(80)
+        seen.append(page.locator(".case-head h2").inner_text())
+        assert page.evaluate("location.hash").find(f"case={seen[-1]}") > 0
+    assert len(set(seen)) == 3 and seen[3] == seen[1]
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "q"
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.locator(".empty").wait_for()
+
+
+def test_a_case_shows_what_was_asked_said_and_where_it_comes_from(story, page_bytes, opened):
+    """A deep link opens one case with its message, expectation, answers, reasons, trace, split and nearest training row."""
+    case = story.runs[0].cases[PARCEL][3]
+    near = next(one for one in story.dataset.leak_proof if one.case_id == case.id)
+    page = opened(page_bytes).at(f"#cases?case={case.id}&in={PARCEL.replace('/', '%2F')}")
+    shown = page.locator("#case")
+    shown.locator(".answers").wait_for()
+    text = shown.inner_text()
+    for part in (
+        case.text,
+        "order_number",
+        "repeat 3",
+        case.trace_id,
+        "exports/2026-10-30.jsonl.gz",
+        "held_out",
+        near.train_id,
+    ):
+        assert part in text, part
+    assert "corrected to" in text and "pytest 'evals/parcel_desk/eval_parcel.py'" in text
+    assert shown.locator(".answer").count() == 3
+
+
+def test_a_training_row_leads_to_the_cases_it_touched(story, page_bytes, opened):
+    """From a case to its nearest training row, and from that row back to every case it is nearest to."""
+    case = story.runs[0].cases[PARCEL][0]
+    page = opened(page_bytes).at(f"#cases?case={case.id}&in={PARCEL.replace('/', '%2F')}")
+    page.locator("#case .answers").wait_for()
+    row = page.locator("#case details", has_text="nearest to").first
+    row.evaluate("node => { node.open = true }")
+    assert row.locator("a", has_text=case.id).count() == 1
+
+
+def test_differences_are_marked_by_word_and_by_field(story, opened):
+    """A text answer is compared word by word with what was expected; a JSON answer field by field."""
+    suite = story.runs[0].suites[0].name
+    cases = {suite: (replace(story.runs[0].cases[suite][0], expected="the parcel is late"),)}
+    results = tuple(
+        replace(one, replies=(replace(one.replies[0], text="the parcel is lost"),))
+        for one in story.runs[2].results
+        if one.suite == suite and one.case_id == cases[suite][0].id and one.replies
+    )[:1]
+    runs = tuple(replace(run, cases=cases, results=results if run is story.runs[2] else ()) for run in story.runs)
+    page = opened(html.render(replace(story, runs=runs))).at("#cases")
+    page.keyboard.press("j")
+    page.locator(".answers").wait_for()
+    assert page.locator(".answer del").all_inner_texts() == ["late"]
+    assert page.locator(".answer ins").all_inner_texts() == ["lost"]
+
+
+def test_accepted_cases_are_saved_as_a_waiver_file(page_bytes, opened, tmp_path):
+    """Accept with a reason, save, and each line of the file reads as a Waiver of that case."""
+    page = opened(page_bytes).at("#cases?status=broken")
+    page.keyboard.press("j")
+    page.locator(".answers").wait_for()
+    case = page.locator(".case-head h2").inner_text()
+    page.keyboard.press("a")
+    page.locator("[name=reason]").fill("the correction is wrong")
+    page.locator("[name=owner]").fill("mira")
+    page.locator(".accept button").click()
+    with page.expect_download() as download:
+        page.locator("#export").click()
+    path = tmp_path / "waivers.jsonl"
+    download.value.save_as(path)
+    (waiver,) = read_lines(path, Waiver)
+    assert (waiver.case_id, waiver.reason, waiver.owner) == (case, "the correction is wrong", "mira")
+    assert waiver.suite and waiver.expires > "2026"
+
+
+def test_only_rows_in_sight_exist(opened):
+    """A list of 1,200 cases makes a few dozen rows, and scrolling to the end shows the last one."""
+    page = opened(html.render(make_story(1200))).at("#cases")
+    assert page.locator(".row").count() < 40
+    page.locator("#list").evaluate("list => { list.scrollTop = list.scrollHeight }")
+    page.locator("#row-1199").wait_for()
+    assert page.locator(".row").count() < 40
+
+
+@pytest.mark.parametrize("width", [390, 820, 1280])
+def test_no_page_is_wider_than_its_screen(page_bytes, opened, width):
+    """From a phone to a desktop nothing scrolls sideways, neither the overview nor a case."""
+    page = opened(page_bytes).page
+    page.set_viewport_size({"width": width, "height": 844})
+    for address in ("#verdict", "#cases", f"#cases?case=parcel-00003&in={PARCEL.replace('/', '%2F')}"):
+        page.evaluate("hash => { location.hash = hash }", address)
+        page.wait_for_timeout(200)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, address
+
+
+def test_print_keeps_the_report_and_drops_the_controls(page_bytes, opened):
+    """On paper the verdict and all sections stand, in dark ink, without navigation."""
+    page = opened(page_bytes, color_scheme="dark").page
+    page.emulate_media(media="print")
+    assert page.locator("#verdict").is_visible() and page.locator("#history").is_visible()
+    assert not page.locator("nav").is_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_dark_follows_the_system_and_can_be_switched(page_bytes, opened):
+    """The page is dark where the system is, and the button turns it."""
+    page = opened(page_bytes, color_scheme="dark").page
+    colour = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(colour)
+    page.locator("#theme").click()
+    assert page.evaluate(colour) != dark
+
+
+@pytest.mark.parametrize(
+    ("address", "scheme"),
+    [
+        ("#verdict", "light"),
+        ("#verdict", "dark"),
+        (f"#cases?case=parcel-00003&in={PARCEL.replace('/', '%2F')}", "dark"),
+    ],
+)
+def test_axe_finds_nothing_serious(page_bytes, opened, address, scheme):
+    """No accessibility finding of weight serious or critical, in either colour scheme."""
+    page = opened(page_bytes, color_scheme=scheme, bypass_csp=True).at(address)
+    page.wait_for_timeout(200)
+    found = Axe().run(page).response["violations"]
+    serious = {
+        one["id"]: [node["html"][:120] for node in one["nodes"]]
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    }
+    assert serious == {}, json.dumps(serious, indent=1)
+
+
+def test_the_index_of_nights_links_to_each_report(story, opened):
+    """One line a night, newest first, with a relative link; a link that leads elsewhere is shown as text."""
+    away = replace(story.history[0], at_ns=story.history[0].at_ns - 1, report="https://elsewhere.example/x")
+    report = opened(history.render(replace(story, history=(*story.history, away))), java_script_enabled=False)
+    links = report.page.locator("tbody th a").evaluate_all("nodes => nodes.map(node => node.getAttribute('href'))")
+    assert links == [f"{number:04d}/report.html" for number in reversed(range(10))]
+
+
+def test_compare_shows_two_runs_without_a_verdict(story, opened):
+    """The page of two runs has their difference, and no word of promotion."""
+    page = opened(compare.render(story)).page
+    assert page.locator("h1").inner_text() == "tuned against base"
+    assert page.get_by_text("Promote", exact=True).count() == 0

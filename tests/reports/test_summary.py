@@ -1,0 +1,136 @@
+"""The first screen."""
+
+from msgspec.structs import replace
+
+from harness.types import Budget, Finding, Interval, Neighbour
+from reports._plots import axis, bar
+from reports._summary import in_force, suite_rows, summary
+from tests.reports.story import INSTRUCTIONS, PARCEL, make_story
+
+
+def test_one_row_a_suite_targets_first(story):
+    """Each suite has one row, with the counts of its own pairs."""
+    rows = suite_rows(story)
+    assert [row.role for row in rows] == ["target", "guard", "guard"]
+    assert sorted(row.suite for row in rows) == sorted(suite.name for suite in story.runs[0].suites)
+
+
+def test_counts_agree_with_the_gate():
+    """Fixed, broken and n of a row are the c, b and n that the gate counted."""
+    story = make_story(300)
+    counts = {(f.suite, f.baseline): f.counts for f in story.verdict.findings if f.suite}
+    for row in suite_rows(story):
+        held = counts[row.suite, row.baseline]
+        assert (row.fixed, row.broken, row.n) == (held["c"], held["b"], held["n"])
+
+
+def test_the_worst_finding_of_a_suite_is_the_one_shown(story):
+    """A suite that fails against any baseline shows the failure, not the pass against another."""
+    bad = Finding(
+        rule="guard",
+        suite=INSTRUCTIONS,
+        outcome="fail",
+        sentence="lost",
+        baseline="prompted",
+        candidate="tuned",
+        estimate=-0.2,
+        bound=-0.05,
+        interval=Interval(-0.3, -0.1, 0.9, "newcombe10"),
+    )
+    spoiled = replace(story, verdict=replace(story.verdict, findings=(*story.verdict.findings, bad)))
+    row = next(row for row in suite_rows(spoiled) if row.suite == INSTRUCTIONS)
+    assert (row.outcome, row.baseline, row.low, row.high) == ("fail", "prompted", -0.3, -0.1)
+
+
+def test_a_leak_is_never_shown_as_fine(story):
+    """One held-out case that is nearly a training row turns the leak check to fail."""
+    near = Neighbour(case_id="c", train_id="t", similarity=0.93)
+    leaky = replace(story, dataset=replace(story.dataset, leak_proof=(near,)))
+    checks = {check.name: check for check in summary(leaky).checks}
+    assert (checks["leaks"].value, checks["leaks"].outcome) == ("1", "fail")
+    assert {check.name: check for check in summary(story).checks}["leaks"].outcome == "pass"
+
+
+def test_no_held_out_set_is_said_not_passed(story):
+    """Without a mined set the leak check says that nothing was checked."""
+    checks = {check.name: check for check in summary(replace(story, dataset=None)).checks}
+    assert checks["leaks"].outcome == "info"
+
+
+def test_errors_and_problems_are_counted(story):
+    """An arm's errors and a run's problems both stand in the strip, and neither looks like a pass."""
+    run = replace(story.runs[0], problems=("evals/x.py did not import",))
+    checks = {check.name: check for check in summary(replace(story, runs=(run, *story.runs[1:]))).checks}
+    errors = sum(bool(result.error) for one in story.runs for result in one.results)
+    assert checks["errors"].value == str(errors)
+    assert checks["problems"].outcome == "invalid"
+
+
+def test_an_expired_waiver_counts_as_none(story):
+    """The waiver whose day has passed is not in force; one without a date never is."""
+    live, expired = story.waivers
+    assert in_force(live, story)
+    assert not in_force(expired, story)
+    assert not in_force(replace(live, expires="some day"), story)
+
+
+def test_a_story_without_comparisons_still_has_a_first_screen(story):
+    """A report of an invalid night shows its verdict and says that nothing was compared."""
+    bare = replace(story, comparisons=(), dataset=None, adapter=None, runs=())
+    first = summary(bare)
+    assert (first.suites, first.identities) == ([], [])
+    assert first.outcome == "promote"
+
+
+def test_waivers_count_for_their_suite_while_they_hold(story):
+    """A waiver of a case marks its suite until it expires; one of a whole suite is none, as for the gate."""
+    rows = {row.suite: row.waivers for row in suite_rows(story)}
+    assert (rows[PARCEL], rows[INSTRUCTIONS]) == (1, 0)
+    whole = replace(story.waivers[0], case_id="")
+    assert not any(row.waivers for row in suite_rows(replace(story, waivers=(whole,))))
+
+
+def test_noise_stands_beside_its_suite_and_never_for_it(story):
+    """What the baseline flips against itself is shown in the suite's row, and does not replace its finding."""
+    alarm = Finding(
+        rule="noise",
+        suite=PARCEL,
+        outcome="invalid",
+        sentence="noisy",
+        baseline="base",
+        candidate="base",
+        estimate=0.4,
+        bound=0.0,
+        counts={"n": 30, "flips": 3},
+    )
+    noisy = replace(story, verdict=replace(story.verdict, findings=(*story.verdict.findings, alarm)))
+    row = next(row for row in suite_rows(noisy) if row.suite == PARCEL)
+    assert row.noise == 0.1
+    assert (row.outcome, row.bound) == ("pass", 0.05)
+
+
+def test_a_budget_is_drawn_against_its_limit(story):
+    """The finding of a budget is of a mean, which must lie below its limit: shown as a number, shaded on the left."""
+    comparison = story.comparisons[0]
+    slow = Finding(
+        rule="budget",
+        suite=comparison.suite.name,
+        outcome="pass",
+        sentence="fast",
+        baseline="base",
+        candidate="tuned",
+        estimate=1.2,
+        bound=2.0,
+        interval=Interval(1.1, 1.3, 0.9, "t"),
+    )
+    suite = replace(comparison.suite, role=Budget(limit=2.0))
+    pairs = tuple(replace(pair, baseline=3.0, candidate=1.2) for pair in comparison.pairs)
+    timed = replace(
+        story,
+        comparisons=(replace(comparison, suite=suite, pairs=pairs),),
+        verdict=replace(story.verdict, findings=(slow,)),
+    )
+    row = suite_rows(timed)[0]
+    assert (row.change(row.estimate), row.change(row.bound), row.mean(row.baseline_mean)) == ("1.2", "2", "3")
+    drawn = bar(row, axis([row]))
+    assert drawn.below and drawn.high < drawn.bound

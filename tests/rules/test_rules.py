@@ -1,0 +1,203 @@
+"""Each rule by itself: what it says of comparisons whose answer is known."""
+
+import pytest
+from msgspec.structs import replace
+
+from harness.plugins import load, names
+from harness.rules._context import Context
+from harness.types import Budget, Contract, Guard, Pair, Policy, Target
+
+
+def told(rule, *comparisons, policy=None, **more):
+    """Findings of one rule, over comparisons against base."""
+    policy = policy or Policy()
+    context = Context(
+        comparisons=tuple(one for one in comparisons if one.baseline != one.candidate),
+        controls=tuple(one for one in comparisons if one.baseline == one.candidate),
+        policy=policy,
+        baselines=policy.baselines,
+        **more,
+    )
+    return list(load("rules", rule).findings(context))
+
+
+def numbers(comparison, before, after, **suite):
+    """The comparison with those scores."""
+    pairs = tuple(
+        Pair(case_id=str(i), baseline=x, candidate=y, cluster=str(i))
+        for i, (x, y) in enumerate(zip(before, after, strict=True))
+    )
+    return replace(comparison, pairs=pairs, binary=False, suite=replace(comparison.suite, cases=len(pairs), **suite))
+
+
+def test_the_folder_is_the_list():
+    """Every rule file is a plug-in; files that start with an underscore are helpers."""
+    assert {"target", "guard", "contract", "budget", "evidence", "floor", "looks", "prompted"} <= set(names("rules"))
+    assert not any(name.startswith("_") for name in names("rules"))
+
+
+@pytest.mark.parametrize(
+    ("table", "outcome"),
+    [
+        ((300, 9, 9, 300), "pass"),
+        ((300, 60, 5, 300), "fail"),
+        ((60, 2, 2, 60), "unresolved"),
+        ((5, 0, 0, 5), "unresolved"),
+    ],
+)
+def test_guard(compared, table, outcome):
+    """Held, lost, too few to say, and fewer than the policy's minimum."""
+    (finding,) = told("guard", compared("arc", Guard(margin=0.03), *table))
+    assert finding.outcome == outcome
+
+
+def test_guard_names_its_evidence(compared):
+    """Formula, counts, interval, bound and the next command are there."""
+    (finding,) = told("guard", compared("arc", Guard(margin=0.03), 60, 3, 2, 60))
+    assert finding.formula == "tango_exact"
+    assert (finding.counts["n"], finding.counts["b"], finding.counts["c"]) == (125, 3, 2)
+    assert finding.counts["needed"] > 100 and f"{finding.counts['needed']:,} more cases" in finding.sentence
+    assert finding.bound == -0.03 and finding.interval.level == pytest.approx(0.9)
+    assert finding.next.startswith("add cases to evals/demo.py")
+    assert finding.counts["newcombe_low"] < finding.estimate < finding.counts["newcombe_high"]
+
+
+def test_guard_without_margin_cannot_be_shown(compared):
+    """No number of cases rules out any loss at all; the finding says what to do."""
+    (finding,) = told("guard", compared("arc", Guard(margin=0.0), 300, 3, 3, 300))
+    assert finding.outcome == "unresolved"
+    assert "margin above 0" in finding.next
+
+
+@pytest.mark.parametrize(
+    ("table", "outcome"),
+    [((20, 1, 40, 39), "pass"), ((50, 6, 6, 38), "fail"), ((50, 3, 13, 34), "unresolved"), ((40, 30, 2, 28), "fail")],
+)
+def test_target(compared, table, outcome):
+    """Gained enough, hardly moved, gained but not surely enough, and became worse."""
+    policy = Policy()
+    (finding,) = told("target", compared("booking", Target(min_gain=0.08), *table), policy=policy)
+    assert finding.outcome == outcome
+
+
+def test_target_without_minimum_still_needs_a_gain(compared):
+    """With min_gain 0 McNemar decides: 8 of 8 is a gain, 4 of 4 is not yet."""
+    outcomes = [told("target", compared("b", Target(), 20, 0, fixed, 20))[0].outcome for fixed in (8, 4)]
+    assert outcomes == ["pass", "unresolved"]
+
+
+def test_any_target_pays_for_the_choice(compared):
+    """Under "any" one clear gain among two is enough, and one that is only just significant is not."""
+    policy = Policy(targets="any")
+    clear, flat = compared("one", Target(), 20, 0, 20, 20), compared("two", Target(), 20, 3, 3, 20)
+    assert [f.outcome for f in told("target", clear, flat, policy=policy)] == ["pass", "info"]
+    just = compared("one", Target(), 20, 0, 5, 20)
+    assert told("target", just)[0].outcome == "pass"
+    assert [f.outcome for f in told("target", just, flat, policy=policy)] != ["pass", "info"]
+
+
+def test_champion_gain_is_the_policys(compared):
+    """Against a later baseline any shown gain will do, unless the policy asks for more."""
+    one = compared("booking", Target(min_gain=0.2), 60, 0, 10, 60, baseline="champion")
+    policy = Policy(baselines=("base", "champion"))
+    assert told("target", one, policy=policy)[0].outcome == "pass"
+    assert told("target", one, policy=replace(policy, options={"champion_gain": 0.2}))[0].outcome == "fail"
+
+
+@pytest.mark.parametrize("missing", ["candidate", "baseline"])
+def test_a_gap_in_one_arm_must_survive_the_worst_case(compared, missing):
+    """Cases that one arm did not answer count against the candidate; if that changes the answer, it is invalid."""
+    one = compared("arc", Guard(margin=0.08), 90, 2, 4, 54)
+    gone = replace(one.pairs[0], **{missing: None}), replace(one.pairs[-1], **{missing: None})
+    few = replace(one, pairs=(*gone, *one.pairs[1:-1]))
+    assert told("guard", few)[0].outcome == "pass"
+    many = [replace(p, **{missing: None}) if i % 12 == 0 else p for i, p in enumerate(one.pairs)]
+    (finding,) = told("guard", replace(one, pairs=tuple(many)))
+    assert finding.outcome == "invalid"
+    assert "counted against the candidate" in finding.sentence
+
+
+@pytest.mark.parametrize(("share", "outcomes"), [(0.5, []), (0.01, ["invalid"])])
+def test_errors_have_a_share(compared, share, outcomes):
+    """Errored cases up to the policy's share are told apart; above it the run is invalid, with the first error."""
+    one = compared("booking", Target(), 20, 0, 20, 20)
+    bad = replace(one.pairs[0], candidate=None, baseline=None, candidate_error="timeout after 60 s")
+    one = replace(one, pairs=(bad, *one.pairs[1:]))
+    found = told("evidence", one, policy=Policy(max_error_share=share))
+    assert [f.outcome for f in found] == outcomes
+    assert not found or "timeout after 60 s" in found[0].sentence
+
+
+def test_contract_breaks_on_one_case(compared):
+    """Every contract case must pass in most of its repeats; the broken one is named."""
+    one = compared("refunds", Contract(), 4, 0, 0, 0)
+    assert told("contract", one)[0].outcome == "pass"
+    flaky = replace(one, pairs=(replace(one.pairs[0], candidate=2 / 3), *one.pairs[1:]))
+    assert told("contract", flaky)[0].outcome == "pass"
+    broken = replace(one, pairs=(replace(one.pairs[0], candidate=1 / 3), *one.pairs[1:]))
+    (finding,) = told("contract", broken)
+    assert finding.outcome == "fail" and "c0" in finding.sentence
+    unknown = replace(one, pairs=(replace(one.pairs[0], candidate=None), *one.pairs[1:]))
+    assert told("contract", unknown)[0].outcome == "invalid"
+
+
+def test_named_cases_of_any_suite_are_a_contract(compared):
+    """A guard's `must_pass` case ids must pass, though the guard as a whole may lose some."""
+    one = compared("arc", Guard(margin=0.5), 20, 1, 0, 0)
+    named = replace(one, suite=replace(one.suite, must_pass=("c20",)))
+    assert told("contract", one) == []
+    assert told("contract", named)[0].outcome == "fail"
+
+
+@pytest.mark.parametrize(("limit", "outcome"), [(2.0, "pass"), (0.5, "fail"), (1.0, "unresolved")])
+def test_budget(compared, limit, outcome):
+    """The mean's upper bound is at the limit or below, its lower bound is above it, or neither."""
+    after = [0.9 + 0.01 * (i % 21) for i in range(63)]
+    one = numbers(compared("speed", Budget(limit=limit), 1, 0, 0, 0), after, after)
+    assert told("budget", one)[0].outcome == outcome
+
+
+def test_budget_of_a_rate_is_exact(compared):
+    """No harm in 60 answers leaves up to 4.9 % possible: a limit of 5 % holds, of 4 % does not yet."""
+    outcomes = [told("budget", compared("harm", Budget(limit=limit), 0, 0, 0, 60))[0].outcome for limit in (0.05, 0.04)]
+    assert outcomes == ["pass", "unresolved"]
+
+
+def test_floor_stops_what_learnt_only_the_spread_of_answers(compared):
+    """A tuned model no better than the commonest answer fails, however far above base it is."""
+    like = compared("booking", Target(), 30, 10, 10, 50, baseline="constant")
+    better = compared("booking", Target(), 30, 2, 40, 28, baseline="constant")
+    assert told("floor", like)[0].outcome == "fail"
+    assert told("floor", better)[0].outcome == "pass"
+
+
+def test_prompted_tie_says_do_not_fine_tune(compared):
+    """Prompting that does as well within the margin holds the promotion, unless the policy only wants to be told."""
+    tie = compared("booking", Target(), 300, 4, 5, 191, baseline="prompted")
+    (finding,) = told("prompted", tie)
+    assert finding.outcome == "fail" and "do not fine-tune for this" in finding.sentence
+    assert told("prompted", tie, policy=Policy(prompted_tie=False))[0].outcome == "info"
+    better = compared("booking", Target(), 300, 4, 60, 136, baseline="prompted")
+    assert told("prompted", better)[0].outcome == "info"
+
+
+def test_noise_is_shown(compared):
+    """A/A flips are counted and shown, and decide nothing while they are balanced."""
+    (finding,) = told("noise", compared("arc", Guard(), 50, 3, 2, 45, baseline="base", candidate="base"))
+    assert (finding.outcome, finding.counts["flips"]) == ("info", 5)
+
+
+def test_slices_show_only_what_is_not_chance(compared):
+    """One slice that truly lost is named among those that did not."""
+    one = compared("arc", Guard(margin=0.5), 60, 20, 0, 0)
+    pairs = tuple(replace(p, slices=("lang=de",) if i >= 55 else ("lang=en",)) for i, p in enumerate(one.pairs))
+    found = told("slices", replace(one, pairs=pairs))
+    assert [f.outcome for f in found] == ["info"]
+    assert "lang=de" in found[0].sentence and "loses" in found[0].sentence
+
+
+def test_looks_are_counted(compared):
+    """Within the budget a look is told, past it the set is used up."""
+    assert [f.outcome for f in told("looks", looks=3)] == ["info"]
+    assert [f.outcome for f in told("looks", looks=21)] == ["unresolved"]
+    assert told("looks", looks=0) == []

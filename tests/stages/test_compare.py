@@ -1,0 +1,139 @@
+"""Pairing two runs: what is paired, and what is named because it cannot be."""
+
+import pytest
+from msgspec.structs import replace
+
+from harness.stages.compare import compare
+from harness.types import Arm, Case, Contract, Guard, Result, Run, Score, Suite
+
+SUITE = Suite(name="demo/eval_demo::eval_demo", role=Guard(), cases=3, digest="d")
+CASES = tuple(Case(id=name, session_id=f"s-{name}", fields={"lang": "en"}) for name in "abc")
+
+
+def result(case_id, value, repeat=0, **more):
+    return Result(suite=SUITE.name, case_id=case_id, repeat=repeat, scores=(Score(name="exact", value=value),), **more)
+
+
+def run(arm, results, suite=SUITE, cases=CASES):
+    return Run(
+        id=arm, arm=Arm(name=arm), model_digest=arm, suites=(suite,), results=tuple(results), cases={suite.name: cases}
+    )
+
+
+BASE = run("base", [result("a", 1.0), result("b", 0.0), result("c", 1.0)])
+
+
+def only(baseline, candidate):
+    (one,) = compare(baseline, candidate)
+    return one
+
+
+def test_pairs_by_case_whatever_the_order():
+    """Results in another order pair by case id, and the metric is the score's name."""
+    one = only(BASE, run("tuned", [result("c", 0.0), result("a", 1.0), result("b", 1.0)]))
+    assert [(p.case_id, p.baseline, p.candidate) for p in one.pairs] == [("a", 1, 1), ("b", 0, 1), ("c", 1, 0)]
+    assert (one.metric, one.binary, one.problems) == ("exact", True, ())
+
+
+def test_repeats_are_averaged_first():
+    """Three repeats give one pair a case, with their mean, and no longer a pass/fail comparison."""
+    three = [result(name, float(name == "a" or r == 0), r) for name in "abc" for r in range(3)]
+    one = only(run("base", three), run("tuned", three))
+    assert [p.baseline for p in one.pairs] == pytest.approx([1.0, 1 / 3, 1 / 3])
+    assert not one.binary
+
+
+@pytest.mark.parametrize(
+    ("results", "words"),
+    [
+        ([result("a", 1.0), result("b", 1.0)], "has no result of 1 cases: c"),
+        ([result("a", 1.0), result("a", 1.0), result("b", 1.0), result("c", 1.0)], "recorded twice: a"),
+        ([result("a", float("nan")), result("b", 1.0), result("c", 1.0)], "not a finite number"),
+        ([result("a", 1.0), result("b", 1.0), result("c", 1.0), result("x", 1.0)], "base has no result of 1 cases: x"),
+        ([*(result(n, 1.0) for n in "abc"), result("a", 1.0, repeat=1)], "repeats are missing: b, c"),
+    ],
+)
+def test_what_cannot_be_paired_is_a_problem(results, words):
+    """A lost, doubled or foreign case, a missing repeat and a NaN are each named."""
+    assert any(words in problem for problem in only(BASE, run("tuned", results)).problems)
+
+
+@pytest.mark.parametrize(
+    ("suite", "words"),
+    [
+        (replace(SUITE, digest="other"), "the eval file or its cases changed"),
+        (replace(SUITE, cases=4), "3 cases were collected for base and 4 for tuned"),
+        (replace(SUITE, role=Guard(margin=0.5)), "declared differently"),
+    ],
+)
+def test_another_suite_is_a_problem(suite, words):
+    """A changed eval file, another number of cases and another margin are never compared in silence."""
+    candidate = run("tuned", [result(n, 1.0) for n in "abc"], suite=suite)
+    assert any(words in problem for problem in only(BASE, candidate).problems)
+
+
+def test_a_suite_that_only_one_arm_ran():
+    """A suite without a baseline is still there, with its problem."""
+    one = only(replace(BASE, suites=(), results=(), cases={}), run("tuned", [result(n, 1.0) for n in "abc"]))
+    assert "base has no run of this suite" in one.problems
+    assert all(p.baseline is None and p.baseline_error == "no result" for p in one.pairs)
+
+
+def test_a_shrunken_suite_is_a_problem():
+    """Three results of four collected cases is not the whole suite, though both arms agree."""
+    suite = replace(SUITE, cases=4)
+    runs = [run(arm, [result(n, 1.0) for n in "abc"], suite=suite) for arm in ("base", "tuned")]
+    assert "4 cases were collected and 3 have a result" in only(*runs).problems
+
+
+def test_errors_and_skips_have_no_score():
+    """An errored or skipped case is kept, without a value and with its reason; one bad repeat spoils the case."""
+    broken = Result(suite=SUITE.name, case_id="a", error="timeout")
+    skipped = Result(suite=SUITE.name, case_id="b", skipped="no tool")
+    one = only(BASE, run("tuned", [broken, skipped, result("c", 1.0)]))
+    assert [(p.candidate, p.candidate_error) for p in one.pairs] == [
+        (None, "timeout"),
+        (None, "skipped: no tool"),
+        (1.0, ""),
+    ]
+    partial = only(run("base", [result("a", 1.0), replace(broken, repeat=1)]), BASE)
+    assert partial.pairs[0].baseline is None
+
+
+def test_a_score_by_another_name_is_no_score():
+    """With a metric named, a result without it is an error, not its first score."""
+    named = replace(SUITE, metric="f1")
+    one = only(run("base", BASE.results, suite=named), run("tuned", BASE.results, suite=named))
+    assert all(p.candidate is None and "no score named 'f1'" in p.candidate_error for p in one.pairs)
+
+
+def test_clusters_and_slices_come_from_the_case():
+    """The cluster column's value, or the case id where it has none; slices as column=value."""
+    suite = replace(SUITE, cluster="session_id", slices=("lang", "nothing"))
+    cases = (replace(CASES[0], session_id=""), *CASES[1:])
+    one = only(run("base", BASE.results, suite, cases), run("tuned", BASE.results, suite, cases))
+    assert [p.cluster for p in one.pairs] == ["a", "s-b", "s-c"]
+    assert one.pairs[0].slices == ("lang=en",)
+
+
+def test_a_misspelt_cluster_column_is_a_problem():
+    """Otherwise every case would be its own cluster, and the interval too narrow."""
+    suite = replace(SUITE, cluster="sesion_id")
+    one = only(run("base", BASE.results, suite), run("tuned", BASE.results, suite))
+    assert "no case has a value in the cluster column 'sesion_id'" in one.problems
+
+
+def test_a_check_that_must_pass_is_a_contract_of_its_own():
+    """A name in must_pass that is no case id becomes a contract on the score of that name."""
+    suite = replace(SUITE, must_pass=("limit", "a"))
+    checked = [replace(r, scores=(*r.scores, Score(name="limit", value=1.0))) for r in BASE.results]
+    main, check = compare(run("base", checked, suite), run("tuned", checked, suite))
+    assert (check.suite.name, check.metric, check.suite.role) == (f"{SUITE.name}[limit]", "limit", Contract())
+    assert main.metric == "exact"
+
+
+def test_doubled_case_ids_are_a_problem():
+    """Two cases by one id cannot be told apart."""
+    cases = (*CASES, CASES[0])
+    one = only(run("base", BASE.results, cases=cases), run("tuned", BASE.results, cases=cases))
+    assert "case ids stand twice: a" in one.problems

@@ -1,0 +1,258 @@
+"""Findings into one verdict: promote only on evidence, and say what is missing otherwise."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from harness.codec import decode, encode
+from harness.errors import UsageError
+from harness.stages.gate import gate
+from harness.types import Comparison, Contract, Guard, Info, Pair, Policy, Suite, Target, Verdict, Waiver
+
+
+def compared(name, role, both, broken, fixed, neither, *, baseline="base", candidate="tuned", **more):
+    """A comparison of pass/fail cases with that table."""
+    table = [(1, 1)] * both + [(1, 0)] * broken + [(0, 1)] * fixed + [(0, 0)] * neither
+    pairs = tuple(
+        Pair(case_id=f"c{i}", baseline=float(x), candidate=float(y), cluster=f"c{i}") for i, (x, y) in enumerate(table)
+    )
+    suite = Suite(name=f"demo/eval_{name}::eval_{name}", role=role, cases=len(pairs), digest="d")
+    return Comparison(
+        suite=suite, baseline=baseline, candidate=candidate, metric="exact", pairs=pairs, binary=True, **more
+    )
+
+
+GAIN = compared("booking", Target(min_gain=0.05), 10, 2, 60, 28)
+SAFE = compared("arc_easy", Guard(margin=0.08), 90, 3, 3, 54)
+LOST = compared("piqa", Guard(margin=0.03), 100, 30, 2, 68)
+SMALL = compared("piqa", Guard(margin=0.03), 20, 1, 1, 8)
+
+
+def judge(*comparisons, policy=None, **more):
+    return gate(comparisons, policy or Policy(), candidate="adapter", **more)
+
+
+def test_promotes_what_gains_and_breaks_nothing():
+    """A target that gains and a guard that holds: promote, and the sentence says both."""
+    verdict = judge(GAIN, SAFE)
+    assert verdict.outcome == "promote"
+    assert verdict.sentence.startswith("Promote: booking gains 58.0 points [")
+    assert verdict.sentence.endswith("and the guard holds.")
+
+
+def test_a_loss_holds_whatever_was_gained():
+    """A guard that lost more than its margin holds, and is the reason."""
+    verdict = judge(GAIN, SAFE, LOST)
+    assert verdict.outcome == "hold"
+    assert verdict.sentence.startswith("Hold: piqa loses 14.0 points [")
+    assert "more than the 3.0 allowed" in verdict.sentence
+
+
+def test_an_unresolved_guard_leaves_it_undecided():
+    """Too few cases to rule the loss out: undecided, with the number that is missing."""
+    verdict = judge(GAIN, SMALL)
+    assert verdict.outcome == "undecided"
+    assert "more cases" in verdict.sentence
+    assert next(f for f in verdict.findings if f.rule == "guard").counts["needed"] > 100
+
+
+def test_invalid_comes_before_everything():
+    """A problem of the measurement outweighs a gain and a loss alike."""
+    assert judge(GAIN, replace(LOST, problems=("the eval file changed",))).outcome == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("comparisons", "outcome"),
+    [
+        ((), "undecided"),
+        ((SAFE,), "undecided"),
+        ((replace(GAIN, pairs=()),), "undecided"),
+        ((compared("booking", Info(), 10, 2, 60, 28),), "undecided"),
+        ((compared("booking", Target(0.0), 50, 3, 3, 44, candidate="base"),), "undecided"),
+        ((replace(GAIN, baseline="prompted"), SAFE), "undecided"),
+        ((replace(GAIN, baseline="prompted"),), "invalid"),
+    ],
+)
+def test_no_evidence_no_promotion(comparisons, outcome):
+    """Nothing measured, no target, an empty suite, an A/A run alone, no baseline: never promote."""
+    assert judge(*comparisons).outcome == outcome
+
+
+def test_every_baseline_must_be_there():
+    """A champion that the policy names and nobody ran is a missing baseline."""
+    verdict = judge(GAIN, SAFE, policy=Policy(baselines=("base", "champion")))
+    assert verdict.outcome == "invalid"
+    assert "no run of the baseline champion" in verdict.sentence
+
+
+def test_every_baseline_must_be_beaten():
+    """A gain over base that is a loss against the champion holds."""
+    champion = compared("booking", Target(min_gain=0.05), 60, 12, 1, 27, baseline="champion")
+    verdict = judge(GAIN, champion, policy=Policy(baselines=("base", "champion")))
+    assert verdict.outcome == "hold"
+
+
+def test_the_champion_is_not_held_against_itself():
+    """When the candidate is the champion, only the other baselines count."""
+    same = compared("booking", Target(min_gain=0.05), 60, 0, 0, 40, baseline="champion")
+    policy = Policy(baselines=("base", "champion"))
+    assert judge(GAIN, same, policy=policy, champion="adapter").outcome == "promote"
+    assert judge(GAIN, same, policy=policy, champion="another").outcome != "promote"
+
+
+def test_a_control_that_differs_is_invalid():
+    """An arm that truly differs from itself shows that something besides the model changed."""
+    assert judge(GAIN, SAFE, replace(GAIN, candidate="base")).outcome == "invalid"
+
+
+def test_two_answers_to_one_question_are_invalid():
+    """The same suite against the same baseline with other results, or two candidates, cannot be judged."""
+    other = compared("booking", Target(min_gain=0.05), 10, 2, 59, 29)
+    assert judge(GAIN, other).outcome == "invalid"
+    assert judge(GAIN, replace(SAFE, candidate="second")).outcome == "invalid"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_none_never_promotes(value):
+    """One NaN or infinite score makes the verdict invalid, and the verdict itself can be stored."""
+    pairs = (replace(GAIN.pairs[0], candidate=value), *GAIN.pairs[1:])
+    verdict = judge(replace(GAIN, pairs=pairs), SAFE)
+    assert verdict.outcome == "invalid"
+    assert decode(encode(verdict), Verdict) == verdict
+
+
+@pytest.mark.parametrize("margin", [math.nan, math.inf, -0.1])
+def test_a_threshold_that_is_none_never_promotes(margin):
+    """A margin that is not a usable number makes the verdict invalid."""
+    assert judge(GAIN, replace(SAFE, suite=replace(SAFE.suite, role=Guard(margin=margin)))).outcome == "invalid"
+
+
+def test_run_problems_are_invalid():
+    """What the evaluation reports as a problem is enough."""
+    assert judge(GAIN, SAFE, problems=["tuned: a collection error"]).outcome == "invalid"
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [Policy(alpha=0.0), Policy(alpha=math.nan), Policy(min_cases=0), Policy(baselines=()), Policy(max_error_share=2)],
+)
+def test_a_policy_without_sense_is_refused(policy):
+    """A policy that would let anything through, or nothing, is a usage error."""
+    with pytest.raises(UsageError, match="cannot judge"):
+        judge(GAIN, policy=policy)
+
+
+def test_judging_again_repeats_exactly():
+    """The verdict is a function of its arguments: the same again, byte for byte, and another policy by its id."""
+    assert encode(judge(GAIN, SAFE)) == encode(judge(GAIN, SAFE))
+    other = judge(GAIN, SAFE, policy=Policy(min_cases=500))
+    assert (other.outcome, judge(GAIN, SAFE).outcome) == ("undecided", "promote")
+    assert other.policy != judge(GAIN, SAFE).policy
+
+
+def test_waived_cases_leave_the_guard_until_they_expire():
+    """A waiver takes its cases out of a guard up to and on its day; after it, or without a date, it counts as none."""
+    broken = [pair.case_id for pair in LOST.pairs if pair.baseline and not pair.candidate]
+    waivers = [
+        Waiver(suite=LOST.suite.name, case_id=c, reason="known", owner="ann", expires="2026-05-31") for c in broken
+    ]
+    lenient = replace(LOST, suite=replace(LOST.suite, role=Guard(margin=0.08)))
+    assert judge(GAIN, lenient, waivers=waivers, today="2026-05-31").outcome == "promote"
+    assert judge(GAIN, lenient, waivers=waivers, today="2026-06-01").outcome == "hold"
+    assert judge(GAIN, lenient, waivers=waivers).outcome == "hold"
+    shown = judge(GAIN, lenient, waivers=waivers[:1], today="2026-05-31").findings
+    assert any(f.rule == "waived" and "ann waives case" in f.sentence for f in shown)
+
+
+def test_a_waiver_of_everything_is_none():
+    """A waiver that names neither case nor cluster waives nothing."""
+    waiver = Waiver(suite=LOST.suite.name, reason="because", owner="bob", expires="2030-01-01")
+    assert judge(GAIN, LOST, waivers=[waiver], today="2026-01-01").outcome == "hold"
+
+
+def test_waivers_do_not_make_a_target():
+    """Cases that did not improve cannot be waived away from a target."""
+    worse = compared("booking", Target(min_gain=0.05), 40, 20, 10, 30)
+    waivers = [
+        Waiver(suite=worse.suite.name, case_id=p.case_id, reason="r", owner="o", expires="2030-01-01")
+        for p in worse.pairs
+        if p.candidate == 0.0
+    ]
+    assert judge(worse, waivers=waivers, today="2026-01-01").outcome == "hold"
+
+
+def test_a_used_up_held_out_set_is_undecided():
+    """The look after the last allowed one asks for fresh cases; the last one still counts."""
+    assert judge(GAIN, SAFE, looks=20).outcome == "promote"
+    verdict = judge(GAIN, SAFE, looks=21)
+    assert verdict.outcome == "undecided"
+    assert "fresh cases" in verdict.sentence
+
+
+def test_a_decline_within_the_margin_is_said():
+    """A guard that holds but truly declined is named in the sentence."""
+    decline = compared("arc_easy", Guard(margin=0.1), 500, 30, 4, 466)
+    verdict = judge(GAIN, decline)
+    assert verdict.outcome == "promote"
+    assert "arc_easy declines within the margin" in verdict.sentence
+
+
+@st.composite
+def suites(draw):
+    """A few suites of any role, with any table, sometimes with gaps, problems or NaN."""
+    found = []
+    for number in range(draw(st.integers(1, 3))):
+        role = draw(st.sampled_from([Target(0.0), Target(0.1), Guard(0.05), Guard(0.2), Contract(), Info()]))
+        table = [draw(st.integers(0, 30)) for _ in range(4)]
+        one = compared(f"s{number}", role, *table)
+        pairs = list(one.pairs)
+        for _ in range(draw(st.integers(0, 2)) if pairs else 0):
+            place = draw(st.integers(0, len(pairs) - 1))
+            pairs[place] = replace(pairs[place], candidate=draw(st.sampled_from([None, math.nan, 0.0, 1.0])))
+        problems = draw(st.sampled_from([(), (), (), ("changed",)]))
+        found.append(replace(one, pairs=tuple(pairs), problems=problems))
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(suites())
+def test_promote_implies_evidence(comparisons):
+    """Promote implies: no problem, every number finite, n at least the minimum, every guard and contract held."""
+    policy = Policy(min_cases=25)
+    verdict = gate(comparisons, policy, candidate="adapter")
+    if verdict.outcome != "promote":
+        return
+    assert not any(one.problems for one in comparisons if not isinstance(one.suite.role, Info))
+    deciding = [f for f in verdict.findings if f.rule in ("target", "guard", "contract", "budget")]
+    assert {f.outcome for f in deciding} == {"pass"}
+    assert any(f.rule == "target" for f in deciding)
+    judged = {f.suite for f in deciding}
+    assert judged == {one.suite.name for one in comparisons if not isinstance(one.suite.role, Info)}
+    for finding in deciding:
+        if finding.rule != "contract":
+            assert finding.counts["n"] >= policy.min_cases
+            assert finding.interval is not None and math.isfinite(finding.interval.low)
+            assert finding.bound is not None and finding.interval.low > finding.bound
+    encode(verdict)
+
+
+@settings(max_examples=25, deadline=None)
+@given(suites(), st.randoms(use_true_random=False))
+def test_order_renaming_and_duplication_change_no_verdict(comparisons, random):
+    """Shuffled suites and cases, renamed cases and a comparison given twice leave the outcome as it is."""
+    names = [f"n{number}" for number in range(200)]
+    random.shuffle(names)
+    changed = []
+    for one in comparisons:
+        pairs = [replace(p, case_id=names[i], cluster=names[i]) for i, p in enumerate(one.pairs)]
+        random.shuffle(pairs)
+        changed.append(replace(one, pairs=tuple(pairs)))
+    random.shuffle(changed)
+    policy = Policy()
+    first = gate(comparisons, policy, candidate="adapter")
+    second = gate([*changed, changed[0]], policy, candidate="adapter")
+    assert first.outcome == second.outcome
+    assert [f.outcome for f in first.findings] == [f.outcome for f in second.findings]
