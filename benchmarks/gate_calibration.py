@@ -272,7 +272,9 @@ def page(
 ) -> str:
     lines = [HEAD]
     for method, note in NOTES.items():
-        lines += [f"## {method}", "", note, "", *table(cells, method), ""]
+        counts = sorted({cell.runs for cell in cells if cell.method == method})
+        drawn = f"{' or '.join(f'{count:,}' for count in counts)} simulated pairs of runs a cell."
+        lines += [f"## {method}", "", note, drawn, "", *table(cells, method), ""]
     lines += [
         "## Power",
         "",

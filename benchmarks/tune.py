@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -76,7 +77,7 @@ def recipe(rows: int, batch: int, steps: int) -> Recipe:
     )
 
 
-def ours(model: torch.nn.Module, rows: list[Row], batch: int, steps: int) -> Losses:
+def ours(model: Any, rows: list[Row], batch: int, steps: int) -> Losses:
     """`trainers.descent`, as `trainers.sft` calls it."""
     losses: Losses = []
     with tempfile.TemporaryDirectory() as folder:
@@ -85,7 +86,7 @@ def ours(model: torch.nn.Module, rows: list[Row], batch: int, steps: int) -> Los
     return losses
 
 
-def plain(model: torch.nn.Module, rows: list[Row], batch: int, steps: int) -> Losses:
+def plain(model: Any, rows: list[Row], batch: int, steps: int) -> Losses:
     """What one writes first: padded batches, labels shifted inside the model, AdamW."""
     optimizer = torch.optim.AdamW(models.trainable(model), lr=RATE, weight_decay=0.01)
     losses: Losses = []
@@ -114,7 +115,7 @@ def padded(rows: list[Row]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return ids, mask, labels
 
 
-def trl(model: torch.nn.Module, rows: list[Row], batch: int, steps: int) -> Losses:
+def trl(model: Any, rows: list[Row], batch: int, steps: int) -> Losses:
     """TRL's SFTTrainer with its own defaults; only what makes the work the same is set."""
     from datasets import Dataset  # both only here: they take seconds to import, and the others do not need them
     from trl import SFTConfig, SFTTrainer
@@ -149,7 +150,7 @@ def trl(model: torch.nn.Module, rows: list[Row], batch: int, steps: int) -> Loss
         return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 
 
-TOKENIZER: list[object] = []
+TOKENIZER: list[Any] = []
 LOOPS: dict[str, Callable[..., Losses]] = {"ours": ours, "plain": plain, "trl": trl}
 
 
@@ -169,7 +170,7 @@ def measure(name: str, options: argparse.Namespace) -> dict:
     return {"seconds": seconds, "losses": losses, "tokens": tokens, "peak_gb": peak_bytes() / 2**30}
 
 
-def warm_up(model: torch.nn.Module, rows: list[Row]) -> None:
+def warm_up(model: Any, rows: list[Row]) -> None:
     """The first pass of a process pays for buffers and kernels; none of the loops should."""
     with torch.no_grad():
         batch = collate(rows, torch.device("cpu") if not torch.cuda.is_available() else models.device(), share=False)

@@ -6,17 +6,7 @@ Names are loaded when they are first used, so that `import harness` costs nothin
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from harness import score as score
-    from harness.suites import budget as budget
-    from harness.suites import cases as cases
-    from harness.suites import contract as contract
-    from harness.suites import guard as guard
-    from harness.suites import info as info
-    from harness.suites import suite as suite
-    from harness.suites import target as target
+from typing import Any
 
 __all__ = ["budget", "cases", "contract", "guard", "info", "score", "suite", "target"]
 

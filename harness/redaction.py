@@ -20,9 +20,9 @@ import re2
 from msgspec.structs import replace
 
 from harness.errors import TrueupError, UsageError
-from harness.types import Call, Feedback, Quarantined
+from harness.types import Call, Noun
 
-T = TypeVar("T", Call, Feedback, Quarantined)
+T = TypeVar("T", bound=Noun)
 
 _TOKENS = (
     r"\bsk-[A-Za-z0-9_-]{16,}|\b[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|\bgh[pousr]_[A-Za-z0-9]{30,}"
@@ -44,7 +44,7 @@ PATTERNS = {
     "card": r"\b[2-6](?:[ -]?[0-9]){12,18}\b",
     "ip": r"\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b|(?:\b[0-9A-Fa-f]{1,4})?(?::{1,2}[0-9A-Fa-f]{1,4}){3,7}\b",
     "phone": r"(?:\+|\b00)[1-9](?:[ ()./-]{0,2}[0-9]){7,14}\b|\(?\b[0-9]{3}\)?[ .-][0-9]{3}[ .-][0-9]{4}\b"
-    r"|\b0[1-9][0-9]{1,4}[ /-][0-9]{3,4}[ -]?[0-9]{3,5}\b",
+    r"|\b0[1-9][0-9]{1,4}[ /][0-9]{3,4} ?[0-9]{3,5}\b",
 }
 """Kind to its candidates, most specific first: where two overlap, the first in the text and in this list wins."""
 
@@ -67,6 +67,7 @@ class Redactor:
         if unknown:
             raise UsageError(f"cannot redact {unknown[0]!r}", next=f"known kinds: {', '.join(PATTERNS)}")
         spelled = "|".join(f"(?P<{kind}>{pattern})" for kind, pattern in PATTERNS.items() if kind in chosen)
+        self._kinds = frozenset(chosen)
         self._pattern = re2.compile(spelled or r"[^\s\S]")
         self._salt = salt.encode()
         self.counts: Counter[str] = Counter()
@@ -79,7 +80,9 @@ class Redactor:
                 return record
             return self._walked(record)
         except Exception as error:  # whatever went wrong, nothing unredacted may get out
-            raise RedactionError(f"redaction failed: {type(error).__name__}", next="report it; nothing was stored") from error
+            raise RedactionError(
+                f"redaction failed: {type(error).__name__}", next="report it; nothing was stored"
+            ) from error
 
     def text(self, text: str) -> str:
         """A text with pseudonyms in place of what was found."""
@@ -89,7 +92,8 @@ class Redactor:
         for match in self._pattern.finditer(text):
             kind = self._confirmed(match)
             if kind:
-                pieces += [text[end : match.start()], self._pseudonym(kind, match.group())]
+                before, found, after = _bare(match.group()) if kind == "secret" else ("", match.group(), "")
+                pieces += [text[end : match.start()], before, self._pseudonym(kind, found), after]
                 end = match.end()
         return "".join(pieces) + text[end:] if pieces else text
 
@@ -97,18 +101,25 @@ class Redactor:
         plain = msgspec.to_builtins(record)
         kept = {name: plain[name] for name in _IDS if name in plain}
         clean = msgspec.convert({**self._value(plain), **kept}, type(record))
-        if isinstance(clean, Call) and clean != record:
-            return replace(clean, flags=tuple(sorted({*clean.flags, "redacted"})))
-        return clean
+        marked = isinstance(clean, Call) and clean != record
+        return replace(clean, flags=tuple(sorted({*clean.flags, "redacted"}))) if marked else clean
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {self.text(key): self._value(inner) for key, inner in value.items()}
+            return {self.text(key): self._named(key, inner) for key, inner in value.items()}
         if isinstance(value, (list, tuple)):
             return [self._value(inner) for inner in value]
+        if isinstance(value, int) and value > 10**11:  # a card number need not be a text
+            return self.text(str(value)) if self.text(str(value)) != str(value) else value
         return value
+
+    def _named(self, key: str, value: Any) -> Any:
+        """The value of a key; the key may say that it is a secret."""
+        if isinstance(value, str) and "secret" in self._kinds and _NAME.search(key) and secret(f"{key}: {value}"):
+            return self._pseudonym("secret", value)
+        return self._value(value)
 
     def _confirmed(self, match: Any) -> str:
         """The kind of a candidate that stands the test, else an empty text."""
@@ -121,15 +132,15 @@ class Redactor:
         return f"<{kind.upper()}_{mark}>"
 
 
-_IDS = ("id", "call_id", "trace_id", "span_id", "parent_span_id", "source", "type")
-"""What joins records, and where they were read. Trace and span ids are random; a file's path is the user's own."""
+_IDS = ("id", "call_id", "trace_id", "span_id", "parent_span_id", "source", "type", "start_ns", "end_ns", "at_ns")
+"""What joins and orders records, and where they were read: random ids, times, and the user's own file names."""
 
 
 def luhn(text: str) -> bool:
     """Whether 13 to 19 digits end in the check digit of a payment card, and are not one digit over and over."""
     digits = [int(char) for char in text if char.isdigit()]
     doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
-    return 13 <= len(digits) <= 19 and len(set(digits)) > 2 and (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
+    return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
 
 
 def iban(text: str) -> bool:
@@ -161,12 +172,22 @@ def entropy(text: str) -> float:
 
 def secret(text: str) -> bool:
     """Whether what follows the name of a secret looks like one."""
-    value = text[3:-1].partition(":")[2] if text.startswith("://") else _VALUE.sub("", text)
-    spread = entropy(value) if value else 0
-    return len(value) >= 6 and (spread >= LEAST_ENTROPY or any(char.isdigit() for char in value) and spread > 2)
+    value = _bare(text)[1]
+    mixed = any(char.isdigit() for char in value) or (value != value.lower() and value != value.upper())
+    return len(value) >= 6 and mixed and entropy(value) >= LEAST_ENTROPY - 0.8 * text.startswith("://")
 
 
-_VALUE = re2.compile(r"(?i)^[a-z_-]+[\\\"']*\s*[:=]?\s*[\\\"']*(?:bearer\s+|basic\s+)?")
+def _bare(text: str) -> tuple[str, str, str]:
+    """What stands before the secret, the secret, and what stands after it."""
+    if text.startswith("://"):
+        before, _, value = text[:-1].partition(":")[2].partition(":")
+        return f":{before}:", value, "@"
+    value = _BEFORE.sub("", text)
+    return text[: len(text) - len(value)], value, ""
+
+
+_BEFORE = re2.compile(r"^(?i:[a-z_-]+[\\\"']*\s*[:=]?\s*[\\\"']*(?:bearer\s+|basic\s+)?)")
+_NAME = re2.compile(r"(?i)api[_-]?key|secret|token$|passw(?:or)?d|pwd|authorization|access[_-]?key")
 
 _TESTS: dict[str, Callable[[str], bool]] = {
     "secret": secret,

@@ -19,7 +19,7 @@ def test_read(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("expires", "expiry", "did you mean `expires`|unknown config key"),
+        ("expires", "expiry", "missing required field `expires`"),
         ("2026-12-31", "soon", "not a date"),
         ('case_id = "a"', "", "neither case nor cluster"),
         ('owner = "o"', 'owner = ""', "a reason and an owner"),

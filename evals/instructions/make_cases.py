@@ -188,7 +188,7 @@ def rows() -> Iterator[Row]:
         yield row("times", f"Write the word {word} {SMALL[count]} times.", [word, count])
         yield row("either", f"Choose one: {word} or {other}. Answer with that one word.", [word, other])
         yield row("digits", f"What is {number + 1} plus {count}? Answer with the number only.", None)
-        yield row("counts", f"Count from 1 to {count + 3}.", count + 3)
+        yield row("counts", f"Count from {number + 1} to {number + count + 2}.", [number + 1, number + count + 2])
         yield row("json_key", f'Write a JSON object with the key "name" and the value "{name}".', ["name", name])
         yield row("tagged", f"Write the word {word} between <b> and </b>.", word)
 

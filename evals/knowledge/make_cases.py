@@ -75,6 +75,26 @@ Those shoes|are|is|This pair of gloves|is|are|The leaves of the tree|are|is"""
 PLACES = ["here", "old", "very nice", "there"]
 NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
+SIZES = ["ant", "bee", "mouse", "rat", "rabbit", "cat", "dog", "sheep", "lion", "horse", "elephant"]
+NOUNS = """apple orange egg umbrella engineer uncle aunt oven island elephant owl envelope onion idea army office hour
+banana cherry table chair garden window doctor teacher farmer hammer bottle university
+uniform bicycle carrot old_man honest_answer empty_glass young_man big_house green_leaf useful_tool"""
+DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+
 Choice = tuple[str, str, list[str]]
 """Text, right continuation, wrong ones."""
 
@@ -162,7 +182,35 @@ def grammar(dice: random.Random) -> Iterator[Choice]:
         yield subject, f"{right} {place}.", [f"{wrong} {place}."]
 
 
-TABLES = (opposites, capitals, kinds, uses, facts, sums, comparing, spelling, grammar)
+def sizes(dice: random.Random) -> Iterator[Choice]:
+    for low, small in enumerate(SIZES):
+        for large in SIZES[low + 1 :]:
+            yield (
+                f"Which animal is bigger, {article(small)} or {article(large)}? The bigger animal is the",
+                large,
+                [small],
+            )
+
+
+def articles(dice: random.Random) -> Iterator[Choice]:
+    for noun in (word.replace("_", " ") for word in NOUNS.split()):
+        right = article(noun)
+        wrong = f"a {noun}" if right.startswith("an ") else f"an {noun}"
+        yield "In the picture we see", f"{right}.", [f"{wrong}."]
+
+
+def sequences(dice: random.Random) -> Iterator[Choice]:
+    for names in (NUMBERS, DAYS, MONTHS, list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), [str(n * 10) for n in range(1, 16)]):
+        for start in range(len(names) - 3):
+            shown, right = names[start : start + 3], names[start + 3]
+            yield f"{', '.join(shown)},", right, others(dice, [name for name in names if name not in shown], right, 1)
+
+
+def article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeio" or noun in ("umbrella", "uncle", "hour", "honest answer") else f"a {noun}"
+
+
+TABLES = (opposites, capitals, kinds, uses, facts, sums, comparing, spelling, grammar, sizes, articles, sequences)
 
 
 def main() -> None:

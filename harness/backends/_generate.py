@@ -126,7 +126,9 @@ class Batch:
         frame = Frame(self.prefix, mask, self.cache.append(lengths, total))
         logits = run(self.model, ids, lengths[:, None] + self.prefix.length, frame).logits[:, -1]
         samplings = [self.rows[place].sampling if place is not None else Sampling() for place in self.slots]
-        tokens = pick(logits, samplings, [len(self.written[place].tokens) if place is not None else 0 for place in self.slots])
+        tokens = pick(
+            logits, samplings, [len(self.written[place].tokens) if place is not None else 0 for place in self.slots]
+        )
         seconds = (time.perf_counter() - started) / len(live)
         for slot in live:
             self._write(slot, tokens[slot], seconds)

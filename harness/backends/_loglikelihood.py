@@ -100,7 +100,9 @@ def _score(model: PreTrainedModel, prefix: Prefix, rows: Sequence[Tree]) -> list
 
 def _sums(logits: torch.Tensor, row: Tree) -> tuple[float, ...]:
     """`logits` has one line a predicting position: the context's last, then each continuation's tokens in turn."""
-    lines, targets, place = [], [], 1
+    lines: list[int] = []
+    targets: list[int] = []
+    place = 1
     for option in row.options:
         lines += [0, *range(place, place + len(option) - 1)]
         targets += option

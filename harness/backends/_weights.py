@@ -24,7 +24,9 @@ def dtype_name(arm: Arm) -> str:
     if name == "auto":
         return "bfloat16" if _fast_bfloat16() else "float32"
     if name not in DTYPES:
-        raise UsageError(f"there is no dtype {name!r}", where=f"arm {arm.name}", next=f"known: auto, {', '.join(DTYPES)}")
+        raise UsageError(
+            f"there is no dtype {name!r}", where=f"arm {arm.name}", next=f"known: auto, {', '.join(DTYPES)}"
+        )
     return str(name)
 
 
@@ -50,6 +52,7 @@ class Resident:
         starts = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, 0)
         self.start: int = next(token for token in starts if token is not None)
         """Stands where a text has no context at all."""
+        self._active = ""
         self._read()
         self.limit = int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 0) or 2**31)
 
@@ -86,9 +89,7 @@ class Resident:
         self._peft: PeftModel | None = None
         self._names: dict[str, str] = {}
         self._active = ""
-        self.model: PreTrainedModel = _open(
-            AutoModelForCausalLM, self.folder, dtype=self._dtype, use_safetensors=True
-        )
+        self.model: PreTrainedModel = _open(AutoModelForCausalLM, self.folder, dtype=self._dtype, use_safetensors=True)
         self.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         install(self.model)
 
@@ -101,11 +102,11 @@ class Resident:
     def _switch(self, adapter: str) -> None:
         if not adapter:
             assert self._peft is not None
-            self._peft.base_model.disable_adapter_layers()
+            self._peft.disable_adapter_layers()  # type: ignore[operator] # handed on to the tuner
             return
         peft = self._load(adapter)
         peft.set_adapter(self._names[adapter])
-        peft.base_model.enable_adapter_layers()
+        peft.enable_adapter_layers()  # type: ignore[operator]
 
     def _load(self, adapter: str) -> PeftModel:
         """The PEFT model around the base with this adapter's weights in it, all of them checked to have a place."""
@@ -139,4 +140,6 @@ def _open(kind: Any, folder: str, **options: Any) -> Any:
     try:
         return kind.from_pretrained(Path(folder), local_files_only=True, trust_remote_code=False, **options)
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"the model cannot be loaded: {error}", where=folder, next="check the model's folder") from error
+        raise InputError(
+            f"the model cannot be loaded: {error}", where=folder, next="check the model's folder"
+        ) from error

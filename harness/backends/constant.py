@@ -19,7 +19,9 @@ class Constant:
         """The fixed reply to each chat and completion; zeros for each option of a log-likelihood request."""
         text = str(arm.options.get("reply", ""))
         return [
-            Reply(text=request.options[0], logprobs=(0.0,) * len(request.options)) if request.options else Reply(text=text)
+            Reply(text=request.options[0], logprobs=(0.0,) * len(request.options))
+            if request.options
+            else Reply(text=text)
             for request in requests
         ]
 

@@ -32,7 +32,8 @@ class Sieve:
         self._asked = {call_id: _last_user(messages) for call_id, messages in self._conversations.items()}
         self._sessions: dict[str, list[Call]] = defaultdict(list)
         for call in calls:
-            self._sessions[call.session_id or call.id].append(call)
+            if call.id in self._passed and call.session_id:
+                self._sessions[call.session_id].append(call)
         examples = (message.text for prompt in prompts.found() for message in prompt.messages)
         replies = Counter(call.reply for call in calls)
         self._style = targets.Style([*examples, *replies.elements()])
@@ -78,10 +79,10 @@ class Sieve:
     def _target(self, call: Call, failed: bool) -> Target | None:
         if call.id in self._passed:
             return targets.from_production(call)
-        session = self._sessions[call.session_id or call.id]
-        return targets.from_correction(self._feedback.get(call.id, ()), self._style) or (
-            targets.from_retry(call, session, self._passed, self._asked) if failed else None
-        )
+        corrected = targets.from_correction(self._feedback.get(call.id, ()), self._style)
+        if corrected or not failed:
+            return corrected
+        return targets.from_retry(call, self._sessions.get(call.session_id, ()), self._asked)
 
     def _telling(self, failures: Sequence[Failure]) -> str:
         """The rarest of a call's clusters: it says most about what went wrong."""

@@ -17,6 +17,9 @@ from harness.types import Call, Fate, Feedback, Message, TextPart
 RANK = {"correction": 0, "retry": 1, "teacher": 2, "production": 3}
 """Provenance, best first."""
 
+SAME = 0.8
+"""Jaccard index of character 5-shingles from which two messages are one request."""
+
 
 class Style:
     """How production writes JSON: order of keys, and spaces after separators.
@@ -66,11 +69,14 @@ def from_production(call: Call, source: str = "production") -> Target:
     return _target(Message(role="assistant", parts=call.output[0].parts), source, call.start_ns)
 
 
-def from_retry(call: Call, session: Sequence[Call], passed: frozenset[str], asked: Mapping[str, str]) -> Target | None:
-    """A later passing answer of the session to the same request. `asked`: call id to its last user message."""
+def from_retry(call: Call, passed: Sequence[Call], asked: Mapping[str, str]) -> Target | None:
+    """The next passing answer of the session to the same request.
+
+    `passed`: the session's passing calls in order of time; `asked`: call id to its last user message.
+    """
     text = normalise(asked[call.id])
-    for later in session:
-        if later.start_ns > call.start_ns and later.id in passed and _same_request(text, normalise(asked[later.id])):
+    for later in passed:
+        if later.start_ns > call.start_ns and _same_request(text, normalise(asked[later.id])):
             return from_production(later, "retry")
     return None
 
@@ -129,4 +135,7 @@ def _expected(message: Message) -> object:
 
 
 def _same_request(left: str, right: str) -> bool:
-    return left == right or similarity(left, right) >= 0.8
+    if left == right:
+        return True
+    short, long = sorted((len(left), len(right)))
+    return short >= SAME * long and similarity(left, right) >= SAME

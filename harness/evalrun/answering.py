@@ -48,7 +48,7 @@ class Answerer:
         self._arms, self._cache_folder, self._batch_size, self._on_event = arms, cache_folder, batch_size, on_event
         self._backends: dict[str, Backend | TrueupError] = {}
         self._digests: dict[str, str] = {}
-        self._caches: dict[str, "ReplyCache"] = {}
+        self._caches: dict[str, ReplyCache] = {}
 
     def size(self, arm: Arm) -> int:
         """Requests a batch: a property of the backend's module, not of the machine, so batches are the same anywhere."""

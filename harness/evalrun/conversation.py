@@ -7,15 +7,13 @@ return score.calls(chat.calls, case["calls"])
 """
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from harness.codec import canonical
 from harness.types import Json, Message, Reply, TextPart, ToolCallPart, ToolResultPart
-
-if TYPE_CHECKING:
-    from harness.evalrun.model import Model
 
 
 class ToolCall(msgspec.Struct, frozen=True):
@@ -34,17 +32,21 @@ class Conversation:
     """Grows turn by turn: each turn is one request to the model, batched with those of other cases.
 
     `calls` holds every call that the model made, `text` its last words, and `exhausted` says that it wanted to go on
-    calling when the limit was reached.
+    calling when the limit was reached. `ask` is `Model.chat`.
     """
 
     def __init__(
-        self, model: "Model", messages: tuple[Message, ...], tools: tuple[Json, ...], sampling: dict[str, Any]
+        self,
+        ask: Callable[..., Reply],
+        messages: tuple[Message, ...],
+        tools: tuple[Json, ...],
+        sampling: dict[str, Any],
     ) -> None:
         self.messages = list(messages)
         self.calls: list[ToolCall] = []
         self.text = ""
         self.exhausted = False
-        self._model, self._tools, self._sampling = model, tools, sampling
+        self._ask, self._tools, self._sampling = ask, tools, sampling
         self._open: deque[ToolCall] = deque()
 
     def say(self, text: str) -> Reply:
@@ -84,7 +86,7 @@ class Conversation:
         return bool(self.messages) and self.messages[-1].role == "assistant"
 
     def _turn(self) -> Reply:
-        reply = self._model.chat(self.messages, tools=self._tools, **self._sampling)
+        reply = self._ask(self.messages, tools=self._tools, **self._sampling)
         words = (TextPart(text=reply.text),) if reply.text else ()
         self.messages.append(Message(role="assistant", parts=(*words, *reply.tool_calls)))
         self.text = reply.text

@@ -51,7 +51,9 @@ class SetupTree(SetupState):
 
     def teardown_exact(self, nextitem: pytest.Item | None) -> None:
         """Tear down, children first, whatever neither `nextitem` nor a live item needs."""
-        needed = {node for item in (*self.live, nextitem) if item is not None for node in item.listchain()}
+        needed = {node for item in self.live for node in item.listchain()}
+        if nextitem is not None:
+            needed.update(nextitem.listchain()[:-1])  # not itself: it may be this very item, for another arm
         problems: list[BaseException] = []
         for node in [node for node in reversed(self.stack) if node not in needed]:
             one = SetupState()

@@ -109,7 +109,7 @@ class Model:
 
     def session(self, messages: Said = (), tools: Sequence[Json] = (), **sampling: Any) -> Conversation:
         """A conversation of several turns, with tools; see `Conversation`."""
-        return Conversation(self, conversation(messages), tuple(tools), sampling)
+        return Conversation(self.chat, conversation(messages), tuple(tools), sampling)
 
     def _likelihood(self, said: Said, options: Sequence[str], raw: bool) -> Request:
         if raw and not isinstance(said, str):

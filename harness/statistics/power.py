@@ -47,7 +47,7 @@ def cases_needed(
     while not enough(high) and high < MOST:
         low, high = high, min(math.ceil(1.2 * high), MOST)
     while high - low > max(1, high // 100):
-        middle = max((low + high) // 2, high - high // 20)  # the answer is near the upper end
+        middle = max((low + high) // 2, high - max(high // 20, 1))  # the answer is near the upper end
         low, high = (low, middle) if enough(middle) else (middle, high)
     return math.ceil(high * design)
 

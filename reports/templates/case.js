@@ -6,7 +6,7 @@ async function showCase(row) {
   if (turn !== drawn) return;
   const parts = body === null ? [make("p", {class: "empty"}, "This file was cut to size; the texts of this case are not in it.")] : [
     ...asked(body), ...answered(body), ...provenance(row, body, origin), ...again(row)];
-  $("case").replaceChildren(head(row), ...parts);
+  $("case").replaceChildren(head(row), ...parts.filter(Boolean));
   $("case").scrollTop = 0;
 }
 

@@ -52,16 +52,17 @@ function search(filters) {
   const wanted = index.statuses.indexOf(filters.status);
   const text = (filters.q || "").toLowerCase().split(/\s+/).filter(Boolean);
   const status = index.status[against] || new Array(index.id.length).fill(index.statuses.indexOf("missing"));
-  const counts = Object.fromEntries([...index.statuses, "flaky"].map((name) => [name, 0]));
-  const found = [];
+  const tally = new Uint32Array(index.statuses.length), found = [];
+  let flaky = 0;
   for (let row = 0; row < status.length; row++) {
     if (suite !== null && index.suite[row] !== suite) continue;
     if (cluster !== null && index.cluster[row] !== cluster) continue;
     if (slice !== null && !index.slice[row].includes(slice)) continue;
     if (text.length && !text.every((word) => haystack[row].includes(word))) continue;
-    counts[index.statuses[status[row]]]++;
-    if (index.flaky[row]) counts.flaky++;
+    tally[status[row]]++;
+    flaky += index.flaky[row];
     if (filters.status === "flaky" ? index.flaky[row] : wanted < 0 || status[row] === wanted) found.push(row);
   }
+  const counts = {...Object.fromEntries(index.statuses.map((name, place) => [name, tally[place]])), flaky};
   return {found, counts, against};
 }

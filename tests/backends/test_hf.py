@@ -50,7 +50,7 @@ def adapter(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def chats(user, count: int = 6, **fields) -> list[Request]:
-    words = "we are four people and want a table dog cat window seven please".split()
+    words = ["we", "are", "four", "people", "and", "want", "a", "table", "dog", "cat", "window", "seven", "please"]
     draw = random.Random(3)
     texts = [" ".join(draw.choices(words, k=draw.randint(1, 30))) for _ in range(count)]
     return [Request(messages=user(text), max_tokens=12, **fields) for text in texts]

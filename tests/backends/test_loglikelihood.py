@@ -25,7 +25,9 @@ def trees(count: int, shared: int = 0) -> list[Tree]:
         return tuple(draw.randrange(3, 300) for _ in range(draw.randint(low, high)))
 
     prefix = tokens(shared, shared)
-    return [Tree((*prefix, *tokens(1, 30)), tuple(tokens(1, 9) for _ in range(draw.randint(1, 5)))) for _ in range(count)]
+    return [
+        Tree((*prefix, *tokens(1, 30)), tuple(tokens(1, 9) for _ in range(draw.randint(1, 5)))) for _ in range(count)
+    ]
 
 
 @torch.no_grad()

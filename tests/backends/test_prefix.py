@@ -22,7 +22,9 @@ def test_grouping_does_not_depend_on_the_order_of_rows(rows, cost, data):
     order = data.draw(st.permutations(range(len(rows))))
 
     def content(given_rows):
-        return sorted((group.shared, sorted(given_rows[place] for place in group.rows)) for group in groups(given_rows, cost))
+        return sorted(
+            (group.shared, sorted(given_rows[place] for place in group.rows)) for group in groups(given_rows, cost)
+        )
 
     assert content(rows) == content([rows[place] for place in order])
 

@@ -38,10 +38,9 @@ def test_a_later_passing_answer_to_the_same_request_is_a_target():
     """Only of the same session, only later, only when it passed."""
     first, other, again = call(1, "soup!", "no"), call(2, "bill", "12"), call(3, "Soup", "yes")
     asked = {"t:1": "soup!", "t:2": "bill", "t:3": "Soup"}
-    session = (first, other, again)
-    assert from_retry(first, session, frozenset({"t:3"}), asked).expected == "yes"
-    assert from_retry(first, session, frozenset({"t:2"}), asked) is None
-    assert from_retry(again, session, frozenset({"t:1"}), asked) is None
+    assert from_retry(first, [other, again], asked).expected == "yes"
+    assert from_retry(first, [other], asked) is None
+    assert from_retry(again, [first], asked) is None
 
 
 def test_one_input_gives_one_row_and_conflicts_are_counted():

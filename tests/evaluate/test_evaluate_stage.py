@@ -1,7 +1,6 @@
 """The evaluate stage: suites x arms in a child process, with wrong answers, errors and problems kept apart."""
 
 import os
-import signal
 import subprocess
 import sys
 import time

@@ -47,7 +47,7 @@ def test_an_id_from_content_does_not_depend_on_the_order_of_columns(order):
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
 def test_files_of_each_kind_give_the_same_cases(tmp_path, suffix):
     """JSON Lines, CSV and Parquet with the same text columns are the same cases."""
-    rows = [{"id": "a", "text": "é, \"quoted\"", "expected": "x"}, {"id": "b", "text": "two", "expected": "y"}]
+    rows = [{"id": "a", "text": 'é, "quoted"', "expected": "x"}, {"id": "b", "text": "two", "expected": "y"}]
     path = tmp_path / f"cases.{suffix}"
     if suffix == "jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -378,7 +378,7 @@ def _finding(comparison: Comparison) -> Finding:
 def _verdict(night: Night, findings: tuple[Finding, ...]) -> Verdict:
     sentences = {
         "promote": "tuned answers 84 points more of the mined held-out cases than base, and both guards hold within their margins.",
-        "hold": "tuned loses more on the instruction guard than the margin of 5 points allows.",
+        "hold": "tuned gains on the target, but loses more on a guard than its margin allows.",
         "undecided": "The instruction guard cannot be resolved with 18 cases; it needs 180 more.",
         "invalid": "The base arm has errors on 9 cases that the tuned arm does not have.",
     }

@@ -135,6 +135,17 @@ def test_a_training_row_leads_to_the_cases_it_touched(story, page_bytes, opened)
     row = page.locator("#case details", has_text="nearest to").first
     row.evaluate("node => { node.open = true }")
     assert row.locator("a", has_text=case.id).count() == 1
+    assert "[object" not in page.locator("#case").inner_text()
+
+
+def test_a_case_without_lineage_shows_no_empty_parts(page_bytes, opened):
+    """A case of an eval file has no trace and no JSON to compare; nothing stands in for what is not there."""
+    page = opened(page_bytes).at("#cases?q=choice-00001")
+    page.keyboard.press("j")
+    page.locator(".answers").wait_for()
+    text = page.locator("#case").inner_text()
+    assert "null" not in text and "undefined" not in text and "[object" not in text
+    assert "Where it comes from" not in text
 
 
 def test_differences_are_marked_by_word_and_by_field(story, opened):

@@ -333,3 +333,13 @@ def test_three_weeks_of_the_booking_desk_are_accounted_for():
     assert len(feedback) == 990
     assert linked <= {call.id for call in calls}
     assert sum(said.correction is not None for said in feedback) == 547
+
+
+def test_redaction_is_on_unless_it_is_switched_off(tmp_path):
+    """Personal data is replaced by default, counted by kind, and kept only where the option says so."""
+    path = write(tmp_path / "x.jsonl", request(*spans(1, text="I am ada@example.com")))
+    (call,), _, _, counts, _ = everything(path)
+    assert "<EMAIL_" in call.input[0].text
+    assert counts["redacted:email"] == 1
+    (call,), *_ = everything(path, options={"redact": False})
+    assert call.input[0].text == "I am ada@example.com"

@@ -1,0 +1,141 @@
+"""How fast and how lean ingest is: a generated OTLP export against `orjson.loads` over the same bytes, in one run.
+
+    python -m benchmarks.ingest            200,000 spans of about 3 KB
+    python -m benchmarks.ingest --spans 20000
+
+Half of the spans are model calls of about 5.5 KB, half the server spans above them. The last line is one JSON object:
+`ratio_to_orjson` and `ratio_with_redaction` (ingest's CPU seconds over those of `orjson.loads`), `spans_per_s`,
+`peak_mb` (largest resident set of the process that ingests, with redaction), `again_ratio` (the same files again over
+the first time) and `peer`, `vs_peer` (null where the peer is not installed).
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+
+from harness.stages.ingest import ingest
+
+WORDS = "the order was late and I would like my money back please tell me when it ships to the new address again".split()
+
+
+def _text(rng: random.Random, words: int) -> str:
+    return " ".join(rng.choices(WORDS, k=words)) + f" ref {rng.randrange(10**6)}"
+
+
+def _attribute(key: str, value: object) -> dict:
+    arm = "intValue" if isinstance(value, int) else "doubleValue" if isinstance(value, float) else "stringValue"
+    return {"key": key, "value": {arm: str(value) if arm == "intValue" else value}}
+
+
+def _trace(rng: random.Random, number: int) -> list[dict]:
+    trace, client, server = (f"{rng.getrandbits(bits):0{bits // 4}x}" for bits in (128, 64, 64))
+    start = 1_790_000_000_000_000_000 + number * 10**9
+    said = [{"role": "user", "parts": [{"type": "text", "content": _text(rng, 150)}]} for _ in range(3)]
+    answer = [{"role": "assistant", "parts": [{"type": "text", "content": _text(rng, 120)}], "finish_reason": "stop"}]
+    system = [{"type": "text", "content": "You are the help desk of a parcel service. " * 25}]
+    call = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4o-mini",
+        "gen_ai.response.model": "gpt-4o-mini-2024-07-18",
+        "gen_ai.response.id": f"chatcmpl-{rng.getrandbits(64):x}",
+        "gen_ai.request.temperature": 0.2,
+        "gen_ai.request.max_tokens": 200,
+        "gen_ai.usage.input_tokens": 700,
+        "gen_ai.usage.output_tokens": 130,
+        "server.address": "llm.internal",
+        "gen_ai.system_instructions": json.dumps(system),
+        "gen_ai.input.messages": json.dumps(said),
+        "gen_ai.output.messages": json.dumps(answer),
+    }
+    above = {"http.request.method": "POST", "http.route": "/help", "session.id": f"s{number // 5}", "user.id": "u7"}
+    times = {"startTimeUnixNano": str(start), "endTimeUnixNano": str(start + 10**9), "status": {}}
+    pairs = ((client, 3, call, {"parentSpanId": server}), (server, 2, above, {}))
+    return [
+        {"traceId": trace, "spanId": span, "kind": kind, "name": "x", **times, **more}
+        | {"attributes": [_attribute(key, value) for key, value in held.items()]}
+        for span, kind, held, more in pairs
+    ]
+
+
+def write(path: Path, spans: int) -> None:
+    """An export of that many spans, 64 a line as a batching exporter writes."""
+    rng = random.Random(7)
+    with path.open("wb") as file:
+        for first in range(0, spans // 2, 32):
+            found = [span for number in range(first, min(first + 32, spans // 2)) for span in _trace(rng, number)]
+            file.write(orjson.dumps({"resourceSpans": [{"scopeSpans": [{"scope": {"name": "b"}, "spans": found}]}]}) + b"\n")
+
+
+def _parse(path: Path) -> Iterator[object]:
+    with path.open("rb") as file:
+        for line in file:
+            yield orjson.loads(line)
+
+
+def measure(path: Path, what: str) -> dict[str, float]:
+    """CPU seconds, wall seconds and peak of one way to read the file, in this process."""
+    started, clock = time.process_time(), time.perf_counter()
+    calls, files = 0, {}
+    if what == "orjson":
+        for _ in _parse(path):
+            pass
+    else:
+        for batch in ingest([str(path)], options={"redact": what == "redacted"}):
+            calls += len(batch.calls)
+            files |= batch.files
+    spent, wall = time.process_time() - started, time.perf_counter() - clock
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    again = time.perf_counter()
+    if files:
+        list(ingest([str(path)], skip=files.__contains__))
+    return {"cpu": spent, "wall": wall, "peak": peak, "calls": calls, "again": time.perf_counter() - again}
+
+
+def _in_a_child(path: Path, what: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.ingest", "--measure", what, "--file", str(path)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spans", type=int, default=200_000)
+    parser.add_argument("--measure", default="")
+    parser.add_argument("--file", type=Path)
+    chosen = parser.parse_args()
+    if chosen.measure:
+        print(json.dumps(measure(chosen.file, chosen.measure)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "export.jsonl"
+        write(path, chosen.spans)
+        print(f"{chosen.spans:,} spans, {os.path.getsize(path) / chosen.spans / 1000:.1f} KB each", flush=True)
+        plain, bare, full = (_in_a_child(path, what) for what in ("orjson", "bare", "redacted"))
+    assert bare["calls"] == full["calls"] == chosen.spans // 2
+    print(
+        json.dumps(
+            {
+                "ratio_to_orjson": round(bare["cpu"] / plain["cpu"], 1),
+                "ratio_with_redaction": round(full["cpu"] / plain["cpu"], 1),
+                "spans_per_s": round(chosen.spans / full["cpu"]),
+                "peak_mb": round(full["peak"]),
+                "again_ratio": round(full["again"] / full["wall"], 3),
+                "peer": None,
+                "vs_peer": None,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

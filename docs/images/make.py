@@ -1,0 +1,45 @@
+"""Take the pictures of docs/images in Chromium, from a synthetic night: `python -m docs.images.make`."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from reports import history, html
+from tests.reports.story import PARCEL, make_story
+
+HERE = Path(__file__).parent
+CASE = f"#cases?case=parcel-00160&in={PARCEL.replace('/', '%2F')}"
+WIDTHS = {"": (1280, 800), "-tablet": (820, 1100), "-phone": (390, 844)}
+
+
+def main() -> None:
+    promote = html.render(make_story(900))
+    hold = html.render(make_story(900, outcome="hold", decay=0.4))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for scheme in ("light", "dark"):
+            for suffix, size in WIDTHS.items():
+                shoot(browser, promote, "#verdict", size, scheme, f"report-promote-{scheme}{suffix}")
+                shoot(browser, promote, CASE, size, scheme, f"report-case-{scheme}{suffix}")
+            shoot(browser, hold, "#verdict", WIDTHS[""], scheme, f"report-hold-{scheme}")
+        shoot(browser, history.render(make_story(900)), "", WIDTHS[""], "light", "report-nights-light")
+        browser.close()
+
+
+def shoot(browser: Browser, page: bytes, address: str, size: tuple[int, int], scheme: str, name: str) -> None:
+    """One picture of a report at an address within it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "report.html"
+        path.write_bytes(page)
+        view = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)  # type: ignore[arg-type]
+        view.goto(path.as_uri() + address)
+        if address.startswith("#cases"):
+            view.locator("#case .answers").wait_for()
+        view.screenshot(path=HERE / f"{name}.png")
+        view.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""Any endpoint that speaks the OpenAI chat completions API: OpenAI, vLLM, `transformers serve`, llama.cpp, a gateway.
+
+Requests of a batch are sent side by side. What the environment breaks (429, 5xx, time-outs, lost connections) is tried
+again with growing pauses, or after the time that the endpoint names; what stays broken is an error of that case, never
+an empty answer. An endpoint's weights cannot be hashed, so the digest holds its address and the model's name: give a
+new name to a new model.
+
+Options of the arm: `url` (up to and with `/v1`), `key_env` (name of the variable that holds the API key), `concurrency`
+(8), `timeout` in seconds (120), `retries` (5), `per_minute` (requests, no limit), `body` (further fields of each call).
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import httpx2
+import msgspec
+
+from harness.codec import digest as content_id
+from harness.codec import from_chat, to_chat
+from harness.errors import Exit, TrueupError, UsageError
+from harness.types import Arm, Json, Reply, Request, Usage
+
+PREFERRED_BATCH = 64
+AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+"""Answers of an endpoint that may go away by themselves."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
+
+
+class EndpointError(TrueupError):
+    """The endpoint gave no usable answer: the environment's fault, never the model's."""
+
+    exit = Exit.INVALID
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The arm's options, checked."""
+
+    url: str
+    key_env: str = "OPENAI_API_KEY"
+    concurrency: int = 8
+    timeout: float = 120.0
+    retries: int = 5
+    per_minute: float = 0.0
+    body: dict[str, Json] = {}
+
+
+class Pace:
+    """Lets requests start no more often than `per_minute`; 0 is no limit."""
+
+    def __init__(self, per_minute: float) -> None:
+        self._gap = 60.0 / per_minute if per_minute else 0.0
+        self._next = 0.0
+
+    async def turn(self) -> None:
+        now = time.monotonic()
+        start = max(now, self._next)
+        self._next = start + self._gap
+        if start > now:
+            await asyncio.sleep(start - now)
+
+
+class Endpoint:
+    """The backend. `transport` stands in for the network in tests."""
+
+    preferred_batch = PREFERRED_BATCH
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport | None = None, first_pause: float = FIRST_PAUSE) -> None:
+        self._transport, self._first_pause = transport, first_pause
+        self._paces: dict[str, Pace] = {}
+
+    def digest(self, arm: Arm) -> str:
+        return digest(arm)
+
+    def answer(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
+        """A reply for each request, in order, or the EndpointError or UsageError in its place."""
+        return asyncio.run(self._all(arm, options_of(arm), requests))
+
+    def close(self) -> None:
+        """Connections live no longer than a batch."""
+
+    async def _all(self, arm: Arm, options: Options, requests: Sequence[Request]) -> list[Reply | Exception]:
+        key = os.environ.get(options.key_env, "")
+        pace = self._paces.setdefault(options.url, Pace(options.per_minute))
+        room = asyncio.Semaphore(options.concurrency)
+        async with httpx2.AsyncClient(
+            transport=self._transport,
+            timeout=options.timeout,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+        ) as client:
+
+            async def one(request: Request) -> Reply | Exception:
+                try:
+                    path, body = call_of(arm, options, request)
+                    async with room:
+                        started = time.perf_counter()
+                        answer = await self._post(client, pace, options, path, body)
+                        return reply_of(answer, time.perf_counter() - started)
+                except TrueupError as error:
+                    return error
+
+            return list(await asyncio.gather(*map(one, requests)))
+
+    async def _post(
+        self, client: httpx2.AsyncClient, pace: Pace, options: Options, path: str, body: dict[str, Json]
+    ) -> Json:
+        """The endpoint's JSON. Raises EndpointError once the retries are used up, or at once when they cannot help."""
+        url = options.url.rstrip("/") + path
+        pause = self._first_pause
+        for left in range(options.retries, -1, -1):
+            await pace.turn()
+            try:
+                response = await client.post(url, json=body)
+                if response.is_success:
+                    return msgspec.json.decode(response.content)
+                problem = f"HTTP {response.status_code}: {response.text[:200]}"
+                wait, again = _retry_after(response) or pause, response.status_code in AGAIN
+            except httpx2.TransportError as error:
+                problem, wait, again = f"{type(error).__name__}: {error}", pause, True
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                problem, wait, again = f"the answer is not JSON: {error}", pause, False
+            if not again or not left:
+                break
+            await asyncio.sleep(min(wait, LONGEST_PAUSE))
+            pause *= 2
+        raise EndpointError(
+            f"the endpoint gave no answer: {problem}", where=url, next="check the arm's url and the server"
+        )
+
+
+def open(arms: Sequence[Arm], *, batch_size: int = 0) -> Endpoint:
+    """The backend for these arms. Raises UsageError when an arm's options are wrong."""
+    for arm in arms:
+        options_of(arm)
+    return Endpoint()
+
+
+def digest(arm: Arm) -> str:
+    """Content id of address, model name and further fields: all that is known of a model behind an endpoint."""
+    options = options_of(arm)
+    return content_id(["openai-compatible-1", options.url.rstrip("/"), arm.model, options.body])
+
+
+def options_of(arm: Arm) -> Options:
+    """The arm's options. Raises UsageError naming the wrong one."""
+    try:
+        return msgspec.convert(arm.options, Options)
+    except msgspec.ValidationError as error:
+        known = ", ".join(Options.__struct_fields__)
+        raise UsageError(f"the endpoint's options: {error}", where=f"arm {arm.name}", next=f"known: {known}") from error
+
+
+def call_of(arm: Arm, options: Options, request: Request) -> tuple[str, dict[str, Json]]:
+    """Path and body of a request. Raises UsageError for log-likelihoods, which this API does not give."""
+    body: dict[str, Json] = {
+        "model": arm.model,
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "seed": (request.seed + request.repeat) % 2**31,
+    }
+    if request.stop:
+        body["stop"] = list(request.stop)
+    if request.kind == "loglikelihood":
+        raise UsageError("an endpoint gives no log-likelihoods", where=f"arm {arm.name}", next="use the hf backend")
+    if request.kind == "complete":
+        return "/completions", {**body, "prompt": request.text, **options.body}
+    body["messages"] = [to_chat(message) for message in request.messages]
+    if request.tools:
+        body["tools"] = list(request.tools)
+    if request.schema is not None:
+        form = {"name": "reply", "schema": request.schema, "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": form}
+    return "/chat/completions", {**body, **options.body}
+
+
+def reply_of(answer: Json, seconds: float) -> Reply:
+    """The first choice. Raises EndpointError when the JSON is not a completion."""
+    try:
+        choice = answer["choices"][0]
+        message = from_chat(choice.get("message") or {"role": "assistant", "content": choice["text"]})
+        return Reply(
+            text=message.text,
+            tool_calls=message.tool_calls,
+            finish_reason=choice.get("finish_reason") or "stop",
+            usage=_usage(answer.get("usage") or {}),
+            seconds=seconds,
+        )
+    except (KeyError, IndexError, TypeError, AttributeError, TrueupError) as error:
+        raise EndpointError(f"the endpoint's answer is not a completion: {str(answer)[:200]}") from error
+
+
+def _usage(given: dict[str, Any]) -> Usage:
+    return Usage(
+        input=given.get("prompt_tokens"),
+        output=given.get("completion_tokens"),
+        cache_read=(given.get("prompt_tokens_details") or {}).get("cached_tokens"),
+        reasoning=(given.get("completion_tokens_details") or {}).get("reasoning_tokens"),
+    )
+
+
+def _retry_after(response: httpx2.Response) -> float:
+    """Seconds that the endpoint asks to wait; 0 when it does not say, or says a date."""
+    try:
+        return float(response.headers.get("retry-after", 0))
+    except ValueError:
+        return 0.0

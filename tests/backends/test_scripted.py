@@ -1,0 +1,56 @@
+import json
+
+import pytest
+
+from harness.backends import scripted
+from harness.errors import InputError, TrueupError
+from harness.types import Arm, Reply, Request
+
+
+def ask(arm: Arm, *texts: str) -> list:
+    return scripted.open([arm]).answer(arm, [Request(kind="complete", text=text) for text in texts])
+
+
+def test_exact_texts_answer_and_the_rest_echoes():
+    """A dict answers what it names; anything else comes back, or gets the default."""
+    arm = Arm(name="a", options={"replies": {"hello": "yes"}})
+    assert [reply.text for reply in ask(arm, "hello", "other")] == ["yes", "other"]
+    with_default = Arm(name="a", options={"replies": {"hello": "yes"}, "default": "no"})
+    assert [reply.text for reply in ask(with_default, "hello", "other")] == ["yes", "no"]
+
+
+def test_rules_of_a_file_answer_by_pattern_and_can_fail(tmp_path):
+    """The first rule that is found answers, groups included; a rule with an error fails its own case only."""
+    rules = [{"match": r"table for (\d+)", "reply": r'{"people": \1}'}, {"match": "boom", "error": "stalled"}]
+    path = tmp_path / "rules.jsonl"
+    path.write_text("".join(json.dumps(rule) + "\n" for rule in rules))
+    table, boom = ask(Arm(name="a", model=str(path)), "a table for 12, please", "boom")
+    assert table.text == '{"people": 12}'
+    assert isinstance(boom, TrueupError) and boom.what == "stalled"
+
+
+def test_choices_prefer_the_reply():
+    """The option that the script would answer is the likeliest."""
+    arm = Arm(name="a", options={"replies": {"which?": "b"}})
+    request = Request(kind="loglikelihood", text="which?", options=("a", "b", "c"))
+    reply = scripted.open([arm]).answer(arm, [request])[0]
+    assert isinstance(reply, Reply)
+    assert reply.text == "b" and reply.logprobs == (-1.0, 0.0, -1.0)
+
+
+@pytest.mark.parametrize("text", ["not json", '{"match": "("}', '{"other": 1}'])
+def test_a_broken_script_is_an_input_error(tmp_path, text):
+    """Bad JSON, a bad pattern and an unknown field are each named."""
+    path = tmp_path / "rules.jsonl"
+    path.write_text(text)
+    with pytest.raises(InputError, match="script"):
+        ask(Arm(name="a", model=str(path)), "hello")
+
+
+def test_digest_follows_the_content(tmp_path):
+    """Another script is another model, wherever it stands."""
+    path = tmp_path / "rules.json"
+    path.write_text('{"a": "b"}')
+    by_file = scripted.digest(Arm(name="x", model=str(path)))
+    assert by_file == scripted.digest(Arm(name="y", options={"replies": {"a": "b"}}))
+    assert by_file != scripted.digest(Arm(name="x", options={"replies": {"a": "c"}}))
