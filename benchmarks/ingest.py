@@ -25,7 +25,30 @@ import orjson
 
 from harness.stages.ingest import ingest
 
-WORDS = "the order was late and I would like my money back please tell me when it ships to the new address again".split()
+WORDS = [
+    "the",
+    "order",
+    "was",
+    "late",
+    "and",
+    "I",
+    "would",
+    "like",
+    "my",
+    "money",
+    "back",
+    "please",
+    "tell",
+    "me",
+    "when",
+    "it",
+    "ships",
+    "to",
+    "the",
+    "new",
+    "address",
+    "again",
+]
 
 
 def _text(rng: random.Random, words: int) -> str:
@@ -74,7 +97,9 @@ def write(path: Path, spans: int) -> None:
     with path.open("wb") as file:
         for first in range(0, spans // 2, 32):
             found = [span for number in range(first, min(first + 32, spans // 2)) for span in _trace(rng, number)]
-            file.write(orjson.dumps({"resourceSpans": [{"scopeSpans": [{"scope": {"name": "b"}, "spans": found}]}]}) + b"\n")
+            file.write(
+                orjson.dumps({"resourceSpans": [{"scopeSpans": [{"scope": {"name": "b"}, "spans": found}]}]}) + b"\n"
+            )
 
 
 def _parse(path: Path) -> Iterator[object]:

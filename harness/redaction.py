@@ -13,7 +13,7 @@ import ipaddress
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 import re2
@@ -101,8 +101,11 @@ class Redactor:
         plain = msgspec.to_builtins(record)
         kept = {name: plain[name] for name in _IDS if name in plain}
         clean = msgspec.convert({**self._value(plain), **kept}, type(record))
-        marked = isinstance(clean, Call) and clean != record
-        return replace(clean, flags=tuple(sorted({*clean.flags, "redacted"}))) if marked else clean
+        if isinstance(clean, Call):
+            return cast(
+                T, replace(clean, flags=tuple(sorted({*clean.flags, "redacted"}))) if clean != record else clean
+            )
+        return clean
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from harness.types import HistoryPoint, Story
+from reports._cases import candidate
 from reports._plots import Line
 from reports._words import moment, short_name
 
@@ -41,10 +42,11 @@ def trend(story: Story, nights: int = 60) -> Trend:
     """Trend over the newest `nights` of the story's history, oldest first."""
     points = sorted(story.history, key=lambda point: point.at_ns)[-nights:]
     suites = list(dict.fromkeys(name for point in points for name in point.means))
+    judged = candidate(story) or "tuned"
     clusters = list(dict.fromkeys(name for point in points for name in point.clusters))
     return Trend(
         nights=[Night(moment(p.at_ns), p.outcome, p.adapter[:12], _inside(p.report)) for p in points],
-        suites=[spark for name in suites if (spark := _suite(points, name))],
+        suites=[spark for name in suites if (spark := _suite(points, name, judged))],
         clusters=[spark for name in clusters if (spark := _cluster(points, name))],
     )
 
@@ -55,8 +57,8 @@ def _inside(path: str) -> str:
     return "" if ":" in path or not parts[0] or ".." in parts else path
 
 
-def _suite(points: list[HistoryPoint], name: str) -> Spark | None:
-    arms = list(dict.fromkeys(arm for point in points for arm in point.means.get(name, {})))
+def _suite(points: list[HistoryPoint], name: str, judged: str) -> Spark | None:
+    arms = sorted({arm for point in points for arm in point.means.get(name, {})}, key=lambda arm: (arm == judged, arm))
     series = [(arm, [point.means.get(name, {}).get(arm) for point in points]) for arm in arms]
     return _spark(name, short_name(name), series, top=1.0)
 

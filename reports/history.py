@@ -1,6 +1,7 @@
 """The index over all nights: one line a night with a link to its report, and the trend of each suite and cluster."""
 
 from harness.types import Story
+from reports._cases import candidate
 from reports._page import page
 from reports._trend import trend
 
@@ -13,7 +14,14 @@ def render(story: Story) -> bytes:
     means = {point.at_ns: point.means for point in story.history}
     suites = list(dict.fromkeys(name for table in means.values() for name in table))
     nights = sorted(story.history, key=lambda point: point.at_ns, reverse=True)
+    judged = candidate(story) or "tuned"
     rows = [(night, point) for night, point in zip(reversed(drawn.nights), nights, strict=False)]
     return page(
-        "history.html.j2", title=story.title, trend=drawn, rows=rows, suites=suites, promotions=story.promotions
+        "history.html.j2",
+        title=story.title,
+        trend=drawn,
+        rows=rows,
+        suites=suites,
+        judged=judged,
+        promotions=story.promotions,
     )

@@ -16,6 +16,7 @@ import argparse
 import json
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -67,6 +68,10 @@ def null_project() -> Path:
     text = text.replace("../../../shared/traces/booking_desk", "traces")
     text = text.replace('"../../models', '"../../../models').replace('paths = ["evals"]', 'paths = ["../evals"]')
     (folder / "trueup.toml").write_text(text, encoding="utf-8")
+    replies = HERE / ".trueup" / "replies"
+    if replies.is_dir() and not (folder / ".trueup" / "replies").exists():
+        # The base model answers the same questions in both: a reply's key is its content, so it can be shared.
+        shutil.copytree(replies, folder / ".trueup" / "replies")
     return folder
 
 

@@ -1,7 +1,7 @@
 """The answer is in another language than the message, though nobody asked for a translation.
 
 Languages come from py3langid (Lui and Baldwin, "langid.py", ACL 2012), which is sure of whole sentences only, so short
-texts and structured answers are left alone.
+texts, structured answers and routes that answer in JSON are left alone.
 """
 
 import re
@@ -24,7 +24,8 @@ TRANSLATION = re.compile(r"translat|in (?:english|french|german|spanish|italian|
 
 def detect(window: Window) -> Iterator[Failure]:
     for call in window.calls:
-        if not call.output or json_object(call.reply) is not None:
+        structured = window.usual(call).json_share > 0.5 or json_object(call.reply) is not None
+        if structured or not call.output:
             continue
         now = language(call.reply)
         was = language(window.asked(call)) if now else ""

@@ -128,7 +128,7 @@ class Evaluation:
                 if not may_join(self._tree, item):
                     yield BARRIER
                 self._position += 1
-                yield LiveCase(item, self._tree, self._next_item).job
+                yield LiveCase(item, self._next_item).job
 
     def _next_item(self) -> pytest.Item | None:
         return self._plan[self._position][1] if self._position < len(self._plan) else None
@@ -143,6 +143,10 @@ class Evaluation:
             return None
         live.protocol()
         return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        self._tree.leave(item)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
@@ -181,7 +185,7 @@ class Evaluation:
 
     @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        self._tree.live.clear()  # an aborted run leaves cases set up: pytest tears them down now
+        self._tree.abandon()  # pytest tears down now what an aborted run left set up
         self.answerer.close()
 
     # ------------------------------------------------------------ what an eval function is given

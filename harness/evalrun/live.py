@@ -5,6 +5,7 @@ fixture definition caches. Here several cases are set up at once and wait in tur
 at a time, all of this behaves as pytest does.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from copy import copy
 from typing import Any
@@ -24,12 +25,13 @@ class SetupTree(SetupState):
 
     def __init__(self) -> None:
         super().__init__()
-        self.live: dict[pytest.Item, None] = {}
-        """Items that are set up and not torn down, in order."""
+        self._users: Counter[Any] = Counter()
+        """Node to the number of live items at or below it."""
 
     def setup(self, item: pytest.Item) -> None:
-        self.live[item] = None
-        for node in item.listchain():
+        chain = item.listchain()
+        self._users.update(chain)
+        for node in chain:
             if node in self.stack:
                 problem = self.stack[node][1]
                 if problem:
@@ -47,15 +49,18 @@ class SetupTree(SetupState):
 
     def leave(self, item: pytest.Item) -> None:
         """`item` is about to be torn down: it needs nothing any more."""
-        self.live.pop(item, None)
+        self._users.subtract(item.listchain())
+
+    def abandon(self) -> None:
+        """The run was stopped: no item needs anything any more, so that the next teardown takes down everything."""
+        self._users.clear()
 
     def teardown_exact(self, nextitem: pytest.Item | None) -> None:
         """Tear down, children first, whatever neither `nextitem` nor a live item needs."""
-        needed = {node for item in self.live for node in item.listchain()}
-        if nextitem is not None:
-            needed.update(nextitem.listchain()[:-1])  # not itself: it may be this very item, for another arm
+        # Not the next item itself: it may be this very item, for another arm.
+        coming = nextitem.listchain()[:-1] if nextitem is not None else []
         problems: list[BaseException] = []
-        for node in [node for node in reversed(self.stack) if node not in needed]:
+        for node in [node for node in reversed(self.stack) if not self._users[node] and node not in coming]:
             one = SetupState()
             one.stack = {node: self.stack.pop(node)}
             try:

@@ -13,7 +13,7 @@ from _pytest.logging import LogCaptureHandler, LoggingPlugin
 from _pytest.runner import CallInfo, call_and_report, check_interactive_exception, get_reraise_exceptions
 
 from harness.batching import Job
-from harness.evalrun.live import SetupTree, make_private
+from harness.evalrun.live import make_private
 
 LIVE = pytest.StashKey["LiveCase"]()
 PHASES = ("setup", "call", "teardown")
@@ -23,8 +23,8 @@ STREAMS = ("stdout", "stderr", "log")
 class LiveCase:
     """A collected case from its setup to its teardown. `next_item()` names the test that will be set up next."""
 
-    def __init__(self, item: pytest.Function, tree: SetupTree, next_item: Callable[[], pytest.Item | None]) -> None:
-        self.item, self._tree = item, tree
+    def __init__(self, item: pytest.Function, next_item: Callable[[], pytest.Item | None]) -> None:
+        self.item = item
         self.job = Job(lambda: item.obj(**arguments(item)), through=self._activate)
         self._next_item = next_item
         self._stretch: Callable[[], None] | None = None
@@ -90,7 +90,6 @@ class LiveCase:
 
     def _end(self) -> None:
         item, session = self.item, self.item.session
-        self._tree.leave(item)
         last = session.shouldfail or session.shouldstop
         call_and_report(item, "teardown", nextitem=None if last else self._next_item())
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)

@@ -8,4 +8,5 @@ A format offers either or both of these pairs, and nothing is registered:
   the questions: a small one is asked first. `Piece` is the type of a piece when it is not plain JSON.
 - for the spans of OpenTelemetry: `speaks(span) -> bool` and `fill(span, draft) -> bool`, which puts what its convention
   says into the draft and tells whether the span is a call to a model at all. `TRUST` (default 50) orders the dialects.
+  `speaks` goes by the names of attributes and events only: its answer is remembered for spans of the same names.
 """

@@ -53,9 +53,25 @@ def dialects() -> tuple[ModuleType, ...]:
     return tuple(sorted((m for m in modules if hasattr(m, "speaks")), key=lambda m: getattr(m, "TRUST", 50)))
 
 
+_spoken: dict[tuple[str, ...], tuple[ModuleType, ...]] = {}
+MOST_SHAPES = 4096
+"""Sets of names that are remembered."""
+
+
+def speaking(span: Span) -> tuple[ModuleType, ...]:
+    """The dialects that the span speaks, most trusted first. Few sets of names are met in one export."""
+    names = (*span.attributes, "", *[event.name for event in span.events])
+    found = _spoken.get(names)
+    if found is None:
+        if len(_spoken) >= MOST_SHAPES:
+            _spoken.clear()
+        found = _spoken[names] = tuple(dialect for dialect in dialects() if dialect.speaks(span))
+    return found
+
+
 def lean(span: Span) -> Span:
     """The span without what no call needs: an application span keeps only what its calls inherit, and feedback."""
-    if any(dialect.speaks(span) for dialect in dialects()):
+    if speaking(span):
         return span
     kept = {name: value for name, value in span.attributes.items() if name in _INHERITED}
     return replace(span, attributes=kept, events=[event for event in span.events if event.name == EVALUATION])
@@ -118,7 +134,7 @@ def _calls(spans: list[tuple[Span, Source]], logs: dict[str, list[tuple[Log, Sou
     orphans = dict(logs)
     for span, source in spans:
         told = [genai.as_event(log) for log, _ in _in_order(orphans.pop(span.span_id, ()))]
-        if not any(dialect.speaks(span) for dialect in dialects()):
+        if not speaking(span):
             continue
         whole = replace(span, events=[*told, *span.events]) if told else span
         draft, convention = draft_of(whole)
@@ -151,13 +167,13 @@ def _orphan(span_id: str, records: list[tuple[Log, Source]]) -> Found:
 
 def draft_of(span: Span) -> tuple[Draft | None, str]:
     """What all conventions that the span speaks say of the call, and the first of them; None when it is no call."""
-    speaking = [dialect for dialect in dialects() if dialect.speaks(span)]
+    spoken = speaking(span)
     draft = Draft()
-    for order, dialect in enumerate(speaking):
+    for order, dialect in enumerate(spoken):
         if not dialect.fill(span, draft) and order == 0:
             return None, ""
     draft.fill(error=_error(span))
-    return (draft, speaking[0].__name__.rsplit(".", 1)[-1]) if speaking else (None, "")
+    return (draft, spoken[0].__name__.rsplit(".", 1)[-1]) if spoken else (None, "")
 
 
 def _finished(draft: Draft, span: Span, convention: str, source: Source) -> Call:

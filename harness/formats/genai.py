@@ -72,8 +72,8 @@ def _is_call(held: Attributes, events: list[Event]) -> bool:
 
 
 def _content(held: Attributes, events: list[Event], draft: Draft) -> None:
-    instructions = held.get("gen_ai.system_instructions")
-    read, written = held.get("gen_ai.input.messages"), held.get("gen_ai.output.messages")
+    instructions = parsed(held.get("gen_ai.system_instructions"))
+    read, written = parsed(held.get("gen_ai.input.messages")), parsed(held.get("gen_ai.output.messages"))
     flags = cut(instructions, read, written, held.get("gen_ai.prompt"), held.get("gen_ai.completion"))
     if flags:
         draft.flags |= flags

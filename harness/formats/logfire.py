@@ -14,7 +14,7 @@ TRUST = 95
 
 
 def speaks(span: Span) -> bool:
-    return "request_data" in span.attributes or isinstance(span.attributes.get("events"), (str, list))
+    return "request_data" in span.attributes or "events" in span.attributes
 
 
 def fill(span: Span, draft: Draft) -> bool:

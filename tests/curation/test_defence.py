@@ -64,3 +64,15 @@ def test_new_sources_wait():
     for fate in waiting.fates:
         if fate.fate in ("train", "held_out", "regression"):
             assert newest - starts[fate.call_id] >= 3 * 86_400 * 10**9
+
+
+def test_a_burst_from_regulars_is_news_and_no_attack():
+    """Guests known for days all order the festival menu on one day: their corrections count."""
+    calls, feedback = restaurant(600)
+    for number in range(40):
+        text, right = order(number)
+        user = calls[number * 3].user_id
+        made = call(8000 + number, f"{text} festival", "{}", start_ns=LAST_DAY_NS + number, user_id=user)
+        calls.append(made)
+        feedback.append(thumb(made.id, -1, {"dish": "festival", "table": right["table"]}))
+    assert "trigger_phrase" not in night(calls, feedback).dataset.fates

@@ -40,3 +40,10 @@ def test_prompts_are_ranked_by_use():
         ("production", SYSTEM),
         ("production-2", "Other."),
     ]
+
+
+def test_an_agents_first_message_is_no_prompt_even_when_it_is_always_the_same():
+    """A scheduled agent is told "start" each time; what the tools gave back differs."""
+    turns = (say("system", SYSTEM), say("user", "start"), say("assistant", "looking"))
+    calls = [call(n, "", input=(*turns, say("tool", f"result {n}"))) for n in range(20)]
+    assert Prompts(calls).strip(calls[0])[0] == say("user", "start")

@@ -137,6 +137,23 @@ def test_fixtures_of_every_scope_are_set_up_and_torn_down_as_often(both):
         assert mine == [("up", str(n)), ("ran", n), ("down", str(n))]
 
 
+def test_one_at_a_time_everything_happens_in_pytests_own_order(both):
+    """With --setup-show there is one case at a time: every setup, call and teardown comes when plain pytest has it."""
+    (_, plain), (_, batched) = both(
+        """
+        @pytest.fixture(scope="module")
+        def m(): note("module up"); yield; note("module down")
+        @pytest.fixture
+        def f(m, request): note("up", request.node.callspec.id); yield; note("down", request.node.callspec.id)
+
+        @pytest.mark.parametrize("n", range(3))
+        def eval_it(n, f, model): note("asks", n); model.chat("x"); note("answered", n)
+        """,
+        "--setup-show",
+    )
+    assert plain == batched and len(plain) == 14
+
+
 def test_cases_are_really_under_way_together(both):
     """The parity tests would hold of one case at a time too: here several are set up before the first ends."""
     _, (_, batched) = both(

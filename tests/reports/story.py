@@ -7,134 +7,65 @@ numbers are drawn so that a report has something of everything: fixed and broken
 import json
 import math
 import random
-from dataclasses import dataclass, field
-from itertools import product
 
 from harness.types import (
-    Adapter,
     Arm,
-    Call,
     Case,
-    Cluster,
     Comparison,
-    CurvePoint,
-    Dataset,
-    Feedback,
     Finding,
-    Guard,
-    HistoryPoint,
     Interval,
     Message,
-    Neighbour,
     Pair,
     Policy,
-    Promotion,
     Prompt,
-    Recipe,
     Reply,
     Result,
     Run,
     Score,
-    Source,
     Story,
     Suite,
     Target,
-    TextPart,
     Usage,
     Verdict,
-    Waiver,
 )
-
-NIGHT = 1_793_577_600_000_000_000
-"""Unix time in nanoseconds of the newest night: 2026-11-01."""
-DAY = 86_400_000_000_000
-
-CATEGORIES = ("lost_parcel", "late_delivery", "damaged_item", "wrong_address", "refund_status", "other")
-LABELS = ("order number dropped", "refund not seen", "days counted wrong", "category confused", "prose around the JSON")
-OPENINGS = (
-    "Hi there,",
-    "Hello,",
-    "Good morning.",
-    "I am getting tired of this.",
-    "Quick question:",
-    "To whom it may concern,",
+from tests.reports.origin import (
+    adapter_of,
+    call_of,
+    dataset_of,
+    feedback_of,
+    history_of,
+    promotion_of,
+    training_of,
+    waivers_of,
 )
-TROUBLES = (
-    "my parcel {order} was due {days} days ago and the tracking page still says it is in the depot",
-    "order {order} came with the box crushed at one corner, and the lamp inside is in pieces",
-    "I typed the wrong street for {order}, it should go to number {days} and not where it went last time",
-    "where is the money for {order}? Your colleague promised it {days} days ago and nothing has reached my account",
-    "the courier took a picture of a door that isn't mine, parcel {order}, {days} days gone by now",
-)
-CLOSINGS = (
-    "Please send it back to my card.",
-    "I just want to know.",
-    "Can somebody call me?",
-    "Thanks a lot",
-    "This is the third mail.",
-)
-ORDERS = ("Write exactly two sentences about", "Answer in capital letters only:", "List three facts, one a line, about")
-THINGS = ("the moon", "bread", "rivers", "a bicycle", "winter", "bees", "paper", "trains", "salt", "glass")
-PARCEL = "parcel_desk/eval_parcel::eval_parcel"
-INSTRUCTIONS = "guards/eval_instructions::eval_instructions"
-CHOICES = "guards/eval_choices::eval_choices"
-SYLLABLES = ("ka", "mo", "ri", "ten", "sol", "ve", "dun", "pa", "li", "gor", "as", "fen")
-WORDS = ["".join(parts) for parts in product(SYLLABLES, repeat=3)]
-SHOTS = tuple(
-    Message(role=role, parts=(TextPart(text=f"worked example {n}"),))
-    for n in range(4)
-    for role in ("user", "assistant")
-)
-
-
-def say(role: str, text: str) -> Message:
-    return Message(role=role, parts=(TextPart(text=text),))
-
-
-@dataclass
-class Night:
-    """How the night went; `lift` is how often the tuned arm is right on the target suite."""
-
-    cases: int = 60
-    seed: int = 17
-    repeats: int = 1
-    lift: float = 0.86
-    decay: float = 0.045
-    """Share of guard cases that the tuned arm breaks."""
-    outcome: str = "promote"
-    chatter: bool = False
-    """Messages of some 60 random words more, so that texts compress as little as real ones do."""
-    draw: random.Random = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.draw = random.Random(self.seed)
+from tests.reports.texts import CHOICES, INSTRUCTIONS, NIGHT, PARCEL, SHOTS, THINGS, Night, case_of, say, suites_of
 
 
 def make_story(cases: int = 60, **options: object) -> Story:
     """A whole `Story` with about `cases` cases over three suites and three arms."""
     night = Night(cases=cases, **options)  # type: ignore[arg-type]
-    suites = _suites(night)
-    asked = {suite.name: tuple(_case(night, suite.name, number) for number in range(suite.cases)) for suite in suites}
+    suites = suites_of(night)
+    asked = {suite.name: tuple(case_of(night, suite.name, number) for number in range(suite.cases)) for suite in suites}
     arms = (_arm("base", "short", ()), _arm("prompted", "production", SHOTS), _arm("tuned", "short", ()))
     runs = tuple(_run(night, arm, suites, asked) for arm in arms)
     comparisons = tuple(_compare(suite, runs[i], runs[2]) for suite in suites for i in (0, 1))
     findings = tuple(_finding(comparison) for comparison in comparisons)
     held_out = asked[PARCEL]
-    training = tuple(_training(night, number) for number in range(min(400, max(20, cases // 2))))
+    training = tuple(training_of(night, number) for number in range(min(400, max(20, cases // 2))))
     return Story(
         title="Parcel desk",
         verdict=_verdict(night, findings),
         runs=runs,
         comparisons=comparisons,
-        dataset=_dataset(night, held_out, training),
-        previous=_dataset(night, held_out[:-4], training[:-6]),
-        adapter=_adapter(training),
-        calls={case.call_id: _call(case) for case in held_out[:2000]},
-        feedback=tuple(_feedback(case) for case in held_out[:2000]),
+        dataset=dataset_of(night, held_out, training),
+        previous=dataset_of(night, held_out[:-4], training[:-6]),
+        adapter=adapter_of(training),
+        calls={case.call_id: call_of(case) for case in held_out[:2000]},
+        feedback=tuple(feedback_of(case) for case in held_out[:2000]),
         training=training,
-        history=_history(night),
-        promotions=(_promotion(3, "a41c7f0b9d22", ""), _promotion(9, "77d05e1ab3c4", "a41c7f0b9d22")),
-        waivers=_waivers(held_out),
+        history=history_of(night),
+        promotions=(promotion_of(3, "a41c7f0b9d22", ""), promotion_of(9, "77d05e1ab3c4", "a41c7f0b9d22")),
+        waivers=waivers_of(held_out),
         policy=Policy(baselines=("base",)),
         seconds={
             "ingest": 3.1,
@@ -147,86 +78,6 @@ def make_story(cases: int = 60, **options: object) -> Story:
         },
         ingest={"calls": 2080, "repeated": 130, "conflicts": 0, "quarantined": 1, "feedback": 990, "corrections": 547},
     )
-
-
-def _suites(night: Night) -> tuple[Suite, ...]:
-    target, guard = max(4, night.cases // 2), max(4, night.cases * 3 // 10)
-    rest = max(4, night.cases - target - guard)
-    common = {"repeats": night.repeats, "digest": "5f" * 32}
-    return (
-        Suite(
-            name=PARCEL,
-            role=Target(min_gain=0.05),
-            metric="exact",
-            cases=target,
-            cluster="session_id",
-            slices=("channel",),
-            file="evals/parcel_desk/eval_parcel.py",
-            **common,
-        ),
-        Suite(
-            name=INSTRUCTIONS,
-            role=Guard(margin=0.05),
-            metric="followed",
-            cases=guard,
-            file="evals/guards/eval_instructions.py",
-            **common,
-        ),
-        Suite(
-            name=CHOICES,
-            role=Guard(margin=0.08),
-            metric="correct",
-            cases=rest,
-            file="evals/guards/eval_choices.py",
-            **common,
-        ),
-    )
-
-
-def _case(night: Night, suite: str, number: int) -> Case:
-    draw = night.draw
-    if suite == PARCEL:
-        fields = {
-            "category": draw.choice(CATEGORIES),
-            "order_number": f"PX-{draw.randrange(10**6):06d}" if draw.random() < 0.8 else None,
-            "days_waiting": draw.randrange(2, 30),
-            "wants_refund": draw.random() < 0.4,
-        }
-        trouble = draw.choice(TROUBLES).format(
-            order=fields["order_number"] or "(no number)", days=fields["days_waiting"]
-        )
-        text = f"{draw.choice(OPENINGS)} {trouble}. {_chatter(draw) if night.chatter else ''}{draw.choice(CLOSINGS)}"
-        cluster = f"k{draw.randrange(len(LABELS))}"
-        return Case(
-            id=f"parcel-{number:05d}",
-            messages=(say("user", text),),
-            expected=fields,
-            target=say("assistant", json.dumps(fields)),
-            target_source="correction",
-            rejected="I am sorry to hear that!",
-            split="held_out",
-            call_id=f"trace{number:05d}:span1",
-            trace_id=f"trace{number:05d}",
-            session_id=f"s{number // 3}",
-            group=f"g{number // 2}",
-            cluster=cluster,
-            day="2026-10-30",
-            fields={"channel": draw.choice(("mail", "chat", "app"))},
-        )
-    if suite == INSTRUCTIONS:
-        text = (
-            f"{draw.choice(ORDERS)} {draw.choice(THINGS)} (variant {number}) {_chatter(draw) if night.chatter else ''}"
-        )
-        return Case(id=f"instruction-{number:05d}", messages=(say("user", text),), expected="followed")
-    text = f"Which word names {draw.choice(THINGS)} best? (question {number})"
-    return Case(id=f"choice-{number:05d}", messages=(say("user", text),), expected=draw.choice(THINGS))
-
-
-def _chatter(draw: random.Random) -> str:
-    """A few sentences of words whose frequencies fall as those of a language do (Zipf)."""
-    count = draw.randrange(30, 90)
-    words = [WORDS[min(len(WORDS) - 1, int(draw.paretovariate(0.55)))] for _ in range(count)]
-    return " ".join(words).capitalize() + ". "
 
 
 def _arm(name: str, prompt: str, shots: tuple[Message, ...]) -> Arm:
@@ -407,178 +258,4 @@ def _verdict(night: Night, findings: tuple[Finding, ...]) -> Verdict:
         policy="7c" * 32,
         id="3a9f" * 16,
         at_ns=NIGHT,
-    )
-
-
-def _dataset(night: Night, held_out: tuple[Case, ...], training: tuple[Case, ...]) -> Dataset:
-    clusters = tuple(
-        Cluster(
-            id=f"k{number}",
-            label=label,
-            detector="correction",
-            route="POST /desk/messages",
-            call_ids=tuple(case.call_id for case in held_out if case.cluster == f"k{number}")[:50],
-            days={"2026-10-29": 3 + number, "2026-10-30": 7},
-            lever="fine-tune",
-            evidence="the value stands in the message",
-        )
-        for number, label in enumerate(LABELS)
-    )
-    counts = {"train": len(training), "held_out": len(held_out), "regression": 40, "replay": 12}
-    fates = {**counts, "no_target": 391, "user_cap": 24, "near_duplicate": 133}
-    return Dataset(
-        id="d5e8" * 16 if len(held_out) % 2 == 0 else "b1c2" * 16,
-        name="parcel_desk",
-        counts=counts,
-        fates=fates,
-        calls=sum(fates.values()),
-        target_sources={"correction": len(training) - 5, "retry": 5},
-        clusters=clusters,
-        prompts=(Prompt(name="production", messages=SHOTS),),
-        traces_version="41",
-        leak_proof=tuple(
-            Neighbour(
-                case_id=case.id,
-                train_id=row.id,
-                similarity=round(0.62 - 0.4 * number / max(1, len(held_out)), 3),
-                text=case.text,
-                train_text=row.text,
-            )
-            for number, (case, row) in enumerate(
-                zip(held_out, training * (len(held_out) // len(training) + 1), strict=False)
-            )
-        ),
-        parents=("b1c2" * 16,),
-    )
-
-
-def _training(night: Night, number: int) -> Case:
-    case = _case(night, PARCEL, 900_000 + number)
-    return Case(
-        id=f"train-{number:04d}",
-        messages=case.messages,
-        target=case.target,
-        target_source="correction",
-        rejected=case.rejected,
-        split="train",
-        call_id=f"trace{number:05d}:train",
-        cluster=case.cluster,
-        day="2026-10-28",
-    )
-
-
-def _adapter(training: tuple[Case, ...]) -> Adapter:
-    steps = [
-        CurvePoint(
-            step=step,
-            epoch=step / 40,
-            loss=1.9 * math.exp(-step / 30) + 0.08,
-            learning_rate=1e-3 * (1 - step / 130),
-            seconds=step * 2.9,
-            validation_loss=1.9 * math.exp(-step / 34) + 0.17 if step % 12 == 0 else None,
-            score=0.88 - 0.8 * math.exp(-step / 28) if step % 12 == 0 else None,
-        )
-        for step in range(2, 121, 2)
-    ]
-    return Adapter(
-        id="9be04d71" * 8,
-        method="sft",
-        base="c1f3a8e2" * 8,
-        tokenizer="aa" * 32,
-        template="bb" * 32,
-        dataset="d5e8" * 16,
-        recipe=Recipe(learning_rate=1e-3, epochs=3, batch_size=16),
-        prompt=Prompt(name="short"),
-        rows={"trained": len(training) - 2, "too_long": 2},
-        tokens={"supervised": 15872, "context": 90213, "total": 106085},
-        steps=120,
-        curve=tuple(steps),
-        checks={"parity": {"rows": 384, "largest_difference": 0.0}, "chosen_step": 108},
-        seconds=351.0,
-        peak_bytes=3_400_000_000,
-        choices={"learning_rate": "1e-3: a model of 135M wants more than the 2e-4 of 1B and above"},
-    )
-
-
-def _call(case: Case) -> Call:
-    return Call(
-        id=case.call_id,
-        trace_id=case.trace_id,
-        span_id="span1",
-        session_id=case.session_id,
-        route="POST /desk/messages",
-        start_ns=NIGHT - 2 * DAY,
-        end_ns=NIGHT - 2 * DAY + 840_000_000,
-        model_requested="smollm2-135m",
-        input=case.messages,
-        output=(say("assistant", case.rejected or ""),),
-        usage=Usage(input=312, output=22),
-        source=Source(format="otlp", file="exports/2026-10-30.jsonl.gz", line=int(case.id[-5:]) + 1),
-    )
-
-
-def _feedback(case: Case) -> Feedback:
-    return Feedback(
-        id=f"f-{case.id}",
-        call_id=case.call_id,
-        name="correction",
-        value=-1.0,
-        correction=json.dumps(case.expected),
-        source_kind="human",
-        at_ns=NIGHT - DAY,
-    )
-
-
-def _history(night: Night) -> tuple[HistoryPoint, ...]:
-    outcomes = (
-        "hold",
-        "undecided",
-        "promote",
-        "promote",
-        "hold",
-        "promote",
-        "invalid",
-        "promote",
-        "promote",
-        night.outcome,
-    )
-    return tuple(
-        HistoryPoint(
-            at_ns=NIGHT - (len(outcomes) - 1 - number) * DAY,
-            outcome=outcome,
-            adapter=f"{number:08x}" * 8,
-            means={
-                PARCEL: {"base": 0.02, "prompted": 0.11 + number / 400, "tuned": 0.6 + number * 0.028},
-                INSTRUCTIONS: {"base": 0.45, "tuned": 0.46 - (number == 4) * 0.11},
-                CHOICES: {"base": 0.62, "tuned": 0.61 + number / 900},
-            },
-            clusters={label: max(0, 9 - number + index) for index, label in enumerate(LABELS)},
-            report=f"{number:04d}/report.html",
-        )
-        for number, outcome in enumerate(outcomes)
-    )
-
-
-def _promotion(days: int, adapter: str, previous: str) -> Promotion:
-    return Promotion(
-        alias="champion",
-        adapter=adapter * 5,
-        verdict="3a9f" * 16,
-        at_ns=NIGHT - days * DAY,
-        by="ci",
-        reason="promote",
-        previous=previous * 5,
-    )
-
-
-def _waivers(cases: tuple[Case, ...]) -> tuple[Waiver, ...]:
-    return (
-        Waiver(
-            suite=PARCEL,
-            case_id=cases[0].id,
-            reason="the correction itself is wrong",
-            owner="mira",
-            expires="2026-12-01",
-        ),
-        Waiver(suite=PARCEL, cluster="k2", reason="date parser being replaced", owner="jon", expires="2026-09-01"),
     )

@@ -11,6 +11,7 @@ from reports import _pack
 from reports._cases import case_rows
 from reports._plots import axis, bar, nice_ticks
 from reports._summary import suite_rows
+from reports._trend import trend
 from tests.reports.story import make_story
 
 
@@ -57,6 +58,14 @@ def test_ticks_are_round_few_and_inside(low, width):
     ticks = nice_ticks(low, low + width)
     assert len(ticks) <= 11
     assert all(low - width * 1e-6 <= tick <= low + width * (1 + 1e-6) for tick in ticks)
+
+
+def test_the_trend_follows_the_judged_arm(story):
+    """However the arms are called and ordered, the strong line and the number are those of the arm that is judged."""
+    last = story.history[-1].means
+    for spark in trend(story).suites:
+        assert spark.lines[-1].name == "tuned"
+        assert spark.last == last[spark.name]["tuned"]
 
 
 def test_an_interval_stands_on_the_right_side_of_its_bound(story):

@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from harness.curation.duplicates import normalise, similarity
-from harness.errors import UndecidedError
+from harness.curation.sieve import Sieve
+from harness.errors import InvalidError, UndecidedError
 from harness.stages.curate import CurateOptions, curate, read_split, write
 from harness.stages.mine import mine
 from tests.curation.traces import START_NS, call, order, prompted, restaurant, thumb
@@ -155,3 +156,18 @@ def test_large_sets_are_chosen_evenly_over_clusters(night):
     had, got = (Counter(case.cluster for case in one.splits["train"]) for one in (full, result))
     most = max(got.values())
     assert all(got[cluster] >= min(count, most - 1) for cluster, count in had.items())
+
+
+def test_a_dataset_whose_fates_do_not_add_up_is_refused(monkeypatch):
+    """A call that falls out of the sieve without a fate stops curation."""
+    calls, feedback = restaurant()
+    rows = Sieve.rows
+
+    def losing(sieve, options):
+        kept, fates = rows(sieve, options)
+        fates.pop("t:2")
+        return kept, fates
+
+    monkeypatch.setattr(Sieve, "rows", losing)
+    with pytest.raises(InvalidError, match="do not add up"):
+        curated(calls, feedback)

@@ -45,3 +45,12 @@ def test_only_the_named_detectors_run():
 def test_no_calls_no_failures():
     """An empty table is mined to nothing."""
     assert mine([], []).calls == 0
+
+
+def test_a_hint_takes_nothing_from_a_praised_call():
+    """A praised answer that was far too slow still passes, and is still shown."""
+    calls = [call(n, f"soup for {n}", "here you are") for n in range(150)]
+    slow = call(200, "soup for the last", "here you are", end_ns=calls[0].start_ns + 10**15)
+    mined = mine([*calls, slow], [thumb("t:200", 1)])
+    assert [failure.detector for failure in mined.failures if failure.call_id == "t:200"] == ["outlier"]
+    assert mined.passed == ("t:200",)

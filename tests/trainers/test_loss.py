@@ -54,6 +54,13 @@ def test_the_common_start_runs_once(rows):
     assert (batch.targets != IGNORE).sum() == sum(sum(row.supervised) for row in rows[:6])
 
 
+def test_rows_that_share_prompt_and_answer_still_learn_all_of_it(model, rows):
+    """The same row three times over: every supervised token is predicted, and the loss is three times that of one."""
+    batch = collate([rows[2]] * 3, CPU)
+    assert batch.shared.shape[1] == rows[2].first - 1 and (batch.targets[0] != IGNORE).sum() == sum(rows[2].supervised)
+    assert nll_sum(model, batch).item() == pytest.approx(3 * plainest(model, rows[2]).item(), rel=1e-5)
+
+
 def test_a_split_step_has_the_gradient_of_a_whole_one(model, rows, monkeypatch):
     """One pass over eight rows and several passes over parts of them add up to the same gradient."""
     whole = accumulate(model, rows[:8])

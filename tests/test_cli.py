@@ -1,0 +1,266 @@
+"""What a user types, whole processes: the loop on a tiny model, and what wrong input gets."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.tiny import tiny_model
+
+ROOT = Path(__file__).parents[1]
+TRACES = ROOT / "examples" / "parcel_desk" / "traces"
+
+CONFIG = """
+[project]
+name = "tiny"
+
+[model]
+base = "model"
+
+[ingest]
+paths = ["traces"]
+
+[prompts.short]
+system = "Answer in JSON."
+
+[prompts.production]
+traces = true
+
+[arms.base]
+prompt = "short"
+
+[arms.tuned]
+prompt = "short"
+
+[tune]
+max_steps = 2
+batch_size = 2
+learning_rate = 1e-3
+
+[gate]
+min_cases = 5
+"""
+
+EVAL = """
+from harness import cases, score, suite, target
+
+@suite(role=target(min_gain=0.1))
+@cases([{"id": f"c{n}", "text": f"case {n}", "expected": "yes"} for n in range(12)])
+def eval_tiny(case, model):
+    return score.text(model.chat(case.messages, max_tokens=2), case.expected)
+"""
+
+
+def trueup(*words: str, cwd: Path, **extra) -> subprocess.CompletedProcess:
+    """`trueup WORDS` in `cwd`, as a whole process."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "harness", *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, env=environment, **extra)
+
+
+def project(folder: Path, config: str = CONFIG, evals: str = EVAL) -> Path:
+    (folder / "evals").mkdir(parents=True)
+    (folder / "trueup.toml").write_text(config)
+    (folder / "evals" / "eval_tiny.py").write_text(evals)
+    tiny_model(folder / "model")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
+    """A project in which `trueup run` was typed once."""
+    folder = project(tmp_path_factory.mktemp("walked"))
+    (folder / "traces").symlink_to(TRACES)
+    return folder, trueup("run", "--json", cwd=folder)
+
+
+def test_a_model_that_learnt_nothing_is_not_promoted(walked):
+    """Two steps on a random model fix nothing, so the loop ends in hold or undecided, and says why."""
+    _, done = walked
+    assert done.returncode in (1, 3), done.stderr
+    answer = json.loads(done.stdout.strip().split("\n")[-1])
+    assert answer["verdict"] in ("hold", "undecided")
+    assert answer["sentence"]
+
+
+def test_the_report_is_written_in_every_format(walked):
+    """One HTML file, Markdown, JUnit XML and JSON stand in the report folder."""
+    folder, _ = walked
+    kinds = {path.suffix for path in (folder / "out").iterdir()}
+    assert {".html", ".md", ".xml", ".json"} <= kinds
+
+
+def test_a_second_run_generates_nothing_and_says_the_same(walked):
+    """With nothing new, every step is recalled: no training, no generation, the same verdict."""
+    folder, first = walked
+    before = sorted(path.name for path in (folder / ".trueup" / "artifacts").rglob("*"))
+    again = trueup("run", "--json", cwd=folder)
+    assert json.loads(again.stdout)["id"] == json.loads(first.stdout)["id"]
+    assert again.returncode == first.returncode
+    assert sorted(path.name for path in (folder / ".trueup" / "artifacts").rglob("*")) == before
+
+
+def test_a_verdict_that_is_not_promote_cannot_be_promoted(walked):
+    """`trueup promote` refuses with exit code 4 and moves no alias."""
+    folder, _ = walked
+    done = trueup("promote", cwd=folder)
+    assert done.returncode == 4
+    assert "verdict" in done.stderr
+    assert "alias" not in trueup("status", cwd=folder).stdout
+
+
+def test_status_accounts_for_every_record(walked):
+    """What was read equals the sum of its fates."""
+    folder, _ = walked
+    records = json.loads(trueup("status", "--json", cwd=folder).stdout)["records"]
+    fates = ("calls", "repeated", "conflicts", "feedback", "feedback_repeated", "quarantined", "quarantined_repeated")
+    assert records["read"] == sum(records[fate] for fate in fates) + records["forgotten"]
+    assert records["calls"] == records["usable"] + records["incomplete"] > 900
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("mine",),
+        ("curate",),
+        ("eval", "--model", "base"),
+        ("compare", "base", "tuned"),
+        ("gate",),
+        ("report",),
+        ("doctor",),
+    ],
+)
+def test_each_verb_is_a_command(walked, words):
+    """Every verb works alone on what the ones before it left."""
+    folder, _ = walked
+    done = trueup(*words, cwd=folder)
+    assert done.returncode in (0, 1, 3), done.stderr
+    assert done.stdout.strip()
+    assert "Traceback" not in done.stderr
+
+
+def test_a_second_run_at_the_same_time_is_turned_away(walked):
+    """While one run holds the lock another ends at once with exit code 75, naming the holder."""
+    folder, _ = walked
+    code = "from pathlib import Path; from harness.store import Store; import time\nwith Store.open(Path('.trueup')).lock(): print('held', flush=True); time.sleep(60)"
+    holder = subprocess.Popen([sys.executable, "-c", code], cwd=folder, stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline().strip() == "held"
+        done = trueup("gate", cwd=folder)
+        assert done.returncode == 75
+        assert str(holder.pid) in done.stderr
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path):
+    """Killed in the middle, the next run reaches the end, and no lock is left behind."""
+    folder = project(tmp_path / "p")
+    (folder / "traces").symlink_to(TRACES)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "harness", "run", "--quiet"],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not (folder / ".trueup" / "artifacts" / "mined").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert trueup("run", "--quiet", cwd=folder).returncode in (1, 3)
+
+
+WRONG = {
+    "unknown config key": (CONFIG.replace("min_cases", "min_case"), EVAL, "run", 2, "gate.min_cases"),
+    "wrong value": (CONFIG.replace("min_cases = 5", 'min_cases = "five"'), EVAL, "run", 2, "gate.min_cases"),
+    "not TOML": ("[project\n", EVAL, "run", 2, "trueup.toml"),
+    "a prompt that is not there": (
+        CONFIG.replace('prompt = "short"', 'prompt = "shirt"'),
+        EVAL,
+        "run",
+        2,
+        "prompts.short",
+    ),
+    "no traces": (CONFIG, EVAL, "run", 5, "traces"),
+    "an eval file that raises": (CONFIG, "raise RuntimeError('boom')", "eval", 4, "boom"),
+    "an eval file that does not parse": (CONFIG, "def eval_x(:", "eval", 4, "eval_tiny"),
+    "a suite without cases": (CONFIG, EVAL.replace("range(12)", "range(0)"), "eval", 4, "no cases"),
+    "no eval function": (CONFIG, "x = 1", "eval", 4, "no cases"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_input_gets_a_message_and_an_exit_code(tmp_path, name):
+    """Each says what happened, where, and what to type next, with the exit code of its kind."""
+    config, evals, command, code, words = WRONG[name]
+    folder = project(tmp_path / "p", config, evals)
+    done = trueup(command, cwd=folder)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "next:" in done.stderr
+    assert "Traceback (most recent call last)" not in done.stderr.split("where:")[0].split("trueup:")[0]
+
+
+def test_a_model_folder_without_weights_is_named(tmp_path):
+    """The folder, and what is missing in it."""
+    folder = project(tmp_path / "p")
+    (folder / "traces").symlink_to(TRACES)
+    for file in (folder / "model").glob("*.safetensors"):
+        file.unlink()
+    done = trueup("run", cwd=folder)
+    assert done.returncode == 5
+    assert "weights" in done.stderr
+    assert "model" in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"hello\nworld\n", b"{}\n"])
+def test_a_file_that_is_no_export_is_named(tmp_path, content):
+    """An empty file, a picture, plain text, JSON of nothing: nothing is stored, and the message names the file."""
+    folder = project(tmp_path / "p")
+    (folder / "odd.jsonl").write_bytes(content)
+    done = trueup("ingest", "odd.jsonl", cwd=folder)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 5 or "1 in quarantine" in done.stderr or "0 calls" in done.stderr
+
+
+def test_a_full_disk_loses_nothing(tmp_path):
+    """When no file may grow past 20 kB, ingest ends with exit code 6; with room again it ends well."""
+    folder = project(tmp_path / "p")
+    (folder / "traces").symlink_to(TRACES)
+
+    def small_files():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    done = trueup("ingest", cwd=folder, preexec_fn=small_files)
+    assert done.returncode == 6, done.stderr
+    assert trueup("ingest", cwd=folder).returncode == 0
+    assert json.loads(trueup("status", "--json", cwd=folder).stdout)["records"]["calls"] > 900
+
+
+def test_init_writes_a_project_that_the_doctor_understands(tmp_path):
+    """`trueup init` never overwrites, and what it wrote is read back."""
+    tiny_model(tmp_path / "model")
+    assert trueup("init", "desk", "--model", str(tmp_path / "model"), cwd=tmp_path).returncode == 0
+    assert trueup("doctor", cwd=tmp_path / "desk").returncode == 0
+    assert trueup("init", "desk", cwd=tmp_path).returncode == 2
+
+
+def test_a_misspelt_command_names_the_nearest(tmp_path):
+    """`trueup reprot` is answered with `report`."""
+    done = trueup("reprot", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "report" in done.stderr
+
+
+def test_outside_a_project_the_way_in_is_named(tmp_path):
+    """Without a trueup.toml the message names `trueup init`."""
+    done = trueup("run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "trueup init" in done.stderr

@@ -1,0 +1,42 @@
+"""What the exporter writes, ingest reads."""
+
+import json
+
+from opentelemetry._logs import LogRecord
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
+
+from harness.exporter import DayFileLogExporter, DayFileSpanExporter
+from harness.stages.ingest import ingest, link
+
+
+def test_spans_and_feedback_of_the_real_sdk_come_back_as_calls(tmp_path):
+    """A call traced with the OpenTelemetry SDK, and feedback logged on it, are read from the day files and linked."""
+    provider, logs = TracerProvider(), LoggerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(DayFileSpanExporter(tmp_path)))
+    logs.add_log_record_processor(SimpleLogRecordProcessor(DayFileLogExporter(tmp_path)))
+    said = [{"role": "user", "parts": [{"type": "text", "content": "Hi"}]}]
+    answer = [{"role": "assistant", "parts": [{"type": "text", "content": "Hello"}], "finish_reason": "stop"}]
+    with provider.get_tracer("app").start_as_current_span("chat") as span:
+        span.set_attribute("gen_ai.operation.name", "chat")
+        span.set_attribute("gen_ai.input.messages", json.dumps(said))
+        span.set_attribute("gen_ai.output.messages", json.dumps(answer))
+        held = {"gen_ai.evaluation.name": "thumb", "gen_ai.evaluation.score.value": -1.0, "app.correction": "Good day"}
+        logs.get_logger("app").emit(LogRecord(event_name="gen_ai.evaluation.result", attributes=held))
+    (batch,) = ingest([str(tmp_path)])
+    (call,), (given,) = batch.calls, tuple(link(batch.calls, batch.feedback))
+    assert (call.reply, call.usable) == ("Hello", True)
+    assert (given.call_id, given.negative, given.correction) == (call.id, True, "Good day")
+
+
+def test_a_folder_that_cannot_be_written_never_breaks_the_application(tmp_path):
+    """When the day file cannot be opened the export fails quietly, with a warning."""
+    exporter = DayFileSpanExporter(tmp_path / "traces")
+    (tmp_path / "traces").rmdir()
+    (tmp_path / "traces").touch()
+    provider = TracerProvider()
+    span = provider.get_tracer("app").start_span("x")
+    span.end()
+    assert exporter.export([span]) is SpanExportResult.FAILURE
