@@ -38,7 +38,7 @@ browser:
 	  || echo "chromium is not here: the browser tests will be skipped"
 
 test: $(STAMP) browser check
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(MODEL)/model.safetensors browser
 	$(BIN)/python -m pytest -m slow --timeout 1800

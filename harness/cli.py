@@ -125,6 +125,23 @@ def mine(work: Any, top: int, as_json: bool) -> dict:
 
 
 @command()
+def inspect(work: Any, as_json: bool) -> dict:
+    """What is in the traces, and which lever fits each failure cluster: prompt, retrieval, environment or fine-tune.
+
+    \b
+    Example: trueup inspect
+    """
+    found, console = _late("loop").inspect(work), _late("console")
+    if not as_json:
+        console.say(
+            f"{found.calls:,} calls, {found.failed:,} failed, {found.corrected:,} corrected, {found.passed:,} passed"
+        )
+        rows = [(len(one.call_ids), one.lever, one.detector, one.label, one.evidence) for one in found.clusters]
+        console.table(("calls", "lever", "detector", "what", "evidence"), sorted(rows, reverse=True)[:20])
+    return {"inspection": found}
+
+
+@command()
 def curate(work: Any, as_json: bool) -> dict:
     """Make training, held-out and regression sets; every call's fate is accounted for.
 
@@ -156,6 +173,38 @@ def tune(work: Any, as_json: bool) -> dict:
         last = adapter.curve[-1].loss if adapter.curve else float("nan")
         console.say(f"adapter {adapter.id[:12]}: {adapter.steps} steps, last loss {last:.3f}, {adapter.seconds:.0f} s")
     return {"id": adapter.id, "steps": adapter.steps, "rows": adapter.rows, "seconds": adapter.seconds}
+
+
+@command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--form", default="chat", show_default=True, help="chat, openai-sft, openai-preference, parquet or hf.")
+def export(work: Any, folder: Path, form: str, as_json: bool) -> dict:
+    """Write the latest dataset in a form that other tools read.
+
+    \b
+    Example: trueup export out/sft --form openai-sft
+    """
+    written, console = _late("sharing").export(work, folder, form), _late("console")
+    if not as_json:
+        console.say(f"wrote {folder} ({form})")
+    return {"folder": str(folder), "form": form, "files": [str(path) for path in written]}
+
+
+@command()
+@click.option("--user", default="", help="User id whose calls are erased.")
+@click.option("--trace", default="", help="Trace id whose calls are erased.")
+def forget(work: Any, user: str, trace: str, as_json: bool) -> dict:
+    """Erase a user's or a trace's calls and feedback, and name the datasets that hold them.
+
+    \b
+    Example: trueup forget --user customer-0007
+    """
+    gone, held, console = *_late("loop").forget(work, user, trace), _late("console")
+    if not as_json:
+        console.say(f"{len(gone)} calls erased from the table")
+        for dataset in held:
+            console.say(f"dataset {dataset[:12]} holds some of them: remove it and what was trained on it")
+    return {"calls": gone, "datasets": held}
 
 
 @command(changes=False)
@@ -214,7 +263,7 @@ def report(work: Any, open_: bool, as_json: bool) -> dict:
     loop, console = _late("loop"), _late("console")
     written = loop.report(work)
     if not as_json:
-        console.out.print(loop.first_screen(work))
+        console.out.print(_late("shelf").first_screen(work))
         for path in written:
             console.say(f"wrote {path}")
     if open_:
@@ -260,7 +309,7 @@ def run(work: Any, as_json: bool) -> dict:
     loop, console = _late("loop"), _late("console")
     verdict = loop.run(work)
     if not as_json:
-        console.out.print(loop.first_screen(work))
+        console.out.print(_late("shelf").first_screen(work))
     return _conclude(verdict, as_json, where=work.config.report.out)
 
 

@@ -86,7 +86,7 @@ class EvalSection(Section, frozen=True):
 
 class ReportSection(Section, frozen=True):
     out: str = "out"
-    formats: tuple[str, ...] = ("html", "markdown", "junit", "machine")
+    formats: tuple[str, ...] = ("html", "markdown", "junit", "json")
 
 
 class PromoteSection(Section, frozen=True):
@@ -140,6 +140,9 @@ def load(path: Path | None = None) -> Config:
         raise UsageError(f"not valid TOML: {error}", where=str(file), next="mend that line") from error
     raw.pop("root", None)
     config = section(raw, Config, where=str(file))
+    for arm in config.arms.values():
+        if arm.prompt and arm.prompt not in config.prompts:
+            raise unknown_key(f"prompts.{arm.prompt}", (f"prompts.{name}" for name in config.prompts), str(file))
     return _absolute(msgspec.structs.replace(config, root=str(file.resolve().parent)))
 
 

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from harness import config as configuration
@@ -29,7 +30,7 @@ def examine(path: Path | None) -> list[Check]:
         return [*checks, ("config", False, _line(error))]
     checks.append(("config", True, f"{config.root}/{configuration.FILE}"))
     checks.append(_attempt("model", lambda: f"weights {model_digests(config.model.base).weights[:12]}"))
-    checks += [_attempt(f"eval path {path}", lambda path=path: _exists(path)) for path in config.eval.paths]
+    checks += [_attempt(f"eval path {path}", partial(_exists, path)) for path in config.eval.paths]
     checks.append(_attempt("store", lambda: _store(config.store)))
     return [*checks, _disk(Path(config.root))]
 
@@ -68,7 +69,7 @@ def _exists(path: str) -> str:
 def _store(root: Path) -> str:
     if not root.exists():
         return "nothing stored yet"
-    damaged = Store.open(root).artifacts.verify()
+    damaged = Store.open(root).verify()
     if damaged:
         raise TrueupError(f"{len(damaged)} damaged: {', '.join(damaged[:3])}", next="remove them and run trueup run")
     return "every stored file is as it was written"

@@ -18,14 +18,16 @@ from harness import shelf
 from harness.codec import digest, write_atomic, write_lines
 from harness.config import Config
 from harness.digests import model_digests
-from harness.errors import InvalidError, UsageError
+from harness.errors import InvalidError, UndecidedError, UsageError
 from harness.plugins import load, names
 from harness.shelf import LATEST, LATEST_RUN, Work
 from harness.stages import curate as curate_stage
 from harness.stages import evaluate as evaluate_stage
 from harness.stages import gate as gate_stage
 from harness.stages import ingest as ingest_stage
+from harness.stages import inspect as inspect_stage
 from harness.stages import mine as mine_stage
+from harness.stages import plan as plan_stage
 from harness.stages import tune as tune_stage
 from harness.store import Store
 from harness.types import Adapter, Arm, Case, CurvePoint, Dataset, EvalRequest, Promotion, Run, Suite, Verdict
@@ -87,6 +89,25 @@ def mine(work: Work) -> mine_stage.Mined:
     return mined
 
 
+def inspect(work: Work) -> inspect_stage.Inspection:
+    """What is in the traces, and which lever fits each cluster of failures."""
+    return inspect_stage.inspect(mine(work), work.store.traces.calls(), shelf.feedback(work))
+
+
+def forget(work: Work, user: str, trace: str) -> tuple[tuple[str, ...], list[str]]:
+    """Erase calls from the table; returns their ids, and the datasets that were made with some of them."""
+    if not (user or trace):
+        raise UsageError("nothing to forget", next="trueup forget --user ID, or --trace ID")
+    gone = work.store.traces.forget(user_id=user, trace_id=trace)
+    held = []
+    for ident in work.store.artifacts.ids("dataset"):
+        folder = work.store.artifacts.folder("dataset", ident)
+        cases = (case for split in curate_stage.SPLITS for case in curate_stage.read_split(folder, split))
+        if any(case.call_id in set(gone) for case in cases):
+            held.append(ident)
+    return gone, held
+
+
 def curate(work: Work) -> Dataset:
     """Training, held-out and regression sets from what was mined. Raises UndecidedError on too few failures."""
     settings = {"name": work.config.project.name, **work.config.curate}
@@ -117,9 +138,10 @@ def tune(work: Work, dataset: Dataset | None = None) -> Adapter:
     request = shelf.tune_request(work, dataset)
     key = digest(["tune", dataset.id, request.recipe, request.prompt, model_digests(request.base)])
     known = work.store.memo.recall("tune", key)
-    if known:
+    if known and work.store.artifacts.has("adapter", known):
         work.store.memo.remember(LATEST, "adapter", known)
         return shelf.adapter_of(work, known)
+    check_power(work, dataset)
     with work.watch.step("tune"):
         # The folder's name holds the key, not the process: a killed training is found again and resumed.
         folder = work.store.root / "work" / f"tune-{key[:16]}" / "adapter"
@@ -131,6 +153,23 @@ def tune(work: Work, dataset: Dataset | None = None) -> Adapter:
         for knob, reason in adapter.choices.items():
             work.watch.note(f"{knob}: {reason}")
     return adapter
+
+
+def check_power(work: Work, dataset: Dataset) -> None:
+    """Before training: can these suites show a gain, and that nothing broke? Raises UndecidedError when they cannot.
+
+    `train_anyway = true` under [gate.options] only says so and goes on.
+    """
+    found = plan_stage.plan(survey(work, dataset=dataset).suites, work.config.gate)
+    weak = [finding for finding in found if finding.outcome == "unresolved"]
+    if weak and not work.config.gate.options.get("train_anyway"):
+        raise UndecidedError(
+            f"nothing was trained, since the verdict would stay open: {weak[0].sentence}",
+            where=weak[0].suite,
+            next=f"{weak[0].next}, or set train_anyway = true under [gate.options]",
+        )
+    for finding in weak:
+        work.watch.note(finding.sentence)
 
 
 def evaluate(
@@ -186,6 +225,7 @@ def gate(
             champion=champion.adapter if champion else "",
             looks=work.store.ledger.look(shelf.held_out_version(work, dataset), adapter.id),
             problems=[f"{name}: {problem}" for name, run in runs.items() for problem in run.problems],
+            waivers=shelf.waivers(work),
             today=time.strftime("%Y-%m-%d", time.gmtime()),
         )
         ident = digest(replace(verdict, id="", at_ns=0))
@@ -240,21 +280,24 @@ def _curate_key(work: Work, options: curate_stage.CurateOptions) -> str:
     return digest(["curate", *parts, mine_stage.VERSION, curate_stage.VERSION])
 
 
-def survey(work: Work, select: str = "") -> evaluate_stage.Survey:
+def survey(work: Work, select: str = "", dataset: Dataset | None = None) -> evaluate_stage.Survey:
     """What the eval files hold, read once a command. Raises InvalidError when one of them does not load.
 
-    They are read before there is a dataset, so mined suites are shown a stand-in with one empty case.
+    Without a dataset, mined suites are shown a stand-in with one empty case.
     """
-    if select not in work.surveys:
-        blank = work.store.artifacts.scratch("survey")
-        for split in ("held_out", "regression"):
-            write_lines(blank / f"{split}.jsonl", [Case(id="mined")])
-        request = replace(_eval_request(work, None, (), select), datasets={work.config.project.name: str(blank)})
+    key = (select, dataset.id if dataset else "")
+    if key not in work.surveys:
+        request = _eval_request(work, dataset, (), select)
+        if dataset is None:
+            blank = work.store.artifacts.scratch("survey")
+            for split in ("held_out", "regression"):
+                write_lines(blank / f"{split}.jsonl", [Case(id="mined")])
+            request = replace(request, datasets={work.config.project.name: str(blank)})
         found = evaluate_stage.survey(request)
         if found.problems:
             raise InvalidError(f"an eval file cannot be used: {found.problems[0]}", next="mend it, then run again")
-        work.surveys[select] = found
-    return work.surveys[select]
+        work.surveys[key] = found
+    return work.surveys[key]
 
 
 def _eval_request(work: Work, dataset: Dataset | None, chosen: Sequence[Arm], select: str) -> EvalRequest:

@@ -57,6 +57,11 @@ def load(kind: str, name: str) -> ModuleType:
         ) from error
 
 
+def helper(kind: str, name: str) -> ModuleType:
+    """A module of the plug-ins' package that is no plug-in itself, such as `reports.terminal`."""
+    return importlib.import_module(f"{PACKAGES[kind]}.{name}")
+
+
 @cache
 def _foreign(kind: str) -> dict[str, importlib.metadata.EntryPoint]:
     return {point.name: point for point in importlib.metadata.entry_points(group=f"trueup.{kind}")}

@@ -6,16 +6,22 @@ The verbs in `harness.loop` write; everything here only reads, so commands that 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from harness import adapters
 from harness import arms as arm_choice
 from harness import config as configuration
+from harness import waivers as waiver_file
 from harness.codec import digest, read
 from harness.config import Config
-from harness.errors import InvalidError
+from harness.errors import InvalidError, UsageError
+from harness.plugins import helper
 from harness.stages import compare as compare_stage
 from harness.stages import curate as curate_stage
+from harness.stages import gate as gate_stage
 from harness.stages import ingest as ingest_stage
 from harness.store import Store
 from harness.types import (
@@ -24,11 +30,13 @@ from harness.types import (
     Comparison,
     Dataset,
     Feedback,
+    Finding,
     HistoryPoint,
     Run,
     Story,
     TuneRequest,
     Verdict,
+    Waiver,
 )
 from harness.watch import Watch
 
@@ -45,8 +53,8 @@ class Work:
     config: Config
     store: Store
     watch: Watch = field(default_factory=Watch)
-    surveys: dict[str, Any] = field(default_factory=dict)
-    """Selection to what the eval files hold; read once a command."""
+    surveys: dict[tuple[str, str], Any] = field(default_factory=dict)
+    """Selection and dataset to what the eval files hold; read once a command."""
 
 
 def dataset_of(work: Work, ident: str) -> Dataset:
@@ -152,6 +160,7 @@ def story_of(work: Work, verdict: Verdict) -> Story:
     """All that a report shows of one verdict."""
     runs = latest_runs(work)
     adapter = adapter_of(work, verdict.candidate)
+    folder = work.store.artifacts.folder("dataset", verdict.dataset)
     wanted = {case.call_id for run in runs.values() for cases in run.cases.values() for case in cases if case.call_id}
     nights = [work.store.artifacts.get("night", ident, HistoryPoint) for ident in work.store.artifacts.ids("night")]
     return Story(
@@ -164,7 +173,10 @@ def story_of(work: Work, verdict: Verdict) -> Story:
         calls=work.store.traces.calls_by_id(wanted),
         history=tuple(sorted(nights, key=lambda night: night.at_ns)),
         promotions=tuple(work.store.promotions.history(work.config.promote.alias)),
+        waivers=waivers(work),
         policy=work.config.gate,
+        training=curate_stage.read_split(folder, "train"),
+        feedback=tuple(one for one in feedback(work) if one.call_id in wanted),
         seconds={**work.watch.seconds, "tune": adapter.seconds},
         ingest=work.store.traces.counts(),
     )
@@ -180,6 +192,27 @@ def night(verdict: Verdict, compared: Sequence[Comparison]) -> HistoryPoint:
             row[one.baseline] = sum(pair[0] for pair in both) / len(both)
             row[one.candidate] = sum(pair[1] for pair in both) / len(both)
     return HistoryPoint(at_ns=verdict.at_ns, outcome=verdict.outcome, adapter=verdict.candidate, means=table)
+
+
+def waivers(work: Work) -> tuple[Waiver, ...]:
+    """Those of waivers.toml beside trueup.toml; none without the file."""
+    return waiver_file.read(Path(work.config.root) / "waivers.toml")
+
+
+def first_screen(work: Work) -> Any:
+    """The latest verdict's first screen, as a rich renderable."""
+    return helper("reports", "terminal").first_screen(story_of(work, latest_verdict(work)))
+
+
+def differences(work: Work, baseline: str, candidate: str) -> tuple[Finding, ...]:
+    """What changed between two arms of the latest evaluation, and what is noise; decides nothing."""
+    runs = latest_runs(work)
+    for name in (baseline, candidate):
+        if name not in runs:
+            raise UsageError(f"there is no run of {name!r}", next=f"known: {', '.join(runs)}")
+    policy = replace(work.config.gate, baselines=(baseline,))
+    verdict = gate_stage.gate(compare_stage.compare(runs[baseline], runs[candidate]), policy, candidate=candidate)
+    return tuple(finding for finding in verdict.findings if finding.suite)
 
 
 def held_out_version(work: Work, dataset: Dataset) -> str:

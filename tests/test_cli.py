@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.tiny import tiny_model
 
 ROOT = Path(__file__).parents[1]
@@ -44,6 +45,9 @@ learning_rate = 1e-3
 
 [gate]
 min_cases = 5
+
+[gate.options]
+train_anyway = true
 """
 
 EVAL = """
@@ -250,6 +254,16 @@ def test_init_writes_a_project_that_the_doctor_understands(tmp_path):
     assert trueup("init", "desk", "--model", str(tmp_path / "model"), cwd=tmp_path).returncode == 0
     assert trueup("doctor", cwd=tmp_path / "desk").returncode == 0
     assert trueup("init", "desk", cwd=tmp_path).returncode == 2
+
+
+def test_too_few_cases_stop_before_training(tmp_path):
+    """Twelve cases cannot show the gain that is asked for: exit code 3, how many are missing, and nothing trained."""
+    folder = project(tmp_path / "p", CONFIG.replace("train_anyway = true", ""))
+    (folder / "traces").symlink_to(TRACES)
+    done = trueup("run", cwd=folder)
+    assert done.returncode == 3, done.stderr
+    assert "more cases" in done.stderr
+    assert not (folder / ".trueup" / "artifacts" / "adapter").exists()
 
 
 def test_a_misspelt_command_names_the_nearest(tmp_path):

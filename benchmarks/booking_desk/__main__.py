@@ -16,7 +16,6 @@ import argparse
 import json
 import random
 import resource
-import shutil
 import subprocess
 import sys
 import time
@@ -66,12 +65,15 @@ def null_project() -> Path:
     shuffled(SHARED / "traces" / "booking_desk", folder / "traces")
     text = (HERE / "trueup.toml").read_text(encoding="utf-8")
     text = text.replace("../../../shared/traces/booking_desk", "traces")
+    text = text.replace('[arms.prompted]\nprompt = "production"\n', "")  # no rule needs it to refuse
     text = text.replace('"../../models', '"../../../models').replace('paths = ["evals"]', 'paths = ["../evals"]')
     (folder / "trueup.toml").write_text(text, encoding="utf-8")
-    replies = HERE / ".trueup" / "replies"
-    if replies.is_dir() and not (folder / ".trueup" / "replies").exists():
-        # The base model answers the same questions in both: a reply's key is its content, so it can be shared.
-        shutil.copytree(replies, folder / ".trueup" / "replies")
+    replies = folder / ".trueup" / "replies"
+    if not replies.exists():
+        # The base model is asked the same questions in both; a reply's key is its content, so the cache is shared.
+        (HERE / ".trueup" / "replies").mkdir(parents=True, exist_ok=True)
+        replies.parent.mkdir(exist_ok=True)
+        replies.symlink_to("../../.trueup/replies")
     return folder
 
 

@@ -151,10 +151,7 @@ PLACES = [
     "on the beach",
     "in the cellar",
 ]
-CODES = ["A7-42-QX", "ZZ-901", "KP/33/7", "B-5510-C", "QR-8", "77-TT-19", "M4-M5-M6", "XJ_204", "L0-99", "C3-PX-1",
-         "W-12-34", "HH-7-HH", "D40/22", "F-6-F-6", "N18-E2", "R2-55-K"]  # fmt: skip
 OPENERS = ["Honestly", "Today", "Once", "Sadly", "Luckily", "Maybe"]
-CLOSERS = ["That is all.", "Thank you for reading.", "Is there more?", "Have a nice day!"]
 SMALL = ["zero", "one", "two", "three", "four", "five"]
 
 Row = dict[str, Any]
@@ -164,20 +161,16 @@ def rows() -> Iterator[Row]:
     """16 rows of each kind; `check` names the function in `eval_instructions.py`, `want` is its argument."""
     for number in range(16):
         topic, sentence, word, name = TOPICS[number], SENTENCES[number], WORDS[number], NAMES[number]
-        opener, closer = OPENERS[number % len(OPENERS)], CLOSERS[number % len(CLOSERS)]
+        opener = OPENERS[number % len(OPENERS)]
         count = 2 + number % 4
         other = WORDS[(number + 5) % 16]
-        yield row("upper", f"Write this sentence in capital letters: {sentence}", sentence)
         yield row("repeat", f"Repeat this sentence exactly: {sentence}", sentence)
-        yield row("quoted", f"Repeat this sentence in double quotation marks: {sentence}", sentence)
-        yield row("copy", f"Copy this code and write nothing else: {CODES[number]}", CODES[number])
         yield row("contains", f"Write one short sentence about {topic} that contains the word {word}.", word)
         yield row("contains", f"Greet a person called {name} in one short sentence.", name)
         yield row(
             "contains", f"{name} waits {PLACES[number]} in {CITIES[number]}. Which city is {name} in?", CITIES[number]
         )
         yield row("starts", f"Write one short sentence about {topic}. Start with the word {opener}.", opener)
-        yield row("ends", f'Write one short sentence about {topic}. Then end with: "{closer}"', closer)
         yield row("question", f"Ask me one short question about {topic}. Write only the question.", None)
         yield row("avoids", f"Say something about {topic} in one short sentence without the word is.", "is")
         yield row("one_line", f"Write one sentence about {topic}. Do not start a new line.", None)
@@ -187,8 +180,6 @@ def rows() -> Iterator[Row]:
         yield row("items", f"List exactly {SMALL[count]} {KINDS[number]}. Write each on its own line.", count)
         yield row("times", f"Write the word {word} {SMALL[count]} times.", [word, count])
         yield row("either", f"Choose one: {word} or {other}. Answer with that one word.", [word, other])
-        yield row("digits", f"What is {number + 1} plus {count}? Answer with the number only.", None)
-        yield row("counts", f"Count from {number + 1} to {number + count + 2}.", [number + 1, number + count + 2])
         yield row("json_key", f'Write a JSON object with the key "name" and the value "{name}".', ["name", name])
         yield row("tagged", f"Write the word {word} between <b> and </b>.", word)
 

@@ -3,7 +3,7 @@
 from harness import cases, guard, score, suite
 
 
-@suite(role=guard(margin=0.03), slices=["kind"], tags=["knowledge"])
+@suite(role=guard(margin=0.04), slices=["kind"], tags=["knowledge"])
 @cases("choices.jsonl")
 def eval_choices(case, model):
     return score.text(model.choose(case["text"], case["options"], raw=True), case.expected, name="right")

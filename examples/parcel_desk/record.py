@@ -46,7 +46,7 @@ EXAMPLES = (
 )
 KEYS = ("category", "order_number", "days_waiting", "wants_refund")
 FIRST_DAY = datetime.datetime(2026, 10, 26, tzinfo=datetime.UTC)
-MESSAGES, FRESH, DAYS, MAX_TOKENS, SEED = 1000, 200, 21, 64, 20261026
+MESSAGES, FRESH, DAYS, MAX_TOKENS, SEED = 1000, 120, 21, 64, 20261026
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
@@ -76,7 +77,9 @@ class Endpoint:
 
     def answer(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
         """A reply for each request, in order, or the EndpointError or UsageError in its place."""
-        return asyncio.run(self._all(arm, options_of(arm), requests))
+        # In a thread of its own: the caller may have an event loop already, as notebooks and browser drivers do.
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            return thread.submit(asyncio.run, self._all(arm, options_of(arm), requests)).result()
 
     def close(self) -> None:
         """Connections live no longer than a batch."""
