@@ -199,7 +199,8 @@ def forget(work: Any, user: str, trace: str, as_json: bool) -> dict:
     \b
     Example: trueup forget --user customer-0007
     """
-    gone, held, console = *_late("loop").forget(work, user, trace), _late("console")
+    gone, held = _late("loop").forget(work, user, trace)
+    console = _late("console")
     if not as_json:
         console.say(f"{len(gone)} calls erased from the table")
         for dataset in held:
