@@ -195,8 +195,9 @@ def night(verdict: Verdict, compared: Sequence[Comparison]) -> HistoryPoint:
 
 
 def waivers(work: Work) -> tuple[Waiver, ...]:
-    """Those of waivers.toml beside trueup.toml; none without the file."""
-    return waiver_file.read(Path(work.config.root) / "waivers.toml")
+    """Those of waivers.toml and waivers.jsonl beside trueup.toml; none without the files."""
+    root = Path(work.config.root)
+    return (*waiver_file.read(root / "waivers.toml"), *waiver_file.read(root / "waivers.jsonl"))
 
 
 def first_screen(work: Work) -> Any:

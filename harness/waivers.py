@@ -7,6 +7,8 @@
     owner = "ann@example.com"
     expires = "2026-09-30"
 
+The report's "accept" button saves the same as `waivers.jsonl`, one a line; both files are read.
+
 A waiver takes its cases out of guards and contracts, never out of a target, and stands in the report. After its day it
 counts as none.
 """
@@ -15,6 +17,7 @@ import tomllib
 from datetime import date
 from pathlib import Path
 
+from harness.codec import read_lines
 from harness.config import section
 from harness.errors import UsageError
 from harness.types import Noun, Waiver
@@ -27,16 +30,23 @@ class WaiverFile(Noun, frozen=True):
 def read(path: Path) -> tuple[Waiver, ...]:
     """The waivers of a file; none when there is no file. Raises UsageError on an unknown key, on an expiry that is not a
     date, and on a waiver that names neither case nor cluster."""
+    if path.suffix == ".jsonl":
+        found = tuple(read_lines(path, Waiver)) if path.exists() else ()
+    else:
+        found = _toml(path)
+    for number, waiver in enumerate(found, start=1):
+        _check(waiver, f"{path}, waiver {number}")
+    return found
+
+
+def _toml(path: Path) -> tuple[Waiver, ...]:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return ()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"not valid TOML: {error}", where=str(path), next="mend that line") from error
-    found = section(raw, WaiverFile, where=str(path)).waiver
-    for number, waiver in enumerate(found, start=1):
-        _check(waiver, f"{path}, waiver {number}")
-    return found
+    return section(raw, WaiverFile, where=str(path)).waiver
 
 
 def _check(waiver: Waiver, where: str) -> None:

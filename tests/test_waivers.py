@@ -33,3 +33,13 @@ def test_a_bad_waiver_is_refused(tmp_path, old, new, words):
     with pytest.raises(UsageError, match=words) as caught:
         read(path)
     assert str(path) in caught.value.where
+
+
+def test_what_the_report_saves_is_read(tmp_path):
+    """The report's accept button writes one JSON object a line; it is read like the TOML file, and checked alike."""
+    file = tmp_path / "waivers.jsonl"
+    file.write_text('{"suite":"s","case_id":"c","reason":"known","owner":"ann","expires":"2030-01-31"}\n')
+    assert [waiver.case_id for waiver in read(file)] == ["c"]
+    file.write_text('{"suite":"s","case_id":"c","reason":"known","owner":"ann","expires":"soon"}\n')
+    with pytest.raises(UsageError, match="not a date"):
+        read(file)
