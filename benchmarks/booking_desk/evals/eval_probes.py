@@ -10,11 +10,12 @@ PROBES = Path(__file__).parents[4] / "shared" / "data" / "probes"
 
 
 def probe(name, count):
-    """`count` questions of a probe file, drawn once."""
+    """`count` questions of a probe file, drawn once, less the few that offer the same answer twice."""
     lines = (PROBES / f"{name}.jsonl").read_text(encoding="utf-8").split("\n")
     rows = [(number, json.loads(line)) for number, line in enumerate(lines, start=1) if line]
     for number, row in random.Random(8000).sample(rows, count):
-        yield {"id": f"{name}-{number}", "text": row["query"], "choices": row["choices"], "expected": row["gold"]}
+        if len(set(row["choices"])) == len(row["choices"]):
+            yield {"id": f"{name}-{number}", "text": row["query"], "choices": row["choices"], "expected": row["gold"]}
 
 
 def choice(case, model):
