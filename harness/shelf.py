@@ -42,6 +42,8 @@ from harness.watch import Watch
 
 LATEST = "latest"
 """Memo step that points at tonight's dataset, adapter and verdict."""
+EVALUATED = ("held_out", "regression")
+"""Splits whose cases never train, on this night or any later one."""
 LATEST_RUN = "latest-run"
 """Memo step that points at each arm's run."""
 
@@ -125,14 +127,15 @@ def tune_request(work: Work, dataset: Dataset) -> TuneRequest:
             "the tuned arm's prompt is to come from traces, and these have none", next="set [arms.tuned]"
         )
     folder = work.store.artifacts.folder("dataset", dataset.id)
-    held = [case for split in ("held_out", "regression") for case in curate_stage.read_split(folder, split)]
+    held = [case for split in EVALUATED for case in curate_stage.read_split(folder, split)]
+    ever = {key.removeprefix("call:") for key, split in work.store.ledger.splits().items() if split in EVALUATED}
     return TuneRequest(
         base=section.model or work.config.model.base,
         dataset=str(folder),
         prompt=words,
         recipe=work.config.tune,
         out="",
-        held_out_ids=tuple(sorted({case.id for case in held} | {case.call_id for case in held if case.call_id})),
+        held_out_ids=tuple(sorted(ever | {case.id for case in held} | {case.call_id for case in held if case.call_id})),
     )
 
 

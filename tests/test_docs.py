@@ -68,8 +68,8 @@ def test_python_examples_are_valid(code, info):
 def test_toml_examples_are_accepted(text, info):
     """Each trueup.toml example is read without an unknown key."""
     raw = tomllib.loads(text)
-    if set(raw) <= set(configuration.Config.__struct_fields__):
-        configuration.section(raw, configuration.Config, where="docs")
+    raw.pop("waiver", None)  # waivers.toml, which has a test of its own
+    assert configuration.section(raw, configuration.Config, where="docs")
 
 
 @pytest.mark.parametrize("text,info", fences("console"))
