@@ -46,6 +46,18 @@ def model_digests(folder: str | Path) -> ModelDigests:
     )
 
 
+def source_digest(*modules: str) -> str:
+    """Content id of our own source below `harness/`: a file, or all Python files of a folder.
+
+    Part of a step's key, so that what an older version computed is not taken for what this one would.
+    """
+    root = Path(__file__).parent
+    files = [
+        path for name in modules for path in ([root / name] if name.endswith(".py") else (root / name).glob("*.py"))
+    ]
+    return digest([[str(path.relative_to(root)), _file(path)] for path in sorted(files)])
+
+
 def chat_template(folder: Path) -> str:
     """Text of the model's chat template; empty when it has none."""
     own = folder / "chat_template.jinja"

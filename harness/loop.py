@@ -17,10 +17,10 @@ from harness import config as configuration
 from harness import shelf
 from harness.codec import digest, write_atomic, write_lines
 from harness.config import Config
-from harness.digests import model_digests
+from harness.digests import model_digests, source_digest
 from harness.errors import InvalidError, UndecidedError, UsageError
 from harness.plugins import load, names
-from harness.shelf import LATEST, LATEST_RUN, Work
+from harness.shelf import LATEST, Evaluation, Work
 from harness.stages import curate as curate_stage
 from harness.stages import evaluate as evaluate_stage
 from harness.stages import gate as gate_stage
@@ -44,8 +44,8 @@ def run(work: Work) -> Verdict:
     ingest(work)
     dataset = curate(work)
     adapter = tune(work, dataset)
-    runs = evaluate(work, dataset, adapter)
-    verdict = gate(work, dataset, adapter, runs)
+    evaluate(work, dataset, adapter)
+    verdict = gate(work)
     report(work, verdict)
     if verdict.outcome == "promote" and work.config.promote.auto:
         promote(work)
@@ -179,7 +179,11 @@ def evaluate(
     only: Sequence[str] = (),
     select: str = "",
 ) -> dict[str, Run]:
-    """Runs of every arm (or of those named in `only`) on the eval suites, recalled where nothing changed."""
+    """Runs of every arm (or of those named in `only`) on the eval suites, recalled where nothing changed.
+
+    What the gate will judge is remembered as one `Evaluation`: a selection of cases never is, and a few arms only join
+    the others when these were asked with the same dataset and adapter.
+    """
     arms = shelf.arms(work, dataset, adapter)
     for name in only:
         if name not in arms:
@@ -188,29 +192,31 @@ def evaluate(
     request = _eval_request(work, dataset, chosen, select)
     with work.watch.step("evaluate"):
         keys = {arm.name: _run_key(arm, survey(work, select).suites, dataset, request) for arm in chosen}
-        runs = {name: found for name, key in keys.items() if (found := _recall_run(work, key)) is not None}
-        missing = tuple(arm for arm in chosen if arm.name not in runs)
+        idents = {name: known for name, key in keys.items() if (known := work.store.memo.recall("run", key))}
+        missing = tuple(arm for arm in chosen if arm.name not in idents)
         if missing:
             fresh = evaluate_stage.evaluate(replace(request, arms=missing), on_event=_evaluation_progress(work))
             for result in fresh:
-                runs[result.arm.name] = result
-                ident = work.store.artifacts.put("run", result)
+                ident = idents[result.arm.name] = work.store.artifacts.put("run", result)
                 if not result.problems and not any(item.error for item in result.results):
                     work.store.memo.remember("run", keys[result.arm.name], ident)
-                if not select:
-                    work.store.memo.remember(LATEST_RUN, result.arm.name, ident)
-    return {arm.name: runs[arm.name] for arm in chosen}
+        evaluation = Evaluation(
+            dataset=dataset.id if dataset else "",
+            adapter=adapter.id if adapter else "",
+            runs={arm.name: idents[arm.name] for arm in chosen},
+        )
+        if not select:
+            shelf.keep_evaluation(work, evaluation, whole=not only)
+    return shelf.runs_of(work, evaluation)
 
 
-def gate(
-    work: Work,
-    dataset: Dataset | None = None,
-    adapter: Adapter | None = None,
-    runs: dict[str, Run] | None = None,
-) -> Verdict:
-    """The verdict on the stored runs under the policy of trueup.toml. Judging again generates nothing."""
-    dataset, adapter = dataset or shelf.latest_dataset(work), adapter or shelf.latest_adapter(work)
-    runs = runs or shelf.latest_runs(work)
+def gate(work: Work) -> Verdict:
+    """The verdict on the latest evaluation under the policy of trueup.toml. Judging again generates nothing.
+
+    Candidate and dataset are those that were evaluated, whatever was tuned or curated since.
+    """
+    evaluation = shelf.latest_evaluation(work)
+    dataset, runs = shelf.dataset_of(work, evaluation.dataset), shelf.runs_of(work, evaluation)
     champion = work.store.promotions.current(work.config.promote.alias)
     policy = work.config.gate
     if arm_choice.CHAMPION in runs and arm_choice.CHAMPION not in policy.baselines:
@@ -220,16 +226,17 @@ def gate(
         verdict = gate_stage.gate(
             compared,
             policy,
-            candidate=adapter.id,
-            dataset=dataset.id,
+            candidate=evaluation.adapter,
+            dataset=evaluation.dataset,
             champion=champion.adapter if champion else "",
-            looks=work.store.ledger.look(shelf.held_out_version(work, dataset), adapter.id),
+            looks=work.store.ledger.look(shelf.held_out_version(work, dataset), evaluation.adapter),
             problems=[f"{name}: {problem}" for name, run in runs.items() for problem in run.problems],
             waivers=shelf.waivers(work),
             today=time.strftime("%Y-%m-%d", time.gmtime()),
         )
         ident = digest(replace(verdict, id="", at_ns=0))
         work.store.memo.remember(LATEST, "verdict", ident)
+        work.store.memo.remember(shelf.JUDGED, ident, work.store.artifacts.put("evaluation", evaluation))
         if ident in work.store.artifacts.ids("verdict"):  # judged before, on the same runs: one record, its first time
             return shelf.latest_verdict(work)
         verdict = replace(verdict, id=ident, at_ns=time.time_ns())
@@ -318,12 +325,8 @@ def _eval_request(work: Work, dataset: Dataset | None, chosen: Sequence[Arm], se
 def _run_key(arm: Arm, suites: Sequence[Suite], dataset: Dataset | None, request: EvalRequest) -> str:
     model = load("backends", arm.backend).digest(arm)
     asked = [[suite.digest for suite in suites], dataset.id if dataset else "", request.select, request.repeats]
-    return digest(["run", arm.name, model, arm.prompt, arm.options, asked])
-
-
-def _recall_run(work: Work, key: str) -> Run | None:
-    known = work.store.memo.recall("run", key)
-    return work.store.artifacts.get("run", known, Run) if known else None
+    scoring = source_digest("scorers", "evalrun", "suites.py", "rendering.py")
+    return digest(["run", arm.name, model, arm.prompt, arm.options, asked, scoring])
 
 
 def _training_progress(work: Work) -> Callable[[CurvePoint, int], None]:

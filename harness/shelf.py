@@ -32,6 +32,7 @@ from harness.types import (
     Feedback,
     Finding,
     HistoryPoint,
+    Noun,
     Run,
     Story,
     TuneRequest,
@@ -41,11 +42,21 @@ from harness.types import (
 from harness.watch import Watch
 
 LATEST = "latest"
-"""Memo step that points at tonight's dataset, adapter and verdict."""
+"""Memo step that points at the latest dataset, adapter, evaluation and verdict."""
 EVALUATED = ("held_out", "regression")
 """Splits whose cases never train, on this night or any later one."""
-LATEST_RUN = "latest-run"
-"""Memo step that points at each arm's run."""
+JUDGED = "judged"
+"""Memo step: verdict id to the evaluation that it judged."""
+
+
+class Evaluation(Noun, frozen=True):
+    """Which runs belong together: what was evaluated, with which adapter and dataset."""
+
+    dataset: str = ""
+    adapter: str = ""
+    """Content ids; empty when there was none."""
+    runs: dict[str, str] = {}
+    """Arm name to the content id of its run."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +79,8 @@ def adapter_of(work: Work, ident: str) -> Adapter:
 
 
 def latest_dataset(work: Work) -> Dataset:
-    """Raises InvalidError, naming the command to type, when there is none yet; so do the next two."""
+    """Raises InvalidError, naming the command to type, when there is none yet."""
     return dataset_of(work, _latest(work, "dataset", "trueup curate"))
-
-
-def latest_adapter(work: Work) -> Adapter:
-    return adapter_of(work, _latest(work, "adapter", "trueup tune"))
 
 
 def latest_verdict(work: Work) -> Verdict:
@@ -86,14 +93,26 @@ def latest_or_none(work: Work) -> tuple[Dataset | None, Adapter | None]:
     return (dataset_of(work, dataset) if dataset else None), (adapter_of(work, adapter) if adapter else None)
 
 
-def latest_runs(work: Work) -> dict[str, Run]:
-    """The latest run of each arm. Raises InvalidError when nothing was evaluated."""
-    named = [*arm_choice.sections(work.config), arm_choice.CHAMPION, arm_choice.CONSTANT]
-    known = {name: work.store.memo.recall(LATEST_RUN, name) for name in dict.fromkeys(named)}
-    runs = {name: work.store.artifacts.get("run", ident, Run) for name, ident in known.items() if ident}
-    if not runs:
-        raise InvalidError("nothing was evaluated yet", where=str(work.store.root), next="trueup eval")
-    return runs
+def latest_evaluation(work: Work) -> Evaluation:
+    """Raises InvalidError when nothing was evaluated, or no adapter was: there is nothing to judge then."""
+    found = work.store.artifacts.get("evaluation", _latest(work, "evaluation", "trueup eval"), Evaluation)
+    if not (found.adapter and found.dataset):
+        raise InvalidError("no adapter was evaluated yet", where=str(work.store.root), next="trueup run")
+    return found
+
+
+def keep_evaluation(work: Work, evaluation: Evaluation, whole: bool) -> None:
+    """Make it the latest. One of a few arms joins the latest if that is of the same dataset and adapter."""
+    known = work.store.memo.recall(LATEST, "evaluation")
+    before = work.store.artifacts.get("evaluation", known, Evaluation) if known else Evaluation()
+    if not whole and (before.dataset, before.adapter) == (evaluation.dataset, evaluation.adapter):
+        evaluation = replace(evaluation, runs={**before.runs, **evaluation.runs})
+    work.store.memo.remember(LATEST, "evaluation", work.store.artifacts.put("evaluation", evaluation))
+
+
+def runs_of(work: Work, evaluation: Evaluation) -> dict[str, Run]:
+    """Arm name to its run, in the order of the arms."""
+    return {name: work.store.artifacts.get("run", ident, Run) for name, ident in evaluation.runs.items()}
 
 
 def feedback(work: Work) -> list[Feedback]:
@@ -161,7 +180,8 @@ def means(runs: dict[str, Run]) -> list[tuple[str, str, int, float | None, int]]
 
 def story_of(work: Work, verdict: Verdict) -> Story:
     """All that a report shows of one verdict."""
-    runs = latest_runs(work)
+    judged = work.store.memo.recall(JUDGED, verdict.id) or ""
+    runs = runs_of(work, work.store.artifacts.get("evaluation", judged, Evaluation))
     adapter = adapter_of(work, verdict.candidate)
     folder = work.store.artifacts.folder("dataset", verdict.dataset)
     wanted = {case.call_id for run in runs.values() for cases in run.cases.values() for case in cases if case.call_id}
@@ -210,7 +230,7 @@ def first_screen(work: Work) -> Any:
 
 def differences(work: Work, baseline: str, candidate: str) -> tuple[Finding, ...]:
     """What changed between two arms of the latest evaluation, and what is noise; decides nothing."""
-    runs = latest_runs(work)
+    runs = runs_of(work, latest_evaluation(work))
     for name in (baseline, candidate):
         if name not in runs:
             raise UsageError(f"there is no run of {name!r}", next=f"known: {', '.join(runs)}")

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -107,6 +108,19 @@ def test_a_second_run_generates_nothing_and_says_the_same(walked):
     assert json.loads(again.stdout)["id"] == json.loads(first.stdout)["id"]
     assert again.returncode == first.returncode
     assert sorted(path.name for path in (folder / ".trueup" / "artifacts").rglob("*")) == before
+
+
+def test_the_gate_judges_what_was_evaluated_not_what_was_tuned_since(walked, tmp_path):
+    """A newer adapter that no suite has seen can be neither candidate of a verdict nor subject of its report."""
+    folder = shutil.copytree(walked[0], tmp_path / "p", symlinks=True)
+    judged = json.loads((folder / "out" / "report.json").read_text())
+    (folder / "trueup.toml").write_text(CONFIG.replace("max_steps = 2", "max_steps = 3"))
+    newer = json.loads(trueup("tune", "--json", cwd=folder).stdout)["id"]
+    again = trueup("gate", "--json", cwd=folder)
+    assert json.loads(again.stdout)["id"] == json.loads(walked[1].stdout.strip().split("\n")[-1])["id"], again.stderr
+    trueup("report", cwd=folder)
+    assert newer not in (folder / "out" / "report.json").read_text()
+    assert json.loads((folder / "out" / "report.json").read_text())["verdict"] == judged["verdict"]
 
 
 def test_a_verdict_that_is_not_promote_cannot_be_promoted(walked):
