@@ -48,6 +48,6 @@ CHECKS = {
 @suite(role=guard(margin=0.08), slices=["check"], prompt=False, tags=["instructions"])
 @cases("instructions.jsonl")
 def eval_instructions(case, model):
-    reply = model.chat(case.messages, max_tokens=48)
+    reply = model.chat(case.messages, max_tokens=32)
     fulfilled = CHECKS[case["check"]](reply.text, case["want"])
     return score.check("fulfilled", fulfilled, f"{case['check']} {case['want'] or ''} does not hold of {reply.text!r}")
