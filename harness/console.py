@@ -20,7 +20,10 @@ from harness.watch import Watch
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
-out = Console(markup=False, highlight=False, soft_wrap=True)
+WIDE = 120
+"""Columns where nobody's terminal says otherwise: a log or a file; tables would be cut to 80 there."""
+
+out = Console(markup=False, highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -180,7 +180,9 @@ def means(runs: dict[str, Run]) -> list[tuple[str, str, int, float | None, int]]
 
 def story_of(work: Work, verdict: Verdict) -> Story:
     """All that a report shows of one verdict."""
-    judged = work.store.memo.recall(JUDGED, verdict.id) or ""
+    judged = work.store.memo.recall(JUDGED, verdict.id)
+    if not judged:
+        raise InvalidError("the runs that this verdict judged are not known", where=verdict.id[:12], next="trueup run")
     runs = runs_of(work, work.store.artifacts.get("evaluation", judged, Evaluation))
     adapter = adapter_of(work, verdict.candidate)
     folder = work.store.artifacts.folder("dataset", verdict.dataset)
