@@ -203,7 +203,7 @@ def evaluate(
         evaluation = Evaluation(
             dataset=dataset.id if dataset else "",
             adapter=adapter.id if adapter else "",
-            runs={arm.name: idents[arm.name] for arm in chosen},
+            runs=tuple((arm.name, idents[arm.name]) for arm in chosen),
         )
         if not select:
             shelf.keep_evaluation(work, evaluation, whole=not only)

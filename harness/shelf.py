@@ -55,8 +55,8 @@ class Evaluation(Noun, frozen=True):
     dataset: str = ""
     adapter: str = ""
     """Content ids; empty when there was none."""
-    runs: dict[str, str] = {}
-    """Arm name to the content id of its run."""
+    runs: tuple[tuple[str, str], ...] = ()
+    """Arm name and the content id of its run, in the order of the arms."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +106,13 @@ def keep_evaluation(work: Work, evaluation: Evaluation, whole: bool) -> None:
     known = work.store.memo.recall(LATEST, "evaluation")
     before = work.store.artifacts.get("evaluation", known, Evaluation) if known else Evaluation()
     if not whole and (before.dataset, before.adapter) == (evaluation.dataset, evaluation.adapter):
-        evaluation = replace(evaluation, runs={**before.runs, **evaluation.runs})
+        evaluation = replace(evaluation, runs=tuple({**dict(before.runs), **dict(evaluation.runs)}.items()))
     work.store.memo.remember(LATEST, "evaluation", work.store.artifacts.put("evaluation", evaluation))
 
 
 def runs_of(work: Work, evaluation: Evaluation) -> dict[str, Run]:
     """Arm name to its run, in the order of the arms."""
-    return {name: work.store.artifacts.get("run", ident, Run) for name, ident in evaluation.runs.items()}
+    return {name: work.store.artifacts.get("run", ident, Run) for name, ident in evaluation.runs}
 
 
 def feedback(work: Work) -> list[Feedback]:
