@@ -103,9 +103,9 @@ def latest_evaluation(work: Work) -> Evaluation:
 
 def keep_evaluation(work: Work, evaluation: Evaluation, whole: bool) -> None:
     """Make it the latest. One of a few arms joins the latest if that is of the same dataset and adapter."""
-    known = work.store.memo.recall(LATEST, "evaluation")
+    known = None if whole else work.store.memo.recall(LATEST, "evaluation")
     before = work.store.artifacts.get("evaluation", known, Evaluation) if known else Evaluation()
-    if not whole and (before.dataset, before.adapter) == (evaluation.dataset, evaluation.adapter):
+    if known and (before.dataset, before.adapter) == (evaluation.dataset, evaluation.adapter):
         evaluation = replace(evaluation, runs=tuple({**dict(before.runs), **dict(evaluation.runs)}.items()))
     work.store.memo.remember(LATEST, "evaluation", work.store.artifacts.put("evaluation", evaluation))
 
