@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from harness import config as configuration  # noqa: E402
 from harness import types as nouns  # noqa: E402
-from harness.cli import cli  # noqa: E402
+from harness.cli import all_commands  # noqa: E402
 from harness.errors import Exit  # noqa: E402
 from harness.plugins import PACKAGES, names  # noqa: E402
 
@@ -26,8 +26,7 @@ NOTE = "<!-- Written by docs/generate.py from the code; edit that instead. -->\n
 def commands() -> str:
     """Every command with its help text, and the exit codes."""
     text = NOTE + "# Commands\n\n"
-    for name in cli.commands:
-        command = cli.commands[name]
+    for name, command in all_commands().items():
         help_text = command.get_help(click.Context(command, info_name=f"trueup {name}", max_content_width=100))
         text += f"## trueup {name}\n\n```text\n{help_text}\n```\n\n"
     return text + "## Exit codes\n\n| code | name | meaning |\n|---|---|---|\n" + "".join(exit_codes())

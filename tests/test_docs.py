@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from harness import config as configuration
-from harness.cli import cli
+from harness.cli import all_commands
 
 ROOT = Path(__file__).parents[1]
+COMMANDS = all_commands()
 PAGES = sorted(path for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)]*)?\)")
@@ -49,10 +50,10 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), f"{page}: {target}"
 
 
-@pytest.mark.parametrize("name", list(cli.commands))
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_shows_an_example(name):
     """The help of each command holds an example to copy."""
-    assert "Example:" in (cli.commands[name].help or "")
+    assert "Example:" in (COMMANDS[name].help or "")
 
 
 @pytest.mark.parametrize("code,info", fences("python"))
@@ -77,9 +78,9 @@ def test_console_examples_use_commands_that_exist(text, info):
     """Each `$ trueup ...` line names a real command with real options."""
     for line in re.findall(r"^\$ (?:.*/)?trueup (.+)$", text, re.MULTILINE):
         words = line.split("#")[0].split("&&")[0].split(";")[0].split()
-        assert words[0] in cli.commands or words[0].startswith("-"), line
-        if words[0] in cli.commands:
-            known = {option for parameter in cli.commands[words[0]].params for option in parameter.opts} | {
+        assert words[0] in COMMANDS or words[0].startswith("-"), line
+        if words[0] in COMMANDS:
+            known = {option for parameter in COMMANDS[words[0]].params for option in parameter.opts} | {
                 "--help",
                 "-h",
             }

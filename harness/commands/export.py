@@ -1,0 +1,23 @@
+"""`trueup export`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.commands._command import command, late
+
+
+@command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--form", default="chat", show_default=True, help="chat, openai-sft, openai-preference, parquet or hf.")
+def export(work: Any, folder: Path, form: str, as_json: bool) -> dict:
+    """Write the latest dataset in a form that other tools read.
+
+    \b
+    Example: trueup export out/sft --form openai-sft
+    """
+    written, console = late("sharing").export(work, folder, form), late("console")
+    if not as_json:
+        console.say(f"wrote {folder} ({form})")
+    return {"folder": str(folder), "form": form, "files": [str(path) for path in written]}
