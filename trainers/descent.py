@@ -19,7 +19,7 @@ from harness.types import CurvePoint, Recipe
 from trainers import models
 from trainers.batches import schedule, steps_per_epoch
 from trainers.checkpoints import Shelf
-from trainers.loss import collate, nll_sum, split
+from trainers.loss import collate, families, nll_sum, split
 from trainers.tokens import Row
 
 OnPoint = Callable[[CurvePoint, int], None]
@@ -102,7 +102,8 @@ def accumulate(model: Any, rows: Sequence[Row], share: bool = True) -> float:
     """Add the gradient of the rows' mean loss a supervised token to the weights; returns that loss."""
     tokens = sum(sum(row.supervised) for row in rows)
     total = 0.0
-    for piece in split(rows, model.config.get_text_config().vocab_size):
+    vocabulary = model.config.get_text_config().vocab_size
+    for piece in (piece for family in (families(rows) if share else [rows]) for piece in split(family, vocabulary)):
         loss = nll_sum(model, collate(piece, model.device, share)) / tokens
         loss.backward()
         total += loss.item()

@@ -4,7 +4,7 @@ import torch
 from harness.types import Recipe
 from trainers import models
 from trainers.descent import accumulate
-from trainers.loss import IGNORE, collate, nll_sum, split
+from trainers.loss import IGNORE, collate, families, nll_sum, split
 
 CPU = torch.device("cpu")
 
@@ -75,3 +75,19 @@ def test_split_loses_no_row(rows, monkeypatch):
     """Every row stands in exactly one piece, also when a single row is more than a piece should hold."""
     monkeypatch.setattr("trainers.loss.MAX_TOKENS", 1)
     assert sorted(row.id for piece in split(rows, 400) for row in piece) == sorted(row.id for row in rows)
+
+
+def test_rows_of_another_prompt_run_apart(model, rows):
+    """One row that starts differently leaves the others their common start, and the gradient is that of all together."""
+    odd = rows[7]._replace(ids=[1 if token != 1 else 2 for token in rows[7].ids])
+    mixed = [*rows[:4], odd, *rows[4:7]]
+    assert sorted(len(family) for family in families(mixed)) == [1, 7]
+    whole = accumulate(model, mixed, share=False)
+    wanted = gradient(model)
+    assert accumulate(model, mixed) == pytest.approx(whole, rel=1e-5)
+    assert torch.allclose(gradient(model), wanted, rtol=1e-3, atol=1e-4 * wanted.abs().max())
+
+
+def test_rows_that_share_little_stay_together(rows):
+    """Another forward pass costs more than the few tokens it would save."""
+    assert len(families([rows[0], rows[0]._replace(ids=[9, *rows[0].ids[1:]])])) == 1
