@@ -21,6 +21,7 @@ def content_id(adapter: Adapter) -> str:
         [
             [adapter.method, adapter.form, adapter.base, adapter.tokenizer, adapter.template, adapter.dataset],
             [adapter.recipe, adapter.prompt, adapter.code, adapter.files],
+            *([adapter.quantization] if adapter.quantization else []),
         ]
     )
 

@@ -23,6 +23,7 @@ PACKAGES = {
     "rules": "harness.rules",
     "engines": "harness.engines",
     "trainers": "trainers",
+    "adapters": "trainers.adapters",
     "reports": "reports",
 }
 """Kind of plug-in to the package whose files are the plug-ins. Files that start with an underscore are helpers, and so

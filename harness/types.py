@@ -376,7 +376,7 @@ class Recipe(Noun, frozen=True):
     dropout: float = 0.0
     target_modules: str = "all-linear"
     adapter: str = "lora"
-    """lora, rslora, dora, qlora, full, prefix, prompt."""
+    """Name of a file in `trainers/adapters/`: lora, rslora, dora, qlora, full, prefix or prompt."""
     warmup: float = 0.05
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
@@ -452,6 +452,8 @@ class Adapter(Noun, frozen=True):
     peak_bytes: int = 0
     choices: dict[str, str] = {}
     """Recipe knob to the reason for the value that was chosen."""
+    quantization: dict[str, Json] = {}
+    """How the base is quantized under it, in training and in serving: arguments of transformers' BitsAndBytesConfig."""
 
 
 class PreviewRow(Noun, frozen=True):

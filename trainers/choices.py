@@ -2,8 +2,8 @@
 
 Learning rates: Hugging Face's and Thinking Machines' "LoRA Without Regret" and Unsloth's guides put LoRA at about 2e-4
 for models of 1B weights and more; small models want more, and 1e-3 at 135M was measured here. Between the two the rate
-falls as a power of the number of weights. A full fine-tune wants a tenth (same source). Steps: at least 100, or the
-warm-up and the schedule have nothing to work on.
+falls as a power of the number of weights. Other kinds of adapters want a multiple of it (`trainers.adapters`). Steps:
+at least 100, or the warm-up and the schedule have nothing to work on.
 """
 
 import math
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from harness.types import Recipe
+from trainers.adapters._kind import kind_of
 from trainers.batches import steps_per_epoch
 
 SMALL, LARGE = 200e6, 1e9
@@ -77,7 +78,5 @@ def _rate(recipe: Recipe, weights: int) -> tuple[float, str]:
         return recipe.learning_rate, ""
     slope = math.log(RATE_LARGE / RATE_SMALL) / math.log(LARGE / SMALL)
     rate = RATE_SMALL * (min(max(weights, SMALL), LARGE) / SMALL) ** slope
-    why = f"for LoRA on {weights / 1e6:.0f}M weights"
-    if recipe.adapter == "full":
-        rate, why = rate / 10, f"a tenth of LoRA's for a full fine-tune of {weights / 1e6:.0f}M weights"
-    return float(f"{rate:.2g}"), why
+    kind = kind_of(recipe)
+    return float(f"{rate * kind.rate:.2g}"), f"{kind.why} on {weights / 1e6:.0f}M weights"

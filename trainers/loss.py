@@ -6,7 +6,7 @@ Two savings, both exact, make a step cheap where answers are short and prompts a
   the right end and `logits_to_keep` takes just that block.
 - The tokens that all rows of the batch start with (system text, worked examples) run through the model once, with
   gradients; every row then attends to their keys and values. In causal attention a position depends only on what stands
-  before it, so the loss and its gradient are those of the padded batch.
+  before it, so the loss and its gradient are those of the padded batch. Virtual tokens of an adapter are such a start.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from trainers import models
 from trainers.tokens import Row
 
 IGNORE = -100
@@ -40,16 +41,17 @@ class Batch(NamedTuple):
 def nll_sum(model: Any, batch: Batch) -> torch.Tensor:
     """Summed negative log-likelihood of the batch's supervised tokens, in nats, float32."""
     rows, kept = batch.targets.shape
-    past = None
-    mask = batch.mask
+    mask, (reader, past) = batch.mask, models.start(model)
+    virtual = past.get_seq_length() if past is not None else 0
     if batch.shared.shape[1]:
-        past = model(input_ids=batch.shared, use_cache=True, logits_to_keep=1).past_key_values
+        past = reader(input_ids=batch.shared, past_key_values=past, use_cache=True, logits_to_keep=1).past_key_values
+    if past is not None:
         past.batch_repeat_interleave(rows)
-        mask = torch.cat([mask.new_ones(rows, batch.shared.shape[1]), mask], dim=1)
-    logits = model(
+        mask = torch.cat([mask.new_ones(rows, past.get_seq_length()), mask], dim=1)
+    logits = reader(
         input_ids=batch.ids,
         attention_mask=mask,
-        position_ids=batch.positions,
+        position_ids=batch.positions + virtual,
         past_key_values=past,
         use_cache=past is not None,
         logits_to_keep=kept,

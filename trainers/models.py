@@ -4,18 +4,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from harness.errors import InputError, UsageError
-from harness.types import Recipe
-
-LORA: dict[str, dict[str, Any]] = {
-    "lora": {},
-    "rslora": {"use_rslora": True},
-    "dora": {"use_dora": True},
-}
-"""Adapter kind to what it sets on `LoraConfig`. rsLoRA: arXiv 2312.03732; DoRA: arXiv 2402.09353."""
+from harness.plugins import helper
+from harness.types import Json, Recipe, TuneRequest
+from trainers.adapters import _virtual
+from trainers.adapters._kind import kind_of
 
 
 class Base(NamedTuple):
@@ -41,30 +38,52 @@ def dtype(name: str) -> torch.dtype:
     return torch.bfloat16 if able.get("amx_bf16") or able.get("avx512_bf16") else torch.float32
 
 
-def open_base(folder: str | Path, kind: torch.dtype) -> Base:
+def dtype_of(recipe: Recipe) -> torch.dtype:
+    """Number format of the trained model: the recipe's, where that is auto the adapter kind's."""
+    return dtype(kind_of(recipe).dtype or "auto" if recipe.dtype == "auto" else recipe.dtype)
+
+
+def open_for(request: TuneRequest) -> Base:
+    """The base of a request as its adapter kind wants it: number format and quantization."""
+    return open_base(request.base, dtype_of(request.recipe), kind_of(request.recipe).quantization)
+
+
+def open_base(folder: str | Path, kind: torch.dtype, quantization: dict[str, Json] | None = None) -> Base:
     """The base model and its tokenizer, from safetensors in a local folder; runs no code that the model brings.
 
-    Raises InputError when the folder is not a model that transformers knows.
+    `quantization`: arguments of transformers' BitsAndBytesConfig; `kind` is then what it computes in. Raises InputError
+    when the folder is not a model that transformers knows.
     """
+    quantized = helper("backends", "_quantized")
+    options = quantized.options(quantization, kind, device()) if quantization else {"dtype": kind}
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=kind, use_safetensors=True, local_files_only=True, trust_remote_code=False
+            folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, **options
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"the base model cannot be opened: {error}", where=str(folder)) from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise InputError(
+            f"the base model cannot be opened: {error}", where=str(folder), next="check the model's folder"
+        ) from error
     model.config.use_cache = False
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 2048
-    return Base(model.to(device()), tokenizer, limit)
+    return Base(model if quantized.settled(model) else model.to(device()), tokenizer, limit)
 
 
 def attach(model: Any, recipe: Recipe) -> Any:
-    """The model with fresh adapter weights to train (float32, as PEFT keeps them) and everything else frozen.
+    """The model with fresh weights to train, as the recipe's adapter kind makes them, and everything else frozen.
 
-    The adapter starts as no change at all. Raises UsageError on an unknown adapter kind.
+    Raises UsageError on an unknown adapter kind.
     """
     torch.manual_seed(recipe.seed)
-    return get_peft_model(model, _config(recipe))
+    return kind_of(recipe).attach(model, recipe)
+
+
+def start(model: Any) -> tuple[Any, Any]:
+    """What reads a row, and the keys and values that stand before it: those of virtual tokens for one row, or None."""
+    if isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning:
+        return model.get_base_model(), _virtual.start(model)
+    return model, None
 
 
 def trainable(model: Any) -> list[torch.nn.Parameter]:
@@ -72,27 +91,13 @@ def trainable(model: Any) -> list[torch.nn.Parameter]:
 
 
 def parameters(model: Any) -> int:
-    """Weights of the model, all of them."""
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def _config(recipe: Recipe) -> PeftConfig:
-    if recipe.adapter not in LORA:
-        raise UsageError(f"there is no adapter kind {recipe.adapter!r}", next=f"known: {', '.join(LORA)}")
-    targets = recipe.target_modules
-    return LoraConfig(
-        task_type="CAUSAL_LM",
-        r=recipe.rank,
-        lora_alpha=recipe.alpha,
-        lora_dropout=recipe.dropout,
-        target_modules=targets if targets == "all-linear" else [part.strip() for part in targets.split(",")],
-        **LORA[recipe.adapter],
-    )
+    """Weights of the model, all of them; a quantized one counts as many as it has unquantized."""
+    return model.num_parameters() if hasattr(model, "num_parameters") else sum(map(torch.numel, model.parameters()))
 
 
 def weights(model: Any) -> dict[str, torch.Tensor]:
     """What was trained, by name, in contiguous tensors on the CPU: the adapter's weights, or all when there is none."""
-    state = get_peft_model_state_dict(model) if isinstance(model, PeftModel) else model.state_dict()
+    state = get_peft_model_state_dict(model) if isinstance(model, PeftModel) else dict(model.named_parameters())
     return {name: state[name].detach().cpu().contiguous() for name in sorted(state)}
 
 
@@ -101,4 +106,4 @@ def load_weights(model: Any, tensors: dict[str, torch.Tensor]) -> None:
     if isinstance(model, PeftModel):
         set_peft_model_state_dict(model, tensors)
     else:
-        model.load_state_dict(tensors)
+        model.load_state_dict(tensors, strict=False)  # tied weights have one name here and two in the model

@@ -23,7 +23,7 @@ KINDS: Any = {
 
 def preview(request: TuneRequest, count: int) -> Preview:
     """`count` rows evenly spread over the training set, as they would be trained. Raises what training would raise."""
-    base = models.open_base(request.base, models.dtype(request.recipe.dtype))
+    base = models.open_for(request)
     built = dataset.rows(request, base)
     chosen = built.rows[:: max(1, len(built.rows) // max(1, count))][:count]
     shown = tuple(_shown(row, base.tokenizer) for row in chosen)
@@ -35,7 +35,7 @@ def estimate(request: TuneRequest) -> Estimate:
 
     The time is that of a few steps of median length, the memory that of the longest step, both tried here and now.
     """
-    base = models.open_base(request.base, models.dtype(request.recipe.dtype))
+    base = models.open_for(request)
     built = dataset.rows(request, base)
     filled = choices.fill(request.recipe, models.parameters(base.model), len(built.rows), base.max_tokens)
     model = models.attach(base.model, filled.recipe)

@@ -8,13 +8,16 @@ from typing import Any
 import safetensors.torch
 import torch
 from msgspec.structs import replace
+from peft import PeftModel
+from safetensors import SafetensorError
 
 from harness.adapters import MANIFEST, content_id, read_manifest
 from harness.codec import digest, encode, file_digest, sync_folder, write_atomic
-from harness.digests import model_digests
-from harness.errors import InputError, InvalidError
+from harness.digests import TOKENIZER_FILES, model_digests
+from harness.errors import InputError, InvalidError, StorageError
 from harness.types import Adapter, TuneRequest
 from trainers import dataset, models
+from trainers.adapters._kind import kind_of
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 """The names that PEFT reads."""
@@ -33,13 +36,15 @@ def draft(request: TuneRequest) -> Adapter:
         recipe=request.recipe,
         prompt=request.prompt,
         code=f"{version('trueup')}+{code_digest()[:16]}",
+        form=kind_of(request.recipe).form,
+        quantization=kind_of(request.recipe).quantization,
     )
     return replace(bound, id=content_id(bound))
 
 
 def code_digest() -> str:
     """Digest of the trainers' source: another trainer makes another adapter."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
     return digest([[path.name, path.read_text(encoding="utf-8")] for path in sources])
 
 
@@ -56,18 +61,34 @@ def published(out: Path, request: Adapter) -> Adapter | None:
     return found
 
 
-def write(folder: Path, model: Any) -> dict[str, str]:
-    """Weights and PEFT's config into `folder`; returns file names with their sha256.
+def write(folder: Path, model: Any, base: str = "") -> dict[str, str]:
+    """What was trained into `folder`: an adapter's weights with PEFT's config, or a whole checkpoint.
 
-    Raises InvalidError when a weight is not a finite number, StorageError when the disk is full.
+    A checkpoint is a model folder of its own, with the tokenizer of `base`. Returns file names with their sha256. Raises
+    InvalidError when a weight is not a finite number, StorageError when the disk is full.
     """
     tensors = models.weights(model)
     broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise InvalidError(f"{len(broken)} tensors hold values that are not numbers", where=broken[0])
-    write_atomic(folder / WEIGHTS, safetensors.torch.save(tensors, metadata={"format": "pt"}))
-    write_atomic(folder / CONFIG, _config(model))
-    return {name: file_digest(folder / name) for name in (WEIGHTS, CONFIG)}
+    if isinstance(model, PeftModel):
+        write_atomic(folder / WEIGHTS, safetensors.torch.save(tensors, metadata={"format": "pt"}))
+        write_atomic(folder / CONFIG, _config(model))
+    else:
+        _checkpoint(folder, model, Path(base))
+    return {path.name: file_digest(path) for path in sorted(folder.iterdir())}
+
+
+def _checkpoint(folder: Path, model: Any, base: Path) -> None:
+    try:
+        model.save_pretrained(folder)
+        for name in (*TOKENIZER_FILES, "chat_template.jinja", "generation_config.json"):
+            if (base / name).exists():
+                shutil.copyfile(base / name, folder / name)
+        for path in folder.iterdir():
+            sync_folder(path)  # one that takes files as well
+    except (OSError, SafetensorError) as error:
+        raise StorageError(f"the checkpoint cannot be written: {error}", where=str(folder)) from error
 
 
 def publish(partial: Path, out: Path, manifest: Adapter) -> Adapter:

@@ -3,7 +3,8 @@
 A process that has seen nothing of the training loads base and adapter from their files and computes the logits of some
 training rows at their supervised positions, in float32. They must equal the trained model's, every weight of the file
 must have found its place, and with the adapter off they must differ: an adapter that changes nothing, or is silently
-not applied, is refused here and never judged.
+not applied, is refused here and never judged. Both sides use PEFT's own forward pass, one row at a time, so nothing of
+`trainers.loss` can hide what another program would see. A whole checkpoint is compared with its base in the same way.
 
     python -P -m trainers.roundtrip REQUEST.json
 """
@@ -16,18 +17,19 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from peft import PeftConfig, PeftModel
+from peft import PeftConfig, PeftModel, PeftModelForCausalLM
 
 from harness.codec import decode, encode, write_atomic
 from harness.errors import InvalidError, TrueupError
 from harness.types import Json, Noun
 from trainers import models
-from trainers.loss import IGNORE, collate
 from trainers.tokens import Row
 
 ROWS = 4
 TOLERANCE = 1e-5
 """Largest difference of two float32 logits, absolute and relative, that counts as equal."""
+VIRTUAL = "prompt_embeddings"
+"""PEFT's name for virtual tokens in a file; it puts them in their place itself, and then reports the name as unknown."""
 REQUEST, LOGITS = "roundtrip.json", "roundtrip.safetensors"
 
 
@@ -35,6 +37,11 @@ class Probe(Noun, frozen=True):
     base: str
     adapter: str
     rows: tuple[tuple[tuple[int, ...], tuple[bool, ...]], ...]
+    dtype: str
+    """What the base was trained in: it is opened in that, and then raised to float32 as the trained model was."""
+    quantization: dict[str, Json] = {}
+    whole: bool = False
+    """The adapter's folder holds a checkpoint."""
 
 
 class Finding(Noun, frozen=True):
@@ -57,8 +64,9 @@ def certify(model: Any, base: str, adapter: Path, rows: Sequence[Row]) -> dict[s
     request, logits = adapter.with_name(REQUEST), adapter.with_name(LOGITS)
     plain = tuple((tuple(row.ids), tuple(row.supervised)) for row in chosen)
     try:
-        write_atomic(logits, safetensors.torch.save({"logits": _logits(model.float(), chosen)}))
-        write_atomic(request, encode(Probe(base=base, adapter=str(adapter), rows=plain)))
+        probe = Probe(base=base, adapter=str(adapter), rows=plain, **_opened(model))
+        write_atomic(logits, safetensors.torch.save({"logits": _logits(_raised(model), chosen)}))
+        write_atomic(request, encode(probe))
         finding = _in_a_fresh_process(request)
     finally:
         request.unlink(missing_ok=True)
@@ -93,14 +101,29 @@ def _judge(finding: Finding) -> None:
 def _logits(model: Any, rows: Sequence[Row]) -> torch.Tensor:
     """Logits at the supervised positions of all rows: [positions, vocabulary]."""
     model.eval()
-    batch = collate(rows, model.device, share=False)
-    logits = model(
-        input_ids=batch.ids,
-        attention_mask=batch.mask,
-        position_ids=batch.positions,
-        logits_to_keep=batch.targets.shape[1],
-    ).logits
-    return logits[batch.targets != IGNORE].cpu().contiguous()
+    found = []
+    for row in rows:
+        ids = torch.tensor([row.ids[:-1]], device=model.device)
+        logits = model(input_ids=ids, logits_to_keep=len(row.ids) - row.first).logits[0]
+        found.append(logits[torch.tensor(row.supervised[row.first :], device=logits.device)])
+    return torch.cat(found).cpu().contiguous()
+
+
+def _opened(model: Any) -> dict[str, Any]:
+    """How the base under a trained model was opened."""
+    base = model.get_base_model() if isinstance(model, PeftModel) else model
+    used = getattr(base.config, "quantization_config", None)
+    names = ("load_in_4bit", "bnb_4bit_quant_type", "bnb_4bit_use_double_quant")
+    return {
+        "dtype": str(base.dtype).removeprefix("torch."),
+        "quantization": {name: getattr(used, name) for name in names} if used is not None else {},
+        "whole": not isinstance(model, PeftModel),
+    }
+
+
+def _raised(model: Any) -> Any:
+    """The model in float32; 4-bit weights stay what they are, which transformers' own `float` would refuse."""
+    return torch.nn.Module.float(model)
 
 
 def examine(request: Path) -> Finding:
@@ -108,18 +131,35 @@ def examine(request: Path) -> Finding:
     probe = decode(request.read_bytes(), Probe)
     expected = safetensors.torch.load_file(request.with_name(LOGITS))["logits"]
     rows = [Row("", list(ids), list(supervised)) for ids, supervised in probe.rows]
-    model = PeftModel(models.open_base(probe.base, torch.float32).model, PeftConfig.from_pretrained(probe.adapter))
-    loaded = model.load_adapter(probe.adapter, "default")
+    model, missing, unexpected = _reload(probe)
     found = _logits(model, rows)
-    with model.disable_adapter():
-        off = _logits(model, rows)
+    if probe.whole:
+        off = _logits(_raised(_base(probe, probe.base)), rows)
+    else:
+        with model.disable_adapter():
+            off = _logits(model, rows)
     return Finding(
         difference=(found - expected).abs().max().item(),
         equal=torch.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE),
         effect=(found - off).abs().max().item(),
-        missing=tuple(name for name in loaded.missing_keys if "lora_" in name),
-        unexpected=tuple(loaded.unexpected_keys),
+        missing=missing,
+        unexpected=unexpected,
     )
+
+
+def _base(probe: Probe, folder: str) -> Any:
+    return models.open_base(folder, models.dtype(probe.dtype), probe.quantization).model
+
+
+def _reload(probe: Probe) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
+    """The written model in float32, with the weights that were missing and those that have no place."""
+    if probe.whole:  # transformers refuses a checkpoint that lacks a weight
+        return _raised(_base(probe, probe.adapter)), (), ()
+    config = PeftConfig.from_pretrained(probe.adapter)
+    peft = PeftModelForCausalLM(_base(probe, probe.base), config)
+    loaded = peft.load_adapter(probe.adapter, "default")
+    unexpected = tuple(name for name in loaded.unexpected_keys if name != VIRTUAL or not config.is_prompt_learning)
+    return _raised(peft), tuple(loaded.missing_keys), unexpected
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     known = publish.published(out, draft)
     if known is not None:
         return known
-    base = models.open_base(request.base, models.dtype(request.recipe.dtype))
+    base = models.open_for(request)
     rows = dataset.rows(request, base)
     filled = choices.fill(request.recipe, models.parameters(base.model), len(rows.rows), base.max_tokens)
     model = models.attach(base.model, filled.recipe)
@@ -39,7 +39,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
             draft,
             recipe=filled.recipe,
             choices=filled.reasons,
-            files=publish.write(partial, model),
+            files=publish.write(partial, model, request.base),
             rows=rows.fates,
             tokens=rows.tokens,
             steps=filled.steps,

@@ -31,6 +31,13 @@ class Prefix:
 
     length: int = 0
     layers: list[KeyValue] = field(default_factory=list)
+    virtual: int = 0
+    """How many of them are an adapter's virtual tokens, which stand before the first real one."""
+
+    @property
+    def tokens(self) -> int:
+        """Real tokens in it."""
+        return self.length - self.virtual
 
 
 @dataclass
@@ -70,20 +77,38 @@ def install(model: PreTrainedModel) -> None:
 
 
 @torch.inference_mode()
-def read_prefix(model: PreTrainedModel, tokens: list[int]) -> Prefix:
-    """Keys and values of `tokens`, computed once; empty for no tokens."""
-    prefix = Prefix()
+def read_prefix(model: PreTrainedModel, tokens: list[int], start: Prefix | None = None) -> Prefix:
+    """Keys and values of `tokens` behind those of `start`, computed once; `start` itself for no tokens."""
+    start = start or Prefix()
+    if not tokens:
+        return start
+    prefix = Prefix(start.length + len(tokens), virtual=start.virtual)
 
     def keep(layer: int, new: KeyValue) -> KeyValue:
-        prefix.layers.append(new)
+        before = [(old, each) for old, each in zip(start.layers[layer], new, strict=True)] if start.length else []
+        prefix.layers.append(tuple(torch.cat(pair, dim=2) for pair in before) or new)  # type: ignore[arg-type]
         return new
 
-    if tokens:
-        ids = torch.tensor([tokens], device=model.device)
-        positions = torch.arange(len(tokens), device=model.device)[None]
-        run(model.base_model, ids, positions, Frame(Prefix(), keep=keep))
-        prefix.length = len(tokens)
+    ids = torch.tensor([tokens], device=model.device)
+    positions = torch.arange(len(tokens), device=model.device)[None] + start.length
+    run(model.base_model, ids, positions, Frame(start, keep=keep))
     return prefix
+
+
+@torch.inference_mode()
+def read_virtual(model: PreTrainedModel, embeddings: torch.Tensor) -> Prefix:
+    """Keys and values of virtual tokens. `embeddings`: (1, tokens, hidden size)."""
+    layers: list[KeyValue] = []
+
+    def keep(layer: int, new: KeyValue) -> KeyValue:
+        layers.append(new)
+        return new
+
+    count = embeddings.shape[1]
+    positions = torch.arange(count, device=model.device)[None]
+    frame = Frame(Prefix(), keep=keep)
+    model.base_model(inputs_embeds=embeddings, position_ids=positions, use_cache=False, frame=frame)
+    return Prefix(count, layers, virtual=count)
 
 
 def run(module: Any, ids: torch.Tensor, positions: torch.Tensor, frame: Frame, **options: Any) -> Any:

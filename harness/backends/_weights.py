@@ -1,21 +1,58 @@
 """One resident set of base weights for each model folder, with adapters beside it that are switched on and off."""
 
+import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from peft import PeftConfig, PeftModel
+from peft import PeftConfig, PeftModel, PeftModelForCausalLM
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from harness.adapters import verify
-from harness.backends._attention import install
+from harness.backends import _quantized
+from harness.backends._attention import Prefix, install, read_virtual
 from harness.errors import InputError, InvalidError, UsageError
 from harness.rendering import stop_ids
 from harness.types import Arm
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+VIRTUAL = "prompt_embeddings"
+"""PEFT's name for virtual tokens in a file; it puts them in their place itself, and then reports the name as unknown."""
+
+
+class Opened(NamedTuple):
+    """Which weights are in memory, and how: arms that agree in it share them."""
+
+    folder: str
+    dtype: str
+    quantization: str = ""
+    """JSON text of what the adapter's manifest says; empty: none."""
+
+
+class Place(NamedTuple):
+    opened: Opened
+    adapter: str
+    """Folder of the adapter that is put on them; empty for none."""
+
+
+def place_of(arm: Arm) -> Place:
+    """The weights that an arm is answered from.
+
+    An adapter goes on the base that it was trained on, quantized as it was then; one that is a whole checkpoint takes the
+    base's place. Raises InvalidError when the adapter was made for another base, tokenizer or template.
+    """
+    dtype = dtype_name(arm)
+    if not arm.adapter:
+        return Place(Opened(arm.model, dtype), "")
+    manifest = verify(arm.adapter, arm.model)
+    if manifest.form != "adapter":
+        return Place(Opened(arm.adapter, dtype), "")
+    quantization = json.dumps(manifest.quantization, sort_keys=True) if manifest.quantization else ""
+    return Place(Opened(arm.model, dtype, quantization), arm.adapter)
 
 
 def dtype_name(arm: Arm) -> str:
@@ -42,11 +79,12 @@ class Resident:
 
     In float32 on a CPU an adapter is folded into the weights, which spares a quarter of the time; the base comes back
     bit for bit because it is read again from its file. Anywhere else folding would round, so adapters stay beside the
-    weights and are switched.
+    weights and are switched. Virtual tokens are keys and values that every row starts with: `start_prefix`.
     """
 
-    def __init__(self, folder: str, dtype: str) -> None:
+    def __init__(self, folder: str, dtype: str, quantization: str = "") -> None:
         self.folder, self._dtype = folder, DTYPES[dtype]
+        self._quantization = json.loads(quantization) if quantization else {}
         self.tokenizer = _open(AutoTokenizer, folder)
         self.ends = stop_ids(self.tokenizer, folder)
         starts = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, 0)
@@ -54,19 +92,26 @@ class Resident:
         """Stands where a text has no context at all."""
         self._active = ""
         self._read()
-        self.limit = int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 0) or 2**31)
+        self._positions = int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 0) or 2**31)
+
+    @property
+    def limit(self) -> int:
+        """Most tokens of prompt and reply."""
+        return self._positions - self.start_prefix.length
 
     def use(self, adapter: str) -> None:
         """Answer as the adapter in this folder, or as the base for an empty one.
 
-        Raises InvalidError when the adapter was made for another base, tokenizer or template, or does not fit, and
-        UsageError for a kind of adapter that is not served here.
+        Raises InvalidError when the adapter was made for another base, tokenizer or template, or does not fit.
         """
         if adapter == self._active:
             return
         if adapter:
             verify(adapter, self.folder)
-        if self.model.device.type == "cpu" and self._dtype is torch.float32:
+        if adapter and PeftConfig.from_pretrained(adapter).is_prompt_learning:
+            self.use("")
+            self.start_prefix = self._virtual(adapter)
+        elif self.model.device.type == "cpu" and self._dtype is torch.float32 and not self._quantization:
             self._fold(adapter)
         else:
             self._switch(adapter)
@@ -87,22 +132,30 @@ class Resident:
     def _read(self) -> None:
         """The base as its files say it, with no adapter."""
         self._peft: PeftModel | None = None
+        self.start_prefix = Prefix()
         self._names: dict[str, str] = {}
         self._active = ""
-        self.model: PreTrainedModel = _open(AutoModelForCausalLM, self.folder, dtype=self._dtype, use_safetensors=True)
-        self.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-        install(self.model)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        options: dict[str, Any] = {"dtype": self._dtype}
+        if self._quantization:
+            options = _quantized.options(self._quantization, self._dtype, device)
+        self.model: PreTrainedModel = _open(AutoModelForCausalLM, self.folder, use_safetensors=True, **options)
+        if not _quantized.settled(self.model):
+            self.model.to(device)
+        install(self.model.eval())
 
     def _fold(self, adapter: str) -> None:
-        if self._active:
+        if self._peft is not None:
             self._read()
+        self.start_prefix = Prefix()
         if adapter:
             self._load(adapter).merge_and_unload()
 
     def _switch(self, adapter: str) -> None:
+        self.start_prefix = Prefix()
         if not adapter:
-            assert self._peft is not None
-            self._peft.disable_adapter_layers()  # type: ignore[operator] # handed on to the tuner
+            if self._peft is not None:
+                self._peft.disable_adapter_layers()  # type: ignore[operator] # handed on to the tuner
             return
         peft = self._load(adapter)
         peft.set_adapter(self._names[adapter])
@@ -114,8 +167,6 @@ class Resident:
             return self._peft
         name = f"adapter{len(self._names)}"
         config = PeftConfig.from_pretrained(adapter)
-        if config.is_prompt_learning:
-            raise UsageError("adapters that prepend virtual tokens are not served here", where=adapter)
         config.inference_mode = True
         if self._peft is None:
             self._peft = PeftModel(self.model, config, adapter_name=name)
@@ -124,13 +175,36 @@ class Resident:
         wrong = [*result.missing_keys, *result.unexpected_keys]
         if wrong:
             self._read()
-            raise InvalidError(
-                f"the adapter does not fit the model: {len(wrong)} weights have no place, such as {wrong[0]}",
-                where=adapter,
-                next="tune it again on this base",
-            )
+            raise _misfit(adapter, wrong)
         self._names[adapter] = name
         return self._peft
+
+    def _virtual(self, adapter: str) -> Prefix:
+        """Keys and values of the adapter's virtual tokens, which nothing of the base has to change for."""
+        config = PeftConfig.from_pretrained(adapter)
+        config.inference_mode = True
+        try:
+            peft = PeftModelForCausalLM(self.model, config)
+            result = peft.load_adapter(adapter, "default", torch_device=str(self.model.device))
+        except RuntimeError as error:  # a tensor of another shape
+            raise _misfit(adapter, [str(error)]) from error
+        wrong = [*result.missing_keys, *(name for name in result.unexpected_keys if name != VIRTUAL)]
+        if wrong:
+            raise _misfit(adapter, wrong)
+        with torch.inference_mode():
+            prompt = peft.get_prompt(1)
+        if isinstance(prompt, torch.Tensor):
+            return read_virtual(self.model, prompt.to(self.model.dtype))
+        layers = [(layer.keys.to(self.model.dtype), layer.values.to(self.model.dtype)) for layer in prompt.layers]
+        return Prefix(config.num_virtual_tokens, layers, virtual=config.num_virtual_tokens)
+
+
+def _misfit(adapter: str, wrong: list[str]) -> InvalidError:
+    return InvalidError(
+        f"the adapter does not fit the model: {len(wrong)} weights have no place, such as {wrong[0]}",
+        where=adapter,
+        next="tune it again on this base",
+    )
 
 
 def _open(kind: Any, folder: str, **options: Any) -> Any:

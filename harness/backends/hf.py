@@ -19,7 +19,7 @@ from harness.backends._generate import generate
 from harness.backends._loglikelihood import Tree, loglikelihoods
 from harness.backends._prefix import groups
 from harness.backends._requests import Writing, prompt_of, scored, tree_of
-from harness.backends._weights import Resident, dtype_name
+from harness.backends._weights import Opened, Place, Resident, dtype_name, place_of
 from harness.digests import model_digests
 from harness.errors import TrueupError
 from harness.types import Arm, Reply, Request
@@ -65,7 +65,8 @@ class HuggingFace:
 
     def __init__(self, batch_size: int = 0) -> None:
         self._batch_size = batch_size
-        self._residents: dict[tuple[str, str], Resident] = {}
+        self._residents: dict[Opened, Resident] = {}
+        self._places: dict[bytes, Place] = {}
         self._digests: dict[bytes, str] = {}
 
     def digest(self, arm: Arm) -> str:
@@ -100,16 +101,19 @@ class HuggingFace:
         self._residents.clear()
 
     def _resident(self, arm: Arm) -> Resident:
-        key = (arm.model, dtype_name(arm))
-        if key not in self._residents:
-            self._residents[key] = Resident(*key)
-        self._residents[key].use(arm.adapter)
-        return self._residents[key]
+        key = codec.encode(arm)
+        if key not in self._places:
+            self._places[key] = place_of(arm)
+        opened, adapter = self._places[key]
+        if opened not in self._residents:
+            self._residents[opened] = Resident(*opened)
+        self._residents[opened].use(adapter)
+        return self._residents[opened]
 
     def _write(self, model: Resident, prompts: dict[int, Writing]) -> dict[int, Reply | Exception]:
         answers: dict[int, Reply | Exception] = {}
         for places, prefix in _shared(model, {place: prompt.tokens for place, prompt in prompts.items()}):
-            rows = [prompts[place].row(prefix.length) for place in places]
+            rows = [prompts[place].row(prefix.tokens) for place in places]
             width = self._width(model, max(len(row.tokens) + min(row.max_new, 64) for row in rows))
             written = _fitting(width, partial(generate, model.model, prefix, rows, ends=model.ends))
             for place, each in zip(places, written, strict=True):
@@ -122,7 +126,7 @@ class HuggingFace:
         answers: dict[int, Reply | Exception] = {}
         for places, prefix in _shared(model, {place: tree.context for place, tree in trees.items()}):
             started = time.perf_counter()
-            rows = [trees[place].after(prefix.length) for place in places]
+            rows = [trees[place].after(prefix.tokens) for place in places]
             width = self._batch_size or WIDTH[model.model.device.type]
             sums = _fitting(width, partial(loglikelihoods, model.model, prefix, rows))
             seconds = (time.perf_counter() - started) / len(places)
@@ -144,7 +148,7 @@ def _shared(model: Resident, tokens: dict[int, tuple[int, ...]]) -> Iterator[tup
     places = list(tokens)
     for group in groups([tokens[place] for place in places]):
         members = [places[row] for row in group.rows]
-        yield members, read_prefix(model.model, list(tokens[members[0]][: group.shared]))
+        yield members, read_prefix(model.model, list(tokens[members[0]][: group.shared]), model.start_prefix)
 
 
 def _fitting(width: int, job: Callable[..., T]) -> T:

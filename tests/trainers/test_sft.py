@@ -99,15 +99,6 @@ def test_replay_is_a_share_of_the_whole(request_for, tmp_path, cases, unchecked)
     assert sft.train(request, nothing).rows == {"trained": 25}
 
 
-@pytest.mark.parametrize("kind", ["rslora", "dora"])
-def test_other_adapter_kinds_train_and_reload(request_for, base, kind, unchecked):
-    """rsLoRA and DoRA learn too: the loss falls and PEFT loads what was written."""
-    request = request_for()
-    adapter = sft.train(replace(request, recipe=replace(request.recipe, adapter=kind)), nothing)
-    assert adapter.curve[-1].loss < adapter.curve[0].loss
-    assert verify(request.out, base).recipe.adapter == kind
-
-
 def finding(**fields):
     return roundtrip.Finding(**({"difference": 0.0, "equal": True, "effect": 1.0} | fields))
 

@@ -1,0 +1,7 @@
+"""DoRA, arXiv 2402.09353: direction and magnitude of each weight are learnt apart."""
+
+from functools import partial
+
+from trainers.adapters import _lora
+
+attach = partial(_lora.attach, use_dora=True)

@@ -1,0 +1,18 @@
+"""Full fine-tune: every weight is trained, and the result is a checkpoint.
+
+The weights are trained in float32: an update at these learning rates is often smaller than bfloat16 can hold.
+"""
+
+from typing import Any
+
+from harness.types import Recipe
+
+FORM = "full"
+DTYPE = "float32"
+RATE = 0.1
+WHY = "a tenth of LoRA's for a full fine-tune"
+
+
+def attach(model: Any, recipe: Recipe) -> Any:
+    """The model itself, with every weight to be trained."""
+    return model.requires_grad_(True)

@@ -1,0 +1,21 @@
+"""Prompt tuning, arXiv 2104.08691: embeddings of virtual tokens are learnt, from tokens drawn from the vocabulary."""
+
+from typing import Any
+
+from peft import PromptTuningConfig, PromptTuningInit, get_peft_model
+
+from harness.types import Recipe
+from trainers.adapters import _virtual
+
+RATE = 10.0
+WHY = "ten times LoRA's for prompt tuning, which moves few numbers"
+
+
+def attach(model: Any, recipe: Recipe) -> Any:
+    """The model behind `options.virtual_tokens` (20) learnt embeddings."""
+    config = PromptTuningConfig(
+        task_type="CAUSAL_LM",
+        num_virtual_tokens=_virtual.count(recipe),
+        prompt_tuning_init=PromptTuningInit.SAMPLE_VOCAB,
+    )
+    return get_peft_model(model, config)

@@ -1,0 +1,7 @@
+"""rsLoRA, arXiv 2312.03732: scaled by the root of the rank, so that large ranks learn as fast as small ones."""
+
+from functools import partial
+
+from trainers.adapters import _lora
+
+attach = partial(_lora.attach, use_rslora=True)
