@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from harness import arms as arm_choice
 from harness import config as configuration
-from harness import shelf
-from harness.codec import digest, write_atomic, write_lines
+from harness import shelf, stories
+from harness.codec import digest, write_lines
 from harness.config import Config
 from harness.digests import model_digests, source_digest
 from harness.errors import InvalidError, UndecidedError, UsageError
@@ -241,20 +241,14 @@ def gate(work: Work) -> Verdict:
             return shelf.latest_verdict(work)
         verdict = replace(verdict, id=ident, at_ns=time.time_ns())
         work.store.artifacts.put("verdict", verdict, id=ident)
-        work.store.artifacts.put("night", shelf.night(verdict, compared))
+        work.store.artifacts.put("night", stories.night(verdict, compared, runs.values()))
     return verdict
 
 
 def report(work: Work, verdict: Verdict | None = None) -> list[Path]:
     """Write the report in each format of [report]; returns the files."""
     with work.watch.step("report"):
-        story = shelf.story_of(work, verdict or shelf.latest_verdict(work))
-        written = []
-        for name in work.config.report.formats:
-            plugin = load("reports", name)
-            written.append(Path(work.config.report.out) / f"report{plugin.SUFFIX}")
-            write_atomic(written[-1], plugin.render(story))
-    return written
+        return stories.write(work, verdict or shelf.latest_verdict(work))
 
 
 def promote(work: Work, by: str = "") -> Promotion:

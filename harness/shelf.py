@@ -4,7 +4,6 @@ The verbs in `harness.loop` write; everything here only reads, so commands that 
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from harness import waivers as waiver_file
 from harness.codec import digest, read
 from harness.config import Config
 from harness.errors import InvalidError, UsageError
-from harness.plugins import helper
 from harness.stages import compare as compare_stage
 from harness.stages import curate as curate_stage
 from harness.stages import gate as gate_stage
@@ -31,10 +29,8 @@ from harness.types import (
     Dataset,
     Feedback,
     Finding,
-    HistoryPoint,
     Noun,
     Run,
-    Story,
     TuneRequest,
     Verdict,
     Waiver,
@@ -178,56 +174,10 @@ def means(runs: dict[str, Run]) -> list[tuple[str, str, int, float | None, int]]
     return rows
 
 
-def story_of(work: Work, verdict: Verdict) -> Story:
-    """All that a report shows of one verdict."""
-    judged = work.store.memo.recall(JUDGED, verdict.id)
-    if not judged:
-        raise InvalidError("the runs that this verdict judged are not known", where=verdict.id[:12], next="trueup run")
-    runs = runs_of(work, work.store.artifacts.get("evaluation", judged, Evaluation))
-    adapter = adapter_of(work, verdict.candidate)
-    folder = work.store.artifacts.folder("dataset", verdict.dataset)
-    wanted = {case.call_id for run in runs.values() for cases in run.cases.values() for case in cases if case.call_id}
-    nights = [work.store.artifacts.get("night", ident, HistoryPoint) for ident in work.store.artifacts.ids("night")]
-    return Story(
-        title=work.config.project.title or work.config.project.name,
-        verdict=verdict,
-        runs=tuple(runs.values()),
-        comparisons=comparisons(runs),
-        dataset=dataset_of(work, verdict.dataset),
-        adapter=adapter,
-        calls=work.store.traces.calls_by_id(wanted),
-        history=tuple(sorted(nights, key=lambda night: night.at_ns)),
-        promotions=tuple(work.store.promotions.history(work.config.promote.alias)),
-        waivers=waivers(work),
-        policy=work.config.gate,
-        training=curate_stage.read_split(folder, "train"),
-        feedback=tuple(one for one in feedback(work) if one.call_id in wanted),
-        seconds={**work.watch.seconds, "tune": adapter.seconds},
-        ingest=work.store.traces.counts(),
-    )
-
-
-def night(verdict: Verdict, compared: Sequence[Comparison]) -> HistoryPoint:
-    """The means of tonight's arms, for the trend over nights."""
-    table: dict[str, dict[str, float]] = {}
-    for one in compared:
-        both = [(p.baseline, p.candidate) for p in one.pairs if p.baseline is not None and p.candidate is not None]
-        if both:
-            row = table.setdefault(one.suite.name, {})
-            row[one.baseline] = sum(pair[0] for pair in both) / len(both)
-            row[one.candidate] = sum(pair[1] for pair in both) / len(both)
-    return HistoryPoint(at_ns=verdict.at_ns, outcome=verdict.outcome, adapter=verdict.candidate, means=table)
-
-
 def waivers(work: Work) -> tuple[Waiver, ...]:
     """Those of waivers.toml and waivers.jsonl beside trueup.toml; none without the files."""
     root = Path(work.config.root)
     return (*waiver_file.read(root / "waivers.toml"), *waiver_file.read(root / "waivers.jsonl"))
-
-
-def first_screen(work: Work) -> Any:
-    """The latest verdict's first screen, as a rich renderable."""
-    return helper("reports", "terminal").first_screen(story_of(work, latest_verdict(work)))
 
 
 def differences(work: Work, baseline: str, candidate: str) -> tuple[Finding, ...]:

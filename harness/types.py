@@ -795,6 +795,9 @@ class HistoryPoint(Noun, frozen=True):
     """Failure cluster to the cases of it that the candidate failed."""
     report: str = ""
     """Path of that night's report, relative to the page that links to it; empty: no link."""
+    verdict: str = ""
+    dataset: str = ""
+    """Content ids of the verdict and of the dataset that it was judged with."""
 
 
 class Story(Noun, frozen=True):

@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from msgspec import Struct
 
-from harness.types import Comparison, Finding, Run, Story, Waiver
+from harness.types import Comparison, Finding, Run, Story, Verdict, Waiver
 from reports._cases import candidate, main_baseline, status
 from reports._words import MEANING, asked, moment, number, percent, points, role_name, short_name
 
@@ -89,6 +89,7 @@ class Summary(Struct):
     outcome: str
     meaning: str
     sentence: str
+    """Why, without the outcome's name in front, which stands beside it."""
     at: str
     identities: list[Identity]
     suites: list[SuiteRow]
@@ -104,7 +105,7 @@ def summary(story: Story) -> Summary:
         title=story.title,
         outcome=story.verdict.outcome,
         meaning=MEANING[story.verdict.outcome],
-        sentence=story.verdict.sentence,
+        sentence=_why(story.verdict),
         at=moment(story.verdict.at_ns),
         identities=[_identity(run, story) for run in story.runs],
         suites=rows,
@@ -112,6 +113,11 @@ def summary(story: Story) -> Summary:
         fixed=sum(row.fixed for row in rows),
         broken=sum(row.broken for row in rows),
     )
+
+
+def _why(verdict: Verdict) -> str:
+    why = verdict.sentence.removeprefix(f"{verdict.outcome.capitalize()}: ")
+    return why[:1].upper() + why[1:]
 
 
 def _identity(run: Run, story: Story) -> Identity:

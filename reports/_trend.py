@@ -44,10 +44,11 @@ def trend(story: Story, nights: int = 60) -> Trend:
     suites = list(dict.fromkeys(name for point in points for name in point.means))
     judged = candidate(story) or "tuned"
     clusters = list(dict.fromkeys(name for point in points for name in point.clusters))
+    labels = {one.id: one.label for one in story.dataset.clusters} if story.dataset else {}
     return Trend(
         nights=[Night(moment(p.at_ns), p.outcome, p.adapter[:12], _inside(p.report)) for p in points],
         suites=[spark for name in suites if (spark := _suite(points, name, judged))],
-        clusters=[spark for name in clusters if (spark := _cluster(points, name))],
+        clusters=[spark for name in clusters if (spark := _cluster(points, name, labels.get(name) or name[:12]))],
     )
 
 
@@ -63,8 +64,8 @@ def _suite(points: list[HistoryPoint], name: str, judged: str) -> Spark | None:
     return _spark(name, short_name(name), series, top=1.0)
 
 
-def _cluster(points: list[HistoryPoint], name: str) -> Spark | None:
-    return _spark(name, name, [("failing", [point.clusters.get(name) for point in points])])
+def _cluster(points: list[HistoryPoint], name: str, label: str) -> Spark | None:
+    return _spark(name, label, [("failing", [point.clusters.get(name) for point in points])])
 
 
 def _spark(name: str, title: str, series: list[tuple[str, list[float | None]]], top: float = 0.0) -> Spark | None:

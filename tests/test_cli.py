@@ -100,6 +100,16 @@ def test_the_report_is_written_in_every_format(walked):
     assert {".html", ".md", ".xml", ".json"} <= kinds
 
 
+def test_the_index_of_nights_links_to_a_page_for_each(walked):
+    """`trueup report --history` writes the index, and the page of every night beside it."""
+    folder, done = walked
+    ident = json.loads(done.stdout.strip().split("\n")[-1])["id"]
+    written = trueup("report", "--history", "--json", cwd=folder)
+    assert written.returncode == 0, written.stderr
+    assert (folder / "out" / "nights" / f"{ident[:16]}.html").exists()
+    assert f"nights/{ident[:16]}.html" in (folder / "out" / "history.html").read_text()
+
+
 def test_a_second_run_generates_nothing_and_says_the_same(walked):
     """With nothing new, every step is recalled: no training, no generation, the same verdict."""
     folder, first = walked
@@ -149,7 +159,7 @@ def test_status_accounts_for_every_record(walked):
         ("eval", "--model", "base"),
         ("compare", "base", "tuned"),
         ("gate",),
-        ("report",),
+        ("report", "--format", "csv"),
         ("inspect",),
         ("doctor",),
     ],

@@ -52,7 +52,7 @@ def conclude(verdict: Any, as_json: bool, where: str = "") -> dict:
     """Say the verdict; the exit code is what CI reads."""
     console = late("console")
     if not as_json:
-        console.say(f"\n{verdict.outcome.upper()}: {verdict.sentence}", style="bold")
+        console.say(f"\n{verdict.sentence}", style="bold")
         if where:
             console.say(f"report: {where}/report.html")
     code = int(VERDICT_EXIT[verdict.outcome])

@@ -6,19 +6,32 @@ import click
 
 from harness.commands._command import command, late
 
+SHORT = {"md": "markdown"}
+
 
 @command(changes=False)
 @click.option("--open", "open_", is_flag=True, help="Open it in a browser.")
-def report(work: Any, open_: bool, as_json: bool) -> dict:
+@click.option(
+    "--format", "-f", "formats", multiple=True, help="html, md, junit, json or csv. Default: those of [report]."
+)
+@click.option("--history", is_flag=True, help="The page over all nights instead, with a page for each.")
+def report(work: Any, open_: bool, formats: tuple[str, ...], history: bool, as_json: bool) -> dict:
     """Write the report of the latest verdict, and print its first screen.
 
     \b
     Example: trueup report --open
+    Example: trueup report --format csv
     """
-    loop, console = late("loop"), late("console")
-    written = loop.report(work)
+    stories, shelf, console = late("stories"), late("shelf"), late("console")
+    if history:
+        written = stories.write_index(work)
+    else:
+        names = [SHORT.get(name, name) for name in formats]
+        with work.watch.step("report"):
+            written = stories.write(work, shelf.latest_verdict(work), names)
     if not as_json:
-        console.out.print(late("shelf").first_screen(work))
+        if not history:
+            console.out.print(stories.first_screen(work))
         for path in written:
             console.say(f"wrote {path}")
     if open_:

@@ -15,5 +15,5 @@ def run(work: Any, as_json: bool) -> dict:
     loop, console = late("loop"), late("console")
     verdict = loop.run(work)
     if not as_json:
-        console.out.print(late("shelf").first_screen(work))
+        console.out.print(late("stories").first_screen(work))
     return conclude(verdict, as_json, where=work.config.report.out)
