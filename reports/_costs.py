@@ -4,12 +4,12 @@ from statistics import median
 
 from msgspec import Struct
 
-from harness.types import Arm, Run, Story
+from harness.types import Arm, Run, Story, Target
 from reports._cases import CaseRow, candidate
 
 
 class ArmCost(Struct):
-    """Means over all replies of one arm."""
+    """Means over the calls of one arm on the target suites: there it answers as it would in production."""
 
     arm: str
     replies: int
@@ -37,7 +37,8 @@ def arm_costs(story: Story, rows: list[CaseRow]) -> list[ArmCost]:
 
 
 def _arm_cost(run: Run, rows: list[CaseRow]) -> ArmCost:
-    replies = [reply for result in run.results for reply in result.replies]
+    asked = _targets(run)
+    replies = [reply for result in run.results if result.suite in asked for reply in result.replies]
     taken = _mean([reply.usage.input for reply in replies])
     given = _mean([reply.usage.output for reply in replies])
     name = run.arm.name
@@ -51,6 +52,12 @@ def _arm_cost(run: Run, rows: list[CaseRow]) -> ArmCost:
         dollars=_dollars(run.arm, taken, given),
         flaky=sum(name in row.flaky for row in repeated) / len(repeated) if repeated else None,
     )
+
+
+def _targets(run: Run) -> set[str]:
+    """Names of the target suites; of all suites where there is none."""
+    found = {suite.name for suite in run.suites if isinstance(suite.role, Target)}
+    return found or {suite.name for suite in run.suites}
 
 
 def _mean(values: list[int | None]) -> float | None:

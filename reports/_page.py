@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.types import Json
 from reports._safe import plain
-from reports._words import MARKS, duration, moment, number, percent, points, short_name
+from reports._words import MARKS, basis, duration, moment, number, percent, points, short_name
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -55,6 +55,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "percent": percent,
         "points": points,
+        "basis": basis,
         "number": number,
         "short": short_name,
         "moment": moment,

@@ -48,7 +48,7 @@ def trend(story: Story, nights: int = 60) -> Trend:
     return Trend(
         nights=[Night(moment(p.at_ns), p.outcome, p.adapter[:12], _inside(p.report)) for p in points],
         suites=[spark for name in suites if (spark := _suite(points, name, judged))],
-        clusters=[spark for name in clusters if (spark := _cluster(points, name, labels.get(name) or name[:12]))],
+        clusters=[spark for name in clusters if (spark := _cluster(points, name, labels.get(name) or name[:24]))],
     )
 
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from harness.types import Budget, Contract, Guard, Role, Target
+from harness.types import Budget, Contract, Finding, Guard, Role, Target
 
 MEANING = {
     "promote": "the tuned model may replace the one in production",
@@ -87,3 +87,17 @@ def asked(role: Role) -> str:
     if isinstance(role, Contract):
         return "every case passes"
     return f"stay at or below {role.limit:g}" if isinstance(role, Budget) else "measured only"
+
+
+def basis(finding: Finding) -> list[str]:
+    """What a finding rests on, in lines: the formula with its p value and level, then the counts that are not zero."""
+    formula = finding.formula.replace("_", " ") or "–"
+    if finding.p_value is not None:
+        formula += " · p < 0.001" if finding.p_value < 0.001 else f" · p {finding.p_value:.3f}"
+    if finding.interval:
+        formula += f" · level {finding.interval.level:g}"
+    counts = {name: value for name, value in finding.counts.items() if value}
+    low, high = counts.pop("newcombe_low", None), counts.pop("newcombe_high", None)
+    named = " · ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in counts.items())
+    newcombe = f"Newcombe {points(low)} to {points(high)}" if low is not None and high is not None else ""
+    return [line for line in (formula, named, newcombe) if line]
