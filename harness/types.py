@@ -523,6 +523,10 @@ class Info(Noun, tag="info", frozen=True):
 Role = Target | Guard | Contract | Budget | Info
 
 
+CORPUS = ("macro_f1", "balanced_accuracy")
+"""Metrics of a whole suite, counted from labels: `metric="macro_f1"` in an eval file is `corpus` of the suite."""
+
+
 class Suite(Noun, frozen=True):
     """What an eval file declares of one eval function."""
 
@@ -545,6 +549,26 @@ class Suite(Noun, frozen=True):
     """Content id of the eval file's source and of all its cases."""
     cases: int = 0
     """How many cases were collected, before any selection."""
+    corpus: str = ""
+    """Name of a measure of the whole suite that is counted from the cases' labels, such as `macro_f1`; empty: the mean
+    of the metric decides. See `harness.statistics.corpus`."""
+    judge: "Calibration | None" = None
+    """Set when a judge gives the metric: how often it erred against people's labels."""
+
+
+class Calibration(Noun, frozen=True):
+    """A judge held against people: counts of answers that both have labelled pass or fail."""
+
+    judge: str = ""
+    """Name or digest of the judge: rubric, model and settings."""
+    true_pass: int = 0
+    """People pass it, the judge passes it."""
+    false_fail: int = 0
+    """People pass it, the judge fails it."""
+    false_pass: int = 0
+    """People fail it, the judge passes it."""
+    true_fail: int = 0
+    """People fail it, the judge fails it."""
 
 
 class Score(Noun, frozen=True):
@@ -555,6 +579,8 @@ class Score(Noun, frozen=True):
     """1.0 is right and 0.0 is wrong for pass or fail; any finite number otherwise."""
     label: str = ""
     explanation: str = ""
+    expected: str = ""
+    """For a score that is a label: the label that was right. Measures of the whole suite are counted from both."""
 
 
 class Reply(Noun, frozen=True):
@@ -689,6 +715,8 @@ class Pair(Noun, frozen=True):
     candidate_error: str = ""
     slices: tuple[str, ...] = ()
     """`column=value` of each slice column of the suite."""
+    labels: tuple[tuple[str, str, str], ...] = ()
+    """Of a suite with a corpus measure, one a repeat: what was expected, what the baseline and the candidate said."""
 
 
 class Comparison(Noun, frozen=True):
@@ -769,6 +797,27 @@ class Policy(Noun, frozen=True):
     looks: int = 20
     """How often one held-out version may be looked at before fresh cases are asked for."""
     options: dict[str, Json] = {}
+    version: str = ""
+    """The team's own name for this policy, shown beside its content id."""
+
+
+class Judgement(Noun, frozen=True):
+    """All that a verdict was computed from: `harness.stages.gate.judge` makes the same verdict of it again."""
+
+    comparisons: tuple[Comparison, ...]
+    """The judged arm against each other arm, and arms against themselves (A/A)."""
+    policy: Policy
+    candidate: str
+    """Digests of the adapter that is judged, of the dataset, and of the promoted adapter."""
+    dataset: str = ""
+    champion: str = ""
+    looks: int = 0
+    """Looks at this held-out set, this one included."""
+    problems: tuple[str, ...] = ()
+    waivers: tuple["Waiver", ...] = ()
+    quarantine: tuple["Quarantine", ...] = ()
+    today: str = ""
+    """ISO date, for what expires."""
 
 
 class Promotion(Noun, frozen=True):
@@ -826,6 +875,8 @@ class Story(Noun, frozen=True):
     """What was said of the calls in `calls`."""
     previous: Dataset | None = None
     """The dataset of the night before, to show what training data changed."""
+    judgement: Judgement | None = None
+    """What the verdict was computed from."""
 
 
 class Waiver(Noun, frozen=True):
@@ -836,3 +887,20 @@ class Waiver(Noun, frozen=True):
     """ISO date; after it the waiver counts as none."""
     case_id: str = ""
     cluster: str = ""
+
+
+class Quarantine(Noun, frozen=True):
+    """A flaky case: its repeats under one and the same arm disagree, so it is left out of later judgements."""
+
+    suite: str
+    case_id: str
+    flips: int
+    """Repeats, over all arms, that differ from the commoner outcome of their arm."""
+    trials: int
+    """Repeats over all arms."""
+    measured_on: str
+    """Digest of the adapter whose evaluation showed it; that adapter is never judged without the case."""
+    fixed: str
+    """ISO date of the measurement."""
+    expires: str
+    """ISO date; after it the case counts again."""

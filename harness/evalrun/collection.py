@@ -15,7 +15,7 @@ from harness.codec import digest
 from harness.errors import InputError
 from harness.evalrun.loading import load_cases
 from harness.suites import Declaration, declaration
-from harness.types import Case, EvalRequest, Suite
+from harness.types import CORPUS, Case, EvalRequest, Suite
 
 SUITE = pytest.StashKey["SuiteCases"]()
 FOLDER = "evals"
@@ -108,7 +108,8 @@ def _describe(
     return Suite(
         name=f"{_below_root(module.path, request.paths)}::{function.__name__}",
         role=noted.role,
-        metric=noted.metric,
+        metric="" if noted.metric in CORPUS else noted.metric,
+        corpus=noted.metric if noted.metric in CORPUS else "",
         cluster=noted.cluster,
         repeats=request.repeats or noted.repeats,
         must_pass=noted.must_pass,

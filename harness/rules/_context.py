@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from harness.rules._quarantine import Sorted
 from harness.types import Comparison, Pair, Policy, Role, Waiver
 
 PROMPTED, CONSTANT = "prompted", "constant"
@@ -25,6 +26,8 @@ class Context:
     waivers: tuple[Waiver, ...] = ()
     """Those that have not expired."""
     expired: tuple[Waiver, ...] = ()
+    quarantine: tuple[Sorted, ...] = ()
+    """Flaky cases, and whether they were left out of `comparisons`."""
 
     def having(self, role: type[Role]) -> Iterator[Comparison]:
         """Comparisons of suites with that role, against the required baselines."""

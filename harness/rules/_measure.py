@@ -1,11 +1,14 @@
 """Measuring one comparison: shared by the rules."""
 
+import dataclasses
 from functools import lru_cache
 
 from msgspec.structs import replace
 
-from harness.rules._words import error, label
+from harness.rules._words import error, is_rate, label
+from harness.statistics import judged
 from harness.statistics.binary import newcombe
+from harness.statistics.corpus import paired_corpus
 from harness.statistics.paired import Paired, paired
 from harness.types import Comparison, Finding, Pair
 
@@ -13,13 +16,23 @@ from harness.types import Comparison, Finding, Pair
 @lru_cache(maxsize=512)
 def measure(comparison: Comparison, alpha: float) -> Paired:
     """Evidence of the cases that both arms have a score of; there must be two or more."""
+    judge = comparison.suite.judge
+    if judge is None:
+        return _measure(comparison, alpha)
+    if not is_rate(comparison) or comparison.suite.corpus:
+        why = "the errors of a judge are known for pass and fail only, and these scores are neither"
+        return dataclasses.replace(_measure(comparison, alpha), weakness=why)
+    return judged.corrected(lambda error: _measure(comparison, error), judge, alpha)
+
+
+def _measure(comparison: Comparison, alpha: float) -> Paired:
     pairs = scored(comparison)
-    return paired(
-        [pair.baseline for pair in pairs if pair.baseline is not None],
-        [pair.candidate for pair in pairs if pair.candidate is not None],
-        [pair.cluster or pair.case_id for pair in pairs],
-        alpha,
-    )
+    clusters = [pair.cluster or pair.case_id for pair in pairs]
+    if comparison.suite.corpus:
+        return paired_corpus([pair.labels for pair in pairs], clusters, comparison.suite.corpus, alpha)
+    before = [pair.baseline for pair in pairs if pair.baseline is not None]
+    after = [pair.candidate for pair in pairs if pair.candidate is not None]
+    return paired(before, after, clusters, alpha)
 
 
 def scored(comparison: Comparison) -> tuple[Pair, ...]:
@@ -44,6 +57,7 @@ def worst_case(comparison: Comparison) -> Comparison:
             pair,
             baseline=high if pair.baseline is None else pair.baseline,
             candidate=low if pair.candidate is None else pair.candidate,
+            labels=tuple((right, right if pair.baseline is None else old, new) for right, old, new in pair.labels),
         )
 
     return replace(comparison, pairs=tuple(filled(pair) for pair in comparison.pairs))
@@ -105,7 +119,8 @@ def survives(finding: Finding, comparison: Comparison, bound: float, alpha: floa
 def _display(comparison: Comparison) -> dict[str, float]:
     """Newcombe's 95 % interval, for pass or fail of independent cases."""
     pairs = scored(comparison)
-    if not comparison.binary or len({pair.cluster for pair in pairs}) < len(pairs):
+    plain = comparison.binary and not comparison.suite.corpus and comparison.suite.judge is None
+    if not plain or len({pair.cluster for pair in pairs}) < len(pairs):
         return {}
     table = [sum((pair.baseline, pair.candidate) == kind for pair in pairs) for kind in TABLE]
     shown = newcombe(*table)

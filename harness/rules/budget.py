@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from harness.rules import _measure as measure
 from harness.rules import _words as words
 from harness.rules._context import Context
-from harness.statistics.binary import clopper_pearson
-from harness.statistics.mean import cluster_interval, mean_interval
+from harness.statistics.effective import one_rate
+from harness.statistics.mean import TOO_FEW_CLUSTERS, cases_for_skew, cluster_interval, mean_interval
 from harness.types import Budget, Comparison, Finding, Interval
 
 
@@ -38,6 +38,9 @@ def _judge(comparison: Comparison, context: Context) -> Finding:
     if missing:
         text = f"{said}, and {missing} cases have no score, which could be the dear ones."
         return replace(finding, outcome="invalid", sentence=text, next="trueup eval")
+    weakness = _weakness(values, clusters, role.limit)
+    if weakness:
+        return measure.unresolvable(finding, said, weakness)
     if found.high <= role.limit:
         return replace(finding, outcome="pass", sentence=f"{said}, within the limit of {role.limit:g}.")
     if found.low > role.limit:
@@ -50,9 +53,18 @@ def _judge(comparison: Comparison, context: Context) -> Finding:
     )
 
 
+def _weakness(values: list[float], clusters: list[str], limit: float) -> str:
+    """Why the mean cannot be judged; where even the largest value seen keeps the limit, skew does not matter."""
+    groups, needed = len(set(clusters)), cases_for_skew(np.array(values))
+    if groups < len(clusters) and groups < TOO_FEW_CLUSTERS:
+        return f"only {groups} clusters, and {TOO_FEW_CLUSTERS} are needed"
+    rate = min(values) >= 0.0 and max(values) <= 1.0
+    return "" if rate or max(values) <= limit or len(values) >= needed else f"so skewed that {needed} cases are needed"
+
+
 def _interval(values: list[float], clusters: list[str], level: float) -> Interval:
-    if all(value in (0.0, 1.0) for value in values):
-        return clopper_pearson(int(sum(values)), len(values), level)
-    if 1 < len(set(clusters)) < len(clusters):
+    if min(values) >= 0.0 and max(values) <= 1.0:
+        return one_rate(np.array(values), clusters, level)
+    if len(set(clusters)) < len(clusters):
         return cluster_interval(np.array(values), clusters, level)
     return mean_interval(np.array(values), level)

@@ -18,10 +18,11 @@ from harness.types import Comparison, Finding, Guard
 
 def findings(context: Context) -> Iterator[Finding]:
     for comparison in context.having(Guard):
-        yield _judge(context.unwaived(comparison), context)
+        yield judge(context.unwaived(comparison), context)
 
 
-def _judge(comparison: Comparison, context: Context) -> Finding:
+def judge(comparison: Comparison, context: Context) -> Finding:
+    """The finding on one comparison whose suite is a guard."""
     finding = measure.start("guard", comparison)
     short = measure.too_few(finding, context.policy.min_cases)
     if short is not None:

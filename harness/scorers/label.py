@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from harness.scorers._common import or_comparator, shown, text_of, verdict
 from harness.types import Score
 
@@ -23,7 +25,9 @@ def label(reply: Any, expected: str, *, among: Sequence[str] = (), fold: bool = 
     said = _plain(text_of(reply), fold)
     known = {_plain(one, fold): one for one in among}
     found = known.get(said, OTHER) if among else text_of(reply).strip()
-    return verdict(name, said == _plain(expected, fold), f"expected {expected!r}, got {shown(reply)}", label=found)
+    right = said == _plain(expected, fold)
+    score = verdict(name, right, f"expected {expected!r}, got {shown(reply)}", label=expected if right else found)
+    return replace(score, expected=expected)
 
 
 def confusion(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:

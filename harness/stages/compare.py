@@ -7,6 +7,7 @@ other cases, a suite that shrank, a case recorded twice, a score that is not a n
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from msgspec.structs import replace
 
@@ -14,6 +15,28 @@ from harness.types import Case, Comparison, Contract, Pair, Result, Run, Suite
 
 SHOWN = 3
 """How many ids a problem names."""
+
+
+def control(run: Run) -> tuple[Comparison, ...]:
+    """An arm against itself (A/A), from its own repeats: even ones against odd ones, suite by suite.
+
+    Repeats ask the same model the same thing, so whatever differs is noise. Suites asked once give none.
+    """
+    halves = [_half(run, odd) for odd in (0, 1)]
+    return tuple(one for one in compare(*halves) if any(pair.candidate is not None for pair in one.pairs))
+
+
+def _half(run: Run, odd: int) -> Run:
+    """Even or odd repeats of the suites that have two or more, numbered anew, as many in each half."""
+    repeats = {suite.name: 0 for suite in run.suites}
+    for result in run.results:
+        repeats[result.suite] = max(repeats.get(result.suite, 0), result.repeat + 1)
+    chosen = tuple(
+        replace(result, repeat=result.repeat // 2)
+        for result in run.results
+        if result.repeat % 2 == odd and result.repeat < repeats[result.suite] // 2 * 2
+    )
+    return replace(run, results=chosen, suites=tuple(suite for suite in run.suites if repeats[suite.name] > 1))
 
 
 def compare(baseline: Run, candidate: Run) -> tuple[Comparison, ...]:
@@ -62,6 +85,7 @@ def _paired(
     if len(ids) != expected:
         problems.append(f"{expected} cases were collected and {len(ids)} have a result")
     problems += _clusterless(suite, cases)
+    problems += _unlabelled(suite, old, new)
     return Comparison(
         suite=suite,
         baseline=baseline.arm.name,
@@ -83,6 +107,7 @@ class _Side:
         for result in sorted(results, key=lambda result: result.repeat):
             by_case.setdefault(result.case_id, []).append(result)
         scores = [result.score(metric) for result in results]
+        self.labels = {case_id: tuple(_label(result, metric) for result in found) for case_id, found in by_case.items()}
         self.values = {case_id: _mean(found, metric) for case_id, found in by_case.items()}
         self.errors = {case_id: _error(found, metric) for case_id, found in by_case.items()}
         self.repeats = max((len(found) for found in by_case.values()), default=0)
@@ -93,6 +118,12 @@ class _Side:
         short = sorted(case_id for case_id, found in by_case.items() if len(found) < self.repeats)
         if short:
             self.problems.append(f"repeats are missing: {_some(short)}")
+
+
+def _label(result: Result, metric: str) -> tuple[str, str]:
+    """What was expected and what was said; both empty where there is no score, or it is no label."""
+    score = next((score for score in result.scores if not metric or score.name == metric), None)
+    return (score.expected, score.label) if score is not None else ("", "")
 
 
 def _mean(results: Sequence[Result], metric: str) -> float | None:
@@ -130,7 +161,15 @@ def _pair(ident: str, old: _Side, new: _Side, case: Case | None, suite: Suite) -
         baseline_error=old.errors.get(ident, "no result"),
         candidate_error=new.errors.get(ident, "no result"),
         slices=tuple(f"{name}={value}" for name in suite.slices if (value := _column(case, name))),
+        labels=_labels(old.labels.get(ident, ()), new.labels.get(ident, ())) if suite.corpus else (),
     )
+
+
+def _labels(old: Sequence[tuple[str, str]], new: Sequence[tuple[str, str]]) -> tuple[tuple[str, str, str], ...]:
+    """One a repeat: what was expected, what each arm said. A repeat of one arm alone is kept with nothing said."""
+    none = ("", "")
+    both = zip_longest(old, new, fillvalue=none)
+    return tuple((before[0] or after[0], before[1], after[1]) for before, after in both)
 
 
 def _column(case: Case | None, name: str) -> str:
@@ -147,6 +186,19 @@ def _clusterless(suite: Suite, cases: Sequence[Case]) -> list[str]:
     if not suite.cluster or not cases or any(_column(case, suite.cluster) for case in cases):
         return []
     return [f"no case has a value in the cluster column {suite.cluster!r}"]
+
+
+def _unlabelled(suite: Suite, old: "_Side", new: "_Side") -> list[str]:
+    """A corpus measure is counted from labels; a score without an expected one cannot be counted."""
+    if not suite.corpus or all(
+        expected
+        for side in (old, new)
+        for ident, found in side.labels.items()
+        if not side.errors[ident]
+        for expected, _ in found
+    ):
+        return []
+    return [f"{suite.corpus} is counted from labels, and the score that decides is none; see score.label"]
 
 
 def _unlike(old: Suite | None, new: Suite | None, baseline: Run, candidate: Run) -> Iterator[str]:

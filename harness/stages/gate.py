@@ -11,7 +11,7 @@ nothing and repeats exactly.
 from collections.abc import Iterable, Sequence
 from datetime import date
 from math import isfinite
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
@@ -19,8 +19,22 @@ from harness.codec import digest
 from harness.errors import UsageError
 from harness.plugins import load, names
 from harness.rules._context import Context
-from harness.rules._words import label
-from harness.types import Budget, Comparison, Finding, Guard, Pair, Policy, Role, Target, Verdict, Waiver
+from harness.rules._noise import beside
+from harness.rules._quarantine import sorted_out
+from harness.rules._sentence import sentence
+from harness.types import (
+    Budget,
+    Comparison,
+    Finding,
+    Guard,
+    Judgement,
+    Pair,
+    Policy,
+    Role,
+    Target,
+    Verdict,
+    Waiver,
+)
 
 Outcome = Literal["promote", "hold", "undecided", "invalid"]
 
@@ -29,40 +43,30 @@ ORDER = ("invalid", "fail", "unresolved", "pass", "info")
 OUTCOMES: dict[str, Outcome] = {"invalid": "invalid", "fail": "hold", "unresolved": "undecided"}
 
 
-def gate(
-    comparisons: Sequence[Comparison],
-    policy: Policy,
-    *,
-    candidate: str,
-    dataset: str = "",
-    champion: str = "",
-    looks: int = 0,
-    problems: Sequence[str] = (),
-    waivers: Sequence[Waiver] = (),
-    today: str = "",
-) -> Verdict:
-    """The verdict on one candidate.
+def gate(comparisons: Sequence[Comparison], policy: Policy, *, candidate: str, **more: Any) -> Verdict:
+    """The verdict on one candidate; `more` are further fields of `Judgement`. Raises as `judge` does."""
+    return judge(Judgement(comparisons=tuple(comparisons), policy=policy, candidate=candidate, **more))
 
-    `comparisons` hold the judged arm against each other arm, and arms against themselves (A/A), in any order.
-    `candidate`, `dataset` and `champion` are digests, written into the verdict; when the candidate is the champion, the
-    champion is no baseline. `looks` counts the looks at this held-out set, this one included. `today` is an ISO date,
-    for the waivers. Raises UsageError on a policy that makes no sense.
+
+def judge(judgement: Judgement) -> Verdict:
+    """The verdict, a function of the judgement alone: the order of what it holds does not matter.
+
+    When the candidate is the champion, the champion is no baseline. Raises UsageError on a policy that makes no sense.
     """
-    _check(policy)
-    own = candidate != "" and candidate == champion
-    context = _context(comparisons, policy, looks, problems, waivers, today, "champion" if own else "")
+    _check(judgement.policy)
+    context = _context(judgement)
     found = [finding for name in names("rules") for finding in load("rules", name).findings(context)]
-    found = sorted((_finite(finding) for finding in found), key=_place)
+    found = sorted((_finite(beside(finding, context.controls)) for finding in found), key=_place)
     outcome = _outcome(found)
     return Verdict(
         outcome=outcome,
-        sentence=_sentence(outcome, found),
+        sentence=sentence(outcome, found),
         findings=tuple(found),
-        comparisons=tuple(sorted(_id(one) for one in (*context.comparisons, *context.controls))),
-        policy=digest(policy),
-        candidate=candidate,
-        champion=champion,
-        dataset=dataset,
+        comparisons=tuple(sorted({digest(_cleaned(one)) for one in judgement.comparisons})),
+        policy=digest(judgement.policy),
+        candidate=judgement.candidate,
+        champion=judgement.champion,
+        dataset=judgement.dataset,
     )
 
 
@@ -81,26 +85,22 @@ def _check(policy: Policy) -> None:
         raise UsageError(f"the gate cannot judge with this {wrong[0]}", where="[gate]", next=f"mend {wrong[0]}")
 
 
-def _context(
-    comparisons: Sequence[Comparison],
-    policy: Policy,
-    looks: int,
-    problems: Sequence[str],
-    waivers: Sequence[Waiver],
-    today: str,
-    itself: str,
-) -> Context:
-    cleaned = sorted({_cleaned(one) for one in comparisons}, key=lambda one: (*_key(one), _id(one)))
+def _context(judgement: Judgement) -> Context:
+    own = judgement.candidate != "" and judgement.candidate == judgement.champion
+    itself, today, waivers = "champion" if own else "", judgement.today, judgement.waivers
+    cleaned = sorted({_cleaned(one) for one in judgement.comparisons}, key=lambda one: (*_key(one), digest(one)))
     judged = [one for one in cleaned if one.baseline != one.candidate and one.baseline != itself]
+    kept, quarantine = sorted_out(judged, judgement.quarantine, judgement.candidate, today)
     return Context(
-        comparisons=tuple(judged),
+        comparisons=kept,
         controls=tuple(one for one in cleaned if one.baseline == one.candidate),
-        policy=policy,
-        baselines=tuple(name for name in policy.baselines if name != itself),
-        looks=looks,
-        problems=(*problems, *_ambiguous(judged)),
+        policy=judgement.policy,
+        baselines=tuple(name for name in judgement.policy.baselines if name != itself),
+        looks=judgement.looks,
+        problems=(*judgement.problems, *_ambiguous(judged)),
         waivers=tuple(one for one in waivers if _in_force(one, today)),
         expired=tuple(one for one in waivers if not _in_force(one, today)),
+        quarantine=quarantine,
     )
 
 
@@ -145,10 +145,6 @@ def _number(value: float | None) -> float | None:
 
 def _key(comparison: Comparison) -> tuple[str, str, str, str]:
     return comparison.suite.name, comparison.metric, comparison.baseline, comparison.candidate
-
-
-def _id(comparison: Comparison) -> str:
-    return digest(comparison)
 
 
 def _ambiguous(judged: Sequence[Comparison]) -> Iterable[str]:
@@ -199,41 +195,3 @@ def _outcome(found: Sequence[Finding]) -> Outcome:
         return OUTCOMES[found[0].outcome]
     improved = any(finding.rule == "target" and finding.outcome == "pass" for finding in found)
     return "promote" if improved else "undecided"
-
-
-def _sentence(outcome: str, found: Sequence[Finding]) -> str:
-    """One sentence with the reason."""
-    if outcome == "promote":
-        return f"Promote: {_gains(found)}{_held(found)}."
-    against = [finding for finding in found if finding.outcome in OUTCOMES]
-    if not against:
-        return "Undecided: no target was shown to improve."
-    reason = against[0].sentence if against[0].suite else against[0].sentence[:1].lower() + against[0].sentence[1:]
-    others = len(against) - 1
-    more = f" {others} more {'finding stands' if others == 1 else 'findings stand'} in the way." if others else ""
-    return f"{outcome.capitalize()}: {reason}{more}"
-
-
-def _gains(found: Sequence[Finding]) -> str:
-    """`booking gains 81.2 points [77.9, 84.6]`, each target suite once."""
-    said = {one.suite: one.sentence.split(" against ")[0] for one in reversed(found) if one.rule == "target"}
-    clauses = [said[suite] for suite in sorted(said)]
-    return ", ".join(clauses)
-
-
-def _held(found: Sequence[Finding]) -> str:
-    """` and both guards hold`, and which of them declines within its margin."""
-    parts = [_count(rule, found) for rule in ("guard", "contract", "budget")]
-    held = " and ".join(part for part in parts if part)
-    declines = sorted(
-        {label(one.suite) for one in found if one.rule == "guard" and one.interval and one.interval.high < 0}
-    )
-    tail = f", though {', '.join(declines)} declines within the margin" if declines else ""
-    return (f" and {held}" if held else "") + tail
-
-
-def _count(rule: str, found: Sequence[Finding]) -> str:
-    suites = len({one.suite for one in found if one.rule == rule and one.outcome == "pass"})
-    if suites <= 1:
-        return f"the {rule} holds" if suites else ""
-    return f"both {rule}s hold" if suites == 2 else f"all {suites} {rule}s hold"

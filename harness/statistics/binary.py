@@ -34,8 +34,9 @@ def newcombe(both: int, broken: int, fixed: int, neither: int, level: float = 0.
     return Interval(low=difference - below, high=difference + above, level=level, method="newcombe10")
 
 
-def clopper_pearson(passed: int, n: int, level: float = 0.95) -> Interval:
-    """Exact interval of one rate. Without any success the upper end is near 3/n. Clopper and Pearson (1934)."""
+def clopper_pearson(passed: float, n: float, level: float = 0.95) -> Interval:
+    """Exact interval of one rate. Without any success the upper end is near 3/n. Clopper and Pearson (1934);
+    with fractions for effective counts, through the same beta quantiles."""
     low, high = proportion_confint(passed, n, alpha=1 - level, method="beta")
     return Interval(low=_number(low, 0.0), high=_number(high, 1.0), level=level, method="clopper_pearson")
 

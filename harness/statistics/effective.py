@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import norm, t
 
+from harness.statistics.binary import clopper_pearson
+from harness.types import Interval
+
 
 @dataclass(frozen=True)
 class Effective:
@@ -43,6 +46,21 @@ def effective(differences: np.ndarray, clusters: ArrayLike, alpha: float = 0.05)
         design=design,
         clusters=groups,
     )
+
+
+def one_rate(values: np.ndarray, clusters: ArrayLike, level: float = 0.95) -> Interval:
+    """Interval of the mean of scores in 0 to 1 under one arm: Clopper-Pearson, on effective counts where cases come in
+    clusters or are averaged repeats (Korn and Graubard 1998)."""
+    scores = np.asarray(values, dtype=float)
+    _, index = np.unique(clusters, return_inverse=True)
+    groups, n = int(index.max()) + 1, len(scores)
+    if groups == n and bool(np.all(np.isin(scores, (0.0, 1.0)))):
+        return clopper_pearson(int(scores.sum()), n, level)
+    design = max(_design(scores, np.arange(n)), _design(scores, index) if groups < n else 0.0)
+    alpha = (1 - level) / 2
+    design *= float((t.isf(alpha, max(groups - 1, 1)) / norm.isf(alpha)) ** 2)
+    band = clopper_pearson(float(scores.sum()) / design, n / design, level)
+    return Interval(low=band.low, high=band.high, level=level, method="clopper_pearson_effective")
 
 
 def _design(values: np.ndarray, index: np.ndarray) -> float:

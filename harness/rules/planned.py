@@ -1,0 +1,18 @@
+"""Trained though the plan said that the verdict would stay open (`train_anyway = true`): then the report says so."""
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from harness.rules._context import Context
+from harness.rules._plan import planned
+from harness.types import Finding
+
+
+def findings(context: Context) -> Iterator[Finding]:
+    if context.option("train_anyway", False):
+        suites = {one.suite.name: one.suite for one in context.comparisons}
+        for finding in planned(tuple(suites.values()), context.policy):
+            if finding.outcome == "unresolved":
+                text = f"Trained anyway, by the policy's train_anyway. {finding.sentence}"
+                yield replace(finding, rule="planned", outcome="info", sentence=text)
