@@ -81,12 +81,14 @@ class EvalSection(Section, frozen=True):
     paths: tuple[str, ...] = ("evals",)
     batch_size: int = 0
     repeats: int = 0
+    control: bool = False
+    """True: ask the base model twice (A/A), so that the report shows what is noise; see `harness.controls`."""
     pytest_args: tuple[str, ...] = ()
 
 
 class ReportSection(Section, frozen=True):
     out: str = "out"
-    formats: tuple[str, ...] = ("html", "markdown", "junit", "json")
+    formats: tuple[str, ...] = ("html", "markdown", "junit", "json", "verdict")
 
 
 class PromoteSection(Section, frozen=True):

@@ -5,16 +5,14 @@ its own result there, so each is also a command, and a killed run goes on where 
 as before is recalled, not repeated: its key is the digest of all that it reads.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
-from harness import arms as arm_choice
 from harness import config as configuration
-from harness import shelf, stories
+from harness import controls, shelf, stories, verdicts
 from harness.codec import digest, write_lines
 from harness.config import Config
 from harness.digests import model_digests, source_digest
@@ -23,7 +21,6 @@ from harness.plugins import load, names
 from harness.shelf import LATEST, Evaluation, Work
 from harness.stages import curate as curate_stage
 from harness.stages import evaluate as evaluate_stage
-from harness.stages import gate as gate_stage
 from harness.stages import ingest as ingest_stage
 from harness.stages import inspect as inspect_stage
 from harness.stages import mine as mine_stage
@@ -204,6 +201,7 @@ def evaluate(
             dataset=dataset.id if dataset else "",
             adapter=adapter.id if adapter else "",
             runs=tuple((arm.name, idents[arm.name]) for arm in chosen),
+            controls=controls.measure(work, chosen, request, keys) if not select else (),
         )
         if not select:
             shelf.keep_evaluation(work, evaluation, whole=not only)
@@ -211,38 +209,8 @@ def evaluate(
 
 
 def gate(work: Work) -> Verdict:
-    """The verdict on the latest evaluation under the policy of trueup.toml. Judging again generates nothing.
-
-    Candidate and dataset are those that were evaluated, whatever was tuned or curated since.
-    """
-    evaluation = shelf.latest_evaluation(work)
-    dataset, runs = shelf.dataset_of(work, evaluation.dataset), shelf.runs_of(work, evaluation)
-    champion = work.store.promotions.current(work.config.promote.alias)
-    policy = work.config.gate
-    if arm_choice.CHAMPION in runs and arm_choice.CHAMPION not in policy.baselines:
-        policy = replace(policy, baselines=(*policy.baselines, arm_choice.CHAMPION))
-    with work.watch.step("gate"):
-        compared = shelf.comparisons(runs)
-        verdict = gate_stage.gate(
-            compared,
-            policy,
-            candidate=evaluation.adapter,
-            dataset=evaluation.dataset,
-            champion=champion.adapter if champion else "",
-            looks=work.store.ledger.look(shelf.held_out_version(work, dataset), evaluation.adapter),
-            problems=[f"{name}: {problem}" for name, run in runs.items() for problem in run.problems],
-            waivers=shelf.waivers(work),
-            today=time.strftime("%Y-%m-%d", time.gmtime()),
-        )
-        ident = digest(replace(verdict, id="", at_ns=0))
-        work.store.memo.remember(LATEST, "verdict", ident)
-        work.store.memo.remember(shelf.JUDGED, ident, work.store.artifacts.put("evaluation", evaluation))
-        if ident in work.store.artifacts.ids("verdict"):  # judged before, on the same runs: one record, its first time
-            return shelf.latest_verdict(work)
-        verdict = replace(verdict, id=ident, at_ns=time.time_ns())
-        work.store.artifacts.put("verdict", verdict, id=ident)
-        work.store.artifacts.put("night", stories.night(verdict, compared, runs.values()))
-    return verdict
+    """The verdict on the latest evaluation under the policy of trueup.toml; see `harness.verdicts`."""
+    return verdicts.judge(work)
 
 
 def report(work: Work, verdict: Verdict | None = None) -> list[Path]:

@@ -18,8 +18,8 @@ from harness.codec import digest, read
 from harness.config import Config
 from harness.errors import InvalidError, UsageError
 from harness.stages import compare as compare_stage
+from harness.stages import contrast as contrast_stage
 from harness.stages import curate as curate_stage
-from harness.stages import gate as gate_stage
 from harness.stages import ingest as ingest_stage
 from harness.store import Store
 from harness.types import (
@@ -28,7 +28,6 @@ from harness.types import (
     Comparison,
     Dataset,
     Feedback,
-    Finding,
     Noun,
     Run,
     TuneRequest,
@@ -53,6 +52,8 @@ class Evaluation(Noun, frozen=True):
     """Content ids; empty when there was none."""
     runs: tuple[tuple[str, str], ...] = ()
     """Arm name and the content id of its run, in the order of the arms."""
+    controls: tuple[str, ...] = ()
+    """Content ids of runs in which an arm was asked twice (A/A)."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,11 @@ def keep_evaluation(work: Work, evaluation: Evaluation, whole: bool) -> None:
     known = None if whole else work.store.memo.recall(LATEST, "evaluation")
     before = work.store.artifacts.get("evaluation", known, Evaluation) if known else Evaluation()
     if known and (before.dataset, before.adapter) == (evaluation.dataset, evaluation.adapter):
-        evaluation = replace(evaluation, runs=tuple({**dict(before.runs), **dict(evaluation.runs)}.items()))
+        evaluation = replace(
+            evaluation,
+            runs=tuple({**dict(before.runs), **dict(evaluation.runs)}.items()),
+            controls=evaluation.controls or before.controls,
+        )
     work.store.memo.remember(LATEST, "evaluation", work.store.artifacts.put("evaluation", evaluation))
 
 
@@ -180,15 +185,33 @@ def waivers(work: Work) -> tuple[Waiver, ...]:
     return (*waiver_file.read(root / "waivers.toml"), *waiver_file.read(root / "waivers.jsonl"))
 
 
-def differences(work: Work, baseline: str, candidate: str) -> tuple[Finding, ...]:
-    """What changed between two arms of the latest evaluation, and what is noise; decides nothing."""
-    runs = runs_of(work, latest_evaluation(work))
-    for name in (baseline, candidate):
-        if name not in runs:
-            raise UsageError(f"there is no run of {name!r}", next=f"known: {', '.join(runs)}")
-    policy = replace(work.config.gate, baselines=(baseline,))
-    verdict = gate_stage.gate(compare_stage.compare(runs[baseline], runs[candidate]), policy, candidate=candidate)
-    return tuple(finding for finding in verdict.findings if finding.suite)
+def first_screen(work: Work) -> Any:
+    """The latest verdict's first screen, as a rich renderable."""
+    return helper("reports", "terminal").first_screen(story_of(work, latest_verdict(work)))
+
+
+def run_of(work: Work, name: str) -> Run:
+    """The run of an arm in the latest evaluation, or the stored run whose content id starts with `name`.
+
+    Raises UsageError naming what there is.
+    """
+    latest = dict(work.store.artifacts.get("evaluation", _latest(work, "evaluation", "trueup eval"), Evaluation).runs)
+    found = [latest[name]] if name in latest else [i for i in work.store.artifacts.ids("run") if i.startswith(name)]
+    if len(found) != 1 or not name:
+        known = ", ".join(f"{arm} ({ident[:12]})" for arm, ident in latest.items())
+        what = "several runs start with" if found and name else "there is no run of"
+        raise UsageError(f"{what} {name!r}", next=f"known: {known}")
+    return work.store.artifacts.get("run", found[0], Run)
+
+
+def differences(work: Work, baseline: str, candidate: str) -> contrast_stage.Contrast:
+    """What changed between two runs, what is noise and what was left out; decides nothing."""
+    before, after = run_of(work, baseline), run_of(work, candidate)
+    if before.arm.name == after.arm.name and before.id != after.id:  # two nights of one arm
+        before = replace(before, arm=replace(before.arm, name=f"{before.arm.name} {before.id[:8]}"))
+        after = replace(after, arm=replace(after.arm, name=f"{after.arm.name} {after.id[:8]}"))
+    controls = (*compare_stage.control(before), *compare_stage.control(after))
+    return contrast_stage.contrast(compare_stage.compare(before, after), controls, work.config.gate.alpha)
 
 
 def held_out_version(work: Work, dataset: Dataset) -> str:

@@ -12,7 +12,7 @@ from harness.errors import InvalidError
 from harness.plugins import helper, load
 from harness.shelf import Evaluation, Work
 from harness.stages import curate as curate_stage
-from harness.types import Comparison, Dataset, Finding, HistoryPoint, Run, Story, Verdict
+from harness.types import Comparison, Dataset, Finding, HistoryPoint, Judgement, Run, Story, Verdict
 
 NIGHTS = "nights"
 """Folder, beside the index, of each night's page."""
@@ -45,6 +45,7 @@ def story_of(work: Work, verdict: Verdict) -> Story:
         seconds={**work.watch.seconds, "tune": adapter.seconds},
         ingest=work.store.traces.counts(),
         previous=_before(work, verdict, past),
+        judgement=_judgement(work, verdict),
     )
 
 
@@ -105,7 +106,8 @@ def write_index(work: Work) -> list[Path]:
 
 def write_comparison(work: Work, baseline: str, candidate: str) -> Path:
     """The page of two arms of the latest evaluation, side by side, without a verdict."""
-    findings = shelf.differences(work, baseline, candidate)
+    contrast = shelf.differences(work, baseline, candidate)
+    findings = (*contrast.changed, *contrast.noise)
     evaluation = shelf.latest_evaluation(work)
     runs = {name: run for name, run in shelf.runs_of(work, evaluation).items() if name in (baseline, candidate)}
     story = Story(
@@ -128,6 +130,12 @@ def first_screen(work: Work) -> object:
 
 def _title(work: Work) -> str:
     return work.config.project.title or work.config.project.name
+
+
+def _judgement(work: Work, verdict: Verdict) -> Judgement | None:
+    """What the verdict was computed from; None of one that was judged before this was kept."""
+    known = verdict.id in work.store.artifacts.ids("judgement")
+    return work.store.artifacts.get("judgement", verdict.id, Judgement) if known else None
 
 
 def _before(work: Work, verdict: Verdict, past: Sequence[HistoryPoint]) -> Dataset | None:

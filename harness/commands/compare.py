@@ -11,14 +11,38 @@ from harness.commands._command import command, late
 @click.argument("baseline")
 @click.argument("candidate")
 def compare(work: Any, baseline: str, candidate: str, as_json: bool) -> dict:
-    """Two arms of the latest evaluation, suite by suite: what changed, and what is noise.
+    """Two runs, suite by suite: what changed, what is noise, what was left out.
+
+    BASELINE and CANDIDATE are arms of the latest evaluation, or the first digits of a stored run's id.
 
     \b
     Example: trueup compare base tuned
     """
-    console = late("console")
-    findings = late("shelf").differences(work, baseline, candidate)
+    found = late("shelf").differences(work, baseline, candidate)
     if not as_json:
-        for finding in findings:
-            console.say(f"{finding.suite}: {finding.sentence}")
-    return {"findings": findings}
+        _say(found, late("console"))
+    return {"changed": found.changed, "noise": found.noise, "left_out": found.left_out}
+
+
+def _say(found: Any, console: Any) -> None:
+    for finding in found.changed:
+        console.say(finding.sentence, style="bold")
+        console.say(f"    {_counts(finding)}", style="dim")
+    if not found.changed:
+        console.say("Nothing changed that is not noise.")
+    for title, findings in (("Noise, not significant", found.noise), ("Left out", found.left_out)):
+        if findings:
+            console.say(f"\n{title} ({len(findings)}):")
+            for finding in findings:
+                console.say(f"  {finding.sentence}")
+
+
+def _counts(finding: Any) -> str:
+    """`0.084 -> 0.812, n 500, broken 4, fixed 368, q 1e-06, A/A 3 of 500 flip; tango_exact`."""
+    counts = finding.counts
+    parts = [f"{counts['before']:.4g} -> {counts['after']:.4g}", f"n {counts['n']:g}"]
+    names = {"b": "broken", "c": "fixed", "clusters": "clusters", "q": "q"}
+    parts += [f"{word} {counts[key]:g}" for key, word in names.items() if key in counts]
+    if "aa_n" in counts:
+        parts.append(f"A/A {counts['aa_flips']:g} of {counts['aa_n']:g} flip")
+    return f"{', '.join(parts)}; {finding.formula}"

@@ -16,11 +16,14 @@ MOST = 0.05
 """Largest share of a suite's cases that may be left out."""
 
 
+Fate = Literal["left_out", "too_many", "own_run", "expired"]
+
+
 class Sorted(NamedTuple):
     """One quarantined case, and what was made of it."""
 
     case: Quarantine
-    fate: Literal["left_out", "too_many", "own_run", "expired"]
+    fate: Fate
 
 
 def sorted_out(
@@ -38,7 +41,7 @@ def sorted_out(
     return tuple(_without(one, gone) for one in comparisons), tuple(Sorted(one, fates[one]) for one in entries)
 
 
-def _fate(one: Quarantine, candidate: str, today: str) -> Literal["left_out", "own_run", "expired"]:
+def _fate(one: Quarantine, candidate: str, today: str) -> Fate:
     if not one.measured_on or one.measured_on == candidate:
         return "own_run"
     try:

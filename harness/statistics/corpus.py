@@ -3,8 +3,8 @@
 The measure of both arms is counted again in each resample of the clusters, so what the pairing and the clusters carry
 is in the interval (Koehn 2004, EMNLP, for corpus measures; Cameron, Gelbach and Miller 2008 for whole clusters).
 
-A bootstrap of cases that never differ is a point. Two pseudo clusters, one broken and one fixed, all of the rarest label,
-are therefore drawn along: without any difference seen, the interval is then about that of 3 / n, as a score test's is.
+A bootstrap of cases that never differ is a point. So one pseudo cluster of the rarest label is drawn along: broken for the
+lower end, fixed for the upper. Without any difference seen, the interval is then about 3 / n wide, as a score test's is.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from harness.statistics.mean import SEED, TOO_FEW_CLUSTERS
 from harness.statistics.paired import Paired
 from harness.types import Interval
 
-RESAMPLES = 3999
+RESAMPLES = 1999
 LEAST = 5
 """Cases that each expected label needs: of a label with fewer, a resample often holds none."""
 AT_ONCE = 500
@@ -46,17 +46,17 @@ def paired_corpus(cases: Sequence[Labels], clusters: Sequence[str], measure: str
     """Evidence of the difference of `measure` between the arms; `clusters` names each case's cluster."""
     rows = _Rows(cases, clusters)
     before, after = (float(one) for one in rows.values(MEASURES[measure], np.ones((1, rows.clusters)))[:, 0])
-    drawn = after - before + rows.stretch(alpha) * (np.sort(_drawn(rows, MEASURES[measure])) - (after - before))
-    places = len(drawn) + 1
+    falls, rises = (_drawn(rows, MEASURES[measure], end, after - before, alpha) for end in (BROKEN, FIXED))
+    places = RESAMPLES + 1
 
     def above(bound: float) -> float:
-        return float(1 + np.searchsorted(drawn, bound, side="right")) / places
+        return float(1 + np.searchsorted(falls, bound, side="right")) / places
 
     def below(bound: float) -> float:
-        return float(1 + len(drawn) - np.searchsorted(drawn, bound, side="left")) / places
+        return float(places - np.searchsorted(rises, bound, side="left")) / places
 
     edge = int(alpha * places) - 1
-    low, high = (-1.0, 1.0) if edge < 0 else (float(drawn[edge]), float(drawn[-1 - edge]))
+    low, high = (-1.0, 1.0) if edge < 0 else (float(falls[edge]), float(rises[-1 - edge]))
     formula = f"bootstrap_{measure}"
     return Paired(
         estimate=after - before,
@@ -71,7 +71,7 @@ def paired_corpus(cases: Sequence[Labels], clusters: Sequence[str], measure: str
 
 
 class _Rows:
-    """Counts of each cluster and label: expected, hits and said of each arm; the pseudo clusters stand last."""
+    """Counts of each cluster and label: expected, hits and said of each arm."""
 
     def __init__(self, cases: Sequence[Labels], clusters: Sequence[str]) -> None:
         names = sorted({wanted for case in cases for wanted, _, _ in case})
@@ -82,7 +82,8 @@ class _Rows:
         for case, group in zip(cases, index, strict=True):
             _count(table[group], case, place)
         order = sorted(range(self.clusters), key=lambda group: table[group].tobytes())
-        self.table = np.concatenate([table[order], _pseudo(table.sum(axis=0), n / self.clusters)])
+        self.table = table[order]
+        self.pseudo = _pseudo(table.sum(axis=0), n / self.clusters)
         right = [[sum(one[0] == one[arm] for one in case) for arm in (1, 2)] for case in cases]
         self.counts: dict[str, float] = {"b": sum(b > c for b, c in right), "c": sum(c > b for b, c in right)}
         if self.clusters < n:
@@ -95,13 +96,17 @@ class _Rows:
         degrees = max(min(self.clusters, self.rarest) - 1.0, 1.0)
         return float(t.isf(alpha, degrees) / norm.isf(alpha))
 
-    def values(self, measure: Callable, weights: np.ndarray) -> np.ndarray:
-        """The measure of baseline and candidate, shape (2, resamples), under weights of the clusters."""
-        counted = np.tensordot(weights, self.table[: weights.shape[1]], axes=1)
+    def values(self, measure: Callable, weights: np.ndarray, end: int | None = None) -> np.ndarray:
+        """The measure of baseline and candidate, shape (2, resamples), under weights of the clusters; with `end` the last
+        weight is of that pseudo cluster."""
+        table = self.table if end is None else np.concatenate([self.table, self.pseudo[end : end + 1]])
+        counted = np.tensordot(weights, table, axes=1)
         expected, *arms = (counted[:, part] for part in range(5))
         return np.stack([measure(arms[0], arms[1], expected), measure(arms[2], arms[3], expected)])
 
 
+BROKEN, FIXED = range(2)
+"""Pseudo clusters."""
 EXPECTED, HITS_BEFORE, SAID_BEFORE, HITS_AFTER, SAID_AFTER = range(5)
 
 
@@ -123,20 +128,20 @@ def _pseudo(total: np.ndarray, size: float) -> np.ndarray:
     pseudo = np.zeros((2, *total.shape))
     weight = min(size, float(total[EXPECTED, rarest]))
     pseudo[:, EXPECTED, rarest] = weight
-    pseudo[0, HITS_BEFORE : SAID_BEFORE + 1, rarest] = weight
-    pseudo[1, HITS_AFTER : SAID_AFTER + 1, rarest] = weight
+    pseudo[BROKEN, HITS_BEFORE : SAID_BEFORE + 1, rarest] = weight
+    pseudo[FIXED, HITS_AFTER : SAID_AFTER + 1, rarest] = weight
     return pseudo
 
 
-def _drawn(rows: _Rows, measure: Callable) -> np.ndarray:
-    """Differences, candidate minus baseline, of resampled clusters."""
-    rng, groups = np.random.default_rng(SEED), len(rows.table)
+def _drawn(rows: _Rows, measure: Callable, end: int, estimate: float, alpha: float) -> np.ndarray:
+    """Differences, candidate minus baseline, of resampled clusters with one pseudo cluster; sorted."""
+    rng, groups = np.random.default_rng(SEED), rows.clusters + 1
     found = []
     for start in range(0, RESAMPLES, AT_ONCE):
         weights = rng.multinomial(groups, np.full(groups, 1.0 / groups), size=min(AT_ONCE, RESAMPLES - start))
-        before, after = rows.values(measure, weights.astype(float))
+        before, after = rows.values(measure, weights.astype(float), end)
         found.append(after - before)
-    return np.concatenate(found)
+    return estimate + rows.stretch(alpha) * (np.sort(np.concatenate(found)) - estimate)
 
 
 def _mean_over_labels(upper: np.ndarray, lower: np.ndarray, expected: np.ndarray) -> np.ndarray:

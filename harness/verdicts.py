@@ -1,0 +1,123 @@
+"""The verdict on what was evaluated: under the project's policy, under another one, or computed again from its file.
+
+Nothing is generated here. Candidate and dataset are those that were evaluated, whatever was tuned or curated since.
+"""
+
+import time
+import tomllib
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from harness import arms as arm_choice
+from harness import quarantine, shelf, stories
+from harness.codec import SCHEMA, digest, read
+from harness.config import section
+from harness.errors import InputError, InvalidError, UsageError
+from harness.shelf import LATEST, Work
+from harness.stages import compare as compare_stage
+from harness.stages import gate as gate_stage
+from harness.types import Comparison, Judgement, Noun, Policy, Run, Verdict
+
+
+class VerdictFile(Noun, frozen=True):
+    """`report.verdict.json`: a verdict with all that it was computed from."""
+
+    verdict: Verdict
+    judgement: Judgement
+    schema: int = SCHEMA
+
+
+def judge(work: Work) -> Verdict:
+    """The verdict on the latest evaluation under the policy of trueup.toml, kept as the latest."""
+    with work.watch.step("gate"):
+        found, evaluation = judgement(work, work.config.gate)
+        verdict = _identified(gate_stage.judge(found))
+        work.store.memo.remember(LATEST, "verdict", verdict.id)
+        work.store.memo.remember(shelf.JUDGED, verdict.id, work.store.artifacts.put("evaluation", evaluation))
+        work.store.artifacts.put("policy", found.policy)
+        if verdict.id not in work.store.artifacts.ids("judgement"):
+            work.store.artifacts.put("judgement", found, id=verdict.id)
+        if verdict.id in work.store.artifacts.ids(
+            "verdict"
+        ):  # judged before, on the same runs: one record, its first time
+            return shelf.latest_verdict(work)
+        verdict = replace(verdict, at_ns=time.time_ns())
+        work.store.artifacts.put("verdict", verdict, id=verdict.id)
+        work.store.artifacts.put(
+            "night", stories.night(verdict, _judged(found), shelf.runs_of(work, evaluation).values())
+        )
+    return verdict
+
+
+def under(work: Work, policy: Policy) -> Verdict:
+    """What the latest evaluation would get under another policy. It is told, never kept: only trueup.toml promotes."""
+    return _identified(gate_stage.judge(judgement(work, policy)[0]))
+
+
+def judgement(work: Work, policy: Policy) -> tuple[Judgement, shelf.Evaluation]:
+    """All that a verdict on the latest evaluation is computed from. Counts as a look at its held-out set.
+
+    A champion's run makes the champion a baseline, whatever the policy says.
+    """
+    evaluation = shelf.latest_evaluation(work)
+    dataset, runs = shelf.dataset_of(work, evaluation.dataset), shelf.runs_of(work, evaluation)
+    champion = work.store.promotions.current(work.config.promote.alias)
+    if arm_choice.CHAMPION in runs and arm_choice.CHAMPION not in policy.baselines:
+        policy = replace(policy, baselines=(*policy.baselines, arm_choice.CHAMPION))
+    found = Judgement(
+        comparisons=(*shelf.comparisons(runs), *controls(work, evaluation, runs)),
+        policy=policy,
+        candidate=evaluation.adapter,
+        dataset=evaluation.dataset,
+        champion=champion.adapter if champion else "",
+        looks=work.store.ledger.look(shelf.held_out_version(work, dataset), evaluation.adapter),
+        problems=tuple(f"{name}: {problem}" for name, run in runs.items() for problem in run.problems),
+        waivers=shelf.waivers(work),
+        quarantine=quarantine.read(Path(work.config.root) / quarantine.FILE),
+        today=time.strftime("%Y-%m-%d", time.gmtime()),
+    )
+    return found, evaluation
+
+
+def controls(work: Work, evaluation: shelf.Evaluation, runs: dict[str, Run]) -> tuple[Comparison, ...]:
+    """Arms against themselves: from control runs where there are, else from the arms' own repeats."""
+    asked = {run.arm.name: run for run in (work.store.artifacts.get("run", one, Run) for one in evaluation.controls)}
+    return tuple(one for run in {**runs, **asked}.values() for one in compare_stage.control(run))
+
+
+def _judged(found: Judgement) -> list[Comparison]:
+    return [one for one in found.comparisons if one.baseline != one.candidate]
+
+
+def read_policy(path: Path) -> Policy:
+    """The policy of a TOML file: its [gate] table, or the whole file. Raises UsageError on an unknown key."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError("the policy file cannot be read", where=str(path), next="trueup gate --policy FILE") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"not valid TOML: {error}", where=str(path), next="mend that line") from error
+    return section(raw.get("gate", raw), Policy, where=str(path))
+
+
+def recomputed(path: Path) -> Verdict:
+    """The verdict of a `report.verdict.json`, computed again from the data in it.
+
+    Raises InputError when it is no such file, InvalidError when its data give another verdict than it says.
+    """
+    if not path.is_file():
+        raise InputError("there is no such file", where=str(path), next="trueup report")
+    kept = read(path, VerdictFile)
+    again = replace(_identified(gate_stage.judge(kept.judgement)), at_ns=kept.verdict.at_ns)
+    if again != kept.verdict:
+        raise InvalidError(
+            f"the data in it give another verdict: it says {kept.verdict.outcome}, they give {again.outcome}",
+            where=str(path),
+            next="judge with the version of trueup that wrote it, or trust neither",
+        )
+    return kept.verdict
+
+
+def _identified(verdict: Verdict) -> Verdict:
+    return replace(verdict, id=digest(replace(verdict, id="", at_ns=0)))

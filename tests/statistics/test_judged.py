@@ -1,0 +1,82 @@
+"""What a judge's scores say once its own errors are counted."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import cohen_kappa_score
+
+from harness.statistics.judged import agreement, corrected, youden
+from harness.statistics.paired import paired
+from harness.types import Calibration
+
+GOOD = Calibration(true_pass=180, false_fail=20, false_pass=10, true_fail=190)
+"""A judge with sensitivity 0.9 and specificity 0.95 on 400 labels."""
+
+
+def seen(broken, fixed, n):
+    """Pass/fail scores with that many broken and fixed cases."""
+    before = np.array([1.0] * broken + [0.0] * fixed + [1.0] * (n - broken - fixed))
+    after = np.array([0.0] * broken + [1.0] * fixed + [1.0] * (n - broken - fixed))
+    return lambda error: paired(before, after, [str(i) for i in range(n)], error)
+
+
+@settings(max_examples=40, deadline=None)
+@given(*[st.integers(1, 40)] * 4)
+def test_kappa_agrees_with_sklearn(a, b, c, d):
+    """Cohen's kappa of the table is the one of scikit-learn."""
+    people, judge = [1] * (a + b) + [0] * (c + d), [1] * a + [0] * b + [1] * c + [0] * d
+    table = Calibration(true_pass=a, false_fail=b, false_pass=c, true_fail=d)
+    assert agreement(table).kappa == pytest.approx(cohen_kappa_score(people, judge))
+
+
+def test_rogan_gladen_by_hand():
+    """30 of 200 fixed is a gain of 15 points as judged; over J = 0.85 it is 17.6."""
+    found = corrected(seen(0, 30, 200), GOOD, 0.05)
+    assert found.estimate == pytest.approx(0.15 / 0.85)
+    assert found.counts["judge_j"] == pytest.approx(0.85) and found.counts["judge_n"] == 400
+    assert found.formula == "rogan_gladen_tango_exact"
+
+
+def test_a_perfect_judge_costs_only_what_is_spent_on_not_knowing_it():
+    """With many labels and no error the correction changes little, and never towards more certainty."""
+    perfect = Calibration(true_pass=100_000, true_fail=100_000)
+    found, plain = corrected(seen(4, 6, 200), perfect, 0.05), seen(4, 6, 200)(0.05)
+    assert found.interval.low == pytest.approx(plain.interval.low, abs=0.004)
+    assert found.interval.low <= plain.interval.low and found.interval.high >= plain.interval.high
+    assert found.above(-0.03) >= plain.above(-0.03)
+
+
+def test_a_guard_takes_the_least_favourable_judge():
+    """The same scores by a judge that sees less of a loss show less: the true loss may be larger than the seen one."""
+    blunt = Calibration(true_pass=150, false_fail=50, false_pass=50, true_fail=150)
+    sharp, dull = (corrected(seen(3, 3, 300), table, 0.05) for table in (GOOD, blunt))
+    assert dull.interval.low < sharp.interval.low and dull.interval.high > sharp.interval.high
+    assert sharp.shows_above(-0.04, 0.05) and not dull.shows_above(-0.04, 0.05)
+    assert dull.above(0.05) > sharp.above(0.05) - 1e-9
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (Calibration(), "never held against"),
+        (Calibration(true_pass=50, false_fail=50, false_pass=50, true_fail=50), "kappa 0.00"),
+        (Calibration(true_pass=190, false_fail=10, false_pass=9, true_fail=11), "fails 55% of the bad ones"),
+        (Calibration(true_pass=4, true_fail=4), "8 labels do not show"),
+    ],
+)
+def test_a_judge_that_is_not_known_to_be_good_decides_nothing(table, words):
+    """No labels, no agreement, a blind side, or too few labels: nothing is shown, and it is said why."""
+    found = corrected(seen(0, 60, 100), table, 0.05)
+    assert words in found.weakness
+    assert not found.shows_above(0.0, 0.05)
+
+
+def test_the_set_of_j_holds_it_as_often_as_promised():
+    """Over 400 calibrations the interval of J misses it in at most the promised share plus Monte Carlo error."""
+    rng, missed = np.random.default_rng(2), 0
+    for _ in range(400):
+        good, bad = rng.binomial(60, 0.85), rng.binomial(60, 0.9)
+        low, high = youden(Calibration(true_pass=good, false_fail=60 - good, true_fail=bad, false_pass=60 - bad), 0.1)
+        missed += not low <= 0.75 <= high
+    assert missed / 400 <= 0.1 + 2.33 * (0.09 / 400) ** 0.5
