@@ -62,8 +62,8 @@ def cases(story: Story) -> pd.DataFrame:
 
 
 def scores(story: Story) -> pd.DataFrame:
-    """One row a score: suite, case_id, arm, repeat, name, value, label, explanation."""
-    columns = ("suite", "case_id", "arm", "repeat", "name", "value", "label", "explanation")
+    """One row a score: suite, case_id, arm, repeat, name, value, label, explanation, expected."""
+    columns = ("suite", "case_id", "arm", "repeat", "name", "value", "label", "explanation", "expected")
     rows = (
         (result.suite, result.case_id, run.arm.name, result.repeat, *msgspec.structs.astuple(score))
         for run in story.runs

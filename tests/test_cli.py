@@ -142,6 +142,43 @@ def test_a_verdict_that_is_not_promote_cannot_be_promoted(walked):
     assert "alias" not in trueup("status", cwd=folder).stdout
 
 
+def test_a_verdict_is_computed_again_from_its_file(walked, tmp_path):
+    """The report's verdict file gives the same verdict and exit code; with a changed result in it, exit code 4."""
+    folder, first = walked
+    file = folder / "out" / "report.verdict.json"
+    again = trueup("gate", "--check", str(file), "--json", cwd=folder)
+    assert again.returncode == first.returncode, again.stderr
+    assert json.loads(again.stdout)["id"] == json.loads(first.stdout.strip().split("\n")[-1])["id"]
+    kept = json.loads(file.read_text())
+    kept["verdict"]["outcome"] = "promote"
+    (tmp_path / "forged.json").write_text(json.dumps(kept))
+    forged = trueup("gate", "--check", str(tmp_path / "forged.json"), cwd=folder)
+    assert forged.returncode == 4
+    assert "it says promote" in forged.stderr
+
+
+def test_another_policy_judges_and_changes_nothing(walked, tmp_path):
+    """`trueup gate --policy FILE` tells its verdict with its exit code; the latest verdict stays the project's own."""
+    folder, first = walked
+    (tmp_path / "strict.toml").write_text('[gate]\nversion = "strict"\nmin_cases = 500\n')
+    other = trueup("gate", "--policy", str(tmp_path / "strict.toml"), "--json", cwd=folder)
+    assert other.returncode == 3, other.stderr
+    assert "500 are needed" in json.loads(other.stdout)["sentence"]
+    (tmp_path / "wrong.toml").write_text("[gate]\nmin_case = 5\n")
+    assert "gate.min_cases" in trueup("gate", "--policy", str(tmp_path / "wrong.toml"), cwd=folder).stderr.replace(
+        "`min_cases`", "`gate.min_cases`"
+    )
+    assert json.loads((folder / "out" / "report.json").read_text())["verdict"]["id"] in first.stdout
+    assert trueup("status", "--json", cwd=folder).stdout.count('"outcome"') == 1
+
+
+def test_flaky_cases_need_repeats(walked):
+    """With one repeat nothing can be called flaky, and the message says what to write."""
+    done = trueup("quarantine", cwd=walked[0])
+    assert done.returncode == 2
+    assert "repeats=3" in done.stderr
+
+
 def test_status_accounts_for_every_record(walked):
     """What was read equals the sum of its fates."""
     folder, _ = walked

@@ -8,9 +8,13 @@ import pandas as pd
 from msgspec.structs import replace
 from rich.console import Console
 
+from harness import codec
 from harness.plugins import load, names
+from harness.stages.gate import judge
+from harness.types import Judgement
+from harness.verdicts import VerdictFile
+from reports import github, junit, markdown, tables, terminal, verdict
 from reports import json as json_report
-from reports import junit, markdown, tables, terminal
 from reports._cases import case_rows, main_baseline
 from tests.reports.story import make_story
 
@@ -95,3 +99,28 @@ def test_pairs_give_the_estimate_again(story):
     chosen = frame[(frame.suite == story.comparisons[0].suite.name) & (frame.baseline_arm == "base")]
     estimate = (chosen.candidate.astype(float) - chosen.baseline.astype(float)).mean()
     assert abs(estimate - story.verdict.findings[0].estimate) < 1e-9
+
+
+def test_github_gets_one_command_a_line(story):
+    """The verdict comes first, broken cases stand beside their eval file, and no text of a trace starts a command."""
+    hostile = "::error::owned\n::set-output name=x::y\r\n%0A::stop-commands::t \x1b[31m"
+    results = tuple(
+        replace(one, replies=tuple(replace(reply, text=hostile) for reply in one.replies))
+        for one in story.runs[-1].results
+    )
+    story = replace(story, runs=(*story.runs[:-1], replace(story.runs[-1], results=results)))
+    lines = github.render(story).decode().splitlines()
+    assert lines[0].startswith("::notice title=trueup%3A promote::")
+    kinds = {line.split("::")[1].split(" ")[0] for line in lines}
+    assert kinds <= {"notice", "warning", "error"}
+    broken = [line for line in lines if "title=broken%3A " in line]
+    assert broken and all("%250A" in line and "file=" in line and "\x1b" not in line for line in broken)
+    assert len(broken) <= github.SHOWN
+
+
+def test_the_verdict_file_holds_what_it_was_computed_from(story):
+    """Read back, the judgement gives the verdict again."""
+    judgement = Judgement(comparisons=story.comparisons, policy=story.policy, candidate="x", today="2026-01-01")
+    story = replace(story, judgement=judgement, verdict=judge(judgement))
+    kept = codec.decode(verdict.render(story), VerdictFile)
+    assert judge(kept.judgement) == kept.verdict

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from harness.plugins import load, names
 from harness.rules._context import Context
-from harness.types import Budget, Contract, Guard, Pair, Policy, Target
+from harness.types import Budget, Calibration, Contract, Guard, Pair, Policy, Target
 
 
 def told(rule, *comparisons, policy=None, **more):
@@ -201,3 +201,84 @@ def test_looks_are_counted(compared):
     assert [f.outcome for f in told("looks", looks=3)] == ["info"]
     assert [f.outcome for f in told("looks", looks=21)] == ["unresolved"]
     assert told("looks", looks=0) == []
+
+
+def sliced(comparison, names):
+    pairs = tuple(replace(p, slices=(names[i % len(names)],)) for i, p in enumerate(comparison.pairs))
+    return replace(comparison, pairs=pairs)
+
+
+def test_named_slices_are_guards(compared):
+    """A slice that the policy names must not lose more than the margin; one that no suite has is unresolved."""
+    one = sliced(compared("booking", Target(), 100, 0, 40, 60), ("lang=de", "lang=en"))
+    lost = [replace(p, candidate=0.0) if p.slices == ("lang=de",) and p.baseline else p for p in one.pairs]
+    policy = Policy(options={"guard_slices": ["lang=de", "lang=en", "lang=fr"], "slice_margin": 0.1})
+    found = {
+        f.suite.rpartition("[")[2]: f.outcome
+        for f in told("slice_guard", replace(one, pairs=tuple(lost)), policy=policy)
+    }
+    assert found == {"lang=de]": "fail", "lang=en]": "pass", "": "unresolved"}
+    assert told("slice_guard", one) == []
+
+
+def test_a_guards_own_margin_holds_for_its_slices(compared):
+    """Without a margin for slices a guard's slice has the guard's, a target's that of a guard."""
+    policy = Policy(options={"guard_slices": ["a=b"]})
+    bounds = [
+        told("slice_guard", sliced(compared("arc", role, 60, 1, 1, 60), ("a=b",)), policy=policy)[0].bound
+        for role in (Guard(margin=0.2), Target(min_gain=0.5))
+    ]
+    assert bounds == [-0.2, -0.03]
+
+
+def test_a_rate_of_clusters_counts_clusters(compared):
+    """No harm in 60 answers of 12 sessions is not as sure as in 60 sessions; under ten sessions it is not judged."""
+
+    def harm(groups):
+        one = compared("harm", Budget(limit=0.05), 0, 0, 0, 60)
+        return replace(one, pairs=tuple(replace(p, cluster=str(i % groups)) for i, p in enumerate(one.pairs)))
+
+    assert [told("budget", harm(groups))[0].outcome for groups in (60, 12, 9)] == ["pass", "unresolved", "unresolved"]
+    assert told("budget", harm(12))[0].formula == "clopper_pearson_effective"
+    assert "9 clusters" in told("budget", harm(9))[0].sentence
+
+
+def test_a_skewed_budget_waits_for_more_cases(compared):
+    """One answer of 60 that took two minutes says too little of the mean; where even it keeps the limit, all is said."""
+    seconds = [1.0 + 0.01 * i for i in range(59)] + [120.0]
+    outcomes = [
+        told("budget", numbers(compared("speed", Budget(limit=limit), 1, 0, 0, 0), seconds, seconds))[0]
+        for limit in (100.0, 130.0)
+    ]
+    assert [one.outcome for one in outcomes] == ["unresolved", "pass"]
+    assert "skewed" in outcomes[0].sentence
+
+
+def test_a_judge_without_labels_decides_nothing(compared):
+    """A judged suite whose judge people never checked is unresolved, whatever it gained; a checked one is corrected."""
+    one = compared("tone", Target(), 20, 1, 40, 39)
+    checked = Calibration(judge="tone-1", true_pass=180, false_fail=20, false_pass=10, true_fail=190)
+    outcomes = []
+    for judge in (Calibration(judge="tone-1"), checked):
+        (finding,) = told("target", replace(one, suite=replace(one.suite, judge=judge)))
+        outcomes.append((finding.outcome, round(finding.estimate, 2)))
+    assert outcomes == [("unresolved", 0.39), ("pass", 0.46)]
+
+
+def test_a_corpus_measure_decides(compared):
+    """With macro-F1 the labels decide; a gap in one arm is filled with a wrong answer, and a pass must survive it."""
+    one = compared("intent", Guard(margin=0.1), 90, 3, 3, 24)
+    wanted = [("x", "y", "z")[i % 3] for i in range(120)]
+    said = lambda right, label: label if right else "other"  # noqa: E731
+    pairs = tuple(
+        replace(p, labels=((w, said(p.baseline, w), said(p.candidate, w)),))
+        for p, w in zip(one.pairs, wanted, strict=True)
+    )
+    whole = replace(one, pairs=pairs, suite=replace(one.suite, corpus="macro_f1"))
+    (finding,) = told("guard", whole)
+    assert (finding.outcome, finding.formula) == ("pass", "bootstrap_macro_f1")
+    gone = tuple(
+        replace(p, candidate=None, labels=((p.labels[0][0], p.labels[0][1], ""),)) if i % 4 == 0 else p
+        for i, p in enumerate(pairs)
+    )
+    assert told("guard", replace(whole, pairs=gone))[0].outcome == "invalid"

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from harness.stages.compare import compare
+from harness.stages.compare import compare, control
 from harness.types import Arm, Case, Contract, Guard, Result, Run, Score, Suite
 
 SUITE = Suite(name="demo/eval_demo::eval_demo", role=Guard(), cases=3, digest="d")
@@ -137,3 +137,41 @@ def test_doubled_case_ids_are_a_problem():
     cases = (*CASES, CASES[0])
     one = only(run("base", BASE.results, cases=cases), run("tuned", BASE.results, cases=cases))
     assert "case ids stand twice: a" in one.problems
+
+
+def test_repeats_are_an_arm_against_itself():
+    """Even repeats against odd ones, as many of each; suites that were asked once give no control."""
+    three = [result(name, float(name == "a" or r == 1), r) for name in "abc" for r in range(3)]
+    (one,) = control(run("base", three))
+    assert (one.baseline, one.candidate, one.problems) == ("base", "base", ())
+    assert [(p.baseline, p.candidate) for p in one.pairs] == [(1.0, 1.0), (0.0, 1.0), (0.0, 1.0)]
+    assert control(BASE) == ()
+
+
+def labelled(arm, said, suite):
+    """A run whose scores are labels, right where `said` is the case's id."""
+    results = [
+        Result(
+            suite=SUITE.name,
+            case_id=ident,
+            scores=(Score(name="label", value=float(word == ident), label=word, expected=ident),),
+        )
+        for ident, word in zip("abc", said, strict=True)
+    ]
+    return run(arm, results, suite)
+
+
+def test_labels_are_paired_for_a_corpus_measure():
+    """What was expected and what each arm said stand in the pair, only where a corpus measure asks for them."""
+    suite = replace(SUITE, corpus="macro_f1")
+    one = only(labelled("base", "abb", suite), labelled("tuned", "abc", suite))
+    assert [p.labels for p in one.pairs] == [(("a", "a", "a"),), (("b", "b", "b"),), (("c", "b", "c"),)]
+    assert one.problems == ()
+    assert all(p.labels == () for p in only(labelled("base", "abb", SUITE), labelled("tuned", "abc", SUITE)).pairs)
+
+
+def test_a_corpus_measure_without_labels_is_a_problem():
+    """macro-F1 cannot be counted from scores that name no label."""
+    suite = replace(SUITE, corpus="macro_f1")
+    one = only(run("base", BASE.results, suite), run("tuned", BASE.results, suite))
+    assert any("macro_f1 is counted from labels" in problem for problem in one.problems)

@@ -9,8 +9,23 @@ from msgspec.structs import replace
 
 from harness.codec import decode, encode
 from harness.errors import UsageError
+from harness.rules._quarantine import sorted_out
 from harness.stages.gate import gate
-from harness.types import Comparison, Contract, Guard, Info, Pair, Policy, Suite, Target, Verdict, Waiver
+from harness.stages.gate import judge as judge_again
+from harness.types import (
+    Comparison,
+    Contract,
+    Guard,
+    Info,
+    Judgement,
+    Pair,
+    Policy,
+    Quarantine,
+    Suite,
+    Target,
+    Verdict,
+    Waiver,
+)
 
 
 def compared(name, role, both, broken, fixed, neither, *, baseline="base", candidate="tuned", **more):
@@ -256,3 +271,78 @@ def test_order_renaming_and_duplication_change_no_verdict(comparisons, random):
     second = gate([*changed, changed[0]], policy, candidate="adapter")
     assert first.outcome == second.outcome
     assert [f.outcome for f in first.findings] == [f.outcome for f in second.findings]
+
+
+def test_a_judgement_gives_its_verdict_again():
+    """All that decides stands in the judgement: stored, read and judged again it gives the same verdict."""
+    judgement = Judgement(
+        comparisons=(GAIN, SAFE), policy=Policy(), candidate="adapter", looks=3, today="2026-05-01", problems=()
+    )
+    first = judge_again(judgement)
+    assert judge_again(decode(encode(judgement), Judgement)) == first
+    assert judge_again(replace(judgement, comparisons=(SAFE, GAIN, GAIN))) == first
+    assert len(first.comparisons) == 2
+
+
+def flaky(comparison, number, **more):
+    """Quarantine entries of the first cases, found flaky with another adapter."""
+    entry = Quarantine(
+        suite=comparison.suite.name,
+        case_id="",
+        flips=2,
+        trials=6,
+        measured_on="yesterday",
+        fixed="2026-05-01",
+        expires="2026-05-31",
+    )
+    return [replace(entry, case_id=pair.case_id, **more) for pair in comparison.pairs[:number]]
+
+
+@pytest.mark.parametrize(
+    ("more", "number", "left", "words"),
+    [
+        ({}, 5, 95, "5 flaky cases are left out of both arms until 2026-05-31"),
+        ({}, 6, 100, "more than 5% of the suite"),
+        ({"measured_on": "adapter"}, 5, 100, "the very evaluation that is judged"),
+        ({"measured_on": ""}, 5, 100, "the very evaluation that is judged"),
+        ({"fixed": "2026-05-11"}, 5, 100, "not yet fixed on the day"),
+        ({"expires": "2026-05-09"}, 5, 100, "past their day"),
+        ({"expires": "soon"}, 5, 100, "past their day"),
+    ],
+)
+def test_flaky_cases_are_left_out_only_when_named_beforehand(more, number, left, words):
+    """At most 5 % of a suite, found on another adapter, between its days: left out of both arms; else it counts."""
+    verdict = judge(GAIN, quarantine=flaky(GAIN, number, **more), today="2026-05-10")
+    assert next(f for f in verdict.findings if f.rule == "target").counts["n"] == left
+    (told,) = [f for f in verdict.findings if f.rule == "quarantined"]
+    assert words in told.sentence
+    assert told.outcome == ("unresolved" if number == 6 else "info")
+
+
+def test_contract_cases_are_never_quarantined():
+    """A contract asks for a pass in most repeats already; neither its suite's cases nor named ones are left out."""
+    whole = compared("refunds", Contract(), 20, 0, 0, 0)
+    assert whole == sorted_out((whole,), flaky(whole, 1), "adapter", "2026-05-10")[0][0]
+    named = replace(SAFE, suite=replace(SAFE.suite, must_pass=("c0",)))
+    ((kept,), _) = sorted_out((named,), flaky(named, 3), "adapter", "2026-05-10")
+    assert [pair.case_id for pair in kept.pairs[:2]] == ["c0", "c3"]
+
+
+def test_noise_stands_beside_every_difference():
+    """The flips of the baseline against itself are counted in the finding on each difference from it."""
+    control = compared("booking", Target(min_gain=0.05), 50, 2, 3, 45, candidate="base")
+    verdict = judge(GAIN, SAFE, control)
+    beside = {f.rule: (f.counts.get("aa_flips"), f.counts.get("aa_n")) for f in verdict.findings}
+    assert beside["target"] == (5, 100)
+    assert beside["guard"] == (None, None)
+    (noise,) = [f for f in verdict.findings if f.rule == "noise"]
+    assert noise.counts["false_alarm"] == pytest.approx(1 / 32, abs=1e-4)
+    assert "would call that a gain in 3.1%" in noise.sentence
+
+
+def test_training_without_enough_power_is_written_down():
+    """`train_anyway` lets a weak plan through, and the verdict says so."""
+    verdict = judge(GAIN, SMALL, policy=Policy(options={"train_anyway": True}))
+    (told,) = [f for f in verdict.findings if f.rule == "planned"]
+    assert told.outcome == "info" and told.sentence.startswith("Trained anyway") and "piqa" in told.sentence
+    assert not [f for f in judge(GAIN, SMALL).findings if f.rule == "planned"]

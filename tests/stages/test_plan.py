@@ -27,3 +27,12 @@ def test_the_minimum_of_the_policy_counts():
     options = {"expected_gain": 0.6}
     assert plan([suite], Policy(options=options))[0].outcome == "pass"
     assert plan([suite], Policy(options=options, min_cases=40))[0].counts["needed"] == 10
+
+
+def test_guards_together_have_the_product_of_their_powers():
+    """All must hold, so two guards of 84 % hold together in 71 %; one guard alone needs no telling."""
+    suites = [Suite(name=name, role=Guard(margin=0.08), cases=120) for name in ("a", "b")]
+    *each, together = plan(suites, Policy())
+    assert together.suite == "" and together.outcome == "info"
+    assert together.counts["power"] == round(each[0].counts["power"] * each[1].counts["power"], 4)
+    assert all(finding.suite for finding in plan(suites[:1], Policy()))

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.statistics.effective import effective
+from harness.statistics.binary import clopper_pearson
+from harness.statistics.effective import effective, one_rate
 
 
 def test_independent_pass_or_fail_is_left_alone():
@@ -61,3 +62,24 @@ def test_order_and_names_do_not_matter(order):
     one = effective(values, clusters)
     other = effective(values[order], [f"name {9 - clusters[i]}" for i in order])
     assert other.n == pytest.approx(one.n)
+
+
+def test_one_rate_of_independent_cases_is_clopper_pearson():
+    """Own cluster each and 0/1 scores: the exact interval as it is."""
+    values = np.array([1.0] * 3 + [0.0] * 57)
+    assert one_rate(values, np.arange(60), 0.9) == clopper_pearson(3, 60, 0.9)
+
+
+def test_one_rate_of_clusters_is_wider():
+    """Twelve clusters that pass or fail as a whole are about twelve cases, less their degrees of freedom."""
+    values, index = np.repeat([1.0] * 2 + [0.0] * 10, 5), np.repeat(np.arange(12), 5)
+    band, twelve = one_rate(values, index, 0.9), clopper_pearson(2, 12, 0.9)
+    assert band.method == "clopper_pearson_effective"
+    assert band.high > twelve.high and band.low < twelve.low
+
+
+def test_one_rate_of_repeats_is_narrower():
+    """Averages of many repeats that all lie at one half say more than as many single answers."""
+    halves = one_rate(np.full(60, 0.5), np.arange(60), 0.9)
+    single = clopper_pearson(30, 60, 0.9)
+    assert halves.high - halves.low < 0.5 * (single.high - single.low)
