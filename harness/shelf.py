@@ -185,11 +185,6 @@ def waivers(work: Work) -> tuple[Waiver, ...]:
     return (*waiver_file.read(root / "waivers.toml"), *waiver_file.read(root / "waivers.jsonl"))
 
 
-def first_screen(work: Work) -> Any:
-    """The latest verdict's first screen, as a rich renderable."""
-    return helper("reports", "terminal").first_screen(story_of(work, latest_verdict(work)))
-
-
 def run_of(work: Work, name: str) -> Run:
     """The run of an arm in the latest evaluation, or the stored run whose content id starts with `name`.
 
