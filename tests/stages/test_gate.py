@@ -319,6 +319,18 @@ def test_flaky_cases_are_left_out_only_when_named_beforehand(more, number, left,
     assert told.outcome == ("unresolved" if number == 6 else "info")
 
 
+def test_each_suite_has_its_own_cap():
+    """Entries that do not hold, or are of another suite, use up nothing of a suite's 5 %."""
+    entries = [*flaky(GAIN, 5), *flaky(GAIN, 9, expires="2026-05-02")[5:], *flaky(SAFE, 9)]
+    (gain, safe), told = sorted_out((GAIN, SAFE), entries, "adapter", "2026-05-10")
+    assert (len(gain.pairs), len(safe.pairs)) == (95, 150)
+    assert {(one.case.suite, one.fate) for one in told} == {
+        (GAIN.suite.name, "left_out"),
+        (GAIN.suite.name, "expired"),
+        (SAFE.suite.name, "too_many"),
+    }
+
+
 def test_contract_cases_are_never_quarantined():
     """A contract asks for a pass in most repeats already; neither its suite's cases nor named ones are left out."""
     whole = compared("refunds", Contract(), 20, 0, 0, 0)

@@ -92,3 +92,33 @@ def test_repeats_share_one_case():
     once = paired_corpus(cases(60, 3, 9), alone(60), "macro_f1", 0.05)
     thrice = paired_corpus([case * 3 for case in cases(60, 3, 9)], alone(60), "macro_f1", 0.05)
     assert thrice.interval.low == pytest.approx(once.interval.low, abs=1e-12)
+
+
+def test_interval_and_p_value_say_the_same():
+    """Just outside an end the p value is at most alpha, at the end it is more; two-sided level 1 - 2 alpha."""
+    found = paired_corpus(cases(90, 6, 12), alone(90), "macro_f1", 0.05)
+    low, high = found.interval.low, found.interval.high
+    assert found.interval.level == pytest.approx(0.9)
+    assert found.above(low - 1e-6) <= 0.05 <= found.above(low)
+    assert found.below(high + 1e-6) <= 0.05 <= found.below(high)
+    assert found.above(1.0) == found.below(-1.0) == 1.0
+    assert found.gain() == found.above(0.0)
+
+
+def test_an_error_rate_below_what_resamples_resolve_shows_nothing():
+    """One resample in 2,000 is the least that can be told; below it the interval is the whole scale."""
+    found = paired_corpus(cases(90, 0, 30), alone(90), "macro_f1", 1e-4)
+    assert (found.interval.low, found.interval.high) == (-1.0, 1.0)
+
+
+def test_the_rarest_labels_cases_give_the_degrees_of_freedom():
+    """Ten cases of the rarest label: Student's quantile of 9 degrees over the normal one; of clusters, whichever is fewer."""
+    rare = [*cases(60, 3, 6), *((("odd", "odd", "odd"),) for _ in range(10))]
+    assert corpus._Rows(rare, alone(70)).stretch(0.05) == pytest.approx(1.8331 / 1.6449, abs=1e-3)
+    assert corpus._Rows(rare, [str(i % 11) for i in range(70)]).stretch(0.05) == pytest.approx(
+        1.8331 / 1.6449, abs=1e-3
+    )
+    assert corpus._Rows(cases(90, 3, 6), [str(i % 9) for i in range(90)]).stretch(0.05) == pytest.approx(
+        1.8595 / 1.6449, abs=1e-3
+    )
+    assert corpus._Rows(cases(90, 3, 6), alone(90)).counts == {"b": 3, "c": 0}

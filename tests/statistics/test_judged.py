@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score
 
-from harness.statistics.judged import agreement, corrected, youden
+from harness.statistics.judged import Agreement, agreement, corrected, youden
 from harness.statistics.paired import paired
 from harness.types import Calibration
 
@@ -80,3 +81,51 @@ def test_the_set_of_j_holds_it_as_often_as_promised():
         low, high = youden(Calibration(true_pass=good, false_fail=60 - good, true_fail=bad, false_pass=60 - bad), 0.1)
         missed += not low <= 0.75 <= high
     assert missed / 400 <= 0.1 + 2.33 * (0.09 / 400) ** 0.5
+
+
+def test_every_bound_is_held_against_the_least_favourable_j():
+    """A loss is stretched by the smallest J, a gain by the largest, on both sides; and a tenth of alpha is paid."""
+    seen_at = seen(8, 20, 200)
+    plain, found = seen_at(0.045), corrected(seen_at, GOOD, 0.05)
+    least, most = youden(GOOD, 0.005)
+    assert 0 < least < 0.85 < most < 1
+    for bound, above, below in ((-0.1, least, most), (0.02, most, least), (0.1, most, least)):
+        assert found.above(bound) == pytest.approx(min(1.0, plain.above(bound * above) + 0.005))
+        assert found.below(bound) == pytest.approx(min(1.0, plain.below(bound * below) + 0.005))
+    assert plain.interval.low > 0
+    assert (found.interval.low, found.interval.high) == pytest.approx(
+        (plain.interval.low / most, plain.interval.high / least)
+    )
+    assert found.interval.level == pytest.approx(0.9)
+    across = corrected(seen(10, 10, 200), GOOD, 0.05).interval
+    flat = seen(10, 10, 200)(0.045).interval
+    assert (across.low, across.high) == pytest.approx((flat.low / least, flat.high / least))
+
+
+def test_j_is_between_the_ends_of_both_rates():
+    """Each rate has an exact interval that misses it with half the chance; the ends add up."""
+    hits, refusals = binomtest(180, 200), binomtest(190, 200)
+    one, other = (rate.proportion_ci(0.95, method="exact") for rate in (hits, refusals))
+    assert youden(GOOD, 0.1) == pytest.approx((one.low + other.low - 1, one.high + other.high - 1), abs=1e-6)
+
+
+def test_labels_of_one_kind_say_nothing_of_the_other():
+    """Without any answer that people fail the specificity may be anything; rates and kappa of no labels are 0."""
+    assert youden(Calibration(true_pass=50), 0.1)[0] < 0 < youden(Calibration(true_pass=50), 0.1)[1] == 1.0
+    assert agreement(Calibration()) == Agreement(sensitivity=0.0, specificity=0.0, kappa=0.0, n=0)
+    assert agreement(Calibration(true_pass=50)) == Agreement(sensitivity=1.0, specificity=0.0, kappa=0.0, n=50)
+    assert youden(Calibration(true_fail=50), 0.1)[1] == 1.0
+
+
+def test_a_difference_stays_on_the_scale():
+    """More than everything cannot be gained or lost, however the judge errs."""
+    all_fixed, all_broken = (corrected(seen(b, c, 60), GOOD, 0.05) for b, c in ((0, 60), (60, 0)))
+    assert (all_fixed.estimate, all_fixed.interval.high) == (1.0, 1.0)
+    assert (all_broken.estimate, all_broken.interval.low) == (-1.0, -1.0)
+    assert all_fixed.above(0.99) <= 1.0
+
+
+def test_a_judge_that_decides_nothing_leaves_the_figures_as_they_were():
+    """Where nothing may be shown, estimate and interval are those of the judged scores, not stretched by a J of zero."""
+    plain, found = seen(0, 60, 100)(0.045), corrected(seen(0, 60, 100), Calibration(), 0.05)
+    assert (found.estimate, found.interval.low) == (plain.estimate, plain.interval.low)
