@@ -12,7 +12,11 @@ SHORT = {"md": "markdown"}
 @command(changes=False)
 @click.option("--open", "open_", is_flag=True, help="Open it in a browser.")
 @click.option(
-    "--format", "-f", "formats", multiple=True, help="html, md, junit, json or csv. Default: those of [report]."
+    "--format",
+    "-f",
+    "formats",
+    multiple=True,
+    help="html, md, junit, json, csv, verdict or github. Default: those of [report].",
 )
 @click.option("--history", is_flag=True, help="The page over all nights instead, with a page for each.")
 def report(work: Any, open_: bool, formats: tuple[str, ...], history: bool, as_json: bool) -> dict:

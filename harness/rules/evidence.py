@@ -25,7 +25,13 @@ def findings(context: Context) -> Iterator[Finding]:
 def _measured(context: Context) -> Iterator[Finding]:
     if not context.comparisons:
         yield Finding(
-            rule="evidence", suite="", outcome="unresolved", sentence="Nothing was measured.", next="trueup eval"
+            rule="evidence",
+            suite="",
+            outcome="unresolved",
+            sentence="Nothing was measured.",
+            counts={"n": 0},
+            formula="count",
+            next="trueup eval",
         )
     elif not any(isinstance(one.suite.role, Target) for one in context.comparisons):
         yield Finding(
@@ -33,6 +39,8 @@ def _measured(context: Context) -> Iterator[Finding]:
             suite="",
             outcome="unresolved",
             sentence="No suite has the role target, so nothing can be shown to have improved.",
+            counts={"targets": 0},
+            formula="count",
             next="give one suite role=target(min_gain=...)",
         )
 
@@ -41,16 +49,32 @@ def _sound(comparison: Comparison, most_errors: float) -> Iterator[Finding]:
     name, pairs = comparison.suite.name, comparison.pairs
     said = f"{words.label(name)} ({comparison.baseline} and {comparison.candidate})"
     for problem in comparison.problems:
-        yield _invalid(name, f"{said}: {problem}.", "trueup eval")
+        yield _invalid(name, f"{said}: {problem}.", "trueup eval", n=len(pairs))
     ids = {pair.case_id for pair in pairs}
     if len(ids) < len(pairs):
-        yield _invalid(name, f"{said}: {len(pairs) - len(ids)} case ids stand twice.", "give each case its own id")
+        yield _invalid(
+            name, f"{said}: {len(pairs) - len(ids)} case ids stand twice.", "give each case its own id", n=len(pairs)
+        )
     failed = [pair for pair in pairs if pair.baseline is None or pair.candidate is None]
     if len(failed) > most_errors * len(pairs):
         first = (words.error(failed[0]) or "no score")[:LONGEST]
         text = f"{said}: {len(failed)} of {len(pairs)} cases have no score under both arms, such as "
-        yield _invalid(name, f"{text}{failed[0].case_id} ({first}).", "trueup report --open")
+        yield _invalid(
+            name,
+            f"{text}{failed[0].case_id} ({first}).",
+            "trueup report --open",
+            n=len(pairs) - len(failed),
+            missing=len(failed),
+        )
 
 
-def _invalid(suite: str, sentence: str, command: str) -> Finding:
-    return Finding(rule="evidence", suite=suite, outcome="invalid", sentence=sentence, next=command)
+def _invalid(suite: str, sentence: str, command: str, **counts: float) -> Finding:
+    return Finding(
+        rule="evidence",
+        suite=suite,
+        outcome="invalid",
+        sentence=sentence,
+        counts=counts or {"n": 0},
+        formula="count",
+        next=command,
+    )

@@ -17,7 +17,12 @@ def findings(context: Context) -> Iterator[Finding]:
         }
         text = f"{waiver.owner} waives {_what(waiver)} until {waiver.expires}: {waiver.reason}"
         yield Finding(
-            rule="waived", suite=waiver.suite, outcome="info", sentence=f"{text}.", counts={"cases": len(covered)}
+            rule="waived",
+            suite=waiver.suite,
+            outcome="info",
+            sentence=f"{text}.",
+            counts={"cases": len(covered)},
+            formula="count",
         )
     for waiver in context.expired:
         yield Finding(
@@ -25,6 +30,8 @@ def findings(context: Context) -> Iterator[Finding]:
             suite=waiver.suite,
             outcome="info",
             sentence=f"The waiver of {_what(waiver)} by {waiver.owner} ended on {waiver.expires} and counts as none.",
+            counts={"cases": 0},
+            formula="count",
             next="mend the case, or renew the waiver with its reason",
         )
 

@@ -358,3 +358,25 @@ def test_training_without_enough_power_is_written_down():
     (told,) = [f for f in verdict.findings if f.rule == "planned"]
     assert told.outcome == "info" and told.sentence.startswith("Trained anyway") and "piqa" in told.sentence
     assert not [f for f in judge(GAIN, SMALL).findings if f.rule == "planned"]
+
+
+@pytest.mark.parametrize(
+    "comparisons",
+    [
+        (),
+        (SAFE,),
+        (GAIN, LOST),
+        (GAIN, SMALL),
+        (replace(GAIN, problems=("changed",)),),
+        (replace(GAIN, baseline="other"),),
+    ],
+)
+def test_whatever_stands_in_the_way_names_formula_counts_and_the_next_step(comparisons):
+    """Every finding has its formula and its counts; one that stands in the way says what to type next."""
+    waiver = Waiver(suite=SAFE.suite.name, case_id="c1", reason="r", owner="o", expires="2020-01-01")
+    for finding in judge(*comparisons, looks=30, waivers=[waiver], today="2026-01-01").findings:
+        assert finding.counts, finding
+        if finding.counts.get("n", 0) > 1:
+            assert finding.formula, finding
+        if finding.outcome in ("fail", "invalid", "unresolved"):
+            assert finding.next, finding

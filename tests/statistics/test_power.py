@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
+from statsmodels.stats.power import TTestPower
 
 from harness.statistics import tango
-from harness.statistics.power import cases_needed, more_cases, power, resolvable
+from harness.statistics.power import _normal_cases, cases_needed, more_cases, power, resolvable
 from harness.types import Interval
 
 
@@ -66,3 +68,13 @@ def test_large_samples_are_planned_without_the_exact_sum():
     """Above the exact range the normal approximation continues it."""
     n = tango.EXACT_UP_TO
     assert power(n + 1, -0.01, 0.0, 0.1) == pytest.approx(power(n, -0.01, 0.0, 0.1), abs=0.02)
+
+
+@pytest.mark.parametrize(("margin", "discordance", "alpha"), [(0.03, 1 / 9, 0.025), (0.05, 0.2, 0.05)])
+def test_the_starting_formula_is_that_of_statsmodels(margin, discordance, alpha):
+    """Miller (2024), section 5: the cases for a margin and a variance of differences, as statsmodels' normal power."""
+    effect = margin / discordance**0.5
+    power_there = norm.cdf(effect * _normal_cases(-margin, 0.0, discordance, alpha, 0.8) ** 0.5 - norm.isf(alpha))
+    assert power_there == pytest.approx(0.8)
+    theirs = TTestPower().solve_power(effect_size=effect, alpha=alpha, power=0.8, alternative="larger")
+    assert _normal_cases(-margin, 0.0, discordance, alpha, 0.8) == pytest.approx(theirs, rel=0.01)
