@@ -13,6 +13,7 @@ from harness.rules._quarantine import sorted_out
 from harness.stages.gate import gate
 from harness.stages.gate import judge as judge_again
 from harness.types import (
+    Budget,
     Comparison,
     Contract,
     Guard,
@@ -143,6 +144,13 @@ def test_a_number_that_is_none_never_promotes(value):
 def test_a_threshold_that_is_none_never_promotes(margin):
     """A margin that is not a usable number makes the verdict invalid."""
     assert judge(GAIN, replace(SAFE, suite=replace(SAFE.suite, role=Guard(margin=margin)))).outcome == "invalid"
+
+
+@pytest.mark.parametrize("limit", [math.nan, math.inf])
+def test_a_limit_that_is_none_never_promotes(limit):
+    """A budget's limit that is not a usable number makes the verdict invalid."""
+    cheap = compared("tokens", Budget(limit=limit), 0, 0, 0, 60)
+    assert judge(GAIN, SAFE, cheap).outcome == "invalid"
 
 
 def test_run_problems_are_invalid():
@@ -344,6 +352,7 @@ def test_noise_stands_beside_every_difference():
     """The flips of the baseline against itself are counted in the finding on each difference from it."""
     control = compared("booking", Target(min_gain=0.05), 50, 2, 3, 45, candidate="base")
     verdict = judge(GAIN, SAFE, control)
+    assert verdict.outcome == "promote"
     beside = {f.rule: (f.counts.get("aa_flips"), f.counts.get("aa_n")) for f in verdict.findings}
     assert beside["target"] == (5, 100)
     assert beside["guard"] == (None, None)
