@@ -96,6 +96,14 @@ def test_any_target_pays_for_the_choice(compared):
     assert [f.outcome for f in told("target", just, flat, policy=policy)] != ["pass", "info"]
 
 
+def test_all_targets_must_hold_by_themselves(compared):
+    """Under "all" a target that did not move stays open beside one that gained."""
+    clear, flat = compared("one", Target(), 20, 0, 20, 20), compared("two", Target(), 20, 3, 3, 20)
+    found = told("target", clear, flat)
+    assert [f.outcome for f in found] == ["pass", "unresolved"]
+    assert not any("holm_p" in f.counts for f in found)
+
+
 def test_champion_gain_is_the_policys(compared):
     """Against a later baseline any shown gain will do, unless the policy asks for more."""
     one = compared("booking", Target(min_gain=0.2), 60, 0, 10, 60, baseline="champion")
