@@ -8,12 +8,14 @@ Names are loaded when they are first used, so that `import harness` costs nothin
 import importlib
 from typing import Any
 
-__all__ = ["budget", "cases", "contract", "guard", "info", "score", "suite", "target"]
+__all__ = ["budget", "cases", "contract", "guard", "info", "judge", "score", "suite", "target"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "score":
         return importlib.import_module("harness.score")
+    if name == "judge":
+        return importlib.import_module("harness.judging.judge").judge
     if name in __all__:
         return getattr(importlib.import_module("harness.suites"), name)
     raise AttributeError(f"module 'harness' has no attribute {name!r}")

@@ -57,6 +57,19 @@ def resolve(config: Config, recorded: tuple[Prompt, ...], adapters: dict[str, st
     return arms
 
 
+def judges(config: Config) -> tuple[Arm, ...]:
+    """The models of [judges.*]; one that names no model asks the base model."""
+    return tuple(
+        Arm(
+            name=name,
+            backend=one.backend or config.model.backend,
+            model=one.model or config.model.base,
+            options=one.options,
+        )
+        for name, one in config.judges.items()
+    )
+
+
 def constant(train: Sequence[Case]) -> Arm | None:
     """The arm that gives the commonest training answer to everything; None when nothing has a target."""
     answers = Counter(case.target.text for case in train if case.target is not None)

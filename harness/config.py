@@ -62,6 +62,8 @@ class Example(Section, frozen=True):
 class PromptSection(Section, frozen=True):
     system: str = ""
     examples: tuple[Example, ...] = ()
+    nearest: int = 0
+    """Add this many worked examples for each case: the rows of the training split most like it, the nearest last."""
     traces: bool = False
     """True: the prompt that production sent, found in the traces."""
 
@@ -74,6 +76,13 @@ class ArmSection(Section, frozen=True):
     backend: str = ""
     adapter: str = ""
     """`tuned`: tonight's adapter; `champion`: the promoted one; else a folder."""
+    options: dict[str, Json] = {}
+
+
+class JudgeSection(Section, frozen=True):
+    model: str = ""
+    """Folder, or the endpoint's model name. Empty: [model] base, which is fit for trying things out only."""
+    backend: str = ""
     options: dict[str, Json] = {}
 
 
@@ -106,6 +115,8 @@ class Config(Section, frozen=True):
     """Options of curation; their names and defaults stand in `harness.stages.curate.CurateOptions`."""
     prompts: dict[str, PromptSection] = {}
     arms: dict[str, ArmSection] = {}
+    judges: dict[str, JudgeSection] = {}
+    """Models that judge, by the name that `judge(by=NAME)` in an eval file gives."""
     tune: Recipe = Recipe()
     eval: EvalSection = EvalSection()
     gate: Policy = Policy()
@@ -189,12 +200,18 @@ def prompt(config: Config, name: str, recorded: tuple[Prompt, ...] = ()) -> Prom
         raise unknown_key(f"prompts.{name}", (f"prompts.{k}" for k in config.prompts), str(Path(config.root) / FILE))
     spec = config.prompts[name]
     if spec.traces:
-        return msgspec.structs.replace(recorded[0], name=name) if recorded else None
+        return msgspec.structs.replace(recorded[0], name=name, nearest=spec.nearest) if recorded else None
     messages = [Message(role="system", parts=(TextPart(text=spec.system),))] if spec.system else []
     for example in spec.examples:
         messages.append(from_chat({"role": "user", "content": example.user}))
         messages.append(from_chat({"role": "assistant", "content": example.assistant}))
-    return Prompt(name=name, messages=tuple(messages))
+    return Prompt(name=name, messages=tuple(messages), nearest=spec.nearest)
+
+
+def _model(config: Config, backend: str, model: str) -> str:
+    """A path for whatever stands on this disk and for local models; what an endpoint calls its model stays as it is."""
+    path = config.path(model)
+    return path if (backend or config.model.backend) == "hf" or os.path.exists(path) else model
 
 
 def _absolute(config: Config) -> Config:
@@ -208,7 +225,10 @@ def _absolute(config: Config) -> Config:
         model=replace(config.model, base=config.path(config.model.base)),
         ingest=replace(config.ingest, paths=tuple(config.path(item) for item in config.ingest.paths)),
         curate=curate,
-        arms={name: replace(arm, model=config.path(arm.model)) for name, arm in config.arms.items()},
+        arms={name: replace(arm, model=_model(config, arm.backend, arm.model)) for name, arm in config.arms.items()},
+        judges={
+            name: replace(one, model=_model(config, one.backend, one.model)) for name, one in config.judges.items()
+        },
         eval=replace(config.eval, paths=tuple(config.path(item) for item in config.eval.paths)),
         report=replace(config.report, out=config.path(config.report.out)),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from harness import arms as arm_choice
 from harness import config as configuration
 from harness.errors import UsageError
 from harness.types import Arm, EvalRequest
@@ -36,6 +37,7 @@ def request(name: str | None, root: Path, here: Path, paths: tuple[str, ...], re
         datasets=folders,
         replies=str(work.store.root / "replies"),
         batch_size=config.eval.batch_size,
+        judges=arm_choice.judges(config),
     )
 
 

@@ -281,13 +281,14 @@ def _eval_request(work: Work, dataset: Dataset | None, chosen: Sequence[Arm], se
         batch_size=settings.batch_size,
         repeats=settings.repeats,
         pytest_args=settings.pytest_args,
+        judges=arm_choice.judges(work.config),
     )
 
 
 def _run_key(arm: Arm, suites: Sequence[Suite], dataset: Dataset | None, request: EvalRequest) -> str:
     model = load("backends", arm.backend).digest(arm)
     asked = [[suite.digest for suite in suites], dataset.id if dataset else "", request.select, request.repeats]
-    scoring = source_digest("scorers", "evalrun", "suites.py", "rendering.py")
+    scoring = source_digest("scorers", "evalrun", "judging", "suites.py", "rendering.py")
     return digest(["run", arm.name, model, arm.prompt, arm.options, asked, scoring])
 
 

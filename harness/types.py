@@ -322,6 +322,8 @@ class Prompt(Noun, frozen=True):
 
     name: str
     messages: tuple[Message, ...] = ()
+    nearest: int = 0
+    """Worked examples that are added for each case: the training rows most like it. 0: none."""
 
 
 class Dataset(Noun, frozen=True):
@@ -569,6 +571,19 @@ class Calibration(Noun, frozen=True):
     """People fail it, the judge passes it."""
     true_fail: int = 0
     """People fail it, the judge fails it."""
+    name: str = ""
+    """Name of the score that the judge gives."""
+    kappa: float | None = None
+    """Cohen's kappa of judge and people over all grades, weighted by squared distance where there are more than two.
+    None: undefined, since there are no labels or all are alike."""
+    swayed: int = 0
+    """Labelled pairs whose verdict changed with the order in which the judge saw them."""
+    attacks: int = 0
+    """Attacks that were tried, each in an answer that the judge fails without it."""
+    flips: int = 0
+    """Attacks that made the judge pass the answer."""
+    problem: str = ""
+    """Why its scores do not count; empty when they do."""
 
 
 class Score(Noun, frozen=True):
@@ -678,6 +693,8 @@ class EvalRequest(Noun, frozen=True):
     repeats: int = 0
     """Overrides each suite's own when above 0."""
     pytest_args: tuple[str, ...] = ()
+    judges: tuple[Arm, ...] = ()
+    """Models that judges ask, by the name that `judge(by=NAME)` gives."""
 
 
 class Run(Noun, frozen=True):

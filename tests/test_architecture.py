@@ -67,7 +67,7 @@ def test_types_and_errors_import_nothing_of_ours():
         assert not ours(ROOT / "harness" / f"{name}.py")
 
 
-@pytest.mark.parametrize("folder", [*PLUGIN_FOLDERS, "trainers", "reports", "store", "curation"])
+@pytest.mark.parametrize("folder", [*PLUGIN_FOLDERS, "trainers", "reports", "store", "curation", "judging"])
 def test_plugin_folders_import_only_the_base_and_their_siblings(folder):
     """A plug-in knows the nouns, the errors, the codec and its siblings, and nothing that stands above it."""
     allowed = BASE | {folder}

@@ -25,6 +25,8 @@ from harness.errors import Exit, TrueupError, UsageError
 from harness.types import Arm, Json, Reply, Request, Usage
 
 PREFERRED_BATCH = 64
+SCHEMA = True
+"""Replies can be held to a JSON schema."""
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """Answers of an endpoint that may go away by themselves."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0

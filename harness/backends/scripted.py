@@ -24,6 +24,9 @@ from harness.types import Arm, Message, Reply, Request, Usage
 
 PREFERRED_BATCH = 256
 
+SCHEMA = True
+"""A request may come with a JSON schema; a script says what it says all the same."""
+
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line of a .jsonl script."""

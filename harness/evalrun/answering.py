@@ -45,10 +45,21 @@ class Answerer:
     ) -> None:
         self.generated: dict[str, int] = {arm.name: 0 for arm in arms}
         """Arm name to the replies that were computed, not taken from the cache."""
-        self._arms, self._cache_folder, self._batch_size, self._on_event = arms, cache_folder, batch_size, on_event
+        self._arms, self._cache_folder, self._batch_size, self._on_event = (
+            list(arms),
+            cache_folder,
+            batch_size,
+            on_event,
+        )
         self._backends: dict[str, Backend | TrueupError] = {}
         self._digests: dict[str, str] = {}
         self._caches: dict[str, ReplyCache] = {}
+
+    def join(self, arm: Arm) -> None:
+        """One more model that may be asked, such as a judge's."""
+        if arm.name not in self.generated:
+            self.generated[arm.name] = 0
+            self._arms.append(arm)
 
     def size(self, arm: Arm) -> int:
         """Requests a batch: a property of the backend's module, not of the machine, so batches are the same anywhere."""

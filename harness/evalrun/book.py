@@ -15,6 +15,7 @@ from harness.errors import TrueupError
 from harness.evalrun.answering import Answerer
 from harness.evalrun.collection import SuiteCases
 from harness.evalrun.model import Model
+from harness.evalrun.nearest import Nearest
 from harness.evalrun.recording import error_text, failed_check, name_metrics, to_scores
 from harness.types import Arm, Budget, Case, Json, Result, Run, Score, Suite
 
@@ -29,9 +30,9 @@ class Entry:
 class Book:
     """Results of all arms. An entry that never got one is an error: a case must not vanish."""
 
-    def __init__(self, arms: Sequence[Arm], answerer: Answerer) -> None:
+    def __init__(self, arms: Sequence[Arm], answerer: Answerer, nearest: Nearest) -> None:
         self.problems: list[str] = []
-        self._arms, self._answerer = arms, answerer
+        self._arms, self._answerer, self._nearest = arms, answerer, nearest
         self._results: dict[tuple[str, str, str, int], Result] = {}
         self._started = time.time_ns()
         self._seconds: dict[str, float] = {}
@@ -64,7 +65,8 @@ class Book:
 
     def runs(self, entries: Sequence[Entry], environment: dict[str, str]) -> tuple[Run, ...]:
         """One run an arm, each with the same cases in the same order."""
-        return name_metrics([self._run(arm, entries, environment) for arm in self._arms])
+        judged = {entry.suite.suite.name: entry.suite.calibrations for entry in entries}
+        return name_metrics([self._run(arm, entries, environment) for arm in self._arms], judged)
 
     def _run(self, arm: Arm, entries: Sequence[Entry], environment: dict[str, str]) -> Run:
         suites: dict[str, Suite] = {entry.suite.suite.name: entry.suite.suite for entry in entries}
@@ -73,7 +75,8 @@ class Book:
             cases[entry.suite.suite.name][entry.case_id] = entry.case
         problems = list(self.problems)
         try:
-            model = digest([self._answerer.digest(arm), arm.prompt, arm.options])
+            shown = [self._nearest.digest(arm.prompt)] if arm.prompt.nearest else []
+            model = digest([self._answerer.digest(arm), arm.prompt, arm.options, *shown])
         except TrueupError as error:
             model = ""
             problems.append(f"the model of arm {arm.name!r} cannot be had: {error.what} ({error.where})")

@@ -13,9 +13,11 @@ from msgspec.structs import replace
 
 from harness.codec import digest
 from harness.errors import InputError
+from harness.evalrun.judges import RunBench
 from harness.evalrun.loading import load_cases
+from harness.judging.judge import Judge
 from harness.suites import Declaration, declaration
-from harness.types import CORPUS, Case, EvalRequest, Suite
+from harness.types import CORPUS, Calibration, Case, EvalRequest, Suite
 
 SUITE = pytest.StashKey["SuiteCases"]()
 FOLDER = "evals"
@@ -38,16 +40,22 @@ class EvalModule(pytest.Module):
 class SuiteCases:
     """One eval function with all its cases, before any selection."""
 
-    def __init__(self, module: EvalModule, function: Any, cases: tuple[Case, ...], request: EvalRequest) -> None:
+    def __init__(
+        self, module: EvalModule, function: Any, cases: tuple[Case, ...], request: EvalRequest, bench: RunBench
+    ) -> None:
         noted = declaration(function)
         self.cases = cases
         self.asserts = _asserts(function)
-        self.suite = _describe(module, function, noted, cases, request)
+        self.judges = _judges(module, function)
+        self.calibrations: dict[str, Calibration] = {}
+        """Name of a judge's score to the outcome of its trial, once it was tried."""
+        judged = [bench.content(judge, module.path.parent) for judge in self.judges]
+        self.suite = _describe(module, function, noted, cases, request, judged)
         self.used: dict[str, Case] = {}
         """Case id, as the results name it, to the case: those that were collected as tests."""
 
 
-def parametrize(metafunc: pytest.Metafunc, request: EvalRequest) -> SuiteCases:
+def parametrize(metafunc: pytest.Metafunc, request: EvalRequest, bench: RunBench) -> SuiteCases:
     """Give an eval function its cases and repeats, and return its suite.
 
     Raises what `load_cases` raises; pytest shows it as a collection error of the file.
@@ -58,7 +66,7 @@ def parametrize(metafunc: pytest.Metafunc, request: EvalRequest) -> SuiteCases:
     cases: tuple[Case, ...] = ()
     if noted.source is not None:
         cases = load_cases(noted.source, id=noted.id, folder=module.path.parent, datasets=request.datasets)
-    found = SuiteCases(module, metafunc.function, cases, request)
+    found = SuiteCases(module, metafunc.function, cases, request, bench)
     _spread(metafunc, noted, cases, found.suite.repeats)
     return found
 
@@ -103,7 +111,12 @@ def _short(value: Any) -> str:
 
 
 def _describe(
-    module: EvalModule, function: Any, noted: Declaration, cases: tuple[Case, ...], request: EvalRequest
+    module: EvalModule,
+    function: Any,
+    noted: Declaration,
+    cases: tuple[Case, ...],
+    request: EvalRequest,
+    judged: list[Any],
 ) -> Suite:
     return Suite(
         name=f"{_below_root(module.path, request.paths)}::{function.__name__}",
@@ -118,7 +131,7 @@ def _describe(
         owner=noted.owner,
         tags=noted.tags,
         file=module.nodeid,
-        digest=digest([digest(module.source), cases]),
+        digest=digest([digest(module.source), cases, *judged]),
         cases=len(cases),
     )
 
@@ -131,6 +144,20 @@ def _below_root(file: Path, paths: Sequence[str]) -> str:
     roots = [folder for folder in file.parents if folder.name == FOLDER]
     roots += [folder for folder in (Path(path).resolve() for path in paths) if folder in file.parents]
     return file.relative_to((roots or [file.parent])[0]).with_suffix("").as_posix()
+
+
+def _judges(module: EvalModule, function: Any) -> tuple[Judge, ...]:
+    """The judges at the top of the file that the function, or a function of the file that it calls, names."""
+    around = vars(module.obj)
+    named: dict[str, None] = {}
+    waiting = [inspect.unwrap(function).__code__]
+    while waiting:
+        code = waiting.pop()
+        inner = [constant for constant in code.co_consts if inspect.iscode(constant)]
+        fresh = [name for name in code.co_names if name in around and name not in named]
+        named.update(dict.fromkeys(fresh))
+        waiting += inner + [around[name].__code__ for name in fresh if inspect.isfunction(around[name])]
+    return tuple(around[name] for name in named if isinstance(around[name], Judge))
 
 
 def _asserts(function: Any) -> bool:

@@ -16,10 +16,13 @@ from harness.errors import TrueupError
 from harness.evalrun.answering import Answerer, Event
 from harness.evalrun.book import Book, Entry, verdict_text
 from harness.evalrun.collection import EvalModule, SuiteCases, case_of, parametrize
+from harness.evalrun.judges import Question, RunBench
 from harness.evalrun.live import SetupTree, may_join
 from harness.evalrun.model import Model
+from harness.evalrun.nearest import Nearest
 from harness.evalrun.protocol import LIVE, LiveCase, arguments
-from harness.types import Arm, EvalRequest, Reply, Request
+from harness.judging.judge import BENCH
+from harness.types import Arm, EvalRequest, Reply
 
 ENTRY = pytest.StashKey[Entry]()
 MODEL = pytest.StashKey[Model]()
@@ -50,7 +53,9 @@ class Evaluation:
     ) -> None:
         self.request, self.recording, self._on_event, self._model_names = request, recording, on_event, model_names
         self.answerer = Answerer(request.arms, request.replies, request.batch_size, on_event)
-        self.book = Book(request.arms, self.answerer)
+        self.bench = RunBench(request, self.answerer)
+        self._nearest = Nearest(request.datasets)
+        self.book = Book(request.arms, self.answerer, self._nearest)
         self.suites: dict[tuple[str, str], SuiteCases] = {}
         self.entries: list[Entry] = []
         self._arm = request.arms[0] if request.arms else None
@@ -65,7 +70,7 @@ class Evaluation:
         module = metafunc.definition.parent
         if isinstance(module, EvalModule):
             try:
-                self.suites[module.nodeid, metafunc.function.__name__] = parametrize(metafunc, self.request)
+                self.suites[module.nodeid, metafunc.function.__name__] = parametrize(metafunc, self.request, self.bench)
             except TrueupError as error:
                 raise pytest.Collector.CollectError(str(error)) from error
 
@@ -99,9 +104,17 @@ class Evaluation:
         others: list[Planned] = [(arms[0], item) for item in session.items if not is_eval(item)]
         self._plan = others + [(arm, item) for arm in arms for item in session.items if is_eval(item)]
         session._setupstate = self._tree
+        self._try_judges()
         for arm in arms:
             self._run_arm(arm, session)
         return True
+
+    def _try_judges(self) -> None:
+        """Before anything is graded: the cases of a judge that does not stand its trial are errors, not zeros."""
+        BENCH.set(self.bench)
+        for found in {id(entry.suite): entry.suite for entry in self.entries}.values():
+            self.bench.try_all(found.judges)
+            found.calibrations = {judge.name: self.bench.calibrations[judge] for judge in found.judges}
 
     def _run_arm(self, arm: Arm, session: pytest.Session) -> None:
         started = time.perf_counter()
@@ -133,8 +146,8 @@ class Evaluation:
     def _next_item(self) -> pytest.Item | None:
         return self._plan[self._position][1] if self._position < len(self._plan) else None
 
-    def _answer_for(self, arm: Arm) -> Callable[[Sequence[Request]], list[Reply | Exception]]:
-        return lambda requests: self.answerer.answer(arm, requests)
+    def _answer_for(self, arm: Arm) -> Callable[[Sequence[Question]], list[Reply | Exception]]:
+        return lambda questions: self.bench.answer(questions, arm)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
@@ -199,7 +212,8 @@ class Evaluation:
         identity = f"{entry.suite.suite.name} {entry.case_id}" if entry else node.nodeid
         answer, repeat = self._answer_for(arm), entry.repeat if entry else 0
         prompted = entry.suite.suite.prompt if entry else True
-        node.stash[MODEL] = Model(arm, lambda asked: ask(asked, answer), identity, repeat, prompted)
+        fill = self._nearest.fill
+        node.stash[MODEL] = Model(arm, lambda asked: ask(asked, answer), identity, repeat, prompted, fill)
         return node.stash[MODEL]
 
 

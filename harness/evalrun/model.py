@@ -19,7 +19,8 @@ class Model:
     """One arm, asked on behalf of one case.
 
     `identity` names case and repeat: sampling is seeded with it, so every arm sees the same random numbers.
-    `replies` keeps every reply in order, for the result. Without `prompted` the arm's prompt is left out: what a suite
+    `replies` keeps every reply in order, for the result. `fill` adds what a prompt takes from the training split for the
+    conversation at hand. Without `prompted` the arm's prompt is left out: what a suite
     of general ability asks for.
     """
 
@@ -30,8 +31,10 @@ class Model:
         identity: str = "",
         repeat: int = 0,
         prompted: bool = True,
+        fill: Callable[[Prompt, tuple[Message, ...]], Prompt] = lambda prompt, messages: prompt,
     ) -> None:
         self.arm = arm
+        self._fill = fill
         self._prompt = arm.prompt if prompted else Prompt(name="none")
         self.replies: list[Reply] = []
         self._ask, self._identity, self._repeat = ask, identity, repeat
@@ -120,7 +123,8 @@ class Model:
         return Request(kind="loglikelihood", messages=self._prompted(said), options=texts)
 
     def _prompted(self, said: Said) -> tuple[Message, ...]:
-        return merge_prompt(self._prompt, conversation(said))
+        messages = conversation(said)
+        return merge_prompt(self._fill(self._prompt, messages), messages)
 
     def _send(self, request: Request, keep: bool = True) -> Reply:
         seed = 0

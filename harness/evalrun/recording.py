@@ -6,7 +6,7 @@ environment (any other exception: it says nothing of the model), and a case that
 
 import math
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from traceback import extract_tb
 from typing import Any
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from harness.codec import digest
 from harness.errors import InputError
-from harness.types import Budget, Reply, Result, Run, Score, Suite
+from harness.types import Budget, Calibration, Reply, Result, Run, Score, Suite
 
 PASSED = "passed"
 """Name of the score that says whether a function's assertions held."""
@@ -71,16 +71,20 @@ def _flatten(value: Any) -> Iterable[Score]:
         )
 
 
-def name_metrics(runs: Sequence[Run]) -> tuple[Run, ...]:
+def name_metrics(runs: Sequence[Run], judged: Mapping[str, Mapping[str, Calibration]] = {}) -> tuple[Run, ...]:
     """Fill in each suite's deciding metric, the same for every arm, and score failed assertions under it.
+
+    `judged` maps suites to their judges by name of score: the one that gives the metric is the suite's judge.
 
     A suite that names no metric is decided by the first score that its function returned. A case whose assertion failed
     never returned, so its deciding score is 0: otherwise the very cases that fail would be missing from it.
     """
     suites = {suite.name: suite for run in runs for suite in run.suites}
     results = [result for run in runs for result in run.results]
+    metrics = {name: suite.metric or _first_metric(name, results) for name, suite in suites.items()}
     named = {
-        name: replace(suite, metric=suite.metric or _first_metric(name, results)) for name, suite in suites.items()
+        name: replace(suite, metric=metrics[name], judge=judged.get(name, {}).get(metrics[name]))
+        for name, suite in suites.items()
     }
     return tuple(_identified(_with_metrics(run, named)) for run in runs)
 
