@@ -27,7 +27,7 @@ from harness.stages import mine as mine_stage
 from harness.stages import plan as plan_stage
 from harness.stages import tune as tune_stage
 from harness.store import Store
-from harness.types import Adapter, Arm, Case, CurvePoint, Dataset, EvalRequest, Promotion, Run, Suite, Verdict
+from harness.types import Adapter, Arm, Case, CurvePoint, Dataset, EvalRequest, Promotion, Run, Verdict
 from harness.watch import Watch
 
 
@@ -110,7 +110,7 @@ def curate(work: Work) -> Dataset:
     settings = {"name": work.config.project.name, **work.config.curate}
     options = configuration.section(settings, curate_stage.CurateOptions, where="[curate]")
     # No training row may be near a case of any eval file, so these are read before anything is trained.
-    options = replace(options, contamination=(*options.contamination, *survey(work).texts))
+    options = replace(options, contamination=(*options.contamination, *_sound(survey(work)).texts))
     mined = mine(work)
     known = work.store.memo.recall("curate", _curate_key(work, options))
     if known:
@@ -157,7 +157,7 @@ def check_power(work: Work, dataset: Dataset) -> None:
 
     `train_anyway = true` under [gate.options] only says so and goes on.
     """
-    found = plan_stage.plan(survey(work, dataset=dataset).suites, work.config.gate)
+    found = plan_stage.plan(_sound(survey(work, dataset=dataset)).suites, work.config.gate)
     weak = [finding for finding in found if finding.outcome == "unresolved"]
     if weak and not work.config.gate.options.get("train_anyway"):
         raise UndecidedError(
@@ -188,7 +188,7 @@ def evaluate(
     chosen = [arm for name, arm in arms.items() if not only or name in only]
     request = _eval_request(work, dataset, chosen, select)
     with work.watch.step("evaluate"):
-        keys = {arm.name: _run_key(arm, survey(work, select).suites, dataset, request) for arm in chosen}
+        keys = {arm.name: _run_key(arm, survey(work, select), dataset, request) for arm in chosen}
         idents = {name: known for name, key in keys.items() if (known := work.store.memo.recall("run", key))}
         missing = tuple(arm for arm in chosen if arm.name not in idents)
         if missing:
@@ -250,7 +250,7 @@ def _curate_key(work: Work, options: curate_stage.CurateOptions) -> str:
 
 
 def survey(work: Work, select: str = "", dataset: Dataset | None = None) -> evaluate_stage.Survey:
-    """What the eval files hold, read once a command. Raises InvalidError when one of them does not load.
+    """What the eval files hold, read once a command; files that do not load are its problems.
 
     Without a dataset, mined suites are shown a stand-in with one empty case.
     """
@@ -262,11 +262,15 @@ def survey(work: Work, select: str = "", dataset: Dataset | None = None) -> eval
             for split in ("held_out", "regression"):
                 write_lines(blank / f"{split}.jsonl", [Case(id="mined")])
             request = replace(request, datasets={work.config.project.name: str(blank)})
-        found = evaluate_stage.survey(request)
-        if found.problems:
-            raise InvalidError(f"an eval file cannot be used: {found.problems[0]}", next="mend it, then run again")
-        work.surveys[key] = found
+        work.surveys[key] = evaluate_stage.survey(request)
     return work.surveys[key]
+
+
+def _sound(found: evaluate_stage.Survey) -> evaluate_stage.Survey:
+    """Nothing is curated or trained beside eval files that cannot be read: what they hold could slip into training."""
+    if found.problems:
+        raise InvalidError(f"an eval file cannot be used: {found.problems[0]}", next="mend it, then run again")
+    return found
 
 
 def _eval_request(work: Work, dataset: Dataset | None, chosen: Sequence[Arm], select: str) -> EvalRequest:
@@ -285,9 +289,10 @@ def _eval_request(work: Work, dataset: Dataset | None, chosen: Sequence[Arm], se
     )
 
 
-def _run_key(arm: Arm, suites: Sequence[Suite], dataset: Dataset | None, request: EvalRequest) -> str:
+def _run_key(arm: Arm, found: evaluate_stage.Survey, dataset: Dataset | None, request: EvalRequest) -> str:
     model = load("backends", arm.backend).digest(arm)
-    asked = [[suite.digest for suite in suites], dataset.id if dataset else "", request.select, request.repeats]
+    suites = [*(suite.digest for suite in found.suites), *found.problems]
+    asked = [suites, dataset.id if dataset else "", request.select, request.repeats]
     scoring = source_digest("scorers", "evalrun", "judging", "suites.py", "rendering.py")
     return digest(["run", arm.name, model, arm.prompt, arm.options, asked, scoring])
 

@@ -30,7 +30,8 @@ class Mined(Struct, frozen=True):
 
 
 Source = str | Path | Mined | Rows | Callable[[], Rows]
-"""Where cases come from: a file (path relative to the eval file), a mined split, rows, or a function that gives rows."""
+"""Where cases come from: a file or a folder of datasets (path relative to the eval file), a mined split, rows, or a
+function that gives rows."""
 
 
 class Declaration(Struct):
@@ -45,9 +46,14 @@ class Declaration(Struct):
     prompt: bool = True
     owner: str = ""
     tags: tuple[str, ...] = ()
+    corpus: str = ""
     source: Source | None = None
     id: str = ""
     """Column that holds the case's id; empty: `id`, else the row's content."""
+    split: str = ""
+    """Split of a folder of datasets; empty: `test`, or the only one."""
+    schema: Any = None
+    """What every row must be: a type, or a JSON Schema."""
 
 
 def declaration(function: Callable[..., Any]) -> Declaration:
@@ -66,6 +72,7 @@ def suite(
     prompt: bool = True,
     owner: str = "",
     tags: Sequence[str] = (),
+    corpus: str = "",
 ) -> Callable[[F], F]:
     """Say what a suite is for; see `harness.types.Suite` for the fields.
 
@@ -83,6 +90,7 @@ def suite(
         noted.role, noted.metric, noted.cluster, noted.repeats = role, metric, cluster, repeats
         noted.must_pass, noted.slices = _names(must_pass), _names(slices)
         noted.prompt, noted.owner, noted.tags = prompt, owner, _names(tags)
+        noted.corpus = corpus
         return function
 
     return note
@@ -91,10 +99,12 @@ def suite(
 class Cases:
     """`@cases("booking.jsonl")`: one call of the eval function for each row. See `Source` for what it takes."""
 
-    def __call__(self, source: Source, *, id: str = "") -> Callable[[F], F]:
+    def __call__(self, source: Source, *, id: str = "", split: str = "", schema: Any = None) -> Callable[[F], F]:
+        """`id`, `split` and `schema`: see `Declaration`."""
+
         def note(function: F) -> F:
             noted = _noted(function)
-            noted.source, noted.id = source, id
+            noted.source, noted.id, noted.split, noted.schema = source, id, split, schema
             return function
 
         return note

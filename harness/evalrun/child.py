@@ -41,7 +41,7 @@ class Recording(Evaluation):
         super().pytest_sessionfinish(session)
         out = Path(self.request.out)
         if session.config.option.collectonly:
-            write_atomic(out / SUITES_FILE, encode((self.declared(), self.book.problems, self.texts())))
+            write_atomic(out / SUITES_FILE, encode((self.declared(), self.book.problems, self.texts(), self.listed())))
             return
         for run in self.book.runs(self.entries, environment()):
             write_atomic(out / run_file(run.arm.name), encode(run))
@@ -49,6 +49,13 @@ class Recording(Evaluation):
     def texts(self) -> tuple[str, ...]:
         """What the cases are about, each text once: what no training row may be near."""
         return tuple(sorted({case.text for suite in self.suites.values() for case in suite.cases if case.text}))
+
+    def listed(self) -> dict[str, tuple[str, ...]]:
+        """Suite name to the ids of its selected cases, in order, each once however often it is repeated."""
+        found: dict[str, dict[str, None]] = {}
+        for entry in self.entries:
+            found.setdefault(entry.suite.suite.name, {})[entry.case_id] = None
+        return {name: tuple(ids) for name, ids in found.items()}
 
     def declared(self) -> tuple[Suite, ...]:
         """The suites of which at least one case was selected, in order."""

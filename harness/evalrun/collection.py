@@ -65,7 +65,14 @@ def parametrize(metafunc: pytest.Metafunc, request: EvalRequest, bench: RunBench
     noted = declaration(metafunc.function)
     cases: tuple[Case, ...] = ()
     if noted.source is not None:
-        cases = load_cases(noted.source, id=noted.id, folder=module.path.parent, datasets=request.datasets)
+        cases = load_cases(
+            noted.source,
+            id=noted.id,
+            split=noted.split,
+            schema=noted.schema,
+            folder=module.path.parent,
+            datasets=request.datasets,
+        )
     found = SuiteCases(module, metafunc.function, cases, request, bench)
     _spread(metafunc, noted, cases, found.suite.repeats)
     return found
@@ -130,6 +137,7 @@ def _describe(
         prompt=noted.prompt,
         owner=noted.owner,
         tags=noted.tags,
+        corpus=noted.corpus,
         file=module.nodeid,
         digest=digest([digest(module.source), cases, *judged]),
         cases=len(cases),

@@ -75,6 +75,14 @@ class Evaluation:
                 raise pytest.Collector.CollectError(str(error)) from error
 
     @pytest.hookimpl
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """-k finds a case by its tags, and by tags and owner of its suite."""
+        if is_eval(item):
+            suite = self.suites[item.parent.nodeid, item.originalname or item.name].suite
+            item.extra_keyword_matches.update((*suite.tags, suite.owner, *case_of(item)[1].tags))
+            item.extra_keyword_matches.discard("")
+
+    @pytest.hookimpl
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             self.book.problems.append(f"{report.nodeid} could not be collected: {_last_lines(report.longreprtext)}")

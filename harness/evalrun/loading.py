@@ -4,8 +4,7 @@ A row may hold `id`, the conversation (`messages`, or `text` or `input` for a si
 other columns, which become `case["column"]`. What a row says is data: nothing in it is run or looked up.
 """
 
-import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +13,31 @@ from msgspec.structs import replace
 
 from harness.codec import digest, from_chat
 from harness.errors import InputError, UsageError
+from harness.evalrun.rows import Located, checker, read_file, read_jsonl
 from harness.suites import Mined, Source
 from harness.types import Case, Message, TextPart
 
 OWN = frozenset(Case.__struct_fields__) - {"messages", "target", "fields", "id", "tags", "tools"}
+WORDS = OWN - {"expected"}
 CONVERSATION = ("messages", "text", "input")
 ID_DIGITS = 12
 
-Located = tuple[str, Any]
-"""A row, after the place where it stands: file and line, for messages."""
 
-
-def load_cases(source: Source, *, id: str = "", folder: Path, datasets: Mapping[str, str]) -> tuple[Case, ...]:
+def load_cases(
+    source: Source, *, id: str = "", split: str = "", schema: Any = None, folder: Path, datasets: Mapping[str, str]
+) -> tuple[Case, ...]:
     """The cases of one `@cases(...)`.
 
-    `folder` is the eval file's; `datasets` maps names of mined datasets to their folders. Raises InputError naming file
-    and line of a row that cannot be a case or whose id was there before, and UsageError for an unknown dataset or kind
-    of file.
+    `folder` is the eval file's; `datasets` maps names of mined datasets to their folders; `split` and `schema` are those
+    of `@cases`. Raises InputError naming file and line of a row that cannot be a case, breaks the schema, or whose id
+    was there before, and UsageError for an unknown dataset or kind of file.
     """
     cases: dict[str, Case] = {}
     places: dict[str, str] = {}
-    for place, row in _rows(source, folder, datasets):
+    check = checker(schema)
+    for place, row in _rows(source, split, folder, datasets):
         try:
+            check(row)
             case = to_case(row, id)
         except InputError as error:
             raise InputError(error.what, where=place, next=error.next) from error
@@ -62,18 +64,44 @@ def to_case(row: Any, id: str = "") -> Case:
         raise InputError(
             f"the row has no {id!r}, which @cases(id=...) names", next=f"it has {', '.join(map(str, row))}"
         )
-    name = str(row.get(column) or digest(dict(row))[:ID_DIGITS])
-    own: dict[str, Any] = {key: value for key, value in row.items() if key in OWN and isinstance(value, str)}
-    own["expected"] = row.get("expected")
+    content = _content_id(row)
+    own: dict[str, Any] = {key: _word(key, row[key]) for key in row if key in WORDS and row[key] is not None}
     rest = {key: row[key] for key in row if key not in OWN and key not in ("id", "messages", "tags", "tools", "fields")}
     return Case(
-        id=name,
+        id=str(row[column]) if row.get(column) not in (None, "") else content,
         messages=_messages(row),
-        tools=tuple(row.get("tools") or ()),
-        tags=tuple(row.get("tags") or ()),
+        expected=row.get("expected"),
+        tools=_listed(row, "tools"),
+        tags=_listed(row, "tags"),
         fields={**rest, **(row.get("fields") or {})},
         **own,
     )
+
+
+def _content_id(row: Mapping[str, Any]) -> str:
+    try:
+        return digest(dict(row))[:ID_DIGITS]
+    except (TypeError, ValueError, UnicodeEncodeError) as error:
+        raise InputError(f"the row holds what JSON cannot: {error}", next="leave that column out") from error
+
+
+def _word(key: str, value: Any) -> str:
+    """A column that names something, such as `session_id`: text, or a whole number, which becomes text."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise InputError(f"`{key}` is not text but {type(value).__name__}", next=f'write "{key}": "..."')
+
+
+def _listed(row: Mapping[str, Any], key: str) -> tuple[Any, ...]:
+    """A column that holds a list; text is taken apart at commas."""
+    value = row.get(key) or ()
+    if isinstance(value, str) and key == "tags":
+        return tuple(tag.strip() for tag in value.split(",") if tag.strip())
+    if not isinstance(value, (list, tuple)):
+        raise InputError(f"`{key}` is not a list", next=f'write "{key}": [...]')
+    return tuple(value)
 
 
 def _messages(row: Mapping[str, Any]) -> tuple[Message, ...]:
@@ -98,11 +126,11 @@ def _message(item: Any) -> Message:
     return from_chat(item)
 
 
-def _rows(source: Source, folder: Path, datasets: Mapping[str, str]) -> Iterator[Located]:
+def _rows(source: Source, split: str, folder: Path, datasets: Mapping[str, str]) -> Iterator[Located]:
     if isinstance(source, Mined):
-        return _read_jsonl(_mined_file(source, datasets), Case)
+        return read_jsonl(_mined_file(source, datasets), Case)
     if isinstance(source, (str, Path)):
-        return _read_file(folder / source)
+        return read_file(folder / source, split)
     rows: Iterable[Any] = source() if callable(source) else source
     return ((f"row {number}", row) for number, row in enumerate(rows, start=1))
 
@@ -113,58 +141,3 @@ def _mined_file(mined: Mined, datasets: Mapping[str, str]) -> Path:
         known = f"known: {', '.join(sorted(datasets))}" if datasets else "run `trueup curate` first, then `trueup eval`"
         raise UsageError(f"there is no mined dataset {mined.dataset!r}", next=known)
     return Path(datasets[name]) / f"{mined.split}.jsonl"
-
-
-def _read_file(path: Path) -> Iterator[Located]:
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise UsageError("cannot read cases from this kind of file", where=str(path), next=f"use {', '.join(READERS)}")
-    if not path.is_file():
-        raise InputError("the file of cases does not exist", where=str(path), next="mend the path in @cases(...)")
-    return reader(path)
-
-
-def _read_jsonl(path: Path, kind: Any = Any) -> Iterator[Located]:
-    if not path.is_file():
-        raise InputError("the mined split does not exist", where=str(path), next="trueup curate")
-    decoder = msgspec.json.Decoder(kind)
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            place = f"{path}:{number}"
-            try:
-                yield place, decoder.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise InputError(f"not a valid row: {error}", where=place, next="mend that line") from error
-
-
-def _read_csv(path: Path) -> Iterator[Located]:
-    """Cells stay text; an empty cell is an absent column."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, strict=True)
-        try:
-            for row in reader:
-                if None in row or None in row.values():
-                    raise InputError("the row has not as many cells as the header", where=f"{path}:{reader.line_num}")
-                yield f"{path}:{reader.line_num}", {key: value for key, value in row.items() if value != ""}
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise InputError(f"not valid CSV: {error}", where=f"{path}:{reader.line_num}") from error
-
-
-def _read_parquet(path: Path) -> Iterator[Located]:
-    from pyarrow import ArrowException, parquet  # only suites that keep their cases in Parquet pay for it
-
-    try:
-        table = parquet.read_table(path)
-    except (ArrowException, OSError) as error:
-        raise InputError(f"not a valid Parquet file: {error}", where=str(path)) from error
-    for number, row in enumerate(table.to_pylist(), start=1):
-        yield f"{path}:{number}", {key: value for key, value in row.items() if value is not None}
-
-
-READERS: dict[str, Callable[[Path], Iterator[Located]]] = {
-    ".jsonl": _read_jsonl,
-    ".csv": _read_csv,
-    ".parquet": _read_parquet,
-}

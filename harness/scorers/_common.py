@@ -36,6 +36,13 @@ def text_of(value: Any) -> str:
     return "" if value is None else canonical(value)
 
 
+def required(expected: Any) -> Any:
+    """What a case expects. Raises ValueError when it says nothing: a broken case is not the model's wrong answer."""
+    if expected is None or expected == [] or expected == ():
+        raise ValueError("the case does not say what is expected")
+    return expected
+
+
 def parse_json(reply: Any) -> tuple[Json, str]:
     """The JSON value that a reply is, and why it is not one (empty when it is). Space around it does not count.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.scorers._common import or_comparator, shown, text_of, verdict
+from harness.scorers._common import or_comparator, required, shown, text_of, verdict
 from harness.types import Score
 
 OTHER = "(other)"
@@ -25,9 +25,10 @@ def label(reply: Any, expected: str, *, among: Sequence[str] = (), fold: bool = 
     said = _plain(text_of(reply), fold)
     known = {_plain(one, fold): one for one in among}
     found = known.get(said, OTHER) if among else text_of(reply).strip()
-    right = said == _plain(expected, fold)
-    score = verdict(name, right, f"expected {expected!r}, got {shown(reply)}", label=expected if right else found)
-    return replace(score, expected=expected)
+    right = said == _plain(required(expected), fold)
+    wanted = known.get(_plain(expected, fold), expected)
+    score = verdict(name, right, f"expected {expected!r}, got {shown(reply)}", label=wanted if right else found)
+    return replace(score, expected=wanted)
 
 
 def confusion(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:

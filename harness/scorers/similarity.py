@@ -9,7 +9,7 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import LCSseq
 
 from harness.errors import UsageError
-from harness.scorers._common import or_comparator, shown, text_of
+from harness.scorers._common import or_comparator, required, shown, text_of
 from harness.types import Score
 
 WORD = re2.compile(r"[\pL\pN]+")
@@ -27,6 +27,7 @@ def similarity(
     """
     if method not in METHODS:
         raise UsageError(f"there is no similarity {method!r}", next=f"one of {', '.join(METHODS)}")
+    expected = required(expected)
     wanted = [text_of(one) for one in expected] if isinstance(expected, (list, tuple)) else [text_of(expected)]
     value = max(METHODS[method](text_of(reply), one) for one in wanted)
     why = f"{method} {value:.2f} of {shown(reply)} to {shown(expected)}"

@@ -8,7 +8,7 @@ from typing import Any
 import re2
 
 from harness.errors import UsageError
-from harness.scorers._common import or_comparator, shown, text_of, verdict
+from harness.scorers._common import or_comparator, required, shown, text_of, verdict
 from harness.types import Score
 
 
@@ -18,10 +18,12 @@ def text(reply: Any, expected: Any, *, mode: str = "exact", fold: bool = False, 
 
     `mode`: exact, contains, startswith, endswith, or regex (RE2 syntax, found anywhere; RE2 takes linear time, so no
     pattern can hang). `expected` may be a list: any of its texts will do. `fold` also ignores case, Unicode form and
-    runs of space. Raises UsageError on an unknown mode or a pattern that RE2 does not take.
+    runs of space. Raises UsageError on an unknown mode or a pattern that RE2 does not take,
+    ValueError when nothing is expected.
     """
     if mode not in MODES:
         raise UsageError(f"there is no text mode {mode!r}", next=f"one of {', '.join(MODES)}")
+    expected = required(expected)
     wanted = expected if isinstance(expected, (list, tuple)) else [expected]
     said = _normal(text_of(reply), fold)
     right = any(MODES[mode](said, text_of(one) if mode == "regex" else _normal(text_of(one), fold)) for one in wanted)

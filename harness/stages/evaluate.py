@@ -63,6 +63,8 @@ class Survey(Noun, frozen=True):
     """Files that did not load."""
     texts: tuple[str, ...]
     """The texts of all cases, each once."""
+    cases: dict[str, tuple[str, ...]] = {}
+    """Suite name to the ids of its selected cases."""
 
 
 def survey(request: EvalRequest) -> Survey:
@@ -70,7 +72,7 @@ def survey(request: EvalRequest) -> Survey:
     found = Path(request.out) / SUITES_FILE
     found.unlink(missing_ok=True)
     _run_child(request, ("--collect-only", "-q"), lambda event: None)
-    return Survey(*_read(found, tuple[tuple[Suite, ...], tuple[str, ...], tuple[str, ...]]))
+    return Survey(*_read(found, tuple[tuple[Suite, ...], tuple[str, ...], tuple[str, ...], dict[str, tuple[str, ...]]]))
 
 
 def collect(request: EvalRequest) -> tuple[Suite, ...]:
