@@ -46,7 +46,6 @@ class Declaration(Struct):
     prompt: bool = True
     owner: str = ""
     tags: tuple[str, ...] = ()
-    corpus: str = ""
     source: Source | None = None
     id: str = ""
     """Column that holds the case's id; empty: `id`, else the row's content."""
@@ -72,7 +71,6 @@ def suite(
     prompt: bool = True,
     owner: str = "",
     tags: Sequence[str] = (),
-    corpus: str = "",
 ) -> Callable[[F], F]:
     """Say what a suite is for; see `harness.types.Suite` for the fields.
 
@@ -90,7 +88,6 @@ def suite(
         noted.role, noted.metric, noted.cluster, noted.repeats = role, metric, cluster, repeats
         noted.must_pass, noted.slices = _names(must_pass), _names(slices)
         noted.prompt, noted.owner, noted.tags = prompt, owner, _names(tags)
-        noted.corpus = corpus
         return function
 
     return note

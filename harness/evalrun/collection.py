@@ -137,7 +137,6 @@ def _describe(
         prompt=noted.prompt,
         owner=noted.owner,
         tags=noted.tags,
-        corpus=noted.corpus,
         file=module.nodeid,
         digest=digest([digest(module.source), cases, *judged]),
         cases=len(cases),

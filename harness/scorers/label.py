@@ -8,9 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from msgspec.structs import replace
-
-from harness.scorers._common import or_comparator, required, shown, text_of, verdict
+from harness.scorers._common import or_comparator, shown, text_of, verdict
 from harness.types import Score
 
 OTHER = "(other)"
