@@ -146,6 +146,11 @@ def tune_request(work: Work, dataset: Dataset) -> TuneRequest:
         raise InvalidError(
             "the tuned arm's prompt is to come from traces, and these have none", next="set [arms.tuned]"
         )
+    if words.nearest:
+        raise UsageError(
+            f"the tuned arm cannot be trained under the prompt {section.prompt!r}, which changes with each case",
+            next="give examples by `nearest` to an arm of its own, and the tuned arm another prompt",
+        )
     folder = work.store.artifacts.folder("dataset", dataset.id)
     held = [case for split in EVALUATED for case in curate_stage.read_split(folder, split)]
     ever = {key.removeprefix("call:") for key, split in work.store.ledger.splits().items() if split in EVALUATED}

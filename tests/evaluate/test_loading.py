@@ -1,6 +1,7 @@
 """Rows become cases with stable ids, and bad rows say where they stand."""
 
 import json
+from typing import TypedDict
 
 import pytest
 from hypothesis import given
@@ -131,3 +132,67 @@ def test_what_a_row_says_is_data(text, tmp_path):
     (tmp_path / "cases.jsonl").write_text(json.dumps({"id": "1", "text": text, "expected": text}))
     case = load("cases.jsonl", tmp_path)[0]
     assert case.text == case.expected == text
+
+
+def saved(tmp_path, rows, name="saved", splits=()):
+    datasets = pytest.importorskip("datasets")
+    made = datasets.Dataset.from_list(rows)
+    (datasets.DatasetDict(dict.fromkeys(splits, made)) if splits else made).save_to_disk(str(tmp_path / name))
+
+
+def test_a_saved_dataset_is_a_source_of_cases(tmp_path):
+    """A folder of `save_to_disk`, with or without splits; a split that is not there names those that are."""
+    rows = [{"id": "a", "text": "x", "expected": "y"}]
+    saved(tmp_path, rows)
+    saved(tmp_path, rows, "many", ("train", "test"))
+    assert load("saved", tmp_path)[0].expected == load("many", tmp_path, split="test")[0].expected == "y"
+    with pytest.raises(InputError, match="no split 'dev'") as caught:
+        load("many", tmp_path, split="dev")
+    assert "train, test" in caught.value.next
+
+
+def test_a_repository_of_datasets_is_read_by_split(tmp_path):
+    """`data/test-00000-of-00002.jsonl` and its siblings are one split; other files are not."""
+    (tmp_path / "repo" / "data").mkdir(parents=True)
+    for name, text in (("test-00000-of-00002", "a"), ("test-00001-of-00002", "b"), ("train-0", "c"), ("testing", "d")):
+        (tmp_path / "repo" / "data" / f"{name}.jsonl").write_text(json.dumps({"id": text, "text": text}))
+    assert [case.id for case in load("repo", tmp_path)] == ["a", "b"]
+    assert [case.id for case in load("repo", tmp_path, split="train")] == ["c"]
+    with pytest.raises(InputError, match="no split 'dev'"):
+        load("repo", tmp_path, split="dev")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        TypedDict("Row", {"text": str, "total": int}),
+        {"type": "object", "properties": {"total": {"type": "integer"}}, "required": ["total"]},
+    ],
+)
+def test_a_row_that_breaks_the_schema_names_file_line_and_column(tmp_path, schema):
+    """A type or a JSON Schema is checked row by row."""
+    (tmp_path / "cases.jsonl").write_text('{"text": "a", "total": 1}\n{"text": "b", "total": "many"}\n')
+    with pytest.raises(InputError, match=r"breaks the schema: .*`\$\.total`") as caught:
+        load("cases.jsonl", tmp_path, schema=schema)
+    assert caught.value.where.endswith("cases.jsonl:2")
+    assert len(load([{"text": "a", "total": 1}], schema=schema)) == 1
+
+
+def test_numbers_that_name_a_session_are_kept_and_anything_else_is_refused():
+    """A session id that is a number must not vanish: the statistics cluster by it."""
+    assert to_case({"session_id": 7, "user_id": None}).session_id == "7"
+    with pytest.raises(InputError, match="`session_id` is not text but dict"):
+        to_case({"session_id": {}})
+
+
+def test_tags_in_a_table_are_taken_apart_at_commas():
+    """A CSV cell holds several tags."""
+    assert to_case({"tags": "slow, refunds,"}).tags == ("slow", "refunds")
+    with pytest.raises(InputError, match="`tools` is not a list"):
+        to_case({"tools": "find"})
+
+
+def test_a_row_that_json_cannot_hold_says_so():
+    """An object of Python in a row made by a function is refused with the reason."""
+    with pytest.raises(InputError, match="what JSON cannot"):
+        to_case({"text": "x", "image": object()})
