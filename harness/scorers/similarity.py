@@ -1,19 +1,18 @@
 """How alike two texts are, from 0 to 1: for free text, where no two good answers are equal."""
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import re2
 from rapidfuzz import fuzz
 from rapidfuzz.distance import LCSseq
+from sacrebleu.metrics import CHRF
 
 from harness.errors import UsageError
 from harness.scorers._common import or_comparator, required, shown, text_of
 from harness.types import Score
 
 WORD = re2.compile(r"[\pL\pN]+")
-CHRF_ORDER, CHRF_BETA = 6, 2.0
 
 
 @or_comparator
@@ -35,19 +34,10 @@ def similarity(
 
 
 def chrf(said: str, wanted: str) -> float:
-    """chrF2: F-score of character 1- to 6-grams without spaces, recall weighted twice as much as precision."""
-    said, wanted = "".join(said.split()), "".join(wanted.split())
-    if not said or not wanted:
-        return float(said == wanted)
-    scores = []
-    for size in range(1, CHRF_ORDER + 1):
-        ours, theirs = _grams(said, size), _grams(wanted, size)
-        if ours and theirs:
-            hits = (ours & theirs).total()
-            scores.append((hits / ours.total(), hits / theirs.total()))
-    precision, recall = (sum(column) / len(scores) for column in zip(*scores, strict=True))
-    weight = CHRF_BETA**2
-    return (1 + weight) * precision * recall / (weight * precision + recall) if precision + recall else 0.0
+    """chrF2 of sacrebleu: F-score of character 1- to 6-grams without spaces, recall weighted twice as much."""
+    if not said.strip() or not wanted.strip():
+        return float(said.strip() == wanted.strip())
+    return float(CHRF().sentence_score(said, [wanted]).score) / 100
 
 
 def rouge_l(said: str, wanted: str) -> float:
@@ -56,10 +46,6 @@ def rouge_l(said: str, wanted: str) -> float:
     if not ours or not theirs:
         return float(ours == theirs)
     return 2 * LCSseq.similarity(ours, theirs) / (len(ours) + len(theirs))
-
-
-def _grams(text: str, size: int) -> Counter[str]:
-    return Counter(text[start : start + size] for start in range(len(text) - size + 1))
 
 
 METHODS: dict[str, Callable[[str, str], float]] = {

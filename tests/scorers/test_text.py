@@ -181,3 +181,11 @@ def test_an_unknown_scorer_names_the_nearest():
     with pytest.raises(UsageError) as caught:
         score.json_field("{}", {})
     assert "json_fields" in caught.value.next
+
+
+@pytest.mark.parametrize("scorer", [score.text, score.similarity])
+def test_a_case_that_expects_nothing_is_an_error(scorer):
+    """A row without `expected` must not count as the model's wrong answer."""
+    for nothing in (None, []):
+        with pytest.raises(ValueError, match="what is expected"):
+            scorer("reply", nothing)
