@@ -13,14 +13,15 @@ from harness import config as configuration
 from harness.errors import UsageError
 from harness.types import Arm, EvalRequest
 
-SCRIPTED = "scripted:"
+FILES = ("scripted", "recorded")
+"""Backends that a file is enough for: `--model scripted:FILE`."""
 
 
 def request(name: str | None, root: Path, here: Path, paths: tuple[str, ...], repeats: int = 0) -> EvalRequest:
     """What to evaluate for one developer: at most one arm.
 
-    `name` is an arm of the trueup.toml at or above `root`, or `scripted:FILE` with a file relative to `here`; without a
-    name there is no arm, which is enough to collect. Raises UsageError on a name that is not an arm.
+    `name` is an arm of the trueup.toml at or above `root`, or `scripted:FILE` or `recorded:FILE` with a file relative to
+    `here`; without a name there is no arm, which is enough to collect. Raises UsageError on a name that is not an arm.
     """
     asked = EvalRequest(arms=(), paths=paths, out="", repeats=repeats)
     if (file := _config_file(root)) is None:
@@ -45,14 +46,15 @@ def arm_names(root: Path) -> str:
     """The names that --model takes, for a message."""
     file = _config_file(root)
     named = list(configuration.load(file).arms) or ["base"] if file else []
-    return " or ".join([*named, f"{SCRIPTED}FILE"])
+    return " or ".join([*named, *(f"{name}:FILE" for name in FILES)])
 
 
 def _pick(name: str | None, arms: Mapping[str, Arm], root: Path, here: Path) -> tuple[Arm, ...]:
     if name is None:
         return ()
-    if name.startswith(SCRIPTED):
-        return (Arm(name="scripted", backend="scripted", model=str(here / name.removeprefix(SCRIPTED))),)
+    backend, _, file = name.partition(":")
+    if backend in FILES and file:
+        return (Arm(name=backend, backend=backend, model=str(here / file)),)
     if name not in arms:
         why = "" if arms else f" ({configuration.FILE} is not there)"
         raise UsageError(f"there is no arm named {name!r}{why}", where=str(root), next=f"--model {arm_names(root)}")

@@ -6,16 +6,35 @@ import click
 
 from harness.commands._command import late
 
+STORED = "(stored)"
+
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=".")
 @click.option("--model", default="", help="Folder of the base model.")
-def init(folder: Path, model: str) -> None:
-    """Write a starter trueup.toml and one eval file.
+@click.option(
+    "--from-traces",
+    "traces",
+    is_flag=False,
+    flag_value=STORED,
+    metavar="[PATH]",
+    help="Read the task off recorded calls: an export (file, folder or glob), or without PATH the project's own.",
+)
+def init(folder: Path, model: str, traces: str | None) -> None:
+    """Write a starter trueup.toml and one eval file, or eval files that fit the calls there are.
 
     \b
     Example: trueup init myproject --model models/smollm2
+    Example: trueup init myproject --model models/smollm2 --from-traces exports/
     """
-    for path in late("starter").write(folder, model):
+    if traces is None:
+        for path in late("starter.plain").write(folder, model):
+            click.echo(f"wrote {path}")
+        click.echo("next: put trace exports into traces/, then: trueup run")
+        return
+    started = late("starting").from_traces(folder, traces, model)
+    for sentence in started.sentences:
+        click.echo(f"guessed: {sentence}")
+    for path in started.written:
         click.echo(f"wrote {path}")
-    click.echo("next: put trace exports into traces/, then: trueup run")
+    click.echo(f"next: {started.next}")

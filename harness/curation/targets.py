@@ -122,10 +122,10 @@ def _corrected(text: str, style: Style) -> Message:
 
 
 def _target(message: Message, source: str, at_ns: int) -> Target:
-    return Target(message=message, source=source, expected=_expected(message), at_ns=at_ns)
+    return Target(message=message, source=source, expected=expected_of(message), at_ns=at_ns)
 
 
-def _expected(message: Message) -> object:
+def expected_of(message: Message) -> object:
     """What a scorer compares with: the tool calls where there are any, else parsed JSON, else text."""
     if message.tool_calls:
         made = [{"name": call.name, "arguments": json_object(call.arguments)} for call in message.tool_calls]

@@ -70,7 +70,9 @@ class Evaluation:
         module = metafunc.definition.parent
         if isinstance(module, EvalModule):
             try:
-                self.suites[module.nodeid, metafunc.function.__name__] = parametrize(metafunc, self.request, self.bench)
+                self.suites[module.nodeid, metafunc.function.__name__] = parametrize(
+                    metafunc, self.request, self.bench, lenient=not self.recording
+                )
             except TrueupError as error:
                 raise pytest.Collector.CollectError(str(error)) from error
 

@@ -36,9 +36,12 @@ def text_of(value: Any) -> str:
     return "" if value is None else canonical(value)
 
 
-def required(expected: Any) -> Any:
-    """What a case expects. Raises ValueError when it says nothing: a broken case is not the model's wrong answer."""
-    if expected is None or expected == [] or expected == ():
+def required(expected: Any, empty: bool = False) -> Any:
+    """What a case expects. Raises ValueError when it says nothing: a broken case is not the model's wrong answer.
+
+    `empty`: an empty list says something, namely that there is to be nothing.
+    """
+    if expected is None or (not empty and expected in ([], ())):
         raise ValueError("the case does not say what is expected")
     return expected
 

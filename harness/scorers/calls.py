@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from harness.scorers._common import Comparator, shown, value_of
+from harness.scorers._common import Comparator, required, shown, value_of
 from harness.scorers.json_fields import same
 from harness.types import Reply, Score, ToolCallPart
 
@@ -15,7 +15,7 @@ Call = tuple[str, Any]
 
 def calls(
     made: Any,
-    expected: Sequence[Any],
+    expected: Any,
     *,
     order: bool = True,
     extra: bool = False,
@@ -25,11 +25,12 @@ def calls(
     """Scores `calls` (deciding), `tools` (names alone) and `call_f1` of the tool calls that a model made.
 
     `made` is a reply or `session.calls`. An expected call is a name, or an object with `name` and, where they matter,
-    `arguments`. `order` False lets them come in any order, `extra` True lets there be others between them; a tool named
+    `arguments`; `expected` may also be that of a mined case: `{"tool_calls": [...]}`, or text where no tool was right.
+    `order` False lets them come in any order, `extra` True lets there be others between them; a tool named
     in `never` must not be called at all. `compare` holds a comparator per argument name.
     """
     said = [_read(call) for call in _calls(made)]
-    wanted = [_read(call) for call in expected]
+    wanted = [_read(call) for call in _wanted(expected)]
     pairs = _match(said, wanted, order, compare or {})
     names = _match([(name, None) for name, _ in said], [(name, None) for name, _ in wanted], order, {})
     forbidden = sorted({name for name, _ in said} & set(never))
@@ -48,6 +49,12 @@ def calls(
 
 def _calls(made: Any) -> Sequence[Any]:
     return made.tool_calls if isinstance(made, Reply) else made
+
+
+def _wanted(expected: Any) -> Sequence[Any]:
+    if isinstance(expected, Mapping) and "tool_calls" in expected:
+        return expected["tool_calls"]
+    return () if isinstance(required(expected, empty=True), str) else expected
 
 
 def _read(call: Any) -> Call:
