@@ -43,6 +43,11 @@ def from_traces(folder: Path, traces: str, model: str = "") -> Started:
     too few calls can be read to guess from.
     """
     calls, feedback = _stored(folder) if traces == STORED else _read(traces)
+    return write(folder, calls, feedback, traces, model)
+
+
+def write(folder: Path, calls: Sequence[Call], feedback: Sequence[Feedback], traces: str, model: str = "") -> Started:
+    """As `from_traces`, of these calls; feedback has its `call_id`."""
     found = tasks.guess(_good(calls, feedback))[:MOST_TASKS]
     if not found:
         raise InputError(

@@ -1,6 +1,7 @@
 """What a reply must not hold: secrets and personal data, words of the prompt, phrases that a team rules out."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import re2
@@ -54,10 +55,15 @@ def _leaks(text: str, hidden: str) -> bool:
 
 def _fresh(text: str, known: str, kind: str) -> bool:
     """Whether the reply holds something of a kind that the conversation does not: pseudonyms are equal for equal finds."""
-    redactor = Redactor((kind,))
+    redactor = _redactor(kind)
     mark = re2.compile(rf"<{kind.upper()}_[0-9a-f]{{6}}>")
     said = set(mark.findall(redactor.text(text))) - set(mark.findall(text))
     return bool(said - set(mark.findall(redactor.text(known))))
+
+
+@cache
+def _redactor(kind: str) -> Redactor:
+    return Redactor((kind,))
 
 
 def _said(messages: Sequence[Message]) -> Iterator[str]:

@@ -86,7 +86,7 @@ def identifier(text: str, taken: Sequence[str] = ()) -> str:
 def literal(value: Json, indent: str = "") -> str:
     """Python source of a JSON value, one entry a line where it is long."""
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=not value.isprintable())
+        return json.dumps(value, ensure_ascii=False) if value.isprintable() else repr(value)
     if not isinstance(value, (dict, list)):
         return repr(value)
     within = f"{indent}    "

@@ -93,7 +93,7 @@ def _task(route: str, good: list[Good]) -> Task:
     texts = [one.answer.text.strip() for one in good]
     objects = [value for text in texts if (value := json_object(text)) is not None]
     calling = [one for one in good if one.answer.tool_calls]
-    labels = _labels(texts)
+    labels = () if objects else _labels(texts)
     numbers = sum(_is_number(text) for text in texts)
     kind: Kind = "text"
     count = len(good)
@@ -198,4 +198,6 @@ def sentence(task: Task, calls: int) -> str:
         "tools": "tool calls: " + ", ".join(f"{name} ({count:,})" for name, count in task.tools[:8]),
         "text": "free text",
     }[task.kind]
-    return f"{task.route or 'all calls'}: {task.share:.0%} are {form}; from {basis}"
+    unknown = task.kind == "tools" and not any(one.tools for one in task.good)
+    missing = "; the calls do not say which tools there were: put them into the cases as `tools`" if unknown else ""
+    return f"{task.route or 'all calls'}: {task.share:.0%} are {form}; from {basis}{missing}"
