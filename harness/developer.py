@@ -20,11 +20,12 @@ FILES = ("scripted", "recorded")
 def request(name: str | None, root: Path, here: Path, paths: tuple[str, ...], repeats: int = 0) -> EvalRequest:
     """What to evaluate for one developer: at most one arm.
 
-    `name` is an arm of the trueup.toml at or above `root`, or `scripted:FILE` or `recorded:FILE` with a file relative to
-    `here`; without a name there is no arm, which is enough to collect. Raises UsageError on a name that is not an arm.
+    `name` is an arm of the trueup.toml nearest to `paths`, else to `here` or `root`; or `scripted:FILE` or
+    `recorded:FILE`, with a file relative to `here`. Without a name there is no arm, which is enough to collect. Raises
+    UsageError on a name that is not an arm.
     """
     asked = EvalRequest(arms=(), paths=paths, out="", repeats=repeats)
-    if (file := _config_file(root)) is None:
+    if (file := _config_file(*map(Path, paths), here, root)) is None:
         return replace(asked, arms=_pick(name, {}, root, here))
     from harness import loop, shelf  # they bring the whole house with them, which scripts alone do not need
 
@@ -34,7 +35,7 @@ def request(name: str | None, root: Path, here: Path, paths: tuple[str, ...], re
     folders = {config.project.name: str(work.store.artifacts.folder("dataset", dataset.id))} if dataset else {}
     return replace(
         asked,
-        arms=_pick(name, shelf.arms(work, dataset, adapter), root, here),
+        arms=_pick(name, shelf.arms(work, dataset, adapter), file, here),
         datasets=folders,
         replies=str(work.store.root / "replies"),
         batch_size=config.eval.batch_size,
@@ -42,9 +43,9 @@ def request(name: str | None, root: Path, here: Path, paths: tuple[str, ...], re
     )
 
 
-def arm_names(root: Path) -> str:
-    """The names that --model takes, for a message."""
-    file = _config_file(root)
+def arm_names(*near: Path) -> str:
+    """The names that --model takes, for a message; `near` as in `_config_file`."""
+    file = _config_file(*near)
     named = list(configuration.load(file).arms) or ["base"] if file else []
     return " or ".join([*named, *(f"{name}:FILE" for name in FILES)])
 
@@ -61,8 +62,11 @@ def _pick(name: str | None, arms: Mapping[str, Arm], root: Path, here: Path) -> 
     return (arms[name],)
 
 
-def _config_file(root: Path) -> Path | None:
-    try:
-        return configuration.find(root)
-    except UsageError:
-        return None
+def _config_file(*near: Path) -> Path | None:
+    """The trueup.toml nearest to the eval files that were named, else to where pytest was called, else to its root."""
+    for start in near:
+        try:
+            return configuration.find(start)
+        except UsageError:
+            continue
+    return None

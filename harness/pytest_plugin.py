@@ -74,4 +74,6 @@ def _for_developer(config: pytest.Config) -> "Evaluation":
     request = developer.request(
         config.getoption("--model"), config.rootpath, here, paths, repeats=config.getoption("--repeats")
     )
-    return Evaluation(request, recording=False, model_names=lambda: developer.arm_names(config.rootpath))
+    return Evaluation(
+        request, recording=False, model_names=lambda: developer.arm_names(*map(Path, paths), here, config.rootpath)
+    )
