@@ -16,7 +16,7 @@ from harness import controls, shelf, stories, verdicts
 from harness.codec import digest, write_lines
 from harness.config import Config
 from harness.digests import model_digests, source_digest
-from harness.errors import InvalidError, UndecidedError, UsageError
+from harness.errors import InvalidError, TrueupError, UndecidedError, UsageError
 from harness.plugins import load, names
 from harness.shelf import LATEST, Evaluation, Work
 from harness.stages import curate as curate_stage
@@ -290,7 +290,10 @@ def _eval_request(work: Work, dataset: Dataset | None, chosen: Sequence[Arm], se
 
 
 def _run_key(arm: Arm, found: evaluate_stage.Survey, dataset: Dataset | None, request: EvalRequest) -> str:
-    model = load("backends", arm.backend).digest(arm)
+    try:
+        model = load("backends", arm.backend).digest(arm)
+    except TrueupError:
+        return ""  # a model that is not there: its run says so, case by case, and the other arms run
     suites = [*(suite.digest for suite in found.suites), *found.problems]
     asked = [suites, dataset.id if dataset else "", request.select, request.repeats]
     scoring = source_digest("scorers", "evalrun", "judging", "suites.py", "rendering.py")

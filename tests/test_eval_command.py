@@ -1,0 +1,112 @@
+"""`trueup eval` on good and bad eval files: what is wrong is named, and the rest runs."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+CONFIG = """
+[project]
+name = "mixed"
+
+[arms.echo]
+backend = "scripted"
+
+[arms.gone]
+backend = "recorded"
+model = "nowhere.jsonl"
+"""
+FILES = {
+    "eval_good.py": """
+@suite(role=guard(margin=0.1), owner="payments", tags=["money"], repeats=2)
+@cases([{"id": "a", "text": "yes"}, {"id": "b", "text": "no", "tags": ["slow"]}])
+def eval_good(case, model):
+    return score.text(model.chat(case.messages), "yes")
+
+@cases([{"id": "raises", "text": "x"}, {"id": "unsaid", "text": "x"}, {"id": "fine", "text": "x", "expected": "x"}])
+def eval_raising(case, model):
+    if case.id == "raises":
+        raise KeyError("column")
+    return score.text(model.chat(case.messages), case.expected)
+
+@cases([{"id": "lost", "text": "x"}])
+def eval_fixture(case, model, fixture_that_is_not_there):
+    pass
+""",
+    "eval_syntax.py": "def eval_it(case, model:\n",
+    "eval_twice.py": '@cases("twice.jsonl")\ndef eval_twice(case, model): pass\n',
+    "eval_empty.py": "@cases([])\ndef eval_empty(case, model): pass\n",
+    "eval_mined.py": "@cases.held_out()\ndef eval_mined(case, model): pass\n",
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mixed")
+    (folder / "evals").mkdir()
+    (folder / "trueup.toml").write_text(CONFIG)
+    for name, text in FILES.items():
+        (folder / "evals" / name).write_text("from harness import cases, guard, score, suite\n" + text)
+    (folder / "evals" / "twice.jsonl").write_text('{"id": "a"}\n{"id": "b"}\n{"id": "a"}\n')
+    return folder
+
+
+def trueup(folder, *words):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "harness", "eval", *words, "--json"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, env=environment)
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def ran(project):
+    return trueup(project)
+
+
+def test_what_can_run_runs_and_what_cannot_is_an_error_with_its_case(ran):
+    """Right and wrong answers are scored; a function that raises, nothing expected and a missing fixture are errors."""
+    code, said = ran
+    rows = {(row["suite"], row["arm"]): row for row in said["means"]}
+    good, raising, fixture = (rows[f"eval_good::eval_{name}", "echo"] for name in ("good", "raising", "fixture"))
+    assert (good["cases"], good["mean"], good["errors"]) == (4, 0.5, 0)
+    assert (raising["cases"], raising["mean"], raising["errors"]) == (1, 1.0, 2)
+    assert (fixture["cases"], fixture["errors"]) == (0, 1)
+    assert code == 4
+
+
+def test_a_model_that_is_not_there_makes_errors_and_a_problem(ran):
+    """The other arm has its scores all the same."""
+    _, said = ran
+    gone = next(row for row in said["means"] if row["arm"] == "gone" and row["suite"] == "eval_good::eval_good")
+    assert (gone["cases"], gone["errors"]) == (0, 4)
+    assert any("gone" in problem and "does not exist" in problem for problem in said["problems"])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("eval_syntax.py", "SyntaxError"),
+        ("eval_twice.py", "twice.jsonl:3"),
+        ("eval_empty.py", "eval_empty has an empty source"),
+    ],
+)
+def test_each_file_that_cannot_be_used_says_why(ran, name, words):
+    """A syntax error, an id that comes twice (with its line) and a suite without cases are problems of their file."""
+    (problem,) = [problem for problem in ran[1]["problems"] if name in problem]
+    assert words in problem
+
+
+def test_a_dry_run_lists_cases_and_problems_and_asks_nothing(project):
+    """Ids stand under their suites, once however often they are repeated; problems make the exit code."""
+    code, said = trueup(project, "--dry-run")
+    assert said["cases"]["eval_good::eval_good"] == ["a", "b"]
+    assert len(said["cases"]["eval_good::eval_raising"]) == 3
+    assert code == 4 and len(said["problems"]) == 3
+
+
+@pytest.mark.parametrize(("select", "ids"), [("money", ["a", "b"]), ("payments and not slow", ["a"])])
+def test_cases_are_selected_by_tag_and_owner(project, select, ids):
+    """Tags of cases and suites, and the owner, are words for -k."""
+    assert trueup(project, select, "--dry-run")[1]["cases"] == {"eval_good::eval_good": ids}
