@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from harness import arms as arm_choice
 from harness import config as configuration
 from harness import controls, shelf, stories, verdicts
 from harness.codec import digest, write_lines

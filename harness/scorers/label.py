@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness.scorers._common import or_comparator, shown, text_of, verdict
+from msgspec.structs import replace
+
+from harness.scorers._common import or_comparator, required, shown, text_of, verdict
 from harness.types import Score
 
 OTHER = "(other)"
