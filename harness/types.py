@@ -652,6 +652,10 @@ class EvalRequest(Noun, frozen=True):
     repeats: int = 0
     """Overrides each suite's own when above 0."""
     pytest_args: tuple[str, ...] = ()
+    shard: str = ""
+    """`2/4`: only the second of four parts of the cases; empty: all."""
+    otel: str = ""
+    """File or OTLP address to which every case goes as a trace; empty: nowhere."""
 
 
 class Run(Noun, frozen=True):

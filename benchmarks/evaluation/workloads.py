@@ -12,7 +12,18 @@ from transformers import AutoTokenizer
 
 SEED = 11
 PROBES = Path(__file__).parents[2].parent / "shared" / "data" / "probes" / "arc_easy.jsonl"
-SUBJECTS = "a lamp, the sea, two friends, old maps, a bakery, snow, a bicycle, the moon, a letter, rain".split(", ")
+SUBJECTS = [
+    "a lamp",
+    "the sea",
+    "two friends",
+    "old maps",
+    "a bakery",
+    "snow",
+    "a bicycle",
+    "the moon",
+    "a letter",
+    "rain",
+]
 TASKS = (
     "Name one colour.",
     "Write a short story about {}.",
@@ -21,10 +32,39 @@ TASKS = (
     "List five words that go with {}.",
     "What is a good title for a book about {}?",
 )
-WORDS = (
-    "table window river bread evening small green seven letter garden winter market bridge yellow morning question "
-    "answer paper silver northern travel kitchen simple number picture quiet station apple corner street music"
-).split()
+WORDS = [
+    "table",
+    "window",
+    "river",
+    "bread",
+    "evening",
+    "small",
+    "green",
+    "seven",
+    "letter",
+    "garden",
+    "winter",
+    "market",
+    "bridge",
+    "yellow",
+    "morning",
+    "question",
+    "answer",
+    "paper",
+    "silver",
+    "northern",
+    "travel",
+    "kitchen",
+    "simple",
+    "number",
+    "picture",
+    "quiet",
+    "station",
+    "apple",
+    "corner",
+    "street",
+    "music",
+]
 
 
 @dataclass(frozen=True)
