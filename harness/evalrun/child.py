@@ -32,7 +32,10 @@ class Recording(Evaluation):
 
     @pytest.hookimpl
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        self._on_event({"event": "fatal", **_error_fields(excinfo.value)})
+        self.complain(excinfo.value)
+
+    def complain(self, error: BaseException) -> None:
+        self._on_event({"event": "fatal", **_error_fields(error)})
 
     @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

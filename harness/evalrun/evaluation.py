@@ -203,7 +203,14 @@ class Evaluation:
         self._tree.abandon()  # pytest tears down now what an aborted run left set up
         self.answerer.close()
         if not session.config.option.collectonly:
-            self.conclude(self.book.runs(self.entries, environment()))
+            try:
+                self.conclude(self.book.runs(self.entries, environment()))
+            except TrueupError as error:
+                self.complain(error)
+
+    def complain(self, error: TrueupError) -> None:
+        """Say what went wrong when all cases had run."""
+        pytest.exit(str(error), returncode=int(error.exit))
 
     def conclude(self, runs: Sequence[Run]) -> None:
         """What becomes of the runs: traces, where these are asked for."""

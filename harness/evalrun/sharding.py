@@ -69,11 +69,16 @@ def _suites(runs: Sequence[Run]) -> dict[str, Suite]:
     found: dict[str, Suite] = {}
     for suite in (suite for run in runs for suite in run.suites):
         known = found.setdefault(suite.name, suite)
-        if replace(known, metric="") != replace(suite, metric=""):
+        if _declared(known) != _declared(suite):
             raise InvalidError("the shards ran different eval files", where=suite.name, next="run them on one checkout")
         if known.metric == PASSED:
             found[suite.name] = suite
     return found
+
+
+def _declared(suite: Suite) -> Suite:
+    """What the eval file says, wherever it lies."""
+    return replace(suite, metric="", file="")
 
 
 def _cases(suite: str, results: Sequence[Result], runs: Sequence[Run]) -> tuple[Case, ...]:

@@ -1,0 +1,21 @@
+"""`trueup merge`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.commands._command import command, late
+
+
+@command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
+def merge(work: Any, folders: tuple[Path, ...], as_json: bool) -> dict:
+    """Join the shards of an evaluation, so that the gate can judge it.
+
+    \b
+    Example: trueup merge shard-1 shard-2
+    """
+    from harness.commands.eval import show
+
+    return show(late("shards").merge(work, folders), as_json)
