@@ -571,6 +571,10 @@ class Reply(Noun, frozen=True):
     """Cache key: content id of model, adapter, template, sampling, repeat and request."""
     logprobs: tuple[float, ...] = ()
     """For `choose` and `loglikelihood`: the sum for each option, in nats."""
+    greedy: tuple[bool, ...] = ()
+    """Beside `logprobs`: whether the likeliest token was the option's at every step."""
+    cost: float | None = None
+    """What the endpoint asks for it, in the currency of the arm's `prices`."""
 
     def __str__(self) -> str:
         return self.text

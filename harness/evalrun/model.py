@@ -119,6 +119,11 @@ class Model:
         """Log-probability of `continuation` after `text`, summed over its tokens, in nats."""
         return self._send(self._likelihood(text, (continuation,), raw)).logprobs[0]
 
+    def loglikelihoods(self, text: str, continuations: Sequence[str]) -> dict[str, tuple[float, bool]]:
+        """For each continuation of the raw `text` its log-probability in nats, and whether greedy decoding writes it."""
+        reply = self._send(self._likelihood(text, continuations, raw=True))
+        return dict(zip(continuations, zip(reply.logprobs, reply.greedy, strict=True), strict=True))
+
     def session(self, messages: Said = (), tools: Sequence[Json] = (), **sampling: Any) -> Conversation:
         """A conversation of several turns, with tools; see `Conversation`."""
         return Conversation(self.chat, conversation(messages), tuple(tools), sampling)
