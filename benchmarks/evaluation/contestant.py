@@ -1,6 +1,6 @@
 """One contestant, one workload, one process: `python -m benchmarks.evaluation.contestant '{"name": "lm_eval", ...}'`.
 
-Prints one JSON line: seconds from the loading of the weights to the last answer, and the answers. Imports are not timed.
+Prints one JSON line: wall-clock and processor seconds from the loading of the weights to the last answer, and the answers. Imports are not timed.
 """
 
 import importlib
@@ -21,9 +21,10 @@ def main(name: str, workload: str, model: str, dtype: str, width: int, size: int
     contest = getattr(importlib.import_module(f"benchmarks.evaluation.{MODULES[name]}"), name)
     if name in IMPORTS:
         importlib.import_module(IMPORTS[name])
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     answers = contest(model, work, dtype, width, **extra)
-    return {"seconds": time.perf_counter() - started, "answers": answers, "count": work.size}
+    spent = {"wall": time.perf_counter() - started, "cpu": time.process_time() - used}
+    return {**spent, "answers": answers, "count": work.size}
 
 
 if __name__ == "__main__":
