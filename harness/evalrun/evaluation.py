@@ -26,6 +26,8 @@ from harness.types import Arm, EvalRequest, Reply, Request, Run
 ENTRY = pytest.StashKey[Entry]()
 MODEL = pytest.StashKey[Model]()
 
+ALONE = ("usepdb", "trace", "setupshow", "setuponly", "setupplan", "stepwise", "stepwise_skip")
+"""Options of pytest under which cases run one after the other."""
 Planned = tuple[Arm, pytest.Item]
 
 
@@ -239,8 +241,8 @@ def is_eval(item: pytest.Item) -> TypeGuard[EvalItem]:
 
 
 def one_at_a_time(config: pytest.Config) -> bool:
-    """Whether someone is looking at single tests: then each runs to its end before the next begins, as in pytest."""
-    return any(config.getoption(name, False) for name in ("usepdb", "trace", "setupshow", "setuponly", "setupplan"))
+    """Whether someone looks at single tests, or goes from one to the next: then each ends before the next begins."""
+    return any(config.getoption(name, False) for name in ALONE)
 
 
 def _called(item: pytest.Function) -> tuple[Any, BaseException | None]:

@@ -211,8 +211,9 @@ class _Batch(SpanProcessor, LogRecordProcessor):
         self._add(span)
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        held = log_record
-        self._add(ReadableLogRecord(held.log_record, held.resource, held.instrumentation_scope, held.limits))
+        resource = log_record.resource or Resource.get_empty()
+        scope, limits = log_record.instrumentation_scope, log_record.limits
+        self._add(ReadableLogRecord(log_record.log_record, resource, scope, limits))
 
     def flush(self) -> None:
         batch, self._held = self._held, []
