@@ -1,6 +1,7 @@
 """trueup: the engine alone, and the same work through plain synchronous eval functions under pytest."""
 
 import json
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,6 +60,7 @@ def session(folder: Path, work: Workload, arms: Sequence[Arm], width: int) -> li
     (folder / "eval_work.py").write_text(CHAT.format(max_new=work.max_new) if work.chats else CHOICE)
     request = EvalRequest(arms=tuple(arms), paths=(str(folder),), out=str(folder), batch_size=width)
     (folder / "request.json").write_bytes(codec.encode(request))
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # as the loop does
     quiet = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "--import-mode=importlib", "--rootdir", str(folder)]
     code = pytest.main([*quiet, "-p", "trueup", "--trueup-request", str(folder / "request.json"), str(folder)])
     assert code == 0, f"pytest ended with {code}"
