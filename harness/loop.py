@@ -176,24 +176,25 @@ def evaluate(
     adapter: Adapter | None = None,
     only: Sequence[str] = (),
     select: str = "",
+    otel: str = "",
 ) -> dict[str, Run]:
     """Runs of every arm (or of those named in `only`) on the eval suites, recalled where nothing changed.
 
     What the gate will judge is remembered as one `Evaluation`: a selection of cases never is, and a few arms only join
-    the others when these were asked with the same dataset and adapter.
+    the others when these were asked with the same dataset and adapter. With `otel` nothing is recalled but replies:
+    every case goes to that file or address as a trace.
     """
-    arms = shelf.arms(work, dataset, adapter)
-    for name in only:
-        if name not in arms:
-            raise UsageError(f"there is no arm named {name!r}", next=f"known: {', '.join(arms)}")
-    chosen = [arm for name, arm in arms.items() if not only or name in only]
-    request = _eval_request(work, dataset, chosen, select)
+    request = eval_request(work, dataset, adapter, only, select)
+    chosen = request.arms
     with work.watch.step("evaluate"):
         keys = {arm.name: _run_key(arm, survey(work, select), dataset, request) for arm in chosen}
-        idents = {name: known for name, key in keys.items() if (known := work.store.memo.recall("run", key))}
+        recalled = {} if otel else {name: work.store.memo.recall("run", key) for name, key in keys.items()}
+        idents = {name: known for name, known in recalled.items() if known}
         missing = tuple(arm for arm in chosen if arm.name not in idents)
         if missing:
-            fresh = evaluate_stage.evaluate(replace(request, arms=missing), on_event=_evaluation_progress(work))
+            fresh = evaluate_stage.evaluate(
+                replace(request, arms=missing, otel=otel), on_event=evaluation_progress(work)
+            )
             for result in fresh:
                 ident = idents[result.arm.name] = work.store.artifacts.put("run", result)
                 if not result.problems and not any(item.error for item in result.results):
@@ -274,6 +275,17 @@ def _sound(found: evaluate_stage.Survey) -> evaluate_stage.Survey:
     return found
 
 
+def eval_request(
+    work: Work, dataset: Dataset | None, adapter: Adapter | None, only: Sequence[str] = (), select: str = ""
+) -> EvalRequest:
+    """What the child process is asked: every arm, or those named in `only`. Raises UsageError for one that is not."""
+    arms = shelf.arms(work, dataset, adapter)
+    for name in only:
+        if name not in arms:
+            raise UsageError(f"there is no arm named {name!r}", next=f"known: {', '.join(arms)}")
+    return _eval_request(work, dataset, [arm for name, arm in arms.items() if not only or name in only], select)
+
+
 def _eval_request(work: Work, dataset: Dataset | None, chosen: Sequence[Arm], select: str) -> EvalRequest:
     settings = work.config.eval
     return EvalRequest(
@@ -305,7 +317,7 @@ def _training_progress(work: Work) -> Callable[[CurvePoint, int], None]:
     return lambda point, total: work.watch.progress(point.step, total, f"loss {point.loss:.3f}")
 
 
-def _evaluation_progress(work: Work) -> Callable[[dict[str, Any]], None]:
+def evaluation_progress(work: Work) -> Callable[[dict[str, Any]], None]:
     def on_event(event: dict[str, Any]) -> None:
         if "done" in event:
             work.watch.progress(event["done"], event["total"], f"{event.get('arm', '')} {event.get('suite', '')}")

@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--model", metavar="NAME", help="Which model eval files ask: an arm of trueup.toml, or scripted:FILE."
     )
     group.addoption("--repeats", type=int, default=0, metavar="N", help="Run each case N times, not as its suite says.")
+    group.addoption("--otel", default="", metavar="FILE|URL", help="Write every case of an eval file as a trace.")
     group.addoption("--trueup-request", metavar="FILE", help="Run the evaluation that FILE describes (by the loop).")
     group.addoption("--trueup-events", type=int, metavar="FD", help="Write progress as JSON Lines to this descriptor.")
 
@@ -66,6 +67,8 @@ def _for_loop(file: Path, config: pytest.Config) -> "Evaluation":
 
 
 def _for_developer(config: pytest.Config) -> "Evaluation":
+    from msgspec.structs import replace
+
     from harness import developer
     from harness.evalrun.evaluation import Evaluation
 
@@ -74,6 +77,7 @@ def _for_developer(config: pytest.Config) -> "Evaluation":
     request = developer.request(
         config.getoption("--model"), config.rootpath, here, paths, repeats=config.getoption("--repeats")
     )
+    request = replace(request, otel=config.getoption("--otel"))
     return Evaluation(
         request, recording=False, model_names=lambda: developer.arm_names(*map(Path, paths), here, config.rootpath)
     )

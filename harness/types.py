@@ -622,6 +622,10 @@ class Reply(Noun, frozen=True):
     """Cache key: content id of model, adapter, template, sampling, repeat and request."""
     logprobs: tuple[float, ...] = ()
     """For `choose` and `loglikelihood`: the sum for each option, in nats."""
+    greedy: tuple[bool, ...] = ()
+    """Beside `logprobs`: whether the likeliest token was the option's at every step."""
+    cost: float | None = None
+    """What the endpoint asks for it, in the currency of the arm's `prices`."""
 
     def __str__(self) -> str:
         return self.text
@@ -705,6 +709,10 @@ class EvalRequest(Noun, frozen=True):
     pytest_args: tuple[str, ...] = ()
     judges: tuple[Arm, ...] = ()
     """Models that judges ask, by the name that `judge(by=NAME)` gives."""
+    shard: str = ""
+    """`2/4`: only the second of four parts of the cases; empty: all."""
+    otel: str = ""
+    """File or OTLP address to which every case goes as a trace; empty: nowhere."""
 
 
 class Run(Noun, frozen=True):

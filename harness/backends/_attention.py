@@ -131,7 +131,9 @@ def attend(
     layer = int(module.layer_idx)  # type: ignore[arg-type]
     own = frame.keep(layer, (key, value)) if frame.keep else (key, value)
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
-    if frame.prefix.length:
+    if 0 < frame.prefix.length <= query.shape[2]:
+        out = _over_both(query, frame.prefix.layers[layer], own, frame.mask, scale)
+    elif frame.prefix.length:
         out = _over_prefix(query, frame.prefix.layers[layer], own, frame.mask, scale)
     else:
         out = _over_own(query, own, frame.mask, scale)
@@ -148,6 +150,17 @@ def _over_own(query: torch.Tensor, own: KeyValue, mask: torch.Tensor | None, sca
     return scaled_dot_product_attention(
         query, key, value, mask, is_causal=mask is None, scale=scale, enable_gqa=heads != key.shape[1]
     )
+
+
+def _over_both(
+    query: torch.Tensor, prefix: KeyValue, own: KeyValue, mask: torch.Tensor | None, scale: float
+) -> torch.Tensor:
+    """A prefix that is shorter than what each row reads: a copy of it for each row costs less than two products."""
+    rows, heads, queries, _ = query.shape
+    key, value = (torch.cat([all_.expand(rows, -1, -1, -1), each], 2) for all_, each in zip(prefix, own, strict=True))
+    seen = _visible(mask, queries, query.device)
+    seen = torch.cat([seen.new_ones(*seen.shape[:-1], prefix[0].shape[2]), seen], -1)
+    return scaled_dot_product_attention(query, key, value, seen, scale=scale, enable_gqa=heads != key.shape[1])
 
 
 def _over_prefix(

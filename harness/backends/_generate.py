@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import torch
 from transformers import PreTrainedModel
@@ -19,6 +20,9 @@ from harness.backends._sampling import Sampling, pick
 PREFILL_TOKENS = 8192
 PREFILL_SCORES = 2**23
 """Bounds of one prompt-reading pass: tokens in all, and attention scores of one head."""
+PREFILL_SMALL = 512
+FULL = 0.85
+"""A pass of more than so many tokens is cut where less than this share of them would be prompt: the rest is padding."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,8 @@ class Batch:
         if not self.waiting:
             self._shrink()
         while free and self.waiting:
-            longest = len(self.rows[self.waiting[0]].tokens)
-            count = min(len(free), len(self.waiting), _prefill_rows(longest, self.prefix.length))
+            lengths = [len(self.rows[place].tokens) for place in islice(self.waiting, len(free))]
+            count = _prefill_rows(lengths, self.prefix.length)
             self._read(free[:count], [self.waiting.popleft() for _ in range(count)])
             free = free[count:]
 
@@ -193,8 +197,13 @@ def generate(
     return batch.written
 
 
-def _prefill_rows(longest: int, prefix: int) -> int:
-    return max(1, min(PREFILL_TOKENS // max(1, longest), PREFILL_SCORES // max(1, longest * (longest + prefix))))
+def _prefill_rows(lengths: Sequence[int], prefix: int) -> int:
+    """How many of the waiting rows, longest first, one pass reads: within its bounds, and with little padding."""
+    longest = max(1, lengths[0])
+    most = min(PREFILL_TOKENS // longest, PREFILL_SCORES // (longest * (longest + prefix)), len(lengths))
+    full = (count for count in range(1, most + 1) if sum(lengths[:count]) >= FULL * count * longest)
+    small = min(most, PREFILL_SMALL // longest)
+    return max(1, small, *full)
 
 
 def _room(like: torch.Tensor, slots: int, places: int) -> torch.Tensor:

@@ -14,6 +14,8 @@ from transformers import PreTrainedModel
 
 from harness.backends._attention import Frame, Prefix, run
 
+Likelihoods = tuple[tuple[float, bool], ...]
+"""Of each continuation the sum of its tokens' log-probabilities, in nats, and whether each was the likeliest."""
 ROW_TOKENS = 8192
 LOGIT_ROWS = 1024
 """Bounds of one pass: tokens, and positions that go through the output layer (each is one value a vocabulary entry)."""
@@ -53,16 +55,14 @@ def encode_pair(encode: Callable[[str], list[int]], context: str, option: str) -
 
 
 @torch.inference_mode()
-def loglikelihoods(
-    model: PreTrainedModel, prefix: Prefix, trees: Sequence[Tree], width: int
-) -> list[tuple[float, ...]]:
-    """Sum of log-probabilities, in nats, of each tree's continuations after `prefix` and context; in order of `trees`."""
-    found: list[tuple[float, ...]] = [()] * len(trees)
+def loglikelihoods(model: PreTrainedModel, prefix: Prefix, trees: Sequence[Tree], width: int) -> list[Likelihoods]:
+    """What is known of each tree's continuations after `prefix` and context; in order of `trees`."""
+    found: list[Likelihoods] = [()] * len(trees)
     order = sorted(range(len(trees)), key=lambda place: (-len(trees[place].tokens), place))
     for places in _batches(order, trees, width):
         rows = [trees[place] for place in places]
-        for place, logprobs in zip(places, _score(model, prefix, rows), strict=True):
-            found[place] = logprobs
+        for place, known in zip(places, _score(model, prefix, rows), strict=True):
+            found[place] = known
     return found
 
 
@@ -81,7 +81,7 @@ def _batches(order: Sequence[int], trees: Sequence[Tree], width: int) -> Iterato
         yield batch
 
 
-def _score(model: PreTrainedModel, prefix: Prefix, rows: Sequence[Tree]) -> list[tuple[float, ...]]:
+def _score(model: PreTrainedModel, prefix: Prefix, rows: Sequence[Tree]) -> list[Likelihoods]:
     """One pass. Rows are padded on the left, so that the positions asked for are the last ones of every row."""
     asked = max(row.asked for row in rows)
     length = max(asked, *(len(row.tokens) for row in rows))
@@ -98,7 +98,7 @@ def _score(model: PreTrainedModel, prefix: Prefix, rows: Sequence[Tree]) -> list
     return [_sums(logits[place, asked - row.asked :], row) for place, row in enumerate(rows)]
 
 
-def _sums(logits: torch.Tensor, row: Tree) -> tuple[float, ...]:
+def _sums(logits: torch.Tensor, row: Tree) -> Likelihoods:
     """`logits` has one line a predicting position: the context's last, then each continuation's tokens in turn."""
     lines: list[int] = []
     targets: list[int] = []
@@ -107,9 +107,14 @@ def _sums(logits: torch.Tensor, row: Tree) -> tuple[float, ...]:
         lines += [0, *range(place, place + len(option) - 1)]
         targets += option
         place += len(option) - 1
-    logits = logits.float()
-    chosen = logits[torch.tensor(lines), torch.tensor(targets)] - logits.logsumexp(dim=-1)[torch.tensor(lines)]
-    return tuple(float(part.sum()) for part in chosen.double().cpu().split([len(option) for option in row.options]))
+    logits, wanted = logits.float(), torch.tensor(targets)
+    chosen = (logits[torch.tensor(lines), wanted] - logits.logsumexp(dim=-1)[torch.tensor(lines)]).double().cpu()
+    likeliest = logits.argmax(dim=-1).cpu()[torch.tensor(lines)] == wanted
+    sizes = [len(option) for option in row.options]
+    return tuple(
+        (float(part.sum()), bool(same.all()))
+        for part, same in zip(chosen.split(sizes), likeliest.split(sizes), strict=True)
+    )
 
 
 def _positions(row: Tree) -> list[int]:

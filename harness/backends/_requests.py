@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.backends._generate import Row, Written
-from harness.backends._loglikelihood import Tree, encode_pair
+from harness.backends._loglikelihood import Likelihoods, Tree, encode_pair
 from harness.backends._sampling import Sampling
 from harness.backends._weights import Resident
 from harness.errors import InputError, UsageError
@@ -83,7 +83,8 @@ def _check_length(model: Resident, tokens: int) -> None:
         )
 
 
-def scored(request: Request, tree: Tree, logprobs: tuple[float, ...], seconds: float) -> Reply:
+def scored(request: Request, tree: Tree, known: Likelihoods, seconds: float) -> Reply:
+    logprobs, greedy = zip(*known, strict=True)
     best = request.options[logprobs.index(max(logprobs))]
     usage = Usage(input=len(tree.context), output=sum(len(option) for option in tree.options))
-    return Reply(text=best, logprobs=logprobs, usage=usage, seconds=seconds)
+    return Reply(text=best, logprobs=logprobs, greedy=greedy, usage=usage, seconds=seconds)

@@ -24,7 +24,7 @@ from harness.digests import model_digests
 from harness.errors import TrueupError
 from harness.types import Arm, Reply, Request
 
-ENGINE = "hf-1"
+ENGINE = "hf-2"
 """Part of every digest: raise it when the engine would answer differently."""
 
 PREFERRED_BATCH = 256
@@ -130,8 +130,8 @@ class HuggingFace:
             width = self._batch_size or WIDTH[model.model.device.type]
             sums = _fitting(width, partial(loglikelihoods, model.model, prefix, rows))
             seconds = (time.perf_counter() - started) / len(places)
-            for place, logprobs in zip(places, sums, strict=True):
-                answers[place] = scored(requests[place], trees[place], logprobs, seconds)
+            for place, known in zip(places, sums, strict=True):
+                answers[place] = scored(requests[place], trees[place], known, seconds)
         return answers
 
     def _width(self, model: Resident, tokens: int) -> int:

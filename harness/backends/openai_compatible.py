@@ -6,7 +6,8 @@ an empty answer. An endpoint's weights cannot be hashed, so the digest holds its
 new name to a new model.
 
 Options of the arm: `url` (up to and with `/v1`), `key_env` (name of the variable that holds the API key), `concurrency`
-(8), `timeout` in seconds (120), `retries` (5), `per_minute` (requests, no limit), `body` (further fields of each call).
+(8), `timeout` of a try in seconds (120), `retries` (5), `per_minute` (requests, no limit), `body` (further fields of
+each call), `prices` (of a million `input`, `cached` and `output` tokens, for `Reply.cost`).
 """
 
 import asyncio
@@ -22,7 +23,7 @@ import msgspec
 from harness.codec import digest as content_id
 from harness.codec import from_chat, to_chat
 from harness.errors import Exit, TrueupError, UsageError
-from harness.types import Arm, Json, Reply, Request, Usage
+from harness.types import Arm, Json, Message, RefusalPart, Reply, Request, Usage
 
 PREFERRED_BATCH = 64
 SCHEMA = True
@@ -38,6 +39,22 @@ class EndpointError(TrueupError):
     exit = Exit.INVALID
 
 
+class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of a million tokens; `cached` is for input that the endpoint had kept."""
+
+    input: float = 0.0
+    output: float = 0.0
+    cached: float | None = None
+
+    def of(self, usage: Usage) -> float | None:
+        """None when the endpoint did not say how many tokens there were."""
+        if usage.input is None or usage.output is None:
+            return None
+        kept = min(usage.cache_read or 0, usage.input)
+        cached = self.input if self.cached is None else self.cached
+        return ((usage.input - kept) * self.input + kept * cached + usage.output * self.output) / 1e6
+
+
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The arm's options, checked."""
 
@@ -48,10 +65,11 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retries: int = 5
     per_minute: float = 0.0
     body: dict[str, Json] = {}
+    prices: Prices | None = None
 
 
 class Pace:
-    """Lets requests start no more often than `per_minute`; 0 is no limit."""
+    """Lets requests start no more often than `per_minute` (0 is no limit), and none while the endpoint wants a pause."""
 
     def __init__(self, per_minute: float) -> None:
         self._gap = 60.0 / per_minute if per_minute else 0.0
@@ -63,6 +81,10 @@ class Pace:
         self._next = start + self._gap
         if start > now:
             await asyncio.sleep(start - now)
+
+    def hold(self, seconds: float) -> None:
+        """The endpoint asked for a pause: it is for all requests, not only for the one that was told."""
+        self._next = max(self._next, time.monotonic() + min(seconds, LONGEST_PAUSE))
 
 
 class Endpoint:
@@ -102,7 +124,7 @@ class Endpoint:
                     async with room:
                         started = time.perf_counter()
                         answer = await self._post(client, pace, options, path, body)
-                        return reply_of(answer, time.perf_counter() - started)
+                        return reply_of(answer, time.perf_counter() - started, options.prices)
                 except TrueupError as error:
                     return error
 
@@ -117,12 +139,14 @@ class Endpoint:
         for left in range(options.retries, -1, -1):
             await pace.turn()
             try:
-                response = await client.post(url, json=body)
+                async with asyncio.timeout(options.timeout):  # the client's own bounds each read, not their sum
+                    response = await client.post(url, json=body)
                 if response.is_success:
                     return msgspec.json.decode(response.content)
                 problem = f"HTTP {response.status_code}: {response.text[:200]}"
                 wait, again = _retry_after(response) or pause, response.status_code in AGAIN
-            except httpx2.TransportError as error:
+                pace.hold(_retry_after(response))
+            except (httpx2.TransportError, TimeoutError) as error:
                 problem, wait, again = f"{type(error).__name__}: {error}", pause, True
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 problem, wait, again = f"the answer is not JSON: {error}", pause, False
@@ -181,20 +205,27 @@ def call_of(arm: Arm, options: Options, request: Request) -> tuple[str, dict[str
     return "/chat/completions", {**body, **options.body}
 
 
-def reply_of(answer: Json, seconds: float) -> Reply:
+def reply_of(answer: Json, seconds: float, prices: Prices | None = None) -> Reply:
     """The first choice. Raises EndpointError when the JSON is not a completion."""
     try:
         choice = answer["choices"][0]
         message = from_chat(choice.get("message") or {"role": "assistant", "content": choice["text"]})
-        return Reply(
-            text=message.text,
+        usage = _usage(answer.get("usage") or {})
+        reply = Reply(
+            text=message.text or _refusal(message),
             tool_calls=message.tool_calls,
             finish_reason=choice.get("finish_reason") or "stop",
-            usage=_usage(answer.get("usage") or {}),
+            usage=usage,
             seconds=seconds,
+            cost=prices.of(usage) if prices else None,
         )
-    except (KeyError, IndexError, TypeError, AttributeError, TrueupError) as error:
+        return msgspec.convert(msgspec.to_builtins(reply), Reply)  # checked here, so that no cache keeps nonsense
+    except (KeyError, IndexError, TypeError, AttributeError, msgspec.ValidationError, TrueupError) as error:
         raise EndpointError(f"the endpoint's answer is not a completion: {str(answer)[:200]}") from error
+
+
+def _refusal(message: Message) -> str:
+    return "".join(part.text for part in message.parts if isinstance(part, RefusalPart))
 
 
 def _usage(given: dict[str, Any]) -> Usage:

@@ -127,7 +127,7 @@ def _reply(script: Script, request: Request) -> Reply | Exception:
         return Reply(text=text, usage=usage)
     logprobs = tuple(0.0 if option == text else -1.0 for option in request.options)
     best = request.options[logprobs.index(max(logprobs))]
-    return Reply(text=best, logprobs=logprobs, usage=usage)
+    return Reply(text=best, logprobs=logprobs, greedy=tuple(option == text for option in request.options), usage=usage)
 
 
 def _asked(messages: Sequence[Message]) -> str:

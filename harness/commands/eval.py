@@ -1,39 +1,46 @@
 """`trueup eval`."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from harness.commands._command import command, late
-from harness.errors import Exit
-
-COLUMNS = ("suite", "arm", "cases", "mean", "errors")
+from harness.commands._means import problems_of, show
 
 
 @command(changes=False)
 @click.argument("select", default="")
 @click.option("--model", "models", multiple=True, help="Arm to ask; may be given more than once. Default: all.")
 @click.option("--dry-run", is_flag=True, help="List the cases and ask no model.")
-def eval_(work: Any, select: str, models: tuple[str, ...], dry_run: bool, as_json: bool) -> dict:
+@click.option("--shard", default="", metavar="1/4", help="Only this part of the cases; see trueup merge.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the shard's runs. Default: shard-1-of-4.")
+@click.option("--otel", default="", metavar="FILE|URL", help="Write every case as a trace: to a file, or by OTLP.")
+def eval_(
+    work: Any,
+    select: str,
+    models: tuple[str, ...],
+    dry_run: bool,
+    shard: str,
+    out: Path | None,
+    otel: str,
+    as_json: bool,
+) -> dict:
     """Run the eval suites; SELECT narrows them as pytest's -k does: by file, suite, case, tag or owner.
 
     \b
     Example: trueup eval refunds --model tuned
     """
-    shelf, console = late("shelf"), late("console")
-    dataset, adapter = shelf.latest_or_none(work)
+    dataset, adapter = late("shelf").latest_or_none(work)
     if dry_run:
         return _list(late("loop").survey(work, select, dataset), as_json)
-    runs = late("loop").evaluate(work, dataset, adapter, only=models, select=select)
-    rows = shelf.means(runs)
-    problems = sorted({problem for run in runs.values() for problem in run.problems})
-    judged = late("judging.words").sentences(runs.values())
-    if not as_json:
-        console.table(COLUMNS, rows)
-        for line in (*judged, *problems):
-            console.say(line)
-    means = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
-    return {"means": means, "judges": judged, **_problems(problems)}
+    if out and not shard:
+        raise click.UsageError("--out is for the runs of a --shard")
+    asked = {"only": models, "select": select, "otel": otel}
+    if shard:
+        folder = out or Path(f"shard-{shard.replace('/', '-of-')}")
+        return show(late("shards").evaluate(work, dataset, adapter, shard=shard, out=folder, **asked), as_json)
+    return show(late("loop").evaluate(work, dataset, adapter, **asked), as_json)
 
 
 def _list(found: Any, as_json: bool) -> dict:
@@ -48,9 +55,4 @@ def _list(found: Any, as_json: bool) -> dict:
                 console.say(f"  {ident}")
         for problem in found.problems:
             console.say(problem)
-    return {"cases": found.cases, **_problems(list(found.problems))}
-
-
-def _problems(problems: list[str]) -> dict:
-    """Files that could not be used; the others ran all the same."""
-    return {"problems": problems, "exit_code": int(Exit.INVALID)} if problems else {"problems": []}
+    return {"cases": found.cases, **problems_of(list(found.problems))}

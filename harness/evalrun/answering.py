@@ -105,9 +105,7 @@ class Answerer:
 
     def _compute(self, arm: Arm, fresh: dict[str, Request]) -> dict[str, Reply | Exception]:
         started = time.perf_counter()
-        given = self._backend(arm).answer(arm, list(fresh.values()))
-        if len(given) != len(fresh):
-            raise TrueupError(f"backend {arm.backend!r} gave {len(given)} replies to {len(fresh)} requests")
+        given = self._ask(arm, list(fresh.values()))
         answers = dict(zip(fresh, given, strict=True))
         done = {key: replace(reply, key=key) for key, reply in answers.items() if isinstance(reply, Reply)}
         cache = self._cache(arm)
@@ -117,6 +115,21 @@ class Answerer:
         seconds = time.perf_counter() - started
         self._on_event({"event": "batch", "arm": arm.name, "requests": len(fresh), "seconds": seconds})
         return {**answers, **done}
+
+    def _ask(self, arm: Arm, requests: Sequence[Request]) -> Sequence[Reply | Exception]:
+        """The backend's answers. A batch that it breaks on is asked in halves, so one request costs no other its reply."""
+        try:
+            given = self._backend(arm).answer(arm, requests)
+        except TrueupError:
+            raise
+        except Exception as error:  # such as memory that runs out at a single row
+            if len(requests) == 1:
+                return [TrueupError(f"the backend failed: {type(error).__name__}: {error}", where=arm.backend)]
+            half = len(requests) // 2
+            return [*self._ask(arm, requests[:half]), *self._ask(arm, requests[half:])]
+        if len(given) != len(requests):
+            raise TrueupError(f"backend {arm.backend!r} gave {len(given)} replies to {len(requests)} requests")
+        return given
 
     def _cache(self, arm: Arm) -> "ReplyCache | None":
         """The cache file of the model behind an arm: arms that are one model under two prompts share it."""

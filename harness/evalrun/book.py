@@ -14,7 +14,7 @@ from harness.codec import canonical, digest
 from harness.errors import TrueupError
 from harness.evalrun.answering import Answerer
 from harness.evalrun.collection import SuiteCases
-from harness.evalrun.model import Model
+from harness.evalrun.model import Exchange, Model
 from harness.evalrun.nearest import Nearest
 from harness.evalrun.recording import error_text, failed_check, name_metrics, to_scores
 from harness.types import Arm, Budget, Case, Json, Result, Run, Score, Suite
@@ -34,12 +34,14 @@ class Book:
         self.problems: list[str] = []
         self._arms, self._answerer, self._nearest = arms, answerer, nearest
         self._results: dict[tuple[str, str, str, int], Result] = {}
+        self._exchanges: dict[tuple[str, str, str, int], Sequence[Exchange]] = {}
         self._started = time.time_ns()
         self._seconds: dict[str, float] = {}
 
     def outcome(self, arm: Arm, entry: Entry, model: Model | None, value: Any, error: BaseException | None) -> Result:
         """Keep what an eval function returned or raised."""
         blank = self._blank(arm, entry, model)
+        self._exchanges[_key(arm, entry)] = model.exchanges if model is not None else ()
         if isinstance(error, (AssertionError, pytest.fail.Exception)):
             return self._keep(arm, replace(blank, scores=(failed_check(error),)))
         if isinstance(error, (pytest.skip.Exception, pytest.xfail.Exception)):
@@ -58,6 +60,10 @@ class Book:
             self._keep(arm, replace(known, skipped=str(error) or "skipped", scores=()))
         else:
             self._keep(arm, replace(known, error=error_text(error), scores=()))
+
+    def exchanges(self, arm: Arm, result: Result) -> Sequence[Exchange]:
+        """What a result's case asked and was answered, in order."""
+        return self._exchanges.get((arm.name, result.suite, result.case_id, result.repeat), ())
 
     def took(self, arm: Arm, seconds: float) -> None:
         """Add to the wall-clock time of an arm."""

@@ -6,9 +6,8 @@ It reports progress as JSON Lines to a pipe, writes its results beside the reque
 import os
 import select
 import signal
-import sys
 import threading
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,9 @@ from harness.codec import encode, read, write_atomic
 from harness.errors import TrueupError
 from harness.evalrun.answering import Event
 from harness.evalrun.evaluation import Evaluation
-from harness.types import EvalRequest, Suite
+from harness.types import EvalRequest, Run, Suite
 
 SUITES_FILE = "suites.json"
-VERSIONS = ("trueup", "torch", "transformers", "peft", "numpy", "pytest")
 
 
 def run_file(arm: str) -> str:
@@ -34,17 +32,22 @@ class Recording(Evaluation):
 
     @pytest.hookimpl
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        self._on_event({"event": "fatal", **_error_fields(excinfo.value)})
+        self.complain(excinfo.value)
+
+    def complain(self, error: BaseException) -> None:
+        self._on_event({"event": "fatal", **_error_fields(error)})
 
     @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         super().pytest_sessionfinish(session)
-        out = Path(self.request.out)
         if session.config.option.collectonly:
-            write_atomic(out / SUITES_FILE, encode((self.declared(), self.book.problems, self.texts(), self.listed())))
-            return
-        for run in self.book.runs(self.entries, environment()):
-            write_atomic(out / run_file(run.arm.name), encode(run))
+            declared = (self.declared(), self.book.problems, self.texts(), self.listed())
+            write_atomic(Path(self.request.out) / SUITES_FILE, encode(declared))
+
+    def conclude(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            write_atomic(Path(self.request.out) / run_file(run.arm.name), encode(run))
+        super().conclude(runs)
 
     def texts(self) -> tuple[str, ...]:
         """What the cases are about, each text once: what no training row may be near."""
@@ -88,17 +91,3 @@ def _error_fields(error: BaseException) -> dict[str, Any]:
     if isinstance(error, TrueupError):
         return {"kind": type(error).__name__, "what": error.what, "where": error.where, "next": error.next}
     return {"kind": "TrueupError", "what": f"{type(error).__name__}: {error}", "where": "", "next": ""}
-
-
-def environment() -> dict[str, str]:
-    """Versions and threads: what a figure may depend on beside the model."""
-    found = {"python": sys.version.split()[0], "platform": sys.platform, "cpus": str(os.cpu_count())}
-    for name in VERSIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        found["threads"] = str(torch.get_num_threads())
-    return found

@@ -16,17 +16,21 @@ from harness.errors import TrueupError
 from harness.evalrun.answering import Answerer, Event
 from harness.evalrun.book import Book, Entry, verdict_text
 from harness.evalrun.collection import EvalModule, SuiteCases, case_of, parametrize
+from harness.evalrun.environment import environment
 from harness.evalrun.judges import Question, RunBench
 from harness.evalrun.live import SetupTree, may_join
 from harness.evalrun.model import Model
 from harness.evalrun.nearest import Nearest
 from harness.evalrun.protocol import LIVE, LiveCase, arguments
+from harness.evalrun.sharding import members
 from harness.judging.judge import BENCH
-from harness.types import Arm, EvalRequest, Reply
+from harness.types import Arm, EvalRequest, Reply, Run
 
 ENTRY = pytest.StashKey[Entry]()
 MODEL = pytest.StashKey[Model]()
 
+ALONE = ("usepdb", "trace", "setupshow", "setuponly", "setupplan", "stepwise", "stepwise_skip")
+"""Options of pytest under which cases run one after the other."""
 Planned = tuple[Arm, pytest.Item]
 
 
@@ -62,6 +66,8 @@ class Evaluation:
         self._tree = SetupTree()
         self._plan: list[Planned] = []
         self._position = 0
+        self._spared = False
+        """Whether cases were found, all or some of which other shards run."""
 
     # ------------------------------------------------------------ collection
 
@@ -90,6 +96,17 @@ class Evaluation:
             self.book.problems.append(f"{report.nodeid} could not be collected: {_last_lines(report.longreprtext)}")
 
     @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        if not self.request.shard:
+            return
+        keys = {item: (item.parent.nodeid, item.originalname, case_of(item)[0]) for item in items if is_eval(item)}
+        mine = members(keys.values(), self.request.shard)
+        kept = [item for item in items if item not in keys or keys[item] in mine]  # type: ignore[index]
+        config.hook.pytest_deselected(items=list({*items} - {*kept}))
+        items[:] = kept
+        self._spared = len(keys) > 0
+
+    @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         evals = [item for item in session.items if is_eval(item)]
         for item in evals:
@@ -97,7 +114,7 @@ class Evaluation:
             ident, case, repeat = case_of(item)
             item.stash[ENTRY] = Entry(found, ident, case, repeat)
             self.entries.append(item.stash[ENTRY])
-        if not evals:
+        if not evals and not self._spared:
             self.book.problems.append("no cases: nothing was collected")
         elif not self.request.arms and not session.config.option.collectonly:
             names = self._model_names()
@@ -210,6 +227,22 @@ class Evaluation:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self._tree.abandon()  # pytest tears down now what an aborted run left set up
         self.answerer.close()
+        if not session.config.option.collectonly:
+            try:
+                self.conclude(self.book.runs(self.entries, environment()))
+            except TrueupError as error:
+                self.complain(error)
+
+    def complain(self, error: TrueupError) -> None:
+        """Say what went wrong when all cases had run."""
+        pytest.exit(str(error), returncode=int(error.exit))
+
+    def conclude(self, runs: Sequence[Run]) -> None:
+        """What becomes of the runs: traces, where these are asked for."""
+        if self.request.otel:
+            from harness.evalrun import telemetry  # it brings the OpenTelemetry SDK with it
+
+            telemetry.export(runs, self.book.exchanges, self.request.otel)
 
     # ------------------------------------------------------------ what an eval function is given
 
@@ -232,8 +265,8 @@ def is_eval(item: pytest.Item) -> TypeGuard[EvalItem]:
 
 
 def one_at_a_time(config: pytest.Config) -> bool:
-    """Whether someone is looking at single tests: then each runs to its end before the next begins, as in pytest."""
-    return any(config.getoption(name, False) for name in ("usepdb", "trace", "setupshow", "setuponly", "setupplan"))
+    """Whether someone looks at single tests, or goes from one to the next: then each ends before the next begins."""
+    return any(config.getoption(name, False) for name in ALONE)
 
 
 def _called(item: pytest.Function) -> tuple[Any, BaseException | None]:

@@ -1,8 +1,10 @@
 """The `model` that an eval function is given: plain methods that wait for the answer."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from harness.codec import digest, from_chat
@@ -15,13 +17,22 @@ Said = str | Message | Sequence[Message | Mapping[str, Any]]
 """A conversation: one user message as text, or messages in our own form or the OpenAI one."""
 
 
+class Exchange(msgspec.Struct, frozen=True):
+    """One request of a case, its reply or what was raised in its place, and when (ns since 1970)."""
+
+    request: Request
+    answer: Reply | Exception
+    start_ns: int
+    end_ns: int
+
+
 class Model:
     """One arm, asked on behalf of one case.
 
     `identity` names case and repeat: sampling is seeded with it, so every arm sees the same random numbers.
-    `replies` keeps every reply in order, for the result. `fill` adds what a prompt takes from the training split for the
-    conversation at hand. Without `prompted` the arm's prompt is left out: what a suite
-    of general ability asks for.
+    `replies` keeps every reply in order, for the result, and `exchanges` what each was asked with. `fill` adds what a
+    prompt takes from the training split for the conversation at hand. Without `prompted` the arm's prompt is left out:
+    what a suite of general ability asks for.
     """
 
     def __init__(
@@ -37,6 +48,7 @@ class Model:
         self._fill = fill
         self._prompt = arm.prompt if prompted else Prompt(name="none")
         self.replies: list[Reply] = []
+        self.exchanges: list[Exchange] = []
         self._ask, self._identity, self._repeat = ask, identity, repeat
 
     def __repr__(self) -> str:
@@ -110,6 +122,11 @@ class Model:
         """Log-probability of `continuation` after `text`, summed over its tokens, in nats."""
         return self._send(self._likelihood(text, (continuation,), raw)).logprobs[0]
 
+    def loglikelihoods(self, text: str, continuations: Sequence[str]) -> dict[str, tuple[float, bool]]:
+        """For each continuation of the raw `text` its log-probability in nats, and whether greedy decoding writes it."""
+        reply = self._send(self._likelihood(text, continuations, raw=True))
+        return dict(zip(continuations, zip(reply.logprobs, reply.greedy, strict=True), strict=True))
+
     def session(self, messages: Said = (), tools: Sequence[Json] = (), **sampling: Any) -> Conversation:
         """A conversation of several turns, with tools; see `Conversation`."""
         return Conversation(self.chat, conversation(messages), tuple(tools), sampling)
@@ -130,7 +147,13 @@ class Model:
         seed = 0
         if request.temperature > 0:
             seed = int(digest([self._identity, self._repeat, len(self.replies)])[:8], 16)
-        reply = self._ask(replace(request, seed=seed, repeat=self._repeat))
+        request, started = replace(request, seed=seed, repeat=self._repeat), time.time_ns()
+        try:
+            reply = self._ask(request)
+        except Exception as error:
+            self.exchanges.append(Exchange(request, error, started, time.time_ns()))
+            raise
+        self.exchanges.append(Exchange(request, reply, started, time.time_ns()))
         if keep:
             self.replies.append(reply)
         return reply

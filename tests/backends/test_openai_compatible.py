@@ -1,5 +1,6 @@
 """Endpoints: what is sent, what comes back, and what happens when the endpoint misbehaves."""
 
+import asyncio
 import json
 import time
 
@@ -126,3 +127,66 @@ def test_an_unknown_option_is_named():
     """A typing error in an arm's options is a usage error, before anything is sent."""
     with pytest.raises(UsageError, match="retrys"):
         api.open([Arm(name="hosted", options={"url": "http://host/v1", "retrys": 3})])
+
+
+@pytest.mark.parametrize(
+    "usage", [{"prompt_tokens": "many"}, {"prompt_tokens": [1]}, {"prompt_tokens_details": {"cached_tokens": {}}}]
+)
+def test_nonsense_about_tokens_never_reaches_the_cache(user, usage):
+    """Usage that is no number makes the answer nonsense: a cache could not read it back."""
+    answer = {**GOOD, "usage": usage}
+    failed = served(lambda request: httpx2.Response(200, json=answer)).answer(ARM, [Request(messages=user("a"))])[0]
+    assert isinstance(failed, api.EndpointError) and "not a completion" in str(failed)
+
+
+def test_an_endpoint_that_drips_is_stopped_by_the_clock(user):
+    """Bytes that keep coming, each in time, do not keep a try alive beyond its time-out."""
+
+    class Drip(httpx2.AsyncByteStream):
+        async def __aiter__(self):
+            while True:
+                await asyncio.sleep(0.01)
+                yield b" "
+
+    arm = Arm(name="hosted", model="m", options={"url": "http://host/v1", "retries": 0, "timeout": 0.1})
+    started = time.perf_counter()
+    failed = served(lambda request: httpx2.Response(200, stream=Drip())).answer(arm, [Request(messages=user("a"))])[0]
+    assert isinstance(failed, api.EndpointError) and "TimeoutError" in str(failed)
+    assert time.perf_counter() - started < 5
+
+
+def test_a_pause_that_the_endpoint_asks_for_holds_everybody(user):
+    """After a 429 with retry-after no request starts before its time, whichever it is."""
+    starts = []
+
+    def busy(request: httpx2.Request) -> httpx2.Response:
+        starts.append(time.monotonic())
+        return (
+            httpx2.Response(429, headers={"retry-after": "0.2"})
+            if len(starts) == 1
+            else httpx2.Response(200, json=GOOD)
+        )
+
+    arm = Arm(name="hosted", model="m", options={"url": "http://host/v1", "concurrency": 1})
+    replies = served(busy).answer(arm, [Request(messages=user(str(number))) for number in range(3)])
+    assert all(isinstance(reply, Reply) for reply in replies)
+    assert starts[1] - starts[0] >= 0.19
+
+
+def test_a_reply_costs_what_the_prices_say(user):
+    """7 tokens in, 5 of them cached, 1 out; without prices nothing is said of cost."""
+    prices = {"input": 10.0, "cached": 1.0, "output": 100.0}
+    arm = Arm(name="hosted", model="m", options={"url": "http://host/v1", "prices": prices})
+    backend = served(lambda request: httpx2.Response(200, json=GOOD))
+    assert backend.answer(arm, [Request(messages=user("a"))])[0].cost == pytest.approx((2 * 10 + 5 * 1 + 100) / 1e6)
+    assert backend.answer(ARM, [Request(messages=user("a"))])[0].cost is None
+    assert api.digest(arm) == api.digest(Arm(name="hosted", model="m", options={"url": "http://host/v1"}))
+
+
+def test_a_refusal_is_what_the_model_said(user):
+    """What stands in the refusal field is the reply's text: an empty one would hide it from every scorer."""
+    said = {"choices": [{"message": {"role": "assistant", "content": None, "refusal": "I cannot."}}]}
+    assert (
+        served(lambda request: httpx2.Response(200, json=said)).answer(ARM, [Request(messages=user("a"))])[0].text
+        == "I cannot."
+    )

@@ -324,6 +324,84 @@ def test_a_warning_is_reported_once_for_its_case(both):
     assert plain.parseoutcomes() == batched.parseoutcomes() == {"passed": 1, "warnings": 2}
 
 
+def test_parametrized_fixtures_of_all_kinds_give_each_case_its_own(both):
+    """Stacked and indirect parametrize, autouse and usefixtures, finalizers and fixtures of a conftest-like factory."""
+    (plain, one), (batched, other) = both(
+        """
+        @pytest.fixture(params=["p", "q"])
+        def param(request): return request.param
+        @pytest.fixture
+        def indirect(request):
+            request.addfinalizer(lambda: note("final", request.node.callspec.id))
+            return request.param * 2
+        @pytest.fixture(autouse=True)
+        def always(request): note("auto", request.node.name); yield; note("auto down", request.node.name)
+        @pytest.fixture
+        def used(request): note("used", request.node.name)
+        @pytest.fixture
+        def factory():
+            made = []
+            yield lambda thing: made.append(thing) or made
+            note("made", list(made))
+
+        @pytest.mark.usefixtures("used")
+        @pytest.mark.parametrize("indirect", [1, 2], indirect=True)
+        @pytest.mark.parametrize("left", ["a", pytest.param("b", marks=pytest.mark.xfail), pytest.param("c", id="see")])
+        def eval_many(param, indirect, left, factory, model):
+            factory((param, left))
+            model.chat("x")
+            assert factory(indirect) == [(param, left), indirect]
+            assert left != "b"
+            note("ran", param, indirect, left)
+        """,
+        "-rA",
+    )
+    assert plain.parseoutcomes() == batched.parseoutcomes() == {"passed": 8, "xfailed": 4}
+    assert sorted(repr(event) for event in one) == sorted(repr(event).replace("eval_", "test_") for event in other)
+
+
+@pytest.mark.parametrize("args", [("--sw",), ("--ff",), ("--nf",), ("--lf", "--lfnf=none"), ("--durations=2", "-vv")])
+def test_options_that_remember_the_last_run_do_the_same(pytester, args):
+    """A second run with --sw, --ff, --nf or --lf runs as many cases as plain pytest does, with the same outcomes."""
+    body = (
+        "def {0}_a(model): model.chat('x')\ndef {0}_b(model): assert model.chat('x') == 1\ndef {0}_c(model): assert 0\n"
+    )
+    pytester.makefile(".json", script="{}")
+    (pytester.mkdir("plain") / "test_it.py").write_text(body.format("test"))
+    (pytester.path / "plain" / "conftest.py").write_text(PLAIN_CONFTEST)
+    (pytester.mkdir("evals") / "eval_it.py").write_text(body.format("eval"))
+    outcomes = []
+    for folder, extra in (("plain", ()), ("evals", ("--model", "scripted:script.json"))):
+        cache = ("-o", f"cache_dir={folder}-cache")
+        pytester.runpytest(folder, *extra, *cache)
+        again = pytester.runpytest(folder, *extra, *cache, *args)
+        outcomes.append((again.ret, again.parseoutcomes()))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_junit_xml_holds_the_same_cases(both, pytester):
+    """Names, outcomes and captured output of each case stand in the XML as plain pytest writes them."""
+    import xml.etree.ElementTree as xml
+
+    both(
+        """
+        def eval_says(model): print("before"); model.chat("x"); print("after")
+        def eval_fails(model): model.chat("x"); assert "a" == "b"
+        @pytest.mark.skip(reason="later")
+        def eval_skips(model): pass
+        """,
+        "--junitxml=out.xml",
+        "-o",
+        "junit_logging=all",
+    )
+    cases = xml.parse(pytester.path / "out.xml").getroot().iter("testcase")
+    found = {
+        case.get("name"): (sorted({child.tag for child in case}), case.findtext("system-out") or "") for case in cases
+    }
+    assert "before\nafter" in found["eval_says"][1]
+    assert "failure" in found["eval_fails"][0] and "skipped" in found["eval_skips"][0]
+
+
 def test_last_failed_runs_what_failed(pytester):
     """`--lf` after a failure runs the failed cases only."""
     pytester.makefile(".json", script="{}")

@@ -1,0 +1,1 @@
+"""What `benchmarks/eval.py` measures: the workloads, and one contestant a file."""

@@ -1,0 +1,74 @@
+"""trueup: the engine alone, and the same work through plain synchronous eval functions under pytest."""
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from benchmarks.evaluation.workloads import Workload
+from harness import codec
+from harness.backends import hf
+from harness.evalrun.child import run_file
+from harness.types import Arm, EvalRequest, Reply, Request, Run
+
+CHAT = """
+from harness import cases
+
+@cases("rows.jsonl")
+def eval_chat(case, model):
+    return len(model.chat(case.messages, max_tokens={max_new}).text)
+"""
+CHOICE = """
+from harness import cases
+
+@cases("rows.jsonl")
+def eval_choice(case, model):
+    return case["options"].index(model.choose(case["context"], case["options"], raw=True).text)
+"""
+
+
+def engine(model: str, work: Workload, dtype: str, width: int) -> list[str]:
+    """The backend's own `answer`, without pytest."""
+    arm = Arm(name="base", model=model, options={"dtype": dtype})
+    chats = [tuple(map(codec.from_chat, chat)) for chat in work.chats]
+    requests = [Request(messages=chat, max_tokens=work.max_new) for chat in chats]
+    requests += [Request(kind="loglikelihood", text=text, options=options) for text, options in work.questions]
+    return _texts(hf.open([arm], batch_size=width).answer(arm, requests))
+
+
+def functions(model: str, work: Workload, dtype: str, width: int, adapters: Sequence[str] = ("",)) -> list[str]:
+    """A pytest session over one eval file, from collection to the written run; the replies of the last arm."""
+    with tempfile.TemporaryDirectory() as folder:
+        arms = tuple(
+            Arm(name=f"arm{place}", model=model, adapter=adapter, options={"dtype": dtype})
+            for place, adapter in enumerate(adapters)
+        )
+        run = session(Path(folder), work, arms, width)[-1]
+        return [result.replies[0].text for result in run.results]
+
+
+def session(folder: Path, work: Workload, arms: Sequence[Arm], width: int) -> list[Run]:
+    """Write an eval file for the workload into `folder`, run it under pytest in this process, read the runs."""
+    rows = [{"id": str(place), "messages": chat} for place, chat in enumerate(work.chats)]
+    rows += [
+        {"id": str(place), "context": text, "options": options} for place, (text, options) in enumerate(work.questions)
+    ]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (folder / "eval_work.py").write_text(CHAT.format(max_new=work.max_new) if work.chats else CHOICE)
+    request = EvalRequest(arms=tuple(arms), paths=(str(folder),), out=str(folder), batch_size=width)
+    (folder / "request.json").write_bytes(codec.encode(request))
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # as the loop does
+    quiet = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "--import-mode=importlib", "--rootdir", str(folder)]
+    code = pytest.main([*quiet, "-p", "trueup", "--trueup-request", str(folder / "request.json"), str(folder)])
+    assert code == 0, f"pytest ended with {code}"
+    return [codec.read(folder / run_file(arm.name), Run) for arm in arms]
+
+
+def _texts(replies: Sequence[Reply | Exception]) -> list[str]:
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return [reply.text for reply in replies if isinstance(reply, Reply)]

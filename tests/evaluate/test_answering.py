@@ -1,0 +1,48 @@
+"""Between requests and backends: what a backend that breaks costs, and what it may not cost."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from harness.errors import TrueupError
+from harness.evalrun import answering
+from harness.evalrun.answering import Answerer
+from harness.types import Arm, Reply, Request
+
+ARM = Arm(name="base", backend="fake")
+
+
+@pytest.fixture
+def backend(monkeypatch):
+    """Breaks on every batch that holds "poison"; keeps the sizes of the batches it was given."""
+
+    def answer(arm, requests):
+        asked.append(len(requests))
+        if any(request.text == "poison" for request in requests):
+            raise RuntimeError("can't allocate memory")
+        return [Reply(text=request.text) for request in requests]
+
+    asked: list[int] = []
+    made = SimpleNamespace(answer=answer, close=lambda: None)
+    module = SimpleNamespace(open=lambda arms, batch_size: made, digest=lambda arm: "d")
+    monkeypatch.setattr(answering, "load", lambda kind, name: module)
+    return asked
+
+
+def test_one_request_that_breaks_the_backend_costs_no_other_its_reply(backend, tmp_path):
+    """The batch is asked in halves down to the request that breaks it, which alone is an error, and is not cached."""
+    requests = [Request(kind="complete", text=text) for text in ("a", "b", "c", "poison", "d", "e", "f", "g")]
+    answerer = Answerer([ARM], str(tmp_path))
+    answers = answerer.answer(ARM, requests)
+    assert [answer.text for answer in answers if isinstance(answer, Reply)] == list("abcdefg")
+    assert isinstance(answers[3], TrueupError) and "RuntimeError: can't allocate memory" in str(answers[3])
+    assert backend == [8, 4, 2, 2, 1, 1, 4]
+    again = Answerer([ARM], str(tmp_path))
+    assert isinstance(again.answer(ARM, requests)[3], TrueupError) and again.generated == {"base": 0}
+    assert backend[7:] == [1]
+
+
+def test_the_same_request_twice_in_a_batch_is_asked_once(backend):
+    """Equal requests share one reply."""
+    answers = Answerer([ARM]).answer(ARM, [Request(kind="complete", text="a")] * 3)
+    assert [answer.text for answer in answers] == ["a"] * 3 and backend == [1]
