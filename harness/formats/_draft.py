@@ -48,8 +48,9 @@ class Draft(Struct):
         for name, value in known.items():
             here = getattr(self, name)
             if isinstance(here, dict):
-                setattr(self, name, {**(value or {}), **here})
-            elif here in ("", (), None, 0) and value not in ("", (), None, [], {}):
+                if value:
+                    setattr(self, name, {**value, **here})
+            elif not here and (value or isinstance(value, float)):
                 setattr(self, name, tuple(value) if isinstance(here, tuple) else value)
         return self
 

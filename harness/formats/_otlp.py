@@ -163,6 +163,9 @@ def any_value(raw: Any) -> Json:
     """The value of an AnyValue; None for an empty one; the first arm that is not null where all are present."""
     if not isinstance(raw, dict):
         return raw
+    text = raw.get("stringValue")  # the commonest arm, asked first
+    if text is not None:
+        return text
     for arm, value in raw.items():
         if value is not None and arm in _ARMS:
             read = _ARMS[arm]

@@ -206,11 +206,12 @@ def _error(span: Span) -> CallError | None:
 def _inherit(draft: Draft, span: Span, tree: dict[str, Span]) -> None:
     line = list(_ancestors(span, tree))
     for held in (*(above.attributes for above in line), span.resource):
-        draft.fill(
-            session_id=_named(held, SESSION),
-            user_id=_named(held, USER),
-            tags=tuple(text_of(tag) for name in TAGS for tag in listing(held.get(name))),
-        )
+        if not _INHERITED.isdisjoint(held):
+            draft.fill(
+                session_id=_named(held, SESSION),
+                user_id=_named(held, USER),
+                tags=tuple(text_of(tag) for name in TAGS for tag in listing(held.get(name))),
+            )
     above = line[1:]
     server = next((other for other in above if other.kind == SERVER), above[-1] if above else None)
     if server:

@@ -11,6 +11,7 @@ Specification: open-telemetry/semantic-conventions 1.41 and semantic-conventions
 from collections.abc import Iterable
 from typing import Any
 
+from harness.formats import _spoken
 from harness.formats._bodies import params, tokens
 from harness.formats._draft import Draft, cut
 from harness.formats._json import Json, listing, mapping, number, parsed, text_of
@@ -72,18 +73,24 @@ def _is_call(held: Attributes, events: list[Event]) -> bool:
 
 
 def _content(held: Attributes, events: list[Event], draft: Draft) -> None:
-    instructions = parsed(held.get("gen_ai.system_instructions"))
-    read, written = parsed(held.get("gen_ai.input.messages")), parsed(held.get("gen_ai.output.messages"))
-    flags = cut(instructions, read, written, held.get("gen_ai.prompt"), held.get("gen_ai.completion"))
-    if flags:
-        draft.flags |= flags
-    system = tuple(_system(instructions)) if instructions else ()
-    draft.fill(input=(*system, *messages(read)) if read or system else (), output=choices(written))
-    _from_events([event for event in events if event.name in ROLES or event.name == CHOICE], draft)
+    raw = [held.get(name) for name in ("gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages")]
+    system, read, written = _spoken.instructions(raw[0]), _spoken.messages(raw[1]), _spoken.messages(raw[2])
+    if system is None or read is None or written is None:
+        instructions, asked, answered = (parsed(value) for value in raw)
+        draft.flags |= cut(instructions, asked, answered, held.get("gen_ai.prompt"), held.get("gen_ai.completion"))
+        draft.flags |= _refused(answered)
+        system = tuple(_system(instructions)) if instructions else ()
+        read, written = messages(asked) if asked else (), choices(answered)
+    draft.fill(input=(*system, *read), output=written)
+    if events:
+        _from_events([event for event in events if event.name in ROLES or event.name == CHOICE], draft)
     _from_legacy(held, events, draft)
-    if any(mapping(part).get("type") == "refusal" for said in listing(written) for part in _parts_of(said)):
-        draft.flags |= {"refusal"}
     draft.output = reasoned(draft.output, listing(held.get("gen_ai.response.finish_reasons")))
+
+
+def _refused(answered: Json) -> set[str]:
+    parts = (part for said in listing(answered) for part in _parts_of(said))
+    return {"refusal"} if any(mapping(part).get("type") == "refusal" for part in parts) else set()
 
 
 def _parts_of(said: Json) -> list[Json]:
