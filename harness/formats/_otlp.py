@@ -46,6 +46,11 @@ class Span(Struct, array_like=True, tag="span"):
     dropped: int = 0
     """Attributes and events that a limit of the SDK dropped."""
 
+    @property
+    def producer(self) -> str:
+        """Who recorded it: the instrumentation library."""
+        return self.scope
+
 
 class Log(Struct, array_like=True, tag="log"):
     trace_id: str
@@ -57,6 +62,11 @@ class Log(Struct, array_like=True, tag="log"):
     resource: Attributes = {}
     scope: str = ""
     version: str = ""
+
+    @property
+    def producer(self) -> str:
+        """None that matters: a log record completes a call that its span tells of."""
+        return ""
 
 
 def resources(record: dict[str, Json], *names: str) -> list[dict[str, Json]]:

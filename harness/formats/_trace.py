@@ -3,6 +3,7 @@
 Session, user, tags and route often stand on the server span only, so a call takes them from its nearest ancestor.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import ModuleType
@@ -74,7 +75,8 @@ def lean(span: Span) -> Span:
     if speaking(span):
         return span
     kept = {name: value for name, value in span.attributes.items() if name in _INHERITED}
-    return replace(span, attributes=kept, events=[event for event in span.events if event.name == EVALUATION])
+    told = [event for event in span.events if event.name == EVALUATION]
+    return replace(span, attributes=kept, events=told, scope="", version="")
 
 
 def matters(log: Log) -> bool:
@@ -89,10 +91,13 @@ def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any])
             spans.add(piece, source)
         else:
             logs.setdefault(piece.span_id, []).append((piece, source))
-    yield from ["spans"] * len(spans.kept) + ["repeated_spans"] * spans.repeated
+    yield from ["spans"] * len(spans.kept) + ["repeated_spans"] * spans.repeated.total()
     tree = {span.span_id: span for span, _ in spans.kept}
     calls = list(_calls(spans.kept, logs))
-    for draft, span, convention, source in _twins.merged(calls):
+    once = _twins.merged(calls)
+    copies = sum(spans.repeated[span.span_id] for _, span, _, _ in calls) if spans.repeated else 0
+    yield from ["repeated_calls"] * (copies + len(calls) - len(once))
+    for draft, span, convention, source in once:
         _inherit(draft, span, tree)
         yield _finished(draft, span, convention, source)
     said = [(log, source) for records in logs.values() for log, source in records if log.name == EVALUATION]
@@ -106,13 +111,13 @@ class _Copies:
 
     def __init__(self) -> None:
         self._by_id: dict[str, list[tuple[Span, Source]]] = {}
-        self.repeated = 0
+        self.repeated: Counter[str] = Counter()
 
     def add(self, span: Span, source: Source) -> None:
         held = self._by_id.setdefault(span.span_id, [])
         for place, (other, _) in enumerate(held):
             if _says_all_of(other, span) or _says_all_of(span, other):
-                self.repeated += 1
+                self.repeated[span.span_id] += 1
                 if not _says_all_of(other, span):
                     held[place] = (span, source)
                 return

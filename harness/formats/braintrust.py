@@ -44,10 +44,9 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
 
 
 def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
-    whole = _rows.folded(found, ROW)
-    yield from ["repeated_spans"] * (len(found) - len(whole))
+    whole, repeated = _rows.folded(found, ROW)
     said = [(log, source) for span, source in whole if isinstance(span, Span) for log in _feedback(span)]
-    return (yield from _trace.read([*whole, *said], options))
+    return _rows.counted(_trace.read([*whole, *said], options), repeated)
 
 
 def _feedback(span: Span) -> Iterator[Log]:

@@ -10,6 +10,7 @@ from harness.formats._json import Json, parsed, text_of
 from harness.types import Feedback, Source
 
 RANK = 90
+CALLS = False
 
 _IDS = ("call_id", "trace_id", "span_id", "response_id", "session_id")
 _SAYS = ("value", "score", "label", "comment", "correction", "rating")

@@ -44,9 +44,7 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
 
 
 def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
-    whole = _rows.folded(found, RUN)
-    yield from ["repeated_spans"] * (len(found) - len(whole))
-    yield from _trace.read(whole, options)
+    return _rows.read(found, RUN, options)
 
 
 def _span(run: dict[str, Json]) -> Span:

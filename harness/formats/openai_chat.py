@@ -25,7 +25,7 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Json]]:
 def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Call | str]:
     for number, (record, source) in enumerate(found):
         if any(record == earlier for earlier, _ in found[:number]):
-            yield "repeated_records"
+            yield "repeated_calls"
             continue
         yield _call(record, source)
 

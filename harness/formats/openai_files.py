@@ -47,7 +47,7 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Json]]:
 
 def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
     distinct = [pair for number, pair in enumerate(found) if all(pair[0] != other for other, _ in found[:number])]
-    yield from ["repeated_records"] * (len(found) - len(distinct))
+    yield from ["repeated_calls"] * (len(found) - len(distinct))
     first, source = distinct[0]
     if "custom_id" in first:
         yield from _batch([row for row, _ in distinct], source)

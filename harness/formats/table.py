@@ -58,7 +58,7 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Json]]:
 
 def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
     record, source = found[0]
-    yield from ["repeated_records"] * (len(found) - 1)
+    yield from ["repeated_calls"] * (len(found) - 1)
     row = {name: record.get(column) for name, column in _mapping(options).items()}
     trace, span = text_of(row["trace_id"]), text_of(row["span_id"])
     id = f"{trace}:{span}" if trace and span else text_of(row["id"]) or digest(record)

@@ -60,7 +60,7 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
 
 
 def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
-    return _trace.read(_rows.folded(found, ROW), options)
+    return _rows.read(found, ROW, options)
 
 
 def _nested(record: dict[str, Json]) -> dict[str, Json]:

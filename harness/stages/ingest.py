@@ -15,16 +15,17 @@ from typing import Any
 
 import msgspec
 
-from harness import containers, plugins
+from harness import containers, doubles, plugins
 from harness.codec import digest
 from harness.containers import Bad, File, Record, sources
 from harness.errors import InputError
+from harness.calls import is_pair
 from harness.linking import link
 from harness.redaction import PATTERNS, Redactor
 from harness.spool import Spool
-from harness.types import Call, Feedback, Noun, Quarantined, RefusalPart, Source
+from harness.types import Call, Feedback, Noun, Quarantined, Source
 
-__all__ = ["BATCH", "Batch", "ingest", "link"]
+__all__ = ["BATCH", "Batch", "ingest", "is_pair", "link"]
 
 BATCH = 2_000
 """Calls, feedback and quarantined records of one batch together."""
@@ -39,6 +40,8 @@ class Batch(Noun, frozen=True):
     input and output content) and calls of each format and convention, such as `format:otlp` and `convention:genai`."""
     files: dict[str, str] = {}
     """sha256 of each file that ends with this batch -> its path."""
+    held: dict[str, int] = {}
+    """The same -> calls and feedback records that it gave."""
 
 
 def ingest(
@@ -64,11 +67,14 @@ def ingest(
     redact = Redactor(tuple(PATTERNS) if kinds is True else kinds or (), str(options.get("salt", "")))
     export = _Export(files, format, options, on_progress, skip)
     with Spool() as spool:
-        batches = _Batches()
-        for found in itertools.chain(export.read(spool), export.joined(spool)):
+        batches, given = _Batches(), Counter[str]()
+        for found in itertools.chain(export.read(spool), export.calls(spool)):
+            if not isinstance(found, Quarantined):
+                given[found.source.file] += 1
             yield from batches.add(redact(found) if kinds else found)
         redacted = {f"redacted:{kind}": count for kind, count in redact.counts.items()}
-        yield batches.take(export.counts + Counter(redacted), export.done)
+        held = {known: given[path] for known, path in export.done.items()}
+        yield batches.take(export.counts + Counter(redacted), export.done, held)
         export.check()
 
 
@@ -87,6 +93,7 @@ class _Export:
         self._progress = on_progress or (lambda done, total: None)
         self._skip = skip or (lambda file_digest: False)
         self._damaged: set[int] = set()
+        self._producers: set[tuple[str, str]] = set()
         self.counts: Counter[str] = Counter()
         self.done: dict[str, str] = {}
 
@@ -137,11 +144,23 @@ class _Export:
             yield _quarantined(file.path, Bad("no format claims this record", found.line, _raw(found.value)))
             return
         self.counts[f"records:{name}"] += 1
-        for key, piece in plugins.load("formats", name).pieces(found.value):
+        format = plugins.load("formats", name)
+        for key, piece in format.pieces(found.value):
             if key is None:
                 yield _quarantined(file.path, Bad(piece, found.line, b""))
-            else:
-                spool.add(f"{name}\0{key}", _pack((number, found.line, piece)))
+                continue
+            spool.add(f"{name}\0{key}", _pack((number, found.line, piece)))
+            producer = getattr(piece, "producer", name)
+            if producer and getattr(format, "CALLS", True):
+                self._producers.add((name, producer))
+
+    def calls(self, spool: Spool) -> Iterator[Call | Feedback | Quarantined]:
+        """Everything that the export holds, each call once; where one library recorded all, none can be there twice."""
+        found = self.joined(spool)
+        return doubles.merged(found, self._double) if len(self._producers) > 1 else found
+
+    def _double(self) -> None:
+        self.counts["repeated_calls"] += 1
 
     def joined(self, spool: Spool) -> Iterator[Call | Feedback | Quarantined]:
         """Every group of pieces as the calls and feedback it means."""
@@ -189,15 +208,6 @@ class _Export:
         )
 
 
-def is_pair(call: Call) -> bool:
-    """Whether input and output content are both there and readable, even if the answer broke off (see `Call.usable`).
-
-    A message of the API that holds a refusal and no content is no answer.
-    """
-    answered = any(not isinstance(part, RefusalPart) for said in call.output for part in said.parts)
-    return answered and any(said.parts for said in call.input) and "truncated" not in call.flags
-
-
 class _Batches:
     """Collects records until a batch is full."""
 
@@ -209,16 +219,17 @@ class _Batches:
         if sum(map(len, self._held.values())) >= BATCH:
             yield self.take({}, {})
 
-    def take(self, counts: Mapping[str, int], files: Mapping[str, str]) -> Batch:
+    def take(self, counts: Mapping[str, int], files: Mapping[str, str], held: Mapping[str, int] = {}) -> Batch:
         batch = Batch(
             calls=tuple(self._held[Call]),
             feedback=tuple(self._held[Feedback]),
             quarantined=tuple(self._held[Quarantined]),
             counts=dict(counts),
             files=dict(files),
+            held=dict(held),
         )
-        for held in self._held.values():
-            held.clear()
+        for full in self._held.values():
+            full.clear()
         return batch
 
 
