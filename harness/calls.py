@@ -9,14 +9,35 @@ from msgspec.structs import replace
 from harness.types import Call, Message, RefusalPart, Usage
 
 LACKS = frozenset(
-    "input_missing output_missing content_off span_missing attributes_dropped partial_stream clock_suspect".split()
+    [
+        "input_missing",
+        "output_missing",
+        "content_off",
+        "span_missing",
+        "attributes_dropped",
+        "partial_stream",
+        "clock_suspect",
+    ]
 )
 """Flags for what a recording lacks: another recording of the call may have it."""
 
-_EITHER = (
-    "parent_span_id response_id session_id user_id route provider model_requested model_served ttft_s response_format "
-    "error tools operation trace_id span_id"
-).split()
+_EITHER = [
+    "parent_span_id",
+    "response_id",
+    "session_id",
+    "user_id",
+    "route",
+    "provider",
+    "model_requested",
+    "model_served",
+    "ttft_s",
+    "response_format",
+    "error",
+    "tools",
+    "operation",
+    "trace_id",
+    "span_id",
+]
 """Fields of which one recording's value holds when the other has none."""
 
 

@@ -68,7 +68,7 @@ def _merge(work: Work, batch: Batch) -> Merged:
         batch.feedback,
         batch.quarantined,
         files=batch.files,
-        repeated=batch.counts.get("repeated_calls", 0),
+        repeated=batch.counts.get("repeated_calls", 0) + batch.counts.get("repeated_feedback", 0),
         held=batch.held,
     )
 

@@ -48,7 +48,13 @@ KNOWN_PARAMS = frozenset(
 USAGE = {
     "input": ("input_tokens", "prompt_tokens", "inputTokens", "promptTokens", "input"),
     "output": ("output_tokens", "completion_tokens", "outputTokens", "completionTokens", "output"),
-    "cache_read": ("cache_read.input_tokens", "cache_read_input_tokens", "cachedInputTokens", "cached_tokens", "cache_read"),
+    "cache_read": (
+        "cache_read.input_tokens",
+        "cache_read_input_tokens",
+        "cachedInputTokens",
+        "cached_tokens",
+        "cache_read",
+    ),
     "cache_write": (
         "cache_creation.input_tokens",
         "cache_write.input_tokens",

@@ -17,7 +17,7 @@ from harness.formats._draft import Draft, cut
 from harness.formats._json import Json, listing, mapping, number, parsed, text_of
 from harness.formats._messages import choices, message, messages, reason, reasoned
 from harness.formats._otlp import Attributes, Event, Log, Span
-from harness.types import Message
+from harness.types import Message, OtherPart
 
 TRUST = 90
 
@@ -31,7 +31,7 @@ ROLES = {
 }
 CHOICE = "gen_ai.choice"
 PLACEHOLDER = "Function called with tools"
-"""What OpenLIT writes in place of the answer when the request offered tools."""
+"""What OpenLIT writes in place of the answer when the request offered tools: no model said it, so none may learn it."""
 
 _LEGACY_IN, _LEGACY_OUT = "gen_ai.content.prompt", "gen_ai.content.completion"
 
@@ -147,7 +147,16 @@ def _from_legacy(held: Attributes, events: list[Event], draft: Draft) -> None:
     if not draft.input:
         draft.input = tuple(found for prompt in prompts for found in _transcript(prompt))
     if not draft.output:
-        draft.output = tuple(found for answer in answers if answer != PLACEHOLDER for found in choices(answer))
+        draft.output = tuple(found for answer in answers for found in _answers(answer, draft))
+
+
+def _answers(answer: Json, draft: Draft) -> tuple[Message, ...]:
+    """The choices of an answer. A placeholder tells that tools were called, or, after their results, nothing at all."""
+    if answer != PLACEHOLDER:
+        return choices(answer)
+    draft.flags |= {"output_missing"}
+    told = draft.input and draft.input[-1].role != "tool"
+    return (Message(role="assistant", parts=(OtherPart(raw=text_of([answer])),)),) if told else ()
 
 
 _SPEAKERS = ("system", "user", "assistant", "tool", "developer")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.formats import _rows, _trace
+from harness.formats import _rows
 from harness.formats._bodies import params, request, response, tokens
 from harness.formats._clock import nanoseconds
 from harness.formats._draft import Draft, cut
@@ -23,6 +23,8 @@ def claims(record: dict[str, Json]) -> bool:
     keys = record.keys()
     if isinstance(record.get("post"), list) or isinstance(record.get("patch"), list):
         return True
+    if isinstance(record.get("multipart"), list):
+        return any(str(part[0]).startswith(("post.", "patch.", "feedback.")) for part in record["multipart"])
     run = "run_type" in keys and bool({"dotted_order", "trace_id"} & keys) and bool({"inputs", "outputs"} & keys)
     return run or _is_feedback(record)
 
@@ -33,7 +35,7 @@ def _is_feedback(record: dict[str, Json]) -> bool:
 
 
 def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
-    runs = [*listing(record.get("post")), *listing(record.get("patch"))] or [record]
+    runs = [*listing(record.get("post")), *listing(record.get("patch")), *_parts(record)] or [record]
     for run in map(mapping, runs):
         if _is_feedback(run):
             said = _feedback(run)
@@ -45,6 +47,17 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
 
 def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
     return _rows.read(found, RUN, options)
+
+
+def _parts(record: dict[str, Json]) -> list[Json]:
+    """Runs of a multipart body: `post.<id>` holds a run, `post.<id>.inputs` and its like one field of it."""
+    made: dict[str, dict[str, Json]] = {}
+    for name, value in listing(record.get("multipart")):
+        what, _, rest = text_of(name).partition(".")
+        id, _, field = rest.partition(".")
+        if what in ("post", "patch", "feedback"):
+            made.setdefault(f"{what}.{id}", {}).update({field: value} if field else mapping(value))
+    return list(made.values())
 
 
 def _span(run: dict[str, Json]) -> Span:

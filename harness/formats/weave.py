@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.formats import _rows, _trace
+from harness.formats import _rows
 from harness.formats._bodies import request, response, tokens
 from harness.formats._clock import nanoseconds
 from harness.formats._draft import Draft

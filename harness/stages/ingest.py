@@ -16,10 +16,11 @@ from typing import Any
 import msgspec
 
 from harness import containers, doubles, plugins
+from harness.calls import is_pair
 from harness.codec import digest
 from harness.containers import Bad, File, Record, sources
 from harness.errors import InputError
-from harness.calls import is_pair
+from harness.formats._json import parsed
 from harness.linking import link
 from harness.redaction import PATTERNS, Redactor
 from harness.spool import Spool
@@ -139,13 +140,13 @@ class _Export:
             yield _quarantined(file.path, Bad(f"cannot be read: {error!r:.160}", found.line, _raw(found.value)))
 
     def _cut(self, number: int, file: File, found: Record, spool: Spool) -> Iterator[Quarantined]:
-        name = self._format or _format_of(found.value)
+        name, value = (self._format, found.value) if self._format else _recognised(found.value)
         if not name:
             yield _quarantined(file.path, Bad("no format claims this record", found.line, _raw(found.value)))
             return
         self.counts[f"records:{name}"] += 1
         format = plugins.load("formats", name)
-        for key, piece in format.pieces(found.value):
+        for key, piece in format.pieces(value):
             if key is None:
                 yield _quarantined(file.path, Bad(piece, found.line, b""))
                 continue
@@ -251,6 +252,15 @@ def _claimants() -> tuple[tuple[str, ModuleType], ...]:
     modules = ((name, plugins.load("formats", name)) for name in plugins.names("formats"))
     asked = [(name, module) for name, module in modules if hasattr(module, "claims")]
     return tuple(sorted(asked, key=lambda pair: (getattr(pair[1], "RANK", 50), pair[0])))
+
+
+def _recognised(record: Any) -> tuple[str, Any]:
+    """The format of a record, and the record as that format claims it: cells of a table may hold JSON text."""
+    name = _format_of(record)
+    if name or not isinstance(record, dict):
+        return name, record
+    decoded = {key: parsed(value) for key, value in record.items()}
+    return _format_of(decoded), decoded
 
 
 def _format_of(record: Any) -> str:

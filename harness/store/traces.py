@@ -27,6 +27,7 @@ MANY_FILES = 64
 
 KINDS = (CALL, FEEDBACK, QUARANTINED, RECEIPT)
 
+
 class Merged(Noun, frozen=True):
     """What became of the records of one merge. All but `pairs` and `corrections` add up to what was read."""
 

@@ -33,10 +33,7 @@ class Variant(NamedTuple):
 def of(snapshot: Snapshot) -> dict[str, Variant]:
     """Id to what its rows mean, for each id of a call that has several."""
     several = {
-        row["id"]
-        for batch in snapshot.batches(CALL, ["id", "variant"])
-        for row in batch.to_pylist()
-        if row["variant"]
+        row["id"] for batch in snapshot.batches(CALL, ["id", "variant"]) for row in batch.to_pylist() if row["variant"]
     }
     held: dict[str, list[tuple[str, Call]]] = {}
     for row in snapshot.where(CALL, "id", several, ["digest", "body"]):
@@ -98,4 +95,6 @@ def _fate(call: Call, held: list[Call]) -> str:
 
 
 def _bare(call: Call) -> Call:
-    return replace(call, source=replace(call.source, file="", line=0, format="", convention="", producer="", span_ids=()))
+    return replace(
+        call, source=replace(call.source, file="", line=0, format="", convention="", producer="", span_ids=())
+    )
