@@ -46,19 +46,13 @@ class Bad(NamedTuple):
 def records(stream: BinaryIO) -> Iterator[Record | Bad]:
     """All records of a file. A file that is damaged ends in a `Bad` with `whole_file` set: trust none of its records."""
     try:
-        if _magic(stream) == archives.ZIP:
+        if sources.head(stream) == archives.ZIP:
             for member in archives.members(stream):
-                yield from _by_content(member)
+                yield from _by_content(sources.unpacked(member))
         else:
             yield from _by_content(sources.unpacked(stream))
     except (OSError, EOFError, zlib.error, zstandard.ZstdError, TooLarge) as error:
         yield Bad(f"damaged file: {error}", 0, b"", whole_file=True)
-
-
-def _magic(stream: BinaryIO) -> bytes:
-    found = stream.read(4)
-    stream.seek(0)
-    return found
 
 
 def _by_content(stream: IO[bytes]) -> Iterator[Record | Bad]:

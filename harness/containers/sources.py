@@ -111,10 +111,18 @@ def digest(stream: BinaryIO) -> str:
     return found.hexdigest()
 
 
-def unpacked(stream: BinaryIO) -> IO[bytes]:
-    """The stream, decompressed when its first bytes say so: gzip, or zstd with any number of frames."""
-    magic = stream.read(4)
+def head(stream: Any) -> bytes:
+    """The first four bytes, left where they are."""
+    if hasattr(stream, "peek"):
+        return bytes(stream.peek(4)[:4])
+    found = bytes(stream.read(4))
     stream.seek(0)
+    return found
+
+
+def unpacked(stream: IO[bytes]) -> IO[bytes]:
+    """The stream, decompressed when its first bytes say so: gzip, or zstd with any number of frames."""
+    magic = head(stream)
     if magic[:2] == GZIP:
         return io.BufferedReader(Guard(gzip.GzipFile(fileobj=stream), stream), 2**18)
     if magic == ZSTD:
@@ -132,6 +140,9 @@ class Guard(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def tell(self) -> int:
+        return self.out
 
     def readinto(self, buffer: Any) -> int:
         piece = self._inner.read(len(buffer))

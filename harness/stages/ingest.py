@@ -158,7 +158,7 @@ class _Export:
     def calls(self, spool: Spool) -> Iterator[Call | Feedback | Quarantined]:
         """Everything that the export holds, each call once; where one library recorded all, none can be there twice."""
         found = self.joined(spool)
-        return doubles.merged(found, self._double) if len(self._producers) > 1 else found
+        yield from doubles.merged(found, self._double) if len(self._producers) > 1 else found
 
     def _double(self) -> None:
         self.counts["repeated_calls"] += 1
