@@ -47,7 +47,7 @@ def unwrapped(correction: Json) -> Json:
     """A correction without the wrapper that only says it is the output."""
     if isinstance(correction, dict) and len(correction) == 1:
         return next(
-            (correction[key] for key in ("output", "content", "response", "value") if key in correction), correction
+            (correction[key] for key in ("output", "content", "response", "value", "corrected") if key in correction), correction
         )
     return correction
 
@@ -66,7 +66,7 @@ def context(*holders: Json) -> Attributes:
 _CONTEXT = {
     "session.id": ("session_id", "thread_id", "conversation_id", "sessionId", "Helicone-Session-Id", "session"),
     "user.id": ("user_id", "userId", "end_user", "helicone_user", "Helicone-User-Id"),
-    "tag.tags": ("tags", "request_tags"),
+    "tag.tags": ("tags", "request_tags", "trace_tags"),
 }
 
 
@@ -119,6 +119,8 @@ def _merged(one: Span, two: Span, key: str) -> Span:
     row = deep_merge(one.attributes[key], two.attributes[key])
     return replace(
         one,
+        trace_id=one.trace_id or two.trace_id,
+        scope=max(one.scope, two.scope, key=len),
         parent_id=one.parent_id or two.parent_id,
         name=one.name or two.name,
         start_ns=min(filter(None, (one.start_ns, two.start_ns)), default=0),

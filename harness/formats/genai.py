@@ -30,6 +30,7 @@ ROLES = {
     "gen_ai.tool.message": "tool",
 }
 CHOICE = "gen_ai.choice"
+_CONTENT = ("gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages")
 PLACEHOLDER = "Function called with tools"
 """What OpenLIT writes in place of the answer when the request offered tools: no model said it, so none may learn it."""
 
@@ -73,7 +74,7 @@ def _is_call(held: Attributes, events: list[Event]) -> bool:
 
 
 def _content(held: Attributes, events: list[Event], draft: Draft) -> None:
-    raw = [held.get(name) for name in ("gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages")]
+    raw = [held.get(name) for name in _CONTENT]
     system, read, written = _spoken.instructions(raw[0]), _spoken.messages(raw[1]), _spoken.messages(raw[2])
     if system is None or read is None or written is None:
         instructions, asked, answered = (parsed(value) for value in raw)
@@ -82,6 +83,8 @@ def _content(held: Attributes, events: list[Event], draft: Draft) -> None:
         system = tuple(_system(instructions)) if instructions else ()
         read, written = messages(asked) if asked else (), choices(answered)
     draft.fill(input=(*system, *read), output=written)
+    if any(f"{name}_ref" in held for name in _CONTENT):  # uploaded elsewhere; an address in a trace is never fetched
+        draft.flags |= {"media_external"}
     if events:
         _from_events([event for event in events if event.name in ROLES or event.name == CHOICE], draft)
     _from_legacy(held, events, draft)

@@ -113,6 +113,7 @@ def fill(span: Span, draft: Draft) -> bool:
         input=messages(asked),
         provider=text_of(metadata.get("ls_provider")),
         model_requested=text_of(metadata.get("ls_model_name") or sent.get("model")),
+        model_served=_served(answered),
         params={**params(sent), **params(metadata.get("ls_invocation_params"))},
         tools=tuple(listing(sent.get("tools"))),
         usage=_usage(run, answered, metadata),
@@ -126,9 +127,22 @@ def fill(span: Span, draft: Draft) -> bool:
 
 
 def _usage(run: dict[str, Json], answered: Json, metadata: dict[str, Json]) -> dict[str, int]:
-    known = mapping(mapping(answered).get("usage_metadata")) or mapping(metadata.get("usage_metadata"))
     plain = {"prompt_tokens": run.get("prompt_tokens"), "completion_tokens": run.get("completion_tokens")}
-    return tokens(known) or tokens(plain)
+    llm, said = mapping(mapping(answered).get("llm_output")), _generated(answered)
+    holders = (mapping(answered).get("usage_metadata"), metadata.get("usage_metadata"), said.get("usage_metadata"))
+    return next((found for held in (*holders, llm.get("token_usage"), plain) if (found := tokens(held))), {})
+
+
+def _generated(answered: Json) -> dict[str, Json]:
+    """The message of LangChain's first generation."""
+    first = next(iter(listing(mapping(answered).get("generations"))), None)
+    inner = next(iter(first), None) if isinstance(first, list) else first
+    return mapping(mapping(mapping(inner).get("message")).get("kwargs"))
+
+
+def _served(answered: Json) -> str:
+    said = mapping(_generated(answered).get("response_metadata"))
+    return text_of(said.get("model_name") or mapping(mapping(answered).get("llm_output")).get("model_name"))
 
 
 def _ttft(run: dict[str, Json]) -> float | None:

@@ -65,7 +65,7 @@ def fill(span: Span, draft: Draft) -> bool:
         tools=tuple(listing(sent.get("tools"))),
         response_format=sent.get("response_format"),
         usage=tokens(row),
-        user_id=text_of(sent.get("user")),
+        user_id=text_of(sent.get("user") or row.get("user")),
     )
     draft.fill(**said)
     first, start = nanoseconds(row.get("completionStartTime")), span.start_ns
