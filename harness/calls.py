@@ -48,7 +48,8 @@ def answered(call: Call) -> bool:
 
 def is_pair(call: Call) -> bool:
     """Whether input and output content are both there and whole, even if the answer broke off (see `Call.usable`)."""
-    return answered(call) and any(said.parts for said in call.input) and "truncated" not in call.flags
+    whole = not {"truncated", "span_missing"} & {*call.flags}
+    return whole and answered(call) and any(said.parts for said in call.input)
 
 
 def agree(one: Call, two: Call) -> bool:

@@ -47,7 +47,8 @@ def unwrapped(correction: Json) -> Json:
     """A correction without the wrapper that only says it is the output."""
     if isinstance(correction, dict) and len(correction) == 1:
         return next(
-            (correction[key] for key in ("output", "content", "response", "value", "corrected") if key in correction), correction
+            (correction[key] for key in ("output", "content", "response", "value", "corrected") if key in correction),
+            correction,
         )
     return correction
 

@@ -139,7 +139,9 @@ def jaeger(record: dict) -> dict:
 
     traces: dict[str, dict] = {}
     for resource, scope, span in spans(record):
-        trace = traces.setdefault(span["traceId"], {"traceID": span["traceId"].lstrip("0"), "spans": [], "processes": {}})
+        trace = traces.setdefault(
+            span["traceId"], {"traceID": span["traceId"].lstrip("0"), "spans": [], "processes": {}}
+        )
         held = {item["key"]: item["value"].get("stringValue") for item in resource.get("attributes", ())}
         trace["processes"]["p1"] = {"serviceName": held.get("service.name"), "tags": []}
         tags = [tag(item["key"], item["value"]) for item in span.get("attributes", ())]

@@ -3,7 +3,6 @@
 import gzip
 import json
 
-
 import pytest
 
 from harness.calls import is_pair
@@ -60,7 +59,9 @@ def test_the_members_of_a_zip_archive_are_read_together(tmp_path, members):
     """An archive of several files, compressed or not, is one export."""
     found = derive.lines(GENAI)
     parts = {
-        f"part-{number}.jsonl.gz": gzip.compress(b"\n".join(json.dumps(record).encode() for record in found[number::members]))
+        f"part-{number}.jsonl.gz": gzip.compress(
+            b"\n".join(json.dumps(record).encode() for record in found[number::members])
+        )
         for number in range(members)
     }
     (tmp_path / "export.bin").write_bytes(derive.zipped(parts))

@@ -63,7 +63,15 @@ GENERATION = {
     "usage_details": {"input": 4, "input_cached_tokens": 5, "output": 2},
 }
 TRACE = {"id": "t", "timestamp": START, "name": "handle", "user_id": "u", "session_id": "s", "tags": ["a"]}
-SCORE = {"id": "c", "timestamp": END, "trace_id": "t", "name": "thumb", "value": 0, "data_type": "BOOLEAN", "source": "API"}
+SCORE = {
+    "id": "c",
+    "timestamp": END,
+    "trace_id": "t",
+    "name": "thumb",
+    "value": 0,
+    "data_type": "BOOLEAN",
+    "source": "API",
+}
 LATEST = {"name": "thumb", "dataType": "NUMERIC", "value": 0, "source": "API", "subject": {"kind": "trace", "id": "t"}}
 
 RUN_ID = "11111111-1111-4111-8111-111111111111"
@@ -72,7 +80,14 @@ EXTRA = {"metadata": {"thread_id": "s", "user_id": "u", "ls_model_name": "m-1"}}
 POST = {"id": RUN_ID, "trace_id": RUN_ID, "dotted_order": ORDER, "run_type": "llm", "start_time": START, "extra": EXTRA}
 POST |= {"inputs": {"messages": MESSAGES}}
 PATCH = {"trace_id": RUN_ID, "dotted_order": ORDER, "end_time": END, "outputs": COMPLETION}
-THUMB = {"id": "f", "run_id": RUN_ID, "trace_id": RUN_ID, "key": "thumb", "score": 0, "feedback_source": {"type": "app"}}
+THUMB = {
+    "id": "f",
+    "run_id": RUN_ID,
+    "trace_id": RUN_ID,
+    "key": "thumb",
+    "score": 0,
+    "feedback_source": {"type": "app"},
+}
 
 
 def message(kind, text, **more):
@@ -90,7 +105,10 @@ LANGCHAIN = POST | {
 
 def multipart(**parts):
     head = '--xyz\r\nContent-Disposition: form-data; name="{}"\r\nContent-Type: application/json\r\n\r\n{}\r\n'
-    return "".join(head.format(name.replace("__", "."), json.dumps(value)) for name, value in parts.items()) + "--xyz--\r\n"
+    return (
+        "".join(head.format(name.replace("__", "."), json.dumps(value)) for name, value in parts.items())
+        + "--xyz--\r\n"
+    )
 
 
 SPENT = {
@@ -112,7 +130,14 @@ LOGGED = {"id": "b", "span_id": "p", "root_span_id": "p", "span_attributes": {"t
 LOGGED |= {"metadata": {"model": "m-1", "session_id": "s", "user_id": "u"}, "metrics": {"start": 1790812800.0}}
 MERGED = {"id": "b", "span_id": "p", "root_span_id": "p", "log_id": "g", "project_id": "x", "_is_merge": True}
 MERGED |= {"output": CHOICES, "metrics": {"end": 1790812801.0, "prompt_tokens": 9, "completion_tokens": 2}}
-REVIEW = {"id": "b", "log_id": "g", "project_id": "x", "_is_merge": True, "scores": {"thumb": 0}, "expected": "Good day"}
+REVIEW = {
+    "id": "b",
+    "log_id": "g",
+    "project_id": "x",
+    "_is_merge": True,
+    "scores": {"thumb": 0},
+    "expected": "Good day",
+}
 OP = "weave:///e/p/op/openai.chat.completions.create:abc"
 BEGUN = {"id": "w", "project_id": "e/p", "trace_id": "t", "op_name": OP, "started_at": START, "thread_id": "s"}
 BEGUN |= {"wb_user_id": "u", "inputs": {"model": "m-1", "messages": MESSAGES}}
@@ -129,7 +154,9 @@ CASES = {
     "Langfuse blob storage as CSV": [table(SCORE), table(GENERATION), table(TRACE)],
     "Langfuse API pages": [page(camel(TRACE)), page(camel(SCORE)), page(camel(GENERATION))],
     "Langfuse API, scores v3": [page(LATEST), page(camel(TRACE)), page(camel(GENERATION))],
-    "Langfuse API, one trace": [json.dumps(camel(TRACE) | {"observations": [camel(GENERATION)], "scores": [camel(SCORE)]})],
+    "Langfuse API, one trace": [
+        json.dumps(camel(TRACE) | {"observations": [camel(GENERATION)], "scores": [camel(SCORE)]})
+    ],
     "LangSmith batch": [json.dumps({"post": [POST], "patch": [PATCH]}), lines(THUMB)],
     "LangSmith batches, update first": [lines({"patch": [PATCH]}, {"post": [POST]}), lines(THUMB)],
     "LangSmith multipart": [
