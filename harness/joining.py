@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,10 +14,11 @@ from harness.cutting import BROKEN, quarantined
 from harness.redaction import PATTERNS, Redactor
 from harness.types import Call, Feedback, Noun, Quarantined, Source
 
-BATCH = 2_000
+BATCH = 5_000
 """Calls, feedback and quarantined records of one batch together."""
 
 Found = Call | Feedback | Quarantined
+T = TypeVar("T", bound=Noun)
 
 
 class Batch(Noun, frozen=True):
@@ -59,10 +60,10 @@ class Joiner:
                 continue
             yield from self._counted(name, results)
 
-    def _counted(self, name: str, results: list[Call | Feedback | str]) -> Iterator[Call | Feedback]:
+    def _counted(self, name: str, results: list[Call | Feedback | tuple[str, int]]) -> Iterator[Call | Feedback]:
         for result in results:
-            if isinstance(result, str):
-                self.counts[result] += 1
+            if isinstance(result, tuple):
+                self.counts[result[0]] += result[1]
                 continue
             if isinstance(result, Call):
                 self.counts[f"format:{name}"] += 1
@@ -101,8 +102,8 @@ def redactor(options: Mapping[str, Any]) -> Redactor | None:
     return Redactor(tuple(PATTERNS) if kinds is True else kinds, str(options.get("salt", ""))) if kinds else None
 
 
-def redacted(found: Iterable[Found], redact: Redactor | None) -> Iterator[Found]:
-    return (redact(item) for item in found) if redact else iter(found)
+def redacted(found: Iterable[T], redact: Redactor | None) -> Iterator[T]:
+    return map(redact, found) if redact else iter(found)
 
 
 def found_in(redact: Redactor | None) -> Counter[str]:

@@ -134,7 +134,7 @@ def unpacked(stream: IO[bytes]) -> IO[bytes]:
 class Guard(io.RawIOBase):
     """A decompressing reader that stops at a bomb, by what came out for what went in."""
 
-    def __init__(self, inner: Any, outer: BinaryIO, out: int = 0) -> None:
+    def __init__(self, inner: Any, outer: Any, out: int = 0) -> None:
         """`out`: bytes that came out of the same file before."""
         self._inner, self._outer, self.out = inner, outer, out
 

@@ -89,19 +89,21 @@ def folded(found: Found, key: str) -> tuple[Found, Counter[str]]:
     return [*(_as_one(held, key) for held in pieces.values()), *rest], repeated
 
 
-def read(found: Found, key: str, options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
+def read(found: Found, key: str, options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:
     """What the rows of one trace say together, those that came in pieces as one."""
     whole, repeated = folded(found, key)
     return counted(_trace.read(whole, options), repeated)
 
 
-def counted(found: Iterable[Call | Feedback | str], repeated: Counter[str]) -> Iterator[Call | Feedback | str]:
+def counted(
+    found: Iterable[Call | Feedback | _trace.Count], repeated: Counter[str]
+) -> Iterator[Call | Feedback | _trace.Count]:
     """What was found, and a `repeated_calls` for each row of a call that came again."""
-    yield from ["repeated_spans"] * repeated.total()
+    yield "repeated_spans", repeated.total()
     for item in found:
         yield item
         if isinstance(item, Call):
-            yield from ["repeated_calls"] * repeated[item.span_id]
+            yield "repeated_calls", repeated[item.span_id]
 
 
 def _as_one(held: list[tuple[Span, Source]], key: str) -> tuple[Span, Source]:

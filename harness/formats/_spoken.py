@@ -54,4 +54,4 @@ def instructions(raw: Json) -> tuple[Message, ...] | None:
 
 
 def _parts(found: list[_Text]) -> tuple[TextPart, ...]:
-    return tuple(TextPart(text=part.content) for part in found if part.content)
+    return tuple([TextPart(text=part.content) for part in found if part.content])

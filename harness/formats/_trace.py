@@ -43,6 +43,9 @@ TAGS = ("tag.tags", "langfuse.trace.tags", "app.tags", "ai.telemetry.metadata.ta
 _ROUTE = ("http.request.method", "http.method", "http.route")
 _INHERITED = frozenset((*SESSION, *USER, *TAGS, *_ROUTE))
 
+Count = tuple[str, int]
+"""A name of what was counted, and how many."""
+
 Found = tuple[Draft, Span, str, Source]
 """A call in the making, its span, the convention it was read by, and its place."""
 
@@ -83,27 +86,31 @@ def matters(log: Log) -> bool:
     return log.name == EVALUATION or genai.is_content(log.name)
 
 
-def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
-    """Everything that the pieces of one trace say together. A text counts one of that name."""
+def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | Count]:
+    """Everything that the pieces of one trace say together, and counts of what was met."""
     spans, logs = _Copies(), dict[str, list[tuple[Log, Source]]]()
     for piece, source in found:
         if isinstance(piece, Span):
             spans.add(piece, source)
         else:
             logs.setdefault(piece.span_id, []).append((piece, source))
-    yield from ["spans"] * len(spans.kept) + ["repeated_spans"] * spans.repeated.total()
-    tree = {span.span_id: span for span, _ in spans.kept}
-    calls = list(_calls(spans.kept, logs))
-    once = _twins.merged(calls)
-    copies = sum(spans.repeated[span.span_id] for _, span, _, _ in calls) if spans.repeated else 0
-    yield from ["repeated_calls"] * (copies + len(calls) - len(once))
+    kept = spans.kept
+    yield "spans", len(kept)
+    tree = {span.span_id: span for span, _ in kept}
+    calls = list(_calls(kept, logs))
+    once = _twins.merged(calls) if len(calls) > 1 else calls
+    if spans.repeated or len(once) < len(calls):
+        copies = sum(spans.repeated[span.span_id] for _, span, _, _ in calls)
+        yield "repeated_spans", spans.repeated.total()
+        yield "repeated_calls", copies + len(calls) - len(once)
     for draft, span, convention, source in once:
         _inherit(draft, span, tree)
         yield _finished(draft, span, convention, source)
     said = [(log, source) for records in logs.values() for log, source in records if log.name == EVALUATION]
     yield from _once(_feedback(log, source, options) for log, source in said)
-    for span, source in spans.kept:
-        yield from _once(_on_span(span, source, options))
+    for span, source in kept:
+        if span.events:
+            yield from _once(_on_span(span, source, options))
 
 
 class _Copies:
@@ -221,7 +228,8 @@ def _inherit(draft: Draft, span: Span, tree: dict[str, Span]) -> None:
     server = next((other for other in above if other.kind == SERVER), above[-1] if above else None)
     if server:
         draft.fill(route=_route(server))
-    draft.fill(user_id=text_of(draft.params.get("user") or span.attributes.get("llm.user")))
+    if not draft.user_id:
+        draft.user_id = text_of(draft.params.get("user") or span.attributes.get("llm.user"))
 
 
 def _ancestors(span: Span, tree: dict[str, Span]) -> Iterator[Span]:
@@ -278,11 +286,11 @@ def _correction(held: Attributes, options: Mapping[str, Any]) -> Json:
     return next((held[name] for name in names if held.get(name) not in (None, "")), None)
 
 
-def _once(records: Iterable[Feedback]) -> Iterator[Feedback | str]:
+def _once(records: Iterable[Feedback]) -> Iterator[Feedback | Count]:
     seen = set[str]()
     for record in records:
         if record.id in seen:
-            yield "repeated_feedback"
+            yield "repeated_feedback", 1
         else:
             seen.add(record.id)
             yield record

@@ -58,7 +58,7 @@ def _span(record: dict[str, Json]) -> tuple[str, Piece]:
     )
 
 
-def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
+def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:
     whole, repeated = _rows.folded(found, ROW)
     said = [
         (log, source)

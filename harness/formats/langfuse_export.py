@@ -85,7 +85,7 @@ _KNOWN = frozenset(
 """Columns that may hold a list and are no score."""
 
 
-def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
+def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:
     return _trace.read(_leaves(found), options)
 
 

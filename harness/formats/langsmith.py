@@ -45,7 +45,7 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
             yield span.trace_id, span
 
 
-def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
+def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | tuple[str, int]]:
     return _rows.read(found, RUN, options)
 
 

@@ -68,7 +68,7 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
         yield id, _feedback({**item, "trace_id": trace_id, "weave_ref": f"/call/{id}"})
 
 
-def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
+def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | tuple[str, int]]:
     return _rows.read(found, ROW, options)
 
 

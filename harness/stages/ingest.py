@@ -133,11 +133,14 @@ class _Export:
     def _joined_by(self, job: crew.Job, workers: int) -> Iterator[Found]:
         for frame in crew.join(job, workers, [file.path for file in self._files], self.cut.damaged):
             self._counts.update(frame.batch.counts)
-            yield from (*frame.batch.calls, *frame.batch.feedback, *frame.batch.quarantined)
+            yield from frame.batch.calls
+            yield from frame.batch.feedback
+            yield from frame.batch.quarantined
 
     def _once(self, found: Iterator[Found]) -> Iterator[Found]:
         """Each call once; where one library recorded all, none can be there twice."""
-        yield from doubles.merged(found, self._double) if len(self.cut.producers) > 1 else found
+        once: Iterator[Any] = doubles.merged(found, self._double)
+        yield from once if len(self.cut.producers) > 1 else found
 
     def _double(self) -> None:
         self._counts["repeated_calls"] += 1

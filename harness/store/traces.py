@@ -55,6 +55,7 @@ class Traces:
     def __init__(self, folder: Path, lock: Lock) -> None:
         self._table, self._lock = Table(folder), lock
         self._versions: dict[str, str] = {}
+        self._known: dict[str, set[str]] = {}
 
     def merge(
         self,
@@ -141,7 +142,10 @@ class Traces:
 
     def seen(self, file_digest: str) -> bool:
         """Whether an export file of that sha256 was merged to its end."""
-        return file_digest in self._files(self._table.open())
+        snapshot = self._table.open()
+        if snapshot.digest not in self._known:
+            self._known = {snapshot.digest: set(self._files(snapshot))}
+        return file_digest in self._known[snapshot.digest]
 
     def held(self, file_digest: str) -> int:
         """Calls and feedback records that an export file of that sha256 gave when it was merged; 0 when it was not."""
