@@ -42,8 +42,8 @@ def form(data: bytes) -> dict[str, Any]:
         raise ValueError("not a multipart body")
     head = b'Content-Type: multipart/form-data; boundary="' + boundary + b'"\r\n\r\n'
     message = email.parser.BytesParser(policy=_POLICY).parsebytes(head + data)
-    if not message.is_multipart():
-        raise ValueError("not a multipart body")
+    if not message.is_multipart() or message.defects:
+        raise ValueError(f"not a whole multipart body: {message.defects or 'no parts'}")
     return {"multipart": [[_name(part), _value(part)] for part in message.iter_parts() if _name(part)]}
 
 
@@ -53,7 +53,11 @@ def _name(part: Any) -> str:
 
 def _value(part: Any) -> Any:
     body = part.get_payload(decode=True) or b""
+    if part.get_content_type() not in ("application/json", "text/plain"):
+        return None
     try:
-        return loads(body) if part.get_content_type() in ("application/json", "text/plain") else None
+        return loads(body)
     except ValueError:
+        if body[:1] in (b"{", b"["):
+            raise
         return body.decode("utf-8", "replace")

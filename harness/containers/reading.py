@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,7 +52,7 @@ def records(stream: BinaryIO) -> Iterator[Record | Bad]:
                 yield from _by_content(sources.unpacked(member))
         else:
             yield from _by_content(sources.unpacked(stream))
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError, TooLarge) as error:
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, zstandard.ZstdError, TooLarge) as error:
         yield Bad(f"damaged file: {error}", 0, b"", whole_file=True)
 
 

@@ -79,7 +79,7 @@ def resources(record: dict[str, Json], *names: str) -> list[dict[str, Json]]:
     return []
 
 
-BROKEN = (ValueError, TypeError, AttributeError, KeyError, OverflowError)
+BROKEN = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
 """What reading one span of a hostile or broken record may raise; the spans beside it are read all the same."""
 
 
