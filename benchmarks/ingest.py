@@ -2,11 +2,14 @@
 
     python -m benchmarks.ingest            200,000 spans of about 3 KB
     python -m benchmarks.ingest --spans 20000
+    python -m benchmarks.ingest --peer PYTHON      also MLflow, with an interpreter that has it installed
 
 Half of the spans are model calls of about 5.5 KB, half the server spans above them. The last line is one JSON object:
 `ratio_to_orjson` and `ratio_with_redaction` (ingest's CPU seconds over those of `orjson.loads`), `spans_per_s`,
 `peak_mb` (largest resident set of the process that ingests, with redaction), `again_ratio` (the same files again over
-the first time) and `peer`, `vs_peer` (null where the peer is not installed).
+the first time) and `peer`, `vs_peer` (null where the peer is not installed): how many times the CPU seconds of a span that
+MLflow needs, on some of the spans, against trueup with redaction and the trace table, so that both have stored them.
+The line before tells of that whole way, and of the same spans in four files with all cores, in seconds by the clock.
 """
 
 import argparse
@@ -19,10 +22,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
 
+from harness import intake, loop
+from harness.config import Config
 from harness.stages.ingest import ingest
 
 WORDS = [
@@ -108,10 +114,42 @@ def _parse(path: Path) -> Iterator[object]:
             yield orjson.loads(line)
 
 
+def stored(paths: list[Path]) -> dict[str, float]:
+    """CPU and wall seconds of the whole command: read, redact and merge into a trace table."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = loop.open_work(Config(root=folder))
+        started, clock = time.process_time(), time.perf_counter()
+        calls = intake.ingest(work, [str(path) for path in paths]).calls
+        return {"cpu": time.process_time() - started, "wall": time.perf_counter() - clock, "calls": calls}
+
+
+def split(path: Path, files: int) -> list[Path]:
+    """The same lines over several files."""
+    parts = [path.with_name(f"part-{number}.jsonl") for number in range(files)]
+    with ExitStack() as stack:
+        open_parts = [stack.enter_context(part.open("wb")) for part in parts]
+        for number, line in enumerate(stack.enter_context(path.open("rb"))):
+            open_parts[number % files].write(line)
+    return parts
+
+
+def peer(python: str, path: Path, spans: int) -> dict[str, float | str]:
+    """What MLflow needs for a span, with the interpreter that has it."""
+    some = path.with_name("some.jsonl")
+    write(some, spans)
+    command = [python, str(Path(__file__).with_name("ingest_peer.py")), str(some)]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    return {"name": f"mlflow {found['version']}", "cpu_per_span": found["cpu"] / found["spans"]}
+
+
 def measure(path: Path, what: str) -> dict[str, float]:
     """CPU seconds, wall seconds and peak of one way to read the file, in this process."""
     started, clock = time.process_time(), time.perf_counter()
     calls, files = 0, {}
+    if what == "stored":
+        return stored([path])
+    if what == "shared":
+        return stored(sorted(path.parent.glob("part-*.jsonl")))
     if what == "orjson":
         for _ in _parse(path):
             pass
@@ -137,6 +175,8 @@ def main() -> None:
     parser.add_argument("--spans", type=int, default=200_000)
     parser.add_argument("--measure", default="")
     parser.add_argument("--file", type=Path)
+    parser.add_argument("--peer", default="", help="a Python interpreter that has MLflow")
+    parser.add_argument("--peer-spans", type=int, default=2_000)
     chosen = parser.parse_args()
     if chosen.measure:
         print(json.dumps(measure(chosen.file, chosen.measure)))
@@ -145,7 +185,13 @@ def main() -> None:
         path = Path(folder) / "export.jsonl"
         write(path, chosen.spans)
         print(f"{chosen.spans:,} spans, {os.path.getsize(path) / chosen.spans / 1000:.1f} KB each", flush=True)
-        plain, bare, full = (_in_a_child(path, what) for what in ("orjson", "bare", "redacted"))
+        plain, bare, full, whole = (_in_a_child(path, what) for what in ("orjson", "bare", "redacted", "stored"))
+        split(path, 4)
+        shared = _in_a_child(path, "shared")
+        other = peer(chosen.peer, path, chosen.peer_spans) if chosen.peer else None
+    print(
+        json.dumps({"stored": whole, "stored_by_all_cores": shared, "cores": os.cpu_count(), "peer": other}), flush=True
+    )
     assert bare["calls"] == full["calls"] == chosen.spans // 2
     print(
         json.dumps(
@@ -155,8 +201,8 @@ def main() -> None:
                 "spans_per_s": round(chosen.spans / full["cpu"]),
                 "peak_mb": round(full["peak"]),
                 "again_ratio": round(full["again"] / full["wall"], 3),
-                "peer": None,
-                "vs_peer": None,
+                "peer": other and other["name"],
+                "vs_peer": other and round(float(other["cpu_per_span"]) / (whole["cpu"] / chosen.spans), 1),
             }
         )
     )

@@ -29,7 +29,10 @@ class _Index:
         for call in calls:
             self._ids[call.id] = call.id
             for span_id in (call.span_id, *call.source.span_ids):
-                if span_id:
+                if ":" in span_id:  # of another trace, where the call was recorded too
+                    self._ids.setdefault(span_id, call.id)
+                    self._ids.setdefault(f":{span_id.partition(':')[2]}", call.id)
+                elif span_id:
                     self._ids.setdefault(f"{call.trace_id}:{span_id}", call.id)
                     self._ids.setdefault(f":{span_id}", call.id)  # feedback that names the span only
             if call.response_id:
@@ -52,6 +55,9 @@ class _Index:
 
 
 def _above(call: Call) -> Iterator[str]:
+    for span_id in call.source.span_ids:
+        if ":" in span_id:
+            yield f"trace:{span_id.partition(':')[0]}"
     if call.trace_id:
         yield f"trace:{call.trace_id}"
         if call.parent_span_id:

@@ -18,11 +18,11 @@ from harness.codec import digest, write_lines
 from harness.config import Config
 from harness.digests import model_digests, source_digest
 from harness.errors import InvalidError, TrueupError, UndecidedError, UsageError
+from harness.intake import ingest
 from harness.plugins import load, names
 from harness.shelf import LATEST, Evaluation, Work
 from harness.stages import curate as curate_stage
 from harness.stages import evaluate as evaluate_stage
-from harness.stages import ingest as ingest_stage
 from harness.stages import inspect as inspect_stage
 from harness.stages import mine as mine_stage
 from harness.stages import plan as plan_stage
@@ -48,28 +48,6 @@ def run(work: Work) -> Verdict:
     if verdict.outcome == "promote" and work.config.promote.auto:
         promote(work)
     return verdict
-
-
-def ingest(work: Work, paths: Sequence[str] = (), format: str = "") -> dict[str, int]:
-    """Read trace exports into the store; files whose bytes were read before are passed over. Returns the counts."""
-    settings, totals = work.config.ingest, dict[str, int]()
-    with work.watch.step("ingest"):
-        for batch in ingest_stage.ingest(
-            tuple(paths) or settings.paths,
-            format=format or settings.format,
-            options=settings.options,
-            on_progress=lambda done, total: work.watch.progress(done, total, "bytes"),
-            skip=work.store.traces.seen,
-        ):
-            merged = work.store.traces.merge(batch.calls, batch.feedback, batch.quarantined, files=batch.files)
-            for name, count in (*batch.counts.items(), *merged.counts().items()):
-                totals[name] = totals.get(name, 0) + count
-        stored = work.store.traces.counts()
-        work.watch.note(
-            f"{stored['calls']:,} calls ({totals.get('stored', 0):,} new), {stored['feedback']:,} feedback records, "
-            f"{stored['quarantined']:,} in quarantine"
-        )
-    return totals
 
 
 def mine(work: Work) -> mine_stage.Mined:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+import msgspec
 
 from harness.commands._command import command, late
 
@@ -11,9 +12,13 @@ from harness.commands._command import command, late
 @click.argument("paths", nargs=-1)
 @click.option("--format", default="", help="Read as this format instead of recognising it.")
 def ingest(work: Any, paths: tuple[str, ...], format: str, as_json: bool) -> dict:
-    """Read trace exports: files, folders, globs. Without PATHS, those of trueup.toml.
+    """Read trace exports: files, folders, globs, addresses, - for standard input. Without PATHS, those of trueup.toml.
 
     \b
     Example: trueup ingest exports/*.jsonl.gz
     """
-    return late("loop").ingest(work, paths, format)
+    found: dict = msgspec.to_builtins(late("intake").ingest(work, paths, format))
+    if not as_json:
+        late("console").table(("what", "count"), [(key, count) for key, count in found.items() if key != "formats"])
+        late("console").table(("format", "calls"), found["formats"].items())
+    return found

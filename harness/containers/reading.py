@@ -1,12 +1,16 @@
 """A file's bytes to its records, each with its place. What a file is, its first bytes say, never its name."""
 
+import shutil
+import tempfile
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, Any, BinaryIO, NamedTuple
 
 import zstandard
 
-from harness.containers import sources
+from harness.containers import archives, sources
 from harness.containers.sources import TooLarge
 from harness.formats._json import loads
 
@@ -43,8 +47,12 @@ class Bad(NamedTuple):
 def records(stream: BinaryIO) -> Iterator[Record | Bad]:
     """All records of a file. A file that is damaged ends in a `Bad` with `whole_file` set: trust none of its records."""
     try:
-        yield from _by_content(sources.unpacked(stream))
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError, TooLarge) as error:
+        if sources.head(stream) == archives.ZIP:
+            for member in archives.members(stream):
+                yield from _by_content(sources.unpacked(member))
+        else:
+            yield from _by_content(sources.unpacked(stream))
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, zstandard.ZstdError, TooLarge) as error:
         yield Bad(f"damaged file: {error}", 0, b"", whole_file=True)
 
 
@@ -57,7 +65,9 @@ def _by_content(stream: IO[bytes]) -> Iterator[Record | Bad]:
     if text[:1] in (b"{", b"["):
         yield from _json(rest)
     elif head[:4] == PARQUET or _looks_delimited(head):
-        yield from _table(head[:4] == PARQUET, rest.rest(LARGEST_DOCUMENT))
+        yield from _table(head[:4] == PARQUET, rest)
+    elif head[:2] == b"--":
+        yield from _form(rest.rest(LONGEST_LINE))
     elif head[0] == FIRST_FIELD or _looks_framed(head):
         yield from _protobuf(head[0] == FIRST_FIELD, rest)
     else:
@@ -76,12 +86,20 @@ def _looks_framed(head: bytes) -> bool:
     return started and 2 <= int.from_bytes(head[:4], "big") <= LARGEST_DOCUMENT
 
 
-def _table(is_parquet: bool, data: bytes) -> Iterator[Record | Bad]:
+def _table(is_parquet: bool, stream: "_Resumed") -> Iterator[Record | Bad]:
     from harness.containers import tabular  # pyarrow takes 0.5 s to import
 
+    with stream.seekable() as file:
+        try:
+            rows = tabular.parquet(file) if is_parquet else tabular.delimited(file)
+            yield from (Record(row, number) for number, row in enumerate(rows, 1))
+        except ValueError as error:
+            yield Bad(str(error), 0, b"", whole_file=True)
+
+
+def _form(data: bytes) -> Iterator[Record | Bad]:
     try:
-        rows = tabular.parquet(data) if is_parquet else tabular.delimited(data)
-        yield from (Record(row, number) for number, row in enumerate(rows, 1))
+        yield Record(archives.form(data), 0)
     except ValueError as error:
         yield Bad(str(error), 0, data[:EXCERPT], whole_file=True)
 
@@ -122,6 +140,19 @@ class _Resumed:
         if newline:
             return first + newline
         return first + self._stream.readline(limit)
+
+    @contextmanager
+    def seekable(self) -> Iterator[IO[bytes]]:
+        """The whole stream from its start; a compressed one by way of a temporary file."""
+        if self._stream.seekable():
+            self._stream.seek(0)
+            yield self._stream
+            return
+        with tempfile.TemporaryFile(prefix="trueup-") as copy:
+            copy.write(self._head)
+            shutil.copyfileobj(self._stream, copy, 2**20)
+            copy.seek(0)
+            yield copy
 
     def rest(self, limit: int) -> bytes:
         """The next `limit` bytes, or fewer at the end."""

@@ -111,31 +111,43 @@ def digest(stream: BinaryIO) -> str:
     return found.hexdigest()
 
 
-def unpacked(stream: BinaryIO) -> IO[bytes]:
-    """The stream, decompressed when its first bytes say so: gzip, or zstd with any number of frames."""
-    magic = stream.read(4)
+def head(stream: Any) -> bytes:
+    """The first four bytes, left where they are."""
+    if hasattr(stream, "peek"):
+        return bytes(stream.peek(4)[:4])
+    found = bytes(stream.read(4))
     stream.seek(0)
+    return found
+
+
+def unpacked(stream: IO[bytes]) -> IO[bytes]:
+    """The stream, decompressed when its first bytes say so: gzip, or zstd with any number of frames."""
+    magic = head(stream)
     if magic[:2] == GZIP:
-        return io.BufferedReader(_Guard(gzip.GzipFile(fileobj=stream), stream), 2**18)
+        return io.BufferedReader(Guard(gzip.GzipFile(fileobj=stream), stream), 2**18)
     if magic == ZSTD:
         reader = zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(stream, read_across_frames=True)
-        return io.BufferedReader(_Guard(reader, stream), 2**18)
+        return io.BufferedReader(Guard(reader, stream), 2**18)
     return stream
 
 
-class _Guard(io.RawIOBase):
+class Guard(io.RawIOBase):
     """A decompressing reader that stops at a bomb, by what came out for what went in."""
 
-    def __init__(self, inner: Any, outer: BinaryIO) -> None:
-        self._inner, self._outer, self._out = inner, outer, 0
+    def __init__(self, inner: Any, outer: Any, out: int = 0) -> None:
+        """`out`: bytes that came out of the same file before."""
+        self._inner, self._outer, self.out = inner, outer, out
 
     def readable(self) -> bool:
         return True
 
+    def tell(self) -> int:
+        return self.out
+
     def readinto(self, buffer: Any) -> int:
         piece = self._inner.read(len(buffer))
         buffer[: len(piece)] = piece
-        self._out += len(piece)
-        if self._out > FREE_BYTES + LARGEST_RATIO * self._outer.tell():
+        self.out += len(piece)
+        if self.out > FREE_BYTES + LARGEST_RATIO * self._outer.tell():
             raise TooLarge(f"unpacks to more than {LARGEST_RATIO} times its size")
         return len(piece)

@@ -3,9 +3,11 @@
 A format offers either or both of these pairs, and nothing is registered:
 
 - for the records of a file: `claims(record) -> bool` says whether a record is its own, by a conjunction of keys;
-  `pieces(record, place) -> Iterator[(key, piece)]` cuts it up; `join(pieces, options) -> Iterator[Call | Feedback]` gets
-  all pieces of one key, from whatever files they came, and tells what they mean together. `RANK` (default 50) orders
-  the questions: a small one is asked first. `Piece` is the type of a piece when it is not plain JSON.
+  `pieces(record, place) -> Iterator[(key, piece)]` cuts it up; `join(pieces, options)` gets all pieces of one key, from
+  whatever files they came, and gives the calls and feedback that they mean together, and counts such as
+  `("repeated_calls", 2)`. `RANK` (default 50) orders
+  the questions: a small one is asked first. `Piece` is the type of a piece when it is not plain JSON; its `producer`
+  tells which library recorded it, where several can stand in one file. `CALLS = False`: the format holds no calls.
 - for the spans of OpenTelemetry: `speaks(span) -> bool` and `fill(span, draft) -> bool`, which puts what its convention
   says into the draft and tells whether the span is a call to a model at all. `TRUST` (default 50) orders the dialects.
   `speaks` goes by the names of attributes and events only: its answer is remembered for spans of the same names.

@@ -48,7 +48,13 @@ KNOWN_PARAMS = frozenset(
 USAGE = {
     "input": ("input_tokens", "prompt_tokens", "inputTokens", "promptTokens", "input"),
     "output": ("output_tokens", "completion_tokens", "outputTokens", "completionTokens", "output"),
-    "cache_read": ("cache_read.input_tokens", "cache_read_input_tokens", "cachedInputTokens", "cached_tokens"),
+    "cache_read": (
+        "cache_read.input_tokens",
+        "cache_read_input_tokens",
+        "cachedInputTokens",
+        "cached_tokens",
+        "cache_read",
+    ),
     "cache_write": (
         "cache_creation.input_tokens",
         "cache_write.input_tokens",
@@ -63,29 +69,31 @@ USAGE = {
     ),
 }
 """Field of `Usage` -> the names it goes by, preferred first. Input includes the cache, output includes reasoning."""
+_FIELDS = {name: field for field, names in USAGE.items() for name in names}
+_ORDER = {name: place for place, name in enumerate(_FIELDS)}
+_DETAILS = tuple(
+    f"{side}_{unit}_details" for side in ("prompt", "input", "completion", "output") for unit in ("tokens", "token")
+)
 
 
 def tokens(raw: Json) -> dict[str, int]:
     """Token counts by the names of `Usage`, from any provider's usage object."""
     flat = mapping(raw)
-    for key, prefix in (("prompt_tokens_details", ""), ("input_tokens_details", ""), ("input_token_details", "")):
-        flat = {**{prefix + name: count for name, count in mapping(flat.get(key)).items()}, **flat}
-    for key in ("completion_tokens_details", "output_tokens_details", "output_token_details"):
-        flat = {**mapping(flat.get(key)), **flat}
-    if "cache_read" in flat:
-        flat.setdefault("cached_tokens", flat["cache_read"])
-    found = {field: _first_count(flat, names) for field, names in USAGE.items()}
-    return {field: count for field, count in found.items() if count is not None}
-
-
-def _first_count(flat: dict[str, Json], names: tuple[str, ...]) -> int | None:
-    return next((count for name in names if (count := whole(flat.get(name))) is not None), None)
+    for key in _DETAILS:
+        if key in flat:
+            flat = {**mapping(flat[key]), **flat}
+    found: dict[str, int] = {}
+    for name in sorted(flat.keys() & _FIELDS.keys(), key=_ORDER.__getitem__):
+        count = whole(flat[name])
+        if count is not None:
+            found.setdefault(_FIELDS[name], count)
+    return found
 
 
 def params(raw: Json) -> dict[str, Json]:
     """The sampling parameters of a request, by the OpenAI API's names; all else is left out."""
-    named = {PARAMS.get(name, name): parsed(value) for name, value in mapping(raw).items()}
-    return {name: value for name, value in named.items() if name in KNOWN_PARAMS and value is not None}
+    named = ((PARAMS.get(name, name), value) for name, value in mapping(raw).items() if value is not None)
+    return {name: parsed(value) for name, value in named if name in KNOWN_PARAMS}
 
 
 def request(raw: Json) -> dict[str, Json]:

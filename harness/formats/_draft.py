@@ -9,7 +9,7 @@ from msgspec import Struct
 from harness.codec import digest
 from harness.formats._clock import LONGEST_NS
 from harness.formats._json import Json, is_cut, number, text_of
-from harness.types import Call, CallError, Feedback, Message, RefusalPart, Source, Usage
+from harness.types import Call, CallError, Feedback, Message, Part, RefusalPart, Source, TextPart, Usage
 
 REDACTED = frozenset({"__REDACTED__", "redacted-by-litellm", "FILTERED"})
 """What OpenInference, LiteLLM and OpenLLMetry write in place of a text that they were told to hide, or may not show."""
@@ -48,8 +48,9 @@ class Draft(Struct):
         for name, value in known.items():
             here = getattr(self, name)
             if isinstance(here, dict):
-                setattr(self, name, {**(value or {}), **here})
-            elif here in ("", (), None, 0) and value not in ("", (), None, [], {}):
+                if value:
+                    setattr(self, name, {**value, **here})
+            elif not here and (value or value is not None and name == "ttft_s"):  # which may be 0.0
                 setattr(self, name, tuple(value) if isinstance(here, tuple) else value)
         return self
 
@@ -70,7 +71,7 @@ def _quality(draft: Draft) -> Iterable[str]:
         yield "content_off"
     if any(isinstance(part, RefusalPart) for message in draft.output for part in message.parts):
         yield "refusal"
-    if any(message.text in REDACTED for message in (*draft.input, *draft.output)):
+    if any(_is_hidden(part) for message in (*draft.input, *draft.output) for part in message.parts):
         yield "redacted"
     reasons = [message.finish_reason for message in draft.output]
     if "error" in reasons or (draft.params.get("stream") and draft.output and not any(reasons)):
@@ -78,6 +79,13 @@ def _quality(draft: Draft) -> Iterable[str]:
     timed = draft.start_ns or draft.end_ns
     if timed and not (draft.start_ns and 0 <= draft.end_ns - draft.start_ns <= LONGEST_NS):
         yield "clock_suspect"
+
+
+def _is_hidden(part: Part) -> bool:
+    return isinstance(part, TextPart) and len(part.text) <= LONGEST_MARK and part.text in REDACTED
+
+
+LONGEST_MARK = max(map(len, REDACTED))
 
 
 def cut(*values: Json) -> set[str]:

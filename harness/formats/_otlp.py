@@ -46,6 +46,11 @@ class Span(Struct, array_like=True, tag="span"):
     dropped: int = 0
     """Attributes and events that a limit of the SDK dropped."""
 
+    @property
+    def producer(self) -> str:
+        """Who recorded it: the instrumentation library."""
+        return self.scope
+
 
 class Log(Struct, array_like=True, tag="log"):
     trace_id: str
@@ -58,6 +63,11 @@ class Log(Struct, array_like=True, tag="log"):
     scope: str = ""
     version: str = ""
 
+    @property
+    def producer(self) -> str:
+        """None that matters: a log record completes a call that its span tells of."""
+        return ""
+
 
 def resources(record: dict[str, Json], *names: str) -> list[dict[str, Json]]:
     """The resource entries of a record under any of `names`, also one level down (`{"trace": {...}}` of Tempo)."""
@@ -69,7 +79,7 @@ def resources(record: dict[str, Json], *names: str) -> list[dict[str, Json]]:
     return []
 
 
-BROKEN = (ValueError, TypeError, AttributeError, KeyError, OverflowError)
+BROKEN = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
 """What reading one span of a hostile or broken record may raise; the spans beside it are read all the same."""
 
 
@@ -163,6 +173,9 @@ def any_value(raw: Any) -> Json:
     """The value of an AnyValue; None for an empty one; the first arm that is not null where all are present."""
     if not isinstance(raw, dict):
         return raw
+    text = raw.get("stringValue")  # the commonest arm, asked first
+    if text is not None:
+        return text
     for arm, value in raw.items():
         if value is not None and arm in _ARMS:
             read = _ARMS[arm]

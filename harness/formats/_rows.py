@@ -3,15 +3,18 @@
 A row becomes a span that carries the row itself under an attribute of its format, which the same format then reads.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 from typing import Any
 
 from msgspec.structs import replace
 
+from harness.formats import _trace
 from harness.formats._json import Json, mapping, parsed, text_of
 from harness.formats._otlp import Attributes, Log, Span
 from harness.formats._trace import EVALUATION
-from harness.types import Source
+from harness.types import Call, Feedback, Source
 
 Found = list[tuple[Span | Log, Source]]
 
@@ -44,7 +47,8 @@ def unwrapped(correction: Json) -> Json:
     """A correction without the wrapper that only says it is the output."""
     if isinstance(correction, dict) and len(correction) == 1:
         return next(
-            (correction[key] for key in ("output", "content", "response", "value") if key in correction), correction
+            (correction[key] for key in ("output", "content", "response", "value", "corrected") if key in correction),
+            correction,
         )
     return correction
 
@@ -63,30 +67,63 @@ def context(*holders: Json) -> Attributes:
 _CONTEXT = {
     "session.id": ("session_id", "thread_id", "conversation_id", "sessionId", "Helicone-Session-Id", "session"),
     "user.id": ("user_id", "userId", "end_user", "helicone_user", "Helicone-User-Id"),
-    "tag.tags": ("tags", "request_tags"),
+    "tag.tags": ("tags", "request_tags", "trace_tags"),
 }
 
 
-def folded(found: Found, key: str) -> Found:
-    """Rows that came in pieces, such as a creation and its update, as one: later values win, maps are merged."""
-    spans: dict[str, tuple[Span, Source]] = {}
+def folded(found: Found, key: str) -> tuple[Found, Counter[str]]:
+    """Rows that came in pieces, such as a creation and its update, as one: later values win, maps are merged.
+
+    Also how often a row came again just as it was, by its id.
+    """
+    pieces: dict[str, list[tuple[Span, Source]]] = {}
     rest: Found = []
+    repeated: Counter[str] = Counter()
     for piece, source in found:
         if not isinstance(piece, Span) or key not in piece.attributes:
             rest.append((piece, source))
-            continue
-        if piece.span_id not in spans:
-            spans[piece.span_id] = (piece, source)
-            continue
-        held, first = spans[piece.span_id]
-        spans[piece.span_id] = (_merged(held, piece, key), first)
-    return [*spans.values(), *rest]
+        elif any(piece == other for other, _ in pieces.get(piece.span_id, ())):
+            repeated[piece.span_id] += 1
+        else:
+            pieces.setdefault(piece.span_id, []).append((piece, source))
+    return [*(_as_one(held, key) for held in pieces.values()), *rest], repeated
+
+
+def read(found: Found, key: str, options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:
+    """What the rows of one trace say together, those that came in pieces as one."""
+    whole, repeated = folded(found, key)
+    return counted(_trace.read(whole, options), repeated)
+
+
+def counted(
+    found: Iterable[Call | Feedback | _trace.Count], repeated: Counter[str]
+) -> Iterator[Call | Feedback | _trace.Count]:
+    """What was found, and a `repeated_calls` for each row of a call that came again."""
+    yield "repeated_spans", repeated.total()
+    for item in found:
+        yield item
+        if isinstance(item, Call):
+            yield "repeated_calls", repeated[item.span_id]
+
+
+def _as_one(held: list[tuple[Span, Source]], key: str) -> tuple[Span, Source]:
+    """The pieces of a row in the order they were sent, whatever order they were read in."""
+    ordered = sorted(held, key=lambda pair: _sent(pair[0].attributes[key], pair[0]))
+    return reduce(lambda one, two: _merged(one, two, key), (span for span, _ in ordered)), ordered[0][1]
+
+
+def _sent(row: dict[str, Json], span: Span) -> tuple[bool, bool, str, str]:
+    """Creations come before updates: an update says so, or has an end and no start."""
+    update = bool(row.get("_is_merge")) or not span.start_ns
+    return update, bool(span.end_ns), text_of(row.get("_xact_id") or row.get("updated_at")), text_of(row)
 
 
 def _merged(one: Span, two: Span, key: str) -> Span:
     row = deep_merge(one.attributes[key], two.attributes[key])
     return replace(
         one,
+        trace_id=one.trace_id or two.trace_id,
+        scope=max(one.scope, two.scope, key=len),
         parent_id=one.parent_id or two.parent_id,
         name=one.name or two.name,
         start_ns=min(filter(None, (one.start_ns, two.start_ns)), default=0),

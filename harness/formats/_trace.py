@@ -3,6 +3,7 @@
 Session, user, tags and route often stand on the server span only, so a call takes them from its nearest ancestor.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import ModuleType
@@ -42,6 +43,9 @@ TAGS = ("tag.tags", "langfuse.trace.tags", "app.tags", "ai.telemetry.metadata.ta
 _ROUTE = ("http.request.method", "http.method", "http.route")
 _INHERITED = frozenset((*SESSION, *USER, *TAGS, *_ROUTE))
 
+Count = tuple[str, int]
+"""A name of what was counted, and how many."""
+
 Found = tuple[Draft, Span, str, Source]
 """A call in the making, its span, the convention it was read by, and its place."""
 
@@ -74,31 +78,39 @@ def lean(span: Span) -> Span:
     if speaking(span):
         return span
     kept = {name: value for name, value in span.attributes.items() if name in _INHERITED}
-    return replace(span, attributes=kept, events=[event for event in span.events if event.name == EVALUATION])
+    told = [event for event in span.events if event.name == EVALUATION]
+    return replace(span, attributes=kept, events=told, scope="", version="")
 
 
 def matters(log: Log) -> bool:
     return log.name == EVALUATION or genai.is_content(log.name)
 
 
-def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
-    """Everything that the pieces of one trace say together. A text counts one of that name."""
+def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | Count]:
+    """Everything that the pieces of one trace say together, and counts of what was met."""
     spans, logs = _Copies(), dict[str, list[tuple[Log, Source]]]()
     for piece, source in found:
         if isinstance(piece, Span):
             spans.add(piece, source)
         else:
             logs.setdefault(piece.span_id, []).append((piece, source))
-    yield from ["spans"] * len(spans.kept) + ["repeated_spans"] * spans.repeated
-    tree = {span.span_id: span for span, _ in spans.kept}
-    calls = list(_calls(spans.kept, logs))
-    for draft, span, convention, source in _twins.merged(calls):
+    kept = spans.kept
+    yield "spans", len(kept)
+    tree = {span.span_id: span for span, _ in kept}
+    calls = list(_calls(kept, logs))
+    once = _twins.merged(calls) if len(calls) > 1 else calls
+    if spans.repeated or len(once) < len(calls):
+        copies = sum(spans.repeated[span.span_id] for _, span, _, _ in calls)
+        yield "repeated_spans", spans.repeated.total()
+        yield "repeated_calls", copies + len(calls) - len(once)
+    for draft, span, convention, source in once:
         _inherit(draft, span, tree)
         yield _finished(draft, span, convention, source)
     said = [(log, source) for records in logs.values() for log, source in records if log.name == EVALUATION]
     yield from _once(_feedback(log, source, options) for log, source in said)
-    for span, source in spans.kept:
-        yield from _once(_on_span(span, source, options))
+    for span, source in kept:
+        if span.events:
+            yield from _once(_on_span(span, source, options))
 
 
 class _Copies:
@@ -106,13 +118,13 @@ class _Copies:
 
     def __init__(self) -> None:
         self._by_id: dict[str, list[tuple[Span, Source]]] = {}
-        self.repeated = 0
+        self.repeated: Counter[str] = Counter()
 
     def add(self, span: Span, source: Source) -> None:
         held = self._by_id.setdefault(span.span_id, [])
         for place, (other, _) in enumerate(held):
             if _says_all_of(other, span) or _says_all_of(span, other):
-                self.repeated += 1
+                self.repeated[span.span_id] += 1
                 if not _says_all_of(other, span):
                     held[place] = (span, source)
                 return
@@ -206,16 +218,18 @@ def _error(span: Span) -> CallError | None:
 def _inherit(draft: Draft, span: Span, tree: dict[str, Span]) -> None:
     line = list(_ancestors(span, tree))
     for held in (*(above.attributes for above in line), span.resource):
-        draft.fill(
-            session_id=_named(held, SESSION),
-            user_id=_named(held, USER),
-            tags=tuple(text_of(tag) for name in TAGS for tag in listing(held.get(name))),
-        )
+        if not _INHERITED.isdisjoint(held):
+            draft.fill(
+                session_id=_named(held, SESSION),
+                user_id=_named(held, USER),
+                tags=tuple(text_of(tag) for name in TAGS for tag in listing(held.get(name))),
+            )
     above = line[1:]
     server = next((other for other in above if other.kind == SERVER), above[-1] if above else None)
     if server:
         draft.fill(route=_route(server))
-    draft.fill(user_id=text_of(draft.params.get("user") or span.attributes.get("llm.user")))
+    if not draft.user_id:
+        draft.user_id = text_of(draft.params.get("user") or span.attributes.get("llm.user"))
 
 
 def _ancestors(span: Span, tree: dict[str, Span]) -> Iterator[Span]:
@@ -272,11 +286,11 @@ def _correction(held: Attributes, options: Mapping[str, Any]) -> Json:
     return next((held[name] for name in names if held.get(name) not in (None, "")), None)
 
 
-def _once(records: Iterable[Feedback]) -> Iterator[Feedback | str]:
+def _once(records: Iterable[Feedback]) -> Iterator[Feedback | Count]:
     seen = set[str]()
     for record in records:
         if record.id in seen:
-            yield "repeated_feedback"
+            yield "repeated_feedback", 1
         else:
             seen.add(record.id)
             yield record

@@ -10,6 +10,7 @@ from harness.formats._json import Json, parsed, text_of
 from harness.types import Feedback, Source
 
 RANK = 90
+CALLS = False
 
 _IDS = ("call_id", "trace_id", "span_id", "response_id", "session_id")
 _SAYS = ("value", "score", "label", "comment", "correction", "rating")
@@ -25,9 +26,9 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Json]]:
     yield digest(record), record
 
 
-def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Feedback | str]:
+def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Feedback | tuple[str, int]]:
     record, source = found[0]
-    yield from ["repeated_feedback"] * (len(found) - 1)
+    yield "repeated_feedback", len(found) - 1
     get = record.get
     ids = {name: text_of(get(name)) for name in _IDS}
     yield feedback(

@@ -11,12 +11,13 @@ Specification: open-telemetry/semantic-conventions 1.41 and semantic-conventions
 from collections.abc import Iterable
 from typing import Any
 
+from harness.formats import _spoken
 from harness.formats._bodies import params, tokens
 from harness.formats._draft import Draft, cut
 from harness.formats._json import Json, listing, mapping, number, parsed, text_of
 from harness.formats._messages import choices, message, messages, reason, reasoned
 from harness.formats._otlp import Attributes, Event, Log, Span
-from harness.types import Message
+from harness.types import Message, OtherPart
 
 TRUST = 90
 
@@ -29,8 +30,9 @@ ROLES = {
     "gen_ai.tool.message": "tool",
 }
 CHOICE = "gen_ai.choice"
+_CONTENT = ("gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages")
 PLACEHOLDER = "Function called with tools"
-"""What OpenLIT writes in place of the answer when the request offered tools."""
+"""What OpenLIT writes in place of the answer when the request offered tools: no model said it, so none may learn it."""
 
 _LEGACY_IN, _LEGACY_OUT = "gen_ai.content.prompt", "gen_ai.content.completion"
 
@@ -72,18 +74,26 @@ def _is_call(held: Attributes, events: list[Event]) -> bool:
 
 
 def _content(held: Attributes, events: list[Event], draft: Draft) -> None:
-    instructions = parsed(held.get("gen_ai.system_instructions"))
-    read, written = parsed(held.get("gen_ai.input.messages")), parsed(held.get("gen_ai.output.messages"))
-    flags = cut(instructions, read, written, held.get("gen_ai.prompt"), held.get("gen_ai.completion"))
-    if flags:
-        draft.flags |= flags
-    system = tuple(_system(instructions)) if instructions else ()
-    draft.fill(input=(*system, *messages(read)) if read or system else (), output=choices(written))
-    _from_events([event for event in events if event.name in ROLES or event.name == CHOICE], draft)
+    raw = [held.get(name) for name in _CONTENT]
+    system, read, written = _spoken.instructions(raw[0]), _spoken.messages(raw[1]), _spoken.messages(raw[2])
+    if system is None or read is None or written is None:
+        instructions, asked, answered = (parsed(value) for value in raw)
+        draft.flags |= cut(instructions, asked, answered, held.get("gen_ai.prompt"), held.get("gen_ai.completion"))
+        draft.flags |= _refused(answered)
+        system = tuple(_system(instructions)) if instructions else ()
+        read, written = messages(asked) if asked else (), choices(answered)
+    draft.fill(input=(*system, *read), output=written)
+    if any(f"{name}_ref" in held for name in _CONTENT):  # uploaded elsewhere; an address in a trace is never fetched
+        draft.flags |= {"media_external"}
+    if events:
+        _from_events([event for event in events if event.name in ROLES or event.name == CHOICE], draft)
     _from_legacy(held, events, draft)
-    if any(mapping(part).get("type") == "refusal" for said in listing(written) for part in _parts_of(said)):
-        draft.flags |= {"refusal"}
     draft.output = reasoned(draft.output, listing(held.get("gen_ai.response.finish_reasons")))
+
+
+def _refused(answered: Json) -> set[str]:
+    parts = (part for said in listing(answered) for part in _parts_of(said))
+    return {"refusal"} if any(mapping(part).get("type") == "refusal" for part in parts) else set()
 
 
 def _parts_of(said: Json) -> list[Json]:
@@ -140,7 +150,16 @@ def _from_legacy(held: Attributes, events: list[Event], draft: Draft) -> None:
     if not draft.input:
         draft.input = tuple(found for prompt in prompts for found in _transcript(prompt))
     if not draft.output:
-        draft.output = tuple(found for answer in answers if answer != PLACEHOLDER for found in choices(answer))
+        draft.output = tuple(found for answer in answers for found in _answers(answer, draft))
+
+
+def _answers(answer: Json, draft: Draft) -> tuple[Message, ...]:
+    """The choices of an answer. A placeholder tells that tools were called, or, after their results, nothing at all."""
+    if answer != PLACEHOLDER:
+        return choices(answer)
+    draft.flags |= {"output_missing"}
+    told = draft.input and draft.input[-1].role != "tool"
+    return (Message(role="assistant", parts=(OtherPart(raw=text_of([answer])),)),) if told else ()
 
 
 _SPEAKERS = ("system", "user", "assistant", "tool", "developer")

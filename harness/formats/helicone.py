@@ -37,7 +37,7 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
         yield from ((id, log) for log in _feedback(row, id))
 
 
-def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
+def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:
     return _trace.read(found, options)
 
 

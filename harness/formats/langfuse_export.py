@@ -23,9 +23,17 @@ _KINDS = {"ANNOTATION": "human", "API": "app", "EVAL": "judge"}
 
 
 def claims(record: dict[str, Json]) -> bool:
-    if isinstance(record.get("trace"), dict) and isinstance(record.get("observations"), list):
+    if _bundle(record):
         return True
     return _kind(next(iter(rows(record, "data")), {})) != ""
+
+
+def _bundle(record: dict[str, Json]) -> dict[str, Json]:
+    """The trace of a bundle: beside its observations, as the UI gives it, or around them, as the API does."""
+    if isinstance(record.get("trace"), dict) and isinstance(record.get("observations"), list):
+        return mapping(record["trace"])
+    around = _kind(record) == "trace" and any(isinstance(item, dict) for item in listing(record.get("observations")))
+    return record if around else {}
 
 
 def _kind(row: dict[str, Json]) -> str:
@@ -45,19 +53,39 @@ def _kind(row: dict[str, Json]) -> str:
 
 
 def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
-    trace = mapping(record.get("trace"))
+    trace = _bundle(record)
     found = (
         [*listing(record.get("observations")), *listing(trace.get("scores") or record.get("scores"))] if trace else []
     )
     found += [{**mapping(item), "dataType": "CORRECTION"} for item in listing(trace.get("corrections"))]
+    found += [score for row in ([] if trace else rows(record, "data")) for score in _columns(row)]
     if trace:
         yield text_of(trace.get("id")), _root(trace)
-    for row in map(mapping, found or ([] if trace else rows(record, "data"))):
+    for row in map(mapping, [*found, *([] if trace else rows(record, "data"))]):
         piece = _piece(_snake(row), text_of(trace.get("id")))
         yield piece.trace_id, piece
 
 
-def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
+def _columns(row: dict[str, Json]) -> Iterator[dict[str, Json]]:
+    """Scores of the UI's export of observations, which stand in a column for each name."""
+    if "traceName" not in row and "traceTags" not in row:
+        return
+    for name, held in row.items():
+        values = parsed(held) if name not in _KNOWN else None
+        for value in values if isinstance(values, list) else ():
+            if isinstance(value, (int, float, str)):
+                of = {"traceId": row.get("traceId"), "observationId": row.get("id"), "timestamp": row.get("endTime")}
+                spelled = {"value": value} if not isinstance(value, str) else {"stringValue": value}
+                yield {**of, **spelled, "name": name, "dataType": "NUMERIC", "source": "EXPORT"}
+
+
+_KNOWN = frozenset(
+    ["traceTags", "tags", "comments", "input", "output", "metadata", "toolCalls", "toolCallNames", "toolDefinitions"]
+)
+"""Columns that may hold a list and are no score."""
+
+
+def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:
     return _trace.read(_leaves(found), options)
 
 
@@ -117,18 +145,22 @@ def _score(row: dict[str, Json], trace_id: str) -> Log:
     correction = spelled if row.get("data_type") == "CORRECTION" else None
     value = None if correction is not None else number(row.get("value"))
     return evaluation(
-        text_of(row.get("trace_id") or subject.get("traceId")) or trace_id,
-        text_of(row.get("observation_id") or (subject.get("id") if subject.get("kind") == "observation" else "")),
+        text_of(row.get("trace_id") or subject.get("traceId") or _subject(subject, "trace")) or trace_id,
+        text_of(row.get("observation_id") or _subject(subject, "observation")),
         row.get("name") or "output",
         value=value,
         label=row.get("string_value") if correction is None else None,
         comment=row.get("comment"),
         correction=correction,
         user_id=row.get("author_user_id"),
-        session_id=row.get("session_id"),
+        session_id=row.get("session_id") or _subject(subject, "session"),
         source_kind=_KINDS.get(text_of(row.get("source"))),
         at_ns=nanoseconds(row.get("timestamp") or row.get("created_at")),
     )
+
+
+def _subject(subject: dict[str, Json], kind: str) -> Json:
+    return subject.get("id") if subject.get("kind") == kind else None
 
 
 def speaks(span: Span) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.formats import _rows, _trace
+from harness.formats import _rows
 from harness.formats._bodies import params, request, response, tokens
 from harness.formats._clock import nanoseconds
 from harness.formats._draft import Draft, cut
@@ -23,6 +23,8 @@ def claims(record: dict[str, Json]) -> bool:
     keys = record.keys()
     if isinstance(record.get("post"), list) or isinstance(record.get("patch"), list):
         return True
+    if isinstance(record.get("multipart"), list):
+        return any(str(part[0]).startswith(("post.", "patch.", "feedback.")) for part in record["multipart"])
     run = "run_type" in keys and bool({"dotted_order", "trace_id"} & keys) and bool({"inputs", "outputs"} & keys)
     return run or _is_feedback(record)
 
@@ -33,7 +35,7 @@ def _is_feedback(record: dict[str, Json]) -> bool:
 
 
 def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
-    runs = [*listing(record.get("post")), *listing(record.get("patch"))] or [record]
+    runs = [*listing(record.get("post")), *listing(record.get("patch")), *_parts(record)] or [record]
     for run in map(mapping, runs):
         if _is_feedback(run):
             said = _feedback(run)
@@ -43,10 +45,19 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
             yield span.trace_id, span
 
 
-def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
-    whole = _rows.folded(found, RUN)
-    yield from ["repeated_spans"] * (len(found) - len(whole))
-    yield from _trace.read(whole, options)
+def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | tuple[str, int]]:
+    return _rows.read(found, RUN, options)
+
+
+def _parts(record: dict[str, Json]) -> list[Json]:
+    """Runs of a multipart body: `post.<id>` holds a run, `post.<id>.inputs` and its like one field of it."""
+    made: dict[str, dict[str, Json]] = {}
+    for name, value in listing(record.get("multipart")):
+        what, _, rest = text_of(name).partition(".")
+        id, _, field = rest.partition(".")
+        if what in ("post", "patch", "feedback"):
+            made.setdefault(f"{what}.{id}", {}).update({field: value} if field else mapping(value))
+    return list(made.values())
 
 
 def _span(run: dict[str, Json]) -> Span:
@@ -102,6 +113,7 @@ def fill(span: Span, draft: Draft) -> bool:
         input=messages(asked),
         provider=text_of(metadata.get("ls_provider")),
         model_requested=text_of(metadata.get("ls_model_name") or sent.get("model")),
+        model_served=_served(answered),
         params={**params(sent), **params(metadata.get("ls_invocation_params"))},
         tools=tuple(listing(sent.get("tools"))),
         usage=_usage(run, answered, metadata),
@@ -115,9 +127,22 @@ def fill(span: Span, draft: Draft) -> bool:
 
 
 def _usage(run: dict[str, Json], answered: Json, metadata: dict[str, Json]) -> dict[str, int]:
-    known = mapping(mapping(answered).get("usage_metadata")) or mapping(metadata.get("usage_metadata"))
     plain = {"prompt_tokens": run.get("prompt_tokens"), "completion_tokens": run.get("completion_tokens")}
-    return tokens(known) or tokens(plain)
+    llm, said = mapping(mapping(answered).get("llm_output")), _generated(answered)
+    holders = (mapping(answered).get("usage_metadata"), metadata.get("usage_metadata"), said.get("usage_metadata"))
+    return next((found for held in (*holders, llm.get("token_usage"), plain) if (found := tokens(held))), {})
+
+
+def _generated(answered: Json) -> dict[str, Json]:
+    """The message of LangChain's first generation."""
+    first = next(iter(listing(mapping(answered).get("generations"))), None)
+    inner = next(iter(first), None) if isinstance(first, list) else first
+    return mapping(mapping(mapping(inner).get("message")).get("kwargs"))
+
+
+def _served(answered: Json) -> str:
+    said = mapping(_generated(answered).get("response_metadata"))
+    return text_of(said.get("model_name") or mapping(mapping(answered).get("llm_output")).get("model_name"))
 
 
 def _ttft(run: dict[str, Json]) -> float | None:

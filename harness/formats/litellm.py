@@ -41,7 +41,7 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
     yield id, span
 
 
-def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
+def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:
     return _trace.read(found, options)
 
 
@@ -65,7 +65,7 @@ def fill(span: Span, draft: Draft) -> bool:
         tools=tuple(listing(sent.get("tools"))),
         response_format=sent.get("response_format"),
         usage=tokens(row),
-        user_id=text_of(sent.get("user")),
+        user_id=text_of(sent.get("user") or row.get("user")),
     )
     draft.fill(**said)
     first, start = nanoseconds(row.get("completionStartTime")), span.start_ns

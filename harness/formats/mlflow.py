@@ -42,7 +42,7 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
             yield trace_id, _assessment(item, trace_id)
 
 
-def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
+def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:
     return _trace.read(found, options)
 
 

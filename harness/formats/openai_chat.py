@@ -22,10 +22,10 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Json]]:
     yield text_of(record.get("id")) or digest(record), record
 
 
-def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Call | str]:
+def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Call | tuple[str, int]]:
     for number, (record, source) in enumerate(found):
         if any(record == earlier for earlier, _ in found[:number]):
-            yield "repeated_records"
+            yield "repeated_calls", 1
             continue
         yield _call(record, source)
 

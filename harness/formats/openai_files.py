@@ -45,9 +45,9 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Json]]:
         yield text_of(record.get("id")) or digest(record), record
 
 
-def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
+def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | tuple[str, int]]:
     distinct = [pair for number, pair in enumerate(found) if all(pair[0] != other for other, _ in found[:number])]
-    yield from ["repeated_records"] * (len(found) - len(distinct))
+    yield "repeated_calls", len(found) - len(distinct)
     first, source = distinct[0]
     if "custom_id" in first:
         yield from _batch([row for row, _ in distinct], source)

@@ -37,6 +37,6 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str | None, Piece | str]]:
             yield log.trace_id or f"response:{log.attributes.get('gen_ai.response.id') or ''}", log
 
 
-def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
+def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:
     """Calls and feedback of one trace. A text counts one of that name."""
     return _trace.read(found, options)

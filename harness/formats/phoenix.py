@@ -35,7 +35,7 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
         yield piece.trace_id or f"span:{piece.span_id}", piece
 
 
-def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
+def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:
     return _trace.read(found, options)
 
 

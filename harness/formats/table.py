@@ -56,9 +56,9 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Json]]:
     yield digest(record), record
 
 
-def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | str]:
+def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | tuple[str, int]]:
     record, source = found[0]
-    yield from ["repeated_records"] * (len(found) - 1)
+    yield "repeated_calls", len(found) - 1
     row = {name: record.get(column) for name, column in _mapping(options).items()}
     trace, span = text_of(row["trace_id"]), text_of(row["span_id"])
     id = f"{trace}:{span}" if trace and span else text_of(row["id"]) or digest(record)

@@ -3,42 +3,34 @@
 All paths of one command are one export, so that a span finds its log records whatever file they are in. Records are cut
 into pieces, pieces are grouped by trace in a spool (on disk when they are many), and each trace is read as a whole: so
 memory is bounded by the spool's limit and one partition of it, not by the size of the export. A file that turns out
-damaged at its end takes its pieces back before any of them becomes a call.
+damaged at its end takes its pieces back before any of them becomes a call. Several large files are shared out to
+processes.
 """
 
-import itertools
+import os
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
-from types import ModuleType
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from harness import containers, plugins
-from harness.codec import digest
-from harness.containers import Bad, File, Record, sources
+from harness import containers, crew, cutting, doubles, joining, plugins
+from harness.calls import is_pair
+from harness.containers import File, sources
+from harness.cutting import Cut, Cutter
 from harness.errors import InputError
+from harness.joining import Batch, Batches, Found, Joiner
 from harness.linking import link
-from harness.redaction import PATTERNS, Redactor
 from harness.spool import Spool
-from harness.types import Call, Feedback, Noun, Quarantined, RefusalPart, Source
+from harness.types import Quarantined
 
-__all__ = ["BATCH", "Batch", "ingest", "link"]
+__all__ = ["Batch", "ingest", "is_pair", "link"]
 
-BATCH = 2_000
-"""Calls, feedback and quarantined records of one batch together."""
+WORTH_A_CREW = 64 * 2**20
+"""Bytes in all files together; below, starting processes takes longer than they save."""
 
-
-class Batch(Noun, frozen=True):
-    calls: tuple[Call, ...] = ()
-    feedback: tuple[Feedback, ...] = ()
-    quarantined: tuple[Quarantined, ...] = ()
-    counts: dict[str, int] = {}
-    """What was read for this batch: `files`, `skipped_files`, `records`, `spans`, `repeated_spans`, `pairs` (calls with
-    input and output content) and calls of each format and convention, such as `format:otlp` and `convention:genai`."""
-    files: dict[str, str] = {}
-    """sha256 of each file that ends with this batch -> its path."""
+Progress = Callable[[int, int], None]
 
 
 def ingest(
@@ -46,30 +38,38 @@ def ingest(
     *,
     format: str = "",
     options: Mapping[str, Any] = {},
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
     skip: Callable[[str], bool] | None = None,
+    workers: int | None = None,
 ) -> Iterator[Batch]:
     """Read exports. The files are named in the last batch: what was merged before a crash is merged again.
 
     `paths` are files, folders, globs, `-` or addresses; `format` names the format of every record, which is otherwise
     recognised by content. `options` go to the formats. `on_progress` gets bytes done and in all. A file for whose
-    sha256 `skip` is true is passed over. Secrets and personal data are replaced before anything is given away; the
-    options `redact` (a list of kinds, or false) and `salt` say which and how. Raises InputError when a path does not
-    exist or no file holds a trace, RedactionError when redaction cannot run.
+    sha256 `skip` is true is passed over. `workers` is the number of processes; None: one for each core when there are
+    several large files. Secrets and personal data are replaced before anything is given away; the options `redact` (a
+    list of kinds, or false) and `salt` say which and how. Raises InputError when a path does not exist or no file holds
+    a trace, RedactionError when redaction cannot run.
     """
     files = containers.find(paths)
     if format:
         plugins.load("formats", format)
-    kinds = options.get("redact", True)
-    redact = Redactor(tuple(PATTERNS) if kinds is True else kinds or (), str(options.get("salt", "")))
-    export = _Export(files, format, options, on_progress, skip)
-    with Spool() as spool:
-        batches = _Batches()
-        for found in itertools.chain(export.read(spool), export.joined(spool)):
-            yield from batches.add(redact(found) if kinds else found)
-        redacted = {f"redacted:{kind}": count for kind, count in redact.counts.items()}
-        yield batches.take(export.counts + Counter(redacted), export.done)
-        export.check()
+    export = _Export(files, format, options, on_progress or (lambda done, total: None), skip or (lambda known: False))
+    count = _workers(files) if workers is None else workers
+    batches, given = Batches(), Counter[str]()
+    for found in export.alone() if count < 2 else export.shared(count):
+        if not isinstance(found, Quarantined):
+            given[found.source.file] += 1
+        yield from batches.add(found)
+    done = export.cut.files
+    yield batches.take(counts=export.counts(), files=done, held={known: given[path] for known, path in done.items()})
+    export.check()
+
+
+def _workers(files: Sequence[File]) -> int:
+    """Processes that are worth starting: standard input is one file, and cannot be handed on."""
+    large = sum(file.size for file in files) >= WORTH_A_CREW and all(file.path != sources.STDIN for file in files)
+    return min(len(os.sched_getaffinity(0)), len(files)) if large else 1
 
 
 class _Export:
@@ -80,108 +80,78 @@ class _Export:
         files: list[File],
         format: str,
         options: Mapping[str, Any],
-        on_progress: Callable[[int, int], None] | None,
-        skip: Callable[[str], bool] | None,
+        progress: Progress,
+        skip: Callable[[str], bool],
     ) -> None:
         self._files, self._format, self._options = files, format, options
-        self._progress = on_progress or (lambda done, total: None)
-        self._skip = skip or (lambda file_digest: False)
-        self._damaged: set[int] = set()
-        self.counts: Counter[str] = Counter()
-        self.done: dict[str, str] = {}
+        self._progress, self._skip = progress, skip
+        self._counts: Counter[str] = Counter()
+        self.cut = Cut()
 
-    def read(self, spool: Spool) -> Iterator[Quarantined]:
-        """Cut every file into pieces; what cannot be read comes out at once."""
-        total, before = sum(file.size for file in self._files), 0
-        for number, file in enumerate(self._files):
-            self._progress(before, total)
-            yield from self._file(number, file, spool, partial(self._moved, before, total))
-            before += file.size
+    def counts(self) -> dict[str, int]:
+        return dict(self._counts + Counter(self.cut.counts))
+
+    def alone(self) -> Iterator[Found]:
+        """All that the export holds, in this process."""
+        redact = joining.redactor(self._options)
+        with Spool() as spool:
+            cutter = Cutter(self._format, spool, self._skip)
+            yield from joining.redacted(cutting.cut(list(enumerate(self._files)), cutter, self._progress), redact)
+            self.cut = cutter.cut
+            joiner = Joiner([file.path for file in self._files], self.cut.damaged, self._options)
+            yield from joining.redacted(self._once(joiner.join(spool.groups())), redact)
+        self._counts += joiner.counts + joining.found_in(redact)
+
+    def shared(self, workers: int) -> Iterator[Found]:
+        """The same by several processes. What joins comes back redacted; only what could not be cut is redacted here."""
+        redact = joining.redactor(self._options)
+        with tempfile.TemporaryDirectory(prefix="trueup-") as folder:
+            os.chmod(folder, 0o700)
+            job = crew.Job(str(Path(folder)), "", self._format, crew.options_of(self._options))
+            yield from joining.redacted(self._cut_by(job, workers), redact)
+            self._counts += joining.found_in(redact)
+            yield from self._once(self._joined_by(job, workers))
+
+    def _cut_by(self, job: crew.Job, workers: int) -> Iterator[Quarantined]:
+        total, done = sum(file.size for file in self._files), 0
+
+        def moved(count: int) -> None:
+            nonlocal done
+            done = min(done + count, total)
+            self._progress(done, total)
+
+        for frame in crew.cut(self._files, job, workers, self._known(workers), moved):
+            self.cut += frame.cut
+            yield from frame.batch.quarantined
         self._progress(total, total)
 
-    def _moved(self, before: int, total: int, here: int) -> None:
-        self._progress(before + here, total)
+    def _known(self, workers: int) -> list[str]:
+        """sha256 of the files that are passed over. Hashing lets other threads run."""
+        with ThreadPoolExecutor(workers) as pool:
+            return [known for known in pool.map(_digest, self._files) if known and self._skip(known)]
 
-    def _file(self, number: int, file: File, spool: Spool, moved: Callable[[int], None]) -> Iterator[Quarantined]:
-        self.counts["files"] += 1
-        try:
-            with sources.raw(file) as stream:
-                known = sources.digest(stream)
-                if self._skip(known):
-                    self.counts["skipped_files"] += 1
-                    return
-                for count, found in enumerate(containers.records(stream)):
-                    if count % 256 == 0:
-                        moved(stream.tell())
-                    yield from self._record(number, file, found, spool)
-                self.done[known] = file.path
-        except OSError as error:
-            self._damaged.add(number)
-            yield _quarantined(file.path, Bad(f"cannot be read: {error}", 0, b""))
+    def _joined_by(self, job: crew.Job, workers: int) -> Iterator[Found]:
+        for frame in crew.join(job, workers, [file.path for file in self._files], self.cut.damaged):
+            self._counts.update(frame.batch.counts)
+            yield from frame.batch.calls
+            yield from frame.batch.feedback
+            yield from frame.batch.quarantined
 
-    def _record(self, number: int, file: File, found: Record | Bad, spool: Spool) -> Iterator[Quarantined]:
-        if isinstance(found, Bad):
-            if found.whole_file:
-                self._damaged.add(number)
-            yield _quarantined(file.path, found)
-            return
-        self.counts["records"] += 1
-        try:
-            yield from self._cut(number, file, found, spool)
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-            yield _quarantined(file.path, Bad(f"cannot be read: {error!r:.160}", found.line, _raw(found.value)))
+    def _once(self, found: Iterator[Found]) -> Iterator[Found]:
+        """Each call once; where one library recorded all, none can be there twice."""
+        once: Iterator[Any] = doubles.merged(found, self._double)
+        yield from once if len(self.cut.producers) > 1 else found
 
-    def _cut(self, number: int, file: File, found: Record, spool: Spool) -> Iterator[Quarantined]:
-        name = self._format or _format_of(found.value)
-        if not name:
-            yield _quarantined(file.path, Bad("no format claims this record", found.line, _raw(found.value)))
-            return
-        self.counts[f"records:{name}"] += 1
-        for key, piece in plugins.load("formats", name).pieces(found.value):
-            if key is None:
-                yield _quarantined(file.path, Bad(piece, found.line, b""))
-            else:
-                spool.add(f"{name}\0{key}", _pack((number, found.line, piece)))
-
-    def joined(self, spool: Spool) -> Iterator[Call | Feedback | Quarantined]:
-        """Every group of pieces as the calls and feedback it means."""
-        for key, packed in spool.groups():
-            name, _, rest = key.partition("\0")
-            found = [_unpack(name, item) for item in packed]
-            whole = [
-                (piece, self._source(name, number, line)) for number, line, piece in found if self._trusted(number)
-            ]
-            try:
-                results = list(plugins.load("formats", name).join(whole, self._options)) if whole else []
-            except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-                source = whole[0][1]
-                yield _quarantined(source.file, Bad(f"{name} {rest} cannot be read: {error!r:.160}", source.line, b""))
-                continue
-            yield from self._counted(name, results)
-
-    def _counted(self, name: str, results: list[Call | Feedback | str]) -> Iterator[Call | Feedback]:
-        for result in results:
-            if isinstance(result, str):
-                self.counts[result] += 1
-                continue
-            if isinstance(result, Call):
-                self.counts[f"format:{name}"] += 1
-                self.counts[f"convention:{result.source.convention or name}"] += 1
-                self.counts["pairs"] += is_pair(result)
-            yield result
-
-    def _trusted(self, number: int) -> bool:
-        return number not in self._damaged
-
-    def _source(self, name: str, number: int, line: int) -> Source:
-        return Source(format=name, file=self._files[number].path, line=line)
+    def _double(self) -> None:
+        self._counts["repeated_calls"] += 1
 
     def check(self) -> None:
         """Raises InputError when the files hold nothing that any format knows."""
-        known = sum(count for name, count in self.counts.items() if name.startswith("records:"))
-        if known or self.counts["skipped_files"] == len(self._files):
+        counts = self.counts()
+        known = sum(count for name, count in counts.items() if name.startswith("records:"))
+        if known or counts.get("skipped_files") == len(self._files):
             return
-        empty = not self.counts["records"] and not self._damaged
+        empty = not counts.get("records") and not self.cut.damaged
         raise InputError(
             "the export is empty" if empty else "none of the files holds traces in a format that trueup knows",
             where=", ".join(file.path for file in self._files[:3]) + (" …" if len(self._files) > 3 else ""),
@@ -189,75 +159,9 @@ class _Export:
         )
 
 
-def is_pair(call: Call) -> bool:
-    """Whether input and output content are both there and readable, even if the answer broke off (see `Call.usable`).
-
-    A message of the API that holds a refusal and no content is no answer.
-    """
-    answered = any(not isinstance(part, RefusalPart) for said in call.output for part in said.parts)
-    return answered and any(said.parts for said in call.input) and "truncated" not in call.flags
-
-
-class _Batches:
-    """Collects records until a batch is full."""
-
-    def __init__(self) -> None:
-        self._held: dict[type, list[Any]] = {Call: [], Feedback: [], Quarantined: []}
-
-    def add(self, found: Call | Feedback | Quarantined) -> Iterator[Batch]:
-        self._held[type(found)].append(found)
-        if sum(map(len, self._held.values())) >= BATCH:
-            yield self.take({}, {})
-
-    def take(self, counts: Mapping[str, int], files: Mapping[str, str]) -> Batch:
-        batch = Batch(
-            calls=tuple(self._held[Call]),
-            feedback=tuple(self._held[Feedback]),
-            quarantined=tuple(self._held[Quarantined]),
-            counts=dict(counts),
-            files=dict(files),
-        )
-        for held in self._held.values():
-            held.clear()
-        return batch
-
-
-_pack = msgspec.msgpack.Encoder().encode
-
-
-def _unpack(name: str, packed: bytes) -> tuple[int, int, Any]:
-    return _decoder(name).decode(packed)
-
-
-@cache
-def _decoder(name: str) -> msgspec.msgpack.Decoder[tuple[int, int, Any]]:
-    piece: Any = getattr(plugins.load("formats", name), "Piece", Any)
-    return msgspec.msgpack.Decoder(tuple[int, int, piece])  # type: ignore[valid-type]
-
-
-@cache
-def _claimants() -> tuple[tuple[str, ModuleType], ...]:
-    modules = ((name, plugins.load("formats", name)) for name in plugins.names("formats"))
-    asked = [(name, module) for name, module in modules if hasattr(module, "claims")]
-    return tuple(sorted(asked, key=lambda pair: (getattr(pair[1], "RANK", 50), pair[0])))
-
-
-def _format_of(record: Any) -> str:
-    if not isinstance(record, dict):
-        return ""
-    return next((name for name, module in _claimants() if module.claims(record)), "")
-
-
-def _raw(value: Any) -> bytes:
-    return repr(value)[: 2 * containers.EXCERPT].encode("utf-8", "replace")
-
-
-def _quarantined(path: str, bad: Bad) -> Quarantined:
-    excerpt = bad.raw[: containers.EXCERPT].decode("utf-8", "replace")
-    return Quarantined(
-        id=digest([bad.raw.decode("utf-8", "replace"), bad.reason]),
-        file=path,
-        line=bad.line,
-        reason=bad.reason,
-        excerpt=excerpt,
-    )
+def _digest(file: File) -> str:
+    try:
+        with sources.raw(file) as stream:
+            return sources.digest(stream)
+    except OSError:
+        return ""  # whoever cuts it says what is wrong

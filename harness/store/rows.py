@@ -63,6 +63,8 @@ class Receipt(Noun, frozen=True):
     files: dict[str, str] = {}
     """sha256 of each export file that was read to its end -> its path."""
     counts: dict[str, int] = {}
+    held: dict[str, int] = {}
+    """sha256 of an export file -> calls and feedback records that it gave."""
 
 
 def call_row(call: Call) -> Row:

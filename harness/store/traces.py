@@ -1,8 +1,8 @@
 """The trace table: calls, feedback and what could not be read, each once, however often it was exported.
 
 A merge only ever adds rows, in one transaction with its receipt: the export files it read and what became of each
-record. So a merge is there whole or not at all, and the counts add up to all that was ever read. One id with two
-different contents is a conflict: both rows stay, and the call is flagged, so that nobody learns from it.
+record. So a merge is there whole or not at all, and the counts add up to all that was ever read. What several rows of
+one id mean, `harness.store.variants` says.
 """
 
 import time
@@ -10,15 +10,15 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import pyarrow as pa
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 
 from harness import codec
-from harness.store import rows
+from harness.calls import is_pair
+from harness.store import rows, variants
 from harness.store.lock import Lock
-from harness.store.rows import CALL, CONFLICT, FEEDBACK, QUARANTINED, RECEIPT, Receipt, Row
+from harness.store.rows import CALL, FEEDBACK, QUARANTINED, RECEIPT, Receipt, Row
 from harness.store.table import Snapshot, Table
 from harness.types import Call, Feedback, Noun, Quarantined
 
@@ -27,32 +27,35 @@ MANY_FILES = 64
 
 KINDS = (CALL, FEEDBACK, QUARANTINED, RECEIPT)
 
-T = TypeVar("T", Call, Feedback, Quarantined)
-
 
 class Merged(Noun, frozen=True):
-    """What became of the records of one merge. All but `corrections` add up to what was read."""
+    """What became of the records of one merge. All but `pairs` and `corrections` add up to what was read."""
 
     stored: int = 0
+    pairs: int = 0
+    """Those of `stored` with input and output content both there and whole."""
     repeated: int = 0
-    """Calls that were there already, with the same content."""
+    """Calls that were there already, or that one export recorded more than once."""
     conflicts: int = 0
-    """Calls that were there already, with another content."""
+    """Calls that were there already, with a content that contradicts."""
     feedback: int = 0
     feedback_repeated: int = 0
     quarantined: int = 0
     quarantined_repeated: int = 0
     corrections: int = 0
     """Those of `feedback` that bring a corrected answer."""
+    formats: dict[str, int] = {}
+    """Those of `stored` by the convention or format that they were read by."""
 
     def counts(self) -> dict[str, int]:
-        return asdict(self)
+        return {name: count for name, count in asdict(self).items() if isinstance(count, int)}
 
 
 class Traces:
     def __init__(self, folder: Path, lock: Lock) -> None:
         self._table, self._lock = Table(folder), lock
         self._versions: dict[str, str] = {}
+        self._known: dict[str, set[str]] = {}
 
     def merge(
         self,
@@ -60,39 +63,53 @@ class Traces:
         feedback: Iterable[Feedback],
         quarantined: Iterable[Quarantined],
         files: Mapping[str, str] = {},
+        repeated: int = 0,
+        held: Mapping[str, int] = {},
     ) -> Merged:
         """Add what is not there yet; durable when it returns.
 
-        `files` maps the sha256 of each export file that ends in this batch to its path. The batch is held in memory.
+        `files` maps the sha256 of each export file that ends in this batch to its path, `held` to the records that it
+        gave; `repeated` counts calls of the batch that the export held more than once. The batch is held in memory.
         Raises StorageError on a full disk, and BusyError when another process writes; the table is then as it was.
         """
         with self._lock():
             snapshot = self._table.recover()
-            new_calls, fates = _fresh(snapshot, CALL, map(rows.call_row, calls))
+            added, fates = variants.fresh(snapshot, ((call, rows.call_row(call)) for call in calls))
+            new = [call for call, row in added if not row["variant"]]
             new_feedback, notes = _fresh(snapshot, FEEDBACK, map(rows.feedback_row, feedback))
             unread, lost = _fresh(snapshot, QUARANTINED, map(rows.quarantined_row, quarantined))
             merged = Merged(
-                stored=fates["new"],
-                repeated=fates["repeated"],
-                conflicts=fates["variant"],
+                stored=len(new),
+                pairs=sum(map(is_pair, new)),
+                repeated=fates["repeated"] + repeated,
+                conflicts=fates["conflict"],
                 feedback=notes["new"],
                 feedback_repeated=notes["repeated"] + notes["variant"],
                 quarantined=lost["new"] + lost["variant"],
                 quarantined_repeated=lost["repeated"],
                 corrections=sum(row["corrected"] for row in new_feedback if not row["variant"]),
+                formats=dict(Counter(map(_read_by, new))),
             )
             if any(merged.counts().values()) or files.keys() - self._files(snapshot).keys():
-                receipt = Receipt(files=dict(files), counts=merged.counts())
-                self._commit({CALL: new_calls, FEEDBACK: new_feedback, QUARANTINED: unread}, receipt)
+                receipt = Receipt(files=dict(files), counts=merged.counts(), held=dict(held))
+                self._commit({CALL: [row for _, row in added], FEEDBACK: new_feedback, QUARANTINED: unread}, receipt)
             return merged
 
     def calls(self) -> Iterator[Call]:
         """Every call once, by start time and id. Memory is bounded by one batch of each data file."""
-        return self._nouns(CALL, Call)
+        snapshot = self._table.open()
+        several = variants.of(snapshot)
+        for row in snapshot.ordered(snapshot.names(CALL), ["body"]):
+            call = _call(row, several)
+            if call:
+                yield call
 
     def feedback(self) -> Iterator[Feedback]:
         """Every feedback record once, by the time it was given."""
-        return self._nouns(FEEDBACK, Feedback)
+        snapshot = self._table.open()
+        for row in snapshot.ordered(snapshot.names(FEEDBACK), ["body", "variant"]):
+            if not row["variant"]:
+                yield codec.decode(row["body"], Feedback)
 
     def quarantined(self) -> Iterator[Quarantined]:
         """Every record that could not be read, in each place where it was found."""
@@ -106,9 +123,9 @@ class Traces:
     def calls_by_id(self, ids: Iterable[str]) -> dict[str, Call]:
         """The calls of these ids, by id; those that are not there are left out."""
         snapshot = self._table.open()
-        chosen = _variants(snapshot, CALL)
-        found = snapshot.where(CALL, "id", ids, ["digest", "body"])
-        return {row["id"]: _noun(row, chosen, Call) for row in found if _is_chosen(row, chosen)}
+        several = variants.of(snapshot)
+        found = (_call(row, several) for row in snapshot.where(CALL, "id", ids, ["digest", "body"]))
+        return {call.id: call for call in found if call}
 
     def version(self) -> str:
         """Digest of all calls and feedback, whatever order they came in; empty when there are none."""
@@ -125,7 +142,14 @@ class Traces:
 
     def seen(self, file_digest: str) -> bool:
         """Whether an export file of that sha256 was merged to its end."""
-        return file_digest in self._files(self._table.open())
+        snapshot = self._table.open()
+        if snapshot.digest not in self._known:
+            self._known = {snapshot.digest: set(self._files(snapshot))}
+        return file_digest in self._known[snapshot.digest]
+
+    def held(self, file_digest: str) -> int:
+        """Calls and feedback records that an export file of that sha256 gave when it was merged; 0 when it was not."""
+        return next((r.held.get(file_digest, 0) for r in _receipts(self._table.open()) if file_digest in r.files), 0)
 
     def counts(self) -> dict[str, int]:
         """The fate of all that was ever read.
@@ -137,18 +161,19 @@ class Traces:
         read: Counter[str] = Counter()
         for receipt in _receipts(snapshot):
             read.update(receipt.counts)
-        conflicting = _variants(snapshot, CALL)
+        several = variants.of(snapshot)
         calls = _columns(snapshot, CALL, ["id", "variant", "usable"])
         notes = _columns(snapshot, FEEDBACK, ["variant", "corrected"])
-        usable = sum(row["usable"] and row["id"] not in conflicting for row in calls)
+        usable = sum(row["usable"] and row["id"] not in several for row in calls)
+        usable += sum(variant.call.usable for variant in several.values())
         distinct = sum(not row["variant"] for row in calls)
         return {
-            "read": sum(count for fate, count in read.items() if fate not in ("corrections", "forgotten")),
+            "read": sum(count for fate, count in read.items() if fate not in ("corrections", "pairs", "forgotten")),
             "calls": distinct,
             "usable": usable,
             "incomplete": distinct - usable,
             "repeated": read["repeated"],
-            "conflicts": len(calls) - distinct,
+            "conflicts": read["conflicts"],
             "feedback": sum(not row["variant"] for row in notes),
             "feedback_repeated": read["feedback_repeated"],
             "corrections": sum(row["corrected"] and not row["variant"] for row in notes),
@@ -199,10 +224,11 @@ class Traces:
         forgotten = 0
         for kind, names in kept.items():
             for name in snapshot.names(kind):
-                found = sum(leaves(kind, row) for row in snapshot.ordered([name], ["user_id", "trace_id", "call_id"]))
+                columns = ["user_id", "trace_id", "call_id", "variant"]
+                found = [row for row in snapshot.ordered([name], columns) if leaves(kind, row)]
                 names += [name] if found else []
-                forgotten += found
-        if forgotten:
+                forgotten += sum(not row["variant"] for row in found)  # the others count as repeated or conflict
+        if any(kept.values()):
             data = {
                 kind: rows.tables(row for row in snapshot.ordered(names, rows.SCHEMA.names) if not leaves(kind, row))
                 for kind, names in kept.items()
@@ -210,13 +236,6 @@ class Traces:
             receipt = _receipt(Receipt(counts={"forgotten": forgotten}))
             after = self._table.commit({**data, RECEIPT: receipt}, without=[*kept[CALL], *kept[FEEDBACK]])
             self._table.sweep(after)
-
-    def _nouns(self, kind: str, type: type[T]) -> Iterator[T]:
-        snapshot = self._table.open()
-        chosen = _variants(snapshot, kind)
-        for row in snapshot.ordered(snapshot.names(kind), ["body"]):
-            if _is_chosen(row, chosen):
-                yield _noun(row, chosen, type)
 
     def _files(self, snapshot: Snapshot) -> dict[str, str]:
         return {digest: path for receipt in _receipts(snapshot) for digest, path in receipt.files.items()}
@@ -239,24 +258,17 @@ def _fresh(snapshot: Snapshot, kind: str, found: Iterable[Row]) -> tuple[list[Ro
     return fresh, fates
 
 
-def _variants(snapshot: Snapshot, kind: str) -> dict[str, str]:
-    """Id -> the digest that stands for it, of each id that was stored with several contents."""
-    ids = {row["id"] for row in _columns(snapshot, kind, ["id", "variant"]) if row["variant"]}
-    chosen: dict[str, str] = {}
-    for row in snapshot.where(kind, "id", ids, ["digest"]):
-        chosen[row["id"]] = min(row["digest"], chosen.get(row["id"], row["digest"]))
-    return chosen
+def _call(row: Row, several: Mapping[str, variants.Variant]) -> Call | None:
+    """The call of a row; None when another row of its id stands for it."""
+    variant = several.get(row["id"])
+    if variant is None:
+        return codec.decode(row["body"], Call)
+    return variant.call if variant.row == row["digest"] else None
 
 
-def _is_chosen(row: Row, chosen: dict[str, str]) -> bool:
-    return chosen.get(row["id"], row["digest"]) == row["digest"]
-
-
-def _noun(row: Row, chosen: dict[str, str], type: type[T]) -> T:
-    noun: T = codec.decode(row["body"], type)
-    if row["id"] in chosen and isinstance(noun, Call):
-        return replace(noun, flags=tuple(sorted({*noun.flags, CONFLICT})))
-    return noun
+def _read_by(call: Call) -> str:
+    source = call.source
+    return source.convention or source.format if source.format == "otlp" else source.format
 
 
 def _columns(snapshot: Snapshot, kind: str, columns: list[str]) -> list[Row]:

@@ -11,9 +11,8 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import containers, spool
+from harness import containers, joining, spool
 from harness.errors import InputError, UsageError
-from harness.stages import ingest as stage
 from harness.stages.ingest import ingest, link
 from harness.types import Call, Feedback
 
@@ -238,7 +237,7 @@ def test_an_unchanged_file_is_passed_over(tmp_path):
 
 def test_files_are_named_only_in_the_last_batch(tmp_path, monkeypatch):
     """A run killed between two batches reads its files again, so none is named before all its calls were given."""
-    monkeypatch.setattr(stage, "BATCH", 5)
+    monkeypatch.setattr(joining.Batches.__init__, "__defaults__", (5,))
     path = write(tmp_path / "x.jsonl", *(request(*spans(number)) for number in range(1, 18)))
     batches = list(ingest([str(path)]))
     assert len(batches) == 4
@@ -249,9 +248,24 @@ def test_a_large_export_is_joined_from_disk(tmp_path, monkeypatch):
     """With next to no memory the spool goes to disk, and the calls are the same."""
     path = write(tmp_path / "x.jsonl", *(request(*spans(number)) for number in range(1, 60)))
     straight, *_ = everything(path)
-    monkeypatch.setattr(spool.Spool.__init__, "__defaults__", (2_000, 8))
+    monkeypatch.setattr(spool.Spool.__init__, "__defaults__", (2_000, 8, None, ""))
     spilled, *_ = everything(path)
     assert sorted(spilled, key=lambda c: c.id) == sorted(straight, key=lambda c: c.id)
+
+
+def test_several_processes_read_the_same(tmp_path, monkeypatch):
+    """Spans and their server spans dealt out over files and processes give the same calls, quarantine and counts."""
+    for number in range(4):
+        found = [span for trace in range(1, 40) for span in spans(trace, text=f"ada{trace}@example.com")][number::4]
+        write(tmp_path / f"{number}.jsonl", *map(request, found), *(["cut"] if number == 2 else []))
+    (tmp_path / "bad.gz").write_bytes(gzip.compress(b'{"a": 1}' * 100)[:-9])
+    monkeypatch.setattr(spool.Spool.__init__, "__defaults__", (2_000, 64, None, ""))
+    alone, shared = everything(tmp_path, workers=1), everything(tmp_path, workers=3)
+    for one, two in zip(alone[:3], shared[:3], strict=True):
+        assert sorted(one, key=lambda item: item.id) == sorted(two, key=lambda item: item.id)
+    assert alone[3:] == shared[3:]
+    *_, counts, files = everything(tmp_path, workers=2, skip=set(alone[4]).__contains__)
+    assert (counts["skipped_files"], files) == (5, {})
 
 
 def test_progress_ends_at_the_size_of_the_export(tmp_path):

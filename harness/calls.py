@@ -1,0 +1,123 @@
+"""What can be told of recorded calls: whether one is whole, whether two recordings contradict each other, and what both
+together say of one call."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from harness.types import Call, Message, RefusalPart, Usage
+
+LACKS = frozenset(
+    [
+        "input_missing",
+        "output_missing",
+        "content_off",
+        "span_missing",
+        "attributes_dropped",
+        "partial_stream",
+        "clock_suspect",
+    ]
+)
+"""Flags for what a recording lacks: another recording of the call may have it."""
+
+_EITHER = [
+    "parent_span_id",
+    "response_id",
+    "session_id",
+    "user_id",
+    "route",
+    "provider",
+    "model_requested",
+    "model_served",
+    "ttft_s",
+    "response_format",
+    "error",
+    "tools",
+    "operation",
+    "trace_id",
+    "span_id",
+]
+"""Fields of which one recording's value holds when the other has none."""
+
+
+def answered(call: Call) -> bool:
+    """Whether something was answered. A message of the API that holds a refusal and no content is no answer."""
+    return any(not isinstance(part, RefusalPart) for said in call.output for part in said.parts)
+
+
+def is_pair(call: Call) -> bool:
+    """Whether input and output content are both there and whole, even if the answer broke off (see `Call.usable`)."""
+    whole = not {"truncated", "span_missing"} & {*call.flags}
+    return whole and answered(call) and any(said.parts for said in call.input)
+
+
+def agree(one: Call, two: Call) -> bool:
+    """Whether two recordings of one id can be true of one call: neither says what the other denies."""
+    pairs = (
+        (_content(one.input), _content(two.input)),
+        (_content(one.output), _content(two.output)),
+        (one.response_id, two.response_id),
+        (one.error, two.error),
+    )
+    return all(a == b or not a or not b for a, b in pairs)
+
+
+def united(one: Call, two: Call) -> Call:
+    """One call of two recordings: the earlier leads, its gaps are filled, and the fuller content wins.
+
+    The order of the two does not matter.
+    """
+    lead, other = sorted((one, two), key=_precedence)
+    known = {name: getattr(lead, name) or getattr(other, name) for name in _EITHER}
+    asked, answer = _fuller(lead, other, "input"), _fuller(lead, other, "output")
+    cut = {"truncated"} if any("truncated" in chosen.flags for chosen in (asked, answer)) else set[str]()
+    flags = {*one.flags, *two.flags} - LACKS - {"truncated"} | cut | ({*one.flags} & {*two.flags} & LACKS)
+    return replace(
+        lead,
+        **known,
+        input=asked.input,
+        output=answer.output,
+        start_ns=min(filter(None, (one.start_ns, two.start_ns)), default=0),
+        end_ns=max(one.end_ns, two.end_ns),
+        params={**other.params, **lead.params},
+        metadata={**other.metadata, **lead.metadata},
+        usage=_usage(lead.usage, other.usage),
+        tags=tuple(dict.fromkeys((*lead.tags, *other.tags))),
+        flags=tuple(sorted(flags)),
+        source=replace(lead.source, span_ids=_span_ids(lead, other)),
+    )
+
+
+def _content(said: Sequence[Message]) -> list[tuple[str, tuple]]:
+    return [(message.role, message.parts) for message in said if message.parts]
+
+
+def _precedence(call: Call) -> tuple[bool, int, int, int, bytes]:
+    size = sum(len(said.parts) for said in (*call.input, *call.output))
+    bare = replace(call, source=replace(call.source, file="", line=0))
+    return not call.start_ns, call.start_ns, -call.end_ns, -size, msgspec.json.encode(bare)
+
+
+def _fuller(lead: Call, other: Call, side: str) -> Call:
+    """The recording that has more of the input or of the output: what was not cut first, then the number of parts."""
+
+    def rank(call: Call) -> tuple[bool, bool, int]:
+        count = sum(len(said.parts) for said in getattr(call, side))
+        return count > 0, "truncated" not in call.flags, count
+
+    return other if rank(other) > rank(lead) else lead
+
+
+def _usage(lead: Usage, other: Usage) -> Usage:
+    known = {name: getattr(lead, name) for name in lead.__struct_fields__}
+    return Usage(**{name: getattr(other, name) if count is None else count for name, count in known.items()})
+
+
+def _span_ids(lead: Call, other: Call) -> tuple[str, ...]:
+    """The spans of both; those of another trace with the trace before them, so that feedback on them is found."""
+    mine = lead.source.span_ids or ((lead.span_id,) if lead.span_id else ())
+    theirs = other.source.span_ids or ((other.span_id,) if other.span_id else ())
+    if other.trace_id and other.trace_id != lead.trace_id:
+        theirs = tuple(span if ":" in span else f"{other.trace_id}:{span}" for span in theirs)
+    return tuple(dict.fromkeys((*mine, *theirs)))

@@ -1,0 +1,95 @@
+"""Ingest as a verb: exports into the trace table, and what became of every record. Joins the ingest stage and the store."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from harness.shelf import Work
+from harness.stages import ingest as stage
+from harness.stages.ingest import Batch
+from harness.store import Merged
+from harness.types import Noun
+
+
+class Intake(Noun, frozen=True, omit_defaults=False):
+    """What one command read. Its records are `calls` + `repeated` + `conflicts` + `feedback` + `quarantined`;
+    `calls` are `usable` + `incomplete`."""
+
+    calls: int = 0
+    """Distinct model calls that this command stored."""
+    usable: int = 0
+    """Those with input and output both there and whole."""
+    repeated: int = 0
+    """Records that were read before: in this export, in an earlier one, or in a file whose bytes are known."""
+    conflicts: int = 0
+    """Records of a known call that contradict what is known of it."""
+    incomplete: int = 0
+    quarantined: int = 0
+    feedback: int = 0
+    corrections: int = 0
+    """Those of `feedback` that bring a corrected answer."""
+    formats: dict[str, int] = {}
+    """Calls stored by format: for OpenTelemetry, the convention they were written in."""
+
+
+def ingest(work: Work, paths: Sequence[str] = (), format: str = "") -> Intake:
+    """Read trace exports into the store; files whose bytes were read before are passed over."""
+    settings, traces = work.config.ingest, work.store.traces
+    known: list[str] = []
+
+    def skip(digest: str) -> bool:
+        seen = traces.seen(digest)
+        known.extend([digest] * seen)
+        return seen
+
+    found = stage.ingest(
+        tuple(paths) or settings.paths,
+        format=format or settings.format,
+        options=settings.options,
+        on_progress=lambda done, total: work.watch.progress(done, total, "bytes"),
+        skip=skip,
+    )
+    with work.watch.step("ingest"):
+        fates: Counter[str] = Counter()
+        formats: Counter[str] = Counter()
+        for batch in found:
+            merged = _merge(work, batch)
+            fates.update(merged.counts())
+            formats.update(merged.formats)
+        fates["repeated"] += sum(map(traces.held, known))
+        intake = _intake(fates, formats)
+        _note(work, intake)
+    return intake
+
+
+def _merge(work: Work, batch: Batch) -> Merged:
+    return work.store.traces.merge(
+        batch.calls,
+        batch.feedback,
+        batch.quarantined,
+        files=batch.files,
+        repeated=batch.counts.get("repeated_calls", 0) + batch.counts.get("repeated_feedback", 0),
+        held=batch.held,
+    )
+
+
+def _intake(fates: Counter[str], formats: Counter[str]) -> Intake:
+    return Intake(
+        calls=fates["stored"],
+        usable=fates["pairs"],
+        repeated=fates["repeated"] + fates["feedback_repeated"] + fates["quarantined_repeated"],
+        conflicts=fates["conflicts"],
+        incomplete=fates["stored"] - fates["pairs"],
+        quarantined=fates["quarantined"],
+        feedback=fates["feedback"],
+        corrections=fates["corrections"],
+        formats=dict(sorted(formats.items())),
+    )
+
+
+def _note(work: Work, intake: Intake) -> None:
+    stored: dict[str, Any] = work.store.traces.counts()
+    work.watch.note(
+        f"{stored['calls']:,} calls ({intake.calls:,} new), {stored['feedback']:,} feedback records, "
+        f"{stored['quarantined']:,} in quarantine"
+    )
