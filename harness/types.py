@@ -385,6 +385,12 @@ class Recipe(Noun, frozen=True):
     """Longest row; None: what the model takes."""
     too_long: Literal["raise", "drop", "trim_prompt"] = "drop"
     replay_share: float = 0.1
+    validation_share: float = 0.1
+    """Share of the training rows that is set aside to choose the checkpoint by (at most 64 rows; none of fewer than 100)."""
+    patience: int = 3
+    """Stop after so many measured checkpoints that are no better; 0: never."""
+    form: Literal["adapter", "merged", "quantized"] = "adapter"
+    """What is scored and what ships: the adapter beside its base, both as one checkpoint, or that in 4 bits."""
     dtype: str = "auto"
     """auto: bf16 where the processor has it, else float32."""
     seed: int = 17
@@ -418,7 +424,11 @@ class CurvePoint(Noun, frozen=True):
     learning_rate: float = 0.0
     seconds: float = 0.0
     validation_loss: float | None = None
+    """Of the rows set aside; like `score` and `guard_loss`, only where the training was measured."""
     score: float | None = None
+    """Task score on the rows set aside, 0 to 1. The point of step 0 is the base model's."""
+    guard_loss: float | None = None
+    """Loss on replay rows that did not train: what shows forgetting."""
 
 
 class Adapter(Noun, frozen=True):
@@ -435,7 +445,7 @@ class Adapter(Noun, frozen=True):
     recipe: Recipe
     prompt: Prompt
     form: str = "adapter"
-    """adapter, merged, quantized, or full."""
+    """adapter; or a whole checkpoint: merged, quantized, or full."""
     code: str = ""
     """trueup version and digest of the trainer's source."""
     files: dict[str, str] = {}

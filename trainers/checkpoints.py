@@ -15,9 +15,9 @@ import torch
 from msgspec.structs import replace
 
 from harness.codec import encode, file_digest, read, sync_folder, write_atomic
-from harness.errors import InputError
+from harness.errors import InputError, StorageError
 from harness.types import CurvePoint, Noun
-from trainers import models
+from trainers import models, processes
 
 STATE, WEIGHTS, OPTIMIZER = "state.json", "weights.safetensors", "optimizer.safetensors"
 NEWEST = 2
@@ -42,9 +42,18 @@ class Shelf:
     def __init__(self, folder: Path, request: str) -> None:
         self.folder, self.request = folder, request
 
-    def save(self, model: Any, optimizer: torch.optim.Optimizer, state: State) -> None:
-        """Add a checkpoint, durably, and remove those no longer needed. Raises StorageError on a full disk."""
-        target = self.folder / f"step-{state.step:08d}"
+    def save(self, model: Any, optimizer: torch.optim.Optimizer, state: State, best: int = 0) -> None:
+        """Add a checkpoint, durably, and remove those no longer needed, but not that of step `best`.
+
+        Of several processes the first writes. Raises StorageError on a full disk.
+        """
+        if processes.first():
+            self._write(model, optimizer, state)
+            self._prune(best)
+        processes.wait()
+
+    def _write(self, model: Any, optimizer: torch.optim.Optimizer, state: State) -> None:
+        target = self.folder / _name(state.step)
         partial = target.with_name(f".{target.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         write_atomic(partial / WEIGHTS, safetensors.torch.save(models.weights(model)))
@@ -54,7 +63,6 @@ class Shelf:
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
         sync_folder(self.folder)
-        self._prune()
 
     def resume(self, model: Any, optimizer: torch.optim.Optimizer) -> State:
         """Load the newest checkpoint of this very training that is whole; a state at step 0 when there is none."""
@@ -66,17 +74,31 @@ class Shelf:
                 return state
         return State(request=self.request)
 
+    def load(self, model: Any, step: int) -> None:
+        """Put the weights of this training's checkpoint at `step` into the model. Raises StorageError without one."""
+        folder = self.folder / _name(step)
+        state = _valid(folder)
+        if state is None or state.request != self.request:
+            raise StorageError("the checkpoint that was chosen is damaged", where=str(folder), next="trueup tune")
+        models.load_weights(model, safetensors.torch.load_file(folder / WEIGHTS))
+
     def clear(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _newest_first(self) -> list[Path]:
         return sorted(self.folder.glob("step-*"), reverse=True)
 
-    def _prune(self) -> None:
+    def _prune(self, best: int) -> None:
         for folder in self._newest_first()[NEWEST:]:
+            if folder.name == _name(best):
+                continue
             state = _valid(folder)
             if state is None or not state.epoch_end or state.request != self.request:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _name(step: int) -> str:
+    return f"step-{step:08d}"
 
 
 def _valid(folder: Path) -> State | None:

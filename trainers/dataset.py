@@ -2,13 +2,19 @@
 
 import random
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.codec import digest, file_digest, read, read_lines
 from harness.errors import InputError
 from harness.rendering import stop_ids
-from harness.types import Case, Dataset, TuneRequest
+from harness.types import Case, Dataset, Recipe, TuneRequest
 from trainers import models, tokens
+from trainers.tokens import TRAINED
 
+VALIDATION = "validation"
+"""Fate of a row that is set aside to choose the checkpoint by."""
+LEAST_ROWS, MOST_ASIDE = 100, 64
+"""Of fewer rows none is set aside, and never more than so many."""
 TRAIN, REPLAY, MANIFEST = "train.jsonl", "replay.jsonl", "dataset.json"
 
 
@@ -22,6 +28,51 @@ def rows(request: TuneRequest, base: models.Base) -> tokens.Rows:
     limit = min(request.recipe.max_tokens or base.max_tokens, base.max_tokens)
     stop = stop_ids(base.tokenizer, request.base)
     return tokens.build(found, tokens.Renderer(base.tokenizer, stop, request.prompt, limit), request.recipe)
+
+
+class Parts(NamedTuple):
+    train: tokens.Rows
+    """Without the other two; their rows have the fate `validation`."""
+    validation: list[tokens.Row]
+    """To choose the checkpoint by; may be empty."""
+    guard: list[tokens.Row]
+    """Replay rows, to see forgetting by; may be empty."""
+
+
+def parts(request: TuneRequest, base: models.Base) -> Parts:
+    """The rows of `rows`, with some set aside. Raises what `rows` raises.
+
+    Whole groups of near-duplicates are set aside together: what validates must not have trained in other words. Which
+    ones is a function of their names and the recipe's seed, so a dataset that grows keeps most of its choice.
+    """
+    built, found = rows(request, base), cases(request)
+    aside = _aside([case for case in found if case.split != "replay"], request.recipe)
+    guard = _aside([case for case in found if case.split == "replay"], request.recipe) if aside else frozenset()
+    train = [row for row in built.rows if row.id not in aside | guard]
+    fates = dict(built.fates)
+    if len(train) < len(built.rows):
+        fates = {TRAINED: len(train), VALIDATION: len(built.rows) - len(train)} | {
+            fate: count for fate, count in fates.items() if fate not in (TRAINED, tokens.TRIMMED)
+        }
+    return Parts(
+        built._replace(rows=train, fates=fates),
+        [row for row in built.rows if row.id in aside],
+        [row for row in built.rows if row.id in guard],
+    )
+
+
+def _aside(found: list[Case], recipe: Recipe) -> frozenset[str]:
+    """Ids of the cases that are set aside: whole groups, in the order of their hash, up to the recipe's share."""
+    enough = len(found) >= LEAST_ROWS or any(case.split == "replay" for case in found)
+    wanted = min(MOST_ASIDE, round(recipe.validation_share * len(found))) if enough else 0
+    groups: dict[str, list[str]] = {}
+    for case in found:
+        groups.setdefault(case.group or case.id, []).append(case.id)
+    chosen: list[str] = []
+    for name in sorted(groups, key=lambda name: digest([recipe.seed, name])):
+        if len(chosen) + len(groups[name]) <= wanted:
+            chosen += groups[name]
+    return frozenset(chosen)
 
 
 def cases(request: TuneRequest) -> list[Case]:

@@ -14,13 +14,14 @@ from typing import Any
 import torch
 from msgspec.structs import replace
 
-from harness.errors import InvalidError
+from harness.errors import InputError, InvalidError
 from harness.types import CurvePoint, Recipe
-from trainers import models
+from trainers import models, processes
 from trainers.batches import schedule, steps_per_epoch
-from trainers.checkpoints import Shelf
+from trainers.checkpoints import Shelf, State
 from trainers.loss import collate, families, nll_sum, split
 from trainers.tokens import Row
+from trainers.validation import POINTS, Exam, choose, spent
 
 OnPoint = Callable[[CurvePoint, int], None]
 CURVE_POINTS = 100
@@ -28,31 +29,55 @@ CURVE_POINTS = 100
 
 
 def descend(
-    model: Any, rows: Sequence[Row], recipe: Recipe, shelf: Shelf, on_point: OnPoint, share: bool = True
+    model: Any,
+    rows: Sequence[Row],
+    recipe: Recipe,
+    shelf: Shelf,
+    on_point: OnPoint,
+    share: bool = True,
+    exam: Exam | None = None,
 ) -> tuple[CurvePoint, ...]:
     """Train `model` in place on `rows` under a filled recipe, from the newest checkpoint on; returns the curve.
 
-    `share`: let rows of a batch share their common start (`trainers.loss`). Raises InvalidError when loss or gradient is
-    not a number, before that step changes a weight.
+    `share`: let rows of a batch share their common start (`trainers.loss`). With an `exam` the training is measured as it
+    goes, stops when that brings nothing more, and leaves the weights of the checkpoint that `validation.choose` names.
+    Raises InvalidError when loss or gradient is not a number, before that step changes a weight, and InputError when the
+    rows do not fit into memory.
     """
     assert recipe.batch_size and recipe.max_steps and recipe.learning_rate and recipe.checkpoint_every
     steps, epoch = recipe.max_steps, steps_per_epoch(len(rows), recipe.batch_size)
     optimizer = torch.optim.AdamW(models.trainable(model), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     state = shelf.resume(model, optimizer)
+    if exam and not state.curve:
+        state = _reached(state, exam.before(model), steps, on_point)
     batches = schedule([len(row.ids) for row in rows], recipe.batch_size, steps, recipe.seed)
     began = time.monotonic() - (state.curve[-1].seconds if state.curve else 0.0)
     model.train()
     for step, batch in enumerate(islice(batches, state.step, None), state.step + 1):
+        if spent(state.curve, recipe.patience):
+            break
         rate = recipe.learning_rate * rate_share(step, steps, recipe)
         value = _step(model, optimizer, [rows[place] for place in batch], recipe, step, rate, share)
         point = CurvePoint(
             step=step, epoch=step / epoch, loss=value, learning_rate=rate, seconds=time.monotonic() - began
         )
-        state = replace(state, step=step, epoch_end=step % epoch == 0, curve=(*state.curve, point))
-        on_point(point, steps)
-        if step < steps and (step % recipe.checkpoint_every == 0 or state.epoch_end):
-            shelf.save(model, optimizer, state)
+        measured = exam is not None and bool(exam) and (step % -(-steps // POINTS) == 0 or step == steps)
+        if exam and measured:
+            point = exam.measure(model, point)
+        state = replace(_reached(state, point, steps, on_point), epoch_end=step % epoch == 0)
+        if measured or (step < steps and (step % recipe.checkpoint_every == 0 or state.epoch_end)):
+            best = choose(state.curve)
+            shelf.save(model, optimizer, state, best.step if best else 0)
+    best = choose(state.curve)
+    if best and best.step != state.step:
+        shelf.load(model, best.step)
     return thin(state.curve)
+
+
+def _reached(state: State, point: CurvePoint, steps: int, on_point: OnPoint) -> State:
+    if processes.first():
+        on_point(point, steps)
+    return replace(state, step=point.step, curve=(*state.curve, point))
 
 
 def rate_share(step: int, steps: int, recipe: Recipe) -> float:
@@ -65,12 +90,14 @@ def rate_share(step: int, steps: int, recipe: Recipe) -> float:
 
 
 def thin(curve: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]:
-    """At most `CURVE_POINTS` points: each the last of its stretch, with the stretch's mean loss."""
+    """At most about `CURVE_POINTS` points: each the last of its stretch, with the stretch's mean loss; and all measured."""
     width = -(-len(curve) // CURVE_POINTS)
     if width <= 1:
         return tuple(curve)
     stretches = [curve[start : start + width] for start in range(0, len(curve), width)]
-    return tuple(replace(part[-1], loss=sum(point.loss for point in part) / len(part)) for part in stretches)
+    means = {part[-1].step: sum(point.loss for point in part) / len(part) for part in stretches}
+    kept = (point for point in curve if point.step in means or point.score is not None)
+    return tuple(replace(point, loss=means.get(point.step, point.loss)) for point in kept)
 
 
 def _step(
@@ -83,8 +110,8 @@ def _step(
     share: bool,
 ) -> float:
     """One optimizer step at learning rate `rate`; returns its loss in nats a supervised token."""
-    torch.manual_seed(recipe.seed * 1_000_003 + step)
-    value = accumulate(model, rows, share and recipe.dropout == 0)
+    torch.manual_seed(recipe.seed * 1_000_003 + step + 7919 * processes.number())
+    value = _fitting(accumulate, model, rows, share and recipe.dropout == 0)
     norm = torch.nn.utils.clip_grad_norm_(models.trainable(model), recipe.max_grad_norm)
     if not (math.isfinite(value) and torch.isfinite(norm)):
         raise InvalidError(
@@ -99,12 +126,30 @@ def _step(
 
 
 def accumulate(model: Any, rows: Sequence[Row], share: bool = True) -> float:
-    """Add the gradient of the rows' mean loss a supervised token to the weights; returns that loss."""
+    """Add the gradient of the rows' mean loss a supervised token to the weights; returns that loss.
+
+    Of several processes each runs its share of the rows, and all end with the whole gradient and loss.
+    """
     tokens = sum(sum(row.supervised) for row in rows)
     total = 0.0
     vocabulary = model.config.get_text_config().vocab_size
-    for piece in (piece for family in (families(rows) if share else [rows]) for piece in split(family, vocabulary)):
+    mine = processes.share(rows)
+    parts = families(mine) if share and mine else [list(mine)]
+    for piece in (piece for part in parts if part for piece in split(part, vocabulary)):
         loss = nll_sum(model, collate(piece, model.device, share)) / tokens
         loss.backward()
         total += loss.item()
-    return total
+    return processes.add(models.trainable(model), total)
+
+
+def _fitting(job: Callable[..., float], model: Any, rows: Sequence[Row], share: bool) -> float:
+    try:
+        return job(model, rows, share)
+    except RuntimeError as error:  # torch.OutOfMemoryError is one; a CPU raises the bare class
+        if not (isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
+            raise
+        longest = max(len(row.ids) for row in rows)
+        raise InputError(
+            f"the training does not fit into memory: a step of {len(rows)} rows, the longest of {longest} tokens",
+            next='lower [tune] max_tokens, or set adapter = "qlora"; nothing was changed, and checkpoints are kept',
+        ) from error

@@ -1,5 +1,6 @@
 """The base model and the parameters that are trained on it."""
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,10 @@ class Base(NamedTuple):
 
 
 def device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Where models live: the GPU of this process where there is one."""
+    return (
+        torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if torch.cuda.is_available() else torch.device("cpu")
+    )
 
 
 def dtype(name: str) -> torch.dtype:

@@ -24,7 +24,7 @@ KINDS: Any = {
 def preview(request: TuneRequest, count: int) -> Preview:
     """`count` rows evenly spread over the training set, as they would be trained. Raises what training would raise."""
     base = models.open_for(request)
-    built = dataset.rows(request, base)
+    built = dataset.parts(request, base).train
     chosen = built.rows[:: max(1, len(built.rows) // max(1, count))][:count]
     shown = tuple(_shown(row, base.tokenizer) for row in chosen)
     return Preview(rows=shown, fates=built.fates, tokens=built.tokens, reasons=built.reasons)
@@ -36,7 +36,7 @@ def estimate(request: TuneRequest) -> Estimate:
     The time is that of a few steps of median length, the memory that of the longest step, both tried here and now.
     """
     base = models.open_for(request)
-    built = dataset.rows(request, base)
+    built = dataset.parts(request, base).train
     filled = choices.fill(request.recipe, models.parameters(base.model), len(built.rows), base.max_tokens)
     model = models.attach(base.model, filled.recipe)
     seconds = _seconds_a_step(model, built, filled)

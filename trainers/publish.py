@@ -25,7 +25,7 @@ WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
 def draft(request: TuneRequest) -> Adapter:
     """A manifest that is bound to all that the request names, before anything is trained. Its id is the request's."""
-    model = model_digests(request.base)
+    model, form = model_digests(request.base), request.recipe.form
     bound = Adapter(
         id="",
         method=request.recipe.method,
@@ -36,8 +36,8 @@ def draft(request: TuneRequest) -> Adapter:
         recipe=request.recipe,
         prompt=request.prompt,
         code=f"{version('trueup')}+{code_digest()[:16]}",
-        form=kind_of(request.recipe).form,
-        quantization=kind_of(request.recipe).quantization,
+        form=kind_of(request.recipe).form if form == "adapter" else form,
+        quantization=kind_of(request.recipe).quantization if form == "adapter" else {},
     )
     return replace(bound, id=content_id(bound))
 

@@ -65,7 +65,7 @@ def certify(model: Any, base: str, adapter: Path, rows: Sequence[Row]) -> dict[s
     plain = tuple((tuple(row.ids), tuple(row.supervised)) for row in chosen)
     try:
         probe = Probe(base=base, adapter=str(adapter), rows=plain, **_opened(model))
-        write_atomic(logits, safetensors.torch.save({"logits": _logits(_raised(model), chosen)}))
+        write_atomic(logits, safetensors.torch.save({"logits": logits_of(_raised(model), chosen)}))
         write_atomic(request, encode(probe))
         finding = _in_a_fresh_process(request)
     finally:
@@ -98,7 +98,7 @@ def _judge(finding: Finding) -> None:
 
 
 @torch.no_grad()
-def _logits(model: Any, rows: Sequence[Row]) -> torch.Tensor:
+def logits_of(model: Any, rows: Sequence[Row]) -> torch.Tensor:
     """Logits at the supervised positions of all rows: [positions, vocabulary]."""
     model.eval()
     found = []
@@ -114,10 +114,11 @@ def _opened(model: Any) -> dict[str, Any]:
     base = model.get_base_model() if isinstance(model, PeftModel) else model
     used = getattr(base.config, "quantization_config", None)
     names = ("load_in_4bit", "bnb_4bit_quant_type", "bnb_4bit_use_double_quant")
+    whole = not isinstance(model, PeftModel)  # a checkpoint says itself how it is quantized
     return {
         "dtype": str(base.dtype).removeprefix("torch."),
-        "quantization": {name: getattr(used, name) for name in names} if used is not None else {},
-        "whole": not isinstance(model, PeftModel),
+        "quantization": {name: getattr(used, name) for name in names} if used is not None and not whole else {},
+        "whole": whole,
     }
 
 
@@ -132,12 +133,12 @@ def examine(request: Path) -> Finding:
     expected = safetensors.torch.load_file(request.with_name(LOGITS))["logits"]
     rows = [Row("", list(ids), list(supervised)) for ids, supervised in probe.rows]
     model, missing, unexpected = _reload(probe)
-    found = _logits(model, rows)
+    found = logits_of(model, rows)
     if probe.whole:
-        off = _logits(_raised(_base(probe, probe.base)), rows)
+        off = logits_of(_raised(_base(probe, probe.base)), rows)
     else:
         with model.disable_adapter():
-            off = _logits(model, rows)
+            off = logits_of(model, rows)
     return Finding(
         difference=(found - expected).abs().max().item(),
         equal=torch.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE),

@@ -41,7 +41,7 @@ def peft_loss(request, rows):
     )
     model, _, _ = roundtrip._reload(probe)
     wanted = torch.tensor([token for row in rows for token in row.ids[row.first :]])
-    return torch.nn.functional.cross_entropy(roundtrip._logits(model, rows), wanted).item()
+    return torch.nn.functional.cross_entropy(roundtrip.logits_of(model, rows), wanted).item()
 
 
 def served_loss(request, cases, rows):
@@ -74,7 +74,7 @@ def test_batches_and_single_rows_have_one_loss(kind, opened, rows):
     """Virtual tokens as a start that all rows share, and padding, change no row's loss: PEFT alone says the same."""
     model = models.attach(opened.model, Recipe(adapter=kind, rank=4)).eval()
     wanted = torch.tensor([token for row in rows[:6] for token in row.ids[row.first :]])
-    alone = torch.nn.functional.cross_entropy(roundtrip._logits(model, rows[:6]), wanted, reduction="sum").item()
+    alone = torch.nn.functional.cross_entropy(roundtrip.logits_of(model, rows[:6]), wanted, reduction="sum").item()
     for share in (True, False):
         assert nll_sum(model, collate(rows[:6], torch.device("cpu"), share)).item() == pytest.approx(alone, rel=1e-4)
 
