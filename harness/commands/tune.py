@@ -2,18 +2,72 @@
 
 from typing import Any
 
+import click
+
 from harness.commands._command import command, late
+from harness.errors import UsageError
 
 
 @command()
-def tune(work: Any, as_json: bool) -> dict:
+@click.option("--dry-run", is_flag=True, help="Steps, tokens, time and memory; trains nothing.")
+@click.option("--preview", type=click.IntRange(min=1), metavar="N", help="Show N rows token by token; trains nothing.")
+@click.option("--prove-resume", is_flag=True, help="Kill a short training, resume it, compare the bytes.")
+def tune(work: Any, dry_run: bool, preview: int | None, prove_resume: bool, as_json: bool) -> dict:
     """Train an adapter on the latest dataset; a killed training goes on where it was.
 
     \b
     Example: trueup tune
+             trueup tune --preview 3
     """
+    if dry_run + bool(preview) + prove_resume > 1:
+        raise UsageError("--dry-run, --preview and --prove-resume exclude one another", next="give one of them")
+    if dry_run:
+        return _dry_run(work, as_json)
+    if preview:
+        return _preview(work, preview, as_json)
+    if prove_resume:
+        return _prove(work, as_json)
     adapter, console = late("loop").tune(work), late("console")
     if not as_json:
         last = adapter.curve[-1].loss if adapter.curve else float("nan")
         console.say(f"adapter {adapter.id[:12]}: {adapter.steps} steps, last loss {last:.3f}, {adapter.seconds:.0f} s")
     return {"id": adapter.id, "steps": adapter.steps, "rows": adapter.rows, "seconds": adapter.seconds}
+
+
+def _dry_run(work: Any, as_json: bool) -> dict:
+    cost, console = late("rehearsal").estimate(work), late("console")
+    if not as_json:
+        share = cost.trained_weights / cost.weights
+        facts = {
+            "steps": cost.steps,
+            "rows": ", ".join(f"{count:,} {fate}" for fate, count in cost.rows.items()),
+            "tokens an epoch": ", ".join(f"{count:,} {kind}" for kind, count in cost.tokens.items()),
+            "weights": f"{cost.trained_weights:,} trained of {cost.weights:,} ({share:.1%})",
+            "time": f"{_time(cost.seconds)} of training steps on this machine, as busy as it is now",
+            "memory": f"{cost.peak_bytes / 2**30:.1f} GiB",
+        }
+        console.table(("", "this training"), facts.items())
+        for knob, reason in cost.choices.items():
+            console.say(f"{knob}: {reason}")
+    return {"estimate": cost}
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds > 120 else f"{seconds:.0f} seconds"
+
+
+def _preview(work: Any, count: int, as_json: bool) -> dict:
+    shown = late("rehearsal").preview(work, count)
+    if not as_json:
+        late("commands._rows").show(shown)
+    return {"preview": shown}
+
+
+def _prove(work: Any, as_json: bool) -> dict:
+    proof = late("rehearsal").prove_resume(work)
+    if not as_json:
+        words = f"killed after step {proof.killed_at} of {proof.steps}, resumed from step {proof.resumed_from}"
+        late("console").say(f"{words}: the same bytes as undisturbed")
+        for name, sha256 in proof.files.items():
+            late("console").say(f"{sha256[:16]}  {name}")
+    return {"proof": proof}

@@ -1,0 +1,63 @@
+import pytest
+from click.testing import CliRunner
+
+from harness import rehearsal
+from harness.commands import _rows
+from harness.commands.tune import tune
+from harness.config import load
+from harness.errors import InvalidError, UsageError
+from harness.loop import curate, ingest, open_work
+from harness.types import Preview, PreviewRow
+from tests.test_cli import CONFIG, TRACES, project
+
+ROW = PreviewRow(
+    id="a",
+    tokens=(
+        ("<|im_start|>", "special"),
+        ("hi \x1b[31m", "context"),
+        ("yes", "supervised"),
+        ("!", "supervised"),
+        ("<|im_end|>", "stop"),
+    ),
+)
+
+
+@pytest.fixture
+def work(tmp_path):
+    """A curated project with a tiny model."""
+    folder = project(tmp_path / "p", CONFIG.replace("max_steps = 2", "max_steps = 6"))
+    (folder / "traces").symlink_to(TRACES)
+    work = open_work(load(folder))
+    ingest(work)
+    curate(work)
+    return work
+
+
+def test_without_colours_what_is_learnt_stands_in_brackets(capsys):
+    """The learnt tokens and the learnt end are in one pair of brackets, and a terminal escape of a trace is harmless."""
+    _rows.show(Preview(rows=(ROW,), fates={"trained": 1}, tokens={"total": 5}))
+    shown = capsys.readouterr().out
+    assert "[[yes!<|im_end|>]]" in shown and "5 tokens, 3 learnt" in shown and "\x1b[31m" not in shown
+
+
+def test_rehearsals_exclude_one_another(tmp_path, monkeypatch):
+    """Two of the flags at once are a usage error."""
+    project(tmp_path / "p")
+    monkeypatch.chdir(tmp_path / "p")
+    done = CliRunner().invoke(tune, ["--dry-run", "--prove-resume"])
+    assert isinstance(done.exception, UsageError)
+
+
+@pytest.mark.slow
+def test_a_killed_training_is_proved_to_end_in_the_same_bytes(work):
+    """A real process is killed at a random step; the proof names the step, and both adapters have the same files."""
+    proof = rehearsal.prove_resume(work)
+    assert proof.steps == 6 and proof.resumed_from <= proof.killed_at < 6 and len(proof.files) == 2
+
+
+@pytest.mark.slow
+def test_another_result_is_no_proof(work, monkeypatch):
+    """When the resumed training ends in other bytes, the command says so and fails."""
+    monkeypatch.setattr(rehearsal, "_differing", lambda one, other: ["adapter_model.safetensors"])
+    with pytest.raises(InvalidError, match="ended in other bytes"):
+        rehearsal.prove_resume(work)
