@@ -49,6 +49,7 @@ def test_rehearsals_exclude_one_another(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_killed_training_is_proved_to_end_in_the_same_bytes(work):
     """A real process is killed at a random step; the proof names the step, and both adapters have the same files."""
     proof = rehearsal.prove_resume(work)
@@ -56,6 +57,7 @@ def test_a_killed_training_is_proved_to_end_in_the_same_bytes(work):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_another_result_is_no_proof(work, monkeypatch):
     """When the resumed training ends in other bytes, the command says so and fails."""
     monkeypatch.setattr(rehearsal, "_differing", lambda one, other: ["adapter_model.safetensors"])

@@ -78,6 +78,7 @@ def work(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_sweep_trains_for_real_and_a_second_one_is_recalled(work):
     """Real trainings of a tiny model: scored on rows set aside, and not trained again when asked again."""
     grid = {"learning_rate": (1e-5, 1e-2)}
@@ -87,6 +88,7 @@ def test_a_sweep_trains_for_real_and_a_second_one_is_recalled(work):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_too_few_rows_to_set_aside_are_no_sweep(work, monkeypatch):
     """Without rows to choose by, the sweep says what it needs."""
     known = shelf.tune_request

@@ -111,7 +111,7 @@ def _step(
 ) -> float:
     """One optimizer step at learning rate `rate`; returns its loss in nats a supervised token."""
     torch.manual_seed(recipe.seed * 1_000_003 + step + 7919 * processes.number())
-    value = _fitting(accumulate, model, rows, share and recipe.dropout == 0)
+    value = _fitting(accumulate, model, rows, share and recipe.dropout == 0 and not models.recomputed(recipe))
     norm = torch.nn.utils.clip_grad_norm_(models.trainable(model), recipe.max_grad_norm)
     if not (math.isfinite(value) and torch.isfinite(norm)):
         raise InvalidError(

@@ -77,10 +77,24 @@ def open_base(folder: str | Path, kind: torch.dtype, quantization: dict[str, Jso
 def attach(model: Any, recipe: Recipe) -> Any:
     """The model with fresh weights to train, as the recipe's adapter kind makes them, and everything else frozen.
 
-    Raises UsageError on an unknown adapter kind.
+    With `options.activation_checkpointing` layers are computed again in the backward pass, which trades time for memory.
+    Raises UsageError on an unknown adapter kind, or on virtual tokens together with that option.
     """
     torch.manual_seed(recipe.seed)
-    return kind_of(recipe).attach(model, recipe)
+    attached = kind_of(recipe).attach(model, recipe)
+    if recomputed(recipe):
+        if isinstance(attached, PeftModel) and attached.active_peft_config.is_prompt_learning:
+            raise UsageError(
+                "virtual tokens are kept as keys and values, which are not kept under activation_checkpointing",
+                next="leave one of the two out of [tune]",
+            )
+        model.activation_checkpointing_enable({"use_reentrant": False})
+    return attached
+
+
+def recomputed(recipe: Recipe) -> bool:
+    """Are activations computed again in the backward pass? Then no keys and values are kept, so no start is shared."""
+    return bool(recipe.options.get("activation_checkpointing"))
 
 
 def start(model: Any) -> tuple[Any, Any]:

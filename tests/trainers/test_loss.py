@@ -91,3 +91,16 @@ def test_rows_of_another_prompt_run_apart(model, rows):
 def test_rows_that_share_little_stay_together(rows):
     """Another forward pass costs more than the few tokens it would save."""
     assert len(families([rows[0], rows[0]._replace(ids=[9, *rows[0].ids[1:]])])) == 1
+
+
+def test_activations_computed_again_give_the_same_gradient(base, model, rows):
+    """Activation checkpointing trades time for memory and changes nothing else."""
+    accumulate(model, rows[:4], share=False)
+    wanted = gradient(model)
+    other = models.attach(
+        models.open_base(base, torch.float32).model, Recipe(rank=4, options={"activation_checkpointing": True})
+    ).train()
+    models.load_weights(other, models.weights(model))
+    accumulate(other, rows[:4], share=False)
+    assert any(module.gradient_checkpointing for module in other.modules() if hasattr(module, "gradient_checkpointing"))
+    assert torch.allclose(gradient(other), wanted, rtol=1e-4, atol=1e-6)

@@ -20,6 +20,7 @@ def test_one_process_does_all_the_work():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_two_processes_train_the_adapter_of_one(request_for, tmp_path, monkeypatch):
     """`accelerate launch` with two gloo processes gives, up to the order of sums, the weights that one process gives."""
     monkeypatch.setattr(roundtrip, "certify", lambda *given: {})
