@@ -44,7 +44,7 @@ def test_each_kind_improves_held_out_cases_when_served(kind, tmp_path, monkeypat
         base=str(MODEL),
         dataset=str(tmp_path / "data"),
         prompt=Prompt(name="none"),
-        recipe=Recipe(adapter=kind, batch_size=8, max_steps=12),
+        recipe=Recipe(adapter=kind, batch_size=6, max_steps=10),
         out=str(tmp_path / "adapter"),
     )
     adapter = sft.train(request, lambda *given: None)
