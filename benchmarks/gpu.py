@@ -60,6 +60,7 @@ def trl(model: Any, rows: list[Row], kind: str, options: argparse.Namespace) -> 
             per_device_train_batch_size=1,
             max_steps=options.steps,
             learning_rate=RATE,
+            completion_only_loss=True,
             packing=True,
             max_length=length,
             gradient_checkpointing=kind == "qlora",

@@ -73,6 +73,7 @@ def recipe(rows: int, batch: int, steps: int) -> Recipe:
         checkpoint_every=10**9,
         epochs=steps / steps_per_epoch(rows, batch),
         schedule="constant",
+        warmup=0.0,
         seed=SEED,
     )
 
@@ -91,13 +92,11 @@ def plain(model: Any, rows: list[Row], batch: int, steps: int) -> Losses:
     optimizer = torch.optim.AdamW(models.trainable(model), lr=RATE, weight_decay=0.01)
     losses: Losses = []
     model.train()
-    for step, places in enumerate(schedule([len(row.ids) for row in rows], batch, steps, SEED), start=1):
+    for places in schedule([len(row.ids) for row in rows], batch, steps, SEED):
         ids, mask, labels = padded([rows[place] for place in places])
         loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(models.trainable(model), 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * min(1.0, step / max(1, round(0.05 * steps)))
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.item())
@@ -133,9 +132,9 @@ def trl(model: Any, rows: list[Row], batch: int, steps: int) -> Losses:
             per_device_train_batch_size=batch,
             max_steps=steps,
             learning_rate=RATE,
-            lr_scheduler_type="constant_with_warmup",
-            warmup_steps=max(1, round(0.05 * steps)),
+            lr_scheduler_type="constant",  # transformers' warm-up lags one step behind ours
             weight_decay=0.01,
+            completion_only_loss=True,  # without it the column completion_mask is not looked at
             max_length=None,
             train_sampling_strategy="sequential",
             gradient_checkpointing=False,  # its default trades time for memory; the faster setting is compared

@@ -67,7 +67,7 @@ def _publish(
     manifest = replace(
         draft,
         recipe=filled.recipe,
-        choices=filled.reasons | ({"checkpoint": choice.reason} if choice else {}),
+        choices=filled.reasons | ({"checkpoint": choice.reason} if choice else {}) | _form_words(draft.form, distance),
         files=files,
         rows=parts.train.fates,
         tokens=parts.train.tokens,
@@ -78,3 +78,9 @@ def _publish(
         peak_bytes=peak_bytes(),
     )
     publish.publish(partial, out, manifest)
+
+
+def _form_words(form: str, distance: dict[str, Json]) -> dict[str, str]:
+    if not distance:
+        return {}
+    return {"form": f"{form}: KL {distance['kl']:.2g} nats a token, {distance['greedy']:.1%} the same first choice"}

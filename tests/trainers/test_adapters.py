@@ -12,7 +12,7 @@ from trainers import models, roundtrip, sft
 from trainers.adapters._kind import kind_of
 from trainers.loss import collate, nll_sum
 
-KINDS = ("lora", "rslora", "dora", "qlora", "full", "prefix", "prompt")
+KINDS = ("lora", "dora", "qlora", "full", "prefix", "prompt")
 
 
 @pytest.fixture

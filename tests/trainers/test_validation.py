@@ -83,7 +83,7 @@ def learn(base, rows, opened, renderer, tmp_path):
     """Trains on 16 rows and measures on 4; returns the curve, the model's weights and the exam."""
 
     def run(folder, on_point=lambda point, steps: None, **knobs):
-        knobs = {"learning_rate": 3e-3, "batch_size": 4, "max_steps": 12, "checkpoint_every": 4} | knobs
+        knobs = {"learning_rate": 3e-3, "batch_size": 4, "max_steps": 6, "checkpoint_every": 2} | knobs
         recipe = fill(Recipe(rank=4, **knobs), 10**6, 16, 512).recipe
         model = models.attach(models.open_base(base, torch.float32).model, recipe)
         exam = Exam(rows[16:], rows[14:16], opened.tokenizer, renderer.stop, recipe)
@@ -109,7 +109,7 @@ def test_a_killed_and_measured_training_chooses_the_same(learn):
         pass
 
     def kill(point, steps):
-        if point.step == 7:
+        if point.step == 4:
             raise Killed
 
     curve, model, _ = learn("whole")
