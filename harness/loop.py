@@ -14,8 +14,9 @@ from msgspec.structs import replace
 
 from harness import arms as arm_choice
 from harness import config as configuration
-from harness import shelf, stories
+from harness import privacy, shelf, stories
 from harness.codec import digest, write_lines
+from harness.collector import inbox
 from harness.config import Config
 from harness.digests import model_digests, source_digest
 from harness.errors import InvalidError, UndecidedError, UsageError
@@ -53,13 +54,29 @@ def run(work: Work) -> Verdict:
 
 
 def ingest(work: Work, paths: Sequence[str] = (), format: str = "") -> dict[str, int]:
-    """Read trace exports into the store; files whose bytes were read before are passed over. Returns the counts."""
-    settings, totals = work.config.ingest, dict[str, int]()
+    """Read trace exports into the store; files whose bytes were read before are passed over. Returns the counts.
+
+    Without `paths`: those of trueup.toml, and what `trueup collect` received.
+    """
+    settings = work.config.ingest
+    with inbox.taken(work.store.root / privacy.INBOX, wanted=not paths) as received:
+        return _merge(work, (*(paths or settings.paths), *received), format or settings.format)
+
+
+def receive(work: Work) -> None:
+    """Ingest all that `trueup collect` received, whether its traces are at their end or not."""
+    with inbox.taken(work.store.root / privacy.INBOX, settle_s=0) as received:
+        if received:
+            _merge(work, received, "")
+
+
+def _merge(work: Work, paths: Sequence[str], format: str) -> dict[str, int]:
+    totals = dict[str, int]()
     with work.watch.step("ingest"):
         for batch in ingest_stage.ingest(
-            tuple(paths) or settings.paths,
-            format=format or settings.format,
-            options=settings.options,
+            paths,
+            format=format,
+            options=privacy.options(work),
             on_progress=lambda done, total: work.watch.progress(done, total, "bytes"),
             skip=work.store.traces.seen,
         ):
@@ -94,20 +111,6 @@ def inspect(work: Work) -> inspect_stage.Inspection:
     return inspect_stage.inspect(mine(work), work.store.traces.calls(), shelf.feedback(work))
 
 
-def forget(work: Work, user: str, trace: str) -> tuple[tuple[str, ...], list[str]]:
-    """Erase calls from the table; returns their ids, and the datasets that were made with some of them."""
-    if not (user or trace):
-        raise UsageError("nothing to forget", next="trueup forget --user ID, or --trace ID")
-    gone = work.store.traces.forget(user_id=user, trace_id=trace)
-    held = []
-    for ident in work.store.artifacts.ids("dataset"):
-        folder = work.store.artifacts.folder("dataset", ident)
-        cases = (case for split in curate_stage.SPLITS for case in curate_stage.read_split(folder, split))
-        if any(case.call_id in set(gone) for case in cases):
-            held.append(ident)
-    return gone, held
-
-
 def curate(work: Work) -> Dataset:
     """Training, held-out and regression sets from what was mined. Raises UndecidedError on too few failures."""
     settings = {"name": work.config.project.name, **work.config.curate}
@@ -135,6 +138,7 @@ def curate(work: Work) -> Dataset:
 def tune(work: Work, dataset: Dataset | None = None) -> Adapter:
     """The adapter for a dataset, trained unless the same training was done before."""
     dataset = dataset or shelf.latest_dataset(work)
+    privacy.check(work, "dataset", dataset.id)
     request = shelf.tune_request(work, dataset)
     key = digest(["tune", dataset.id, request.recipe, request.prompt, model_digests(request.base)])
     known = work.store.memo.recall("tune", key)
@@ -218,6 +222,7 @@ def gate(work: Work) -> Verdict:
     evaluation = shelf.latest_evaluation(work)
     dataset, runs = shelf.dataset_of(work, evaluation.dataset), shelf.runs_of(work, evaluation)
     champion = work.store.promotions.current(work.config.promote.alias)
+    privacy.check(work, "adapter", evaluation.adapter)
     policy = work.config.gate
     if arm_choice.CHAMPION in runs and arm_choice.CHAMPION not in policy.baselines:
         policy = replace(policy, baselines=(*policy.baselines, arm_choice.CHAMPION))
@@ -258,6 +263,7 @@ def promote(work: Work, by: str = "") -> Promotion:
         raise InvalidError(
             f"the latest verdict is {verdict.outcome}: {verdict.sentence}", where=verdict.id[:12], next="trueup report"
         )
+    privacy.check(work, "adapter", verdict.candidate)
     work.store.artifacts.folder("adapter", verdict.candidate)  # verified: what was judged is what is promoted
     alias = work.config.promote.alias
     current = work.store.promotions.current(alias)

@@ -15,12 +15,11 @@ from typing import Any
 
 import msgspec
 
-from harness import containers, plugins
+from harness import containers, plugins, redaction
 from harness.codec import digest
 from harness.containers import Bad, File, Record, sources
 from harness.errors import InputError
 from harness.linking import link
-from harness.redaction import PATTERNS, Redactor
 from harness.spool import Spool
 from harness.types import Call, Feedback, Noun, Quarantined, RefusalPart, Source
 
@@ -54,20 +53,19 @@ def ingest(
     `paths` are files, folders, globs, `-` or addresses; `format` names the format of every record, which is otherwise
     recognised by content. `options` go to the formats. `on_progress` gets bytes done and in all. A file for whose
     sha256 `skip` is true is passed over. Secrets and personal data are replaced before anything is given away; the
-    options `redact` (a list of kinds, or false) and `salt` say which and how. Raises InputError when a path does not
+    options `redact` (a list of kinds, or false), `salt`, `keep` and `patterns` say which and how. Raises InputError when a path does not
     exist or no file holds a trace, RedactionError when redaction cannot run.
     """
     files = containers.find(paths)
     if format:
         plugins.load("formats", format)
-    kinds = options.get("redact", True)
-    redact = Redactor(tuple(PATTERNS) if kinds is True else kinds or (), str(options.get("salt", "")))
+    redact = redaction.of(options)
     export = _Export(files, format, options, on_progress, skip)
     with Spool() as spool:
         batches = _Batches()
         for found in itertools.chain(export.read(spool), export.joined(spool)):
-            yield from batches.add(redact(found) if kinds else found)
-        redacted = {f"redacted:{kind}": count for kind, count in redact.counts.items()}
+            yield from batches.add(redact(found) if redact else found)
+        redacted = {f"redacted:{kind}": count for kind, count in (redact.counts if redact else {}).items()}
         yield batches.take(export.counts + Counter(redacted), export.done)
         export.check()
 
