@@ -4,7 +4,7 @@ RANK = 40
 
 PATTERN = r"\b(?i:[A-Z]{2})[0-9]{2}(?:[ -]?[A-Za-z0-9]){11,30}\b"
 
-HINT = r"(?:[^A-Za-z0-9]|\\[nrt])[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]){11}"
+HINT = r"(?:^|[^A-Za-z0-9]|\\[nrt])[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]){11}"
 
 _LENGTHS = (
     "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 ES24 FI18 FK18 "

@@ -20,8 +20,8 @@ _VENDORS = (
 )
 _TOKEN = r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
 _PRIVATE = (
-    r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s\\:,.-]*?-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s\\]*"
+    r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----(?:[\s\\nr]+[A-Za-z-]+: [^\n\\]*)*[A-Za-z0-9+/=\s\\]*"
+    r"(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----)?"
 )
 
 HINT = (

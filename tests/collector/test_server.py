@@ -4,6 +4,7 @@ import gzip
 import json
 import time
 import zlib
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -238,7 +239,5 @@ def _head(client, more):
 
 
 def _drip(sock, data):
-    try:
+    with suppress(OSError):  # its place was given to another
         sock.sendall(data)
-    except OSError:
-        pass  # its place was given to another
