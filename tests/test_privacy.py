@@ -96,7 +96,9 @@ def made(work):
         write_lines(folder / "dataset.json", [Dataset(id=ident, name="x")])
         work.store.artifacts.add_folder("dataset", ident, folder)
     bound = dict.fromkeys(("base", "tokenizer", "template"), "0" * 64)
-    adapter = Adapter(id="c" * 64, method="lora", dataset="a" * 64, recipe=Recipe(), prompt=Prompt(name="none"), **bound)
+    adapter = Adapter(
+        id="c" * 64, method="lora", dataset="a" * 64, recipe=Recipe(), prompt=Prompt(name="none"), **bound
+    )
     folder = work.store.artifacts.scratch("adapter")
     write_lines(folder / "adapter.json", [adapter])
     work.store.artifacts.add_folder("adapter", "c" * 64, folder)

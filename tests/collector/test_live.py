@@ -21,7 +21,9 @@ APP = Path(__file__).with_name("app.py")
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not SDK, reason="TRUEUP_SDK_PYTHON names no Python with the openai client and its instrumentation"),
+    pytest.mark.skipif(
+        not SDK, reason="TRUEUP_SDK_PYTHON names no Python with the openai client and its instrumentation"
+    ),
 ]
 
 
