@@ -208,14 +208,16 @@ class Redactor:
                     yield Find(start, end, hidden[0].kind, text[start:end], (0, hidden[0].order[1]))
 
     def _candidates(self, kind: str, pattern: Any, text: bytes) -> Iterator[Find]:
-        confirm, at = getattr(self._detectors[kind], "confirm", None), 0
+        detector, at = self._detectors[kind], 0
+        confirm, overlapping = getattr(detector, "confirm", None), getattr(detector, "OVERLAPPING", False)
         while match := pattern.search(text, at):
             start, end = match.span()
             part = confirm(text, start, end) if confirm else (start, end)
             if part and not self._keep.fullmatch(text[part[0] : part[1]]):
                 yield self._find(kind, text, *part)
             # Another candidate may start inside one that was refused; long ones are not tried twice (linear time).
-            at = part[1] if part and part[1] > start else start + 1 if end - start <= 64 else end
+            again = overlapping and not part and end - start <= 64
+            at = start + 1 if again else part[1] if part else end
 
     def _find(self, kind: str, text: bytes, start: int, end: int) -> Find:
         return Find(start, end, kind, text[start:end], (0, self._detectors[kind].RANK))

@@ -3,6 +3,7 @@
 import re2
 
 RANK = 50
+OVERLAPPING = True
 
 PATTERN = r"\b[2-6](?:[ .-]?[0-9]){12,18}\b"
 

@@ -1,6 +1,7 @@
 """Bank account numbers: ISO 13616, confirmed by their check digits (ISO 7064, mod 97-10)."""
 
 RANK = 40
+OVERLAPPING = True
 
 PATTERN = r"\b(?i:[A-Z]{2})[0-9]{2}(?:[ -]?[A-Za-z0-9]){11,30}\b"
 

@@ -5,6 +5,7 @@ import ipaddress
 import re2
 
 RANK = 60
+OVERLAPPING = True
 
 PATTERN = (
     r"\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b"

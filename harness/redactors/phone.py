@@ -8,6 +8,7 @@ needs a word such as *call* before it. An order number is training data.
 import re2
 
 RANK = 70
+OVERLAPPING = True
 
 _INTERNATIONAL = r"(?:\+|\b00 ?)[1-9](?:[ ()./-]{0,3}[0-9]){6,14}\b"
 _AMERICAN = r"(?:\b1[ .-]?)?(?:\([2-9][0-9]{2}\) ?|\b[2-9][0-9]{2}[ .-])[0-9]{3}[ .-][0-9]{4}\b"

@@ -5,6 +5,7 @@ import re2
 from harness.redactors._entropy import entropy
 
 RANK = 20
+OVERLAPPING = True
 
 _WORDS = (
     r"(?:api|access|secret|private|signing|encryption|account|auth|client|service)[_. -]?key|client[_-]?secret|secret"
@@ -38,14 +39,14 @@ _EMPTY = re2.compile(
 
 
 def confirm(text: bytes, start: int, end: int) -> tuple[int, int] | None:
-    """The value alone, when it looks like a secret: mixed characters, or quoted and no placeholder."""
+    """The value alone, when it looks like a secret: mixed characters, or assigned as a text and no placeholder."""
     found = text[start:end]
     if found.startswith(b"://"):
         return _after(text, start + found.index(b":", 3) + 1, end - 1, least=0.0, mixed=False)
     before = _BEFORE.match(found)
     value = start + (before.end() if before else 0)
     name = found[: value - start].lower()
-    quoted = name[-1:] in b"\"'`" and b"token" not in name
+    quoted = name[-1:] in b"\"'`=" and b"token" not in name  # or an assignment without a space, as in a shell
     return _after(text, value, end, least=1.5 if quoted else LEAST_ENTROPY - 0.6 * (end - value < 10), mixed=not quoted)
 
 
