@@ -114,16 +114,14 @@ def password(rng: random.Random) -> str:
 
 
 VALUES: dict[str, Make] = {
-    
-        "key": key,
-        "token": token,
-        "secret": password,
-        "email": email,
-        "iban": iban,
-        "card": card,
-        "ip": ip,
-        "phone": phone
-    
+    "key": key,
+    "token": token,
+    "secret": password,
+    "email": email,
+    "iban": iban,
+    "card": card,
+    "ip": ip,
+    "phone": phone,
 }
 
 AROUND = {

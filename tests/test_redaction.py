@@ -195,8 +195,9 @@ def test_own_patterns_and_exceptions():
     redact = Redactor(patterns={"employee": r"EMP-[0-9]{6}"}, keep=[r"support@acme\.com"])
     assert redact.text("EMP-123456 wrote to support@acme.com").startswith("<EMPLOYEE_")
     assert redact.text("EMP-123456 wrote to support@acme.com").endswith("support@acme.com")
-    with pytest.raises(UsageError):
-        Redactor(patterns={"broken": "("})
+    for pattern in ("(", "x*"):
+        with pytest.raises(UsageError):
+            Redactor(patterns={"broken": pattern})
 
 
 def test_one_number_is_one_pseudonym_however_it_is_written():
