@@ -167,3 +167,10 @@ def test_a_receiver_and_a_run_do_not_wait_for_each_other(work):
     with work.store.lock():
         assert loop.ingest(work)["stored"] == 3
     writer.close()
+
+
+def test_only_this_machine_is_served_without_a_token(project, monkeypatch):
+    """Another address is refused before anything is listened on; the message names the variable that holds the token."""
+    monkeypatch.delenv("TRUEUP_COLLECT_TOKEN", raising=False)
+    found = CliRunner().invoke(cli, ["collect", "--host", "0.0.0.0", "--port", "0", "--config", str(project)])
+    assert isinstance(found.exception, UsageError) and "TRUEUP_COLLECT_TOKEN" in str(found.exception)

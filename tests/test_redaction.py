@@ -224,3 +224,12 @@ def test_kinds_can_be_chosen():
     with pytest.raises(UsageError, match="email") as error:
         Redactor(["emial"])
     assert "email" in str(error.value)
+
+
+def test_an_optional_kind_says_what_to_install(monkeypatch):
+    """Presidio runs only when it is named; where it is not installed nothing is stored, and the message names the extra."""
+    monkeypatch.setitem(__import__("sys").modules, "presidio_analyzer", None)
+    assert Redactor().text("Ada Byron") == "Ada Byron"
+    with pytest.raises(UsageError, match="presidio") as error:
+        Redactor(["presidio"])(call("Ada Byron"))
+    assert "pip install" in str(error.value)
