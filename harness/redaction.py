@@ -15,14 +15,16 @@ import hmac
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType, SimpleNamespace
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 import re2
 from msgspec.structs import replace
 
 from harness.errors import TrueupError, UsageError
-from harness.plugins import helper, load, names
+from harness.plugins import load, names
+from harness.redactors import _views
+from harness.redactors._walk import IDS, OTLP_IDS, Find, Walk
 from harness.types import Call, Json, Noun
 
 T = TypeVar("T", bound=Noun)
@@ -32,42 +34,8 @@ REDACTED = "redacted"
 
 PSEUDONYM = r"<[A-Z][A-Z0-9_]{1,15}_[0-9a-f]{8}>"
 
-IDS = frozenset(
-    (
-        "id",
-        "call_id",
-        "trace_id",
-        "span_id",
-        "parent_span_id",
-        "response_id",
-        "source",
-        "type",
-        "start_ns",
-        "end_ns",
-        "at_ns",
-    )
-    + ("file", "line")
-)
-"""Fields of a noun that join and order records, and say where they were read: random ids, times, the user's file names."""
-
-OTLP_IDS = frozenset(
-    (
-        "traceId",
-        "spanId",
-        "parentSpanId",
-        "timeUnixNano",
-        "startTimeUnixNano",
-        "endTimeUnixNano",
-        "observedTimeUnixNano",
-    )
-)
-"""The same of an OTLP request."""
-
 PARTS = b'"},{"type":"text"'
 """Between two text parts of one message: a secret may lie across."""
-
-DEPTH = 100
-"""Levels of lists and objects that are walked one by one."""
 
 DEEPEST = 2
 """Levels of base64 in base64."""
@@ -75,16 +43,6 @@ DEEPEST = 2
 
 class RedactionError(TrueupError):
     """Redaction could not run; nothing of the record may be stored."""
-
-
-class Find(NamedTuple):
-    start: int
-    end: int
-    kind: str
-    """Empty for a pseudonym that stands there already."""
-    value: bytes
-    order: tuple[int, int]
-    """Where two finds overlap the lower one stays: first what reads deepest, then the detector's rank."""
 
 
 class Redactor:
@@ -100,7 +58,6 @@ class Redactor:
         """
         self._detectors = {**_own(patterns), **_chosen(tuple(kinds))}
         self._keep = re2.compile(_any(keep, "keep").encode())
-        self._views = helper("redactors", "_views")
         self._compiled = {
             name: re2.compile(d.PATTERN.encode()) for name, d in self._detectors.items() if hasattr(d, "PATTERN")
         }
@@ -115,7 +72,7 @@ class Redactor:
             for d in self._detectors.values()
             if hasattr(d, "PATTERN")
         ]
-        self._gate = _gate([PSEUDONYM, self._views.TRIGGER, *hints])
+        self._gate = _gate([PSEUDONYM, _views.TRIGGER, *hints])
         self._pseudonym = re2.compile(PSEUDONYM.encode())
         self._salt = salt.encode()
         self.counts: Counter[str] = Counter()
@@ -127,7 +84,7 @@ class Redactor:
             text = msgspec.json.encode(held)
             if not (self._finders or self._gate.search(text) or PARTS in text):
                 return record
-            walk = _Walk(self, IDS)
+            walk = Walk(self, IDS)
             plain = msgspec.to_builtins(record)
             kept = {name: plain.pop(name) for name in IDS & plain.keys()}
             changed = walk.value(plain)
@@ -141,7 +98,7 @@ class Redactor:
     def json(self, value: Json) -> Json:
         """An OTLP request as JSON value without what was found. Raises RedactionError when that cannot be told."""
         with _failing_closed():
-            walk = _Walk(self, OTLP_IDS)
+            walk = Walk(self, OTLP_IDS)
             changed = walk.value(value)
             return changed if walk.found else value
 
@@ -160,9 +117,9 @@ class Redactor:
         if len(data) < 6 or not (self._finders or self._gate.search(data)):
             return []
         found = list[Find]()
-        for deep, chain in enumerate(self._views.views(data)):
+        for deep, chain in enumerate(_views.views(data)):
             for find in self._in_view(chain[-1].text, name, depth):
-                start, end = self._views.origin(chain, find.start, find.end)
+                start, end = _views.origin(chain, find.start, find.end)
                 found.append(find._replace(start=start, end=end, order=(-deep, find.order[1])))
         return _without_overlaps(found)
 
@@ -202,7 +159,7 @@ class Redactor:
         for kind in self._finders:
             yield from (self._find(kind, text, start, end) for start, end in self._detectors[kind].find(text))
         if depth < DEEPEST:
-            for start, end, inner in self._views.encoded(text):
+            for start, end, inner in _views.encoded(text):
                 hidden = [find for find in self.finds(inner, depth=depth + 1) if find.kind]
                 if hidden:
                     yield Find(start, end, hidden[0].kind, text[start:end], (0, hidden[0].order[1]))
@@ -221,77 +178,6 @@ class Redactor:
 
     def _find(self, kind: str, text: bytes, start: int, end: int) -> Find:
         return Find(start, end, kind, text[start:end], (0, self._detectors[kind].RANK))
-
-
-class _Walk:
-    """Every string of one record; `found` tells whether anything was, or had been, replaced."""
-
-    def __init__(self, redactor: Redactor, ids: frozenset[str]) -> None:
-        self._redactor, self._ids, self.found, self._depth = redactor, ids, False, 0
-
-    def value(self, value: Json, key: str = "") -> Json:
-        if isinstance(value, str):
-            return self._text(value, key)
-        if isinstance(value, (dict, list, tuple)):
-            if self._depth == DEPTH:  # what no conversation nests is kept as JSON text, and searched as one
-                return self._text(msgspec.json.encode(value).decode(), key)
-            self._depth += 1
-            clean = self._object(value) if isinstance(value, dict) else self._list(value, key)
-            self._depth -= 1
-            return clean
-        if isinstance(value, int) and abs(value) >= 10**11:  # a card number need not be a text
-            return value if (text := self._text(str(value), key)) == str(value) else text
-        return value
-
-    def _object(self, value: dict[str, Json]) -> Json:
-        if value.keys() == {"key", "value"} and isinstance(value["key"], str):  # an attribute of OTLP
-            return {"key": self._text(value["key"]), "value": self._any_value(value["value"], value["key"])}
-        return {
-            self._text(key): inner if key in self._ids and self._ids is OTLP_IDS else self.value(inner, key)
-            for key, inner in value.items()
-        }
-
-    def _any_value(self, value: Json, key: str) -> Json:
-        """An AnyValue; where its number was replaced it has become a text."""
-        if not isinstance(value, dict) or len(value) != 1:
-            return self.value(value, key)
-        ((arm, inner),) = value.items()
-        clean = self.value(inner, key)
-        return {arm if clean == inner or isinstance(inner, (dict, list)) else "stringValue": clean}
-
-    def _list(self, value: list[Json] | tuple[Json, ...], key: str) -> Json:
-        items = [self.value(item, key) for item in value]
-        texts = [at for at, item in enumerate(items) if isinstance(item, dict) and isinstance(item.get("text"), str)]
-        return self._across(items, texts) if len(texts) > 1 else items
-
-    def _across(self, items: list[Json], texts: list[int]) -> list[Json]:
-        """Text parts in which a find lies across several: it is replaced in the first, and cut out of the others."""
-        held = [items[at]["text"].encode("utf-8", "surrogatepass") for at in texts]
-        cuts = [0, *(sum(map(len, held[: n + 1])) for n in range(len(held)))]
-        for find in reversed(self._redactor.finds(b"".join(held))):
-            if not find.kind:
-                continue
-            self.found = True
-            for number in range(len(held) - 1, -1, -1):
-                start, end = max(find.start, cuts[number]), min(find.end, cuts[number + 1])
-                if start < end:
-                    instead = self._redactor.pseudonym(find) if start == find.start else b""
-                    part = held[number]
-                    held[number] = part[: start - cuts[number]] + instead + part[end - cuts[number] :]
-        for at, data in zip(texts, held, strict=True):
-            items[at] = {**items[at], "text": data.decode("utf-8", "replace")}
-        return items
-
-    def _text(self, text: str, key: str = "") -> str:
-        if len(text) < 6:
-            return text
-        whole = self._redactor.called(key, text) if key else None
-        data = text.encode("utf-8", "surrogatepass")
-        found = [whole] if whole else self._redactor.finds(data, key)
-        if not found:
-            return text
-        self.found = True
-        return self._redactor.replaced(data, found).decode("utf-8", "replace")
 
 
 class _failing_closed:
