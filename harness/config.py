@@ -48,6 +48,19 @@ class IngestSection(Section, frozen=True):
     options: dict[str, Json] = {}
 
 
+class PrivacySection(Section, frozen=True):
+    redact: bool = True
+    """False: secrets and personal data are stored as they were traced."""
+    kinds: tuple[str, ...] = ()
+    """Names of detectors; empty: all but the optional ones."""
+    keep: tuple[str, ...] = ()
+    """RE2 patterns of whole values that are never replaced, such as your own support address."""
+    patterns: dict[str, str] = {}
+    """Further kinds: a name to an RE2 pattern, such as `employee = 'EMP-[0-9]{6}'`."""
+    salt: str = ""
+    """Keys the pseudonyms; empty: a random one, kept in the store. The same salt gives the same pseudonyms everywhere."""
+
+
 class MineSection(Section, frozen=True):
     detectors: tuple[str, ...] = ()
     """Empty: all of them."""
@@ -110,6 +123,7 @@ class Config(Section, frozen=True):
     project: ProjectSection = ProjectSection()
     model: ModelSection = ModelSection()
     ingest: IngestSection = IngestSection()
+    privacy: PrivacySection = PrivacySection()
     mine: MineSection = MineSection()
     curate: dict[str, Json] = {}
     """Options of curation; their names and defaults stand in `harness.stages.curate.CurateOptions`."""

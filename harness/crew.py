@@ -20,7 +20,7 @@ from typing import IO, Any
 
 import msgspec
 
-from harness import cutting, joining
+from harness import cutting, joining, redaction
 from harness.containers import File
 from harness.cutting import Cut, Cutter
 from harness.errors import TrueupError
@@ -165,7 +165,7 @@ def _cut(job: Job, out: IO[bytes]) -> None:
 
 def _join(job: Job, out: IO[bytes]) -> None:
     """In the child: join its partitions, redact, and give all away."""
-    redact = joining.redactor(job.options)
+    redact = redaction.of(job.options)
     joiner, batches = Joiner(job.paths, job.damaged, job.options), Batches(FRAME)
     groups = (group for number in job.partitions for group in Spool.read(Path(job.folder), number))
     for item in joining.redacted(joiner.join(groups), redact):

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from harness import privacy
+from harness.collector import inbox
 from harness.shelf import Work
 from harness.stages import ingest as stage
 from harness.stages.ingest import Batch
@@ -33,8 +35,24 @@ class Intake(Noun, frozen=True, omit_defaults=False):
 
 
 def ingest(work: Work, paths: Sequence[str] = (), format: str = "") -> Intake:
-    """Read trace exports into the store; files whose bytes were read before are passed over."""
-    settings, traces = work.config.ingest, work.store.traces
+    """Read trace exports into the store; files whose bytes were read before are passed over.
+
+    Without `paths`: those of trueup.toml, and what `trueup collect` received.
+    """
+    settings = work.config.ingest
+    with inbox.taken(work.store.root / privacy.INBOX, wanted=not paths) as received:
+        return _read(work, (*(paths or settings.paths), *received), format or settings.format)
+
+
+def receive(work: Work) -> None:
+    """Ingest all that `trueup collect` received, whether its traces are at their end or not."""
+    with inbox.taken(work.store.root / privacy.INBOX, settle_s=0) as received:
+        if received:
+            _read(work, received, "")
+
+
+def _read(work: Work, paths: Sequence[str], format: str) -> Intake:
+    traces = work.store.traces
     known: list[str] = []
 
     def skip(digest: str) -> bool:
@@ -43,9 +61,9 @@ def ingest(work: Work, paths: Sequence[str] = (), format: str = "") -> Intake:
         return seen
 
     found = stage.ingest(
-        tuple(paths) or settings.paths,
-        format=format or settings.format,
-        options=settings.options,
+        tuple(paths),
+        format=format,
+        options=privacy.options(work),
         on_progress=lambda done, total: work.watch.progress(done, total, "bytes"),
         skip=skip,
     )

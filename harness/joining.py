@@ -11,7 +11,7 @@ from harness import plugins
 from harness.calls import is_pair
 from harness.containers import Bad
 from harness.cutting import BROKEN, quarantined
-from harness.redaction import PATTERNS, Redactor
+from harness.redaction import Redactor
 from harness.types import Call, Feedback, Noun, Quarantined, Source
 
 BATCH = 5_000
@@ -94,12 +94,6 @@ class Batches:
         for held in self._held.values():
             held.clear()
         return batch
-
-
-def redactor(options: Mapping[str, Any]) -> Redactor | None:
-    """What takes secrets and personal data out, by the options `redact` and `salt`; None where it is switched off."""
-    kinds = options.get("redact", True)
-    return Redactor(tuple(PATTERNS) if kinds is True else kinds, str(options.get("salt", ""))) if kinds else None
 
 
 def redacted(found: Iterable[T], redact: Redactor | None) -> Iterator[T]:

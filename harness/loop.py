@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from harness import arms as arm_choice
 from harness import config as configuration
-from harness import controls, shelf, stories, verdicts
+from harness import controls, privacy, shelf, stories, verdicts
 from harness.codec import digest, write_lines
 from harness.config import Config
 from harness.digests import model_digests, source_digest
@@ -70,20 +70,6 @@ def inspect(work: Work) -> inspect_stage.Inspection:
     return inspect_stage.inspect(mine(work), work.store.traces.calls(), shelf.feedback(work))
 
 
-def forget(work: Work, user: str, trace: str) -> tuple[tuple[str, ...], list[str]]:
-    """Erase calls from the table; returns their ids, and the datasets that were made with some of them."""
-    if not (user or trace):
-        raise UsageError("nothing to forget", next="trueup forget --user ID, or --trace ID")
-    gone = work.store.traces.forget(user_id=user, trace_id=trace)
-    held = []
-    for ident in work.store.artifacts.ids("dataset"):
-        folder = work.store.artifacts.folder("dataset", ident)
-        cases = (case for split in curate_stage.SPLITS for case in curate_stage.read_split(folder, split))
-        if any(case.call_id in set(gone) for case in cases):
-            held.append(ident)
-    return gone, held
-
-
 def curate(work: Work) -> Dataset:
     """Training, held-out and regression sets from what was mined. Raises UndecidedError on too few failures."""
     settings = {"name": work.config.project.name, **work.config.curate}
@@ -111,6 +97,7 @@ def curate(work: Work) -> Dataset:
 def tune(work: Work, dataset: Dataset | None = None) -> Adapter:
     """The adapter for a dataset, trained unless the same training was done before."""
     dataset = dataset or shelf.latest_dataset(work)
+    privacy.check(work, "dataset", dataset.id)
     request = shelf.tune_request(work, dataset)
     key = digest(["tune", dataset.id, request.recipe, request.prompt, model_digests(request.base)])
     known = work.store.memo.recall("tune", key)
@@ -206,6 +193,7 @@ def promote(work: Work, by: str = "") -> Promotion:
         raise InvalidError(
             f"the latest verdict is {verdict.outcome}: {verdict.sentence}", where=verdict.id[:12], next="trueup report"
         )
+    privacy.check(work, "adapter", verdict.candidate)
     work.store.artifacts.folder("adapter", verdict.candidate)  # verified: what was judged is what is promoted
     alias = work.config.promote.alias
     current = work.store.promotions.current(alias)

@@ -22,6 +22,7 @@ PACKAGES = {
     "backends": "harness.backends",
     "rules": "harness.rules",
     "engines": "harness.engines",
+    "redactors": "harness.redactors",
     "trainers": "trainers",
     "adapters": "trainers.adapters",
     "reports": "reports",

@@ -1,18 +1,20 @@
-"""Take secrets and personal data out of everything that ingest gives away.
+"""Take secrets and personal data out of everything that is kept.
 
-One RE2 pass over a record's JSON text finds candidates; it is linear in the text, whatever a trace holds. A checksum, a
-parser or the entropy of the candidate confirms it: Luhn for cards (ISO/IEC 7812-1), mod 97 for IBANs (ISO 13616), the
-`ipaddress` module, digits for phone numbers. Only a record with a confirmed find is walked, string by string, keys and
-nested arguments too. What was found becomes a pseudonym, such as `<EMAIL_3fa9c1>`: the same value is the same pseudonym,
-so a conversation stays readable and a correction still fits its call.
+One RE2 pass over a record's JSON text tells whether it may hold anything; it is linear in the text, whatever a trace holds.
+Only then is the record walked, string by string, keys, numbers and nested arguments too, and each detector's candidates are
+confirmed by a checksum, a parser, entropy or what stands before them (`harness/redactors/`, one kind a file). A string is also
+read as it would be shown (`harness/redactors/_views.py`), so that escapes, base64 and invisible characters hide nothing.
+
+What was found becomes a pseudonym such as `<EMAIL_3fa9c1d2>`, a keyed hash (HMAC, RFC 2104) under the store's salt: the same
+value is the same pseudonym, so a conversation stays readable and a correction still fits its call. Redacting twice changes
+nothing.
 """
 
 import hashlib
 import hmac
-import ipaddress
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from types import ModuleType, SimpleNamespace
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -20,37 +22,23 @@ import re2
 from msgspec.structs import replace
 
 from harness.errors import TrueupError, UsageError
-from harness.types import Call, Noun
+from harness.plugins import load, names
+from harness.redactors import _views
+from harness.redactors._walk import IDS, OTLP_IDS, Find, Walk
+from harness.types import Call, Json, Noun
 
 T = TypeVar("T", bound=Noun)
 
-_TOKENS = (
-    r"\bsk-[A-Za-z0-9_-]{16,}|\b[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|\bgh[pousr]_[A-Za-z0-9]{30,}"
-    r"|\bgithub_pat_[A-Za-z0-9_]{22,}|\bglpat-[A-Za-z0-9_-]{18,}|\bxox[abeprs]-[A-Za-z0-9-]{10,}"
-    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{35}|\bhf_[A-Za-z0-9]{30,}|\bnpm_[A-Za-z0-9]{36}"
-    r"|\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
-)
-_NAMED = (
-    r"(?i:(?:api[_-]?key|secret|token|passw(?:or)?d|pwd|authorization|access[_-]?key)[\\\"']{0,4}\s*[:=]\s*[\\\"']{0,4}"
-    r"(?:bearer\s+|basic\s+)?)[^\s\\\"',;<>]{8,}|(?i:\bbearer)\s+[A-Za-z0-9._~+/=-]{16,}|://[^\s/:@\\\"]+:[^\s/@\\\"]+@"
-)
+REDACTED = "redacted"
+"""Flag of a call in which something was replaced."""
 
-PATTERNS = {
-    "key": _TOKENS,
-    "secret": _NAMED,
-    "email": r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b",
-    "iban": r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",
-    "card": r"\b[2-6](?:[ -]?[0-9]){12,18}\b",
-    "ip": r"\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b|(?:\b[0-9A-Fa-f]{1,4})?(?::{1,2}[0-9A-Fa-f]{1,4}){3,7}\b",
-    "phone": r"(?:\+|\b00)[1-9](?:[ ()./-]{0,2}[0-9]){7,14}\b|\(?\b[0-9]{3}\)?[ .-][0-9]{3}[ .-][0-9]{4}\b"
-    r"|\b0[1-9][0-9]{1,4}[ /][0-9]{3,4} ?[0-9]{3,5}\b",
-}
-"""Kind to its candidates, most specific first: where two overlap, the first in the text and in this list wins."""
+PSEUDONYM = r"<[A-Z][A-Z0-9_]{1,15}_[0-9a-f]{8}>"
 
-IBAN_LENGTHS = (15, 34)
-LEAST_ENTROPY = 2.8
-"""Bits a character, of the value in `password = value`; words have less, generated secrets more."""
+PARTS = b'"},{"type":"text"'
+"""Between two text parts of one message: a secret may lie across."""
+
+DEEPEST = 2
+"""Levels of base64 in base64."""
 
 
 class RedactionError(TrueupError):
@@ -58,144 +46,210 @@ class RedactionError(TrueupError):
 
 
 class Redactor:
-    """Redacts records; `counts` tells how many of each kind were found."""
+    """Redacts records; `counts` tells how many values of each kind were replaced."""
 
-    def __init__(self, kinds: Iterable[str] = tuple(PATTERNS), salt: str = "") -> None:
-        """`salt` makes pseudonyms of one project differ from another's. Raises UsageError for an unknown kind."""
-        chosen = tuple(kinds)
-        unknown = sorted(set(chosen) - PATTERNS.keys())
-        if unknown:
-            raise UsageError(f"cannot redact {unknown[0]!r}", next=f"known kinds: {', '.join(PATTERNS)}")
-        spelled = "|".join(f"(?P<{kind}>{pattern})" for kind, pattern in PATTERNS.items() if kind in chosen)
-        self._kinds = frozenset(chosen)
-        self._pattern = re2.compile(spelled or r"[^\s\S]")
+    def __init__(
+        self, kinds: Iterable[str] = (), salt: str = "", keep: Iterable[str] = (), patterns: Mapping[str, str] = {}
+    ) -> None:
+        """`kinds`: names of detectors, by default all that are not optional. `salt` keys the pseudonyms. `keep`: RE2
+        patterns of whole values that are never replaced; `patterns`: name to RE2 pattern of further kinds.
+
+        Raises UsageError for an unknown kind or a pattern that RE2 refuses.
+        """
+        self._detectors = {**_own(patterns), **_chosen(tuple(kinds))}
+        self._keep = re2.compile(_any(keep, "keep").encode())
+        self._compiled = {
+            name: re2.compile(d.PATTERN.encode()) for name, d in self._detectors.items() if hasattr(d, "PATTERN")
+        }
+        self._unsearched = {
+            name: re2.compile(d.NOT_UNDER.encode()) for name, d in self._detectors.items() if hasattr(d, "NOT_UNDER")
+        }
+        self._named = {name: d.named for name, d in self._detectors.items() if hasattr(d, "named")}
+        self._finders = [name for name, d in self._detectors.items() if hasattr(d, "find")]
+        # Without \b a pattern finds more: what comes before a candidate may be an escape that ends in a letter.
+        hints = [
+            getattr(d, "HINT", "") or d.PATTERN.replace(r"\b", "")
+            for d in self._detectors.values()
+            if hasattr(d, "PATTERN")
+        ]
+        self._gate = _gate([PSEUDONYM, _views.TRIGGER, *hints])
+        self._pseudonym = re2.compile(PSEUDONYM.encode())
         self._salt = salt.encode()
         self.counts: Counter[str] = Counter()
 
     def __call__(self, record: T) -> T:
         """The record without what was found. Raises RedactionError when that cannot be told."""
-        try:
-            text = msgspec.json.encode(record).decode()
-            if not any(self._confirmed(match) for match in self._pattern.finditer(text)):
+        with _failing_closed():
+            held = [getattr(record, name) for name in record.__struct_fields__ if name not in IDS]
+            text = msgspec.json.encode(held)
+            if not (self._finders or self._gate.search(text) or PARTS in text):
                 return record
-            return self._walked(record)
-        except Exception as error:  # whatever went wrong, nothing unredacted may get out
+            walk = Walk(self, IDS)
+            plain = msgspec.to_builtins(record)
+            kept = {name: plain.pop(name) for name in IDS & plain.keys()}
+            changed = walk.value(plain)
+            if not walk.found:
+                return record
+            clean = msgspec.convert({**changed, **kept}, type(record))
+            if isinstance(clean, Call) and REDACTED not in clean.flags:
+                return cast(T, replace(clean, flags=tuple(sorted({*clean.flags, REDACTED}))))
+            return clean
+
+    def json(self, value: Json) -> Json:
+        """An OTLP request as JSON value without what was found. Raises RedactionError when that cannot be told."""
+        with _failing_closed():
+            walk = Walk(self, OTLP_IDS)
+            changed = walk.value(value)
+            return changed if walk.found else value
+
+    def text(self, text: str, name: str = "") -> str:
+        """A text with pseudonyms in place of what was found; `name` is the key it stands under."""
+        data = text.encode("utf-8", "surrogatepass")
+        found = self.finds(data, name)
+        if not found:
+            return text
+        return self.replaced(data, found).decode("utf-8", "replace")
+
+    # ------------------------------------------------------------ what the walk asks
+
+    def finds(self, data: bytes, name: str = "", depth: int = 0) -> list[Find]:
+        """What is to be replaced in a text, from left to right, without overlaps."""
+        if len(data) < 6 or not (self._finders or self._gate.search(data)):
+            return []
+        found = list[Find]()
+        for deep, chain in enumerate(_views.views(data)):
+            for find in self._in_view(chain[-1].text, name, depth):
+                start, end = _views.origin(chain, find.start, find.end)
+                found.append(find._replace(start=start, end=end, order=(-deep, find.order[1])))
+        return _without_overlaps(found)
+
+    def called(self, key: str, value: str) -> Find | None:
+        """The whole value, when its key says what it is."""
+        name, data = key.encode("utf-8", "surrogatepass"), value.encode("utf-8", "surrogatepass")
+        if self._pseudonym.search(data):
+            return None
+        kind = next((kind for kind, named in self._named.items() if named(name, data)), "")
+        return Find(0, len(data), kind, data, (0, 0)) if kind and not self._keep.fullmatch(data) else None
+
+    def replaced(self, data: bytes, found: list[Find]) -> bytes:
+        pieces, end = list[bytes](), 0
+        for find in found:
+            pieces += [data[end : find.start], self.pseudonym(find)]
+            end = find.end
+        return b"".join(pieces) + data[end:]
+
+    def pseudonym(self, find: Find) -> bytes:
+        if not find.kind:
+            return find.value
+        self.counts[find.kind] += 1
+        plain = bytes(byte for byte in find.value.lower() if byte not in b" -.()/") or find.value
+        mark = hmac.new(self._salt, plain, hashlib.sha256).hexdigest()[:8]
+        return f"<{find.kind.upper()}_{mark}>".encode()
+
+    # ------------------------------------------------------------ small print
+
+    def _in_view(self, text: bytes, name: str, depth: int) -> Iterator[Find]:
+        for match in self._pseudonym.finditer(text):
+            yield Find(match.start(), match.end(), "", match.group(), (0, -1))
+        for kind, pattern in self._compiled.items():
+            if not (
+                name and kind in self._unsearched and self._unsearched[kind].search(name.encode("utf-8", "replace"))
+            ):
+                yield from self._candidates(kind, pattern, text)
+        for kind in self._finders:
+            yield from (self._find(kind, text, start, end) for start, end in self._detectors[kind].find(text))
+        if depth < DEEPEST:
+            for start, end, inner in _views.encoded(text):
+                hidden = [find for find in self.finds(inner, depth=depth + 1) if find.kind]
+                if hidden:
+                    yield Find(start, end, hidden[0].kind, text[start:end], (0, hidden[0].order[1]))
+
+    def _candidates(self, kind: str, pattern: Any, text: bytes) -> Iterator[Find]:
+        detector, at = self._detectors[kind], 0
+        confirm, overlapping = getattr(detector, "confirm", None), getattr(detector, "OVERLAPPING", False)
+        while match := pattern.search(text, at):
+            start, end = match.span()
+            part = confirm(text, start, end) if confirm else (start, end)
+            if part and not self._keep.fullmatch(text[part[0] : part[1]]):
+                yield self._find(kind, text, *part)
+            # Another candidate may start inside one that was refused; long ones are not tried twice (linear time).
+            again = overlapping and not part and end - start <= 64
+            at = start + 1 if again else part[1] if part else end
+
+    def _find(self, kind: str, text: bytes, start: int, end: int) -> Find:
+        return Find(start, end, kind, text[start:end], (0, self._detectors[kind].RANK))
+
+
+class _failing_closed:
+    """Whatever goes wrong inside, nothing unredacted gets out."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, Exception) and not isinstance(error, UsageError):
             raise RedactionError(
                 f"redaction failed: {type(error).__name__}", next="report it; nothing was stored"
             ) from error
 
-    def text(self, text: str) -> str:
-        """A text with pseudonyms in place of what was found."""
-        if len(text) < 7:
-            return text
-        pieces, end = [], 0
-        for match in self._pattern.finditer(text):
-            kind = self._confirmed(match)
-            if kind:
-                before, found, after = _bare(match.group()) if kind == "secret" else ("", match.group(), "")
-                pieces += [text[end : match.start()], before, self._pseudonym(kind, found), after]
-                end = match.end()
-        return "".join(pieces) + text[end:] if pieces else text
 
-    def _walked(self, record: T) -> T:
-        plain = msgspec.to_builtins(record)
-        kept = {name: plain[name] for name in _IDS if name in plain}
-        clean = msgspec.convert({**self._value(plain), **kept}, type(record))
-        if isinstance(clean, Call):
-            return cast(
-                T, replace(clean, flags=tuple(sorted({*clean.flags, "redacted"}))) if clean != record else clean
+def of(options: Mapping[str, Any]) -> Redactor | None:
+    """The redactor of ingest's options `redact` (kinds, or false), `salt`, `keep`, `patterns`; None when switched off."""
+    kinds = options.get("redact", True)
+    if kinds is False or kinds == []:
+        return None
+    return Redactor(
+        () if kinds is True else tuple(kinds),
+        str(options.get("salt", "")),
+        options.get("keep", ()),
+        options.get("patterns", {}),
+    )
+
+
+def kinds() -> tuple[str, ...]:
+    """Names of the detectors that run unless told otherwise."""
+    return tuple(name for name in names("redactors") if not getattr(load("redactors", name), "OPTIONAL", False))
+
+
+def _chosen(wanted: tuple[str, ...]) -> dict[str, ModuleType]:
+    unknown = sorted(set(wanted) - set(names("redactors")))
+    if unknown:
+        raise UsageError(f"cannot redact {unknown[0]!r}", next=f"known kinds: {', '.join(names('redactors'))}")
+    found = {name: load("redactors", name) for name in wanted or kinds()}
+    return dict(sorted(found.items(), key=lambda pair: pair[1].RANK))
+
+
+def _own(patterns: Mapping[str, str]) -> dict[str, Any]:
+    for name, pattern in patterns.items():
+        if not (name.isidentifier() and len(name) <= 16):
+            raise UsageError(
+                f"{name[:40]!r} cannot name a kind", where="[privacy.patterns]", next="use up to 16 letters"
             )
-        return clean
-
-    def _value(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, dict):
-            return {self.text(key): self._named(key, inner) for key, inner in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self._value(inner) for inner in value]
-        if isinstance(value, int) and value > 10**11:  # a card number need not be a text
-            return self.text(str(value)) if self.text(str(value)) != str(value) else value
-        return value
-
-    def _named(self, key: str, value: Any) -> Any:
-        """The value of a key; the key may say that it is a secret."""
-        if isinstance(value, str) and "secret" in self._kinds and _NAME.search(key) and secret(f"{key}: {value}"):
-            return self._pseudonym("secret", value)
-        return self._value(value)
-
-    def _confirmed(self, match: Any) -> str:
-        """The kind of a candidate that stands the test, else an empty text."""
-        kind, found = next((kind, found) for kind, found in match.groupdict().items() if found is not None)
-        return kind if _TESTS.get(kind, bool)(found) else ""
-
-    def _pseudonym(self, kind: str, found: str) -> str:
-        self.counts[kind] += 1
-        mark = hmac.new(self._salt, found.casefold().encode(), hashlib.sha256).hexdigest()[:6]
-        return f"<{kind.upper()}_{mark}>"
+        if re2.search(_any([pattern], f"patterns.{name}").encode(), b""):
+            raise UsageError("the pattern matches the empty text", where=f"[privacy.patterns] {name}", next="mend it")
+    return {name: SimpleNamespace(RANK=0, PATTERN=pattern) for name, pattern in patterns.items()}
 
 
-_IDS = ("id", "call_id", "trace_id", "span_id", "parent_span_id", "source", "type", "start_ns", "end_ns", "at_ns")
-"""What joins and orders records, and where they were read: random ids, times, and the user's own file names."""
+def _any(patterns: Iterable[str], where: str) -> str:
+    """One pattern that matches what any of them does; nothing when there are none."""
+    for pattern in patterns:
+        try:
+            re2.compile(pattern.encode())
+        except re2.error as error:
+            raise UsageError(f"not a pattern: {error}", where=f"[privacy] {where}", next="RE2 syntax") from error
+    return "|".join(f"(?:{pattern})" for pattern in patterns) or r"[^\s\S]"
 
 
-def luhn(text: str) -> bool:
-    """Whether 13 to 19 digits end in the check digit of a payment card, and are not one digit over and over."""
-    digits = [int(char) for char in text if char.isdigit()]
-    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
-    return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
+def _gate(patterns: list[str]) -> Any:
+    """One automaton that tells whether any pattern matches; with room for all its states."""
+    options = re2.Options()
+    options.max_mem = 64 << 20
+    return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns).encode(), options)
 
 
-def iban(text: str) -> bool:
-    """Whether an account number passes the mod-97 check."""
-    plain = text.replace(" ", "")
-    if not IBAN_LENGTHS[0] <= len(plain) <= IBAN_LENGTHS[1]:
-        return False
-    return int("".join(str(int(char, 36)) for char in plain[4:] + plain[:4])) % 97 == 1
-
-
-def address(text: str) -> bool:
-    """Whether it is an IP address of some host, not a wildcard, a version with a leading zero, or a time."""
-    try:
-        found = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return not found.is_unspecified and not found.is_loopback
-
-
-def phone(text: str) -> bool:
-    return 9 <= sum(char.isdigit() for char in text) <= 15
-
-
-def entropy(text: str) -> float:
-    """Shannon entropy in bits a character."""
-    counts = Counter(text).values()
-    return -sum(count / len(text) * math.log2(count / len(text)) for count in counts)
-
-
-def secret(text: str) -> bool:
-    """Whether what follows the name of a secret looks like one."""
-    value = _bare(text)[1]
-    mixed = any(char.isdigit() for char in value) or (value != value.lower() and value != value.upper())
-    return len(value) >= 6 and mixed and entropy(value) >= LEAST_ENTROPY - 0.8 * text.startswith("://")
-
-
-def _bare(text: str) -> tuple[str, str, str]:
-    """What stands before the secret, the secret, and what stands after it."""
-    if text.startswith("://"):
-        before, _, value = text[:-1].partition(":")[2].partition(":")
-        return f":{before}:", value, "@"
-    value = _BEFORE.sub("", text)
-    return text[: len(text) - len(value)], value, ""
-
-
-_BEFORE = re2.compile(r"^(?i:[a-z_-]+[\\\"']*\s*[:=]?\s*[\\\"']*(?:bearer\s+|basic\s+)?)")
-_NAME = re2.compile(r"(?i)api[_-]?key|secret|token$|passw(?:or)?d|pwd|authorization|access[_-]?key")
-
-_TESTS: dict[str, Callable[[str], bool]] = {
-    "secret": secret,
-    "iban": iban,
-    "card": luhn,
-    "ip": address,
-    "phone": phone,
-}
+def _without_overlaps(found: list[Find]) -> list[Find]:
+    taken = list[Find]()
+    for find in sorted(found, key=lambda one: (one.order, one.start - one.end, one.start)):
+        if all(find.end <= other.start or find.start >= other.end for other in taken):
+            taken.append(find)
+    return sorted(taken)

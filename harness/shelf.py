@@ -40,6 +40,9 @@ LATEST = "latest"
 """Memo step that points at the latest dataset, adapter, evaluation and verdict."""
 EVALUATED = ("held_out", "regression")
 """Splits whose cases never train, on this night or any later one."""
+FORGOTTEN = "forgotten"
+"""Kind of artifact: the mark of a dataset or an adapter that was made with calls that were forgotten since."""
+MARKED = "was made with calls that were forgotten since"
 JUDGED = "judged"
 """Memo step: verdict id to the evaluation that it judged."""
 
@@ -170,6 +173,11 @@ def comparisons(runs: dict[str, Run], candidate: str = arm_choice.TUNED) -> tupl
         raise InvalidError(f"there is no run of {candidate!r} to compare", next=f"trueup eval --model {candidate}")
     others = [run for name, run in runs.items() if name != candidate]
     return tuple(one for other in others for one in compare_stage.compare(other, runs[candidate]))
+
+
+def is_marked(work: Work, ident: str) -> bool:
+    """Whether a dataset or an adapter was made with calls that were forgotten since; see `harness.privacy`."""
+    return bool(ident) and work.store.artifacts.has(FORGOTTEN, ident)
 
 
 def means(runs: dict[str, Run]) -> list[tuple[str, str, int, float | None, int]]:

@@ -23,6 +23,8 @@ def story_of(work: Work, verdict: Verdict) -> Story:
     judged = work.store.memo.recall(shelf.JUDGED, verdict.id)
     if not judged:
         raise InvalidError("the runs that this verdict judged are not known", where=verdict.id[:12], next="trueup run")
+    if shelf.is_marked(work, verdict.candidate):
+        verdict = replace(verdict, outcome="invalid", sentence=f"The adapter {shelf.MARKED}; it is not promoted.")
     runs = shelf.runs_of(work, work.store.artifacts.get("evaluation", judged, Evaluation))
     adapter = shelf.adapter_of(work, verdict.candidate)
     folder = work.store.artifacts.folder("dataset", verdict.dataset)

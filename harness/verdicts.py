@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness import arms as arm_choice
-from harness import quarantine, shelf, stories
+from harness import privacy, quarantine, shelf, stories
 from harness.codec import SCHEMA, digest, read
 from harness.config import section
 from harness.errors import InputError, InvalidError, UsageError
@@ -32,6 +32,7 @@ def judge(work: Work) -> Verdict:
     """The verdict on the latest evaluation under the policy of trueup.toml, kept as the latest."""
     with work.watch.step("gate"):
         found, evaluation = judgement(work, work.config.gate)
+        privacy.check(work, "adapter", evaluation.adapter)
         verdict = _identified(gate_stage.judge(found))
         work.store.memo.remember(LATEST, "verdict", verdict.id)
         work.store.memo.remember(shelf.JUDGED, verdict.id, work.store.artifacts.put("evaluation", evaluation))

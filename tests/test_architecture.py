@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("harness", "trainers", "reports")
 HEAVY = {"torch", "transformers", "peft", "trl", "bitsandbytes", "datasets", "pandas", "jinja2", "deltalake", "ray"}
-PLUGIN_FOLDERS = ("formats", "detectors", "scorers", "backends", "rules", "engines", "statistics")
+PLUGIN_FOLDERS = ("formats", "detectors", "scorers", "backends", "rules", "engines", "redactors", "statistics")
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 NOUNS = (
     "types.py"  # one noun after the other, each with its docstrings: a list to look things up in, not to read through

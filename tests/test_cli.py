@@ -179,6 +179,21 @@ def test_flaky_cases_need_repeats(walked):
     assert "repeats=3" in done.stderr
 
 
+def test_who_is_forgotten_takes_dataset_and_adapter_out_of_use(walked, tmp_path):
+    """After `trueup forget` of a trained-on trace: no training on that dataset, no judging, and the report says invalid."""
+    folder = shutil.copytree(walked[0], tmp_path / "p", symlinks=True)
+    train = next((folder / ".trueup" / "artifacts" / "dataset").glob("*/train.jsonl"))
+    trace = json.loads(train.read_text().splitlines()[0])["trace_id"]
+    found = json.loads(trueup("forget", "--trace", trace, "--json", cwd=folder).stdout)
+    assert (found["datasets"], len(found["adapters"])) == ([train.parent.name], 1)
+    for verb in ("tune", "gate", "promote"):
+        refused = trueup(verb, cwd=folder)
+        assert refused.returncode == 4 and "forgotten" in refused.stderr + refused.stdout, verb
+    trueup("report", cwd=folder)
+    assert "forgotten since" in (folder / "out" / "report.json").read_text()
+    assert json.loads((folder / "out" / "report.json").read_text())["verdict"] == "invalid"
+
+
 def test_status_accounts_for_every_record(walked):
     """What was read equals the sum of its fates."""
     folder, _ = walked

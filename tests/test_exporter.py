@@ -31,6 +31,39 @@ def test_spans_and_feedback_of_the_real_sdk_come_back_as_calls(tmp_path):
     assert (given.call_id, given.negative, given.correction) == (call.id, True, "Good day")
 
 
+def test_a_writer_that_is_killed_costs_no_finished_line(tmp_path):
+    """After a line that was torn by a kill, the next request begins on a line of its own; all finished ones are read."""
+    exporter, provider = DayFileSpanExporter(tmp_path), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("app")
+    chat = {"gen_ai.operation.name": "chat"}
+    tracer.start_span("one", attributes=chat).end()
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[: len(whole) // 2])
+    tracer.start_span("two", attributes=chat).end()
+    (batch,) = ingest([str(tmp_path)])
+    assert (len(batch.calls), len(batch.quarantined)) == (2, 1)
+
+
+def test_a_full_disk_is_told_and_the_next_line_is_whole(tmp_path):
+    """A write that is cut short is reported as a failure, and costs nothing but its own line."""
+    import resource
+
+    exporter, provider = DayFileSpanExporter(tmp_path), TracerProvider()
+    span = provider.get_tracer("app").start_span("x", attributes={"gen_ai.operation.name": "chat", "note": "x" * 2000})
+    span.end()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
+    try:
+        assert exporter.export([span]) is SpanExportResult.FAILURE
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert exporter.export([span]) is SpanExportResult.SUCCESS
+    (batch,) = ingest([str(tmp_path)])
+    assert (len(batch.calls), len(batch.quarantined)) == (1, 1)
+
+
 def test_a_folder_that_cannot_be_written_never_breaks_the_application(tmp_path):
     """When the day file cannot be opened the export fails quietly, with a warning."""
     exporter = DayFileSpanExporter(tmp_path / "traces")

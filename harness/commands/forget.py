@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+from msgspec.structs import asdict
 
 from harness.commands._command import command, late
 
@@ -11,15 +12,25 @@ from harness.commands._command import command, late
 @click.option("--user", default="", help="User id whose calls are erased.")
 @click.option("--trace", default="", help="Trace id whose calls are erased.")
 def forget(work: Any, user: str, trace: str, as_json: bool) -> dict:
-    """Erase a user's or a trace's calls and feedback, and name the datasets that hold them.
+    """Erase a user's or a trace's calls and feedback, and mark the datasets and adapters made with them.
+
+    A marked dataset is never trained on again, a marked adapter never promoted. What else may hold copies is listed.
 
     \b
     Example: trueup forget --user customer-0007
     """
-    gone, held = late("loop").forget(work, user, trace)
-    console = late("console")
-    if not as_json:
-        console.say(f"{len(gone)} calls erased from the table")
-        for dataset in held:
-            console.say(f"dataset {dataset[:12]} holds some of them: remove it and what was trained on it")
-    return {"calls": gone, "datasets": held}
+    if user or trace:
+        late("intake").receive(work)
+    found = late("privacy").forget(work, user, trace)
+    say = (lambda *_: None) if as_json else late("console").say
+    say(f"{len(found.calls)} calls erased from the table, from its older versions too")
+    for what, idents in (("dataset", found.datasets), ("adapter", found.adapters)):
+        for ident in idents:
+            say(f"{what} {ident[:12]} was made with some of them: marked, it is not used again")
+    for alias in found.promoted:
+        say(f"alias {alias} stands on a marked adapter: trueup rollback, or trueup run for a new one", "bold")
+    if found.waiting:
+        say(f"{found.waiting:,} bytes are still being received: run this again once trueup collect has stopped")
+    for place in found.remains:
+        say(f"not erased: {place}")
+    return asdict(found)

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from harness import containers, crew, cutting, doubles, joining, plugins
+from harness import containers, crew, cutting, doubles, joining, plugins, redaction
 from harness.calls import is_pair
 from harness.containers import File, sources
 from harness.cutting import Cut, Cutter
@@ -48,8 +48,8 @@ def ingest(
     recognised by content. `options` go to the formats. `on_progress` gets bytes done and in all. A file for whose
     sha256 `skip` is true is passed over. `workers` is the number of processes; None: one for each core when there are
     several large files. Secrets and personal data are replaced before anything is given away; the options `redact` (a
-    list of kinds, or false) and `salt` say which and how. Raises InputError when a path does not exist or no file holds
-    a trace, RedactionError when redaction cannot run.
+    list of kinds, or false), `salt`, `keep` and `patterns` say which and how. Raises InputError when a path does not
+    exist or no file holds a trace, RedactionError when redaction cannot run.
     """
     files = containers.find(paths)
     if format:
@@ -93,7 +93,7 @@ class _Export:
 
     def alone(self) -> Iterator[Found]:
         """All that the export holds, in this process."""
-        redact = joining.redactor(self._options)
+        redact = redaction.of(self._options)
         with Spool() as spool:
             cutter = Cutter(self._format, spool, self._skip)
             yield from joining.redacted(cutting.cut(list(enumerate(self._files)), cutter, self._progress), redact)
@@ -104,7 +104,7 @@ class _Export:
 
     def shared(self, workers: int) -> Iterator[Found]:
         """The same by several processes. What joins comes back redacted; only what could not be cut is redacted here."""
-        redact = joining.redactor(self._options)
+        redact = redaction.of(self._options)
         with tempfile.TemporaryDirectory(prefix="trueup-") as folder:
             os.chmod(folder, 0o700)
             job = crew.Job(str(Path(folder)), "", self._format, crew.options_of(self._options))

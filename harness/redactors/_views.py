@@ -1,0 +1,133 @@
+"""A text as it would be read, with the way back: escapes, entities, invisible and look-alike characters undone.
+
+A key that is broken up by a zero-width space, or an address whose `@` is `\\u0040` or `%40`, is found in the view, and what is
+replaced is the part of the text that it came from. So the text around keeps its form, to the byte: arguments of a tool call
+stay as the model wrote them.
+"""
+
+import base64
+import binascii
+import html
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import NamedTuple
+
+INVISIBLE = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u206a-\u206f\ufe00-\ufe0f\ufeff"
+LOOKALIKE = "\u00a0\u2000-\u200a\u2010-\u2015\u202f\u205f\u2212\u3000\uff01-\uff5e\ufe6b\U0001d7ce-\U0001d7ff"
+
+ENCODED = r"[A-Za-z0-9+/_-]{24,}={0,2}"
+"""What may be base64 or hexadecimal of something: of 16 bytes and more, or a model's name would be one."""
+
+TRIGGER = rf"[{INVISIBLE}{LOOKALIKE}]|\\[nrtu]|%[0-9A-Fa-f]{{2}}|&#?[A-Za-z0-9]{{2,8}};|{ENCODED}"
+"""A text without any of these reads as it is written. RE2 syntax."""
+
+LEVELS = 4
+"""How often a text is undone: JSON text in JSON text in JSON text."""
+
+_ESCAPE = re.compile(
+    r"\\u[0-9a-fA-F]{4}|\\[\"\\/bfnrt]|%[0-9A-Fa-f]{2}|&#?[A-Za-z0-9]{2,8};" + f"|[{INVISIBLE}]+|[{LOOKALIKE}]"
+)
+_BYTES = re.compile(ENCODED.encode())
+_SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " "}
+
+
+class View(NamedTuple):
+    text: bytes
+    starts: list[int]
+    """Where a piece of `text` starts, ascending: plain, undone, plain, undone, … Empty for the text itself."""
+    origins: list[int]
+    """Where that piece stands in the text it was made from. What was undone is taken back whole."""
+
+    def origin(self, start: int, end: int) -> tuple[int, int]:
+        """The part of the original that a part of the view came from."""
+        if not self.starts:
+            return start, end
+        first, last = bisect_right(self.starts, start) - 1, bisect_right(self.starts, end - 1) - 1
+        begin = self.origins[first] + (0 if first % 2 else start - self.starts[first])
+        return begin, self.origins[last + 1] if last % 2 else self.origins[last] + end - self.starts[last]
+
+
+def views(text: bytes) -> Iterator[list[View]]:
+    """Each way to read the text, the plainest first, as the steps that lead to it; the last step's text is what is read."""
+    chain = [View(text, [], [])]
+    yield chain
+    for _ in range(LEVELS):
+        step = _undone(chain[-1].text)
+        if step.text == chain[-1].text:
+            return
+        chain.append(step)
+        yield chain
+
+
+def origin(chain: list[View], start: int, end: int) -> tuple[int, int]:
+    """The part of the very first text that a part of the last one came from."""
+    for view in reversed(chain):
+        start, end = view.origin(start, end)
+    return start, end
+
+
+def _undone(data: bytes) -> View:
+    text = data.decode("utf-8", "surrogateescape")
+    pieces, starts, origins, made, read, end = list[bytes](), [0], [0], 0, 0, 0
+    for match in _ESCAPE.finditer(text):
+        plain = text[end : match.start()].encode("utf-8", "surrogateescape")
+        token = match.group()
+        said = _meaning(token).encode("utf-8", "surrogatepass")
+        made, read = made + len(plain), read + len(plain)
+        pieces += [plain, said]
+        starts.append(made)
+        origins.append(read)
+        made, read = made + len(said), read + len(token.encode("utf-8", "surrogateescape"))
+        starts.append(made)
+        origins.append(read)
+        end = match.end()
+    pieces.append(text[end:].encode("utf-8", "surrogateescape"))
+    return View(b"".join(pieces), starts, origins)
+
+
+def _meaning(token: str) -> str:
+    if token[0] == "\\":
+        return chr(int(token[2:], 16)) if token[1] == "u" else _SHORT.get(token[1], token[1])
+    if token[0] == "%":
+        code = int(token[1:], 16)
+        return chr(code) if code < 128 else token
+    if token[0] == "&":
+        return html.unescape(token)
+    found = unicodedata.normalize("NFKC", token)
+    return found if found.isascii() else "-" if unicodedata.category(token[0]) in ("Pd", "Sm") else ""
+
+
+def encoded(text: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Parts that are base64 or hexadecimal of a readable text, with that text."""
+    for match in _BYTES.finditer(text):
+        for decode in (_unhex, _unbase64):
+            inner = decode(match.group())
+            if inner and _readable(inner):
+                yield match.start(), match.end(), inner
+                break
+
+
+def _unhex(token: bytes) -> bytes:
+    try:
+        return bytes.fromhex(token.decode())
+    except ValueError:
+        return b""
+
+
+def _unbase64(token: bytes) -> bytes:
+    body = token.rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
+    try:
+        return base64.b64decode(body + b"=" * (-len(body) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _readable(inner: bytes) -> bool:
+    """Whether bytes are text: valid UTF-8 without control characters."""
+    try:
+        text = inner.decode()
+    except UnicodeDecodeError:
+        return False
+    return all(char.isprintable() or char in "\r\n\t" for char in text)

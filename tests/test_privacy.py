@@ -1,0 +1,176 @@
+"""What redaction would find, who is forgotten, and what a mark keeps from being used; and the inbox seen from the loop."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from harness import config, loop, privacy, shelf
+from harness.cli import cli
+from harness.codec import write_lines
+from harness.collector.inbox import Writer
+from harness.errors import InvalidError, UsageError
+from harness.stages import curate as curate_stage
+from harness.store.salt import salt
+from harness.types import Adapter, Case, Dataset, Prompt, Recipe
+from tests.collector.serving import request, span
+
+SAID = '[{"role": "user", "parts": [{"type": "text", "content": "I am ada@example.com"}]}]'
+ANSWERED = '[{"role": "assistant", "parts": [{"type": "text", "content": "Hello"}]}]'
+TALK = {"gen_ai.input.messages": SAID, "gen_ai.output.messages": ANSWERED}
+
+
+def exported(*spans):
+    return json.dumps(request(*spans)).encode()
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "trueup.toml").write_text('[project]\nname = "x"\n[ingest]\npaths = ["traces"]\n')
+    (tmp_path / "traces").mkdir()
+    users = {1: "bob@example.com", 2: "customer-7", 3: "bob@example.com"}
+    spans = [span(number, f"{number:032x}", **TALK, **{"user.id": user}) for number, user in users.items()]
+    (tmp_path / "traces" / "day.jsonl").write_bytes(exported(*spans))
+    return tmp_path
+
+
+@pytest.fixture
+def work(project):
+    return loop.open_work(config.load(project))
+
+
+def test_a_dry_run_says_what_would_be_found_and_stores_nothing(project, work):
+    """Counts of calls and of each kind, and an empty table after it."""
+    found = CliRunner().invoke(cli, ["ingest", "--dry-run", "--json", "--config", str(project)])
+    counts = json.loads(found.stdout)
+    assert (counts["calls"], counts["calls_redacted"], counts["redacted:email"]) == (3, 3, 5)
+    assert work.store.traces.counts()["read"] == 0
+    said = CliRunner().invoke(cli, ["ingest", "--dry-run", "--config", str(project)])
+    assert "3 calls hold something that would be replaced" in said.output
+
+
+def test_pseudonyms_are_keyed_by_the_store(project, work, tmp_path):
+    """The salt is made once, is the owner's only, and another store's is another."""
+    assert salt(work.store.root) == salt(work.store.root) != salt(tmp_path / "other")
+    assert (work.store.root / "salt").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_section_privacy_says_what_is_redacted(project, work):
+    """Kinds, own patterns, exceptions and the switch come from trueup.toml."""
+    (project / "trueup.toml").write_text(
+        '[ingest]\npaths = ["traces"]\n[privacy]\nkinds = ["email"]\nkeep = ["ada@example\\\\.com"]\n'
+        '[privacy.patterns]\ncustomer = "customer-[0-9]"\n'
+    )
+    work = loop.open_work(config.load(project))
+    loop.ingest(work)
+    text = str(list(work.store.traces.calls()))
+    assert "ada@example.com" in text and "<CUSTOMER_" in text and "bob@" not in text
+
+
+def test_a_user_is_forgotten_by_the_id_that_was_traced(project, work):
+    """An id that was replaced by a pseudonym is found; no byte of the table holds the pseudonym afterwards."""
+    loop.ingest(work)
+    name = privacy.redactor(work).text("bob@example.com")
+    assert sum(name in str(call) for call in work.store.traces.calls()) == 2
+    found = privacy.forget(work, "bob@example.com", "")
+    assert len(found.calls) == 2 and [call.user_id for call in work.store.traces.calls()] == ["customer-7"]
+    held = [path for path in (work.store.root / "traces").rglob("*") if path.is_file()]
+    assert held and not any(name.encode() in path.read_bytes() for path in held)
+
+
+def test_nothing_to_forget_is_said(work):
+    """Without a user or a trace nothing is erased."""
+    with pytest.raises(UsageError):
+        privacy.forget(work, "", "")
+
+
+@pytest.fixture
+def made(work):
+    """A dataset with one of the calls, an adapter of it, and another dataset without."""
+    loop.ingest(work)
+    first, *_ = work.store.traces.calls()
+    for ident, call in (("a" * 64, first.id), ("b" * 64, "other:call")):
+        folder = work.store.artifacts.scratch("dataset")
+        for split in curate_stage.SPLITS:
+            write_lines(folder / f"{split}.jsonl", [Case(id=split, call_id=call)] if split == "train" else [])
+        write_lines(folder / "dataset.json", [Dataset(id=ident, name="x")])
+        work.store.artifacts.add_folder("dataset", ident, folder)
+    bound = dict.fromkeys(("base", "tokenizer", "template"), "0" * 64)
+    adapter = Adapter(
+        id="c" * 64, method="lora", dataset="a" * 64, recipe=Recipe(), prompt=Prompt(name="none"), **bound
+    )
+    folder = work.store.artifacts.scratch("adapter")
+    write_lines(folder / "adapter.json", [adapter])
+    work.store.artifacts.add_folder("adapter", "c" * 64, folder)
+    return first
+
+
+def test_what_was_made_with_a_forgotten_call_is_named_and_marked(work, made):
+    """The dataset that holds the call and its adapter are marked, the other dataset is not."""
+    found = privacy.forget(work, "", made.trace_id)
+    assert (found.calls, found.datasets, found.adapters) == ((made.id,), ("a" * 64,), ("c" * 64,))
+    assert [shelf.is_marked(work, letter * 64) for letter in "abc"] == [True, False, True]
+    assert any("trace exports" in place for place in found.remains)
+
+
+def test_a_marked_dataset_is_never_trained_on(work, made):
+    """Tuning on it is refused, naming the way out, and so is judging and promoting its adapter."""
+    privacy.forget(work, "", made.trace_id)
+    with pytest.raises(InvalidError, match="forgotten since"):
+        loop.tune(work, shelf.dataset_of(work, "a" * 64))
+    with pytest.raises(InvalidError, match="forgotten since"):
+        privacy.check(work, "adapter", "c" * 64)
+
+
+def test_forgetting_twice_is_the_same_as_once(work, made):
+    """The second time nothing is left to erase; the marks stay."""
+    privacy.forget(work, "", made.trace_id)
+    assert privacy.forget(work, "", made.trace_id).calls == ()
+    assert shelf.is_marked(work, "a" * 64)
+
+
+def test_the_command_says_what_it_did_and_what_remains(project, work, made):
+    """People read names of what was marked and where copies may be; machines read the same as JSON."""
+    found = CliRunner().invoke(cli, ["forget", "--trace", made.trace_id, "--config", str(project)])
+    assert found.exit_code == 0 and "1 calls erased" in found.output and f"dataset {'a' * 12}" in found.output
+    again = CliRunner().invoke(cli, ["forget", "--user", "customer-7", "--json", "--config", str(project)])
+    assert len(json.loads(again.stdout)["calls"]) == 1
+
+
+def test_the_inbox_is_read_beside_the_paths_and_emptied(project, work):
+    """`trueup ingest` without paths takes what was received, once; with paths it leaves it."""
+    writer = Writer(work.store.root / privacy.INBOX)
+    writer.append(exported(span(9, "9" * 32, **TALK)))
+    writer.close()
+    assert loop.ingest(work, [str(project / "traces")])["stored"] == 3
+    assert loop.ingest(work)["stored"] == 1
+    assert work.store.traces.counts()["calls"] == 4
+    assert not list((work.store.root / privacy.INBOX).iterdir())
+
+
+def test_who_is_forgotten_is_forgotten_in_the_inbox_too(project, work):
+    """What waits in the inbox is read before it is erased, so it does not come back with the next ingest."""
+    writer = Writer(work.store.root / privacy.INBOX)
+    writer.append(exported(span(9, "9" * 32, **TALK, **{"user.id": "customer-7"})))
+    writer.close()
+    found = CliRunner().invoke(cli, ["forget", "--user", "customer-7", "--json", "--config", str(project)])
+    assert len(json.loads(found.stdout)["calls"]) == 1
+    loop.receive(work)
+    assert work.store.traces.counts()["calls"] == 0
+
+
+def test_a_receiver_and_a_run_do_not_wait_for_each_other(work):
+    """While the store's lock is held, requests are still taken in; while a receiver runs, the lock is free."""
+    with work.store.lock():
+        writer = Writer(work.store.root / privacy.INBOX)
+        writer.append(exported(span(9, "9" * 32, **TALK)))
+    with work.store.lock():
+        assert loop.ingest(work)["stored"] == 3
+    writer.close()
+
+
+def test_only_this_machine_is_served_without_a_token(project, monkeypatch):
+    """Another address is refused before anything is listened on; the message names the variable that holds the token."""
+    monkeypatch.delenv("TRUEUP_COLLECT_TOKEN", raising=False)
+    found = CliRunner().invoke(cli, ["collect", "--host", "0.0.0.0", "--port", "0", "--config", str(project)])
+    assert isinstance(found.exception, UsageError) and "TRUEUP_COLLECT_TOKEN" in str(found.exception)
