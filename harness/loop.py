@@ -80,18 +80,26 @@ def mine(work: Work) -> mine_stage.Mined:
     key = digest(["mine", work.store.traces.version(), detectors, options, mine_stage.VERSION])
     known = work.store.memo.recall("mine", key)
     if known:
+        work.store.memo.remember(LATEST, "mined", known)
         return work.store.artifacts.get("mined", known, mine_stage.Mined)
     with work.watch.step("mine"):
-        calls = work.store.traces.calls()
-        mined = mine_stage.mine(calls, shelf.feedback(work), detectors=detectors, options=options)
-        work.store.memo.remember("mine", key, work.store.artifacts.put("mined", mined))
+        mined = mine_stage.mine(
+            shelf.calls(work),
+            shelf.feedback(work),
+            detectors=detectors,
+            options=options,
+            known=shelf.latest_clusters(work),
+        )
+        ident = work.store.artifacts.put("mined", mined)
+        work.store.memo.remember("mine", key, ident)
+        work.store.memo.remember(LATEST, "mined", ident)
         work.watch.note(f"{len(mined.failures):,} failures of {mined.calls:,} calls, {len(mined.clusters)} clusters")
     return mined
 
 
 def inspect(work: Work) -> inspect_stage.Inspection:
     """What is in the traces, and which lever fits each cluster of failures."""
-    return inspect_stage.inspect(mine(work), work.store.traces.calls(), shelf.feedback(work))
+    return inspect_stage.inspect(mine(work), shelf.calls(work), shelf.feedback(work))
 
 
 def forget(work: Work, user: str, trace: str) -> tuple[tuple[str, ...], list[str]]:

@@ -16,7 +16,7 @@ NOUNS = (
 )
 
 FLOOR = {"types", "errors"}
-BASE = FLOOR | {"codec", "plugins", "digests", "adapters", "answers", "rendering"}
+BASE = FLOOR | {"codec", "plugins", "digests", "adapters", "answers", "rendering", "turns"}
 
 
 @cache

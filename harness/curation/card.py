@@ -12,6 +12,7 @@ FATES = {
     "environment": "timeout, limit or broken tool: not the model's fault",
     "no_signal": "nobody said anything of it and no detector found anything",
     "no_target": "failed, and nothing says what would have been right: worth a human look",
+    "turned_down": "a person looked at its target and turned it down",
     "unusable": "not recorded whole",
     "control_tokens": "a user's text holds the chat template's own marks",
     "duplicate": "the same input is there already",

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness import codec
-from harness.curation.clusters import day
+from harness.curation.traffic import day
 from harness.curation.leaks import proof
 from harness.curation.mined import Mined
 from harness.curation.options import CurateOptions

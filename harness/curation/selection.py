@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from harness.codec import digest
 from harness.curation import caps
-from harness.curation.clusters import day
+from harness.curation.traffic import day
 from harness.curation.contamination import contaminated
 from harness.curation.duplicates import nearest, normalise
 from harness.curation.options import CurateOptions
