@@ -13,7 +13,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness import arms as arm_choice
-from harness import config as configuration
 from harness import shelf, stories
 from harness.codec import digest, write_lines
 from harness.config import Config
@@ -118,8 +117,7 @@ def forget(work: Work, user: str, trace: str) -> tuple[tuple[str, ...], list[str
 
 def curate(work: Work) -> Dataset:
     """Training, held-out and regression sets from what was mined. Raises UndecidedError on too few failures."""
-    settings = {"name": work.config.project.name, **work.config.curate}
-    options = configuration.section(settings, curate_stage.CurateOptions, where="[curate]")
+    options = shelf.curate_options(work)
     # No training row may be near a case of any eval file, so these are read before anything is trained.
     options = replace(options, contamination=(*options.contamination, *survey(work).texts))
     mined = mine(work)
@@ -128,8 +126,15 @@ def curate(work: Work) -> Dataset:
         work.store.memo.remember(LATEST, "dataset", known)
         return shelf.dataset_of(work, known)
     with work.watch.step("curate"):
-        calls, sticky = work.store.traces.calls(), work.store.ledger.splits()
-        curated = curate_stage.curate(calls, shelf.feedback(work), mined, sticky=sticky, options=options)
+        last = work.store.memo.recall(LATEST, "dataset")
+        told = replace(options, traces_version=work.store.traces.version(), parents=(last,) if last else ())
+        curated = curate_stage.curate(
+            shelf.calls(work),
+            shelf.feedback(work),
+            mined,
+            sticky=work.store.ledger.splits(),
+            options=told,
+        )
         folder = work.store.artifacts.scratch("dataset")
         curate_stage.write(curated, folder)
         work.store.artifacts.add_folder("dataset", curated.dataset.id, folder)

@@ -22,6 +22,7 @@ from harness.stages import curate as curate_stage
 from harness.stages import gate as gate_stage
 from harness.stages import ingest as ingest_stage
 from harness.stages import mine as mine_stage
+from harness.stages.curate import CurateOptions
 from harness.stages.mine import Ordered
 from harness.store import Store
 from harness.types import (
@@ -122,6 +123,12 @@ def feedback(work: Work) -> list[Feedback]:
 def calls(work: Work) -> Ordered:
     """All calls in order of time, read anew at each pass: they may be more than fit into memory."""
     return Ordered(work.store.traces.calls)
+
+
+def curate_options(work: Work) -> CurateOptions:
+    """Those of [curate]. Raises UsageError on an unknown key."""
+    settings = {"name": work.config.project.name, **work.config.curate}
+    return configuration.section(settings, CurateOptions, where="[curate]")
 
 
 def latest_clusters(work: Work) -> tuple[Cluster, ...]:

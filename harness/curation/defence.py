@@ -14,10 +14,10 @@ What this does not stop: few rows a day from old accounts. For those there are t
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.curation.traffic import day, day_of
 from harness.curation.duplicates import normalise
 from harness.curation.options import CurateOptions
 from harness.curation.rows import Row
+from harness.curation.traffic import day, day_of
 from harness.types import Fate
 
 LEAST = 8
