@@ -16,6 +16,7 @@ from harness import arms as arm_choice
 from harness import shelf, stories
 from harness.codec import digest, write_lines
 from harness.config import Config
+from harness.curation import benchmark_files
 from harness.digests import model_digests, source_digest
 from harness.errors import InvalidError, UndecidedError, UsageError
 from harness.plugins import load, names
@@ -119,7 +120,8 @@ def curate(work: Work) -> Dataset:
     """Training, held-out and regression sets from what was mined. Raises UndecidedError on too few failures."""
     options = shelf.curate_options(work)
     # No training row may be near a case of any eval file, so these are read before anything is trained.
-    options = replace(options, contamination=(*options.contamination, *survey(work).texts))
+    evals = (*survey(work).texts, *benchmark_files.texts(options.contamination_files))
+    options = replace(options, contamination=(*options.contamination, *evals))
     mined = mine(work)
     known = work.store.memo.recall("curate", _curate_key(work, options))
     if known:

@@ -73,71 +73,77 @@ class _Refused(Exception):
         self.status, self.why = status, why
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one connection; `_handler` gives it the token and what there is."""
+
+    timeout = SECONDS
+    server_version, sys_version = "trueup", ""
+    token: str
+    files: Mapping[str, tuple[str, bytes]]
+    answers: Mapping[tuple[str, str], Answer]
+
+    def do_GET(self) -> None:
+        self._respond("GET")
+
+    def do_POST(self) -> None:
+        self._respond("POST")
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: the address holds the token."""
+
+    def _respond(self, method: str) -> None:
+        try:
+            path = self._path()
+            if method == "GET" and path in self.files:
+                self._send(HTTPStatus.OK, *self.files[path])
+                return
+            if (method, path) not in self.answers:
+                raise _Refused(HTTPStatus.NOT_FOUND, "nothing is here")
+            given = self._body() if method == "POST" else None
+            self._say(HTTPStatus.OK, self.answers[method, path](given))
+        except _Refused as error:
+            self._say(error.status, {"error": error.why})
+        except BusyError as error:
+            self._say(HTTPStatus.SERVICE_UNAVAILABLE, {"error": error.what})
+        except TrueupError as error:
+            self._say(HTTPStatus.UNPROCESSABLE_ENTITY, {"error": error.what})
+
+    def _path(self) -> str:
+        """The path below the token, once the request may be answered at all."""
+        here = f"127.0.0.1:{self.server.server_address[1]}"
+        if self.headers.get_all("Host") != [here]:
+            raise _Refused(HTTPStatus.MISDIRECTED_REQUEST, "this is not the host that was asked for")
+        origin = self.headers.get("Origin")
+        if origin is not None and origin != f"http://{here}":
+            raise _Refused(HTTPStatus.FORBIDDEN, "another page asked")
+        given, _, path = self.path.removeprefix("/").partition("/")
+        if not hmac.compare_digest(given.encode(), self.token.encode()):
+            raise _Refused(HTTPStatus.NOT_FOUND, "nothing is here")
+        return path
+
+    def _body(self) -> Any:
+        if self.headers.get("Origin") is None or self.headers.get("Content-Type") != JSON:
+            raise _Refused(HTTPStatus.FORBIDDEN, "only the page itself may send JSON here")
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > MOST_BYTES:
+            raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the answer is too long")
+        try:
+            return json.loads(self.rfile.read(int(length)))
+        except (ValueError, RecursionError):
+            raise _Refused(HTTPStatus.BAD_REQUEST, "not JSON") from None
+
+    def _say(self, status: HTTPStatus, value: Any) -> None:
+        self._send(status, JSON, json.dumps(value).encode())
+
+    def _send(self, status: HTTPStatus, kind: str, data: bytes) -> None:
+        self.send_response(status)
+        for name, value in {**HEADERS, "Content-Type": kind, "Content-Length": str(len(data))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+
 def _handler(
     token: str, files: Mapping[str, tuple[str, bytes]], answers: Mapping[tuple[str, str], Answer]
-) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = SECONDS
-        server_version, sys_version = "trueup", ""
-
-        def do_GET(self) -> None:
-            self._respond("GET")
-
-        def do_POST(self) -> None:
-            self._respond("POST")
-
-        def log_message(self, *_: object) -> None:
-            """Nothing: the address holds the token."""
-
-        def _respond(self, method: str) -> None:
-            try:
-                path = self._path()
-                if method == "GET" and path in files:
-                    self._send(HTTPStatus.OK, *files[path])
-                    return
-                if (method, path) not in answers:
-                    raise _Refused(HTTPStatus.NOT_FOUND, "nothing is here")
-                given = self._body() if method == "POST" else None
-                self._say(HTTPStatus.OK, answers[method, path](given))
-            except _Refused as error:
-                self._say(error.status, {"error": error.why})
-            except BusyError as error:
-                self._say(HTTPStatus.SERVICE_UNAVAILABLE, {"error": error.what})
-            except TrueupError as error:
-                self._say(HTTPStatus.UNPROCESSABLE_ENTITY, {"error": error.what})
-
-        def _path(self) -> str:
-            """The path below the token, once the request may be answered at all."""
-            here = f"127.0.0.1:{self.server.server_address[1]}"
-            if self.headers.get_all("Host") != [here]:
-                raise _Refused(HTTPStatus.MISDIRECTED_REQUEST, "this is not the host that was asked for")
-            origin = self.headers.get("Origin")
-            if origin is not None and origin != f"http://{here}":
-                raise _Refused(HTTPStatus.FORBIDDEN, "another page asked")
-            given, _, path = self.path.removeprefix("/").partition("/")
-            if not hmac.compare_digest(given.encode(), token.encode()):
-                raise _Refused(HTTPStatus.NOT_FOUND, "nothing is here")
-            return path
-
-        def _body(self) -> Any:
-            if self.headers.get("Origin") is None or self.headers.get("Content-Type") != JSON:
-                raise _Refused(HTTPStatus.FORBIDDEN, "only the page itself may send JSON here")
-            length = self.headers.get("Content-Length", "")
-            if not length.isdecimal() or int(length) > MOST_BYTES:
-                raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the answer is too long")
-            try:
-                return json.loads(self.rfile.read(int(length)))
-            except (ValueError, RecursionError):
-                raise _Refused(HTTPStatus.BAD_REQUEST, "not JSON") from None
-
-        def _say(self, status: HTTPStatus, value: Any) -> None:
-            self._send(status, JSON, json.dumps(value).encode())
-
-        def _send(self, status: HTTPStatus, kind: str, data: bytes) -> None:
-            self.send_response(status)
-            for name, value in {**HEADERS, "Content-Type": kind, "Content-Length": str(len(data))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(data)
-
-    return Handler
+) -> type[_Handler]:
+    return type("Handler", (_Handler,), {"token": token, "files": files, "answers": answers})

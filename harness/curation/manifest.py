@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness import codec
+from harness.curation.facts import facts
 from harness.curation.leaks import proof
 from harness.curation.mined import Mined
 from harness.curation.options import CurateOptions
@@ -67,6 +68,7 @@ def describe(
             **notes,
             "days": dict(sorted(Counter(item.day for item in mined_rows).items())),
             "options": knobs,
+            **facts(splits, options),
             "nearest": leak_proof[0].similarity if leak_proof else 0.0,
         },
     )

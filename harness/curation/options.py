@@ -46,5 +46,11 @@ class CurateOptions(Noun, frozen=True):
     """Slot-swapped rows to add, as a share of the training rows."""
     contamination: tuple[str, ...] = ()
     """Texts of the eval files' cases; nothing near one of them trains."""
+    contamination_files: tuple[str, ...] = ()
+    """Files of benchmarks that nothing near may train either: JSON Lines, JSON, CSV, TSV, Parquet or text."""
+    licence: str = ""
+    """Of the traffic, for the dataset card: an SPDX identifier, or `other`."""
+    replay_licences: tuple[str, ...] = ()
+    """Of `replay_files`, in their order."""
     traces_version: str = ""
     parents: tuple[str, ...] = ()
