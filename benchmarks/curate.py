@@ -114,7 +114,12 @@ def measured(find: Callable[[list[str]], Pairs], texts: list[str], planted: Pair
     found, wanted = _grouped(pairs, len(texts)), _grouped(planted, len(texts))
     recall = sum(found.find(left) == found.find(right) for left, right in planted) / len(planted)
     precision = sum(wanted.find(left) == wanted.find(right) for left, right in pairs) / max(len(pairs), 1)
-    return {"seconds": round(seconds, 2), "cpu_seconds": round(cpu, 2), "recall": round(recall, 4), "precision": round(precision, 4)}
+    return {
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(cpu, 2),
+        "recall": round(recall, 4),
+        "precision": round(precision, 4),
+    }
 
 
 def _grouped(pairs: Pairs, size: int) -> Groups:

@@ -6,14 +6,14 @@ as before is recalled, not repeated: its key is the digest of all that it reads.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from harness import arms as arm_choice
-from harness import shelf, stories
+from harness import shelf, stories, teaching
 from harness.codec import digest, write_lines
 from harness.config import Config
 from harness.curation import benchmark_files
@@ -30,7 +30,7 @@ from harness.stages import mine as mine_stage
 from harness.stages import plan as plan_stage
 from harness.stages import tune as tune_stage
 from harness.store import Store
-from harness.types import Adapter, Arm, Case, CurvePoint, Dataset, EvalRequest, Promotion, Run, Suite, Verdict
+from harness.types import Adapter, Arm, Case, CurvePoint, Dataset, EvalRequest, Message, Promotion, Run, Suite, Verdict
 from harness.watch import Watch
 
 
@@ -123,7 +123,8 @@ def curate(work: Work) -> Dataset:
     evals = (*survey(work).texts, *benchmark_files.texts(options.contamination_files))
     options = replace(options, contamination=(*options.contamination, *evals))
     mined = mine(work)
-    known = work.store.memo.recall("curate", _curate_key(work, options))
+    taught = teaching.teach(work, mined, options)
+    known = work.store.memo.recall("curate", _curate_key(work, options, taught))
     if known:
         work.store.memo.remember(LATEST, "dataset", known)
         return shelf.dataset_of(work, known)
@@ -136,12 +137,13 @@ def curate(work: Work) -> Dataset:
             mined,
             sticky=work.store.ledger.splits(),
             options=told,
+            taught=taught,
         )
         folder = work.store.artifacts.scratch("dataset")
         curate_stage.write(curated, folder)
         work.store.artifacts.add_folder("dataset", curated.dataset.id, folder)
         work.store.ledger.add(curated.sticky)
-        work.store.memo.remember("curate", _curate_key(work, options), curated.dataset.id)
+        work.store.memo.remember("curate", _curate_key(work, options, taught), curated.dataset.id)
         work.store.memo.remember(LATEST, "dataset", curated.dataset.id)
         work.watch.note(", ".join(f"{count:,} {split}" for split, count in curated.dataset.counts.items()))
     return curated.dataset
@@ -288,11 +290,11 @@ def rollback(work: Work, by: str = "") -> Promotion:
 # ---------------------------------------------------------------- keys and progress
 
 
-def _curate_key(work: Work, options: curate_stage.CurateOptions) -> str:
+def _curate_key(work: Work, options: curate_stage.CurateOptions, taught: Mapping[str, Message]) -> str:
     # The ledger is part of the key: a dataset made before something was held out must not be used after it.
     ledger = digest(work.store.ledger.splits())
     detectors = work.config.mine.detectors or names("detectors")
-    parts = [work.store.traces.version(), detectors, work.config.mine.options, options, ledger]
+    parts = [work.store.traces.version(), detectors, work.config.mine.options, options, ledger, taught]
     return digest(["curate", *parts, mine_stage.VERSION, curate_stage.VERSION])
 
 

@@ -110,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _path(self) -> str:
         """The path below the token, once the request may be answered at all."""
-        here = f"127.0.0.1:{self.server.server_address[1]}"
+        here = f"127.0.0.1:{self.connection.getsockname()[1]}"
         if self.headers.get_all("Host") != [here]:
             raise _Refused(HTTPStatus.MISDIRECTED_REQUEST, "this is not the host that was asked for")
         origin = self.headers.get("Origin")
