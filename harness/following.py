@@ -52,14 +52,16 @@ def _judged(work: Work) -> Judged | None:
     runs = shelf.runs_of(work, work.store.artifacts.get("evaluation", known, Evaluation))
     if TUNED not in runs:
         return None
-    cluster_of = {
-        (suite, case.id): case.cluster for suite, cases in runs[TUNED].cases.items() for case in cases if case.cluster
+    call_of = {
+        (suite, case.id): case.call_id
+        for suite, cases in runs[TUNED].cases.items()
+        for case in cases
+        if case.call_id and case.split == "held_out"
     }
     metric = {suite.name: suite.metric for suite in runs[TUNED].suites}
-    passed: dict[str, tuple[int, int]] = {}
+    right: dict[str, bool] = {}
     for result in runs[TUNED].results:
-        cluster, score = cluster_of.get((result.suite, result.case_id)), result.score(metric.get(result.suite, ""))
-        if cluster and score is not None:
-            right, all_ = passed.get(cluster, (0, 0))
-            passed[cluster] = (right + (score >= RIGHT), all_ + 1)
-    return Judged(passed=passed, promoted=day_of(promoted.at_ns) if promoted else "")
+        call, score = call_of.get((result.suite, result.case_id)), result.score(metric.get(result.suite, ""))
+        if call and score is not None:
+            right[call] = right.get(call, True) and score >= RIGHT
+    return Judged(right=right, promoted=day_of(promoted.at_ns) if promoted else "")

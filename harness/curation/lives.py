@@ -4,7 +4,7 @@ Each state rests on something that was counted: rows in a dataset, held-out case
 production on days after it was promoted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import date, timedelta
 
 from harness.types import Case, Cluster, Noun
@@ -18,8 +18,8 @@ DAYS = 14
 class Judged(Noun, frozen=True):
     """What one adapter did on held-out cases, and whether it serves."""
 
-    passed: dict[str, tuple[int, int]] = {}
-    """Cluster id to (held-out cases that passed, all)."""
+    right: dict[str, bool] = {}
+    """Call id of each held-out case to whether it passed."""
     promoted: str = ""
     """ISO date (UTC) of its promotion; empty when it was not promoted."""
 
@@ -39,13 +39,15 @@ def lives(clusters: Sequence[Cluster], splits: Mapping[str, Sequence[Case]], jud
     judgement, or else the latest one, if there is any."""
     days = sorted({day for cluster in clusters for day in cluster.days if day})
     newest = days[-1] if days else ""
-    rows = {name: _by_cluster(cases) for name, cases in splits.items()}
+    rows = {name: {case.call_id for case in cases} for name, cases in splits.items()}
     return tuple(_life(cluster, rows, judged or Judged(), newest) for cluster in clusters)
 
 
-def _life(cluster: Cluster, rows: Mapping[str, Mapping[str, int]], judged: Judged, newest: str) -> Life:
-    train, held_out = (rows.get(split, {}).get(cluster.id, 0) for split in ("train", "held_out"))
-    passed, all_ = judged.passed.get(cluster.id, (0, 0))
+def _life(cluster: Cluster, rows: Mapping[str, Set[str]], judged: Judged, newest: str) -> Life:
+    # A call stands in several clusters, one a detector, so rows are counted by call and not by the case's own cluster.
+    train, held_out = (len(rows.get(split, set()).intersection(cluster.call_ids)) for split in ("train", "held_out"))
+    outcomes = [judged.right[call] for call in cluster.call_ids if call in judged.right]
+    passed, all_ = sum(outcomes), len(outcomes)
     since = sum(count for day, count in cluster.days.items() if judged.promoted and day > judged.promoted)
     counted = f"{passed} of {all_} held-out cases pass"
     if all_ and passed >= FIXED * all_ and since:
@@ -61,13 +63,6 @@ def _life(cluster: Cluster, rows: Mapping[str, Mapping[str, int]], judged: Judge
     else:
         state, evidence = "mined", "no row has a target" if rows else "not curated yet"
     return Life(cluster=cluster, state=state, evidence=evidence, trend=_trend(cluster, newest))
-
-
-def _by_cluster(cases: Sequence[Case]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for case in cases:
-        found[case.cluster] = found.get(case.cluster, 0) + 1
-    return found
 
 
 def _trend(cluster: Cluster, newest: str) -> tuple[int, ...]:

@@ -6,12 +6,16 @@ from harness.types import Case, Cluster
 from tests.curation.test_clusters import mined
 
 DAYS = {"2026-11-01": 5, "2026-11-09": 2}
-ONE = Cluster(id="c1", label="parking", detector="thumbs_down", days=DAYS, call_ids=("a", "b"))
-ROWS = {"train": [Case(id="1", cluster="c1")], "held_out": [Case(id="2", cluster="c1")]}
+ONE = Cluster(id="c1", label="parking", detector="thumbs_down", days=DAYS, call_ids=tuple("abcdefghijk"))
+ROWS = {"train": [Case(id="1", call_id="k")], "held_out": [Case(id="2", call_id="a", cluster="another")]}
 
 
-def state(judged=None, rows=ROWS, clusters=(ONE,)):
-    found = lives(clusters, rows, judged)[0]
+def judged(right, promoted=""):
+    return Judged(right={call: at < right for at, call in enumerate("abcdefghij")}, promoted=promoted)
+
+
+def state(outcome=None, rows=ROWS, clusters=(ONE,)):
+    found = lives(clusters, rows, outcome)[0]
     return found.state, found.evidence
 
 
@@ -19,10 +23,10 @@ def test_each_state_rests_on_a_count():
     """Mined, curated, trained, fixed and broken again, with the numbers that say so."""
     assert state(rows={"train": []}) == ("mined", "no row has a target")
     assert state() == ("curated", "1 train, 1 held out")
-    assert state(Judged(passed={"c1": (3, 10)})) == ("trained", "3 of 10 held-out cases pass")
-    assert state(Judged(passed={"c1": (9, 10)})) == ("fixed", "9 of 10 held-out cases pass, not promoted")
-    assert state(Judged(passed={"c1": (9, 10)}, promoted="2026-11-09"))[0] == "fixed"
-    again = state(Judged(passed={"c1": (10, 10)}, promoted="2026-11-08"))
+    assert state(judged(3)) == ("trained", "3 of 10 held-out cases pass")
+    assert state(judged(9)) == ("fixed", "9 of 10 held-out cases pass, not promoted")
+    assert state(judged(9, "2026-11-09"))[0] == "fixed"
+    again = state(judged(10, "2026-11-08"))
     assert again == ("broken again", "2 failed after 2026-11-08, when its fix was promoted")
 
 
