@@ -45,7 +45,7 @@ def lives(clusters: Sequence[Cluster], splits: Mapping[str, Sequence[Case]], jud
 
 def _life(cluster: Cluster, rows: Mapping[str, Set[str]], judged: Judged, newest: str) -> Life:
     # A call stands in several clusters, one a detector, so rows are counted by call and not by the case's own cluster.
-    train, held_out = (len(rows.get(split, set()).intersection(cluster.call_ids)) for split in ("train", "held_out"))
+    train, held_out = (len(rows.get(split, frozenset()) & set(cluster.call_ids)) for split in ("train", "held_out"))
     outcomes = [judged.right[call] for call in cluster.call_ids if call in judged.right]
     passed, all_ = sum(outcomes), len(outcomes)
     since = sum(count for day, count in cluster.days.items() if judged.promoted and day > judged.promoted)
