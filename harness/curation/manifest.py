@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from harness import codec
 from harness.curation.facts import facts
 from harness.curation.leaks import proof
@@ -67,7 +69,7 @@ def describe(
         notes={
             **notes,
             "days": dict(sorted(Counter(item.day for item in mined_rows).items())),
-            "options": knobs,
+            "options": msgspec.to_builtins(knobs),
             **facts(splits, options),
             "nearest": leak_proof[0].similarity if leak_proof else 0.0,
         },
