@@ -5,17 +5,17 @@ its own result there, so each is also a command, and a killed run goes on where 
 as before is recalled, not repeated: its key is the digest of all that it reads.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from harness import arms as arm_choice
-from harness import config as configuration
-from harness import controls, privacy, shelf, stories, verdicts
+from harness import controls, privacy, shelf, stories, teaching, verdicts
 from harness.codec import digest, write_lines
 from harness.config import Config
+from harness.curation import benchmark_files
 from harness.digests import model_digests, source_digest
 from harness.errors import InvalidError, TrueupError, UndecidedError, UsageError
 from harness.intake import ingest
@@ -28,7 +28,7 @@ from harness.stages import mine as mine_stage
 from harness.stages import plan as plan_stage
 from harness.stages import tune as tune_stage
 from harness.store import Store
-from harness.types import Adapter, Arm, Case, CurvePoint, Dataset, EvalRequest, Promotion, Run, Verdict
+from harness.types import Adapter, Arm, Case, CurvePoint, Dataset, EvalRequest, Message, Promotion, Run, Verdict
 from harness.watch import Watch
 
 
@@ -56,39 +56,56 @@ def mine(work: Work) -> mine_stage.Mined:
     key = digest(["mine", work.store.traces.version(), detectors, options, mine_stage.VERSION])
     known = work.store.memo.recall("mine", key)
     if known:
+        work.store.memo.remember(LATEST, "mined", known)
         return work.store.artifacts.get("mined", known, mine_stage.Mined)
     with work.watch.step("mine"):
-        calls = work.store.traces.calls()
-        mined = mine_stage.mine(calls, shelf.feedback(work), detectors=detectors, options=options)
-        work.store.memo.remember("mine", key, work.store.artifacts.put("mined", mined))
+        mined = mine_stage.mine(
+            shelf.calls(work),
+            shelf.feedback(work),
+            detectors=detectors,
+            options=options,
+            known=shelf.latest_clusters(work),
+        )
+        ident = work.store.artifacts.put("mined", mined)
+        work.store.memo.remember("mine", key, ident)
+        work.store.memo.remember(LATEST, "mined", ident)
         work.watch.note(f"{len(mined.failures):,} failures of {mined.calls:,} calls, {len(mined.clusters)} clusters")
     return mined
 
 
 def inspect(work: Work) -> inspect_stage.Inspection:
     """What is in the traces, and which lever fits each cluster of failures."""
-    return inspect_stage.inspect(mine(work), work.store.traces.calls(), shelf.feedback(work))
+    return inspect_stage.inspect(mine(work), shelf.calls(work), shelf.feedback(work))
 
 
 def curate(work: Work) -> Dataset:
     """Training, held-out and regression sets from what was mined. Raises UndecidedError on too few failures."""
-    settings = {"name": work.config.project.name, **work.config.curate}
-    options = configuration.section(settings, curate_stage.CurateOptions, where="[curate]")
+    options = shelf.curate_options(work)
     # No training row may be near a case of any eval file, so these are read before anything is trained.
-    options = replace(options, contamination=(*options.contamination, *_sound(survey(work)).texts))
+    evals = (*_sound(survey(work)).texts, *benchmark_files.texts(options.contamination_files))
+    options = replace(options, contamination=(*options.contamination, *evals))
     mined = mine(work)
-    known = work.store.memo.recall("curate", _curate_key(work, options))
+    taught = teaching.teach(work, mined, options)
+    known = work.store.memo.recall("curate", _curate_key(work, options, taught))
     if known:
         work.store.memo.remember(LATEST, "dataset", known)
         return shelf.dataset_of(work, known)
     with work.watch.step("curate"):
-        calls, sticky = work.store.traces.calls(), work.store.ledger.splits()
-        curated = curate_stage.curate(calls, shelf.feedback(work), mined, sticky=sticky, options=options)
+        last = work.store.memo.recall(LATEST, "dataset")
+        told = replace(options, traces_version=work.store.traces.version(), parents=(last,) if last else ())
+        curated = curate_stage.curate(
+            shelf.calls(work),
+            shelf.feedback(work),
+            mined,
+            sticky=work.store.ledger.splits(),
+            options=told,
+            taught=taught,
+        )
         folder = work.store.artifacts.scratch("dataset")
         curate_stage.write(curated, folder)
         work.store.artifacts.add_folder("dataset", curated.dataset.id, folder)
         work.store.ledger.add(curated.sticky)
-        work.store.memo.remember("curate", _curate_key(work, options), curated.dataset.id)
+        work.store.memo.remember("curate", _curate_key(work, options, taught), curated.dataset.id)
         work.store.memo.remember(LATEST, "dataset", curated.dataset.id)
         work.watch.note(", ".join(f"{count:,} {split}" for split, count in curated.dataset.counts.items()))
     return curated.dataset
@@ -209,11 +226,11 @@ def rollback(work: Work, by: str = "") -> Promotion:
 # ---------------------------------------------------------------- keys and progress
 
 
-def _curate_key(work: Work, options: curate_stage.CurateOptions) -> str:
+def _curate_key(work: Work, options: curate_stage.CurateOptions, taught: Mapping[str, Message]) -> str:
     # The ledger is part of the key: a dataset made before something was held out must not be used after it.
     ledger = digest(work.store.ledger.splits())
     detectors = work.config.mine.detectors or names("detectors")
-    parts = [work.store.traces.version(), detectors, work.config.mine.options, options, ledger]
+    parts = [work.store.traces.version(), detectors, work.config.mine.options, options, ledger, taught]
     return digest(["curate", *parts, mine_stage.VERSION, curate_stage.VERSION])
 
 

@@ -2,15 +2,33 @@
 
 from pathlib import Path
 
-from harness import shelf
-from harness.curation import exports
+from harness import datasets, shelf
+from harness.codec import write_atomic
+from harness.curation import card, exports
+from harness.plugins import helper
 from harness.shelf import Work
-from harness.stages import curate as curate_stage
 
 
 def export(work: Work, folder: Path, form: str) -> list[Path]:
-    """Write the latest dataset in another tool's form; returns the files. Raises UsageError for an unknown form."""
+    """Write the latest dataset in another tool's form, with its card; returns the files.
+
+    Raises UsageError for an unknown form.
+    """
     dataset = shelf.latest_dataset(work)
-    source = work.store.artifacts.folder("dataset", dataset.id)
-    splits = {split: curate_stage.read_split(source, split) for split in curate_stage.SPLITS}
-    return list(exports.export(splits, form, folder, shelf.tune_request(work, dataset).prompt))
+    splits = datasets.splits(work, dataset)
+    written = exports.export(splits, form, folder, shelf.tune_request(work, dataset).prompt)
+    cards = {
+        "README.md": card.markdown(dataset, splits).encode(),
+        "card.html": helper("reports", "_card").render(dataset, card.about(dataset), card.sections(dataset, splits)),
+    }
+    for name, data in cards.items():
+        write_atomic(folder / name, data)
+    return [*written, *(folder / name for name in cards)]
+
+
+def push(work: Work, repository: str) -> str:
+    """Send the latest dataset to the Hugging Face Hub; returns where it is. Raises InputError when the Hub refuses."""
+    dataset = shelf.latest_dataset(work)
+    splits = datasets.splits(work, dataset)
+    prompt = shelf.tune_request(work, dataset).prompt
+    return exports.push(splits, repository, card.markdown(dataset, splits), prompt)

@@ -21,10 +21,14 @@ from harness.stages import compare as compare_stage
 from harness.stages import contrast as contrast_stage
 from harness.stages import curate as curate_stage
 from harness.stages import ingest as ingest_stage
+from harness.stages import mine as mine_stage
+from harness.stages.curate import CurateOptions
+from harness.stages.mine import Ordered
 from harness.store import Store
 from harness.types import (
     Adapter,
     Arm,
+    Cluster,
     Comparison,
     Dataset,
     Feedback,
@@ -122,6 +126,23 @@ def runs_of(work: Work, evaluation: Evaluation) -> dict[str, Run]:
 def feedback(work: Work) -> list[Feedback]:
     """All feedback, with the call it belongs to as far as that can be told."""
     return list(ingest_stage.link(work.store.traces.calls(), work.store.traces.feedback()))
+
+
+def calls(work: Work) -> Ordered:
+    """All calls in order of time, read anew at each pass: they may be more than fit into memory."""
+    return Ordered(work.store.traces.calls)
+
+
+def curate_options(work: Work) -> CurateOptions:
+    """Those of [curate]. Raises UsageError on an unknown key."""
+    settings = {"name": work.config.project.name, **work.config.curate}
+    return configuration.section(settings, CurateOptions, where="[curate]")
+
+
+def latest_clusters(work: Work) -> tuple[Cluster, ...]:
+    """Those of the last mining; none before the first."""
+    known = work.store.memo.recall(LATEST, "mined")
+    return work.store.artifacts.get("mined", known, mine_stage.Mined).clusters if known else ()
 
 
 def arms(work: Work, dataset: Dataset | None, adapter: Adapter | None) -> dict[str, Arm]:

@@ -12,9 +12,9 @@ from msgspec import Struct
 from harness import config as configuration
 from harness.codec import digest, encode, to_chat, write_atomic
 from harness.curation.options import CurateOptions
-from harness.curation.prompts import Prompts
 from harness.curation.sieve import Sieve
 from harness.curation.targets import expected_of, from_production
+from harness.curation.traffic import Traffic
 from harness.errors import InputError, UsageError
 from harness.stages import ingest as ingest_stage
 from harness.stages import mine as mine_stage
@@ -106,17 +106,16 @@ def _read(traces: str) -> tuple[list[Call], list[Feedback]]:
 def _good(calls: Sequence[Call], feedback: Sequence[Feedback]) -> Iterator[Good]:
     """Answers that were praised or corrected, and those that nothing speaks against."""
     mined = mine_stage.mine(calls, feedback)
-    ordered = sorted(calls, key=lambda call: (call.start_ns, call.id))
-    prompts = Prompts(ordered)
-    rows, fates = Sieve(ordered, feedback, mined, prompts).rows(CurateOptions())
+    traffic = Traffic(calls)
+    rows, fates = Sieve(traffic, feedback, mined).rows(CurateOptions())
     for row in rows:
         production = row.target.source == "production"
         yield _answer(row.call, row.conversation, row.target.message, evidence=True, today=production)
     failed = {failure.call_id for failure in mined.failures}
-    for call in ordered:
+    for call in traffic:
         if call.usable and call.id not in failed and call.id in fates and fates[call.id].fate == "no_signal":
             message = from_production(call).message
-            yield _answer(call, prompts.strip(call), message, evidence=False, today=True)
+            yield _answer(call, traffic.prompts.strip(call), message, evidence=False, today=True)
 
 
 def _answer(call: Call, said: tuple[Message, ...], answer: Message, evidence: bool, today: bool) -> Good:

@@ -16,7 +16,7 @@ NOUNS = (
 )
 
 FLOOR = {"types", "errors"}
-BASE = FLOOR | {"calls", "codec", "plugins", "digests", "adapters", "answers", "rendering", "redaction"}
+BASE = FLOOR | {"calls", "codec", "plugins", "digests", "adapters", "answers", "rendering", "redaction", "turns"}
 
 
 @cache

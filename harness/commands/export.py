@@ -10,9 +10,10 @@ from harness.commands._command import command, late
 
 @command()
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--push", default="", metavar="OWNER/NAME", help="Send it to this private repository of the Hub, too.")
 @click.option("--form", default="chat", show_default=True, help="chat, openai-sft, openai-preference, parquet or hf.")
-def export(work: Any, folder: Path, form: str, as_json: bool) -> dict:
-    """Write the latest dataset in a form that other tools read.
+def export(work: Any, folder: Path, form: str, push: str, as_json: bool) -> dict:
+    """Write the latest dataset in a form that other tools read, with its card (README.md and card.html).
 
     \b
     Example: trueup export out/sft --form openai-sft
@@ -20,4 +21,7 @@ def export(work: Any, folder: Path, form: str, as_json: bool) -> dict:
     written, console = late("sharing").export(work, folder, form), late("console")
     if not as_json:
         console.say(f"wrote {folder} ({form})")
-    return {"folder": str(folder), "form": form, "files": [str(path) for path in written]}
+    where = late("sharing").push(work, push) if push else ""
+    if where and not as_json:
+        console.say(f"sent it to {where}")
+    return {"pushed": where, "folder": str(folder), "form": form, "files": [str(path) for path in written]}

@@ -1,23 +1,52 @@
 """`trueup mine`."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from harness.commands._command import command, late
 
+BARS = "▁▂▃▄▅▆▇█"
+
 
 @command()
 @click.option("--top", default=20, show_default=True, help="Clusters to show.")
-def mine(work: Any, top: int, as_json: bool) -> dict:
-    """Find failures in the stored calls and group them.
+@click.option("--html", type=click.Path(path_type=Path), help="Write all of them to this page, with examples.")
+def mine(work: Any, top: int, html: Path | None, as_json: bool) -> dict:
+    """Find failures in the stored calls, group them, and follow each group from night to night.
 
     \b
-    Example: trueup mine --top 10
+    Example: trueup mine --top 10 --html out/clusters.html
     """
     mined, console = late("loop").mine(work), late("console")
-    ranked = sorted(mined.clusters, key=lambda cluster: -len(cluster.call_ids))[:top]
+    lives = late("following").follow(work)
     if not as_json:
-        rows = [(len(one.call_ids), one.detector, one.route, one.label, one.id[:8]) for one in ranked]
-        console.table(("calls", "detector", "route", "what", "id"), rows)
-    return {"calls": mined.calls, "failures": len(mined.failures), "clusters": [one.id for one in mined.clusters]}
+        rows = [
+            (len(one.cluster.call_ids), one.cluster.detector, one.cluster.route, one.cluster.label)
+            + (sparks(one.trend), one.state, one.cluster.id[:8])
+            for one in lives[:top]
+        ]
+        console.table(("calls", "detector", "route", "what", "days", "state", "id"), rows)
+        if len(lives) > top:
+            console.say(f"{len(lives) - top} smaller clusters are not shown; --top {len(lives)} shows all")
+    if html:
+        data = (
+            late("plugins")
+            .helper("reports", "_clusters")
+            .render(work.config.project, late("following").with_examples(work))
+        )
+        late("codec").write_atomic(html, data)
+        console.warn(f"wrote {html}")
+    return {
+        "calls": mined.calls,
+        "failures": len(mined.failures),
+        "clusters": [one.cluster.id for one in lives],
+        "states": {one.cluster.id: one.state for one in lives},
+    }
+
+
+def sparks(counts: tuple[int, ...]) -> str:
+    """A day's failures as one bar each, the tallest of them full."""
+    most = max(counts, default=0)
+    return "".join(BARS[-(-count * (len(BARS) - 1) // most)] if count else " " for count in counts) if most else ""

@@ -1,24 +1,26 @@
 """Failures grouped by what they have in common: detector x route x the term that tells them apart.
 
-Terms are the words of the reason, and the words and word pairs of the message, weighed by TF-IDF. The heaviest term names the first
-cluster and takes its failures out, then the next. A cluster's id is made of detector, route and term alone, so the same
-trouble has the same id every night, without any memory of the nights before.
+Terms are the words of the reason, and the words and word pairs of the message, weighed by TF-IDF. The heaviest term names
+the first cluster and takes its failures out, then the next. A cluster's id is made of detector, route and term, so the
+same trouble has the same id on another night; where an earlier night's clusters are known, `following.py` keeps their
+ids even when another term has become the heaviest.
 """
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import pairwise
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 
 from harness.codec import digest
-from harness.types import Call, Cluster, Failure
+from harness.curation.following import follow
+from harness.types import Cluster, Failure
 
 MOST = 12
 """Clusters for each detector and route; what is left forms one more, called `other`."""
@@ -26,32 +28,46 @@ SMALLEST = 3
 """Failures that a term has to bring together."""
 COMMON = 0.6
 """Terms of more than this share of the failures tell nothing apart."""
+LEARNT = 20_000
+"""Failures of one detector and route that terms are learnt from; a term that more would show is too rare to name one."""
 _TERM = re.compile(r"[^\W\d_]\w+")
 
 
+class Seen(Struct, frozen=True):
+    """What clustering needs to know of a failed call."""
+
+    route: str
+    day: str
+    """ISO date (UTC)."""
+    text: str
+    """The message, or its start."""
+
+
 def cluster(
-    failures: Sequence[Failure], calls: Mapping[str, Call], texts: Mapping[str, str]
+    failures: Sequence[Failure], seen: Mapping[str, Seen], known: Sequence[Cluster] = ()
 ) -> tuple[tuple[Failure, ...], tuple[Cluster, ...]]:
-    """The failures with their cluster's id, and the clusters, largest first. `texts`: call id to its message."""
+    """The failures with their cluster's id, and the clusters, largest first. `known`: those of the night before."""
     bins: dict[tuple[str, str], list[Failure]] = defaultdict(list)
     for failure in failures:
-        bins[failure.detector, calls[failure.call_id].route].append(failure)
+        bins[failure.detector, seen[failure.call_id].route].append(failure)
     named: dict[Failure, str] = {}
     clusters = []
     for (detector, route), members in sorted(bins.items()):
-        for term, label, chosen in _split([_terms(item.reason, texts[item.call_id]) for item in members]):
+        for term, label, chosen in _split([(item.reason, seen[item.call_id].text) for item in members]):
             found = [members[index] for index in chosen]
-            made = _cluster(detector, route, term, label, found, calls)
+            made = _cluster(detector, route, term, label, found, seen)
             clusters.append(made)
             named |= dict.fromkeys(found, made.id)
-    marked = tuple(msgspec.structs.replace(item, cluster=named[item]) for item in failures)
-    return marked, tuple(sorted(clusters, key=lambda item: (-len(item.call_ids), item.id)))
+    ids = follow(clusters, known)
+    marked = tuple(msgspec.structs.replace(item, cluster=ids[named[item]]) for item in failures)
+    kept = [msgspec.structs.replace(item, id=ids[item.id]) for item in clusters]
+    return marked, tuple(sorted(kept, key=lambda item: (-len(item.call_ids), item.id)))
 
 
 def _cluster(
-    detector: str, route: str, term: str, label: str, members: Sequence[Failure], calls: Mapping[str, Call]
+    detector: str, route: str, term: str, label: str, members: Sequence[Failure], seen: Mapping[str, Seen]
 ) -> Cluster:
-    days = Counter(day(calls[item.call_id]) for item in members)
+    days = Counter(seen[item.call_id].day for item in members)
     return Cluster(
         id=digest([detector, route, term])[:16],
         label=label,
@@ -62,22 +78,18 @@ def _cluster(
     )
 
 
-def day(call: Call) -> str:
-    """ISO date (UTC) of the call; empty when its time is unknown."""
-    return datetime.fromtimestamp(call.start_ns / 1e9, UTC).date().isoformat() if call.start_ns else ""
-
-
-def _terms(reason: str, text: str) -> list[str]:
-    """Words of both; word pairs of the message only, since the reason's are our own wording."""
-    said = [word for word in _words(text) if word not in ENGLISH_STOP_WORDS]
-    return [*_words(reason), *said, *(f"{first} {second}" for first, second in pairwise(said))]
+def _terms(said: tuple[str, str]) -> list[str]:
+    """Words of reason and message; word pairs of the message only, since the reason's are our own wording."""
+    reason, text = said
+    telling = [word for word in _words(text) if word not in ENGLISH_STOP_WORDS]
+    return [*_words(reason), *telling, *(f"{first} {second}" for first, second in pairwise(telling))]
 
 
 def _words(text: str) -> list[str]:
     return _TERM.findall(text.casefold())
 
 
-def _split(documents: Sequence[list[str]]) -> list[tuple[str, str, list[int]]]:
+def _split(documents: Sequence[tuple[str, str]]) -> list[tuple[str, str, list[int]]]:
     """(term, label, positions) of each cluster; every position is in exactly one."""
     left = np.arange(len(documents))
     found: list[tuple[str, str, list[int]]] = []
@@ -97,15 +109,17 @@ def _split(documents: Sequence[list[str]]) -> list[tuple[str, str, list[int]]]:
     return found
 
 
-def _weights(documents: Sequence[list[str]]) -> tuple[csr_matrix, NDArray[np.str_]]:
+def _weights(documents: Sequence[tuple[str, str]]) -> tuple[csr_matrix, NDArray[np.str_]]:
     """Documents x terms TF-IDF weights; no columns when no term is common enough."""
-    vectorizer = TfidfVectorizer(analyzer=list, min_df=SMALLEST, max_df=COMMON, sublinear_tf=True)
-    if len(documents) * COMMON < SMALLEST:
+    vectorizer = TfidfVectorizer(analyzer=_terms, min_df=SMALLEST, max_df=COMMON, sublinear_tf=True)
+    sample = documents[:: -(-len(documents) // LEARNT)]
+    if len(sample) * COMMON < SMALLEST:
         return csr_matrix((len(documents), 1)), np.array([""])
     try:
-        return vectorizer.fit_transform(documents).tocsr(), vectorizer.get_feature_names_out()
+        vectorizer.fit(sample)
     except ValueError:  # scikit-learn's way to say that no term is left
         return csr_matrix((len(documents), 1)), np.array([""])
+    return vectorizer.transform(documents).tocsr(), vectorizer.get_feature_names_out()
 
 
 def _label(rows: csr_matrix, terms: NDArray[np.str_], best: int) -> str:

@@ -12,13 +12,13 @@ What this does not stop: few rows a day from old accounts. For those there are t
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from harness.curation.clusters import day
 from harness.curation.duplicates import normalise
 from harness.curation.options import CurateOptions
 from harness.curation.rows import Row
-from harness.types import Call, Fate
+from harness.curation.traffic import day, day_of
+from harness.types import Fate
 
 LEAST = 8
 """Rows of one day that a phrase has to stand in."""
@@ -31,27 +31,18 @@ LONGEST = 4
 DAY_NS = 86_400 * 10**9
 
 
-def suspects(rows: Sequence[Row], calls: Sequence[Call], options: CurateOptions) -> dict[str, Fate]:
-    """Fates, by call id, of the rows to leave out. `calls` is all traffic, to know who is new."""
-    seen = _first_seen(calls)
+def suspects(rows: Sequence[Row], seen: Mapping[str, int], newest_ns: int, options: CurateOptions) -> dict[str, Fate]:
+    """Fates, by call id, of the rows to leave out. `seen`: user id to the start of the first call of all traffic."""
     bursts = _bursts(rows, seen, frozenset(map(normalise, options.allow_phrases)))
-    newest = max((call.start_ns for call in calls), default=0)
     found = {}
     for row in rows:
         call = row.call
-        if call.user_id and newest - seen[call.user_id] < options.quarantine_days * DAY_NS:
+        if call.user_id and newest_ns - seen[call.user_id] < options.quarantine_days * DAY_NS:
             since = f"first seen less than {options.quarantine_days:g} days ago"
             found[call.id] = Fate(call_id=call.id, fate="new_source", detail=since)
         elif call.id in bursts:
             found[call.id] = Fate(call_id=call.id, fate="trigger_phrase", detail=bursts[call.id])
     return found
-
-
-def _first_seen(calls: Iterable[Call]) -> dict[str, int]:
-    seen: dict[str, int] = {}
-    for call in calls:
-        seen[call.user_id] = min(seen.get(call.user_id, call.start_ns), call.start_ns)
-    return seen
 
 
 def _bursts(rows: Sequence[Row], seen: Mapping[str, int], allowed: frozenset[str]) -> dict[str, str]:
@@ -76,12 +67,8 @@ def _sudden(members: Sequence[Row], by_day: Counter[str], seen: Mapping[str, int
         return False
     before = (len(members) - count + 0.5) / (elsewhere + 1)
     that_day = [row for row in members if day(row.call) == busiest]
-    strangers = sum(_day_of(seen[row.call.user_id]) == busiest for row in that_day)
+    strangers = sum(day_of(seen[row.call.user_id]) == busiest for row in that_day)
     return count / by_day[busiest] >= TIMES * before and strangers >= STRANGERS * count
-
-
-def _day_of(at_ns: int) -> str:
-    return day(Call(id="", start_ns=at_ns))
 
 
 def _phrases(text: str) -> Iterator[str]:

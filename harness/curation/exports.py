@@ -3,8 +3,7 @@
 - `chat.jsonl`: {"messages": [...]} with the target as the last message; TRL, Axolotl and most trainers read it.
 - `openai-sft.jsonl`: the same with tools, as OpenAI's supervised fine-tuning takes it.
 - `openai-preference.jsonl`: input, preferred_output, non_preferred_output, as OpenAI's preference fine-tuning takes it.
-- `parquet`: one file a split. `hf`: a `datasets.DatasetDict` folder; `push_to_hub` of that object works where there is
-  a network.
+- `parquet`: one file a split. `hf`: a `datasets.DatasetDict` folder; `push` sends the same to the Hub.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Dataset as Table
 from datasets import DatasetDict
+from huggingface_hub import DatasetCard
+from huggingface_hub.errors import HfHubHTTPError
 
 from harness import codec
 from harness.curation.pairs import pairs
@@ -37,6 +38,24 @@ def export(splits: Splits, form: str, folder: Path, prompt: Prompt = EMPTY) -> l
     if not written:
         raise InputError("the dataset has no row with a target", where=str(folder), next="trueup curate")
     return written
+
+
+def push(splits: Splits, repository: str, card: str, prompt: Prompt = EMPTY) -> str:
+    """Send the dataset and its card to a private repository of the Hugging Face Hub; returns where it is.
+
+    The token is the Hub client's own affair (`hf auth login`). Raises InputError when the Hub cannot be reached or
+    refuses, with its words.
+    """
+    tables = _tables(splits, prompt)
+    try:
+        tables.push_to_hub(repository, private=True)
+        DatasetCard(card).push_to_hub(repository, repo_type="dataset")
+    except (HfHubHTTPError, OSError, ValueError, RuntimeError) as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"the Hub did not take it: {why}", where=repository, next="hf auth login, then again"
+        ) from error
+    return f"datasets/{repository}"
 
 
 def chat_row(case: Case, prompt: Prompt) -> dict[str, Any]:
@@ -96,11 +115,16 @@ def _parquet(splits: Splits, folder: Path, prompt: Prompt) -> list[Path]:
 
 
 def _hf(splits: Splits, folder: Path, prompt: Prompt) -> list[Path]:
-    tables = {name: Table.from_list([_flat(case, prompt) for case in cases]) for name, cases in _with_targets(splits)}
+    tables = _tables(splits, prompt)
     if not tables:
         return []
-    DatasetDict(tables).save_to_disk(str(folder / "hf"))
+    tables.save_to_disk(str(folder / "hf"))
     return [folder / "hf"]
+
+
+def _tables(splits: Splits, prompt: Prompt) -> DatasetDict:
+    rows = {name: [_flat(case, prompt) for case in cases] for name, cases in _with_targets(splits)}
+    return DatasetDict({name: Table.from_list(found) for name, found in rows.items()})
 
 
 def _flat(case: Case, prompt: Prompt) -> dict[str, Any]:

@@ -3,14 +3,19 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from harness import codec
-from harness.curation.clusters import day
+from harness.curation.facts import facts
 from harness.curation.leaks import proof
 from harness.curation.mined import Mined
 from harness.curation.options import CurateOptions
 from harness.curation.rows import Row
+from harness.curation.traffic import day
 from harness.types import Case, Dataset, Fate, Json, Prompt
 
+NO_KNOBS = ("contamination", "traces_version", "parents")
+"""Options that say where the data comes from, not how it is chosen: they change no row and so no id."""
 SPLITS = ("train", "held_out", "regression", "replay")
 
 
@@ -48,7 +53,7 @@ def describe(
     mined_rows = [item for item in rows if item.split != "replay"]
     used = {item.cluster for item in mined_rows}
     leak_proof = proof([*splits["held_out"], *splits["regression"]], [*splits["train"], *splits["replay"]])
-    knobs = {name: getattr(options, name) for name in options.__struct_fields__ if name != "contamination"}
+    knobs = {name: getattr(options, name) for name in options.__struct_fields__ if name not in NO_KNOBS}
     return Dataset(
         id=codec.digest([rows, prompts, knobs]),
         name=options.name,
@@ -64,7 +69,8 @@ def describe(
         notes={
             **notes,
             "days": dict(sorted(Counter(item.day for item in mined_rows).items())),
-            "options": knobs,
+            "options": msgspec.to_builtins(knobs),
+            **facts(splits, options),
             "nearest": leak_proof[0].similarity if leak_proof else 0.0,
         },
     )

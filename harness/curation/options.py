@@ -2,7 +2,26 @@
 
 from typing import Literal
 
-from harness.types import Noun
+from harness.types import Json, Noun
+
+
+class Teacher(Noun, frozen=True):
+    """Who is asked for a target where nobody gave one: the `[curate.teacher]` section."""
+
+    backend: str = ""
+    """Name of a file in `harness/backends/`; empty: nobody is asked."""
+    model: str = ""
+    options: dict[str, Json] = {}
+    """What the backend takes beside, such as `url`."""
+    suites: tuple[str, ...] = ()
+    """Eval files whose functions must accept an answer; those that need gold say nothing."""
+    samples: int = 4
+    """Answers asked for each call; the commonest of the accepted ones is taken."""
+    temperature: float = 0.8
+    """Used when more than one answer is asked for."""
+    max_tokens: int = 512
+    most: int = 500
+    """Calls asked a night, largest failure cluster first."""
 
 
 class CurateOptions(Noun, frozen=True):
@@ -44,7 +63,14 @@ class CurateOptions(Noun, frozen=True):
     """Regression rows above this are left out: each is judged every night."""
     augment_share: float = 0.0
     """Slot-swapped rows to add, as a share of the training rows."""
+    teacher: Teacher = Teacher()
     contamination: tuple[str, ...] = ()
     """Texts of the eval files' cases; nothing near one of them trains."""
+    contamination_files: tuple[str, ...] = ()
+    """Files of benchmarks that nothing near may train either: JSON Lines, JSON, CSV, TSV, Parquet or text."""
+    licence: str = ""
+    """Of the traffic, for the dataset card: an SPDX identifier, or `other`."""
+    replay_licences: tuple[str, ...] = ()
+    """Of `replay_files`, in their order."""
     traces_version: str = ""
     parents: tuple[str, ...] = ()

@@ -14,8 +14,13 @@ NEARLY_ALL = 0.9
 ENOUGH = 5
 """Distinct inputs that have to share a start before worked examples are believed to be a prompt."""
 LONGEST = 64
-SAMPLE = 5000
-"""Calls looked at for each route and system text."""
+SAMPLE = 1000
+"""Distinct inputs looked at for each route and system text."""
+MOST = 2000
+"""Pairs of route and system text that are looked at, in order of time: a system text that holds the hour is another each
+time, and is taken off without being a prompt worth keeping."""
+LISTED = 50
+"""Prompts that are named."""
 
 Key = tuple[str, str]
 
@@ -28,25 +33,26 @@ class Prompts:
         self._uses: Counter[Key] = Counter()
         for call in calls:
             key = _key(call)
-            self._uses[key] += 1
-            if len(seen[key]) < SAMPLE:
-                seen[key].add(call.input)
+            if key in seen or len(seen) < MOST:
+                self._uses[key] += 1
+                if len(seen[key]) < SAMPLE:
+                    seen[key].add(call.input)
         self._prefix = {key: _shared(inputs) for key, inputs in seen.items()}
 
     def strip(self, call: Call) -> tuple[Message, ...]:
         """The conversation proper: the input without the prompt, or without its system text where the rest differs."""
-        prefix = self._prefix.get(_key(call), ())
-        if call.input[: len(prefix)] == prefix:
-            return call.input[len(prefix) :]
-        return call.input[len(_system(call.input)) :]
+        prefix = self._prefix.get(_key(call))
+        if prefix is None or call.input[: len(prefix)] != prefix:
+            prefix = _system(call.input)
+        return call.input[len(prefix) :]
 
     def found(self) -> tuple[Prompt, ...]:
-        """The distinct prompts that are not empty, commonest first, named by rank."""
+        """The distinct prompts that are not empty, commonest first, named by rank; at most `LISTED`."""
         uses: Counter[tuple[Message, ...]] = Counter()
         for key, prefix in self._prefix.items():
             if prefix:
                 uses[prefix] += self._uses[key]
-        ranked = sorted(uses, key=lambda prefix: (-uses[prefix], digest(prefix)))
+        ranked = sorted(uses, key=lambda prefix: (-uses[prefix], digest(prefix)))[:LISTED]
         return tuple(Prompt(name=_name(rank), messages=prefix) for rank, prefix in enumerate(ranked))
 
 

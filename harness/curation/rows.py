@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from harness.codec import digest
 from harness.curation.duplicates import normalise
-from harness.types import Call, Message
+from harness.types import Call, Message, ToolResultPart
 
 CONTROL_TOKEN = re.compile(r"<\|[^|<>]{1,40}\|>|</?s>|\[/?INST\]|<<SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>")
 """Tokens by which chat templates mark turns. In a user's text they are an attack or a paste; neither should train."""
@@ -41,13 +41,20 @@ class Row(Struct, frozen=True, dict=True):
     @cached_property
     def key(self) -> str:
         """Content id of the whole input: rows that share it are one."""
-        return digest([[message.role, normalise(message.text), message.tool_calls] for message in self.conversation])
+        return digest([_said(message) for message in self.conversation])
 
     @property
     def marks(self) -> tuple[str, ...]:
         """Ledger keys, strongest first: once one of them was held out, the row never trains."""
         own = (f"call:{self.call.id}", f"text:{digest(self.text)[:24]}")
         return (*own, f"session:{self.call.session_id}") if self.call.session_id else own
+
+
+def _said(message: Message) -> list[Any]:
+    """What makes two messages one: the words, the tools called and what they gave back, but no ids, which are drawn anew."""
+    called = [[part.name, part.arguments] for part in message.tool_calls]
+    results = [part.content for part in message.parts if isinstance(part, ToolResultPart)]
+    return [message.role, normalise(message.text), called, *results]
 
 
 def spoken(messages: Sequence[Message]) -> str:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 
 from harness.codec import digest
 from harness.curation import caps
-from harness.curation.clusters import day
 from harness.curation.contamination import contaminated
 from harness.curation.duplicates import nearest, normalise
 from harness.curation.options import CurateOptions
 from harness.curation.rows import Row
 from harness.curation.splits import EVALUATED
+from harness.curation.traffic import day
 
 
 class Selection:

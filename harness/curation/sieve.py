@@ -1,14 +1,14 @@
 """From calls to rows: which calls have a target, and why the others have none."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 
 from harness.curation import targets
 from harness.curation.defence import suspects
 from harness.curation.mined import Mined
 from harness.curation.options import CurateOptions
-from harness.curation.prompts import Prompts
 from harness.curation.rows import Row, Target, has_control_tokens
+from harness.curation.traffic import Session, Traffic
 from harness.types import UNUSABLE, Call, Failure, Fate, Feedback, Message
 
 READABLE = UNUSABLE - {"output_missing"}
@@ -16,10 +16,12 @@ READABLE = UNUSABLE - {"output_missing"}
 
 
 class Sieve:
-    """Derives rows from calls. Calls are in order of time."""
+    """Derives rows from calls, session by session: only calls that give a row are held."""
 
-    def __init__(self, calls: Sequence[Call], feedback: Iterable[Feedback], mined: Mined, prompts: Prompts) -> None:
-        self._calls = calls
+    def __init__(
+        self, traffic: Traffic, feedback: Iterable[Feedback], mined: Mined, taught: Mapping[str, Message] = {}
+    ) -> None:
+        self._traffic, self._taught = traffic, taught
         self._feedback: dict[str, list[Feedback]] = defaultdict(list)
         for item in feedback:
             self._feedback[item.call_id].append(item)
@@ -28,67 +30,78 @@ class Sieve:
             self._failures[failure.call_id].append(failure)
         self._sizes = {item.id: len(item.call_ids) for item in mined.clusters}
         self._passed = frozenset(mined.passed)
-        self._conversations = {call.id: prompts.strip(call) for call in calls}
-        self._asked = {call_id: _last_user(messages) for call_id, messages in self._conversations.items()}
-        self._sessions: dict[str, list[Call]] = defaultdict(list)
-        for call in calls:
-            if call.id in self._passed and call.session_id:
-                self._sessions[call.session_id].append(call)
-        examples = (message.text for prompt in prompts.found() for message in prompt.messages)
-        replies = Counter(call.reply for call in calls)
-        self._style = targets.Style([*examples, *replies.elements()])
+        self._first_seen: dict[str, int] = {}
+        self._style = targets.Style(self._answers())
 
     def rows(self, options: CurateOptions) -> tuple[list[Row], dict[str, Fate]]:
-        """One row an input, and the fate of each call that gave none, by call id."""
+        """One row an input, in order of time, and the fate of each call that gave none, by call id."""
         rows: list[Row] = []
         fates: dict[str, Fate] = {}
-        for call in self._calls:
-            found = self._row(call)
+        for found in self._sifted():
             if isinstance(found, Row):
                 rows.append(found)
             else:
-                fates[call.id] = found
-        fates |= suspects(rows, self._calls, options)
+                fates[found.call_id] = found
+        rows.sort(key=lambda row: (row.call.start_ns, row.call.id))
+        fates |= suspects(rows, self._first_seen, self._traffic.newest_ns, options)
         kept, merged = targets.resolve([row for row in rows if row.call.id not in fates], options.conflicts)
         return kept, fates | merged
 
-    def _row(self, call: Call) -> Row | Fate:
+    def _answers(self) -> Iterator[str]:
+        """All that production wrote, and on the way when each user was first seen."""
+        for prompt in self._traffic.prompts.found():
+            yield from (message.text for message in prompt.messages)
+        for call in self._traffic:
+            self._first_seen.setdefault(call.user_id, call.start_ns)
+            yield call.reply
+
+    def _sifted(self) -> Iterator[Row | Fate]:
+        for session in self._traffic.sessions():
+            conversations = {call.id: self._traffic.prompts.strip(call) for call in session}
+            for call in session:
+                yield self._sift(call, session, conversations)
+
+    def _sift(self, call: Call, session: Session, conversations: Mapping[str, tuple[Message, ...]]) -> Row | Fate:
         """The call's row, or the reason why there is none."""
-        failures = self._failures.get(call.id, [])
-        reason = self._barred(call, failures)
-        target = None if reason else self._target(call, bool(failures))
+        failures, said = self._failures.get(call.id, []), self._feedback.get(call.id, [])
+        reason = _barred(call, conversations[call.id], failures)
+        if not reason and targets.turned_down(said):
+            reason = "turned_down"
+        target = None if reason else self._target(call, session, conversations)
         if target is None:
             detail = "; ".join(failure.reason for failure in failures[:3])
             return Fate(call_id=call.id, fate=reason or ("no_target" if failures else "no_signal"), detail=detail)
         return Row(
             call=call,
-            conversation=self._conversations[call.id],
+            conversation=conversations[call.id],
             target=target,
             failed=call.id not in self._passed,
             cluster=self._telling(failures),
         )
 
-    def _barred(self, call: Call, failures: Sequence[Failure]) -> str:
-        """The fate of a call that may not be learnt from, whatever was said of it; empty when it may."""
-        if any(failure.environment for failure in failures):
-            return "environment"
-        if not self._asked[call.id] or READABLE.intersection(call.flags):
-            return "unusable"
-        return "control_tokens" if has_control_tokens(self._conversations[call.id]) else ""
-
-    def _target(self, call: Call, failed: bool) -> Target | None:
+    def _target(self, call: Call, session: Session, conversations: Mapping[str, tuple[Message, ...]]) -> Target | None:
         if call.id in self._passed:
             return targets.from_production(call)
         corrected = targets.from_correction(self._feedback.get(call.id, ()), self._style)
-        if corrected or not failed:
+        if corrected or call.id not in self._failures:
             return corrected
-        return targets.from_retry(call, self._sessions.get(call.session_id, ()), self._asked)
+        retried = targets.from_retry(call, session, self._passed, conversations)
+        if retried or call.id not in self._taught:
+            return retried
+        return targets.from_teacher(self._taught[call.id])
 
-    def _telling(self, failures: Sequence[Failure]) -> str:
+    def _telling(self, failures: Iterable[Failure]) -> str:
         """The rarest of a call's clusters: it says most about what went wrong."""
         clusters = [failure.cluster for failure in failures if failure.cluster]
         return min(clusters, key=lambda item: (self._sizes.get(item, 0), item), default="")
 
 
-def _last_user(messages: Sequence[Message]) -> str:
-    return next((message.text for message in reversed(messages) if message.role == "user"), "")
+def _barred(call: Call, conversation: tuple[Message, ...], failures: Iterable[Failure]) -> str:
+    """The fate of a call that may not be learnt from, whatever was said of it; empty when it may."""
+    if any(failure.environment for failure in failures):
+        return "environment"
+    if not any(message.role == "user" and message.text for message in conversation):
+        return "unusable"
+    if READABLE.intersection(call.flags):
+        return "unusable"
+    return "control_tokens" if has_control_tokens(conversation) else ""

@@ -1,18 +1,26 @@
 """What should have been answered, by the best evidence there is.
 
-In this order: a person's correction; a later answer in the same session that passed; production's own answer where
-feedback and every detector agree. Feedback alone is never a label.
+In this order: a person's correction; a later answer in the same session that passed; a teacher's answer that every scorer
+accepts; production's own answer where feedback and every detector agree. Feedback alone is never a label. What a person
+turned down in review is no target, whoever gave it.
 """
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from harness.answers import chat_message, json_object
 from harness.codec import from_chat
 from harness.curation.duplicates import normalise, similarity
 from harness.curation.rows import Row, Target
+from harness.turns import goes_on, refused, tool_results
 from harness.types import Call, Fate, Feedback, Message, TextPart
+
+Conversations = Mapping[str, Sequence[Message]]
+"""Call id to its input without the application's prompt."""
+
+REVIEW, REJECTED = "review", "rejected"
+"""Name and label of the feedback by which a person turns a target down."""
 
 RANK = {"correction": 0, "retry": 1, "teacher": 2, "production": 3}
 """Provenance, best first."""
@@ -64,21 +72,66 @@ def from_correction(said: Sequence[Feedback], style: Style) -> Target | None:
     return _target(message, "correction", best.at_ns) if message.parts else None
 
 
+def from_teacher(message: Message) -> Target:
+    """An answer that the scorers accepted; see `harness/teaching.py`."""
+    return _target(message, "teacher", 0)
+
+
+def turned_down(said: Sequence[Feedback]) -> bool:
+    """Is a person's last word in review that the target is wrong?"""
+    reviews = [item for item in said if item.name == REVIEW]
+    last = max(reviews, key=lambda item: (item.at_ns, item.id), default=None)
+    return last is not None and last.correction is None and last.label == REJECTED
+
+
 def from_production(call: Call, source: str = "production") -> Target:
     """The recorded answer itself, with its tool calls."""
     return _target(Message(role="assistant", parts=call.output[0].parts), source, call.start_ns)
 
 
-def from_retry(call: Call, passed: Sequence[Call], asked: Mapping[str, str]) -> Target | None:
-    """The next passing answer of the session to the same request.
+def from_retry(call: Call, session: Sequence[Call], passed: Set[str], conversations: Conversations) -> Target | None:
+    """What the session itself shows to have been right: the next passing answer to the same request, sent again.
 
-    `passed`: the session's passing calls in order of time; `asked`: call id to its last user message.
+    For a turn that called tools: the next call of the same tools in the same turn, when the tools took it after they had
+    turned this one down. `session`: its calls in order of time.
     """
-    text = normalise(asked[call.id])
-    for later in passed:
-        if later.start_ns > call.start_ns and _same_request(text, normalise(asked[later.id])):
-            return from_production(later, "retry")
+    later = [other for other in session if other.start_ns > call.start_ns]
+    mended = _mended(call, later)
+    if mended is not None:
+        return from_production(mended, "retry")
+    here, text = conversations[call.id], normalise(_asked(conversations[call.id]))
+    for other in later:
+        there = conversations[other.id]
+        if other.id in passed and not goes_on(here, there) and _same_request(text, normalise(_asked(there))):
+            return from_production(other, "retry")
     return None
+
+
+def _mended(call: Call, later: Sequence[Call]) -> Call | None:
+    """The later call of the same turn that calls the same tools with other arguments, and is not turned down."""
+    names = _tool_names(call)
+    if not names or not _turned_down(call, later):
+        return None
+    for at, other in enumerate(later):
+        if goes_on(call.input, other.input) and _tool_names(other) == names and other.usable:
+            rest = later[at + 1 :]
+            answered = any(True for after in rest for _ in tool_results(other, after.input))
+            return other if answered and not _turned_down(other, rest) else None
+    return None
+
+
+def _turned_down(call: Call, later: Sequence[Call]) -> bool:
+    """Did a tool say that this call failed? Read in the first later input that holds its results."""
+    results = next((found for other in later if (found := list(tool_results(call, other.input)))), [])
+    return any(refused(said) for _, said in results)
+
+
+def _tool_names(call: Call) -> list[str]:
+    return [part.name for part in call.output[0].tool_calls] if call.output else []
+
+
+def _asked(conversation: Sequence[Message]) -> str:
+    return next((message.text for message in reversed(conversation) if message.role == "user"), "")
 
 
 def resolve(rows: Sequence[Row], conflicts: str) -> tuple[list[Row], dict[str, Fate]]:

@@ -27,7 +27,7 @@ def detect(window: Window) -> Iterator[Failure]:
     for path in window.options.get("suites", ()):
         for name, function in functions(path):
             for call in window.calls:
-                reason = _verdict(function, call, window.conversation(call)) if call.usable else ""
+                reason = verdict(function, call, window.conversation(call)) if call.usable else ""
                 if reason:
                     yield Failure(call_id=call.id, detector="from_suite", reason=f"{name}: {reason}")
 
@@ -48,15 +48,15 @@ def functions(path: str) -> tuple[tuple[str, Eval], ...]:
     )
 
 
-def _verdict(function: Eval, call: Call, conversation: tuple[Message, ...]) -> str:
-    """Why the call fails this eval; empty when it passes or cannot be judged."""
+def verdict(function: Eval, call: Call, conversation: tuple[Message, ...]) -> str | None:
+    """Why the call fails this eval; empty when it passes, None when it cannot be judged by it."""
     case = Case(id=call.id, messages=conversation, session_id=call.session_id, user_id=call.user_id, tools=call.tools)
     try:
         returned = function(_Recorded(case), _Model(call))
     except AssertionError as error:
         return (str(error).splitlines() or [""])[0][:120] or "a check failed"
     except Exception:  # the suite's code is not ours: what it cannot judge is no failure of the call
-        return ""
+        return None
     scores = returned if isinstance(returned, tuple | list) else (returned,)
     low = [score for score in scores if isinstance(score, Score) and score.value == 0]
     return f"{low[0].name} is 0. {low[0].explanation}"[:120].strip() if low else ""

@@ -1,12 +1,13 @@
 """The same request sent again in a session, word for word or nearly so: the first answer did not help."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rapidfuzz import fuzz
 
 from harness.answers import words
 from harness.detectors.window import Window
-from harness.types import Failure, Message
+from harness.turns import goes_on
+from harness.types import Failure
 
 ALIKE = 90.0
 """Indel similarity in percent (rapidfuzz `ratio`) from which two messages are one request reworded."""
@@ -21,17 +22,11 @@ def detect(window: Window) -> Iterator[Failure]:
         later = window.calls[index + 1]
         if later.start_ns - call.start_ns > WITHIN_NS or call.error is not None or not call.output:
             continue
-        if not _new_turn(window.conversation(call), window.conversation(later)):
+        if goes_on(window.conversation(call), window.conversation(later)):
             continue
         if asked[index] and _again(asked[index], asked[index + 1]):
             again = "again" if asked[index] == asked[index + 1] else "again in other words"
             yield Failure(call_id=call.id, detector="repeated", reason=f"the same message was sent {again} afterwards")
-
-
-def _new_turn(conversation: Sequence[Message], later: Sequence[Message]) -> bool:
-    """False when the later call goes on with the same turn, as an agent does after each tool call."""
-    goes_on = len(later) > len(conversation) and later[: len(conversation)] == conversation
-    return not goes_on or any(message.role == "user" for message in later[len(conversation) :])
 
 
 def _again(first: str, second: str) -> bool:

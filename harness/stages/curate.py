@@ -16,14 +16,14 @@ from harness.curation.duplicates import normalise
 from harness.curation.manifest import SPLITS
 from harness.curation.mined import Mined
 from harness.curation.options import CurateOptions
-from harness.curation.prompts import Prompts
 from harness.curation.rows import Row, spoken
 from harness.curation.selection import Selection
 from harness.curation.sieve import Sieve
+from harness.curation.traffic import Traffic
 from harness.errors import InvalidError, UndecidedError
-from harness.types import Call, Case, Dataset, Fate, Feedback, Noun
+from harness.types import Call, Case, Dataset, Fate, Feedback, Message, Noun
 
-VERSION = 2
+VERSION = 3
 """Raise it when the same calls would be curated otherwise: what was remembered is then curated anew."""
 
 
@@ -42,15 +42,16 @@ def curate(
     *,
     sticky: Mapping[str, str],
     options: CurateOptions = CurateOptions(),
+    taught: Mapping[str, Message] = {},
 ) -> Curated:
-    """Curate. `sticky` is the ledger of all nights before: key to the split it was put in.
+    """Curate. `sticky` is the ledger of all nights before: key to the split it was put in. `taught`: call id to a
+    teacher's answer that the scorers accepted.
 
     Raises UndecidedError when there are too few corrected failures, and InvalidError when the fates do not add up.
-    The result does not depend on the order of calls or feedback.
+    The result does not depend on the order of calls or feedback; give `Ordered` calls where they do not fit into memory.
     """
-    ordered = sorted(calls, key=lambda call: (call.start_ns, call.id))
-    prompts = Prompts(ordered)
-    rows, fates = Sieve(ordered, feedback, mined, prompts).rows(options)
+    traffic = Traffic(calls)
+    rows, fates = Sieve(traffic, feedback, mined, taught).rows(options)
     formed = groups.form(rows, threshold=options.near_duplicate, by_user=options.group_by_user)
     group_of = groups.names(rows, formed)
     selection = Selection(rows, splits.assign(rows, formed, sticky, options))
@@ -63,10 +64,10 @@ def curate(
         fates[row.call.id] = Fate(call_id=row.call.id, fate=side, detail=selection.details.get(row.call.id, ""))
     cases = _cases(rows, selection.split, group_of, options)
     _enough(cases, options)
-    by_time = tuple(fates[call.id] for call in ordered if call.id in fates)
+    by_time = tuple(fates[call.id] for call in traffic if call.id in fates)
     notes = {"groups": len(formed), "largest_group": max(map(len, formed), default=0)}
-    dataset = manifest.describe(cases, by_time, mined, prompts.found(), options, notes)
-    return _checked(Curated(dataset=dataset, splits=cases, fates=by_time, sticky=marks), len(ordered))
+    dataset = manifest.describe(cases, by_time, mined, traffic.prompts.found(), options, notes)
+    return _checked(Curated(dataset=dataset, splits=cases, fates=by_time, sticky=marks), traffic.size)
 
 
 def write(curated: Curated, folder: Path) -> None:

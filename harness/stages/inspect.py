@@ -5,17 +5,16 @@ input, and for a handful of format slips an instruction is cheaper. Each cluster
 the counts that the rule was judged by.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from harness.answers import comparable, grounded, json_object, padded
-from harness.curation.clusters import day
 from harness.curation.duplicates import normalise
 from harness.curation.mined import Mined
-from harness.curation.prompts import Prompts
 from harness.curation.rows import spoken
+from harness.curation.traffic import Traffic, day
 from harness.types import Call, Cluster, Feedback, Noun
 
 FORM = frozenset({"schema_break", "incomplete", "language", "refusal", "loop"})
@@ -45,21 +44,25 @@ class Inspection(Noun, frozen=True):
 
 def inspect(mined: Mined, calls: Iterable[Call], feedback: Iterable[Feedback]) -> Inspection:
     """What is in these traces, and what would help. Nothing is generated and nothing is stored."""
-    known = sorted(calls, key=lambda call: (call.start_ns, call.id))
     corrections = {item.call_id: item.correction for item in feedback if item.correction is not None}
     environment = {failure.call_id for failure in mined.failures if failure.environment}
-    prompts = Prompts(known)
-    asked = {call.id: spoken(prompts.strip(call)) for call in known}
+    traffic, routes, days = Traffic(calls), Counter[str](), Counter[str]()
+    asked = {}
+    for call in traffic:
+        routes[call.route] += 1
+        days[day(call)] += 1
+        if call.id in corrections:
+            asked[call.id] = spoken(traffic.prompts.strip(call))
     clusters = [_judged(cluster, corrections, asked, environment) for cluster in mined.clusters]
     return Inspection(
         clusters=tuple(clusters),
-        calls=len(known),
+        calls=traffic.size,
         failed=len({failure.call_id for failure in mined.failures}),
         corrected=len(corrections),
         passed=len(mined.passed),
-        detectors=_counts(failure.detector for failure in mined.failures),
-        routes=_counts(call.route for call in known),
-        days=dict(sorted(_counts(day(call) for call in known).items())),
+        detectors=_ranked(Counter(failure.detector for failure in mined.failures)),
+        routes=_ranked(routes),
+        days=dict(sorted(days.items())),
     )
 
 
@@ -116,8 +119,5 @@ def _consistency(targets: Sequence[tuple[str, str]]) -> float:
     return agreeing / len(targets)
 
 
-def _counts(values: Iterable[str]) -> dict[str, int]:
-    found: dict[str, int] = defaultdict(int)
-    for value in values:
-        found[value] += 1
-    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+def _ranked(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

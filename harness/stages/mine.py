@@ -1,23 +1,28 @@
 """Calls and feedback -> failures, grouped into clusters; and which calls pass.
 
 Detectors see one session at a time. What is usual on a route (the form of a good answer, its latency) is learnt from all
-calls first, so `calls` is read twice when it can be, and kept when it cannot.
+calls first, so the calls are read three times and never held: memory grows with the failures, not with the traffic.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import ModuleType
 
 from harness import plugins
 from harness.answers import confirms
-from harness.curation.clusters import cluster
+from harness.curation.clusters import Seen, cluster
 from harness.curation.mined import Mined
-from harness.curation.prompts import Prompts
+from harness.curation.traffic import Ordered, Traffic, day
 from harness.detectors.norms import learn
 from harness.detectors.window import Window
-from harness.types import Call, Failure, Feedback, Json
+from harness.types import Call, Cluster, Failure, Feedback, Json
 
-VERSION = 2
+__all__ = ["VERSION", "Mined", "Ordered", "by_call", "mine"]
+
+VERSION = 3
 """Raise it when the same calls would be mined otherwise: what was remembered is then mined anew."""
+TEXT = 500
+"""Characters of a failed call's message that clustering looks at."""
 
 
 def mine(
@@ -26,32 +31,62 @@ def mine(
     *,
     detectors: Sequence[str] = (),
     options: Mapping[str, Json] = {},
+    known: Sequence[Cluster] = (),
 ) -> Mined:
     """Run the named detectors, or all of them, over every session. Feedback has its `call_id` resolved.
 
-    `options` goes to the detectors as it is. The result does not depend on the order of calls or feedback.
+    `options` goes to the detectors as it is. `known` are the clusters of the night before, whose ids are kept. Give
+    `Ordered` calls where they do not fit into memory; of others the order does not matter, as that of the feedback.
     Raises UsageError for a detector that does not exist.
     """
     modules = {name: plugins.load("detectors", name) for name in detectors or plugins.names("detectors")}
-    ordered = sorted(calls, key=lambda call: (call.start_ns, call.id))
     said = by_call(feedback)
-    prompts = Prompts(ordered)
-    conversations = {call.id: prompts.strip(call) for call in ordered}
-    norms = learn(ordered, said, conversations)
-    newest = ordered[-1].start_ns if ordered else 0
-    failures: list[Failure] = []
-    for session in sessions(ordered):
-        window = Window(
-            calls=session, feedback=said, conversations=conversations, norms=norms, options=options, newest_ns=newest
+    traffic = Traffic(calls)
+    norms = learn(traffic, said, traffic.prompts.strip)
+    found = _Found(modules)
+    for session in traffic.sessions():
+        found.look(
+            Window(
+                calls=session,
+                feedback=said,
+                conversations={call.id: traffic.prompts.strip(call) for call in session},
+                norms=norms,
+                options=options,
+                newest_ns=traffic.newest_ns,
+            )
         )
-        for module in modules.values():
-            failures += module.detect(window)
-    asked = {call.id: Window(calls=(), conversations=conversations).asked(call) for call in ordered}
-    marked, clusters = cluster(failures, {call.id: call for call in ordered}, asked)
-    hints = {name for name, module in modules.items() if getattr(module, "HINT", False)}
-    failed = {failure.call_id for failure in marked if failure.detector not in hints}
-    passed = tuple(call.id for call in ordered if call.id not in failed and _praised(call, said.get(call.id, ())))
-    return Mined(failures=marked, clusters=clusters, calls=len(ordered), passed=passed)
+    marked, clusters = cluster(found.in_order(), found.seen, known)
+    passed = tuple(call_id for _, call_id in sorted(found.passed))
+    return Mined(failures=marked, clusters=clusters, calls=traffic.size, passed=passed)
+
+
+class _Found:
+    """Failures and passing calls, session by session."""
+
+    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
+        self._modules = modules
+        self._hints = {name for name, module in modules.items() if getattr(module, "HINT", False)}
+        self._failures: list[tuple[int, str, int, Failure]] = []
+        self.passed: list[tuple[int, str]] = []
+        self.seen: dict[str, Seen] = {}
+
+    def look(self, window: Window) -> None:
+        calls = {call.id: call for call in window.calls}
+        failed = set()
+        for module in self._modules.values():
+            for failure in module.detect(window):
+                call = calls[failure.call_id]
+                self._failures.append((call.start_ns, call.id, len(self._failures), failure))
+                self.seen[call.id] = Seen(route=call.route, day=day(call), text=window.asked(call)[:TEXT])
+                if failure.detector not in self._hints:
+                    failed.add(call.id)
+        for call in window.calls:
+            if call.id not in failed and _praised(call, window.said(call)):
+                self.passed.append((call.start_ns, call.id))
+
+    def in_order(self) -> list[Failure]:
+        """By the time of the call, then as the detectors found them."""
+        return [failure for *_, failure in sorted(self._failures, key=lambda item: item[:3])]
 
 
 def by_call(feedback: Iterable[Feedback]) -> dict[str, tuple[Feedback, ...]]:
@@ -61,14 +96,6 @@ def by_call(feedback: Iterable[Feedback]) -> dict[str, tuple[Feedback, ...]]:
         if item.call_id:
             found[item.call_id].append(item)
     return {call_id: tuple(items) for call_id, items in found.items()}
-
-
-def sessions(ordered: Iterable[Call]) -> Iterator[tuple[Call, ...]]:
-    """Calls of each session in order of time; a call without a session stands alone."""
-    found: dict[str, list[Call]] = defaultdict(list)
-    for call in ordered:
-        found[call.session_id or f"call:{call.id}"].append(call)
-    return (tuple(members) for members in found.values())
 
 
 def _praised(call: Call, said: Sequence[Feedback]) -> bool:

@@ -1,17 +1,19 @@
 """Failures grouped so that trouble can be followed from night to night."""
 
-from harness.curation.clusters import cluster
+from harness.curation.clusters import Seen, cluster
+from harness.curation.traffic import day
 from harness.types import Failure
 from tests.curation.traces import DAY_NS, START_NS, call
 
 WORDS = ("parking", "parking", "birthday", "birthday", "wheelchair")
 
 
-def mined(count, offset=0):
+def mined(count, offset=0, known=()):
     calls = {f"t:{n}": call(n, "", start_ns=START_NS + n * DAY_NS // 10) for n in range(offset, offset + count)}
     texts = {call_id: f"about {WORDS[int(call_id[2:]) % 5]} {call_id[2:]}" for call_id in calls}
     failures = [Failure(call_id=call_id, detector="thumbs_down", reason="negative") for call_id in calls]
-    return cluster(failures, calls, texts)
+    seen = {one.id: Seen(route=one.route, day=day(one), text=texts[one.id]) for one in calls.values()}
+    return cluster(failures, seen, known)
 
 
 def test_every_failure_is_in_one_cluster_that_counts_it():

@@ -4,7 +4,7 @@ import pytest
 
 from harness.curation.contamination import contaminated
 
-EVAL = ("do you have a table for six on the terrace tonight", "yes please", "ok")
+EVAL = ("table at 7 pm please", "do you have a table for six on the terrace tonight", "yes please", "ok")
 LONG = " ".join(f"word{n}" for n in range(40))
 
 
@@ -15,6 +15,8 @@ LONG = " ".join(f"word{n}" for n in range(40))
         ("hello do you have a table for six on the terrace tonight or not", "contains an eval case"),
         ("do you have a table for six on the terrace tonite", "alike by"),
         (f"intro {LONG[:120]} and so on", "shares 13 words in a row"),
+        ("tabel at 7 pm please", "an eval case with a slip"),
+        ("table at 8 pm please", ""),
         ("yes please bring the bill", ""),
         ("is there a table for nine", ""),
     ],

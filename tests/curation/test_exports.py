@@ -2,13 +2,16 @@
 
 import json
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 from datasets import load_from_disk
 
-from harness.curation.card import FATES, markdown
+from harness.curation import exports
+from harness.curation.card import FATES, about, markdown, sections
 from harness.curation.exports import FORMS, export
 from harness.errors import InputError, UsageError
+from harness.plugins import helper
 from harness.stages.curate import curate
 from harness.stages.mine import mine
 from harness.types import Case, Dataset, Message, Neighbour, Prompt, ToolCallPart
@@ -83,3 +86,39 @@ def test_traces_cannot_break_the_card():
     near = Neighbour(case_id="1", train_id="2", similarity=0.5, text="a|b\n<script>", train_text="c")
     card = markdown(Dataset(id="d", name="n", leak_proof=(near,)), {})
     assert "| 0.50 | a\\|b &lt;script> | c |" in card
+
+
+def test_the_card_says_language_length_licence_and_hash(night):
+    """What a stranger has to know before he trains on it."""
+    card = markdown(night.dataset, night.splits)
+    for title in ("Languages of the messages", "Words and marks of a row", "Licences", "Hashes", "Rows by day"):
+        assert f"## {title}" in card
+    assert card.startswith('---\npretty_name: "mined"\ntags: [trueup]\nlicense: "other"\n---')
+
+
+def test_the_html_card_holds_the_same_and_runs_nothing(night):
+    """Every fate stands in it; a name with markup stays text."""
+    dataset = msgspec.structs.replace(night.dataset, name="<script>alert(1)</script>")
+    html = helper("reports", "_card").render(dataset, about(dataset), sections(dataset, night.splits)).decode()
+    assert all(meaning in html for meaning in (FATES[fate].replace("'", "&#39;") for fate in dataset.fates))
+    assert "<script" not in html
+
+
+def test_a_push_sends_every_split_and_the_card(night, monkeypatch):
+    """The Hub's own client is asked, for a private repository; its refusal is one of ours, in its words."""
+    sent = []
+    monkeypatch.setattr(
+        exports.DatasetDict, "push_to_hub", lambda self, name, **how: sent.append((set(self), name, how))
+    )
+    monkeypatch.setattr(
+        exports.DatasetCard, "push_to_hub", lambda self, name, **how: sent.append((str(self)[:3], name))
+    )
+    assert exports.push(night.splits, "me/desk", markdown(night.dataset, night.splits)) == "datasets/me/desk"
+    assert sent == [({"train", "held_out", "regression"}, "me/desk", {"private": True}), ("---", "me/desk")]
+
+    def refuse(*_, **__):
+        raise ConnectionError("no route to the Hub")
+
+    monkeypatch.setattr(exports.DatasetDict, "push_to_hub", refuse)
+    with pytest.raises(InputError, match="no route to the Hub"):
+        exports.push(night.splits, "me/desk", "---")

@@ -1,7 +1,8 @@
 """What should have been answered, by the best evidence there is."""
 
 from harness.curation.rows import Row, Target
-from harness.curation.targets import Style, from_correction, from_retry, resolve
+from harness.curation.targets import Style, from_correction, from_retry, resolve, turned_down
+from harness.types import Message, ToolCallPart, ToolResultPart
 from tests.curation.traces import START_NS, call, say, thumb
 
 
@@ -35,12 +36,59 @@ def test_the_latest_human_correction_wins():
 
 
 def test_a_later_passing_answer_to_the_same_request_is_a_target():
-    """Only of the same session, only later, only when it passed."""
-    first, other, again = call(1, "soup!", "no"), call(2, "bill", "12"), call(3, "Soup", "yes")
-    asked = {"t:1": "soup!", "t:2": "bill", "t:3": "Soup"}
-    assert from_retry(first, [other, again], asked).expected == "yes"
-    assert from_retry(first, [other], asked) is None
-    assert from_retry(again, [first], asked) is None
+    """Only later in the session, only when it passed, only to the same words."""
+    session = (call(1, "soup!", "no"), call(2, "bill", "12"), call(3, "Soup", "yes"))
+    conversations = {one.id: (say("user", text),) for one, text in zip(session, ("soup!", "bill", "Soup"), strict=True)}
+
+    def retry(at, *passed):
+        return from_retry(session[at], session, {f"t:{number}" for number in passed}, conversations)
+
+    assert retry(0, 2, 3).expected == "yes"
+    assert retry(0, 2) is None
+    assert retry(2, 1) is None
+
+
+def agent(*steps):
+    """One turn of an agent: each step is a tool call's arguments and what the tool said; the last only answers."""
+    conversation, calls = (say("user", "two seats to Newark"),), []
+    for number, (arguments, result) in enumerate(steps):
+        part = ToolCallPart(id=f"c{number}", name="book", arguments=arguments)
+        answer = Message(role="assistant", parts=(part,))
+        calls.append(call(number, "", input=conversation, output=(answer,), session_id="s"))
+        told = Message(role="tool", parts=(ToolResultPart(id=f"c{number}", content=result),))
+        conversation = (*conversation, answer, told)
+    calls.append(call(len(steps), "", "booked", input=conversation, session_id="s"))
+    return tuple(calls)
+
+
+def test_a_tool_call_that_was_mended_in_the_same_turn_is_a_target():
+    """The tool turned the first arguments down and took the second: these are what should have been called."""
+    session = agent(("{}", "Error: seats missing"), ('{"seats": 2}', '{"id": 7}'))
+    target = from_retry(session[0], session, set(), {one.id: one.input for one in session})
+    assert (target.source, target.message.tool_calls[0].arguments) == ("retry", '{"seats": 2}')
+
+
+def test_a_tool_call_that_was_never_mended_has_no_target():
+    """Neither the second refused call nor the final answer of the same turn is what the first should have been."""
+    session = agent(("{}", "Error: seats missing"), ('{"seats": 9}', "Error: not enough seats"))
+    passed = {one.id for one in session}
+    assert from_retry(session[0], session, passed, {one.id: one.input for one in session}) is None
+
+
+def test_a_later_step_of_the_same_turn_is_no_retry():
+    """An agent's next step answers another input, though the person's last words are the same."""
+    session = agent(
+        ("{}", "12 flights"),
+    )
+    assert from_retry(session[0], session, {"t:1"}, {one.id: one.input for one in session}) is None
+
+
+def test_what_a_person_turned_down_last_is_no_target():
+    """A rejection counts until a correction follows it."""
+    no = thumb("t:1", -1, None, name="review", label="rejected", at_ns=2)
+    assert turned_down([no])
+    assert not turned_down([no, thumb("t:1", -1, "better", name="review", at_ns=3)])
+    assert not turned_down([thumb("t:1", -1, None, label="rejected")])
 
 
 def test_one_input_gives_one_row_and_conflicts_are_counted():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.codec import canonical, from_chat
+from harness.curation.exports import export
 from harness.stages.curate import CurateOptions, curate
 from harness.stages.mine import mine
 from harness.types import Call, Feedback
@@ -89,6 +90,40 @@ def test_a_failed_turn_has_the_right_tool_call_as_target(night):
         assert case.expected["tool_calls"][0]["name"] == case.target.tool_calls[0].name
         assert case.messages[-1].role in ("user", "tool")
         assert case.messages[0].role == "user"
+
+
+def test_the_turn_that_a_tool_turned_down_is_the_one_that_failed(night):
+    """Every such failure points to the call whose result says "Error", none to the last turn of the conversation."""
+    calls, mined, _ = night
+    by_id = {call.id: call for call in calls}
+    found = [failure for failure in mined.failures if failure.detector == "tool_error"]
+    assert len(found) >= 10
+    assert all(by_id[failure.call_id].output[0].tool_calls for failure in found)
+    assert not any(failure.environment for failure in found)
+
+
+def test_a_mended_tool_call_teaches_the_turn_that_failed(night):
+    """Where the agent called the same tool again and it was taken, that call is the target of the first."""
+    _, _, result = night
+    retried = [
+        case for split in ("train", "held_out") for case in result.splits[split] if case.target_source == "retry"
+    ]
+    assert retried
+    for case in retried:
+        assert case.target.tool_calls
+        assert case.messages[-1].role in ("user", "tool")
+
+
+def test_loss_falls_on_the_failed_turn_only(night, tmp_path):
+    """Of a long conversation the last message alone is learnt; the export gives all earlier answers weight 0."""
+    _, _, result = night
+    export(result.splits, "openai-sft", tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "train.openai-sft.jsonl").read_text().splitlines()]
+    assert any(len(line["messages"]) > 6 for line in lines)
+    for line in lines:
+        *earlier, last = [message for message in line["messages"] if message["role"] == "assistant"]
+        assert "weight" not in last
+        assert all(message["weight"] == 0 for message in earlier)
 
 
 def test_a_task_stands_on_one_side(night):

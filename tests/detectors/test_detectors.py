@@ -204,7 +204,7 @@ def test_low_scores_come_from_programs_and_thumbs_from_people():
 def test_far_out_latency_and_length_are_hints():
     """What is far out is learnt for each route; a call that is merely slow is not marked."""
     calls = [call(n, "x", end_ns=START_NS + n * 600 * 10**9 + (n % 7 + 5) * 10**8) for n in range(200)]
-    usual = learn(calls, {}, {item.id: () for item in calls})
+    usual = learn(calls, {}, lambda item: ())
     slow = call(300, "x", end_ns=START_NS + 300 * 600 * 10**9 + 60 * 10**9)
     seen = msgspec.structs.replace(window(*calls[:50], slow), norms=usual)
     assert set(reasons(outlier, seen)) == {"t:300"}

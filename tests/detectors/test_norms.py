@@ -7,7 +7,7 @@ from tests.curation.traces import call, say, thumb
 def learnt(answers, texts, **kinds):
     calls = [call(n, text, "oops") for n, text in enumerate(texts)]
     feedback = {f"t:{n}": (thumb(f"t:{n}", -1, answer),) for n, answer in enumerate(answers)}
-    return learn(calls, feedback, {item.id: (say("user", item.input[-1].text),) for item in calls})["POST /orders"]
+    return learn(calls, feedback, lambda item: (say("user", item.input[-1].text),))["POST /orders"]
 
 
 def test_form_and_copied_fields_come_from_corrections():

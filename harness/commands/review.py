@@ -1,0 +1,39 @@
+"""`trueup review`."""
+
+import contextlib
+import getpass
+from collections import Counter
+from typing import Any
+
+import click
+
+from harness.commands._command import command, late
+
+
+@command(changes=False)
+@click.option("--cluster", default="", help="Only this cluster: the start of its id in `trueup mine`.")
+@click.option("--most", default=500, show_default=True, help="Calls to show.")
+@click.option("--by", default="", help="Who answers; your login name when it is left out.")
+@click.option("--open", "open_", is_flag=True, help="Open it in a browser.")
+def review(work: Any, cluster: str, most: int, by: str, open_: bool, as_json: bool) -> dict:
+    """Look at failures and proposed targets in a local page; each answer becomes a correction.
+
+    \b
+    Example: trueup review --open       (a accept, e edit, r reject; Ctrl-C ends it)
+    """
+    reviewing, console = late("reviewing"), late("console")
+    items = reviewing.queue(work, cluster, most)
+    if not items:
+        console.warn("nothing to review: every failure has a target that a person stands behind")
+        return {"items": 0, "answered": {}}
+    sitting = reviewing.Review(work, items, by or getpass.getuser())
+    console.warn(f"{len(items):,} to look at: {sitting.server.address}")
+    if open_:
+        click.launch(sitting.server.address)
+    with contextlib.suppress(KeyboardInterrupt):  # how a sitting ends: every answer was kept when it was given
+        sitting.server.serve()
+    counts = dict(sorted(Counter(sitting.answered.values()).items()))
+    if not as_json:
+        said = ", ".join(f"{count} {action}ed" for action, count in counts.items()) or "nothing answered"
+        console.say(f"{said}; `trueup curate` uses it")
+    return {"items": len(items), "answered": counts}

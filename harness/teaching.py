@@ -1,0 +1,80 @@
+"""Targets from a teacher, for failures that nobody corrected: asked once, kept among the replies, accepted by the suites."""
+
+from msgspec.structs import replace
+
+from harness import shelf
+from harness.curation.mined import Mined
+from harness.curation.options import CurateOptions, Teacher
+from harness.curation.review import wanted
+from harness.curation.sieve import Sieve
+from harness.curation.traffic import Traffic
+from harness.detectors.norms import learn
+from harness.errors import UsageError
+from harness.evalrun.answering import Answerer
+from harness.shelf import Work
+from harness.stages import mine as mine_stage
+from harness.stages import teach as teach_stage
+from harness.types import Arm, Call, Message, Reply, Request
+
+
+def teach(work: Work, mined: Mined, options: CurateOptions) -> dict[str, Message]:
+    """Call id to a teacher's accepted answer; none when [curate.teacher] names no backend.
+
+    Raises UsageError when no eval file is named that could accept an answer.
+    """
+    teacher = options.teacher
+    if not teacher.backend:
+        return {}
+    if not teacher.suites:
+        raise UsageError(
+            "a teacher's answers need eval files that accept them",
+            where="[curate.teacher]",
+            next='suites = ["evals/eval_tone.py"]',
+        )
+    with work.watch.step("teach"):
+        feedback, traffic = shelf.feedback(work), Traffic(shelf.calls(work))
+        fates = Sieve(traffic, feedback, mined).rows(options)[1]
+        chosen = wanted((), fates, mined, feedback)[: teacher.most]
+        known = work.store.traces.calls_by_id(chosen)
+        calls = [known[name] for name in chosen if name in known]
+        taught = teach_stage.teach(
+            calls,
+            {call.id: traffic.prompts.strip(call) for call in calls},
+            _replies(work, teacher, calls),
+            [work.config.path(path) for path in teacher.suites],
+            learn(traffic, mine_stage.by_call(feedback), traffic.prompts.strip),
+        )
+        why = ", ".join(f"{count} {reason}" for reason, count in taught.refused.items())
+        work.watch.note(
+            f"teacher: {len(taught.answers):,} of {len(calls):,} calls answered" + f"; refused: {why}" * bool(why)
+        )
+    return taught.answers
+
+
+def _replies(work: Work, teacher: Teacher, calls: list[Call]) -> dict[str, list[Reply]]:
+    """Call id to what the teacher said, from the cache where it was asked before. Calls that it failed on have none."""
+    arm = Arm(name="teacher", backend=teacher.backend, model=work.config.path(teacher.model), options=teacher.options)
+    answerer = Answerer((arm,), str(work.store.root / "replies"))
+    asked = [(call.id, request) for call in calls for request in _requests(call, teacher)]
+    size, replies = answerer.size(arm), dict[str, list[Reply]]()
+    try:
+        for start in range(0, len(asked), size):
+            part = asked[start : start + size]
+            for (call_id, _), reply in zip(part, answerer.answer(arm, [one for _, one in part]), strict=True):
+                if isinstance(reply, Reply):
+                    replies.setdefault(call_id, []).append(reply)
+            work.watch.progress(min(start + size, len(asked)), len(asked), "answers")
+    finally:
+        answerer.close()
+    return replies
+
+
+def _requests(call: Call, teacher: Teacher) -> list[Request]:
+    """Under production's own prompt, with its tools; each sample under a seed of its own."""
+    one = Request(
+        messages=call.input,
+        tools=call.tools,
+        max_tokens=teacher.max_tokens,
+        temperature=teacher.temperature if teacher.samples > 1 else 0.0,
+    )
+    return [replace(one, seed=number, repeat=number) for number in range(teacher.samples)]
