@@ -408,6 +408,14 @@ class TuneRequest(Noun, frozen=True):
     """Folder for the adapter; it appears complete or not at all. Checkpoints stand in `<out>.checkpoints`."""
     held_out_ids: tuple[str, ...] = ()
     """Case and call ids that must not train; checked again by the trainer."""
+    evals: tuple[str, ...] = ()
+    """Eval folders or files, for recipes that learn from a suite's scores; `options.suite` names the suite."""
+    pytest_args: tuple[str, ...] = ()
+    """What these eval files need of pytest, as in `EvalRequest`."""
+    teacher: "Arm | None" = None
+    """Who answers, for recipes that distil."""
+    secrets: tuple[str, ...] = ()
+    """Names of the environment variables that hold the keys this training needs; no other secret reaches it."""
 
 
 class CurvePoint(Noun, frozen=True):
@@ -419,6 +427,8 @@ class CurvePoint(Noun, frozen=True):
     seconds: float = 0.0
     validation_loss: float | None = None
     score: float | None = None
+    reward: float | None = None
+    """Mean reward of the step's own answers, for recipes that learn from scores; `loss` is then the method's own."""
 
 
 class Adapter(Noun, frozen=True):
@@ -652,6 +662,8 @@ class EvalRequest(Noun, frozen=True):
     repeats: int = 0
     """Overrides each suite's own when above 0."""
     pytest_args: tuple[str, ...] = ()
+    cases: str = ""
+    """JSON Lines file of cases that stand in for the suites' own: training cases, for recipes that learn from scores."""
 
 
 class Run(Noun, frozen=True):

@@ -12,5 +12,10 @@ HELPERS = (
     "preview",
     "publish",
     "roundtrip",
+    "beginning",
+    "conclude",
+    "pair_rows",
+    "scored",
+    "trl_loop",
     "tokens",
 )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from harness.codec import digest
+from harness.codec import digest, read_lines
 from harness.errors import InputError
 from harness.evalrun.loading import load_cases
 from harness.suites import Declaration, declaration
@@ -56,7 +56,9 @@ def parametrize(metafunc: pytest.Metafunc, request: EvalRequest) -> SuiteCases:
     assert isinstance(module, EvalModule)
     noted = declaration(metafunc.function)
     cases: tuple[Case, ...] = ()
-    if noted.source is not None:
+    if request.cases and noted.source is not None:
+        cases = tuple(read_lines(Path(request.cases), Case))
+    elif noted.source is not None:
         cases = load_cases(noted.source, id=noted.id, folder=module.path.parent, datasets=request.datasets)
     found = SuiteCases(module, metafunc.function, cases, request)
     _spread(metafunc, noted, cases, found.suite.repeats)
@@ -106,7 +108,7 @@ def _describe(
     module: EvalModule, function: Any, noted: Declaration, cases: tuple[Case, ...], request: EvalRequest
 ) -> Suite:
     return Suite(
-        name=f"{_below_root(module.path, request.paths)}::{function.__name__}",
+        name=suite_name(module, function, request.paths),
         role=noted.role,
         metric=noted.metric,
         cluster=noted.cluster,
@@ -120,6 +122,11 @@ def _describe(
         digest=digest([digest(module.source), cases]),
         cases=len(cases),
     )
+
+
+def suite_name(module: EvalModule, function: Any, paths: Sequence[str]) -> str:
+    """See `harness.types.Suite.name`."""
+    return f"{_below_root(module.path, paths)}::{function.__name__}"
 
 
 def _below_root(file: Path, paths: Sequence[str]) -> str:

@@ -24,6 +24,8 @@ from harness.types import Arm, EvalRequest, Reply, Request
 ENTRY = pytest.StashKey[Entry]()
 MODEL = pytest.StashKey[Model]()
 
+NOTHING = "no cases: nothing was collected"
+
 Planned = tuple[Arm, pytest.Item]
 
 
@@ -83,7 +85,7 @@ class Evaluation:
             item.stash[ENTRY] = Entry(found, ident, case, repeat)
             self.entries.append(item.stash[ENTRY])
         if not evals:
-            self.book.problems.append("no cases: nothing was collected")
+            self.book.problems.append(NOTHING)
         elif not self.request.arms and not session.config.option.collectonly:
             names = self._model_names()
             raise pytest.UsageError(f"eval files need a model\n  next:  pytest ... --model NAME; NAME is {names}")
