@@ -6,6 +6,7 @@ score on that part falls, the run stops: it is learning the scorer, not the task
 """
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         run = Rollouts(base, beginning.attach(base.model, start), asked, parts, Scores(judge), request.base)
         plan = Plan(filled.recipe, ident, Path(f"{request.out}.checkpoints"), on_point, run.after(filled.steps))
         trainer = _trainer(run, options, plan)
-        run.begin()
+        run.begin([point.reward or 0.0 for point in trl_loop.newest(plan)[1]])
         curve = trl_loop.run(trainer, plan)
     rows = dataset.rows(replace(request, recipe=replace(request.recipe, replay_share=0.0)), base)
     outcome = Outcome(
@@ -123,11 +124,14 @@ class Rollouts:
             model, base.tokenizer, stop_ids(base.tokenizer, folder), self.max_tokens
         )
         self._together = Together([])
-        self._flat = 0
+        self._flat: int | None = 0
+        """Batches so far in which no question had two answers that scored differently; None once one had."""
 
-    def begin(self) -> None:
-        """Score the validation cases before the first step."""
+    def begin(self, rewards: Sequence[float]) -> None:
+        """Score the validation cases before the first step. `rewards`: of the steps that a killed training had done."""
         self._together = Together(self._validate())
+        for reward in rewards:
+            self._together.add(reward)
 
     def after(self, steps: int) -> Any:
         """What happens after each step: rewards are noted, and validation is looked at now and then."""
@@ -148,8 +152,11 @@ class Rollouts:
         by_case: dict[str, set[float]] = {}
         for ident, value in zip(prompts, values, strict=True):
             by_case.setdefault(ident, set()).add(value)
-        self._flat = -SIGNAL_STEPS**6 if any(len(found) > 1 for found in by_case.values()) else self._flat + 1
-        if self._flat >= SIGNAL_STEPS:
+        if any(len(found) > 1 for found in by_case.values()):
+            self._flat = None
+        elif self._flat is not None:
+            self._flat += 1
+        if self._flat == SIGNAL_STEPS:
             raise InvalidError(
                 f"in {SIGNAL_STEPS} steps all answers to a question scored the same: there is nothing to learn from",
                 next='start from a supervised stage (start = "sft"), or raise temperature or generations',
