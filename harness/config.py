@@ -120,6 +120,11 @@ class Config(Section, frozen=True):
         """Absolute path of a path in the file; addresses with a scheme stay as they are."""
         return relative if "://" in relative or not relative else os.path.normpath(Path(self.root) / relative)
 
+    def model_path(self, model: str) -> str:
+        """Absolute path of a model that stands on disk; the name of one that an endpoint knows stays as it is."""
+        place = self.path(model)
+        return place if Path(place).exists() or model.startswith((".", "/")) else model
+
 
 def find(start: Path) -> Path:
     """The nearest trueup.toml at or above `start`. Raises UsageError when there is none."""
@@ -203,10 +208,10 @@ def _absolute(config: Config) -> Config:
             curate[key] = [config.path(item) for item in curate[key]]
     return replace(
         config,
-        model=replace(config.model, base=config.path(config.model.base)),
+        model=replace(config.model, base=config.model_path(config.model.base)),
         ingest=replace(config.ingest, paths=tuple(config.path(item) for item in config.ingest.paths)),
         curate=curate,
-        arms={name: replace(arm, model=config.path(arm.model)) for name, arm in config.arms.items()},
+        arms={name: replace(arm, model=config.model_path(arm.model)) for name, arm in config.arms.items()},
         eval=replace(config.eval, paths=tuple(config.path(item) for item in config.eval.paths)),
         report=replace(config.report, out=config.path(config.report.out)),
     )

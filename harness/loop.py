@@ -14,10 +14,10 @@ from msgspec.structs import replace
 
 from harness import arms as arm_choice
 from harness import config as configuration
-from harness import shelf, stories
+from harness import lessons, shelf, stories
 from harness.codec import digest, write_lines
 from harness.config import Config
-from harness.digests import model_digests, source_digest
+from harness.digests import source_digest
 from harness.errors import InvalidError, UndecidedError, UsageError
 from harness.plugins import load, names
 from harness.shelf import LATEST, Evaluation, Work
@@ -135,8 +135,9 @@ def curate(work: Work) -> Dataset:
 def tune(work: Work, dataset: Dataset | None = None) -> Adapter:
     """The adapter for a dataset, trained unless the same training was done before."""
     dataset = dataset or shelf.latest_dataset(work)
-    request = shelf.tune_request(work, dataset)
-    key = digest(["tune", dataset.id, request.recipe, request.prompt, model_digests(request.base)])
+    request = lessons.complete(work, dataset, shelf.tune_request(work, dataset))
+    suites = survey(work, dataset=dataset).suites if request.evals else ()
+    key = digest(["tune", dataset.id, request.recipe, request.prompt, *lessons.bound_to(request, suites)])
     known = work.store.memo.recall("tune", key)
     if known and work.store.artifacts.has("adapter", known):
         work.store.memo.remember(LATEST, "adapter", known)

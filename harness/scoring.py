@@ -88,7 +88,7 @@ class SuiteJudge:
     """
 
     def __init__(self, request: JudgeRequest) -> None:
-        self._noise = tempfile.TemporaryFile()
+        self._noise = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
         self._child = subprocess.Popen(
             [sys.executable, "-P", "-m", SERVER],
             stdin=subprocess.PIPE,

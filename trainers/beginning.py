@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 import safetensors.torch
 from msgspec.structs import replace
+from peft import PeftModel
 
 from harness.adapters import verify
 from harness.errors import UsageError
@@ -52,8 +53,16 @@ def begin(request: TuneRequest, start: str, stage: dict[str, Any], on_point: OnP
 
 
 def attach(model: Any, start: Start) -> Any:
-    """The model with the adapter to train: fresh, or with the weights that it starts from."""
+    """The model with the adapter to train: fresh, or with the weights that it starts from.
+
+    Raises UsageError on a kind of adapter that leaves no frozen model to hold the trained one against.
+    """
     attached = models.attach(model, start.recipe)
+    if not isinstance(attached, PeftModel) or attached.active_peft_config.is_prompt_learning:
+        raise UsageError(
+            f"{start.recipe.method} does not train an adapter of kind {start.recipe.adapter!r}",
+            next='set [tune] adapter = "lora", or another kind of LoRA',
+        )
     if start.folder is not None:
         models.load_weights(attached, safetensors.torch.load_file(start.folder / publish.WEIGHTS))
     return attached

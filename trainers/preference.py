@@ -55,7 +55,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     known = publish.published(Path(request.out), draft)
     if known is not None:
         return known
-    base = models.open_base(request.base, models.dtype(request.recipe.dtype))
+    base = models.open_for(request)
     pairs = pair_rows.build(request, base, options.length_bias)
     default = beginning.BASE if options.loss == "orpo" else beginning.SFT
     start = beginning.begin(request, options.start or default, options.sft, on_point)

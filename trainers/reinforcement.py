@@ -64,7 +64,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     if known is not None:
         return known
     parts = scored.split(request)
-    base = models.open_base(request.base, models.dtype(request.recipe.dtype))
+    base = models.open_for(request)
     with scored.open_judge(request, request.prompt) as judge:
         asked = {case.id: one for case, one in zip(sum(parts, []), _requests(judge, parts), strict=True)}
         start = beginning.begin(_without_validation(request, parts), options.start, options.sft, on_point)
@@ -120,9 +120,7 @@ class Rollouts:
         self.ids = dict(zip(asked, scored.prompts(list(asked.values()), base), strict=True))
         self.max_tokens = max(one.max_tokens for one in asked.values())
         self._scores = scores
-        self._answer = trl_loop.greedy(
-            model, base.tokenizer, stop_ids(base.tokenizer, folder), self.max_tokens
-        )
+        self._answer = trl_loop.greedy(model, base.tokenizer, stop_ids(base.tokenizer, folder), self.max_tokens)
         self._together = Together([])
         self._flat: int | None = 0
         """Batches so far in which no question had two answers that scored differently; None once one had."""

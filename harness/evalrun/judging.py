@@ -22,7 +22,7 @@ from harness.evalrun.evaluation import ENTRY, NOTHING, Evaluation, is_eval
 from harness.evalrun.model import Model
 from harness.pytest_plugin import NAME
 from harness.scoring import Answer, Failed, Judged, JudgeRequest, Opened
-from harness.types import Arm, Budget, EvalRequest, Prompt, Reply, Request
+from harness.types import Arm, Budget, EvalRequest, Reply, Request
 
 QUIET = ("-q", "--tb=no", "--no-summary", "-p", "no:cacheprovider", "-p", "no:warnings", "-o", "addopts=")
 

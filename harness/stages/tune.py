@@ -25,7 +25,8 @@ def tune(request: TuneRequest, *, engine: str = "local", on_point: OnPoint | Non
             event = decode(data, Point)
             on_point(event.point, event.steps)
 
-    return decode(plugins.load("engines", engine).run("tune", encode(request), on_event), Adapter)
+    run = plugins.load("engines", engine).run
+    return decode(run("tune", encode(request), on_event, secrets=request.secrets), Adapter)
 
 
 def preview(request: TuneRequest, count: int, *, engine: str = "local") -> Preview:

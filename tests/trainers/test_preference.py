@@ -22,7 +22,9 @@ def unchecked(monkeypatch):
 @pytest.fixture
 def pairs_for(request_for, cases, tmp_path):
     """Makes a request on pairs: the right number against a wrong one."""
-    write_lines(tmp_path / "data" / "train.jsonl", [replace(case, rejected=f"It is {n}.") for n, case in enumerate(cases)])
+    write_lines(
+        tmp_path / "data" / "train.jsonl", [replace(case, rejected=f"It is {n}.") for n, case in enumerate(cases)]
+    )
 
     def make(steps=4, **options):
         recipe = Recipe(
@@ -59,7 +61,9 @@ def margin(request, base):
     found = pair_rows.build(request, base, pair_rows.ACCEPT)
     base.model.eval()
     with torch.no_grad():
-        sums = [log_likelihood(base.model, pair.chosen) - log_likelihood(base.model, pair.rejected) for pair in found.rows]
+        sums = [
+            log_likelihood(base.model, pair.chosen) - log_likelihood(base.model, pair.rejected) for pair in found.rows
+        ]
     return sum(sums) / len(sums)
 
 
@@ -125,7 +129,10 @@ def test_what_is_not_a_number_stops_it_before_the_step(pairs_for, tmp_path, unch
 
 def test_pairs_that_differ_in_length_are_refused(request_for, cases, tmp_path):
     """When the chosen answers are much longer, training is refused, unless that is accepted."""
-    write_lines(tmp_path / "data" / "train.jsonl", [replace(case, rejected=f"{n}" * (1 + n % 2)) for n, case in enumerate(cases)])
+    write_lines(
+        tmp_path / "data" / "train.jsonl",
+        [replace(case, rejected=f"{n}" * (1 + n % 2)) for n, case in enumerate(cases)],
+    )
     request = request_for(recipe=Recipe(method="preference", options={"start": "base"}, max_steps=1))
     opened = models.open_base(request.base, torch.float32)
     with pytest.raises(InputError, match="much longer"):
