@@ -20,7 +20,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness import config as configuration
-from harness import loop, shelf
+from harness import loop
 from harness.config import ArmSection, Config
 from harness.console import ConsoleWatch
 from harness.shelf import Work

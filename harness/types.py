@@ -445,7 +445,7 @@ class Adapter(Noun, frozen=True):
     recipe: Recipe
     prompt: Prompt
     form: str = "adapter"
-    """adapter, merged, quantized, or full."""
+    """adapter, merged, quantized, full, or hosted (a provider keeps the weights)."""
     code: str = ""
     """trueup version and digest of the trainer's source."""
     files: dict[str, str] = {}

@@ -14,6 +14,7 @@ HELPERS = (
     "on_policy",
     "pair_rows",
     "preview",
+    "provider",
     "publish",
     "roundtrip",
     "scored",

@@ -73,7 +73,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         "accepted": found.accepted,
         "prompt_messages": {"teacher": len(teacher.prompt.messages), "student": len(request.prompt.messages)},
     }
-    extra = {"rows": {**student.rows, **found.fates}, "began": began, "checks": {"distillation": facts}}
+    extra: dict[str, Any] = {"rows": {**student.rows, **found.fates}, "began": began, "checks": {"distillation": facts}}
     if options.on_policy:
         return _on_policy(request, draft, student, teacher, options, on_point, extra)
     return conclude.adopt(work / "sft", request, draft, student, **extra)

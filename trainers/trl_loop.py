@@ -132,7 +132,8 @@ class Watching(TrainerCallback):
         if not all(torch.isfinite(weight.grad).all() for weight in weights if weight.grad is not None):
             raise wrong(state.global_step + 1, "gradient")
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **given: Any) -> None:
+    def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        logs: dict[str, float] = given["logs"]
         loss = logs.get("loss")
         if loss is None:  # the summary at the end
             return
