@@ -43,7 +43,11 @@ def run(work: Work) -> Verdict:
     """The whole loop. Raises UndecidedError before training when there is too little to learn from."""
     ingest(work)
     dataset = curate(work)
-    adapter = tune(work, dataset)
+    return judge(work, dataset, tune(work, dataset))
+
+
+def judge(work: Work, dataset: Dataset, adapter: Adapter) -> Verdict:
+    """The second half of the loop: evaluate, gate, report, and promote where [promote] auto says so."""
     evaluate(work, dataset, adapter)
     verdict = gate(work)
     report(work, verdict)
