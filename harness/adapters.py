@@ -13,6 +13,8 @@ from harness.errors import InputError, InvalidError
 from harness.types import Adapter, Noun
 
 MANIFEST = "adapter.json"
+REWARD = "reward"
+"""`Adapter.form` of a reward model: it judges answers and gives none."""
 HOSTED, HOSTED_FILE = "hosted", "hosted.json"
 """`Adapter.form` of a model that a provider keeps, and the file that names it."""
 
@@ -83,8 +85,10 @@ def hosted(folder: str | Path, url: str) -> Hosted:
     return found
 
 
-def verify(folder: str | Path, base: str | Path) -> Adapter:
+def verify(folder: str | Path, base: str | Path, form: str = "") -> Adapter:
     """The manifest, once the folder's files are what was written and `base` is the model it was trained on.
+
+    `form` is `reward` for a caller that wants a reward model; anybody else is refused one.
 
     Raises InvalidError when a file is missing or changed, or when the base weights, the tokenizer or the chat template are
     not those of training; InputError when either folder is not what it should be.
@@ -95,6 +99,11 @@ def verify(folder: str | Path, base: str | Path) -> Adapter:
             "the adapter's weights are a provider's, so no local model can take it",
             where=str(folder),
             next='set the arm\'s backend to "openai_compatible"',
+        )
+    if (adapter.form == REWARD) != (form == REWARD):
+        what = "a reward model" if adapter.form == REWARD else "no reward model"
+        raise InvalidError(
+            f"the adapter is {what}", where=str(folder), next="score.reward(...) asks reward models, arms answer"
         )
     found = model_digests(base)
     bound = {"base weights": adapter.base, "tokenizer": adapter.tokenizer, "chat template": adapter.template}

@@ -445,7 +445,8 @@ class Adapter(Noun, frozen=True):
     recipe: Recipe
     prompt: Prompt
     form: str = "adapter"
-    """adapter, merged, quantized, full, or hosted (a provider keeps the weights)."""
+    """adapter, merged, quantized, full, reward (judges answers), or hosted (a provider
+    keeps the weights)."""
     code: str = ""
     """trueup version and digest of the trainer's source."""
     files: dict[str, str] = {}
