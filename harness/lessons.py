@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness import shelf
+from harness.codec import digest
 from harness.digests import model_digests
 from harness.errors import UsageError
 from harness.plugins import load
@@ -36,15 +37,14 @@ def complete(work: Work, dataset: Dataset, request: TuneRequest) -> TuneRequest:
     )
 
 
-def bound_to(request: TuneRequest, suites: Sequence[Suite]) -> list[Json]:
-    """Digests of what the training would read beside its rows: the base, the suite that scores, the teacher."""
-    found: list[Json] = [model_digests(request.base) if Path(request.base).is_dir() else request.base]
-    if name := request.recipe.options.get("suite"):
-        found.append([suite.digest for suite in suites if suite.name.endswith(str(name))])
-    if request.teacher is not None:
-        arm = request.teacher
-        found.append([load("backends", arm.backend).digest(arm), arm.prompt])
-    return found
+def key(request: TuneRequest, dataset: Dataset, suites: Sequence[Suite]) -> str:
+    """What the same training has, tonight and on any later night. `suites`: those that there are, if one scores."""
+    return digest(["tune", dataset.id, request.recipe, request.prompt, *_bound_to(request, suites)])
+
+
+def folder(work: Work, key: str) -> Path:
+    """Where a training works. The name holds its key, not the process: a killed one is found again and resumed."""
+    return work.store.root / "work" / f"tune-{key[:16]}" / "adapter"
 
 
 def _teacher(work: Work, dataset: Dataset, name: str) -> Arm:
@@ -61,3 +61,14 @@ def _teacher(work: Work, dataset: Dataset, name: str) -> Arm:
 def _key(options: dict[str, Json]) -> str:
     """Name of the variable that holds the key of an endpoint; empty when there is no endpoint."""
     return str(options.get("key_env") or (DEFAULT_KEY if options.get("url") else ""))
+
+
+def _bound_to(request: TuneRequest, suites: Sequence[Suite]) -> list[Json]:
+    """Digests of what the training would read beside its rows: the base, the suite that scores, the teacher."""
+    found: list[Json] = [model_digests(request.base) if Path(request.base).is_dir() else request.base]
+    if name := request.recipe.options.get("suite"):
+        found.append([suite.digest for suite in suites if suite.name.endswith(str(name))])
+    if request.teacher is not None:
+        arm = request.teacher
+        found.append([load("backends", arm.backend).digest(arm), arm.prompt])
+    return found

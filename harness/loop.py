@@ -30,7 +30,18 @@ from harness.stages import mine as mine_stage
 from harness.stages import plan as plan_stage
 from harness.stages import tune as tune_stage
 from harness.store import Store
-from harness.types import Adapter, Arm, Case, CurvePoint, Dataset, EvalRequest, Promotion, Run, Suite, Verdict
+from harness.types import (
+    Adapter,
+    Arm,
+    Case,
+    CurvePoint,
+    Dataset,
+    EvalRequest,
+    Promotion,
+    Run,
+    Suite,
+    Verdict,
+)
 from harness.watch import Watch
 
 
@@ -140,16 +151,14 @@ def tune(work: Work, dataset: Dataset | None = None) -> Adapter:
     """The adapter for a dataset, trained unless the same training was done before."""
     dataset = dataset or shelf.latest_dataset(work)
     request = lessons.complete(work, dataset, shelf.tune_request(work, dataset))
-    suites = survey(work, dataset=dataset).suites if request.evals else ()
-    key = digest(["tune", dataset.id, request.recipe, request.prompt, *lessons.bound_to(request, suites)])
+    key = lessons.key(request, dataset, survey(work, dataset=dataset).suites if request.evals else ())
     known = work.store.memo.recall("tune", key)
     if known and work.store.artifacts.has("adapter", known):
         work.store.memo.remember(LATEST, "adapter", known)
         return shelf.adapter_of(work, known)
     check_power(work, dataset)
     with work.watch.step("tune"):
-        # The folder's name holds the key, not the process: a killed training is found again and resumed.
-        folder = work.store.root / "work" / f"tune-{key[:16]}" / "adapter"
+        folder = lessons.folder(work, key)
         folder.parent.mkdir(parents=True, exist_ok=True)
         adapter = tune_stage.tune(replace(request, out=str(folder)), on_point=_training_progress(work))
         work.store.artifacts.add_folder("adapter", adapter.id, folder)
