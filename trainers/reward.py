@@ -33,7 +33,7 @@ from trainers.trl_loop import Plan
 SERVER = "harness.scorers.reward"
 CHECK_SHARE, PROBES, TOLERANCE = 0.2, 4, 1e-4
 """Share of the pairs that is kept to check on; rows that a fresh process scores, and how near its rewards must be."""
-KINDS: dict[str, dict[str, bool]] = {"lora": {}, "rslora": {"use_rslora": True}, "dora": {"use_dora": True}}
+KINDS: dict[str, dict[str, Any]] = {"lora": {}, "rslora": {"use_rslora": True}, "dora": {"use_dora": True}}
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +62,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     train_rows, check_rows = _split(pairs.rows, request.recipe.seed)
     filled = choices.fill(request.recipe, models.parameters(base.model), len(train_rows), base.max_tokens)
     dtype = base.model.dtype
+    kind = str(dtype).removeprefix("torch.")
     base = base._replace(model=None)
     model = _headed(request.base, filled.recipe, dtype)
     plan = Plan(filled.recipe, draft.id, Path(f"{request.out}.checkpoints"), on_point)
@@ -90,8 +91,8 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         checks={
             "request": draft.id,
             **pairs.checks,
-            "reward": found,
-            "round_trip": _round_trip(model, request.base, partial, check_rows[:PROBES]),
+            "reward": found | {"dtype": kind},
+            "round_trip": _round_trip(model, request.base, kind, partial, check_rows[:PROBES]),
         },
         seconds=time.monotonic() - began,
         peak_bytes=peak_bytes(),
@@ -154,12 +155,12 @@ def _checked(model: Any, rows: Sequence[PairRow]) -> dict[str, Json]:
     return {"accuracy": right, "pairs": len(rows)}
 
 
-def _round_trip(model: Any, base: str, adapter: Path, rows: Sequence[PairRow]) -> dict[str, Json]:
+def _round_trip(model: Any, base: str, kind: str, adapter: Path, rows: Sequence[PairRow]) -> dict[str, Json]:
     """The rewards that a fresh process gives, by the code that serves. Raises InvalidError when they differ."""
     server = load("scorers", "reward")
     ids = tuple(tuple(row.chosen.ids) for row in rows)
     command = [sys.executable, "-P", "-m", SERVER]
-    asked = encode(server.Rows(adapter=str(adapter), base=base, rows=ids))
+    asked = encode(server.Rows(adapter=str(adapter), base=base, rows=ids, dtype=kind))
     done = subprocess.run(command, input=asked, capture_output=True, check=False)
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]

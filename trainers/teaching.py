@@ -16,6 +16,8 @@ from harness.types import Arm, Case, Message, Noun, Reply, Request, TextPart
 CHUNK = 64
 """Answers that are asked for, and kept, at a time."""
 TEACHER = "teacher"
+ENDED = ("stop", "tool_calls")
+"""How an answer that may be learnt has ended: one that was cut off never is, whatever it scores."""
 NOT_ACCEPTED, NOT_ANSWERED = "not_accepted", "not_answered"
 
 
@@ -56,7 +58,7 @@ def lessons(
     best: dict[str, tuple[float, Reply]] = {}
     accepted = 0
     for (owner, reply), found in zip(given, judged, strict=True):
-        if found.value is not None and found.value >= accept and reply.finish_reason == "stop":
+        if found.value is not None and found.value >= accept and reply.finish_reason in ENDED:
             accepted += 1
             if owner not in best or found.value > best[owner][0]:
                 best[owner] = found.value, reply

@@ -43,6 +43,8 @@ class Rows(Noun, frozen=True):
     adapter: str
     base: str
     rows: tuple[tuple[int, ...], ...]
+    dtype: str = "float32"
+    """Number format that the base was rounded to in training."""
 
 
 class Judge:
@@ -53,7 +55,7 @@ class Judge:
         self.id, self.prompt = manifest.id, manifest.prompt
         self.tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True, trust_remote_code=False)
         self.stop = stop_ids(self.tokenizer, base)
-        self._model = opened(adapter, base)
+        self._model = opened(adapter, base, str(manifest.checks["reward"]["dtype"]))
 
     @staticmethod
     @cache
@@ -64,9 +66,12 @@ class Judge:
         return rewards(self._model, rows)
 
 
-def opened(adapter: str, base: str) -> Any:
-    """The model, without looking at the manifest. Raises InvalidError when a weight has no place."""
-    model = headed(base, torch.float32)
+def opened(adapter: str, base: str, dtype: str) -> Any:
+    """The model in float32, its base rounded to `dtype` as in training; the manifest is not looked at.
+
+    Raises InvalidError when a weight has no place.
+    """
+    model = headed(base, getattr(torch, dtype)).float()
     loaded = PeftModel(model, PeftConfig.from_pretrained(adapter))
     result = loaded.load_adapter(adapter, "default")
     wrong = [name for name in result.missing_keys if "lora_" in name or "score" in name] + [*result.unexpected_keys]
@@ -92,4 +97,4 @@ def rewards(model: Any, rows: Sequence[Sequence[int]]) -> list[float]:
 
 if __name__ == "__main__":
     asked = decode(sys.stdin.buffer.read(), Rows)
-    sys.stdout.buffer.write(encode(rewards(opened(asked.adapter, asked.base), asked.rows)) + b"\n")
+    sys.stdout.buffer.write(encode(rewards(opened(asked.adapter, asked.base, asked.dtype), asked.rows)) + b"\n")
