@@ -112,6 +112,7 @@ def test_what_cannot_teach_is_refused(taught_for, options, teacher, words):
         distill.train(request if teacher else replace(request, teacher=None), nothing)
 
 
+@pytest.mark.slow
 def test_on_policy_draws_the_student_to_a_local_teacher(taught_for, base, cases, monkeypatch):
     """After the accepted answers, some steps on the student's own answers follow, from that adapter on."""
     taught = teaching.Lessons(list(cases), {}, 20, 20)

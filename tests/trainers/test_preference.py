@@ -40,7 +40,7 @@ def nothing(point, steps):
     pass
 
 
-@pytest.mark.parametrize("loss", ["dpo", "kto", "orpo"])
+@pytest.mark.parametrize("loss", ["dpo", "orpo", pytest.param("kto", marks=pytest.mark.slow)])
 def test_each_loss_moves_chosen_and_rejected_apart(loss, pairs_for, base, unchecked):
     """After training, the margin between chosen and rejected answers is larger than it was, and the manifest is whole."""
     request = pairs_for(steps=6, loss=loss, start="base")
@@ -100,6 +100,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(pairs_for, tmp_path, unchec
     assert resumed.files == whole.files
 
 
+@pytest.mark.slow
 def test_a_checkpoint_cut_short_is_not_resumed(pairs_for, tmp_path, unchecked):
     """A checkpoint without its seal, or with other bytes, is passed over for the one before it."""
 

@@ -53,7 +53,7 @@ def nothing(point, steps):
     pass
 
 
-@pytest.mark.parametrize("loss", ["grpo", "rloo"])
+@pytest.mark.parametrize("loss", ["grpo", pytest.param("rloo", marks=pytest.mark.slow)])
 def test_the_reward_is_the_suites_own_score(loss, scored_for, base, unchecked):
     """Every answer is judged by the eval function; reward and validation stand in the curve and in the manifest, and
     validation cases are not trained on."""
