@@ -14,5 +14,5 @@ def cancel(work: Any, as_json: bool) -> dict:
     """
     status = late("providers").cancel(work)
     if not as_json:
-        late("console").say(f"the job is {status}")
+        late("console").say(f"the job's status: {status}")
     return {"status": status}
