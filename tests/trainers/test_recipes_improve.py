@@ -40,7 +40,7 @@ def everything() -> list[Case]:
             id=f"case-{number}",
             messages=(say("user", f"What comes after {number}?"),),
             target=say("assistant", f"It is {number + 1}."),
-            rejected=f"No it {number}.",
+            rejected=f"No {number}.",  # shorter, so the base finds it likelier
             group=f"group-{number}",
         )
         for number in range(160)
