@@ -147,6 +147,12 @@ class Config(Section, frozen=True):
         """Absolute path of a path in the file; addresses with a scheme stay as they are."""
         return relative if "://" in relative or not relative else os.path.normpath(Path(self.root) / relative)
 
+    def model_path(self, model: str, backend: str = "") -> str:
+        """Absolute path of a model that stands on disk; the name of one that an endpoint knows stays as it is."""
+        place = self.path(model)
+        local = (backend or self.model.backend) == "hf" or model.startswith((".", "/")) or os.path.exists(place)
+        return place if local else model
+
 
 def find(start: Path) -> Path:
     """The nearest trueup.toml at or above `start`. Raises UsageError when there is none."""
@@ -222,12 +228,6 @@ def prompt(config: Config, name: str, recorded: tuple[Prompt, ...] = ()) -> Prom
     return Prompt(name=name, messages=tuple(messages), nearest=spec.nearest)
 
 
-def _model(config: Config, backend: str, model: str) -> str:
-    """A path for whatever stands on this disk and for local models; what an endpoint calls its model stays as it is."""
-    path = config.path(model)
-    return path if (backend or config.model.backend) == "hf" or os.path.exists(path) else model
-
-
 def _absolute(config: Config) -> Config:
     replace = msgspec.structs.replace
     curate = dict(config.curate)
@@ -236,12 +236,12 @@ def _absolute(config: Config) -> Config:
             curate[key] = [config.path(item) for item in curate[key]]
     return replace(
         config,
-        model=replace(config.model, base=config.path(config.model.base)),
+        model=replace(config.model, base=config.model_path(config.model.base)),
         ingest=replace(config.ingest, paths=tuple(config.path(item) for item in config.ingest.paths)),
         curate=curate,
-        arms={name: replace(arm, model=_model(config, arm.backend, arm.model)) for name, arm in config.arms.items()},
+        arms={name: replace(arm, model=config.model_path(arm.model, arm.backend)) for name, arm in config.arms.items()},
         judges={
-            name: replace(one, model=_model(config, one.backend, one.model)) for name, one in config.judges.items()
+            name: replace(one, model=config.model_path(one.model, one.backend)) for name, one in config.judges.items()
         },
         eval=replace(config.eval, paths=tuple(config.path(item) for item in config.eval.paths)),
         report=replace(config.report, out=config.path(config.report.out)),

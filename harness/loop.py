@@ -12,11 +12,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness import arms as arm_choice
-from harness import controls, privacy, shelf, stories, teaching, verdicts
+from harness import controls, lessons, privacy, shelf, stories, teaching, verdicts
 from harness.codec import digest, write_lines
 from harness.config import Config
 from harness.curation import benchmark_files
-from harness.digests import model_digests, source_digest
+from harness.digests import source_digest
 from harness.errors import InvalidError, TrueupError, UndecidedError, UsageError
 from harness.intake import ingest
 from harness.plugins import load, names
@@ -41,7 +41,11 @@ def run(work: Work) -> Verdict:
     """The whole loop. Raises UndecidedError before training when there is too little to learn from."""
     ingest(work)
     dataset = curate(work)
-    adapter = tune(work, dataset)
+    return judge(work, dataset, tune(work, dataset))
+
+
+def judge(work: Work, dataset: Dataset, adapter: Adapter) -> Verdict:
+    """The second half of the loop: evaluate, gate, report, and promote where [promote] auto says so."""
     evaluate(work, dataset, adapter)
     verdict = gate(work)
     report(work, verdict)
@@ -115,16 +119,15 @@ def tune(work: Work, dataset: Dataset | None = None) -> Adapter:
     """The adapter for a dataset, trained unless the same training was done before."""
     dataset = dataset or shelf.latest_dataset(work)
     privacy.check(work, "dataset", dataset.id)
-    request = shelf.tune_request(work, dataset)
-    key = digest(["tune", dataset.id, request.recipe, request.prompt, model_digests(request.base)])
+    request = lessons.complete(work, dataset, shelf.tune_request(work, dataset))
+    key = lessons.key(request, dataset, survey(work, dataset=dataset).suites if request.evals else ())
     known = work.store.memo.recall("tune", key)
     if known and work.store.artifacts.has("adapter", known):
         work.store.memo.remember(LATEST, "adapter", known)
         return shelf.adapter_of(work, known)
     check_power(work, dataset)
     with work.watch.step("tune"):
-        # The folder's name holds the key, not the process: a killed training is found again and resumed.
-        folder = work.store.root / "work" / f"tune-{key[:16]}" / "adapter"
+        folder = lessons.folder(work, key)
         folder.parent.mkdir(parents=True, exist_ok=True)
         adapter = tune_stage.tune(replace(request, out=str(folder)), on_point=_training_progress(work))
         work.store.artifacts.add_folder("adapter", adapter.id, folder)

@@ -416,6 +416,14 @@ class TuneRequest(Noun, frozen=True):
     """Folder for the adapter; it appears complete or not at all. Checkpoints stand in `<out>.checkpoints`."""
     held_out_ids: tuple[str, ...] = ()
     """Case and call ids that must not train; checked again by the trainer."""
+    evals: tuple[str, ...] = ()
+    """Eval folders or files, for recipes that learn from a suite's scores; `options.suite` names the suite."""
+    pytest_args: tuple[str, ...] = ()
+    """What these eval files need of pytest, as in `EvalRequest`."""
+    teacher: "Arm | None" = None
+    """Who answers, for recipes that distil."""
+    secrets: tuple[str, ...] = ()
+    """Names of the environment variables that hold the keys this training needs; no other secret reaches it."""
 
 
 class CurvePoint(Noun, frozen=True):
@@ -431,6 +439,8 @@ class CurvePoint(Noun, frozen=True):
     """Task score on the rows set aside, 0 to 1. The point of step 0 is the base model's."""
     guard_loss: float | None = None
     """Loss on replay rows that did not train: what shows forgetting."""
+    reward: float | None = None
+    """Mean reward of the step's own answers, for recipes that learn from scores; `loss` is then the method's own."""
 
 
 class Adapter(Noun, frozen=True):
@@ -447,7 +457,8 @@ class Adapter(Noun, frozen=True):
     recipe: Recipe
     prompt: Prompt
     form: str = "adapter"
-    """adapter; or a whole checkpoint: merged, quantized, or full."""
+    """adapter; or a whole checkpoint: merged, quantized, or full; reward (judges answers), or hosted (a provider keeps the
+    weights)."""
     code: str = ""
     """trueup version and digest of the trainer's source."""
     files: dict[str, str] = {}
@@ -713,6 +724,8 @@ class EvalRequest(Noun, frozen=True):
     """`2/4`: only the second of four parts of the cases; empty: all."""
     otel: str = ""
     """File or OTLP address to which every case goes as a trace; empty: nowhere."""
+    cases: str = ""
+    """JSON Lines file of cases that stand in for the suites' own: training cases, for recipes that learn from scores."""
 
 
 class Run(Noun, frozen=True):

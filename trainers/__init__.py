@@ -1,9 +1,12 @@
-"""One recipe a file: each offers `train(request, on_point) -> Adapter`. What they share stands in the helpers below."""
+"""One recipe a file: each offers `train(
+) -> Adapter`. What they share stands in the helpers below."""
 
 HELPERS = (
     "batches",
+    "beginning",
     "checkpoints",
     "choices",
+    "conclude",
     "dataset",
     "descent",
     "forms",
@@ -11,11 +14,17 @@ HELPERS = (
     "loss",
     "memory",
     "models",
+    "on_policy",
+    "pair_rows",
     "preview",
     "processes",
+    "provider",
     "publish",
     "roundtrip",
+    "scored",
+    "teaching",
     "tokens",
     "validation",
     "writing",
+    "trl_loop",
 )

@@ -35,11 +35,16 @@ def draft(request: TuneRequest) -> Adapter:
         dataset=dataset.ident(request.dataset),
         recipe=request.recipe,
         prompt=request.prompt,
-        code=f"{version('trueup')}+{code_digest()[:16]}",
+        code=code(),
         form=kind_of(request.recipe).form if form == "adapter" else form,
         quantization=kind_of(request.recipe).quantization if form == "adapter" else {},
     )
     return replace(bound, id=content_id(bound))
+
+
+def code() -> str:
+    """trueup's version, and which source of the trainers."""
+    return f"{version('trueup')}+{code_digest()[:16]}"
 
 
 def code_digest() -> str:

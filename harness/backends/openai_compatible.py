@@ -3,7 +3,7 @@
 Requests of a batch are sent side by side. What the environment breaks (429, 5xx, time-outs, lost connections) is tried
 again with growing pauses, or after the time that the endpoint names; what stays broken is an error of that case, never
 an empty answer. An endpoint's weights cannot be hashed, so the digest holds its address and the model's name: give a
-new name to a new model.
+new name to a new model. An arm with an adapter of the `hosted` recipe asks the model that the provider tuned.
 
 Options of the arm: `url` (up to and with `/v1`), `key_env` (name of the variable that holds the API key), `concurrency`
 (8), `timeout` of a try in seconds (120), `retries` (5), `per_minute` (requests, no limit), `body` (further fields of
@@ -19,7 +19,9 @@ from typing import Any
 
 import httpx2
 import msgspec
+from msgspec.structs import replace
 
+from harness.adapters import hosted
 from harness.codec import digest as content_id
 from harness.codec import from_chat, to_chat
 from harness.errors import Exit, TrueupError, UsageError
@@ -101,6 +103,7 @@ class Endpoint:
 
     def answer(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
         """A reply for each request, in order, or the EndpointError or UsageError in its place."""
+        arm = served(arm)
         # In a thread of its own: the caller may have an event loop already, as notebooks and browser drivers do.
         with ThreadPoolExecutor(max_workers=1) as thread:
             return thread.submit(asyncio.run, self._all(arm, options_of(arm), requests)).result()
@@ -162,14 +165,23 @@ class Endpoint:
 def open(arms: Sequence[Arm], *, batch_size: int = 0) -> Endpoint:
     """The backend for these arms. Raises UsageError when an arm's options are wrong."""
     for arm in arms:
-        options_of(arm)
+        served(arm)
     return Endpoint()
 
 
 def digest(arm: Arm) -> str:
     """Content id of address, model name and further fields: all that is known of a model behind an endpoint."""
-    options = options_of(arm)
+    options, arm = options_of(arm), served(arm)
     return content_id(["openai-compatible-1", options.url.rstrip("/"), arm.model, options.body])
+
+
+def served(arm: Arm) -> Arm:
+    """The arm with the name of the model that answers: the one that a provider tuned, where it has such an adapter.
+
+    Raises UsageError on wrong options, InvalidError on an adapter that this endpoint does not have.
+    """
+    options = options_of(arm)
+    return replace(arm, model=hosted(arm.adapter, options.url).model, adapter="") if arm.adapter else arm
 
 
 def options_of(arm: Arm) -> Options:

@@ -2,18 +2,23 @@
 
 from typing import Any
 
+import click
+
 from harness.commands._command import command, conclude, late
 
 
 @command()
-def run(work: Any, as_json: bool) -> dict:
+@click.option("--iterations", type=int, default=1, metavar="K", help="Tune up to K times, adding what still fails.")
+@click.option("--by", default="", metavar="SUITE", help="Which suite says what still fails; else the only target.")
+def run(work: Any, as_json: bool, iterations: int, by: str) -> dict:
     """The whole loop: ingest, mine, curate, tune, evaluate, compare, gate, report.
 
     \b
     Example: trueup run; echo $?      (0 promote, 1 hold, 3 undecided, 4 invalid)
+             trueup run --iterations 3 --by eval_mined
     """
-    loop, console = late("loop"), late("console")
-    verdict = loop.run(work)
+    console = late("console")
+    verdict = late("loop").run(work) if iterations == 1 else late("iterations").run(work, iterations, by)
     if not as_json:
         console.out.print(late("stories").first_screen(work))
     return conclude(verdict, as_json, where=work.config.report.out)

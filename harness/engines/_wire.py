@@ -83,7 +83,22 @@ def _estimate(request: bytes, emit: Emit) -> bytes:
     return encode(plugins.load("trainers", wanted.recipe.method).estimate(wanted))
 
 
-JOBS: dict[str, Callable[[bytes, Emit], bytes]] = {"tune": _tune, "preview": _preview, "estimate": _estimate}
+def _cancel(request: bytes, emit: Emit) -> bytes:
+    wanted = decode(request, TuneRequest)
+    trainer = plugins.load("trainers", wanted.recipe.method)
+    if not hasattr(trainer, "cancel"):
+        raise errors.UsageError(
+            f"the method {wanted.recipe.method!r} runs no jobs elsewhere", next="stop it with Ctrl-C: it resumes"
+        )
+    return encode(trainer.cancel(wanted))
+
+
+JOBS: dict[str, Callable[[bytes, Emit], bytes]] = {
+    "tune": _tune,
+    "preview": _preview,
+    "estimate": _estimate,
+    "cancel": _cancel,
+}
 
 
 def _job(name: str) -> Callable[[bytes, Emit], bytes]:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO
 
 from harness.engines import _wire
@@ -34,8 +34,10 @@ _TAIL = 2000
 """Bytes of the child's stderr that are quoted when it dies without a word."""
 
 
-def run(job: str, request: bytes, on_event: Callable[[bytes], None]) -> bytes:
+def run(job: str, request: bytes, on_event: Callable[[bytes], None], secrets: Sequence[str] = ()) -> bytes:
     """Run `job` in a child process and return its result; `on_event` gets each event's JSON as it comes.
+
+    `secrets` names the environment variables with keys that the job needs: the child inherits those and no others.
 
     Raises the child's own TrueupError, or one that quotes the end of its stderr when it died without one.
     """
@@ -45,7 +47,7 @@ def run(job: str, request: bytes, on_event: Callable[[bytes], None]) -> bytes:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=noise,
-            env=environment(),
+            env=environment(secrets),
             process_group=0,
         )
         try:
@@ -54,9 +56,10 @@ def run(job: str, request: bytes, on_event: Callable[[bytes], None]) -> bytes:
             _end(child)
 
 
-def environment() -> dict[str, str]:
-    """The caller's environment without its secrets, and offline."""
-    return {name: value for name, value in os.environ.items() if not _SECRET.search(name)} | OFFLINE
+def environment(secrets: Sequence[str] = ()) -> dict[str, str]:
+    """The caller's environment, offline, without its secrets but those that are named."""
+    kept = {name: value for name, value in os.environ.items() if name in secrets or not _SECRET.search(name)}
+    return kept | OFFLINE
 
 
 def _listen(child: subprocess.Popen, request: bytes, on_event: Callable[[bytes], None], noise: IO[bytes]) -> bytes:

@@ -65,6 +65,10 @@ class Book:
         """What a result's case asked and was answered, in order."""
         return self._exchanges.get((arm.name, result.suite, result.case_id, result.repeat), ())
 
+    def result(self, arm: Arm, entry: Entry) -> Result | None:
+        """What is known of a case under an arm so far."""
+        return self._results.get(_key(arm, entry))
+
     def took(self, arm: Arm, seconds: float) -> None:
         """Add to the wall-clock time of an arm."""
         self._seconds[arm.name] = self._seconds.get(arm.name, 0.0) + seconds

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from harness.codec import digest
+from harness.codec import digest, read_lines
 from harness.errors import InputError
 from harness.evalrun.judges import RunBench
 from harness.evalrun.loading import load_cases
@@ -67,7 +67,9 @@ def parametrize(metafunc: pytest.Metafunc, request: EvalRequest, bench: RunBench
     noted = declaration(metafunc.function)
     cases: tuple[Case, ...] = ()
     unmined = lenient and isinstance(noted.source, Mined) and not request.datasets
-    if noted.source is not None and not unmined:
+    if request.cases and noted.source is not None:
+        cases = tuple(read_lines(Path(request.cases), Case))
+    elif noted.source is not None and not unmined:
         cases = load_cases(
             noted.source,
             id=noted.id,
@@ -133,7 +135,7 @@ def _describe(
     judged: list[Any],
 ) -> Suite:
     return Suite(
-        name=f"{_below_root(module.path, request.paths)}::{function.__name__}",
+        name=suite_name(module, function, request.paths),
         role=noted.role,
         metric="" if noted.metric in CORPUS else noted.metric,
         corpus=noted.metric if noted.metric in CORPUS else "",
@@ -148,6 +150,11 @@ def _describe(
         digest=digest([digest(module.source), cases, *judged]),
         cases=len(cases),
     )
+
+
+def suite_name(module: EvalModule, function: Any, paths: Sequence[str]) -> str:
+    """See `harness.types.Suite.name`."""
+    return f"{_below_root(module.path, paths)}::{function.__name__}"
 
 
 def _below_root(file: Path, paths: Sequence[str]) -> str:

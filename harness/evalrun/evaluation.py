@@ -31,6 +31,8 @@ MODEL = pytest.StashKey[Model]()
 
 ALONE = ("usepdb", "trace", "setupshow", "setuponly", "setupplan", "stepwise", "stepwise_skip")
 """Options of pytest under which cases run one after the other."""
+NOTHING = "no cases: nothing was collected"
+
 Planned = tuple[Arm, pytest.Item]
 
 
@@ -115,7 +117,7 @@ class Evaluation:
             item.stash[ENTRY] = Entry(found, ident, case, repeat)
             self.entries.append(item.stash[ENTRY])
         if not evals and not self._spared:
-            self.book.problems.append("no cases: nothing was collected")
+            self.book.problems.append(NOTHING)
         elif not self.request.arms and not session.config.option.collectonly:
             names = self._model_names()
             raise pytest.UsageError(f"eval files need a model\n  next:  pytest ... --model NAME; NAME is {names}")

@@ -25,7 +25,17 @@ def tune(request: TuneRequest, *, engine: str = "local", on_point: OnPoint | Non
             event = decode(data, Point)
             on_point(event.point, event.steps)
 
-    return decode(plugins.load("engines", engine).run("tune", encode(request), on_event), Adapter)
+    run = plugins.load("engines", engine).run
+    return decode(run("tune", encode(request), on_event, secrets=request.secrets), Adapter)
+
+
+def cancel(request: TuneRequest, *, engine: str = "local") -> str:
+    """Cancel the job that a provider runs for this request; returns its status.
+
+    Raises UsageError when the recipe's method runs no jobs, InputError when none was started.
+    """
+    run = plugins.load("engines", engine).run
+    return decode(run("cancel", encode(request), _ignore, secrets=request.secrets), str)
 
 
 def preview(request: TuneRequest, count: int, *, engine: str = "local") -> Preview:

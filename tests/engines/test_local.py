@@ -155,3 +155,12 @@ def test_a_line_reads_as_it_was_written(line):
     """What goes over the wire comes out equal, one line a message."""
     data = _wire.write(line)
     assert data.count(b"\n") == 1 and _wire.write(_wire.read(data)) == data
+
+
+def test_only_the_secrets_that_a_job_names_reach_it(monkeypatch):
+    """A key that the request names is inherited; another one is not."""
+    monkeypatch.setenv("OPENAI_API_KEY", "named")
+    monkeypatch.setenv("OTHER_API_KEY", "not named")
+    given = local.environment(("OPENAI_API_KEY",))
+    assert given["OPENAI_API_KEY"] == "named" and "OTHER_API_KEY" not in given
+    assert "OPENAI_API_KEY" not in local.environment()

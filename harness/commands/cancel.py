@@ -1,0 +1,18 @@
+"""`trueup cancel`."""
+
+from typing import Any
+
+from harness.commands._command import command, late
+
+
+@command(changes=False)
+def cancel(work: Any, as_json: bool) -> dict:
+    """Cancel the job that a provider is tuning for this project (method = "hosted").
+
+    \b
+    Example: trueup cancel
+    """
+    status = late("providers").cancel(work)
+    if not as_json:
+        late("console").say(f"the job's status: {status}")
+    return {"status": status}

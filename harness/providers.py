@@ -1,0 +1,19 @@
+"""Verbs on jobs that a provider runs for us. Apart from the loop, which only waits for them."""
+
+from msgspec.structs import replace
+
+from harness import lessons, loop, shelf
+from harness.shelf import Work
+from harness.stages import tune as tune_stage
+
+
+def cancel(work: Work) -> str:
+    """Cancel the job of the training that `trueup tune` would do now; returns the job's status.
+
+    Raises UsageError when the recipe's method runs no jobs, InputError when none was started.
+    """
+    dataset = shelf.latest_dataset(work)
+    request = lessons.complete(work, dataset, shelf.tune_request(work, dataset))
+    suites = loop.survey(work, dataset=dataset).suites if request.evals else ()
+    folder = lessons.folder(work, lessons.key(request, dataset, suites))
+    return tune_stage.cancel(replace(request, out=str(folder)))

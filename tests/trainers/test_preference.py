@@ -1,0 +1,156 @@
+"""Preference learning on pairs: the wiring, with a tiny random model."""
+
+import pytest
+import torch
+from msgspec.structs import replace
+
+pytest.importorskip("trl")
+
+from harness.adapters import verify
+from harness.codec import write_lines
+from harness.errors import InputError, InvalidError, UsageError
+from harness.types import Recipe
+from trainers import models, pair_rows, preference, roundtrip
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Leaves out the round trip in a fresh process, which costs seconds and has tests of its own."""
+    monkeypatch.setattr(roundtrip, "certify", lambda *given: {})
+
+
+@pytest.fixture
+def pairs_for(request_for, cases, tmp_path):
+    """Makes a request on pairs: the right number against a wrong one."""
+    write_lines(
+        tmp_path / "data" / "train.jsonl", [replace(case, rejected=f"It is {n}.") for n, case in enumerate(cases)]
+    )
+
+    def make(steps=4, **options):
+        recipe = Recipe(
+            method="preference", learning_rate=1e-3, batch_size=4, max_steps=steps, checkpoint_every=2, rank=4,
+            options=options,
+        )  # fmt: skip
+        return request_for(recipe=recipe)
+
+    return make
+
+
+def nothing(point, steps):
+    pass
+
+
+@pytest.mark.parametrize("loss", ["dpo", "orpo", pytest.param("kto", marks=pytest.mark.slow)])
+def test_each_loss_moves_chosen_and_rejected_apart(loss, pairs_for, base, unchecked):
+    """After training, the margin between chosen and rejected answers is larger than it was, and the manifest is whole."""
+    request = pairs_for(steps=6, loss=loss, start="base")
+    before = margin(request, models.open_base(request.base, torch.float32))
+    points = []
+    adapter = preference.train(request, lambda point, steps: points.append((point.step, steps)))
+    assert points == [(step, 6) for step in range(1, 7)] and adapter.steps == 6
+    assert adapter.rows == {"trained": 20} and adapter.checks["preference"]["pairs"] == 20
+    assert verify(request.out, base) == adapter
+    opened = models.open_base(request.base, torch.float32)
+    start = preference.Start(adapter.recipe, adapter, preference.Path(request.out))
+    after = margin(request, opened._replace(model=preference.beginning.attach(opened.model, start)))
+    assert after > before + 0.5, (before, after)
+
+
+def margin(request, base):
+    """Mean difference of log-likelihood, chosen minus rejected, in nats."""
+    found = pair_rows.build(request, base, pair_rows.ACCEPT)
+    base.model.eval()
+    with torch.no_grad():
+        sums = [
+            log_likelihood(base.model, pair.chosen) - log_likelihood(base.model, pair.rejected) for pair in found.rows
+        ]
+    return sum(sums) / len(sums)
+
+
+def log_likelihood(model, row):
+    logs = model(torch.tensor([row.ids])).logits[0].log_softmax(-1)
+    return sum(logs[place - 1, row.ids[place]].item() for place in range(row.first, len(row.ids)))
+
+
+def test_a_supervised_stage_comes_first_and_is_kept(pairs_for, unchecked, monkeypatch):
+    """DPO starts from an adapter that a supervised stage made; started again, that stage is found and not repeated."""
+    request = pairs_for(steps=2, sft={"max_steps": 3, "learning_rate": 1e-3})
+    adapter = preference.train(request, nothing)
+    calls = []
+    monkeypatch.setattr(preference.trl_loop, "run", lambda *given: calls.append(given))
+    again = preference.beginning.begin(request, "sft", request.recipe.options["sft"], nothing)
+    assert again.id == adapter.checks["start"] and again.adapter.steps == 3 and not calls
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_and_ends_the_same(pairs_for, tmp_path, unchecked):
+    """Stopped after its third step and started again, DPO ends with the bytes of an undisturbed training."""
+    whole = preference.train(replace(pairs_for(steps=5, start="base"), out=str(tmp_path / "whole")), nothing)
+
+    def kill(point, steps):
+        if point.step == 3:
+            raise KeyboardInterrupt
+
+    request = pairs_for(steps=5, start="base")
+    with pytest.raises(KeyboardInterrupt):
+        preference.train(request, kill)
+    steps = []
+    resumed = preference.train(request, lambda point, total: steps.append(point.step))
+    assert steps == [3, 4, 5] and [point.step for point in resumed.curve] == [1, 2, 3, 4, 5]
+    assert resumed.files == whole.files
+
+
+@pytest.mark.slow
+def test_a_checkpoint_cut_short_is_not_resumed(pairs_for, tmp_path, unchecked):
+    """A checkpoint without its seal, or with other bytes, is passed over for the one before it."""
+
+    def kill(point, steps):
+        if point.step == 5:
+            raise KeyboardInterrupt
+
+    request = pairs_for(steps=6, start="base")
+    with pytest.raises(KeyboardInterrupt):
+        preference.train(request, kill)
+    newest = tmp_path / "adapter.checkpoints" / "checkpoint-4"
+    with (newest / "adapter_model.safetensors").open("ab") as file:
+        file.write(b"x")
+    steps = []
+    preference.train(request, lambda point, total: steps.append(point.step))
+    assert steps[0] == 3
+
+
+def test_what_is_not_a_number_stops_it_before_the_step(pairs_for, tmp_path, unchecked):
+    """A learning rate that explodes ends the training with a message, and no adapter is there."""
+    request = pairs_for(steps=40, start="base")
+    request = replace(request, recipe=replace(request.recipe, learning_rate=1e30, max_grad_norm=1e30, warmup=0.0))
+    with pytest.raises(InvalidError, match="not a number"):
+        preference.train(request, nothing)
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_pairs_that_differ_in_length_are_refused(request_for, cases, tmp_path):
+    """When the chosen answers are much longer, training is refused, unless that is accepted."""
+    write_lines(
+        tmp_path / "data" / "train.jsonl",
+        [replace(case, rejected=f"{n}" * (1 + n % 2)) for n, case in enumerate(cases)],
+    )
+    request = request_for(recipe=Recipe(method="preference", options={"start": "base"}, max_steps=1))
+    opened = models.open_base(request.base, torch.float32)
+    with pytest.raises(InputError, match="much longer"):
+        pair_rows.build(request, opened, pair_rows.REFUSE)
+    assert len(pair_rows.build(request, opened, pair_rows.ACCEPT).rows) == 20
+
+
+def test_pairs_that_say_the_same_are_refused(request_for, cases, tmp_path):
+    """Recorded answers that equal their corrections are no failures: most of the pairs are useless, and it says so."""
+    write_lines(tmp_path / "data" / "train.jsonl", [replace(case, rejected=case.target.text) for case in cases])
+    request = request_for(recipe=Recipe(method="preference"))
+    with pytest.raises(InputError, match="say the same twice"):
+        pair_rows.build(request, models.open_base(request.base, torch.float32), pair_rows.REFUSE)
+
+
+@pytest.mark.parametrize(("options", "words"), [({"loss": "ppo"}, "no preference loss"), ({"bta": 1}, "bta")])
+def test_unknown_options_are_refused(pairs_for, options, words):
+    """A misspelt knob or a loss that is not there stops it before anything is loaded."""
+    with pytest.raises(UsageError, match=words):
+        preference.train(pairs_for(**options), nothing)

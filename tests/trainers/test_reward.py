@@ -1,0 +1,58 @@
+"""A reward model from pairs: it learns, is loaded again, judges in a suite, and is refused as an arm."""
+
+import pytest
+from msgspec.structs import replace
+
+pytest.importorskip("trl")
+
+from harness import score
+from harness.adapters import verify
+from harness.codec import write_lines
+from harness.errors import InvalidError, UsageError
+from harness.types import Arm, Recipe
+from trainers import reward
+
+
+@pytest.fixture
+def request_on_pairs(request_for, cases, tmp_path):
+    """Every answer to prefer says `It is`, every answer to avoid says `No idea`: easily told apart."""
+    rows = [replace(case, rejected=f"No idea {n}.") for n, case in enumerate(cases)]
+    write_lines(tmp_path / "data" / "train.jsonl", rows)
+    options = {"length_bias": "accept"}
+    return request_for(
+        recipe=Recipe(method="reward", learning_rate=3e-3, batch_size=4, max_steps=12, rank=4, options=options)
+    )
+
+
+def test_a_reward_model_tells_right_from_wrong_and_judges_in_a_suite(request_on_pairs, base):
+    """On pairs it did not train on it prefers the right answer; a fresh process gives the same rewards; the scorer asks
+    it; and an arm is refused it."""
+    adapter = reward.train(request_on_pairs, lambda point, steps: None)
+    assert adapter.form == "reward" and adapter.checks["reward"]["accuracy"] > 0.9
+    assert adapter.checks["round_trip"]["difference"] <= reward.TOLERANCE
+    assert adapter.rows["trained"] + adapter.rows["validation"] == 20
+    given = {"adapter": request_on_pairs.out, "base": str(base)}
+    good = score.reward("It is 31.", "What comes after 30?", **given)
+    bad = score.reward("No idea 31.", "What comes after 30?", **given)
+    assert 0.0 <= bad.value < good.value <= 1.0
+    with pytest.raises(InvalidError, match="is a reward model"):
+        verify(request_on_pairs.out, base)
+    from harness.backends import hf
+
+    with pytest.raises(InvalidError, match="is a reward model"):
+        hf.digest(Arm(name="tuned", model=str(base), adapter=request_on_pairs.out))
+
+
+def test_a_reward_model_no_better_than_a_coin_is_refused(request_on_pairs, tmp_path, monkeypatch):
+    """Where it prefers the wrong answer as often, nothing is published."""
+    monkeypatch.setattr(reward, "accuracy", lambda model, rows: 0.5)
+    lazy = replace(request_on_pairs, recipe=replace(request_on_pairs.recipe, max_steps=1))
+    with pytest.raises(InvalidError, match="no better than a coin"):
+        reward.train(lazy, lambda point, steps: None)
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_a_kind_without_a_head_is_refused(request_on_pairs):
+    """Prompt tuning has no place for the reward's head."""
+    with pytest.raises(UsageError, match="kind 'prompt'"):
+        reward.train(replace(request_on_pairs, recipe=replace(request_on_pairs.recipe, adapter="prompt")), print)

@@ -1,0 +1,167 @@
+"""Distillation: learn the answers of a teacher that the suite accepts, and forget the long prompt that it needed.
+
+The teacher is any arm of trueup.toml: a larger local model, an endpoint, or the base model itself under the prompt that
+production uses. The last is prompt distillation (arXiv 2209.15189): the student learns to do without the prompt. What the
+teacher gets wrong by the suite's own score is not learnt (rejection sampling, as in arXiv 2308.01825).
+
+With `on_policy` the student then writes answers of its own, and is drawn to the teacher's probabilities for each token of
+them (arXiv 2306.13649), by TRL; that needs a local teacher of the same vocabulary.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from harness.codec import digest, write_lines
+from harness.errors import InputError, UsageError
+from harness.types import Adapter, Arm, Case, Recipe, TuneRequest
+from trainers import beginning, choices, conclude, dataset, models, on_policy, publish, scored, sft, teaching, tokens
+from trainers.descent import OnPoint
+from trainers.teaching import Lessons
+
+LEAST = 10
+"""Fewer accepted answers teach nothing."""
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[tune.options]` of this recipe."""
+
+    suite: str = ""
+    """The eval function that says which answers are good enough to learn."""
+    teacher: str = ""
+    """The arm of trueup.toml that answers."""
+    samples: int = 1
+    """Answers asked for a case: the first greedy, others drawn at `temperature`; the best accepted one is learnt."""
+    temperature: float = 0.8
+    accept: float = 1.0
+    """Least score that is good enough."""
+    on_policy: int = 0
+    """Steps on the student's own answers afterwards, against the teacher's probabilities."""
+    beta: float = 0.5
+    """Of the on-policy divergence: 0 forward KL, 1 reverse KL."""
+
+
+def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
+    """Train and publish the adapter of `request`; a killed run asks for no answer twice, and resumes its training.
+
+    Raises UsageError on unknown options, suite or teacher, InvalidError on a held-out case, InputError when too few of
+    the teacher's answers are accepted, and what the teacher's backend raises.
+    """
+    began, options, draft = time.monotonic(), options_of(request), publish.draft(request)
+    known = publish.published(Path(request.out), draft)
+    if known is not None:
+        return known
+    teacher = teacher_of(request, options)
+    work = Path(f"{request.out}.checkpoints")
+    cases = dataset.cases(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
+    tokens.refuse_held_out(cases, request.held_out_ids)
+    with scored.open_judge(request, teacher.prompt) as judge:
+        kept = work / "teacher.jsonl"
+        found = teaching.lessons(teacher, cases, judge, options.samples, options.temperature, options.accept, kept)
+        suite = judge.suite.name
+    _refuse_few(found, teacher)
+    folder = _with_lessons(request, found.cases, work)
+    plain = replace(request.recipe, method="sft", options={})
+    student = sft.train(replace(request, dataset=str(folder), out=str(work / "sft"), recipe=plain), on_point)
+    facts = {
+        "teacher": teacher.name,
+        "suite": suite,
+        "asked": found.asked,
+        "accepted": found.accepted,
+        "prompt_messages": {"teacher": len(teacher.prompt.messages), "student": len(request.prompt.messages)},
+    }
+    extra: dict[str, Any] = {"rows": {**student.rows, **found.fates}, "began": began, "checks": {"distillation": facts}}
+    if options.on_policy:
+        return _on_policy(request, draft, student, teacher, options, on_point, extra)
+    return conclude.adopt(work / "sft", request, draft, student, **extra)
+
+
+def options_of(request: TuneRequest) -> Options:
+    """The request's options. Raises UsageError on one that is not known."""
+    try:
+        return msgspec.convert(request.recipe.options, Options)
+    except msgspec.ValidationError as error:
+        known = ", ".join(Options.__struct_fields__)
+        raise UsageError(f"[tune.options] of distill: {error}", next=f"known: {known}") from error
+
+
+def teacher_of(request: TuneRequest, options: Options) -> Arm:
+    """Raises UsageError when there is none, or one that cannot teach on the student's own answers."""
+    teacher = request.teacher
+    if teacher is None:
+        raise UsageError(
+            "there is no teacher to learn from",
+            where="[tune.options]",
+            next='set teacher = "prompted", or another arm of trueup.toml',
+        )
+    if options.on_policy and (teacher.backend != "hf" or teacher.prompt.messages != request.prompt.messages):
+        raise UsageError(
+            "on-policy distillation compares each token's probabilities, so the teacher must be a local model under the "
+            "student's own prompt",
+            where=f"arm {teacher.name}",
+            next="set on_policy = 0, or name a larger local model as teacher",
+        )
+    return teacher
+
+
+def _refuse_few(found: Lessons, teacher: Arm) -> None:
+    if len(found.cases) < LEAST:
+        raise InputError(
+            f"the suite accepts {found.accepted} of {found.asked} answers of {teacher.name!r}, on {len(found.cases)} cases",
+            where=f"arm {teacher.name}",
+            next="name a better teacher, raise samples, or lower accept",
+        )
+
+
+def _with_lessons(request: TuneRequest, cases: list[Case], work: Path) -> Path:
+    """A dataset folder with the teacher's answers as targets, and the replay of the request's own."""
+    folder = work / "data"
+    write_lines(folder / dataset.TRAIN, cases)
+    replay = Path(request.dataset) / dataset.REPLAY
+    if replay.exists():
+        (folder / dataset.REPLAY).write_bytes(replay.read_bytes())
+    return folder
+
+
+def _on_policy(
+    request: TuneRequest,
+    draft: Adapter,
+    student: Adapter,
+    teacher: Arm,
+    options: Options,
+    on_point: OnPoint,
+    extra: dict[str, Any],
+) -> Adapter:
+    """A second stage on the student's own answers, from the adapter that learnt the teacher's."""
+    work = Path(f"{request.out}.checkpoints")
+    recipe = replace(student.recipe, method=request.recipe.method, options=request.recipe.options)
+    start = beginning.Start(_steps(recipe, request.recipe, options.on_policy), student, work / "sft")
+    base = models.open_for(replace(request, recipe=start.recipe))
+    folder = replace(request, dataset=str(work / "data"), recipe=replace(request.recipe, replay_share=0.0))
+    rows = dataset.rows(folder, base)
+    filled = choices.fill(start.recipe, models.parameters(base.model), len(rows.rows), base.max_tokens)
+    ident = digest([draft.id, student.id, teacher])
+    weights, curve = on_policy.train(
+        request, base, start, teacher, rows.rows, options.beta, filled.recipe, ident, on_point
+    )
+    del base
+    outcome = conclude.Outcome(
+        weights=weights,
+        filled=filled,
+        curve=(*student.curve, *curve),
+        rows=rows.rows,
+        fates=extra["rows"],
+        tokens=rows.tokens,
+        checks={**extra["checks"], "start": student.id},
+        began=extra["began"],
+    )
+    return conclude.conclude(request, draft, outcome)
+
+
+def _steps(recipe: Recipe, asked: Recipe, steps: int) -> Recipe:
+    """The first stage's recipe for so many steps more, at half of its learning rate."""
+    rate = (asked.learning_rate or recipe.learning_rate or 0.0) / 2
+    return replace(recipe, max_steps=steps, epochs=None, checkpoint_every=None, learning_rate=rate)

@@ -1,0 +1,279 @@
+"""A provider tunes: upload the rows, start a job, wait for it, keep the name of the model that comes back.
+
+For any provider whose fine-tuning API has the shape of OpenAI's jobs, events and checkpoints, through its `openai`
+client. The job's id is on disk before anything is waited for, so a killed run goes on waiting for the same job, and pays
+once. What comes back is an adapter without weights: a manifest bound to rows, recipe and provider, which the
+`openai_compatible` backend asks by name, and which is promoted by its digest like any other.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import openai
+from msgspec.structs import replace
+from openai import OpenAI
+from openai.types.fine_tuning import FineTuningJob
+
+from harness.adapters import HOSTED, HOSTED_FILE, Hosted, content_id
+from harness.codec import digest, encode, file_digest, read, write_atomic
+from harness.curation.exports import export
+from harness.errors import InputError, InvalidError, UsageError
+from harness.types import Adapter, CurvePoint, Noun, TuneRequest
+from trainers import dataset, provider, publish, tokens
+from trainers.descent import OnPoint
+
+FORMS = {"supervised": "openai-sft", "dpo": "openai-preference"}
+"""Method of the provider to the form of its rows."""
+MARK = "trueup_request"
+"""Metadata of the job: whose it is, for the run that was killed between starting it and noting its id."""
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[tune.options]` of this recipe. The base is the tuned arm's `model`, as the provider names it."""
+
+    url: str
+    """The provider's API, up to and with `/v1`."""
+    key_env: str = "OPENAI_API_KEY"
+    """Name of the variable that holds the key."""
+    method: str = "supervised"
+    """supervised or dpo."""
+    suffix: str = ""
+    """Part of the new model's name."""
+    learning_rate_multiplier: float | None = None
+    """None: the provider chooses. Epochs and batch size are those of [tune], or the provider's."""
+    poll: float = 15.0
+    """Seconds between two looks at the job."""
+    patience: float = 24.0
+    """Hours to wait; after them the same command goes on waiting."""
+    ends: str = ""
+    """Day (ISO) on which the provider will shut the model down, where its API does not say."""
+
+
+class State(Noun, frozen=True):
+    """What was done so far, on disk before the next step."""
+
+    request: str
+    file: str = ""
+    """The provider's id of the uploaded rows."""
+    job: str = ""
+
+
+def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
+    """Have the provider tune, and publish the adapter that names its model.
+
+    Raises UsageError on unknown options or a missing key, InputError on rows that cannot be used, InvalidError on a
+    held-out case among them and when the job fails, was cancelled, or takes longer than the options' patience.
+    """
+    began, options, out = time.monotonic(), options_of(request), Path(request.out)
+    draft = _draft(request, options)
+    known = publish.published(out, draft)
+    if known is not None:
+        return known
+    work = Path(f"{request.out}.checkpoints")
+    rows, file = _rows(request, options, work)
+    client = provider.connect(options.url, options.key_env)
+    note = Note(work / "job.json", draft.id)
+    job = _job(client, request, options, note, file)
+    curve: list[CurvePoint] = []
+
+    def on_event(event: Any) -> None:
+        if (point := _point(event, time.monotonic() - began)) is not None:
+            curve.append(point)
+            on_point(point, max(point.step, _total(event)))
+
+    job = provider.wait(client, job.id, options.poll, options.patience, on_event)
+    if job.status != "succeeded" or not job.fine_tuned_model:
+        note.forget()  # the same command starts a new job
+        raise _ended_badly(job)
+    result = _result(client, job, options)
+    partial = publish.fresh(out.with_name(f".{out.name}.partial"))
+    write_atomic(partial / HOSTED_FILE, encode(result))
+    manifest = replace(
+        draft,
+        files={HOSTED_FILE: file_digest(partial / HOSTED_FILE)},
+        rows={tokens.TRAINED: rows},
+        tokens={"supervised": 0, "context": 0, "total": job.trained_tokens or 0},
+        steps=curve[-1].step if curve else 0,
+        curve=tuple(curve),
+        checks={"request": draft.id, "hosted": {"job": job.id, "model": result.model, "ends": result.ends}},
+        seconds=time.monotonic() - began,
+        choices={"model": f"{result.model}: tuned by {options.url}{_until(result.ends)}"},
+    )
+    return publish.publish(partial, out, manifest)
+
+
+def cancel(request: TuneRequest) -> str:
+    """Cancel the job of this request; returns its status. Raises InputError when none was started."""
+    options = options_of(request)
+    note = Note(Path(f"{request.out}.checkpoints") / "job.json", _draft(request, options).id)
+    if not note.state.job:
+        raise InputError("no job of this training was started", where=str(note.file), next="trueup tune")
+    client = provider.connect(options.url, options.key_env)
+    with provider.said(options.url):
+        job = client.fine_tuning.jobs.retrieve(note.state.job)
+        if job.status not in provider.ENDED:
+            job = client.fine_tuning.jobs.cancel(note.state.job)
+    note.forget()
+    return job.status
+
+
+def options_of(request: TuneRequest) -> Options:
+    """The request's options. Raises UsageError naming the wrong one."""
+    try:
+        options = msgspec.convert(request.recipe.options, Options)
+    except msgspec.ValidationError as error:
+        known = ", ".join(Options.__struct_fields__)
+        raise UsageError(f"[tune.options] of hosted: {error}", next=f"known: {known}") from error
+    if options.method not in FORMS:
+        raise UsageError(f"there is no hosted method {options.method!r}", next=f"known: {', '.join(FORMS)}")
+    return options
+
+
+class Note:
+    """The state of one request, in one file that is replaced whole."""
+
+    def __init__(self, file: Path, request: str) -> None:
+        self.file = file
+        known = read(file, State) if file.exists() else State(request=request)
+        self.state = known if known.request == request else State(request=request)
+
+    def keep(self, **fields: str) -> None:
+        self.state = replace(self.state, **fields)
+        write_atomic(self.file, encode(self.state))
+
+    def forget(self) -> None:
+        self.keep(job="")
+
+
+def _draft(request: TuneRequest, options: Options) -> Adapter:
+    bound = Adapter(
+        id="",
+        method=request.recipe.method,
+        base=digest([HOSTED, options.url.rstrip("/"), request.base]),
+        tokenizer="",
+        template="",
+        dataset=dataset.ident(request.dataset),
+        recipe=request.recipe,
+        prompt=request.prompt,
+        form=HOSTED,
+        code=publish.code(),
+    )
+    return replace(bound, id=content_id(bound))
+
+
+def _rows(request: TuneRequest, options: Options, work: Path) -> tuple[int, Path]:
+    """How many rows there are, and the file to upload. Replay is left out: it would stand under the wrong prompt."""
+    cases = dataset.cases(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
+    tokens.refuse_held_out(cases, request.held_out_ids)
+    written = export({"train": cases}, FORMS[options.method], work / "rows", request.prompt)
+    count = written[0].read_bytes().count(b"\n") if written else 0
+    if not count:
+        raise InputError("there is nothing to train on", where=request.dataset, next="ingest more feedback")
+    return count, written[0]
+
+
+def _job(client: OpenAI, request: TuneRequest, options: Options, note: Note, file: Path) -> FineTuningJob:
+    """The job of this request: the one that is under way, or a new one. Its id is on disk when this returns."""
+    with provider.said(options.url):
+        if note.state.job:
+            return client.fine_tuning.jobs.retrieve(note.state.job)
+        if not note.state.file:
+            with file.open("rb") as rows:
+                note.keep(file=client.files.create(file=(file.name, rows), purpose="fine-tune").id)
+        job = _lost(client, note.state.request) or _start(client, request, options, note.state)
+    note.keep(job=job.id)
+    return job
+
+
+def _start(client: OpenAI, request: TuneRequest, options: Options, state: State) -> FineTuningJob:
+    """A new job. When the answer to its start is lost the job may be there: it is looked for before a second try."""
+    recipe = request.recipe
+    knobs = {
+        "n_epochs": round(recipe.epochs) if recipe.epochs else None,
+        "batch_size": recipe.batch_size,
+        "learning_rate_multiplier": options.learning_rate_multiplier,
+    }
+    given = {name: value for name, value in knobs.items() if value is not None}
+    wanted: dict[str, Any] = {
+        "model": request.base,
+        "training_file": state.file,
+        "method": {"type": options.method, options.method: {"hyperparameters": given}},
+        "seed": recipe.seed,
+        "metadata": {MARK: _mark(state.request)},
+        **({"suffix": options.suffix} if options.suffix else {}),
+    }
+    for left in range(provider.RETRIES, -1, -1):
+        try:
+            return client.with_options(max_retries=0).fine_tuning.jobs.create(**wanted)
+        except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError) as error:
+            if not left:
+                raise
+            time.sleep(provider.pause(error, provider.RETRIES - left))
+        if (job := _lost(client, state.request)) is not None:
+            return job
+    raise AssertionError("the last try returns or raises")
+
+
+def _lost(client: OpenAI, request: str) -> FineTuningJob | None:
+    """A job that was started for this request and whose id was never noted."""
+    for job in client.fine_tuning.jobs.list(limit=100):
+        mine = (job.metadata or {}).get(MARK) == _mark(request)
+        if mine and job.status not in ("failed", "cancelled"):
+            return job
+    return None
+
+
+def _mark(request: str) -> str:
+    """Metadata values hold 512 characters at most, and need not say more."""
+    return request[:32]
+
+
+def _point(event: Any, seconds: float) -> CurvePoint | None:
+    data = event.data if isinstance(event.data, dict) else {}
+    step, loss = data.get("step"), data.get("train_loss")
+    if event.type != "metrics" or not isinstance(step, int) or not isinstance(loss, (int, float)):
+        return None
+    valid = data.get("full_valid_loss", data.get("valid_loss"))
+    return CurvePoint(
+        step=step,
+        epoch=0.0,
+        loss=float(loss),
+        seconds=seconds,
+        validation_loss=float(valid) if isinstance(valid, (int, float)) else None,
+    )
+
+
+def _total(event: Any) -> int:
+    total = event.data.get("total_steps")
+    return total if isinstance(total, int) else 0
+
+
+def _result(client: OpenAI, job: FineTuningJob, options: Options) -> Hosted:
+    assert job.fine_tuned_model
+    with provider.said(options.url):
+        kept = tuple(one.fine_tuned_model_checkpoint for one in client.fine_tuning.jobs.checkpoints.list(job.id))
+        ends = [provider.end_of(client, name) for name in (job.fine_tuned_model, job.model)]
+    return Hosted(
+        url=options.url,
+        base=job.model,
+        model=job.fine_tuned_model,
+        job=job.id,
+        trained_tokens=job.trained_tokens,
+        checkpoints=kept,
+        ends=min(filter(None, [*ends, options.ends]), default=""),
+    )
+
+
+def _until(ends: str) -> str:
+    return f"; the provider ends it on {ends}" if ends else ""
+
+
+def _ended_badly(job: FineTuningJob) -> InvalidError:
+    if job.status == "cancelled":
+        return InvalidError("the job was cancelled", where=job.id, next="trueup tune, to start another")
+    if job.status == "succeeded":
+        return InvalidError("the job succeeded, but names no model", where=job.id)
+    why = f"{job.error.code}: {job.error.message}" if job.error else "the provider does not say why"
+    return InvalidError(f"the job failed: {why}", where=job.id, next="mend it, then trueup tune to start another")

@@ -1,0 +1,170 @@
+"""Preference learning: prefer the corrected answer to the one that failed. DPO, KTO and ORPO, by TRL.
+
+DPO (arXiv 2305.18290) and KTO (arXiv 2402.01306) sharpen a model that can do the task already, so they start from a
+supervised stage and keep near it; ORPO (arXiv 2403.07691) learns both at once and starts from the base. The reference
+of DPO and KTO is a frozen copy of the adapter that they start from.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from datasets import Dataset
+from msgspec.structs import replace
+from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
+from trl.experimental.orpo import ORPOConfig, ORPOTrainer
+from trl.experimental.utils import DPODataCollatorWithPadding
+
+from harness.errors import UsageError
+from harness.types import Adapter, TuneRequest
+from trainers import beginning, choices, models, pair_rows, publish, trl_loop
+from trainers.beginning import Start
+from trainers.conclude import Outcome, conclude
+from trainers.descent import OnPoint
+from trainers.pair_rows import PairRow, PairRows
+from trainers.trl_loop import Plan
+
+RATE_SHARE = {"dpo": 1 / 20, "kto": 1 / 20, "orpo": 1 / 2}
+"""Learning rate as a share of supervised LoRA's. Tinker's guide has DPO at 1e-5 where LoRA has 2e-4; ORPO learns the
+answers themselves, so it needs about as much as supervised training."""
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[tune.options]` of this recipe."""
+
+    loss: str = "dpo"
+    """dpo, kto or orpo."""
+    beta: float = 0.1
+    """How strongly the answers are held near the reference; for ORPO the weight of the odds ratio."""
+    start: str = ""
+    """sft, base, or an adapter's folder; empty: sft for dpo and kto, base for orpo."""
+    sft: dict[str, Any] = {}
+    """Knobs of the supervised stage, such as `epochs`."""
+    length_bias: str = pair_rows.REFUSE
+    """accept: train although one side's answers are much longer."""
+
+
+def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
+    """Train and publish the adapter of `request`; a killed training goes on from its newest whole checkpoint.
+
+    Raises UsageError on options that are not known, InputError on pairs that cannot be used, InvalidError on a
+    held-out case among them, a loss that is not a number, or an adapter that does nothing.
+    """
+    began, options, draft = time.monotonic(), options_of(request), publish.draft(request)
+    known = publish.published(Path(request.out), draft)
+    if known is not None:
+        return known
+    base = models.open_for(request)
+    pairs = pair_rows.build(request, base, options.length_bias)
+    default = beginning.BASE if options.loss == "orpo" else beginning.SFT
+    start = beginning.begin(request, options.start or default, options.sft, on_point)
+    filled = _fill(start, options, models.parameters(base.model), pairs, base.max_tokens)
+    folder = Path(f"{request.out}.checkpoints")
+    plan = Plan(filled.recipe, publish.digest([draft.id, start.id]), folder, on_point)
+    trainer = LOSSES[options.loss](beginning.attach(base.model, start), base.tokenizer, pairs.rows, options, plan)
+    curve = trl_loop.run(trainer, plan)
+    outcome = Outcome(
+        weights=models.weights(trainer.model),
+        filled=filled,
+        curve=curve,
+        rows=[row.chosen for row in pairs.rows],
+        fates=pairs.fates,
+        tokens=pairs.tokens,
+        checks={**pairs.checks, "start": start.id},
+        began=began,
+    )
+    del trainer, base
+    return conclude(request, draft, outcome)
+
+
+def options_of(request: TuneRequest) -> Options:
+    """The request's options. Raises UsageError on one that is not known."""
+    try:
+        options = msgspec.convert(request.recipe.options, Options)
+    except msgspec.ValidationError as error:
+        known = ", ".join(Options.__struct_fields__)
+        raise UsageError(f"[tune.options] of preference: {error}", next=f"known: {known}") from error
+    if options.loss not in LOSSES:
+        raise UsageError(f"there is no preference loss {options.loss!r}", next=f"known: {', '.join(LOSSES)}")
+    return options
+
+
+def _fill(start: Start, options: Options, weights: int, pairs: PairRows, longest: int) -> choices.Filled:
+    """Choices are those of supervised training, with this method's own share of the learning rate and one pass."""
+    recipe, reasons = start.recipe, {}
+    rows = len(pairs.rows) * (2 if options.loss == "kto" else 1)
+    if recipe.epochs is None and recipe.max_steps is None:
+        epochs = 2.0 if options.loss == "orpo" else 1.0
+        recipe, reasons["epochs"] = replace(recipe, epochs=epochs), f"{epochs:g}: more passes drive answers apart"
+    filled = choices.fill(recipe, weights, rows, longest)
+    if recipe.learning_rate is None and filled.recipe.learning_rate is not None:
+        share = RATE_SHARE[options.loss]
+        rate = float(f"{filled.recipe.learning_rate * share:.2g}")
+        reasons["learning_rate"] = f"{rate:g}: {share:g} of what supervised LoRA takes on this base"
+        filled = choices.Filled(replace(filled.recipe, learning_rate=rate), filled.reasons)
+    return choices.Filled(filled.recipe, filled.reasons | reasons)
+
+
+def _dpo(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan: Plan) -> Any:
+    table = [{"prompt_ids": row.prompt, "chosen_ids": row.chosen_ids, "rejected_ids": row.rejected_ids} for row in rows]
+    return trl_loop.tokenized(DPOTrainer)(
+        model=model,
+        args=DPOConfig(**trl_loop.settings(plan), beta=options.beta, max_length=None),
+        train_dataset=Dataset.from_list(table),
+        processing_class=tokenizer,
+    )
+
+
+def _kto(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan: Plan) -> Any:
+    """Each pair as a wanted and an unwanted row. The KL term sees each prompt with another prompt's answer."""
+    table = [
+        {"prompt_ids": row.prompt, "completion_ids": answer, "label": wanted}
+        for row in rows
+        for wanted, answer in ((True, row.chosen_ids), (False, row.rejected_ids))
+    ]
+    for here, other in zip(table, [*table[-2:], *table[:-2]], strict=True):
+        here["KL_completion_ids"] = other["completion_ids"]
+    return trl_loop.tokenized(KTOTrainer)(
+        model=model,
+        args=KTOConfig(**trl_loop.settings(plan), beta=options.beta, max_length=None),
+        train_dataset=Dataset.from_list(table),
+        processing_class=tokenizer,
+    )
+
+
+def _orpo(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan: Plan) -> Any:
+    """ORPO's trainer has no seam for token ids but the two functions that it maps over its rows."""
+    table = [{"prompt": row.id, "chosen": "", "rejected": ""} for row in rows]
+    known = {row.id: row for row in rows}
+
+    def tokenize(self: Any, feature: dict[str, Any], model: Any = None) -> dict[str, Any]:
+        row = known[feature["prompt"]]
+        return {
+            "prompt_input_ids": row.prompt,
+            "prompt_attention_mask": [1] * len(row.prompt),
+            **_labelled("chosen", row.chosen.ids, len(row.prompt)),
+            **_labelled("rejected", row.rejected.ids, len(row.prompt)),
+        }
+
+    trainer = type("ORPOTrainer", (trl_loop.tokenized(ORPOTrainer),), {"tokenize_row": tokenize})
+    longest = max(len(each.ids) for row in rows for each in (row.chosen, row.rejected))
+    return trainer(
+        model=model,
+        args=ORPOConfig(**trl_loop.settings(plan), beta=options.beta, max_length=longest, remove_unused_columns=False),
+        data_collator=DPODataCollatorWithPadding(pad_token_id=tokenizer.pad_token_id),
+        train_dataset=Dataset.from_list(table),
+        processing_class=tokenizer,
+    )
+
+
+def _labelled(side: str, ids: list[int], prompt: int) -> dict[str, list[int]]:
+    return {
+        f"{side}_input_ids": ids,
+        f"{side}_attention_mask": [1] * len(ids),
+        f"{side}_labels": [-100] * prompt + ids[prompt:],
+    }
+
+
+LOSSES: dict[str, Any] = {"dpo": _dpo, "kto": _kto, "orpo": _orpo}
+"""Name of a loss to the function that makes its trainer."""

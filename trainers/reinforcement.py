@@ -1,0 +1,235 @@
+"""Reinforcement from the suite's own scores: answers that score higher than their siblings become likelier.
+
+GRPO (arXiv 2402.03300) and RLOO (arXiv 2402.14740), by TRL. The reward is what the eval function says of the answer: no
+second registry of rewards. Only training cases are asked, a part of them is kept aside, and when reward rises while the
+score on that part falls, the run stops: it is learning the scorer, not the task.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from datasets import Dataset
+from msgspec.structs import replace
+from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+
+from harness.codec import digest, write_lines
+from harness.errors import InvalidError, UsageError
+from harness.rendering import stop_ids
+from harness.types import Adapter, Request, TuneRequest
+from trainers import beginning, choices, dataset, models, publish, scored, tokens, trl_loop
+from trainers.beginning import Start
+from trainers.conclude import Outcome, conclude
+from trainers.descent import OnPoint
+from trainers.scored import Scores, Split, Together
+from trainers.trl_loop import Plan
+
+LOSSES: dict[str, Any] = {"grpo": (GRPOConfig, GRPOTrainer), "rloo": (RLOOConfig, RLOOTrainer)}
+RATE_SHARE = 1 / 20
+"""Learning rate as a share of supervised LoRA's: TRL's guide has 1e-5 where LoRA takes 2e-4."""
+STEPS, QUESTIONS, CHECKS = 100, 4, 5
+"""Steps, questions a step, and how often validation is looked at, where the recipe does not say."""
+SIGNAL_STEPS = 10
+"""After so many steps in which no answer scored unlike its siblings, there is nothing to learn from."""
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[tune.options]` of this recipe."""
+
+    suite: str = ""
+    """The eval function whose score is the reward."""
+    loss: str = "grpo"
+    """grpo or rloo."""
+    generations: int = 8
+    """Answers to each question of a step; they are compared with each other."""
+    beta: float | None = None
+    """Weight of the KL divergence from the start; None: 0 for grpo, 0.05 for rloo, as TRL has it."""
+    temperature: float = 1.0
+    start: str = beginning.SFT
+    """sft, base, or an adapter's folder."""
+    sft: dict[str, Any] = {}
+    """Knobs of the supervised stage."""
+
+
+def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
+    """Train and publish the adapter of `request`; a killed training goes on from its newest whole checkpoint.
+
+    Raises UsageError on unknown options or suite, InputError on too few cases, InvalidError on a held-out case, a suite
+    that breaks on answers, scores that never differ, or reward and validation that part.
+    """
+    began, options, draft = time.monotonic(), options_of(request), publish.draft(request)
+    known = publish.published(Path(request.out), draft)
+    if known is not None:
+        return known
+    parts = scored.split(request)
+    base = models.open_for(request)
+    with scored.open_judge(request, request.prompt) as judge:
+        asked = {case.id: one for case, one in zip(sum(parts, []), _requests(judge, parts), strict=True)}
+        start = beginning.begin(_without_validation(request, parts), options.start, options.sft, on_point)
+        filled = _fill(start, options, models.parameters(base.model), len(parts.train), base.max_tokens)
+        ident = digest([draft.id, start.id, judge.suite.digest])
+        run = Rollouts(base, beginning.attach(base.model, start), asked, parts, Scores(judge), request.base)
+        plan = Plan(filled.recipe, ident, Path(f"{request.out}.checkpoints"), on_point, run.after(filled.steps))
+        trainer = _trainer(run, options, plan)
+        run.begin([point.reward or 0.0 for point in trl_loop.newest(plan)[1]])
+        curve = trl_loop.run(trainer, plan)
+    rows = dataset.rows(replace(request, recipe=replace(request.recipe, replay_share=0.0)), base)
+    outcome = Outcome(
+        weights=models.weights(trainer.model),
+        filled=filled,
+        curve=curve,
+        rows=rows.rows,
+        fates={tokens.TRAINED: len(parts.train), "validation": len(parts.validation)},
+        tokens=rows.tokens,
+        checks={"reinforcement": run.summary() | {"suite": judge.suite.name}, "start": start.id},
+        began=began,
+    )
+    del trainer, base, run
+    return conclude(request, draft, outcome)
+
+
+def options_of(request: TuneRequest) -> Options:
+    """The request's options. Raises UsageError on one that is not known."""
+    try:
+        options = msgspec.convert(request.recipe.options, Options)
+    except msgspec.ValidationError as error:
+        known = ", ".join(Options.__struct_fields__)
+        raise UsageError(f"[tune.options] of reinforcement: {error}", next=f"known: {known}") from error
+    if options.loss not in LOSSES:
+        raise UsageError(f"there is no reinforcement loss {options.loss!r}", next=f"known: {', '.join(LOSSES)}")
+    if options.generations < 2:
+        raise UsageError("an answer needs siblings to be compared with", next="set generations to 2 or more")
+    return options
+
+
+class Rollouts:
+    """What the trainer is asked and how its answers are scored; every prompt is made of the suite's own request."""
+
+    def __init__(
+        self,
+        base: models.Base,
+        model: Any,
+        asked: dict[str, Request],
+        parts: Split,
+        scores: Scores,
+        folder: str,
+    ) -> None:
+        self.model, self.tokenizer, self.parts = model, base.tokenizer, parts
+        self.ids = dict(zip(asked, scored.prompts(list(asked.values()), base), strict=True))
+        self.max_tokens = max(one.max_tokens for one in asked.values())
+        self._scores = scores
+        self._answer = trl_loop.greedy(model, base.tokenizer, stop_ids(base.tokenizer, folder), self.max_tokens)
+        self._together = Together([])
+        self._flat: int | None = 0
+        """Batches so far in which no question had two answers that scored differently; None once one had."""
+
+    def begin(self, rewards: Sequence[float]) -> None:
+        """Score the validation cases before the first step. `rewards`: of the steps that a killed training had done."""
+        self._together = Together(self._validate())
+        for reward in rewards:
+            self._together.add(reward)
+
+    def after(self, steps: int) -> Any:
+        """What happens after each step: rewards are noted, and validation is looked at now and then."""
+        every = max(1, steps // CHECKS)
+
+        def look(step: int, reward: float) -> float | None:
+            self._together.add(reward)
+            return self._together.check(step, self._validate()) if step % every == 0 or step == steps else None
+
+        return look
+
+    def reward(self, prompts: list[str], completions: list[str], **columns: Any) -> list[float]:
+        """The suite's score of each answer; TRL calls it with the prompts' texts, which are case ids here.
+
+        Raises InvalidError when no step so far had two answers to one question that scored differently.
+        """
+        values = self._scores(prompts, completions)
+        by_case: dict[str, set[float]] = {}
+        for ident, value in zip(prompts, values, strict=True):
+            by_case.setdefault(ident, set()).add(value)
+        if any(len(found) > 1 for found in by_case.values()):
+            self._flat = None
+        elif self._flat is not None:
+            self._flat += 1
+        if self._flat == SIGNAL_STEPS:
+            raise InvalidError(
+                f"in {SIGNAL_STEPS} steps all answers to a question scored the same: there is nothing to learn from",
+                next='start from a supervised stage (start = "sft"), or raise temperature or generations',
+            )
+        return values
+
+    def summary(self) -> dict[str, Any]:
+        return {**self._together.summary(), "answers": self._scores.judged, "broken": self._scores.broken}
+
+    def _validate(self) -> list[float]:
+        names = [case.id for case in self.parts.validation]
+        return self._scores(names, self._answer([self.ids[name] for name in names]))
+
+
+def _requests(judge: Any, parts: Split) -> list[Request]:
+    found = judge.requests([case.id for case in (*parts.train, *parts.validation)])
+    if any(one.tools for one in found):
+        raise UsageError("a suite with tools is not learnt from by reinforcement", where=judge.suite.name)
+    return found
+
+
+def _trainer(run: Rollouts, options: Options, plan: Plan) -> Any:
+    kind, trainer = LOSSES[options.loss]
+
+    def tokenize(self: Any, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        return [run.ids[prompt] for prompt in prompts], None, {}
+
+    settings = {**trl_loop.settings(plan), "remove_unused_columns": False}
+    return type(trainer.__name__, (trl_loop.tokenized(trainer),), {"_tokenize_prompts": tokenize})(
+        model=run.model,
+        reward_funcs=[run.reward],
+        args=kind(
+            **settings,
+            num_generations=options.generations,
+            max_completion_length=run.max_tokens,
+            temperature=options.temperature,
+            steps_per_generation=1,
+            **({} if options.beta is None else {"beta": options.beta}),
+        ),
+        train_dataset=Dataset.from_list([{"prompt": case.id} for case in run.parts.train]),
+        processing_class=run.tokenizer,
+    )
+
+
+def _fill(start: Start, options: Options, weights: int, rows: int, longest: int) -> choices.Filled:
+    """Steps and batches in answers; the learning rate as a share of supervised LoRA's."""
+    recipe, reasons = start.recipe, {}
+    if recipe.batch_size is None:
+        recipe = replace(recipe, batch_size=QUESTIONS * options.generations)
+        reasons["batch_size"] = f"{recipe.batch_size}: {QUESTIONS} questions a step, {options.generations} answers each"
+    assert recipe.batch_size is not None
+    if recipe.batch_size % options.generations:
+        raise UsageError(
+            f"batch_size {recipe.batch_size} is no multiple of {options.generations} generations",
+            next="batch_size counts answers: questions a step times generations",
+        )
+    asked = recipe.batch_size // options.generations
+    if recipe.max_steps is None:
+        steps = round(recipe.epochs * rows / asked) if recipe.epochs else STEPS
+        recipe = replace(recipe, max_steps=max(1, steps))
+        reasons["max_steps"] = f"{recipe.max_steps}: {asked} questions a step"
+    assert recipe.max_steps is not None
+    filled = choices.fill(replace(recipe, epochs=recipe.max_steps * asked / rows), weights, rows, longest)
+    if recipe.learning_rate is None and filled.recipe.learning_rate is not None:
+        rate = float(f"{filled.recipe.learning_rate * RATE_SHARE:.2g}")
+        reasons["learning_rate"] = f"{rate:g}: a twentieth of what supervised LoRA takes on this base"
+        filled = choices.Filled(replace(filled.recipe, learning_rate=rate), filled.reasons)
+    return choices.Filled(filled.recipe, filled.reasons | reasons)
+
+
+def _without_validation(request: TuneRequest, parts: Split) -> TuneRequest:
+    """The request of the supervised stage: it must not have seen what validation asks."""
+    folder = Path(f"{request.out}.checkpoints") / "data"
+    write_lines(folder / dataset.TRAIN, parts.train)
+    replay = Path(request.dataset) / dataset.REPLAY
+    if replay.exists():
+        (folder / dataset.REPLAY).write_bytes(replay.read_bytes())
+    return replace(request, dataset=str(folder))

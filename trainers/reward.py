@@ -1,0 +1,172 @@
+"""A reward model: learn from pairs which of two answers is better, to score answers in a suite. By TRL.
+
+The result is a judge, not an arm: `score.reward(...)` asks it. It is checked on pairs of groups that it did not train on
+(a Bradley-Terry model, arXiv 2203.02155), and published only once a fresh process gives the same rewards.
+"""
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from datasets import Dataset
+from msgspec.structs import replace
+from peft import LoraConfig, get_peft_model
+from trl import RewardConfig, RewardTrainer
+
+from harness.adapters import REWARD, content_id
+from harness.codec import decode, encode
+from harness.errors import InvalidError, TrueupError, UsageError
+from harness.plugins import load
+from harness.types import Adapter, Json, Recipe, TuneRequest
+from trainers import choices, models, pair_rows, publish, trl_loop
+from trainers.descent import OnPoint, thin
+from trainers.memory import peak_bytes
+from trainers.pair_rows import PairRow
+from trainers.trl_loop import Plan
+
+SERVER = "harness.scorers.reward"
+CHECK_SHARE, PROBES, TOLERANCE = 0.2, 4, 1e-4
+"""Share of the pairs that is kept to check on; rows that a fresh process scores, and how near its rewards must be."""
+KINDS: dict[str, dict[str, Any]] = {"lora": {}, "rslora": {"use_rslora": True}, "dora": {"use_dora": True}}
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[tune.options]` of this recipe."""
+
+    length_bias: str = pair_rows.REFUSE
+    """accept: train although one side's answers are much longer."""
+
+
+def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
+    """Train and publish the reward model of `request`; a killed training goes on from its newest whole checkpoint.
+
+    Raises UsageError on unknown options or kind of adapter, InputError on pairs that cannot be used, InvalidError on a
+    held-out case, a loss that is not a number, or a model that does no better than chance on the pairs kept aside.
+    """
+    began, out = time.monotonic(), Path(request.out)
+    options = _options(request)
+    plain = publish.draft(request)
+    draft = replace(plain, form=REWARD)
+    draft = replace(draft, id=content_id(draft))
+    known = publish.published(out, draft)
+    if known is not None:
+        return known
+    base = models.open_for(request)
+    pairs = pair_rows.build(request, base, options.length_bias)
+    train_rows, check_rows = _split(pairs.rows, request.recipe.seed)
+    filled = choices.fill(request.recipe, models.parameters(base.model), len(train_rows), base.max_tokens)
+    dtype = base.model.dtype
+    kind = str(dtype).removeprefix("torch.")
+    base = base._replace(model=None)
+    model = _headed(request.base, filled.recipe, dtype)
+    plan = Plan(filled.recipe, draft.id, Path(f"{request.out}.checkpoints"), on_point)
+    trainer = trl_loop.tokenized(RewardTrainer)(
+        model=model,
+        args=RewardConfig(**trl_loop.settings(plan), max_length=None),
+        train_dataset=Dataset.from_list(
+            [{"chosen_ids": row.chosen.ids, "rejected_ids": row.rejected.ids} for row in train_rows]
+        ),
+        processing_class=base.tokenizer,
+    )
+    curve = trl_loop.run(trainer, plan)
+    model = trainer.model.float().eval()
+    found = _checked(model, check_rows)
+    partial = publish.fresh(out.with_name(f".{out.name}.partial"))
+    files = publish.write(partial, model)
+    manifest = replace(
+        draft,
+        recipe=filled.recipe,
+        choices=filled.reasons,
+        files=files,
+        rows={**pairs.fates, "trained": len(train_rows), "validation": len(check_rows)},
+        tokens=pairs.tokens,
+        steps=filled.steps,
+        curve=thin(curve),
+        checks={
+            "request": draft.id,
+            **pairs.checks,
+            "reward": found | {"dtype": kind},
+            "round_trip": _round_trip(model, request.base, kind, partial, check_rows[:PROBES]),
+        },
+        seconds=time.monotonic() - began,
+        peak_bytes=peak_bytes(),
+    )
+    return publish.publish(partial, out, manifest)
+
+
+def accuracy(model: Any, rows: Sequence[PairRow]) -> float:
+    """Share of pairs whose chosen answer has the higher reward."""
+    rewards = load("scorers", "reward").rewards
+    chosen, rejected = (
+        rewards(model, side) for side in zip(*((r.chosen.ids, r.rejected.ids) for r in rows), strict=True)
+    )
+    return sum(better > worse for better, worse in zip(chosen, rejected, strict=True)) / len(rows)
+
+
+def _options(request: TuneRequest) -> Options:
+    if request.recipe.adapter not in KINDS:
+        raise UsageError(
+            f"a reward model is no adapter of kind {request.recipe.adapter!r}", next=f"known: {', '.join(KINDS)}"
+        )
+    try:
+        return msgspec.convert(request.recipe.options, Options)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"[tune.options] of reward: {error}", next="known: length_bias") from error
+
+
+def _split(rows: Sequence[PairRow], seed: int) -> tuple[list[PairRow], list[PairRow]]:
+    """Pairs to train and to check on; no group stands on both sides."""
+    groups = sorted({row.group for row in rows})
+    random.Random(seed).shuffle(groups)
+    kept = frozenset(groups[: max(1, round(len(groups) * CHECK_SHARE))])
+    return [row for row in rows if row.group not in kept], [row for row in rows if row.group in kept]
+
+
+def _headed(base: str, recipe: Recipe, dtype: torch.dtype) -> Any:
+    torch.manual_seed(recipe.seed)
+    model = load("scorers", "reward").headed(base, dtype).to(models.device())
+    targets = recipe.target_modules
+    config = LoraConfig(
+        task_type="SEQ_CLS",
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        lora_dropout=recipe.dropout,
+        target_modules=targets if targets == "all-linear" else [part.strip() for part in targets.split(",")],
+        modules_to_save=["score"],
+        **KINDS[recipe.adapter],
+    )
+    return get_peft_model(model, config)
+
+
+def _checked(model: Any, rows: Sequence[PairRow]) -> dict[str, Json]:
+    """Accuracy on the pairs kept aside. Raises InvalidError when it is no better than a coin."""
+    right = accuracy(model, rows)
+    if right <= 0.5:
+        raise InvalidError(
+            f"the reward model prefers the right answer in {right:.0%} of {len(rows)} pairs: no better than a coin",
+            next="raise [tune] epochs or learning_rate, or gather more pairs",
+        )
+    return {"accuracy": right, "pairs": len(rows)}
+
+
+def _round_trip(model: Any, base: str, kind: str, adapter: Path, rows: Sequence[PairRow]) -> dict[str, Json]:
+    """The rewards that a fresh process gives, by the code that serves. Raises InvalidError when they differ."""
+    server = load("scorers", "reward")
+    ids = tuple(tuple(row.chosen.ids) for row in rows)
+    command = [sys.executable, "-P", "-m", SERVER]
+    asked = encode(server.Rows(adapter=str(adapter), base=base, rows=ids, dtype=kind))
+    done = subprocess.run(command, input=asked, capture_output=True, check=False)
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise TrueupError("the reward model could not be loaded again", where="".join(last))
+    found, expected = decode(done.stdout, list[float]), server.rewards(model, ids)
+    difference = max(abs(one - other) for one, other in zip(found, expected, strict=True))
+    if difference > TOLERANCE:
+        raise InvalidError(f"the written reward model answers differently: its rewards are off by {difference:.2g}")
+    return {"rows": len(ids), "difference": difference}
