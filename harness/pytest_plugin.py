@@ -46,7 +46,10 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 
 def _register(config: pytest.Config) -> None:
+    from harness.hush import hush
+
     if not config.pluginmanager.hasplugin(NAME):
+        hush()
         config.pluginmanager.register(_evaluation(config), NAME)
 
 

@@ -17,7 +17,7 @@ NOUNS = (
 
 FLOOR = {"types", "errors"}
 BASE = FLOOR | {"codec", "plugins", "digests", "adapters", "answers", "rendering"}
-BASE |= {"calls", "redaction", "scoring", "turns"}
+BASE |= {"calls", "hush", "redaction", "scoring", "turns"}
 
 
 @cache

@@ -32,6 +32,7 @@ def command(changes: bool = True, **extra: Any) -> Callable:
         @click.option("--quiet", "-q", is_flag=True, help="No progress.")
         @functools.wraps(function)
         def run(config: Path | None, as_json: bool, quiet: bool, **options: Any) -> Any:
+            late("hush").hush()
             loop, console = late("loop"), late("console")
             work = loop.open_work(late("config").load(config), console.ConsoleWatch(quiet or as_json))
             if changes:

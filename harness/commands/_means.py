@@ -15,8 +15,10 @@ def show(runs: Any, as_json: bool) -> dict:
     judged = late("judging.words").sentences(runs.values())
     if not as_json:
         console.table(COLUMNS, rows)
-        for line in (*judged, *problems):
+        for line in judged:
             console.say(line)
+    for problem in problems:
+        console.warn(f"trueup: {problem}\n  next:  mend that, then run it again")
     means = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
     return {"means": means, "judges": judged, **problems_of(problems)}
 

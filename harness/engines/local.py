@@ -21,6 +21,7 @@ from typing import IO
 
 from harness.engines import _wire
 from harness.errors import TrueupError
+from harness.hush import hush
 
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -107,6 +108,7 @@ def _end(child: subprocess.Popen) -> None:
 
 def main(job: str) -> None:
     """Read the request, run the job, answer. Whatever libraries print goes to stderr: stdout carries the answer alone."""
+    hush()
     answer = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     size = int.from_bytes(_exactly(8), "big")
