@@ -209,11 +209,11 @@ def report(work: Work, verdict: Verdict | None = None) -> list[Path]:
 def promote(work: Work, by: str = "") -> Promotion:
     """Move the alias to the adapter that was judged. Raises InvalidError unless the latest verdict is promote."""
     verdict = shelf.latest_verdict(work)
+    privacy.check(work, "adapter", verdict.candidate)
     if verdict.outcome != "promote":
         raise InvalidError(
             f"the latest verdict is {verdict.outcome}: {verdict.sentence}", where=verdict.id[:12], next="trueup report"
         )
-    privacy.check(work, "adapter", verdict.candidate)
     work.store.artifacts.folder("adapter", verdict.candidate)  # verified: what was judged is what is promoted
     alias = work.config.promote.alias
     current = work.store.promotions.current(alias)

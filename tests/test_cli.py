@@ -190,8 +190,8 @@ def test_who_is_forgotten_takes_dataset_and_adapter_out_of_use(walked, tmp_path)
         refused = trueup(verb, cwd=folder)
         assert refused.returncode == 4 and "forgotten" in refused.stderr + refused.stdout, verb
     trueup("report", cwd=folder)
-    assert "forgotten since" in (folder / "out" / "report.json").read_text()
-    assert json.loads((folder / "out" / "report.json").read_text())["verdict"] == "invalid"
+    shown = json.loads((folder / "out" / "report.json").read_text())["verdict"]
+    assert shown["outcome"] == "invalid" and "forgotten since" in shown["sentence"]
 
 
 def test_status_accounts_for_every_record(walked):
