@@ -70,11 +70,12 @@ def answer(sock):
 
 @contextmanager
 def serving(folder, token="", limits=None, redactor=None):
-    """A client of a receiver whose inbox is `folder`; `client.receiver` is that receiver."""
+    """A client of a receiver whose inbox is `folder`; `client.receiver` and `client.server` are what serves it."""
     sock = socket.create_server(("127.0.0.1", 0))
     client = Client(sock.getsockname()[1])
     client.receiver = Receiver(folder, redactor or Redactor(salt="s"))
     server = Server(client.receiver, Door(hosts_of([], client.port), token), limits or Limits())
+    client.server = server
     loop, started = asyncio.new_event_loop(), threading.Event()
     stop = asyncio.Event()
     thread = threading.Thread(target=lambda: loop.run_until_complete(server.run(sock, stop, started.set)))
