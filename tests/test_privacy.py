@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from harness import config, loop, privacy, shelf
+from harness import config, intake, loop, privacy, shelf
 from harness.cli import cli
 from harness.codec import write_lines
 from harness.collector.inbox import Writer
@@ -62,14 +62,14 @@ def test_the_section_privacy_says_what_is_redacted(project, work):
         '[privacy.patterns]\ncustomer = "customer-[0-9]"\n'
     )
     work = loop.open_work(config.load(project))
-    loop.ingest(work)
+    intake.ingest(work)
     text = str(list(work.store.traces.calls()))
     assert "ada@example.com" in text and "<CUSTOMER_" in text and "bob@" not in text
 
 
 def test_a_user_is_forgotten_by_the_id_that_was_traced(project, work):
     """An id that was replaced by a pseudonym is found; no byte of the table holds the pseudonym afterwards."""
-    loop.ingest(work)
+    intake.ingest(work)
     name = privacy.redactor(work).text("bob@example.com")
     assert sum(name in str(call) for call in work.store.traces.calls()) == 2
     found = privacy.forget(work, "bob@example.com", "")
@@ -87,7 +87,7 @@ def test_nothing_to_forget_is_said(work):
 @pytest.fixture
 def made(work):
     """A dataset with one of the calls, an adapter of it, and another dataset without."""
-    loop.ingest(work)
+    intake.ingest(work)
     first, *_ = work.store.traces.calls()
     for ident, call in (("a" * 64, first.id), ("b" * 64, "other:call")):
         folder = work.store.artifacts.scratch("dataset")
@@ -142,8 +142,8 @@ def test_the_inbox_is_read_beside_the_paths_and_emptied(project, work):
     writer = Writer(work.store.root / privacy.INBOX)
     writer.append(exported(span(9, "9" * 32, **TALK)))
     writer.close()
-    assert loop.ingest(work, [str(project / "traces")])["stored"] == 3
-    assert loop.ingest(work)["stored"] == 1
+    assert intake.ingest(work, [str(project / "traces")]).calls == 3
+    assert intake.ingest(work).calls == 1
     assert work.store.traces.counts()["calls"] == 4
     assert not list((work.store.root / privacy.INBOX).iterdir())
 
@@ -155,7 +155,7 @@ def test_who_is_forgotten_is_forgotten_in_the_inbox_too(project, work):
     writer.close()
     found = CliRunner().invoke(cli, ["forget", "--user", "customer-7", "--json", "--config", str(project)])
     assert len(json.loads(found.stdout)["calls"]) == 1
-    loop.receive(work)
+    intake.receive(work)
     assert work.store.traces.counts()["calls"] == 0
 
 
@@ -165,7 +165,7 @@ def test_a_receiver_and_a_run_do_not_wait_for_each_other(work):
         writer = Writer(work.store.root / privacy.INBOX)
         writer.append(exported(span(9, "9" * 32, **TALK)))
     with work.store.lock():
-        assert loop.ingest(work)["stored"] == 3
+        assert intake.ingest(work).calls == 3
     writer.close()
 
 

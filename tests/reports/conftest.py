@@ -1,7 +1,5 @@
 """What the report tests share: a small night, and a real Chromium where there is one."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,19 +11,6 @@ from tests.reports.story import make_story
 def story():
     """A night of 60 cases with something of everything."""
     return make_story(60, repeats=3)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator:
-    """A running Chromium; skips where the browser or Playwright is not installed."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not path:
-        pytest.skip("no chromium on PATH (apt-get install chromium)")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Opened:

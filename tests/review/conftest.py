@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import shutil
 import threading
 from urllib.parse import urlsplit
 
@@ -65,15 +64,3 @@ def sitting(work):
     yield one
     one.review.server.stop()
     one.thread.join(5)
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not path:
-        pytest.skip("no chromium on PATH (apt-get install chromium)")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
