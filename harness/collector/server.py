@@ -67,7 +67,9 @@ class Server:
         connection = _Connection(reader, writer)
         idle = [one for one in self._open if not one.working]
         if len(self._open) >= CONNECTIONS and idle:
-            min(idle, key=lambda one: one.since).drop()
+            longest = min(idle, key=lambda one: one.since)
+            self._open.discard(longest)  # now: many may come before its end is noticed
+            longest.drop()
         self._open.add(connection)
         try:
             if len(self._open) > CONNECTIONS and not idle:
