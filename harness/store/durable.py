@@ -66,8 +66,9 @@ def remove_tree(folder: Path) -> None:
 
 def remove_partials(folder: Path) -> None:
     """Remove what killed writers left below `folder`. Call it with the lock held: no other writer is at work then."""
-    for path in folder.rglob(".*"):
-        if path.name.endswith(".partial"):
-            path.unlink(missing_ok=True)
-        elif path.name.startswith(".removed-"):
-            shutil.rmtree(path, ignore_errors=True)
+    for path in tuple(folder.rglob(".*")):
+        if path.name.endswith(".partial") or path.name.startswith(".removed-"):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)

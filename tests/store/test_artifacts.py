@@ -183,3 +183,14 @@ def test_memo_recalls_what_was_remembered_last(store):
     path.write_bytes(path.read_bytes().replace(b"two", b"six"))
     assert store.memo.recall("latest-run", "../tuned") is None
     assert store.memo.verify() == [str(path)]
+
+
+def test_what_killed_writers_left_is_swept_away(store):
+    """The next holder of the lock removes half-written files and half-written folders, and nothing else."""
+    work = store.root / "work" / "tune-1"
+    (work / ".adapter.partial").mkdir(parents=True)
+    (work / ".adapter.partial" / "weights").write_text("half")
+    (work / ".state.json.1.partial").write_text("half")
+    (work / "state.json").write_text("whole")
+    with store.lock():
+        assert [path.name for path in work.iterdir()] == ["state.json"]
