@@ -5,7 +5,7 @@ from harness import cases, guard, score, suite
 LABELS = ["cancel", "change", "track"]
 
 
-@suite(role=guard(margin=0.02), metric="label", slices=["channel"])
+@suite(role=guard(margin=0.02), metric="macro_f1", slices=["channel"])
 @cases("intents.jsonl")
 def eval_intents(case, model):
     reply = model.choose(case.messages, LABELS, normalize=True)
