@@ -42,3 +42,8 @@ def _seconds(command: list[str]) -> float:
     child.returncode = os.waitstatus_to_exitcode(status)
     assert child.returncode == 0
     return used.ru_utime + used.ru_stime
+
+
+def test_knowing_which_model_an_arm_is_loads_no_engine():
+    """A run with nothing to answer asks only for digests: that imports neither transformers nor peft."""
+    assert not loaded_after("import harness.backends.hf") & {"transformers", "peft", "bitsandbytes"}

@@ -13,12 +13,10 @@ from transformers.utils import logging as transformers_logging
 from harness.adapters import verify
 from harness.backends import _quantized
 from harness.backends._attention import Prefix, install, read_virtual
-from harness.errors import InputError, InvalidError, UsageError
+from harness.backends._dtype import DTYPES, dtype_name
+from harness.errors import InputError, InvalidError
 from harness.rendering import stop_ids
 from harness.types import Arm
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
 
 VIRTUAL = "prompt_embeddings"
 """PEFT's name for virtual tokens in a file; it puts them in their place itself, and then reports the name as unknown."""
@@ -53,25 +51,6 @@ def place_of(arm: Arm) -> Place:
         return Place(Opened(arm.adapter, dtype), "")
     quantization = json.dumps(manifest.quantization, sort_keys=True) if manifest.quantization else ""
     return Place(Opened(arm.model, dtype, quantization), arm.adapter)
-
-
-def dtype_name(arm: Arm) -> str:
-    """The arm's `dtype` option; by default bfloat16 where the processor multiplies it in hardware, else float32."""
-    name = arm.options.get("dtype", "auto")
-    if name == "auto":
-        return "bfloat16" if _fast_bfloat16() else "float32"
-    if name not in DTYPES:
-        raise UsageError(
-            f"there is no dtype {name!r}", where=f"arm {arm.name}", next=f"known: auto, {', '.join(DTYPES)}"
-        )
-    return str(name)
-
-
-def _fast_bfloat16() -> bool:
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("amx_bf16") or able.get("avx512_bf16"))
 
 
 class Resident:

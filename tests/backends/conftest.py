@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from harness.backends import hf
+from harness.backends import _engine, hf
 from harness.types import Arm, Message, TextPart
 from tests.tiny import tiny_model
 
@@ -27,7 +27,7 @@ def arm(folder: Path) -> Arm:
 
 
 @pytest.fixture(scope="session")
-def backend(folder: Path) -> hf.HuggingFace:
+def backend(folder: Path) -> _engine.HuggingFace:
     return hf.open([Arm(name="base", model=str(folder), options={"dtype": "float32"})])
 
 

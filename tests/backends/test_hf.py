@@ -10,7 +10,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from harness import adapters, codec
-from harness.backends import hf
+from harness.backends import _engine, hf
 from harness.backends._attention import Frame, Prefix
 from harness.backends._weights import Resident
 from harness.digests import model_digests
@@ -169,8 +169,8 @@ def test_batch_is_halved_until_it_fits(backend, arm, user, monkeypatch):
         return generate(*args, width=width, **options)
 
     expected = texts(backend.answer(arm, chats(user)))
-    generate = hf.generate
-    monkeypatch.setattr(hf, "generate", tight)
+    generate = _engine.generate
+    monkeypatch.setattr(_engine, "generate", tight)
     assert texts(backend.answer(arm, chats(user))) == expected
     assert widths[-1] <= 2 < widths[0]
 
