@@ -56,6 +56,10 @@ class Judging(Evaluation):
                 raise pytest.Collector.CollectError(str(error)) from error
 
     @pytest.hookimpl
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Nothing is selected by tag here, and the suites that are not asked for have none."""
+
+    @pytest.hookimpl
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         items[:] = [item for item in items if is_eval(item) and self._suite_of(item)]
 
