@@ -20,7 +20,7 @@ COLOURS = {
     "invalid": "magenta",
     "info": "dim",
 }
-CELLS = 31
+CELLS = 25
 """Characters of one interval."""
 
 
@@ -43,13 +43,14 @@ def _identities(first: Summary) -> Text:
 
 
 def _suites(first: Summary) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for name in ("  suite", "asked", "means"):
-        table.add_column(name, no_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
+    table.add_column("  suite", no_wrap=True)
+    table.add_column("asked", overflow="fold")  # the one column that gives way where the screen is narrow
+    table.add_column("means", no_wrap=True)
     table.add_column("difference", justify="right", no_wrap=True)
     table.add_column("interval ╎ bound", no_wrap=True, min_width=CELLS)
     for name in ("fixed", "broken", "cases"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     table.add_column("finding", no_wrap=True)
     for row in first.suites:
         table.add_row(*_cells(row, [other for other in first.suites if other.role == row.role]))

@@ -16,6 +16,7 @@ from harness.verdicts import VerdictFile
 from reports import github, junit, markdown, tables, terminal, verdict
 from reports import json as json_report
 from reports._cases import case_rows, main_baseline
+from reports._summary import suite_rows
 from tests.reports.story import make_story
 
 
@@ -68,6 +69,15 @@ def test_json_has_every_case_and_the_verdict(story):
     assert len(read["cases"]) == len(case_rows(story))
     assert read["verdict"]["outcome"] == "promote"
     assert read["schema"] == 1
+
+
+def test_the_terminal_cuts_no_number(story):
+    """In a log of 120 columns every count stands whole; where room is short, the words of what was asked fold."""
+    console = Console(width=120, record=True, file=io.StringIO(), color_system=None)
+    console.print(terminal.first_screen(story))
+    shown = console.export_text()
+    assert "…" not in shown
+    assert all(f" {row.n:,} " in shown for row in suite_rows(story))
 
 
 def test_the_terminal_screen_is_one_screen(story):
