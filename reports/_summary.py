@@ -127,9 +127,9 @@ def _identity(run: Run, story: Story) -> Identity:
     tuned = story.adapter.id[:12] if story.adapter and arm.name == candidate(story) else ""
     return Identity(
         arm=arm.name,
-        model=PurePath(arm.model).name,
+        model=PurePath(arm.model).name or arm.backend,
         digest=run.model_digest[:12],
-        prompt=f"{arm.prompt.name} prompt{examples}",
+        prompt="no prompt" if arm.prompt.name == "none" else f"{arm.prompt.name} prompt{examples}",
         adapter=tuned or (PurePath(arm.adapter).name[:12] if arm.adapter else ""),
     )
 

@@ -8,6 +8,8 @@ from reports._plots import Line
 from reports._words import moment, short_name
 
 WIDTH, HEIGHT, PAD = 220.0, 36.0, 5.0
+MOST_CLUSTERS = 12
+"""Lines of the table of clusters; the index over all nights has the same."""
 
 
 class Night(Struct):
@@ -48,8 +50,17 @@ def trend(story: Story, nights: int = 60) -> Trend:
     return Trend(
         nights=[Night(moment(p.at_ns), p.outcome, p.adapter[:12], _inside(p.report)) for p in points],
         suites=[spark for name in suites if (spark := _suite(points, name, judged))],
-        clusters=[spark for name in clusters if (spark := _cluster(points, name, labels.get(name) or name[:24]))],
+        clusters=_worst(
+            [spark for name in clusters if (spark := _cluster(points, name, labels.get(name) or name[:24]))],
+            len(points),
+        ),
     )
+
+
+def _worst(sparks: list[Spark], nights: int) -> list[Spark]:
+    """The clusters that fail most tonight, then those that changed; one night alone has no trend."""
+    shown = sorted((one for one in sparks if one.last or one.change), key=lambda one: (-one.last, one.change))
+    return shown[:MOST_CLUSTERS] if nights > 1 else []
 
 
 def _inside(path: str) -> str:

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from harness.types import Budget, Finding, Interval, Neighbour
+from harness.types import Arm, Budget, Finding, Interval, Neighbour
 from reports._plots import axis, bar
 from reports._summary import in_force, suite_rows, summary
 from tests.reports.story import INSTRUCTIONS, PARCEL, make_story
@@ -134,3 +134,10 @@ def test_a_budget_is_drawn_against_its_limit(story):
     assert (row.change(row.estimate), row.change(row.bound), row.mean(row.baseline_mean)) == ("1.2", "2", "3")
     drawn = bar(row, axis([row]))
     assert drawn.below and drawn.high < drawn.bound
+
+
+def test_an_arm_without_model_and_prompt_is_named_by_its_backend(story):
+    """The constant arm reads `constant · no prompt`, not as a gap."""
+    floor = replace(story.runs[0], arm=Arm(name="constant", backend="constant"))
+    found = summary(replace(story, runs=(*story.runs, floor))).identities[-1]
+    assert (found.model, found.prompt) == ("constant", "no prompt")
