@@ -53,6 +53,9 @@ def _unresolved(finding: Finding, comparison: Comparison, found: Paired, margin:
         return replace(
             finding, sentence=f"{said}, nor could any number of cases.", next="give the guard a margin above 0"
         )
+    if found.estimate <= -margin:
+        text = f"{said}, and more cases would sooner show it than rule it out."
+        return replace(finding, sentence=text, next="trueup report --open")
     needed = more_cases(found.interval, int(finding.counts["n"]), -margin, 0.0)
     return replace(
         finding,

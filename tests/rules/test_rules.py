@@ -62,6 +62,14 @@ def test_guard_names_its_evidence(compared):
     assert finding.counts["newcombe_low"] < finding.estimate < finding.counts["newcombe_high"]
 
 
+def test_guard_that_lost_more_than_its_margin_asks_for_no_more_cases(compared):
+    """When the loss that was seen is beyond the margin, more cases would not clear it: the cases are to be looked at."""
+    (finding,) = told("guard", compared("arc", Guard(margin=0.04), 212, 36, 13, 236))
+    assert finding.outcome == "unresolved" and finding.estimate < -0.04
+    assert "needed" not in finding.counts and "sooner show it" in finding.sentence
+    assert finding.next == "trueup report --open"
+
+
 def test_guard_without_margin_cannot_be_shown(compared):
     """No number of cases rules out any loss at all; the finding says what to do."""
     (finding,) = told("guard", compared("arc", Guard(margin=0.0), 300, 3, 3, 300))
