@@ -235,12 +235,18 @@ def run_of(work: Work, name: str) -> Run:
 
 def differences(work: Work, baseline: str, candidate: str) -> contrast_stage.Contrast:
     """What changed between two runs, what is noise and what was left out; decides nothing."""
+    before, after = two_runs(work, baseline, candidate)
+    controls = (*compare_stage.control(before), *compare_stage.control(after))
+    return contrast_stage.contrast(compare_stage.compare(before, after), controls, work.config.gate.alpha)
+
+
+def two_runs(work: Work, baseline: str, candidate: str) -> tuple[Run, Run]:
+    """Two stored runs, each an arm of the latest evaluation or the start of a run's id, under names that differ."""
     before, after = run_of(work, baseline), run_of(work, candidate)
     if before.arm.name == after.arm.name and before.id != after.id:  # two nights of one arm
         before = replace(before, arm=replace(before.arm, name=f"{before.arm.name} {before.id[:8]}"))
         after = replace(after, arm=replace(after.arm, name=f"{after.arm.name} {after.id[:8]}"))
-    controls = (*compare_stage.control(before), *compare_stage.control(after))
-    return contrast_stage.contrast(compare_stage.compare(before, after), controls, work.config.gate.alpha)
+    return before, after
 
 
 def held_out_version(work: Work, dataset: Dataset) -> str:

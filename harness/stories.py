@@ -7,10 +7,11 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness import shelf
-from harness.codec import write_atomic
+from harness.codec import digest, write_atomic
 from harness.errors import InvalidError
 from harness.plugins import helper, load
 from harness.shelf import Evaluation, Work
+from harness.stages import compare as compare_stage
 from harness.stages import curate as curate_stage
 from harness.types import Comparison, Dataset, Finding, HistoryPoint, Judgement, Run, Story, Verdict
 
@@ -107,20 +108,18 @@ def write_index(work: Work) -> list[Path]:
 
 
 def write_comparison(work: Work, baseline: str, candidate: str) -> Path:
-    """The page of two arms of the latest evaluation, side by side, without a verdict."""
-    contrast = shelf.differences(work, baseline, candidate)
+    """The page of two stored runs side by side, without a verdict."""
+    runs, contrast = shelf.two_runs(work, baseline, candidate), shelf.differences(work, baseline, candidate)
     findings = (*contrast.changed, *contrast.noise)
-    evaluation = shelf.latest_evaluation(work)
-    runs = {name: run for name, run in shelf.runs_of(work, evaluation).items() if name in (baseline, candidate)}
     story = Story(
         title=_title(work),
         verdict=Verdict(outcome="undecided", sentence=_said(findings), findings=findings),
-        runs=tuple(runs[name] for name in (baseline, candidate)),
-        comparisons=shelf.comparisons(runs, candidate),
-        dataset=shelf.dataset_of(work, evaluation.dataset),
-        policy=replace(work.config.gate, baselines=(baseline,)),
+        runs=runs,
+        comparisons=compare_stage.compare(*runs),
+        dataset=shelf.latest_or_none(work)[0],
+        policy=replace(work.config.gate, baselines=(runs[0].arm.name,)),
     )
-    path = Path(work.config.report.out) / f"compare-{baseline}-{candidate}.html"
+    path = Path(work.config.report.out) / f"compare-{digest([run.id for run in runs])[:12]}.html"
     write_atomic(path, load("reports", "compare").render(story))
     return path
 

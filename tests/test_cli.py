@@ -209,7 +209,7 @@ def test_status_accounts_for_every_record(walked):
         ("mine",),
         ("curate",),
         ("eval", "--model", "base"),
-        ("compare", "base", "tuned"),
+        ("compare", "base", "tuned", "--html"),
         ("gate",),
         ("report", "--format", "csv"),
         ("inspect",),

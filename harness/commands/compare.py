@@ -10,18 +10,22 @@ from harness.commands._command import command, late
 @command(changes=False)
 @click.argument("baseline")
 @click.argument("candidate")
-def compare(work: Any, baseline: str, candidate: str, as_json: bool) -> dict:
+@click.option("--html", is_flag=True, help="Write a page of the two beside the report, with every case.")
+def compare(work: Any, baseline: str, candidate: str, html: bool, as_json: bool) -> dict:
     """Two runs, suite by suite: what changed, what is noise, what was left out.
 
     BASELINE and CANDIDATE are arms of the latest evaluation, or the first digits of a stored run's id.
 
     \b
-    Example: trueup compare base tuned
+    Example: trueup compare base tuned --html
     """
     found = late("shelf").differences(work, baseline, candidate)
+    page = str(late("stories").write_comparison(work, baseline, candidate)) if html else ""
     if not as_json:
         _say(found, late("console"))
-    return {"changed": found.changed, "noise": found.noise, "left_out": found.left_out}
+        if page:
+            late("console").say(f"wrote {page}")
+    return {"changed": found.changed, "noise": found.noise, "left_out": found.left_out, "page": page}
 
 
 def _say(found: Any, console: Any) -> None:
