@@ -26,6 +26,8 @@ FEW = 50
 INVENTED = 0.5
 """Share of corrections with facts from outside the input from which retrieval is missing."""
 CONSISTENT = 0.9
+RECURS = 5
+"""How often, on average, each value of a field is met in corrections from which the field is a choice among labels."""
 
 
 class Inspection(Noun, frozen=True):
@@ -53,7 +55,8 @@ def inspect(mined: Mined, calls: Iterable[Call], feedback: Iterable[Feedback]) -
         days[day(call)] += 1
         if call.id in corrections:
             asked[call.id] = spoken(traffic.prompts.strip(call))
-    clusters = [_judged(cluster, corrections, asked, environment) for cluster in mined.clusters]
+    choices = _choices(corrections.values())
+    clusters = [_judged(cluster, corrections, asked, environment, choices) for cluster in mined.clusters]
     return Inspection(
         clusters=tuple(clusters),
         calls=traffic.size,
@@ -67,14 +70,22 @@ def inspect(mined: Mined, calls: Iterable[Call], feedback: Iterable[Feedback]) -
 
 
 def _judged(
-    cluster: Cluster, corrections: Mapping[str, str], asked: Mapping[str, str], environment: set[str]
+    cluster: Cluster,
+    corrections: Mapping[str, str],
+    asked: Mapping[str, str],
+    environment: set[str],
+    choices: frozenset[str],
 ) -> Cluster:
-    lever, evidence = _lever(cluster, corrections, asked, environment)
+    lever, evidence = _lever(cluster, corrections, asked, environment, choices)
     return msgspec.structs.replace(cluster, lever=lever, evidence=evidence)
 
 
 def _lever(
-    cluster: Cluster, corrections: Mapping[str, str], asked: Mapping[str, str], environment: set[str]
+    cluster: Cluster,
+    corrections: Mapping[str, str],
+    asked: Mapping[str, str],
+    environment: set[str],
+    choices: frozenset[str],
 ) -> tuple[str, str]:
     size = len(cluster.call_ids)
     broken = sum(call_id in environment for call_id in cluster.call_ids)
@@ -84,7 +95,7 @@ def _lever(
             f"{broken} of {size} failed by a timeout, limit or broken tool, not by what the model wrote",
         )
     targets = [(asked[call_id], corrections[call_id]) for call_id in cluster.call_ids if call_id in corrections]
-    outside = sum(not _derivable(answer, text) for text, answer in targets)
+    outside = sum(not _derivable(answer, text, choices) for text, answer in targets)
     if len(targets) >= 3 and outside >= INVENTED * len(targets):
         return "retrieval", f"{outside} of {len(targets)} corrections hold facts that stand nowhere in the input"
     if cluster.detector in FORM and size < FEW:
@@ -100,12 +111,22 @@ def _lever(
     )
 
 
-def _derivable(answer: str, text: str) -> bool:
-    """Do the answer's facts stand in the input? JSON: its text values; prose: names and numbers."""
+def _choices(corrections: Iterable[str]) -> frozenset[str]:
+    """Keys whose text values recur: a choice among labels, which can be learnt, where a fact is new each time."""
+    values: dict[str, Counter[str]] = defaultdict(Counter)
+    for answer in corrections:
+        for key, item in (json_object(answer) or {}).items():
+            if isinstance(item, str):
+                values[key][normalise(item)] += 1
+    return frozenset(key for key, seen in values.items() if seen.total() >= RECURS * len(seen))
+
+
+def _derivable(answer: str, text: str, choices: frozenset[str]) -> bool:
+    """Do the answer's facts stand in the input? JSON: its text values but labels; prose: names and numbers."""
     said = padded(text)
     value = json_object(answer)
     if value is not None:
-        return all(grounded(item, said) for item in value.values())
+        return all(key in choices or grounded(item, said) for key, item in value.items())
     facts = [token for token in answer.split()[1:] if token[:1].isdigit() or token[:1].isupper()]
     return sum(not grounded(fact, said) for fact in facts) <= len(facts) / 2
 

@@ -33,6 +33,17 @@ def test_facts_from_nowhere_want_retrieval():
     assert "30 of 30" in found.evidence
 
 
+def test_a_label_is_no_fact_from_outside():
+    """A field with few values that recur is a choice, which a fine-tune teaches, though its words are not in the message."""
+    labels = ["late", "damaged", "tracking"]
+    found = judged(
+        "correction",
+        [f"parcel {n} did not come" for n in range(40)],
+        [{"category": labels[n % 3], "parcel": str(n)} for n in range(40)],
+    )
+    assert found.lever == "fine-tune", found.evidence
+
+
 def test_few_slips_in_form_want_a_prompt():
     """A dozen answers that are not JSON are told so."""
     assert judged("schema_break", [f"m {n}" for n in range(12)], []).lever == "prompt"
