@@ -10,6 +10,7 @@ HELPERS = (
     "dataset",
     "descent",
     "forms",
+    "knobs",
     "launch",
     "loss",
     "memory",

@@ -18,7 +18,20 @@ from msgspec.structs import replace
 from harness.codec import digest, write_lines
 from harness.errors import InputError, UsageError
 from harness.types import Adapter, Arm, Case, Recipe, TuneRequest
-from trainers import beginning, choices, conclude, dataset, models, on_policy, publish, scored, sft, teaching, tokens
+from trainers import (
+    beginning,
+    choices,
+    conclude,
+    dataset,
+    knobs,
+    models,
+    on_policy,
+    publish,
+    scored,
+    sft,
+    teaching,
+    tokens,
+)
 from trainers.descent import OnPoint
 from trainers.teaching import Lessons
 
@@ -81,11 +94,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
 
 def options_of(request: TuneRequest) -> Options:
     """The request's options. Raises UsageError on one that is not known."""
-    try:
-        return msgspec.convert(request.recipe.options, Options)
-    except msgspec.ValidationError as error:
-        known = ", ".join(Options.__struct_fields__)
-        raise UsageError(f"[tune.options] of distill: {error}", next=f"known: {known}") from error
+    return knobs.read(request, Options)
 
 
 def teacher_of(request: TuneRequest, options: Options) -> Arm:

@@ -21,7 +21,7 @@ from harness.codec import digest, encode, file_digest, read, write_atomic
 from harness.curation.exports import export
 from harness.errors import InputError, InvalidError, UsageError
 from harness.types import Adapter, CurvePoint, Noun, TuneRequest
-from trainers import dataset, provider, publish, tokens
+from trainers import dataset, knobs, provider, publish, tokens
 from trainers.descent import OnPoint
 
 FORMS = {"supervised": "openai-sft", "dpo": "openai-preference"}
@@ -121,11 +121,7 @@ def cancel(request: TuneRequest) -> str:
 
 def options_of(request: TuneRequest) -> Options:
     """The request's options. Raises UsageError naming the wrong one."""
-    try:
-        options = msgspec.convert(request.recipe.options, Options)
-    except msgspec.ValidationError as error:
-        known = ", ".join(Options.__struct_fields__)
-        raise UsageError(f"[tune.options] of hosted: {error}", next=f"known: {known}") from error
+    options = knobs.read(request, Options)
     if options.method not in FORMS:
         raise UsageError(f"there is no hosted method {options.method!r}", next=f"known: {', '.join(FORMS)}")
     return options

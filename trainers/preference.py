@@ -18,7 +18,7 @@ from trl.experimental.utils import DPODataCollatorWithPadding
 
 from harness.errors import UsageError
 from harness.types import Adapter, TuneRequest
-from trainers import beginning, choices, models, pair_rows, publish, trl_loop
+from trainers import beginning, choices, knobs, models, pair_rows, publish, trl_loop
 from trainers.beginning import Start
 from trainers.conclude import Outcome, conclude
 from trainers.descent import OnPoint
@@ -80,11 +80,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
 
 def options_of(request: TuneRequest) -> Options:
     """The request's options. Raises UsageError on one that is not known."""
-    try:
-        options = msgspec.convert(request.recipe.options, Options)
-    except msgspec.ValidationError as error:
-        known = ", ".join(Options.__struct_fields__)
-        raise UsageError(f"[tune.options] of preference: {error}", next=f"known: {known}") from error
+    options = knobs.read(request, Options)
     if options.loss not in LOSSES:
         raise UsageError(f"there is no preference loss {options.loss!r}", next=f"known: {', '.join(LOSSES)}")
     return options

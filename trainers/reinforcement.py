@@ -19,7 +19,7 @@ from harness.codec import digest, write_lines
 from harness.errors import InvalidError, UsageError
 from harness.rendering import stop_ids
 from harness.types import Adapter, Request, TuneRequest
-from trainers import beginning, choices, dataset, models, publish, scored, tokens, trl_loop
+from trainers import beginning, choices, dataset, knobs, models, publish, scored, tokens, trl_loop
 from trainers.beginning import Start
 from trainers.conclude import Outcome, conclude
 from trainers.descent import OnPoint
@@ -92,11 +92,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
 
 def options_of(request: TuneRequest) -> Options:
     """The request's options. Raises UsageError on one that is not known."""
-    try:
-        options = msgspec.convert(request.recipe.options, Options)
-    except msgspec.ValidationError as error:
-        known = ", ".join(Options.__struct_fields__)
-        raise UsageError(f"[tune.options] of reinforcement: {error}", next=f"known: {known}") from error
+    options = knobs.read(request, Options)
     if options.loss not in LOSSES:
         raise UsageError(f"there is no reinforcement loss {options.loss!r}", next=f"known: {', '.join(LOSSES)}")
     if options.generations < 2:

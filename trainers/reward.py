@@ -24,7 +24,7 @@ from harness.codec import decode, encode
 from harness.errors import InvalidError, TrueupError, UsageError
 from harness.plugins import load
 from harness.types import Adapter, Json, Recipe, TuneRequest
-from trainers import choices, models, pair_rows, publish, trl_loop
+from trainers import choices, knobs, models, pair_rows, publish, trl_loop
 from trainers.descent import OnPoint, thin
 from trainers.memory import peak_bytes
 from trainers.pair_rows import PairRow
@@ -114,10 +114,7 @@ def _options(request: TuneRequest) -> Options:
         raise UsageError(
             f"a reward model is no adapter of kind {request.recipe.adapter!r}", next=f"known: {', '.join(KINDS)}"
         )
-    try:
-        return msgspec.convert(request.recipe.options, Options)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"[tune.options] of reward: {error}", next="known: length_bias") from error
+    return knobs.read(request, Options)
 
 
 def _split(rows: Sequence[PairRow], seed: int) -> tuple[list[PairRow], list[PairRow]]:
