@@ -4,6 +4,7 @@ Each command is a file in `harness/commands/`, imported when it runs or when its
 """
 
 import difflib
+import functools
 import importlib
 import pkgutil
 import sys
@@ -26,8 +27,7 @@ class Commands(click.Group):
     """Finds commands in their folder, and names the nearest one on a misspelling."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        found = [module.name for module in pkgutil.iter_modules(commands.__path__) if not module.name.startswith("_")]
-        return sorted(found, key=lambda name: (WALK.index(name) if name in WALK else len(WALK), name))
+        return list(_names())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
@@ -42,6 +42,13 @@ class Commands(click.Group):
             hint = f" Did you mean '{near[0]}'?" if near else ""
             raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx)
         return super().resolve_command(ctx, args)
+
+
+@functools.cache
+def _names() -> tuple[str, ...]:
+    """The folder, looked at once: the help text asks for it before each command."""
+    found = [module.name for module in pkgutil.iter_modules(commands.__path__) if not module.name.startswith("_")]
+    return tuple(sorted(found, key=lambda name: (WALK.index(name) if name in WALK else len(WALK), name)))
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
