@@ -72,6 +72,8 @@ class Work:
     watch: Watch = field(default_factory=Watch)
     surveys: dict[tuple[str, str], Any] = field(default_factory=dict)
     """Selection and dataset to what the eval files hold; read once a command."""
+    stories: dict[str, Any] = field(default_factory=dict)
+    """Verdict id to what its reports are rendered from; put together once a command."""
 
 
 def dataset_of(work: Work, ident: str) -> Dataset:
@@ -235,7 +237,11 @@ def run_of(work: Work, name: str) -> Run:
 
 def differences(work: Work, baseline: str, candidate: str) -> contrast_stage.Contrast:
     """What changed between two runs, what is noise and what was left out; decides nothing."""
-    before, after = two_runs(work, baseline, candidate)
+    return contrast(work, *two_runs(work, baseline, candidate))
+
+
+def contrast(work: Work, before: Run, after: Run) -> contrast_stage.Contrast:
+    """As `differences`, of runs that are at hand."""
     controls = (*compare_stage.control(before), *compare_stage.control(after))
     return contrast_stage.contrast(compare_stage.compare(before, after), controls, work.config.gate.alpha)
 

@@ -80,7 +80,7 @@ def night(verdict: Verdict, compared: Sequence[Comparison], runs: Iterable[Run])
 
 def write(work: Work, verdict: Verdict, formats: Sequence[str] = ()) -> list[Path]:
     """The report of a verdict in each format (or those of [report]), in the folder of [report]; returns the files."""
-    story, out, written = story_of(work, verdict), Path(work.config.report.out), []
+    story, out, written = _kept(work, verdict), Path(work.config.report.out), []
     for name in formats or work.config.report.formats:
         plugin = load("reports", name)
         written.append(out / f"report{plugin.SUFFIX}")
@@ -109,7 +109,8 @@ def write_index(work: Work) -> list[Path]:
 
 def write_comparison(work: Work, baseline: str, candidate: str) -> Path:
     """The page of two stored runs side by side, without a verdict."""
-    runs, contrast = shelf.two_runs(work, baseline, candidate), shelf.differences(work, baseline, candidate)
+    runs = shelf.two_runs(work, baseline, candidate)
+    contrast = shelf.contrast(work, *runs)
     findings = (*contrast.changed, *contrast.noise)
     story = Story(
         title=_title(work),
@@ -126,7 +127,14 @@ def write_comparison(work: Work, baseline: str, candidate: str) -> Path:
 
 def first_screen(work: Work) -> object:
     """The latest verdict's first screen, as a rich renderable."""
-    return helper("reports", "terminal").first_screen(story_of(work, shelf.latest_verdict(work)))
+    return helper("reports", "terminal").first_screen(_kept(work, shelf.latest_verdict(work)))
+
+
+def _kept(work: Work, verdict: Verdict) -> Story:
+    """The story, put together once a command: the files and the first screen show the same one."""
+    if verdict.id not in work.stories:
+        work.stories[verdict.id] = story_of(work, verdict)
+    return work.stories[verdict.id]
 
 
 def _title(work: Work) -> str:
