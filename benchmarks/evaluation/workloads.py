@@ -116,9 +116,11 @@ def mixed(model: str) -> Workload:
 
 
 def loglikelihood(model: str) -> Workload:
-    """500 questions of ARC-easy with their options, as raw text."""
+    """500 questions of ARC-easy with their options, as raw text; those with two equal options, which have no one answer,
+    are left out."""
     rows = [json.loads(line) for line in PROBES.read_text(encoding="utf-8").splitlines()]
-    return Workload(questions=tuple((f"{row['query']}\nAnswer:", _options(row)) for row in rows[:500]))
+    clear = [row for row in rows if len(set(row["choices"])) == len(row["choices"])]
+    return Workload(questions=tuple((f"{row['query']}\nAnswer:", _options(row)) for row in clear[:500]))
 
 
 def rendered(model: str, chats: Sequence[tuple[dict[str, str], ...]]) -> list[str]:
