@@ -18,7 +18,7 @@ from harness.errors import Exit, TrueupError
 
 WALK = (
     *("init", "ingest", "inspect", "mine", "review", "curate", "diff", "tune", "eval", "compare", "gate", "report"),
-    *("promote", "rollback", "run", "status", "doctor"),
+    *("promote", "rollback", "monitor", "run", "status", "doctor"),
 )
 """The order in which people meet them; any other command follows, by name."""
 

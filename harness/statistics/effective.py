@@ -52,15 +52,23 @@ def one_rate(values: np.ndarray, clusters: ArrayLike, level: float = 0.95) -> In
     """Interval of the mean of scores in 0 to 1 under one arm: Clopper-Pearson, on effective counts where cases come in
     clusters or are averaged repeats (Korn and Graubard 1998)."""
     scores = np.asarray(values, dtype=float)
+    design, groups = design_effect(scores, clusters, level)
+    if groups == len(scores) and design == 1.0:
+        return clopper_pearson(int(scores.sum()), groups, level)
+    band = clopper_pearson(float(scores.sum()) / design, len(scores) / design, level)
+    return Interval(low=band.low, high=band.high, level=level, method="clopper_pearson_effective")
+
+
+def design_effect(scores: np.ndarray, clusters: ArrayLike, level: float) -> tuple[float, int]:
+    """Design effect of one arm's mean of scores in 0 to 1, shape (n,), with the correction for few clusters, and the
+    number of clusters; 1.0 for independent pass/fail cases."""
     _, index = np.unique(clusters, return_inverse=True)
     groups, n = int(index.max()) + 1, len(scores)
     if groups == n and bool(np.all(np.isin(scores, (0.0, 1.0)))):
-        return clopper_pearson(int(scores.sum()), n, level)
+        return 1.0, groups
     design = max(_design(scores, np.arange(n)), _design(scores, index) if groups < n else 0.0)
     alpha = (1 - level) / 2
-    design *= float((t.isf(alpha, max(groups - 1, 1)) / norm.isf(alpha)) ** 2)
-    band = clopper_pearson(float(scores.sum()) / design, n / design, level)
-    return Interval(low=band.low, high=band.high, level=level, method="clopper_pearson_effective")
+    return design * float((t.isf(alpha, max(groups - 1, 1)) / norm.isf(alpha)) ** 2), groups
 
 
 def _design(values: np.ndarray, index: np.ndarray) -> float:
