@@ -1,5 +1,6 @@
 """Ingest as a verb: exports into the trace table, and what became of every record. Joins the ingest stage and the store."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -14,8 +15,8 @@ from harness.types import Noun
 
 
 class Intake(Noun, frozen=True, omit_defaults=False):
-    """What one command read. Its records are `calls` + `repeated` + `conflicts` + `feedback` + `quarantined`;
-    `calls` are `usable` + `incomplete`."""
+    """What one command read. Its records are `calls` + `repeated` + `conflicts` + `feedback` + `quarantined` +
+    `suppressed`; `calls` are `usable` + `incomplete`."""
 
     calls: int = 0
     """Distinct model calls that this command stored."""
@@ -32,6 +33,8 @@ class Intake(Noun, frozen=True, omit_defaults=False):
     """Those of `feedback` that bring a corrected answer."""
     formats: dict[str, int] = {}
     """Calls stored by format: for OpenTelemetry, the convention they were written in."""
+    suppressed: int = 0
+    """Calls and feedback of a user or trace that was forgotten: they stay out."""
 
 
 def ingest(work: Work, paths: Sequence[str] = (), format: str = "") -> Intake:
@@ -49,6 +52,14 @@ def receive(work: Work) -> None:
     with inbox.taken(work.store.root / privacy.INBOX, settle_s=0) as received:
         if received:
             _read(work, received, "")
+
+
+def waiting(work: Work) -> dict[str, Any]:
+    """What `trueup collect` received and no ingest has read yet: its `bytes`, and since when the oldest waits."""
+    folder = work.store.root / privacy.INBOX
+    since = inbox.since(folder)
+    said = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(since / 1e9)) if since else ""
+    return {"bytes": inbox.waiting(folder), "since": said}
 
 
 def _read(work: Work, paths: Sequence[str], format: str) -> Intake:
@@ -102,6 +113,7 @@ def _intake(fates: Counter[str], formats: Counter[str]) -> Intake:
         feedback=fates["feedback"],
         corrections=fates["corrections"],
         formats=dict(sorted(formats.items())),
+        suppressed=fates["suppressed"],
     )
 
 

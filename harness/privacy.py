@@ -37,9 +37,9 @@ class Forgotten(Noun, frozen=True):
     promoted: tuple[str, ...] = ()
     """Aliases that stand on one of the adapters."""
     waiting: int = 0
-    """Bytes in the inbox that a receiver is still writing; they may hold more."""
+    """Bytes in the inbox that a receiver is still writing. What they hold of it stays out of the table."""
     remains: tuple[str, ...] = ()
-    """Where copies of what was said may still be, in words."""
+    """Where copies of what was said, or ids, may still be, in words."""
 
 
 def options(work: Work) -> dict[str, Any]:
@@ -58,21 +58,24 @@ def redactor(work: Work) -> redaction.Redactor | None:
     return redaction.of(options(work))
 
 
-def rehearse(work: Work, paths: Sequence[str], format: str = "") -> dict[str, int]:
-    """What ingest would read and redact, with nothing stored: the counts of every batch."""
+def rehearse(work: Work, paths: Sequence[str], format: str = "") -> Counter[str]:
+    """What ingest would read and redact, with nothing stored: the counts of every batch. Without `paths`: those of
+    trueup.toml, and what was received and is not still being written."""
     totals: Counter[str] = Counter()
     settings = work.config.ingest
-    files = tuple(paths) or settings.paths
+    files = tuple(paths) or (*settings.paths, *inbox.closed(work.store.root / INBOX))
     for batch in ingest_stage.ingest(files, format=format or settings.format, options=options(work)):
+        calls, feedback = (work.store.suppression.kept(found) for found in (batch.calls, batch.feedback))
         totals.update(batch.counts)
-        totals["calls"] += len(batch.calls)
-        totals["calls_redacted"] += sum(redaction.REDACTED in call.flags for call in batch.calls)
-        totals["feedback"] += len(batch.feedback)
+        totals["calls"] += len(calls)
+        totals["calls_redacted"] += sum(redaction.REDACTED in call.flags for call in calls)
+        totals["feedback"] += len(feedback)
         totals["quarantined"] += len(batch.quarantined)
-    return dict(totals)
+        totals["suppressed"] += len(batch.calls) + len(batch.feedback) - len(calls) - len(feedback)
+    return totals
 
 
-def show_rehearsal(work: Work, paths: Sequence[str], format: str = "", quiet: bool = False) -> dict[str, int]:
+def show_rehearsal(work: Work, paths: Sequence[str], format: str = "", quiet: bool = False) -> Counter[str]:
     """Say what `rehearse` found, kind by kind."""
     found = rehearse(work, paths, format)
     if not quiet:
@@ -80,6 +83,8 @@ def show_rehearsal(work: Work, paths: Sequence[str], format: str = "", quiet: bo
             f"{found['calls']:,} calls, {found['feedback']:,} feedback records, {found['quarantined']:,} that cannot be read; "
             f"nothing was stored"
         )
+        if found["suppressed"]:
+            console.say(f"{found['suppressed']:,} records of users or traces that were forgotten would stay out")
         kinds = {name.removeprefix("redacted:"): count for name, count in found.items() if name.startswith("redacted:")}
         console.say(f"{found['calls_redacted']:,} calls hold something that would be replaced" + ":" * bool(kinds))
         for kind, count in sorted(kinds.items(), key=lambda pair: -pair[1]):
@@ -87,29 +92,34 @@ def show_rehearsal(work: Work, paths: Sequence[str], format: str = "", quiet: bo
     return found
 
 
-def forget(work: Work, user: str, trace: str) -> Forgotten:
-    """Erase a user's or a trace's calls and feedback, and mark what was made with them. Hold the store's lock.
+def forget(work: Work, user: str = "", trace: str = "", later: bool = False) -> Forgotten:
+    """Erase a user's or a trace's calls and feedback for good, and mark what was made with them. Hold the store's lock.
 
-    A user's id is found as it was traced, and as its pseudonym. Raises UsageError when neither is given.
+    A user's id is found as it was traced, and as its pseudonym; with `later` the user's later calls are kept out too. What
+    was made is marked first, for once the calls are erased nothing tells any more what was. Raises UsageError when not
+    exactly one of the two is given.
     """
-    if not (user or trace):
-        raise UsageError("nothing to forget", next="trueup forget --user ID, or --trace ID")
+    if bool(user) == bool(trace):
+        what = "one at a time" if user else "nothing to forget"
+        raise UsageError(what, next="trueup forget --user ID, or --trace ID")
+    if later and not user:
+        raise UsageError("only a user has later calls", next="trueup forget --user ID --later")
     redact = redactor(work)
-    names = dict.fromkeys([user, redact.text(user) if redact else user])
-    gone = {call for name in names if name or trace for call in work.store.traces.forget(user_id=name, trace_id=trace)}
-    held = _datasets(work, gone)
+    users = {user, redact.text(user) if redact else user} - {""}
+    gone = work.store.traces.belonging(users, trace)
+    held = _datasets(work, {*gone})
     adapters = [ident for ident in work.store.artifacts.ids("adapter") if shelf.adapter_of(work, ident).dataset in held]
     for ident, calls in held.items():
         _mark(work, ident, Mark(of="dataset", calls=calls))
     for ident in adapters:
         _mark(work, ident, Mark(of="adapter", calls=held[shelf.adapter_of(work, ident).dataset]))
     return Forgotten(
-        calls=tuple(sorted(gone)),
+        calls=work.store.traces.forget(users, trace, later),
         datasets=tuple(held),
         adapters=tuple(adapters),
         promoted=tuple(alias for alias in work.store.promotions.aliases() if _current(work, alias) in adapters),
         waiting=inbox.waiting(work.store.root / INBOX),
-        remains=_remains(work, held, adapters),
+        remains=_remains(work, gone, held, adapters),
     )
 
 
@@ -143,7 +153,7 @@ def _current(work: Work, alias: str) -> str:
     return current.adapter if current else ""
 
 
-def _remains(work: Work, held: dict[str, int], adapters: list[str]) -> tuple[str, ...]:
+def _remains(work: Work, gone: Sequence[str], held: dict[str, int], adapters: list[str]) -> tuple[str, ...]:
     """What erasing rows cannot reach."""
     root = work.store.root
     places = [
@@ -154,4 +164,9 @@ def _remains(work: Work, held: dict[str, int], adapters: list[str]) -> tuple[str
         places.append(
             f"answers and reports on their cases: {root}/artifacts/run, {root}/artifacts/mined, {root}/replies, {work.config.report.out}"
         )
-    return (*places, "the trace exports themselves, which would be read again: remove it there too")
+    if any(f"call:{call}" in work.store.ledger.splits() for call in gone):
+        places.append(f"ids of calls and sessions, without a text, in {root}/ledger: what was held out stays known")
+    unread = work.store.traces.counts()["quarantined"]
+    if unread:
+        places.append(f"excerpts of {unread:,} records that could not be read, so that nobody knows whose they are")
+    return (*places, "the trace exports themselves; what they hold of it is not read again, but is still there")

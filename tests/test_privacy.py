@@ -79,9 +79,38 @@ def test_a_user_is_forgotten_by_the_id_that_was_traced(project, work):
 
 
 def test_nothing_to_forget_is_said(work):
-    """Without a user or a trace nothing is erased."""
-    with pytest.raises(UsageError):
-        privacy.forget(work, "", "")
+    """Without a user or a trace, with both, or with later calls of a trace, nothing is erased."""
+    for user, trace, later in (("", "", False), ("ada", "0" * 32, False), ("", "0" * 32, True)):
+        with pytest.raises(UsageError, match="trueup forget"):
+            privacy.forget(work, user, trace, later)
+
+
+def test_a_new_export_does_not_bring_the_forgotten_back(project, work):
+    """The same calls in another file, whose bytes nobody saw before, stay out; the command and the status count them."""
+    intake.ingest(work)
+    assert len(privacy.forget(work, "bob@example.com").calls) == 2
+    held = json.loads((project / "traces" / "day.jsonl").read_bytes())
+    (project / "traces" / "again.jsonl").write_text(json.dumps(held, indent=1))
+    dry = CliRunner().invoke(cli, ["ingest", "--dry-run", "--config", str(project)])
+    assert "1 calls, 0 feedback records" in dry.output and "2 records of users or traces that were" in dry.output
+    found = json.loads(CliRunner().invoke(cli, ["ingest", "--json", "--config", str(project)]).stdout)
+    assert (found["calls"], found["repeated"], found["suppressed"]) == (0, 4, 2)
+    status = json.loads(CliRunner().invoke(cli, ["status", "--json", "--config", str(project)]).stdout)["records"]
+    assert (status["calls"], status["forgotten"], status["suppressed"]) == (1, 2, 2)
+    assert status["read"] == status["calls"] + status["repeated"] + status["forgotten"] + status["suppressed"]
+
+
+def test_killed_while_forgetting_the_marks_are_there(work, made, monkeypatch):
+    """What was made with the calls is marked before they are erased, since nothing tells afterwards what was."""
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("harness.store.traces.Traces.forget", killed)
+        privacy.forget(work, trace=made.trace_id)
+    assert [shelf.is_marked(work, letter * 64) for letter in "abc"] == [True, False, True]
+    assert privacy.forget(work, trace=made.trace_id).adapters == ("c" * 64,)
 
 
 @pytest.fixture
@@ -146,6 +175,22 @@ def test_the_inbox_is_read_beside_the_paths_and_emptied(project, work):
     assert intake.ingest(work).calls == 1
     assert work.store.traces.counts()["calls"] == 4
     assert not list((work.store.root / privacy.INBOX).iterdir())
+
+
+def test_what_waits_in_the_inbox_is_shown_and_rehearsed(project, work):
+    """`trueup status` names its bytes, a dry run reads it beside the paths, and both leave it there."""
+    assert "wait in the inbox" not in CliRunner().invoke(cli, ["status", "--config", str(project)]).output
+    writer = Writer(work.store.root / privacy.INBOX)
+    writer.append(exported(span(9, "9" * 32, **TALK)))
+    writer.close()
+    (segment,) = (work.store.root / privacy.INBOX).iterdir()
+    shown = json.loads(CliRunner().invoke(cli, ["status", "--json", "--config", str(project)]).stdout)["inbox"]
+    assert shown["bytes"] == segment.stat().st_size and shown["since"].startswith("20")
+    assert "wait in the inbox: trueup ingest" in CliRunner().invoke(cli, ["status", "--config", str(project)]).output
+    for words, calls in ((["--dry-run"], 4), (["--dry-run", str(project / "traces")], 3)):
+        found = CliRunner().invoke(cli, ["ingest", *words, "--json", "--config", str(project)])
+        assert json.loads(found.stdout)["calls"] == calls
+    assert segment.exists() and work.store.traces.counts()["read"] == 0
 
 
 def test_who_is_forgotten_is_forgotten_in_the_inbox_too(project, work):

@@ -98,20 +98,29 @@ def waiting(folder: Path) -> int:
     return total
 
 
+def since(folder: Path) -> int:
+    """When the oldest segment in the inbox was begun, in Unix nanoseconds; 0 when there is none."""
+    begun = (path.name.split("-")[0] for path in folder.glob(f"[!.]*{SUFFIX}"))
+    return min((int(number) for number in begun if number.isdigit()), default=0)
+
+
+def closed(folder: Path) -> list[str]:
+    """Paths of what no receiver writes to, to be looked at: nothing is taken."""
+    return [str(path) for path in _segments(folder)[0]]
+
+
 @contextmanager
 def taken(folder: Path, settle_s: float = SETTLE_S, wanted: bool = True) -> Iterator[list[str]]:
     """Paths of what may be ingested now, if it is `wanted`; removed when the block ends well. Hold the store's lock.
 
     After a crash inside, the same records come again; the table keeps each once.
     """
-    closed, live = _segments(folder) if wanted else ([], [])
-    ripe = closed
+    done, live = _segments(folder) if wanted else ([], [])
+    ripe = done
     if live:
         edge = time.time() - settle_s
-        ripe = [path for path in closed if path.stat().st_mtime < edge]
-        young = {
-            trace for path in {*closed, *live} - {*ripe} for record in _records(path) for trace in traces.of(record)
-        }
+        ripe = [path for path in done if path.stat().st_mtime < edge]
+        young = {trace for path in {*done, *live} - {*ripe} for record in _records(path) for trace in traces.of(record)}
         ripe = [kept for path in ripe if (kept := _without(path, young))]
     yield [str(path) for path in ripe]
     with durable.writing(folder):
@@ -121,12 +130,12 @@ def taken(folder: Path, settle_s: float = SETTLE_S, wanted: bool = True) -> Iter
 
 def _segments(folder: Path) -> tuple[list[Path], list[Path]]:
     """Segments that are closed, and those that a receiver writes to."""
-    closed, live = list[Path](), list[Path]()
+    done, live = list[Path](), list[Path]()
     for path in sorted(folder.glob(f"[!.]*{SUFFIX}")):
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            closed.append(path)
+            done.append(path)
         except BlockingIOError:
             live.append(path)
         finally:
@@ -134,7 +143,7 @@ def _segments(folder: Path) -> tuple[list[Path], list[Path]]:
     for path in folder.glob(f".*{SUFFIX}"):  # of a writer that was killed before its first line
         if time.time() - path.stat().st_mtime > 60:
             path.unlink(missing_ok=True)
-    return closed, live
+    return done, live
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:

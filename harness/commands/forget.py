@@ -11,26 +11,32 @@ from harness.commands._command import command, late
 @command()
 @click.option("--user", default="", help="User id whose calls are erased.")
 @click.option("--trace", default="", help="Trace id whose calls are erased.")
-def forget(work: Any, user: str, trace: str, as_json: bool) -> dict:
+@click.option("--later", is_flag=True, help="Keep out what is recorded of the user from now on, too.")
+def forget(work: Any, user: str, trace: str, later: bool, as_json: bool) -> dict:
     """Erase a user's or a trace's calls and feedback, and mark the datasets and adapters made with them.
 
-    A marked dataset is never trained on again, a marked adapter never promoted. What else may hold copies is listed.
+    What is erased stays out, also when an export that holds it is read again. A marked dataset is never trained on
+    again, a marked adapter never promoted. What else may hold copies is listed.
 
     \b
     Example: trueup forget --user customer-0007
     """
-    if user or trace:
+    if bool(user) != bool(trace):
         late("intake").receive(work)
-    found = late("privacy").forget(work, user, trace)
+    found = late("privacy").forget(work, user, trace, later)
     say = (lambda *_: None) if as_json else late("console").say
-    say(f"{len(found.calls)} calls erased from the table, from its older versions too")
+    say(f"{len(found.calls)} calls erased from the table, from its older versions too; no export brings them back")
+    if not found.calls:
+        say("nothing of that id was stored: if you expected some, check its spelling")
     for what, idents in (("dataset", found.datasets), ("adapter", found.adapters)):
         for ident in idents:
             say(f"{what} {ident[:12]} was made with some of them: marked, it is not used again")
     for alias in found.promoted:
         say(f"alias {alias} stands on a marked adapter: trueup rollback, or trueup run for a new one", "bold")
     if found.waiting:
-        say(f"{found.waiting:,} bytes are still being received: run this again once trueup collect has stopped")
+        say(
+            f"{found.waiting:,} bytes are still being received; what they hold of it goes when trueup ingest reads them"
+        )
     for place in found.remains:
         say(f"not erased: {place}")
     return asdict(found)

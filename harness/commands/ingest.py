@@ -23,6 +23,8 @@ def ingest(work: Any, paths: tuple[str, ...], format: str, dry_run: bool, as_jso
     if dry_run:
         return late("privacy").show_rehearsal(work, paths, format, quiet=as_json)
     found: dict = msgspec.to_builtins(late("intake").ingest(work, paths, format))
+    if not found["suppressed"]:
+        del found["suppressed"]  # said where someone was forgotten, and nowhere else
     if not as_json:
         late("console").table(("what", "count"), [(key, count) for key, count in found.items() if key != "formats"])
         late("console").table(("format", "calls"), found["formats"].items())

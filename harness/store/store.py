@@ -4,6 +4,7 @@
     traces/         Delta Lake table               memo/          finished steps: digest of inputs -> result
     promotions/     history of each alias          ledger/        what was held out, for ever; looks at each version
     replies/        cached answers, a file a model scratch/       half-finished work; removed once its process is dead
+    salt            what keys all pseudonyms       suppressed.json  what was forgotten, as hashes
 
 Whoever writes takes the lock; reading needs none. Each write is there whole, and survives a power loss, before the
 call that made it returns.
@@ -25,6 +26,7 @@ from harness.store.memo import Memo
 from harness.store.names import ident
 from harness.store.promotions import Promotions
 from harness.store.replies import ReplyCache
+from harness.store.suppression import Suppression
 from harness.store.traces import Traces
 
 
@@ -35,7 +37,8 @@ class Store:
         self.root = root
         self._lock = Lock(root)
         self.artifacts = Artifacts(root)
-        self.traces = Traces(root / "traces", self._lock)
+        self.suppression = Suppression(root)
+        self.traces = Traces(root / "traces", self._lock, self.suppression)
         self.memo = Memo(root / "memo")
         self.promotions = Promotions(root / "promotions", self._lock, self.artifacts)
         self.ledger = Ledger(root / "ledger", self._lock)
@@ -68,7 +71,7 @@ class Store:
 
     def verify(self) -> list[str]:
         """Read everything again and name each file that is not what was written."""
-        parts = (self.traces, self.artifacts, self.memo, self.promotions, self.ledger)
+        parts = (self.traces, self.suppression, self.artifacts, self.memo, self.promotions, self.ledger)
         return [damaged for part in parts for damaged in part.verify()]
 
 

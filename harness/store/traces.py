@@ -8,7 +8,7 @@ one id mean, `harness.store.variants` says.
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,9 +16,10 @@ from msgspec.structs import asdict
 
 from harness import codec
 from harness.calls import is_pair
-from harness.store import rows, variants
+from harness.store import forgetting, rows, variants
 from harness.store.lock import Lock
 from harness.store.rows import CALL, FEEDBACK, QUARANTINED, RECEIPT, Receipt, Row
+from harness.store.suppression import Suppression
 from harness.store.table import Snapshot, Table
 from harness.types import Call, Feedback, Noun, Quarantined
 
@@ -42,6 +43,8 @@ class Merged(Noun, frozen=True):
     feedback_repeated: int = 0
     quarantined: int = 0
     quarantined_repeated: int = 0
+    suppressed: int = 0
+    """Calls and feedback of a user or trace that was forgotten: they stay out."""
     corrections: int = 0
     """Those of `feedback` that bring a corrected answer."""
     formats: dict[str, int] = {}
@@ -52,15 +55,15 @@ class Merged(Noun, frozen=True):
 
 
 class Traces:
-    def __init__(self, folder: Path, lock: Lock) -> None:
-        self._table, self._lock = Table(folder), lock
+    def __init__(self, folder: Path, lock: Lock, suppression: Suppression) -> None:
+        self._table, self._lock, self._suppression = Table(folder), lock, suppression
         self._versions: dict[str, str] = {}
         self._known: dict[str, set[str]] = {}
 
     def merge(
         self,
-        calls: Iterable[Call],
-        feedback: Iterable[Feedback],
+        calls: Sequence[Call],
+        feedback: Sequence[Feedback],
         quarantined: Iterable[Quarantined],
         files: Mapping[str, str] = {},
         repeated: int = 0,
@@ -74,6 +77,8 @@ class Traces:
         """
         with self._lock():
             snapshot = self._table.recover()
+            read = len(calls) + len(feedback)
+            calls, feedback = self._suppression.kept(calls), self._suppression.kept(feedback)
             added, fates = variants.fresh(snapshot, ((call, rows.call_row(call)) for call in calls))
             new = [call for call, row in added if not row["variant"]]
             new_feedback, notes = _fresh(snapshot, FEEDBACK, map(rows.feedback_row, feedback))
@@ -87,6 +92,7 @@ class Traces:
                 feedback_repeated=notes["repeated"] + notes["variant"],
                 quarantined=lost["new"] + lost["variant"],
                 quarantined_repeated=lost["repeated"],
+                suppressed=read - len(calls) - len(feedback),
                 corrections=sum(row["corrected"] for row in new_feedback if not row["variant"]),
                 formats=dict(Counter(map(_read_by, new))),
             )
@@ -155,7 +161,8 @@ class Traces:
         """The fate of all that was ever read.
 
         `read` = `calls` + `repeated` + `conflicts` + `feedback` + `feedback_repeated` + `quarantined` +
-        `quarantined_repeated` + `forgotten`; `calls` = `usable` + `incomplete`; `corrections` are some of `feedback`.
+        `quarantined_repeated` + `forgotten` (erased) + `suppressed` (read after they were forgotten); `calls` = `usable`
+        + `incomplete`; `corrections` are some of `feedback`.
         """
         snapshot = self._table.open()
         read: Counter[str] = Counter()
@@ -180,27 +187,27 @@ class Traces:
             "quarantined": sum(batch.num_rows for batch in snapshot.batches(QUARANTINED, ["id"])),
             "quarantined_repeated": read["quarantined_repeated"],
             "forgotten": read["forgotten"],
+            "suppressed": read["suppressed"],
         }
 
-    def forget(self, user_id: str = "", trace_id: str = "") -> tuple[str, ...]:
-        """Erase a user's or a trace's calls and the feedback on them, from the disk too. Returns the calls' ids."""
+    def belonging(self, user_ids: Collection[str] = (), trace_id: str = "") -> tuple[str, ...]:
+        """Ids of the calls that `forget` would erase."""
+        return tuple(sorted(forgetting.belongings(self._table.open(), user_ids, trace_id).calls))
+
+    def forget(self, user_ids: Collection[str] = (), trace_id: str = "", later: bool = False) -> tuple[str, ...]:
+        """Erase a user's or a trace's calls and the feedback on them, from the disk too. Returns the calls' ids.
+
+        They never come back, whatever export brings them; nor do a user's that are not stored and began before now, and,
+        if `later`, those that begin after it. `user_ids` are all ids of one user.
+        """
         with self._lock():
             snapshot = self._table.recover()
-            gone = {
-                row["id"]: row["trace_id"]
-                for column, value in (("user_id", user_id), ("trace_id", trace_id))
-                for row in snapshot.where(CALL, column, {value} - {""}, ["id", "trace_id"])
-            }
-            traces = {trace for trace in gone.values() if trace} | {trace_id} - {""}
-
-            def leaves(kind: str, row: Row) -> bool:
-                if kind == CALL:
-                    return row["id"] in gone
-                mine = bool(user_id) and row["user_id"] == user_id
-                return mine or row["call_id"] in gone or row["trace_id"] in traces
-
-            self._erase(snapshot, leaves)
-            return tuple(sorted(gone))
+            gone = forgetting.belongings(snapshot, user_ids, trace_id)
+            self._suppression.add(
+                gone.names(time.time_ns(), later)
+            )  # first: what is listed and there can be found again
+            self._erase(snapshot, gone.holds)
+            return tuple(sorted(gone.calls))
 
     def verify(self) -> list[str]:
         """Read the table again and name each file that is not what was written."""
@@ -220,21 +227,23 @@ class Traces:
 
     def _erase(self, snapshot: Snapshot, leaves: Callable[[str, Row], bool]) -> None:
         """Write the data files that hold such rows anew without them, and remove the old ones from the disk."""
-        kept: dict[str, list[str]] = {CALL: [], FEEDBACK: []}
+        anew: dict[str, list[str]] = {CALL: [], FEEDBACK: []}
         forgotten = 0
-        for kind, names in kept.items():
+        for kind, names in anew.items():
             for name in snapshot.names(kind):
-                columns = ["user_id", "trace_id", "call_id", "variant"]
+                columns = ["user_id", "trace_id", "session_id", "call_id", "variant"]
                 found = [row for row in snapshot.ordered([name], columns) if leaves(kind, row)]
                 names += [name] if found else []
                 forgotten += sum(not row["variant"] for row in found)  # the others count as repeated or conflict
-        if any(kept.values()):
-            data = {
-                kind: rows.tables(row for row in snapshot.ordered(names, rows.SCHEMA.names) if not leaves(kind, row))
-                for kind, names in kept.items()
-            }
+
+        def left(kind: str) -> Iterator[pa.Table]:
+            held = snapshot.ordered(anew[kind], rows.SCHEMA.names)
+            return rows.tables(row for row in held if not leaves(kind, row))
+
+        if any(anew.values()):
             receipt = _receipt(Receipt(counts={"forgotten": forgotten}))
-            after = self._table.commit({**data, RECEIPT: receipt}, without=[*kept[CALL], *kept[FEEDBACK]])
+            data = {CALL: left(CALL), FEEDBACK: left(FEEDBACK), RECEIPT: receipt}
+            after = self._table.commit(data, without=[*anew[CALL], *anew[FEEDBACK]])
             self._table.sweep(after)
 
     def _files(self, snapshot: Snapshot) -> dict[str, str]:

@@ -142,7 +142,7 @@ def test_a_fault_while_forgetting_or_joining_loses_nothing(tmp_path, faults, cal
     Store.open(tmp_path).traces.merge([call(number, user_id=str(number)) for number in range(60)], [], [])
 
     def forget(store: Store, number: int) -> None:
-        store.traces.forget(user_id=str(number))
+        store.traces.forget([str(number)])
         store.traces.merge([call(100 + number)], [], [])
 
     def count(store: Store) -> int:

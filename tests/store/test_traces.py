@@ -123,13 +123,13 @@ def test_what_is_forgotten_leaves_the_disk(store, call, feedback):
     """A user's calls and the feedback on them are gone from every file; the counts say so."""
     mine, other = call(1, user_id="user-who-left"), call(2, user_id="user-who-stays")
     store.traces.merge([mine, other], [feedback(1, comment="left too"), feedback(2)], [])
-    assert store.traces.forget(user_id="user-who-left") == (mine.id,)
+    assert store.traces.forget(["user-who-left"]) == (mine.id,)
     assert list(store.traces.calls()) == [other] and [one.call_id for one in store.traces.feedback()] == [other.id]
     bodies = [pd.read_parquet(path).to_json() for path in store.root.rglob("*.parquet")]
     logs = [path.read_text() for path in store.root.rglob("*.json")]
     assert not any("who-left" in text for text in bodies + logs)
     assert store.traces.counts()["forgotten"] == 2
-    assert store.traces.forget(user_id="user-who-left") == ()
+    assert store.traces.forget(["user-who-left"]) == ()
 
 
 def test_other_tools_can_read_the_table(store, call, feedback):
