@@ -1,7 +1,7 @@
 """What the request and response bodies of model APIs say, as fields of a `Draft`: messages, parameters, tokens."""
 
 from harness.formats._json import Json, listing, mapping, parsed, text_of, whole
-from harness.formats._messages import choices, messages
+from harness.formats._messages import choices, messages, response_metadata
 
 PARAMS = {
     "stop_sequences": "stop",
@@ -109,11 +109,19 @@ def request(raw: Json) -> dict[str, Json]:
 
 
 def response(raw: Json) -> dict[str, Json]:
-    """What a response body says, as fields of `Draft`."""
+    """What a response body, or a LangChain result, says, as fields of `Draft`."""
     body = mapping(raw)
+    told = {**mapping(body.get("llm_output")), **response_metadata(body)} if "generations" in body else body
     return {
         "output": choices(raw),
-        "response_id": text_of(body.get("id")),
-        "model_served": text_of(body.get("model")),
-        "usage": tokens(body.get("usage")),
+        "response_id": text_of(told.get("id")),
+        "model_served": text_of(told.get("model_name") or told.get("model")),
+        "usage": _whole_input(body, tokens(told.get("usage") or told.get("token_usage"))),
     }
+
+
+def _whole_input(body: dict[str, Json], used: dict[str, int]) -> dict[str, int]:
+    """Anthropic counts what went through the cache beside `input_tokens`; here it is part of the input."""
+    if body.get("type") != "message" or "input" not in used:
+        return used
+    return {**used, "input": used["input"] + used.get("cache_read", 0) + used.get("cache_write", 0)}

@@ -42,6 +42,8 @@ class Draft(Struct):
     tags: tuple[str, ...] = ()
     metadata: dict[str, Json] = {}
     flags: set[str] = set()
+    ended: bool = False
+    """The producer vouches that the answer came to its end, though not why."""
 
     def fill(self, **known: Any) -> "Draft":
         """Put in what is known, where there is a gap yet; maps are merged key by key."""
@@ -57,7 +59,8 @@ class Draft(Struct):
     def call(self, id: str, source: Source) -> Call:
         """The finished call, with the quality flags that its content shows."""
         usage = Usage(**{name: count for name, count in self.usage.items() if name in Usage.__struct_fields__})
-        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        fields = {name: getattr(self, name) for name in self.__struct_fields__ if name != "ended"}
+        fields["output"] = tuple(said for said in self.output if said.parts or said.finish_reason)
         fields |= {"usage": usage, "flags": tuple(sorted(self.flags | set(_quality(self)))), "source": source}
         return Call(id=id, **{**fields, "operation": self.operation or "chat"})
 
@@ -71,17 +74,18 @@ def _quality(draft: Draft) -> Iterable[str]:
         yield "content_off"
     if any(isinstance(part, RefusalPart) for message in draft.output for part in message.parts):
         yield "refusal"
-    if any(_is_hidden(part) for message in (*draft.input, *draft.output) for part in message.parts):
+    if any(is_hidden(part) for message in (*draft.input, *draft.output) for part in message.parts):
         yield "redacted"
     reasons = [message.finish_reason for message in draft.output]
-    if "error" in reasons or (draft.params.get("stream") and draft.output and not any(reasons)):
+    if "error" in reasons or (draft.params.get("stream") and draft.output and not any(reasons) and not draft.ended):
         yield "partial_stream"
     timed = draft.start_ns or draft.end_ns
     if timed and not (draft.start_ns and 0 <= draft.end_ns - draft.start_ns <= LONGEST_NS):
         yield "clock_suspect"
 
 
-def _is_hidden(part: Part) -> bool:
+def is_hidden(part: Part) -> bool:
+    """Whether a text stands for one that a library was told to hide."""
     return isinstance(part, TextPart) and len(part.text) <= LONGEST_MARK and part.text in REDACTED
 
 

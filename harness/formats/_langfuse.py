@@ -5,21 +5,16 @@ from harness.formats._draft import Draft, cut
 from harness.formats._json import Json, listing, mapping, number, parsed, text_of
 from harness.formats._messages import choices, messages
 
-DISJOINT = {
-    "input": ("input", "input_cached_tokens", "input_cache_read", "input_cache_creation", "cache_read_input_tokens"),
-    "output": ("output", "output_reasoning_tokens"),
-}
-"""Langfuse keeps disjoint buckets; trueup's `input` includes the cache, `output` the reasoning."""
-
 
 def fill(draft: Draft, asked: Json, answered: Json, parameters: Json, usage: Json) -> None:
     """Input, output, parameters and usage of a generation."""
     draft.flags |= cut(asked, answered)
-    body = parsed(asked)
+    body, tools = _apart(parsed(asked))
+    draft.fill(tools=tools)
     if isinstance(body, dict) and any(key in body for key in ("messages", "input", "instructions")):
         draft.fill(**request(body))
     else:
-        draft.fill(input=messages(asked))
+        draft.fill(input=messages(body if tools else asked))
     answer = parsed(answered)
     if isinstance(answer, dict) and ("choices" in answer or answer.get("object")):
         draft.fill(**response(answer))
@@ -30,23 +25,47 @@ def fill(draft: Draft, asked: Json, answered: Json, parameters: Json, usage: Jso
     draft.fill(params=sent(parameters), usage=counted(usage))
 
 
+def _apart(said: Json) -> tuple[Json, tuple[Json, ...]]:
+    """The messages, and the tools that the handler for LangChain appends to them as messages of the role tool."""
+    if not isinstance(said, list):
+        return said, ()
+    tools = [item for item in said if _is_tool(item)]
+    kept = [item for item in said if item not in tools] if tools else said
+    return kept, tuple(item["content"] for item in tools)
+
+
+def _is_tool(said: Json) -> bool:
+    if not isinstance(said, dict) or said.get("role") != "tool" or said.get("tool_call_id"):
+        return False
+    return isinstance(said.get("content"), dict) and isinstance(said["content"].get("function"), dict)
+
+
 def sent(parameters: Json) -> dict[str, Json]:
     """The parameters that were sent: the SDK also writes its own defaults, such as max_tokens "Infinity"."""
     known = params(parameters)
-    if known.get("max_tokens") == "Infinity":  # a request without a limit: what else it says at default was not sent
-        defaults = {"max_tokens": "Infinity", "temperature": 1, "top_p": 1, "frequency_penalty": 0}
-        defaults |= {"presence_penalty": 0}
-        known = {name: value for name, value in known.items() if defaults.get(name, ...) != value}
+    if _DEFAULTS.keys() <= known.keys():  # the SDK names all of them: what stands at its default was not sent
+        known = {name: value for name, value in known.items() if _DEFAULTS.get(name, ...) != value}
     return known
 
 
+_DEFAULTS = {"max_tokens": "Infinity", "temperature": 1, "top_p": 1, "frequency_penalty": 0, "presence_penalty": 0}
+
+
 def counted(usage: Json) -> dict[str, int]:
+    """Langfuse keeps disjoint buckets, named after their side; `input` here includes the cache, `output` the reasoning."""
     raw = mapping(usage)
     if not {"input", "output"} & raw.keys():
         return tokens(raw)
-    sums = {field: sum(number(raw.get(name)) or 0 for name in names) for field, names in DISJOINT.items()}
-    cached = raw.get("input_cached_tokens") or raw.get("input_cache_read")
-    return tokens({**sums, "cached_tokens": cached, "reasoning_tokens": raw.get("output_reasoning_tokens")})
+    sums = {side: sum(number(raw[name]) or 0 for name in raw if side in name) for side in ("input", "output")}
+    found = {field: next((raw[name] for name in names if raw.get(name)), None) for field, names in _BUCKETS.items()}
+    return tokens({**sums, **found})
+
+
+_BUCKETS = {
+    "cached_tokens": ("input_cached_tokens", "input_cache_read", "cache_read_input_tokens"),
+    "cache_write_tokens": ("input_cache_creation", "cache_creation_input_tokens"),
+    "reasoning_tokens": ("output_reasoning_tokens", "output_reasoning"),
+}
 
 
 def tags(raw: Json) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ def choices(raw: Json) -> tuple[Message, ...]:
     if isinstance(value, list) and any(isinstance(item, dict) and "message" in item for item in value):
         return tuple(_choice(item) for item in value if isinstance(item, dict))
     if isinstance(value, list) and any(isinstance(item, dict) and item.get("type") in _ITEMS for item in value):
-        return _joined(messages(value, "assistant"))
+        return joined(messages(value, "assistant"))
     return messages(raw, "assistant")
 
 
@@ -102,17 +102,25 @@ def _shaped(raw: Json) -> Json:
     return value if any(isinstance(item, dict) and _MARKS & item.keys() for item in flat) else raw
 
 
-_MARKS = {"role", "parts", "messages", "choices", "generations", "kwargs", "finish_reason", "object"}
+_MARKS = {"role", "parts", "messages", "choices", "generations", "kwargs", "finish_reason", "object", "call_id"}
 
 
 def _from_request(value: dict[str, Json], role: str) -> tuple[Message, ...]:
     lead = value.get("instructions") or value.get("system") or value.get("system_instruction")
-    before = messages(lead, "system") if lead else ()
+    before = _led(lead) if lead else ()
     for key in ("messages", "input", "prompt", "contents"):
         if isinstance(value.get(key), (list, str, dict)):
             return before + messages(value[key], role)
     found = message(value, role)
     return (*before, found) if found else before
+
+
+def _led(lead: Json) -> tuple[Message, ...]:
+    """What stands before the conversation: a text, messages, or the parts of one message."""
+    if isinstance(lead, list) and not any(isinstance(item, dict) and "role" in item for item in lead):
+        made = message({"role": "system", "content": lead})
+        return (made,) if made else ()
+    return messages(lead, "system")
 
 
 def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
@@ -123,7 +131,7 @@ def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
     if isinstance(value.get("message"), dict):
         return (_choice(value),)
     if isinstance(value.get("output"), (list, str)):
-        return _joined(messages(value["output"], "assistant"))
+        return joined(messages(value["output"], "assistant"), mapping(value.get("incomplete_details")).get("reason"))
     if isinstance(value.get("messages"), list):
         return messages(value["messages"], "assistant")
     found = message(value, "assistant")
@@ -132,19 +140,39 @@ def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
 
 def _choice(raw: dict[str, Json]) -> Message:
     body = raw.get("message") if raw.get("message") is not None else raw.get("delta")
-    found = message(body if body is not None else text_of(raw.get("text")), "assistant")
-    why = raw.get("finish_reason") or mapping(raw.get("generation_info")).get("finish_reason")
-    return reasoned([found or Message(role="assistant")], [why])[0]
+    found = message(body if body is not None else text_of(raw.get("text")), "assistant") or Message(role="assistant")
+    why = raw.get("finish_reason") or mapping(raw.get("generation_info")).get("finish_reason") or _ended(raw, found)
+    return reasoned([found], [why])[0]
+
+
+def response_metadata(result: dict[str, Json]) -> dict[str, Json]:
+    """What LangChain keeps of the provider's answer beside the first message of a result: id, model, usage, reason."""
+    while isinstance(result.get("generations"), list) and result["generations"]:
+        first = result["generations"][0]
+        result = mapping(first[0] if isinstance(first, list) and first else first)
+    said = mapping(result.get("message"))
+    held = mapping(said.get("kwargs")) or mapping(said.get("data")) or said
+    return mapping(held.get("response_metadata"))
+
+
+def _ended(raw: dict[str, Json], found: Message) -> Json:
+    """Why a LangChain generation ended, where only its metadata tells."""
+    held = response_metadata(raw)
+    why = next((held[key] for key in ("finish_reason", "stop_reason", "stopReason") if held.get(key)), None)
+    if why is None and held.get("object") == "response":
+        why = mapping(held.get("incomplete_details")).get("reason") or held.get("status")
+        return "tool_calls" if why == "completed" and found.tool_calls else why
+    return why
 
 
 _ITEMS = {*_LOOSE_ITEMS, "message"}
 
 
-def _joined(items: Iterable[Message]) -> tuple[Message, ...]:
-    """The items of one Responses answer are one choice."""
+def joined(items: Iterable[Message], cut_by: Json = None) -> tuple[Message, ...]:
+    """The items of one Responses answer are one choice; `cut_by` tells why the answer is incomplete."""
     found = tuple(items)
     inner = tuple(part for item in found for part in item.parts)
-    why = next((item.finish_reason for item in found if item.finish_reason), None)
+    why = reason(cut_by) or next((item.finish_reason for item in found if item.finish_reason), None)
     called = "tool_calls" if why == "stop" and any(isinstance(part, ToolCallPart) for part in inner) else why
     return (Message(role="assistant", parts=inner, finish_reason=called),) if found else ()
 
@@ -154,6 +182,7 @@ def _plain(raw: dict[str, Json], role: str) -> Message | None:
     if "role" not in raw and kind in _LOOSE_ITEMS:
         return Message(role=_LOOSE_ITEMS[kind], parts=tuple(parts(raw)), finish_reason=_why(raw))
     named = raw["role"] if isinstance(raw.get("role"), str) else ROLES.get(kind, role)
+    named = role if named == "unknown" else named
     speaker = ROLES.get(named, named)
     inner = tuple(_inner(raw, speaker))
     if not inner and not {"role", "content", "parts"} & raw.keys():
@@ -180,8 +209,9 @@ def _inner(raw: dict[str, Json], role: str) -> Iterator[Part]:
         yield from _result(raw, held)
     else:
         yield from held
-    if raw.get("refusal"):
-        yield RefusalPart(text=text_of(raw["refusal"]))
+    refusal = raw.get("refusal") or mapping(raw.get("additional_kwargs")).get("refusal")
+    if refusal:
+        yield RefusalPart(text=text_of(refusal))
     yield from _tool_calls(raw, held)
 
 

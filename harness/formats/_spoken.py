@@ -1,10 +1,12 @@
 """The common case of the GenAI conventions, decoded at C speed: JSON text of messages that are plain text and no more."""
 
+from typing import Literal
+
 import msgspec
 from msgspec import Struct
 
 from harness.formats._json import Json
-from harness.formats._messages import ROLES, reason
+from harness.formats._messages import reason
 from harness.types import Message, TextPart
 
 
@@ -13,7 +15,7 @@ class _Text(Struct, tag_field="type", tag="text", forbid_unknown_fields=True):
 
 
 class _Said(Struct, forbid_unknown_fields=True):
-    role: str
+    role: Literal["system", "user", "assistant", "tool", "developer"]
     parts: list[_Text]
     name: str | None = None
     finish_reason: str | None = None
@@ -33,7 +35,7 @@ def messages(raw: Json) -> tuple[Message, ...] | None:
         return None
     return tuple(
         Message(
-            role=ROLES.get(said.role, said.role),
+            role=said.role,
             parts=_parts(said.parts),
             name=said.name or None,
             finish_reason=reason(said.finish_reason) if said.finish_reason else None,

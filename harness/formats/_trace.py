@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from harness import plugins
 from harness.formats import _twins, genai
 from harness.formats._draft import Draft, feedback
-from harness.formats._json import Json, listing, mapping, number, text_of
+from harness.formats._json import Json, listing, mapping, number, parsed, text_of
 from harness.formats._otlp import SERVER, Attributes, Event, Log, Span
 from harness.types import Call, CallError, Feedback, Source
 
@@ -27,6 +27,7 @@ SESSION = (
     "session.id",
     "gen_ai.conversation.id",
     "langfuse.session.id",
+    "langfuse.observation.metadata.langfuse_session_id",
     "traceloop.association.properties.session_id",
     "ai.telemetry.metadata.sessionId",
     "ai.settings.context.sessionId",
@@ -35,11 +36,19 @@ USER = (
     "user.id",
     "enduser.id",
     "langfuse.user.id",
+    "langfuse.observation.metadata.langfuse_user_id",
     "traceloop.association.properties.user_id",
     "ai.telemetry.metadata.userId",
     "ai.settings.context.userId",
 )
-TAGS = ("tag.tags", "langfuse.trace.tags", "app.tags", "ai.telemetry.metadata.tags", "logfire.tags")
+TAGS = (
+    "tag.tags",
+    "langfuse.trace.tags",
+    "langfuse.observation.metadata.langfuse_tags",
+    "app.tags",
+    "ai.telemetry.metadata.tags",
+    "logfire.tags",
+)
 _ROUTE = ("http.request.method", "http.method", "http.route")
 _INHERITED = frozenset((*SESSION, *USER, *TAGS, *_ROUTE))
 
@@ -242,7 +251,7 @@ def _ancestors(span: Span, tree: dict[str, Span]) -> Iterator[Span]:
 
 
 def _named(held: Attributes, names: Iterable[str]) -> str:
-    found = (text_of(held.get(name)) for name in names)
+    found = (text_of(parsed(held.get(name))) for name in names)  # Langfuse writes metadata as JSON texts
     return next((text for text in found if text and not text.startswith("[Scrubbed")), "")
 
 

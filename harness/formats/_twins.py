@@ -18,27 +18,31 @@ Found = tuple[Draft, Span, str, Source]
 def merged(calls: Iterable[Found]) -> list[Found]:
     """The calls of one trace, those recorded twice as one that keeps what either knows. The earliest span leads."""
     kept: list[Found] = []
+    recorders: list[set[str]] = []
     for call in sorted(calls, key=lambda found: (found[1].start_ns, -found[1].end_ns, found[1].span_id)):
         for number, other in enumerate(kept):
-            if _same(other, call):
+            if _same(other, call, recorders[number]):
                 kept[number] = _both(other, call)
+                recorders[number].add(call[1].scope)
                 break
         else:
             kept.append(call)
+            recorders.append({call[1].scope})
     return kept
 
 
-def _same(one: Found, two: Found) -> bool:
+def _same(one: Found, two: Found, recorders: set[str]) -> bool:
+    """Whether `two` tells again of `one`, which `recorders` told of so far: each tells once."""
     if one[1].span_id == two[1].span_id:  # copies that contradict each other: the store keeps both
         return False
     if _is_log_of(one, two) or _is_log_of(two, one):
         return True
-    if one[1].scope == two[1].scope or not _overlap(one[1], two[1]):
+    if two[1].scope in recorders or not _overlap(one[1], two[1]):
         return False
     ids = one[0].response_id, two[0].response_id
     if all(ids):
         return ids[0] == ids[1]
-    return _nested(one[1], two[1]) and _alike(one[0], two[0])
+    return _nested(one[1], two[1]) and (_alike(one[0], two[0]) or _is_silent(one[0], two[0]))
 
 
 def _is_log_of(log: Found, call: Found) -> bool:
@@ -66,6 +70,13 @@ def _alike(one: Draft, two: Draft) -> bool:
     return all(pair[0] == pair[1] or not all(pair) for pair in (said, answered)) and any(map(all, (said, answered)))
 
 
+def _is_silent(one: Draft, two: Draft) -> bool:
+    """One of them says no more than that a call to this model was made, and both that it failed or that it did not."""
+    silent = any(not (draft.input or draft.output or draft.response_id) for draft in (one, two))
+    same_model = one.model_requested == two.model_requested != ""
+    return silent and same_model and (one.error is None) == (two.error is None)
+
+
 def _texts(messages: Iterable[Message]) -> list[str]:
     return [message.text for message in messages]
 
@@ -82,7 +93,7 @@ def _both(one: Found, two: Found) -> Found:
     draft.flags &= other.flags
     span = one[1]
     if two[1].attributes.get("logfire.span_type") == "log":  # the answer was complete when it was logged
-        draft.fill(start_ns=span.start_ns, end_ns=max(span.end_ns, two[1].end_ns))
+        draft.fill(start_ns=span.start_ns, end_ns=max(span.end_ns, two[1].end_ns), params={"stream": True})
     ids = dict.fromkeys((*(one[3].span_ids or (span.span_id,)), two[1].span_id))
     return draft, span, one[2], replace(one[3], span_ids=tuple(ids))
 

@@ -15,7 +15,7 @@ from harness.formats import _spoken
 from harness.formats._bodies import params, tokens
 from harness.formats._draft import Draft, cut
 from harness.formats._json import Json, listing, mapping, number, parsed, text_of
-from harness.formats._messages import choices, message, messages, reason, reasoned
+from harness.formats._messages import choices, joined, message, messages, reason, reasoned
 from harness.formats._otlp import Attributes, Event, Log, Span
 from harness.types import Message, OtherPart
 
@@ -88,7 +88,10 @@ def _content(held: Attributes, events: list[Event], draft: Draft) -> None:
     if events:
         _from_events([event for event in events if event.name in ROLES or event.name == CHOICE], draft)
     _from_legacy(held, events, draft)
-    draft.output = reasoned(draft.output, listing(held.get("gen_ai.response.finish_reasons")))
+    reasons = listing(held.get("gen_ai.response.finish_reasons"))
+    if len(draft.output) > len(reasons) == 1 and not any(said.finish_reason for said in draft.output):
+        draft.output = joined(draft.output)  # the items of one answer of the Responses API, a message each
+    draft.output = reasoned(draft.output, reasons)
 
 
 def _refused(answered: Json) -> set[str]:
@@ -206,6 +209,9 @@ def _streaming(held: Attributes) -> dict[str, Any]:
 
 
 def _format(held: Attributes) -> Json:
+    schema = parsed(held.get("gen_ai.request.structured_output_schema"))  # OpenLLMetry's
+    if isinstance(schema, dict):
+        return {"type": "json_schema", "json_schema": {"schema": schema}}
     kind = held.get("gen_ai.output.type")
     return {"type": kind} if kind and kind != "text" else None
 

@@ -27,7 +27,9 @@ def fill(span: Span, draft: Draft) -> bool:
     first = nanoseconds(text_of(parsed(held.get("completion_start_time"))))
     streamed = first > span.start_ns > 0
     draft.fill(
+        model_requested=text_of(parsed(held.get("metadata.ls_model_name"))),
         model_served=text_of(held.get("model.name")),
+        provider=text_of(parsed(held.get("metadata.ls_provider"))),
         ttft_s=(first - span.start_ns) / 1e9 if streamed else None,
         params={"stream": True} if streamed else {},
         metadata={
@@ -38,6 +40,7 @@ def fill(span: Span, draft: Draft) -> bool:
     )
     if held.get("level") == "ERROR":
         draft.fill(error=CallError(type="error", message=text_of(held.get("status_message"))))
+    draft.ended = "metadata.ls_provider" in held  # LangChain reports a stream that broke as an error
     why = parsed(held.get("metadata.finish_reason")) or mapping(held.get("metadata")).get("finish_reason")
     draft.output = reasoned(draft.output, [why])
     return True

@@ -113,7 +113,6 @@ def fill(span: Span, draft: Draft) -> bool:
         input=messages(asked),
         provider=text_of(metadata.get("ls_provider")),
         model_requested=text_of(metadata.get("ls_model_name") or sent.get("model")),
-        model_served=_served(answered),
         params={**params(sent), **params(metadata.get("ls_invocation_params"))},
         tools=tuple(listing(sent.get("tools"))),
         usage=_usage(run, answered, metadata),
@@ -122,7 +121,7 @@ def fill(span: Span, draft: Draft) -> bool:
     )
     if run.get("error"):
         draft.fill(error=_error(text_of(run["error"])))
-        draft.flags |= {"partial_stream"} if draft.output else set()
+        draft.flags |= {"partial_stream"} if any(said.parts for said in draft.output) else set()
     return True
 
 
@@ -138,11 +137,6 @@ def _generated(answered: Json) -> dict[str, Json]:
     first = next(iter(listing(mapping(answered).get("generations"))), None)
     inner = next(iter(first), None) if isinstance(first, list) else first
     return mapping(mapping(mapping(inner).get("message")).get("kwargs"))
-
-
-def _served(answered: Json) -> str:
-    said = mapping(_generated(answered).get("response_metadata"))
-    return text_of(said.get("model_name") or mapping(mapping(answered).get("llm_output")).get("model_name"))
 
 
 def _ttft(run: dict[str, Json]) -> float | None:

@@ -3,13 +3,15 @@
 Specification: Arize-ai/openinference, spec/semantic_conventions.md.
 """
 
+from typing import Any
+
 from harness.formats._bodies import params, request, response, tokens
-from harness.formats._draft import Draft, cut
+from harness.formats._draft import Draft, cut, is_hidden
 from harness.formats._indexed import nested
 from harness.formats._json import Json, listing, mapping, parsed, text_of
 from harness.formats._messages import choices, message, reasoned
 from harness.formats._otlp import Attributes, Span
-from harness.types import Message
+from harness.types import Message, OtherPart
 
 TRUST = 40
 
@@ -24,12 +26,35 @@ def fill(span: Span, draft: Draft) -> bool:
     held = span.attributes
     if text_of(held.get(_KIND)).upper() != "LLM":
         return False
-    draft.fill(input=messages(held, "llm.input_messages"), output=messages(held, "llm.output_messages"))
+    asked, answered = mapping(held.get("input.value")), mapping(held.get("output.value"))
+    sent, got = request(asked) if asked else {}, response(answered) if answered else {}
+    read, written = messages(held, "llm.input_messages"), messages(held, "llm.output_messages")
+    draft.fill(
+        input=_truer(sent.get("input"), read, asked, _REQUESTS),
+        output=_truer(got.get("output"), written, answered, _RESPONSES),
+    )
     _completion(held, draft)
+    draft.fill(**got)
     _facts(held, draft)
-    _fall_back(held, draft)
-    _reasons(held, draft)
+    draft.fill(**sent)
+    _bare(held, draft)
+    _reasons(held, answered, draft)
     return True
+
+
+_REQUESTS, _RESPONSES = ("messages",), ("choices", "output", "content", "generations")
+"""Where the bodies of model APIs, and LangChain's results, hold what was said."""
+
+
+def _truer(raw: Any, spelled: tuple[Message, ...], body: dict[str, Json], keys: tuple[str, ...]) -> tuple[Message, ...]:
+    """The messages of a raw body rather than the spelled out ones, which flatten parts and lose refusals.
+
+    Not where a text was hidden on purpose, nor from a body that no API has.
+    """
+    known = raw and any(isinstance(body.get(key), list) for key in keys)
+    odd = any(isinstance(part, OtherPart) for said in raw or () for part in said.parts)
+    hidden = any(is_hidden(part) for said in spelled for part in said.parts)
+    return raw if known and not odd and not hidden else spelled
 
 
 def messages(held: Attributes, prefix: str) -> tuple[Message, ...]:
@@ -44,7 +69,7 @@ def _message(raw: Json) -> Message | None:
         return None
     body = mapping(body.get("message")) or body
     calls = [mapping(mapping(call).get("tool_call", call)) for call in listing(body.get("tool_calls"))]
-    contents = [_part(mapping(item).get("message_content", item)) for item in listing(body.get("contents"))]
+    contents = [_part(mapping(item)) for item in listing(body.get("contents"))]
     content = contents or body.get("content")
     if body.get("function_call_name"):
         calls.append({"name": body["function_call_name"], "arguments": body.get("function_call_arguments_json")})
@@ -62,10 +87,13 @@ def _undotted(raw: Json) -> Json:
     return nested(flat, "x")
 
 
-def _part(raw: Json) -> Json:
-    body = mapping(raw)
+def _part(item: dict[str, Json]) -> Json:
+    """A part as the message readers know it; a tool call stands beside the content that announces it."""
+    if "tool_call" in item:
+        return {**mapping(item["tool_call"]), "type": "tool_call"}
+    body = mapping(item.get("message_content", item))
     image = mapping(body.get("image"))
-    return {**body, "image": image.get("image", image)} if image else raw
+    return {**body, "image": image.get("image", image)} if image else body
 
 
 def _completion(held: Attributes, draft: Draft) -> None:
@@ -110,22 +138,17 @@ def _usage(held: Attributes) -> dict[str, int]:
     )
 
 
-def _fall_back(held: Attributes, draft: Draft) -> None:
-    """The raw request and response: the only carrier of the response id, and of content that was not spelled out."""
+def _bare(held: Attributes, draft: Draft) -> None:
+    """An answer that is a bare text and spelled out nowhere, and raw bodies that were cut."""
     asked, answered = held.get("input.value"), held.get("output.value")
-    if isinstance(parsed(asked), dict):
-        draft.fill(**request(asked))
-    if isinstance(parsed(answered), dict):
-        draft.fill(**response(answered))
-    elif not draft.output and isinstance(answered, str) and answered:
+    if not draft.output and isinstance(answered, str) and answered and not isinstance(parsed(answered), dict):
         draft.fill(output=(message({"role": "assistant", "content": answered}),))
     if cut(asked) and not draft.input or cut(answered) and not draft.output:
         draft.flags |= {"truncated"}
 
 
-def _reasons(held: Attributes, draft: Draft) -> None:
+def _reasons(held: Attributes, answered: dict[str, Json], draft: Draft) -> None:
     why = held.get("llm.finish_reason")
-    answered = mapping(held.get("output.value"))
     reasons = [mapping(choice).get("finish_reason") or why for choice in listing(answered.get("choices"))]
     if answered.get("object") == "response":
         reasons = [said.finish_reason for said in choices(answered)]
