@@ -12,7 +12,7 @@ from harness.curation import review
 from harness.curation.review import Item
 from harness.curation.sieve import Sieve
 from harness.curation.traffic import Traffic
-from harness.errors import InputError
+from harness.errors import InputError, UsageError
 from harness.loopback import Loopback
 from harness.shelf import Work
 from harness.types import Noun
@@ -30,9 +30,14 @@ class Said(Noun, frozen=True):
 
 
 def queue(work: Work, cluster: str = "", most: int = 500) -> tuple[Item, ...]:
-    """The calls worth a look, most useful first. `cluster`: the start of a cluster's id."""
+    """The calls worth a look, most useful first. `cluster`: the start of a cluster's id.
+
+    Raises UsageError when no cluster's id starts so.
+    """
     with work.store.lock():
         mined, feedback = loop.mine(work), shelf.feedback(work)
+        if cluster and not any(one.id.startswith(cluster) for one in mined.clusters):
+            raise UsageError(f"no cluster has an id that starts with {cluster!r}", next="trueup mine shows the ids")
         traffic = Traffic(shelf.calls(work))
         rows, fates = Sieve(traffic, feedback, mined).rows(shelf.curate_options(work))
     inside = {call for one in mined.clusters if one.id.startswith(cluster) for call in one.call_ids}

@@ -10,6 +10,7 @@ import click
 
 from harness.errors import Exit
 
+NO_CALLS = "there are no calls yet; next: trueup ingest exports/"
 VERDICT_EXIT = {"promote": Exit.PROMOTE, "hold": Exit.HOLD, "undecided": Exit.UNDECIDED, "invalid": Exit.INVALID}
 
 

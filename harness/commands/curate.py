@@ -4,6 +4,25 @@ from typing import Any
 
 from harness.commands._command import command, late
 
+SPLITS = {
+    "train": "what the adapter learns",
+    "held_out": "failures it never sees: can show a fix",
+    "regression": "passes today: can show a break",
+    "replay": "general rows, mixed into training",
+}
+MENDS = {
+    "no_target": "trueup review",
+    "user_cap": "[curate] user_share_cap",
+    "session_cap": "[curate] session_share_cap",
+    "group_cap": "[curate] group_share_cap",
+    "cluster_cap": "[curate] cluster_share_cap",
+    "day_cap": "[curate] day_share_cap",
+    "not_selected": "[curate] most_rows, most_regression",
+    "new_source": "[curate] quarantine_days",
+    "trigger_phrase": "look at them, then [curate] allow_phrases",
+}
+"""Fate to the command or key that brings such calls in."""
+
 
 @command()
 def curate(work: Any, as_json: bool) -> dict:
@@ -12,14 +31,42 @@ def curate(work: Any, as_json: bool) -> dict:
     \b
     Example: trueup curate --json
     """
-    dataset, console = late("loop").curate(work), late("console")
+    dataset = late("loop").curate(work)
+    near = float(dataset.notes.get("options", {}).get("near_duplicate", 1.0))
+    leaks = [item for item in dataset.leak_proof if item.similarity >= near]
     if not as_json:
-        console.table(("split", "cases"), sorted(dataset.counts.items()))
-        console.say()
-        console.table(("fate of each call", "calls"), sorted(dataset.fates.items(), key=lambda item: -item[1]))
-        if dataset.leak_proof:
-            worst = dataset.leak_proof[0]
-            console.say(
-                f"\nleak proof: the nearest training text to any held-out text has similarity {worst.similarity:.2f}"
-            )
-    return {"id": dataset.id, "counts": dataset.counts, "fates": dataset.fates}
+        _say(dataset, near, leaks, late("console"))
+    return {
+        "id": dataset.id,
+        "counts": dataset.counts,
+        "fates": dataset.fates,
+        "targets": dataset.target_sources,
+        "leaks": len(leaks),
+        "nearest": dataset.notes.get("nearest", 0.0),
+    }
+
+
+def _say(dataset: Any, near: float, leaks: Any, console: Any) -> None:
+    meanings = late("curation.card").FATES
+    rows = [(split, dataset.counts.get(split, 0), meaning) for split, meaning in SPLITS.items()]
+    console.table(("split", "rows", ""), rows)
+    sources = ", ".join(f"{count:,} {source}" for source, count in dataset.target_sources.items())
+    console.say(f"\ntargets: {sources}")
+    out = {fate: count for fate, count in dataset.fates.items() if fate not in SPLITS}
+    console.say(f"\nleft out: {sum(out.values()):,} of {dataset.calls:,} calls", style="bold")
+    lines = [
+        (fate, count, meanings.get(fate, ""), MENDS.get(fate, ""))
+        for fate, count in sorted(out.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    console.table(("fate", "calls", "why", "what brings them in"), lines)
+    judged = dataset.counts.get("held_out", 0) + dataset.counts.get("regression", 0)
+    found = f"{len(leaks)} of {judged:,} judged texts are within {near:g} of a training text"
+    console.say(f"\nleak proof: {found}", style="bold")
+    for worst in dataset.leak_proof[:1]:
+        console.say(f"the nearest, at {worst.similarity:.2f}:")
+        console.say(f"  judged    {_start(worst.text)}\n  training  {_start(worst.train_text)}")
+
+
+def _start(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 100 else f"{line[:99]}…"

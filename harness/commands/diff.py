@@ -12,7 +12,7 @@ KINDS = ("added", "removed", "moved", "changed")
 @command(changes=False)
 @click.argument("old", default="")
 @click.argument("new", default="")
-@click.option("--rows", default=20, show_default=True, help="Changed rows to show.")
+@click.option("--rows", default=20, type=click.IntRange(min=1), show_default=True, help="Changed rows to show.")
 def diff(work: Any, old: str, new: str, rows: int, as_json: bool) -> dict:
     """What changed between two datasets, row by row: the latest and the one before, or two ids.
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from harness.commands._command import command, late
+from harness.commands._command import NO_CALLS, command, late
 
 BARS = "▁▂▃▄▅▆▇█"
 
 
 @command()
-@click.option("--top", default=20, show_default=True, help="Clusters to show.")
+@click.option("--top", default=20, type=click.IntRange(min=1), show_default=True, help="Clusters to show.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write all of them to this page, with examples.")
 def mine(work: Any, top: int, html: Path | None, as_json: bool) -> dict:
     """Find failures in the stored calls, group them, and follow each group from night to night.
@@ -21,15 +21,10 @@ def mine(work: Any, top: int, html: Path | None, as_json: bool) -> dict:
     """
     mined, console = late("loop").mine(work), late("console")
     lives = late("following").follow(work)
-    if not as_json:
-        rows = [
-            (len(one.cluster.call_ids), one.cluster.detector, one.cluster.route, one.cluster.label)
-            + (sparks(one.trend), one.state, one.cluster.id[:8])
-            for one in lives[:top]
-        ]
-        console.table(("calls", "detector", "route", "what", "days", "state", "id"), rows)
-        if len(lives) > top:
-            console.say(f"{len(lives) - top} smaller clusters are not shown; --top {len(lives)} shows all")
+    if not as_json and not mined.calls:
+        console.warn(NO_CALLS)
+    elif not as_json:
+        _say(mined, lives, top, console)
     if html:
         data = (
             late("plugins")
@@ -44,6 +39,20 @@ def mine(work: Any, top: int, html: Path | None, as_json: bool) -> dict:
         "clusters": [one.cluster.id for one in lives],
         "states": {one.cluster.id: one.state for one in lives},
     }
+
+
+def _say(mined: Any, lives: Any, top: int, console: Any) -> None:
+    failed = len({failure.call_id for failure in mined.failures})
+    console.say(f"{failed:,} of {mined.calls:,} calls failed, in {len(lives)} clusters", style="bold")
+    routes = len({one.cluster.route for one in lives}) > 1
+    rows = [
+        (len(one.cluster.call_ids), one.cluster.detector, *([one.cluster.route] if routes else []), one.cluster.label)
+        + (sparks(one.trend), one.state, one.cluster.id[:8])
+        for one in lives[:top]
+    ]
+    console.table(("calls", "detector", *(["route"] if routes else []), "what", "days", "state", "id"), rows)
+    if len(lives) > top:
+        console.say(f"{len(lives) - top} smaller clusters are not shown; --top {len(lives)} shows all")
 
 
 def sparks(counts: tuple[int, ...]) -> str:

@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
-from harness.commands._command import command, late
+from harness.commands._command import NO_CALLS, command, late
+
+NOTHING = "nothing to review: every failure was looked at, or has a target that a person stands behind"
 
 
 @command(changes=False)
 @click.option("--cluster", default="", help="Only this cluster: the start of its id in `trueup mine`.")
-@click.option("--most", default=500, show_default=True, help="Calls to show.")
+@click.option("--most", default=500, type=click.IntRange(min=1), show_default=True, help="Calls to show.")
 @click.option("--by", default="", help="Who answers; your login name when it is left out.")
 @click.option("--open", "open_", is_flag=True, help="Open it in a browser.")
 def review(work: Any, cluster: str, most: int, by: str, open_: bool, as_json: bool) -> dict:
@@ -24,7 +26,7 @@ def review(work: Any, cluster: str, most: int, by: str, open_: bool, as_json: bo
     reviewing, console = late("reviewing"), late("console")
     items = reviewing.queue(work, cluster, most)
     if not items:
-        console.warn("nothing to review: every failure has a target that a person stands behind")
+        console.warn(NOTHING if late("shelf").latest_clusters(work) else NO_CALLS)
         return {"items": 0, "answered": {}}
     sitting = reviewing.Review(work, items, by or getpass.getuser())
     console.warn(f"{len(items):,} to look at: {sitting.server.address}")

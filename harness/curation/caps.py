@@ -7,12 +7,15 @@ from math import floor
 from harness.codec import digest
 from harness.curation.rows import Row
 
+EVEN = 2
+"""Even shares that an owner may have, whatever the cap."""
+
 
 def over(rows: Sequence[Row], owner: Callable[[Row], str], share: float, seed: int) -> list[int]:
     """Positions to leave out, sorted, so that no owner has more than `share` (0 to 1) of the rows that stay.
 
-    Which of an owner's rows stay is drawn by a stable hash. Rows whose owner is unknown (empty) are not capped. With
-    fewer owners than 1 / share the cap is an even share, since nothing smaller could be met.
+    Which of an owner's rows stay is drawn by a stable hash. Rows whose owner is unknown (empty) are not capped. An owner
+    may always have twice an even share: among a dozen owners a smaller cap would leave each as few as the smallest has.
     """
     owned: dict[str, list[int]] = defaultdict(list)
     for position, row in enumerate(rows):
@@ -32,7 +35,9 @@ def _limit(sizes: Counter[str], total: int, share: float) -> int:
     if share >= 1 or not sizes:
         return total
     unowned = total - sum(sizes.values())
-    share = max(share, 1 / (len(sizes) + (unowned > 0)))
+    share = max(share, EVEN / (len(sizes) + (unowned > 0)))
+    if share >= 1:
+        return total
     limit = total
     while True:
         stays = unowned + sum(min(size, limit) for size in sizes.values())

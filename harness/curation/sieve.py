@@ -37,7 +37,7 @@ class Sieve:
         """One row an input, in order of time, and the fate of each call that gave none, by call id."""
         rows: list[Row] = []
         fates: dict[str, Fate] = {}
-        for found in self._sifted():
+        for found in self.sifted():
             if isinstance(found, Row):
                 rows.append(found)
             else:
@@ -55,7 +55,8 @@ class Sieve:
             self._first_seen.setdefault(call.user_id, call.start_ns)
             yield call.reply
 
-    def _sifted(self) -> Iterator[Row | Fate]:
+    def sifted(self) -> Iterator[Row | Fate]:
+        """Each call's row, or its fate: before what repeats an input is merged, and before anyone is kept out."""
         for session in self._traffic.sessions():
             conversations = {call.id: self._traffic.prompts.strip(call) for call in session}
             for call in session:

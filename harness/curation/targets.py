@@ -95,7 +95,7 @@ def from_retry(call: Call, session: Sequence[Call], passed: Set[str], conversati
     For a turn that called tools: the next call of the same tools in the same turn, when the tools took it after they had
     turned this one down. `session`: its calls in order of time.
     """
-    later = [other for other in session if other.start_ns > call.start_ns]
+    later = session[1 + next(at for at, other in enumerate(session) if other.id == call.id) :]
     mended = _mended(call, later)
     if mended is not None:
         return from_production(mended, "retry")

@@ -217,7 +217,7 @@ def _inner(raw: dict[str, Json], role: str) -> Iterator[Part]:
 
 def _result(raw: dict[str, Json], held: tuple[Part, ...]) -> Iterator[Part]:
     text = "".join(part.text for part in held if isinstance(part, TextPart))
-    if held:
+    if held or raw.get("content") == "":  # a tool that says nothing has answered
         yield tool_result({"tool_call_id": raw.get("tool_call_id") or raw.get("id"), "content": text})
 
 

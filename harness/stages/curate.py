@@ -23,7 +23,7 @@ from harness.curation.traffic import Traffic
 from harness.errors import InvalidError, UndecidedError
 from harness.types import Call, Case, Dataset, Fate, Feedback, Message, Noun
 
-VERSION = 3
+VERSION = 4
 """Raise it when the same calls would be curated otherwise: what was remembered is then curated anew."""
 
 
@@ -51,6 +51,8 @@ def curate(
     The result does not depend on the order of calls or feedback; give `Ordered` calls where they do not fit into memory.
     """
     traffic = Traffic(calls)
+    if not traffic.size:
+        raise UndecidedError("there are no calls to curate", next="trueup ingest exports/")
     rows, fates = Sieve(traffic, feedback, mined, taught).rows(options)
     formed = groups.form(rows, threshold=options.near_duplicate, by_user=options.group_by_user)
     group_of = groups.names(rows, formed)
@@ -120,7 +122,7 @@ def _enough(cases: Mapping[str, Sequence[Case]], options: CurateOptions) -> None
         raise UndecidedError(
             f"too few corrected failures: {failures} ({len(cases['train'])} to train on, {len(cases['held_out'])} held "
             f"out) and at least {options.min_failures} are needed, some of each",
-            next=f"correct {more} more failing calls, then run again; `trueup mine` lists them",
+            next=f"give {more} more failing calls a target, then run again; `trueup review` shows those without",
         )
 
 

@@ -6,28 +6,31 @@ the counts that the rule was judged by.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
-from harness.answers import comparable, grounded, json_object, padded
+from harness.answers import comparable, grounded, padded
+from harness.codec import canonical
 from harness.curation.duplicates import normalise
 from harness.curation.mined import Mined
-from harness.curation.rows import spoken
+from harness.curation.rows import Row
+from harness.curation.sieve import Sieve
 from harness.curation.traffic import Traffic, day
-from harness.types import Call, Cluster, Feedback, Noun
+from harness.types import Call, Cluster, Feedback, Message, Noun, ToolResultPart
 
 FORM = frozenset({"schema_break", "incomplete", "language", "refusal", "loop"})
 """Detectors of slips in form, which an instruction may mend."""
 ENOUGH = 20
-"""Corrected cases from which a fine-tune has something to learn."""
+"""Failing calls with a target from which a fine-tune has something to learn."""
 FEW = 50
 """Slips in form below which an instruction is tried first."""
 INVENTED = 0.5
-"""Share of corrections with facts from outside the input from which retrieval is missing."""
+"""Share of targets with facts from outside the input from which retrieval is missing."""
 CONSISTENT = 0.9
 RECURS = 5
-"""How often, on average, each value of a field is met in corrections from which the field is a choice among labels."""
+"""How often, on average, each value of a field is met in targets from which the field is a choice among labels."""
 
 
 class Inspection(Noun, frozen=True):
@@ -42,50 +45,59 @@ class Inspection(Noun, frozen=True):
     routes: dict[str, int]
     days: dict[str, int]
     """ISO date (UTC) to calls."""
+    targets: dict[str, int] = {}
+    """Where a failing call's target comes from (correction, retry), to calls; a teacher is not asked."""
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """What inspection keeps of a failing call's target."""
+
+    key: str
+    """Content id of the input."""
+    answer: str
+    """Equal for targets that say the same."""
+    outside: frozenset[str]
+    """Fields whose text stands nowhere in the input; the empty name for prose."""
 
 
 def inspect(mined: Mined, calls: Iterable[Call], feedback: Iterable[Feedback]) -> Inspection:
     """What is in these traces, and what would help. Nothing is generated and nothing is stored."""
-    corrections = {item.call_id: item.correction for item in feedback if item.correction is not None}
-    environment = {failure.call_id for failure in mined.failures if failure.environment}
+    said = list(feedback)
     traffic, routes, days = Traffic(calls), Counter[str](), Counter[str]()
-    asked = {}
     for call in traffic:
         routes[call.route] += 1
         days[day(call)] += 1
-        if call.id in corrections:
-            asked[call.id] = spoken(traffic.prompts.strip(call))
-    choices = _choices(corrections.values())
-    clusters = [_judged(cluster, corrections, asked, environment, choices) for cluster in mined.clusters]
+    shown: dict[str, Shown] = {}
+    values: dict[str, Counter[str]] = defaultdict(Counter)
+    sources: Counter[str] = Counter()
+    for row in Sieve(traffic, said, mined).sifted():
+        if isinstance(row, Row) and row.failed:
+            sources[row.target.source] += 1
+            shown[row.call.id] = _shown(row)
+            for field, text in _texts(row.target.expected):
+                values[field][normalise(text)] += 1
+    choices = frozenset(field for field, seen in values.items() if seen.total() >= RECURS * len(seen))
+    environment = {failure.call_id for failure in mined.failures if failure.environment}
     return Inspection(
-        clusters=tuple(clusters),
+        clusters=tuple(_judged(cluster, shown, environment, choices) for cluster in mined.clusters),
         calls=traffic.size,
         failed=len({failure.call_id for failure in mined.failures}),
-        corrected=len(corrections),
+        corrected=len({item.call_id for item in said if item.correction is not None}),
         passed=len(mined.passed),
         detectors=_ranked(Counter(failure.detector for failure in mined.failures)),
         routes=_ranked(routes),
         days=dict(sorted(days.items())),
+        targets=_ranked(sources),
     )
 
 
-def _judged(
-    cluster: Cluster,
-    corrections: Mapping[str, str],
-    asked: Mapping[str, str],
-    environment: set[str],
-    choices: frozenset[str],
-) -> Cluster:
-    lever, evidence = _lever(cluster, corrections, asked, environment, choices)
+def _judged(cluster: Cluster, shown: Mapping[str, Shown], environment: set[str], choices: frozenset[str]) -> Cluster:
+    lever, evidence = _lever(cluster, shown, environment, choices)
     return msgspec.structs.replace(cluster, lever=lever, evidence=evidence)
 
 
 def _lever(
-    cluster: Cluster,
-    corrections: Mapping[str, str],
-    asked: Mapping[str, str],
-    environment: set[str],
-    choices: frozenset[str],
+    cluster: Cluster, shown: Mapping[str, Shown], environment: set[str], choices: frozenset[str]
 ) -> tuple[str, str]:
     size = len(cluster.call_ids)
     broken = sum(call_id in environment for call_id in cluster.call_ids)
@@ -94,48 +106,72 @@ def _lever(
             "environment",
             f"{broken} of {size} failed by a timeout, limit or broken tool, not by what the model wrote",
         )
-    targets = [(asked[call_id], corrections[call_id]) for call_id in cluster.call_ids if call_id in corrections]
-    outside = sum(not _derivable(answer, text, choices) for text, answer in targets)
+    targets = [shown[call_id] for call_id in cluster.call_ids if call_id in shown]
+    outside = sum(bool(target.outside - choices) for target in targets)
     if len(targets) >= 3 and outside >= INVENTED * len(targets):
-        return "retrieval", f"{outside} of {len(targets)} corrections hold facts that stand nowhere in the input"
+        return "retrieval", f"{outside} of {len(targets)} targets hold facts that stand nowhere in the input"
     if cluster.detector in FORM and size < FEW:
         return "prompt", f"{size} slips in form: an instruction is cheaper; the prompted arm of the gate checks it"
     if len(targets) < ENOUGH:
-        return "", f"{len(targets)} of {size} have a correction; {ENOUGH - len(targets)} more make a fine-tune possible"
+        return "", f"{len(targets)} of {size} have a target; {ENOUGH - len(targets)} more make a fine-tune possible"
     agreeing = _consistency(targets)
     if agreeing < CONSISTENT:
-        return "prompt", f"like inputs are corrected alike in {agreeing:.0%} only: first say what is wanted"
+        return "prompt", f"like inputs have like targets in {agreeing:.0%} only: first say what is wanted"
     return (
         "fine-tune",
-        f"{len(targets)} of {size} have a correction; {outside} with outside facts; {agreeing:.0%} agree",
+        f"{len(targets)} of {size} have a target; {_few(outside)} facts from outside; {agreeing:.0%} agree",
     )
 
 
-def _choices(corrections: Iterable[str]) -> frozenset[str]:
-    """Keys whose text values recur: a choice among labels, which can be learnt, where a fact is new each time."""
-    values: dict[str, Counter[str]] = defaultdict(Counter)
-    for answer in corrections:
-        for key, item in (json_object(answer) or {}).items():
-            if isinstance(item, str):
-                values[key][normalise(item)] += 1
-    return frozenset(key for key, seen in values.items() if seen.total() >= RECURS * len(seen))
+def _few(outside: int) -> str:
+    return f"{outside} with" if outside else "none with"
 
 
-def _derivable(answer: str, text: str, choices: frozenset[str]) -> bool:
-    """Do the answer's facts stand in the input? JSON: its text values but labels; prose: names and numbers."""
-    said = padded(text)
-    value = json_object(answer)
-    if value is not None:
-        return all(key in choices or grounded(item, said) for key, item in value.items())
-    facts = [token for token in answer.split()[1:] if token[:1].isdigit() or token[:1].isupper()]
-    return sum(not grounded(fact, said) for fact in facts) <= len(facts) / 2
+def _shown(row: Row) -> Shown:
+    said = padded(" ".join(_input(row.call.input)))
+    message, expected = row.target.message, row.target.expected
+    return Shown(
+        key=row.key,
+        answer=repr(comparable(canonical(expected) if message.tool_calls else message.text)),
+        outside=_outside(expected, said),
+    )
 
 
-def _consistency(targets: Sequence[tuple[str, str]]) -> float:
-    """Share of corrections that agree with the commonest one for the same input, 0 to 1."""
+def _input(messages: Sequence[Message]) -> Iterator[str]:
+    """All that the model was given: the prompt, what was said, and what tools answered."""
+    for message in messages:
+        yield message.text
+        yield from (part.content for part in message.parts if isinstance(part, ToolResultPart))
+
+
+def _outside(expected: Any, said: str) -> frozenset[str]:
+    """Fields of a JSON answer or a tool call whose text is not in the input; prose: when most names and numbers are not."""
+    if not isinstance(expected, str):
+        return frozenset(field for field, text in _texts(expected) if not grounded(text, said))
+    facts = [token for token in expected.split()[1:] if token[:1].isdigit() or token[:1].isupper()]
+    wrong = sum(not grounded(fact, said) for fact in facts)
+    return frozenset({""}) if wrong > len(facts) / 2 else frozenset()
+
+
+def _texts(expected: Any, field: str = "") -> Iterator[tuple[str, str]]:
+    """Field and text of each leaf that is a text; of tool calls, those of their arguments."""
+    if isinstance(expected, dict):
+        made = expected.get("tool_calls")
+        inner = [call.get("arguments") for call in made] if isinstance(made, list) else None
+        for name, item in {"": inner}.items() if inner else expected.items():
+            yield from _texts(item, name)
+    elif isinstance(expected, list):
+        for item in expected:
+            yield from _texts(item, field)
+    elif isinstance(expected, str) and field:
+        yield field, expected
+
+
+def _consistency(targets: Sequence[Shown]) -> float:
+    """Share of targets that agree with the commonest one for the same input, 0 to 1."""
     by_input: dict[str, list[str]] = defaultdict(list)
-    for text, answer in targets:
-        by_input[normalise(text)].append(repr(comparable(answer)))
+    for target in targets:
+        by_input[target.key].append(target.answer)
     agreeing = sum(max(map(answers.count, answers)) for answers in by_input.values())
     return agreeing / len(targets)
 

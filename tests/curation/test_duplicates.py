@@ -15,6 +15,12 @@ def test_normalising_drops_case_width_and_punctuation():
     assert normalise("  Table FOR  ２, please!") == "table for 2 please"
 
 
+@given(st.text(alphabet=[chr(code) for code in range(128)], max_size=40))
+def test_ascii_is_normalised_as_every_other_text_is(text):
+    """The quick way for ASCII gives what the general way gives, which a letter beyond ASCII makes it take."""
+    assert normalise(f"{text} é") == f"{normalise(text)} é".strip()
+
+
 def test_templates_mask_numbers():
     """A form message and its next filling share a template."""
     assert template("[asked for: time] 7.30") == template("[asked for: time] 8.15")

@@ -6,7 +6,7 @@ import pytest
 
 from harness import shelf
 from harness.curation import review
-from harness.errors import InputError
+from harness.errors import InputError, UsageError
 from harness.reviewing import Said, queue, record
 from harness.stages.curate import CurateOptions, curate
 from harness.stages.mine import mine
@@ -61,7 +61,8 @@ def test_only_one_cluster_is_shown_when_asked_for(work):
     """`--cluster` takes the start of an id."""
     chosen = queue(work)[0].cluster_id
     assert {item.cluster_id for item in queue(work, cluster=chosen[:8])} == {chosen}
-    assert queue(work, cluster="nothing") == ()
+    with pytest.raises(UsageError, match="'nothing'"):
+        queue(work, cluster="nothing")
 
 
 def tool_item():
