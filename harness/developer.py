@@ -20,8 +20,8 @@ FILES = ("scripted", "recorded")
 def request(name: str | None, root: Path, here: Path, paths: tuple[str, ...], repeats: int = 0) -> EvalRequest:
     """What to evaluate for one developer: at most one arm.
 
-    `name` is an arm of the trueup.toml nearest to `paths`, else to `here` or `root`; or `scripted:FILE` or
-    `recorded:FILE`, with a file relative to `here`. Without a name there is no arm, which is enough to collect. Raises
+    `name` is an arm of the trueup.toml nearest to `paths`, else to `here` or `root`; or needs none: a folder with a
+    model, `NAME@URL` of an endpoint, `scripted:FILE` or `recorded:FILE`, relative to `here`. Without a name there is no arm, which is enough to collect. Raises
     UsageError on a name that is not an arm.
     """
     asked = EvalRequest(arms=(), paths=paths, out="", repeats=repeats)
@@ -47,7 +47,7 @@ def arm_names(*near: Path) -> str:
     """The names that --model takes, for a message; `near` as in `_config_file`."""
     file = _config_file(*near)
     named = list(configuration.load(file).arms) or ["base"] if file else []
-    return " or ".join([*named, *(f"{name}:FILE" for name in FILES)])
+    return " or ".join([*named, "a model's folder", "NAME@URL", *(f"{name}:FILE" for name in FILES)])
 
 
 def _pick(name: str | None, arms: Mapping[str, Arm], root: Path, here: Path) -> tuple[Arm, ...]:
@@ -55,11 +55,18 @@ def _pick(name: str | None, arms: Mapping[str, Arm], root: Path, here: Path) -> 
         return ()
     backend, _, file = name.partition(":")
     if backend in FILES and file:
+        if not (here / file).is_file():
+            raise UsageError(f"the file of --model {name} is not there", where=str(here / file), next="mend the path")
         return (Arm(name=backend, backend=backend, model=str(here / file)),)
-    if name not in arms:
-        why = "" if arms else f" ({configuration.FILE} is not there)"
-        raise UsageError(f"there is no arm named {name!r}{why}", where=str(root), next=f"--model {arm_names(root)}")
-    return (arms[name],)
+    if name in arms:
+        return (arms[name],)
+    model, _, url = name.rpartition("@")
+    if model and url.startswith(("http://", "https://")):
+        return (Arm(name=model, backend="openai_compatible", model=model, options={"url": url}),)
+    if (here / name / "config.json").is_file():
+        return (Arm(name=Path(name).name, backend="hf", model=str(here / name)),)
+    why = "" if arms else f" ({configuration.FILE} is not there)"
+    raise UsageError(f"there is no arm named {name!r}{why}", where=str(root), next=f"--model {arm_names(root)}")
 
 
 def _config_file(*near: Path) -> Path | None:

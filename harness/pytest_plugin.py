@@ -20,7 +20,7 @@ NAME = "trueup-evaluation"
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("trueup", "trueup: eval suites")
     group.addoption(
-        "--model", metavar="NAME", help="Which model eval files ask: an arm of trueup.toml, or scripted:FILE."
+        "--model", metavar="NAME", help="Which model eval files ask: an arm of trueup.toml, a model's folder, NAME@URL of an endpoint, or scripted:FILE."
     )
     group.addoption("--repeats", type=int, default=0, metavar="N", help="Run each case N times, not as its suite says.")
     group.addoption("--otel", default="", metavar="FILE|URL", help="Write every case of an eval file as a trace.")
@@ -31,18 +31,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("python_files", PATTERN)
     if config.getoption("--trueup-request"):
-        _register(config)
+        from harness.errors import TrueupError
+
+        try:
+            _register(config)
+        except TrueupError as error:
+            raise pytest.UsageError(str(error)) from error
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
     if not fnmatch(module_path.name, PATTERN):
         return None
+    from harness.errors import TrueupError
     from harness.evalrun.collection import EvalModule
 
-    _register(parent.config)
+    try:
+        _register(parent.config)
+    except TrueupError as error:  # told without a traceback
+        raise parent.CollectError(str(error)) from error
     module: pytest.Module = EvalModule.from_parent(parent, path=module_path)
     return module
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> pytest.Class | None:
+    if not (name.startswith("Eval") and collector.config.pluginmanager.hasplugin(NAME)):
+        return None
+    from harness.evalrun.collection import eval_class
+
+    return eval_class(collector, name, obj)
 
 
 def _register(config: pytest.Config) -> None:
@@ -54,13 +72,8 @@ def _register(config: pytest.Config) -> None:
 
 
 def _evaluation(config: pytest.Config) -> "Evaluation":
-    from harness.errors import TrueupError
-
-    try:
-        file = config.getoption("--trueup-request")
-        return _for_loop(Path(file), config) if file else _for_developer(config)
-    except TrueupError as error:
-        raise pytest.UsageError(str(error)) from error
+    file = config.getoption("--trueup-request")
+    return _for_loop(Path(file), config) if file else _for_developer(config)
 
 
 def _for_loop(file: Path, config: pytest.Config) -> "Evaluation":

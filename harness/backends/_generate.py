@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Protocol
 
 import torch
 from transformers import PreTrainedModel
@@ -25,6 +26,17 @@ FULL = 0.85
 """A pass of more than so many tokens is cut where less than this share of them would be prompt: the rest is padding."""
 
 
+class Matcher(Protocol):
+    """Holds one reply to a grammar, token by token; see `_grammar`."""
+
+    @property
+    def problem(self) -> str: ...
+
+    def allowed(self) -> torch.Tensor: ...
+
+    def take(self, token: int) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Row:
     """One prompt, without the prefix it shares, and how to go on from it."""
@@ -34,6 +46,8 @@ class Row:
     sampling: Sampling = Sampling()
     stopped: Callable[[list[int]], bool] = lambda tokens: False
     """Says after each new token whether a stop string has been written."""
+    matcher: Callable[[], Matcher | None] = lambda: None
+    """A new matcher of the row's grammar; None: it may write anything."""
 
 
 @dataclass
@@ -43,6 +57,8 @@ class Written:
     tokens: list[int] = field(default_factory=list)
     finish: str = ""
     seconds: float = 0.0
+    problem: str = ""
+    """Why its grammar could not be kept to; empty when it was, or there is none."""
 
 
 class Slots:
@@ -96,6 +112,7 @@ class Batch:
     def __init__(self, model: PreTrainedModel, prefix: Prefix, rows: Sequence[Row], width: int, ends: frozenset[int]):
         self.model, self.prefix, self.rows, self.ends = model, prefix, rows, ends
         self.written = [Written() for _ in rows]
+        self.matchers = [row.matcher() for row in rows]
         self.waiting = deque(sorted(range(len(rows)), key=lambda place: (-len(rows[place].tokens), place)))
         self.slots: list[int | None] = [None] * min(width, len(rows))
         self.lengths = [0] * len(self.slots)
@@ -129,6 +146,8 @@ class Batch:
         ids = torch.tensor([[self._last(place)] for place in self.slots], device=device)
         frame = Frame(self.prefix, mask, self.cache.append(lengths, total))
         logits = run(self.model, ids, lengths[:, None] + self.prefix.length, frame).logits[:, -1]
+        for slot in live:
+            self._restrict(slot, logits)
         samplings = [self.rows[place].sampling if place is not None else Sampling() for place in self.slots]
         tokens = pick(
             logits, samplings, [len(self.written[place].tokens) if place is not None else 0 for place in self.slots]
@@ -154,14 +173,24 @@ class Batch:
             self.slots[slot], self.lengths[slot] = place, len(prompt)
             self.written[place].seconds += seconds
 
+    def _restrict(self, slot: int, logits: torch.Tensor) -> None:
+        """Leave a row that has a grammar the tokens that may come next; `logits`: (slots, vocabulary)."""
+        place = self.slots[slot]
+        matcher = self.matchers[place] if place is not None else None
+        if matcher is not None:
+            logits[slot].masked_fill_(~matcher.allowed().to(logits.device), float("-inf"))
+
     def _write(self, slot: int, token: int, seconds: float) -> None:
         place = self.slots[slot]
         assert place is not None
-        row, written = self.rows[place], self.written[place]
+        row, written, matcher = self.rows[place], self.written[place], self.matchers[place]
         written.tokens.append(token)
         written.seconds += seconds
         self.lengths[slot] += 1
-        if token in self.ends or row.stopped(written.tokens):
+        whole = matcher is not None and matcher.take(token)
+        if matcher is not None:
+            written.problem = matcher.problem
+        if whole or token in self.ends or row.stopped(written.tokens):
             written.finish = "stop"
         elif len(written.tokens) >= row.max_new:
             written.finish = "length"

@@ -1,9 +1,11 @@
 """Requests to token rows, and what comes back to replies."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from harness.backends._generate import Row, Written
+from harness.backends._generate import Matcher, Row, Written
 from harness.backends._loglikelihood import Likelihoods, Tree, encode_pair
 from harness.backends._sampling import Sampling
 from harness.backends._weights import Resident
@@ -23,15 +25,21 @@ class Writing:
     request: Request
     max_new: int
     tokenizer: Any
+    matcher: Callable[[], Matcher | None] = Row.matcher
 
     def row(self, shared: int) -> Row:
         request = self.request
         sampling = Sampling(request.temperature, request.top_p, (request.seed, request.repeat))
         stopped = self._stopped if request.stop else Row.stopped
-        return Row(self.tokens[shared:], self.max_new, sampling, stopped)
+        return Row(self.tokens[shared:], self.max_new, sampling, stopped, self.matcher)
 
-    def reply(self, written: Written, ends: frozenset[int]) -> Reply:
-        """The text up to the end token or stop string; usage counts every token once, without padding."""
+    def reply(self, written: Written, ends: frozenset[int]) -> Reply | Exception:
+        """The text up to the end token or stop string; usage counts every token once, without padding.
+
+        A UsageError in its place when the schema turned out to be too much for the parser.
+        """
+        if written.problem:
+            return UsageError(f"the reply could not be held to its schema: {written.problem}", next="simplify it")
         text = self._text([token for token in written.tokens if token not in ends])
         cut = min((text.index(stop) for stop in self.request.stop if stop in text), default=len(text))
         usage = Usage(input=len(self.tokens), output=len(written.tokens))
@@ -48,15 +56,25 @@ class Writing:
 
 
 def prompt_of(model: Resident, request: Request) -> Writing:
-    """The request rendered; the arm's prompt stands in it already. Raises InputError when the model cannot read it."""
-    if request.schema is not None:
-        raise UsageError("the hf backend does not constrain replies to a schema", next="leave `schema` out")
+    """The request rendered; the arm's prompt stands in it already.
+
+    Raises InputError when the model cannot read it, UsageError when its replies cannot be held to the schema.
+    """
     if request.kind == "chat":
         tokens = prompt_ids(model.tokenizer, NO_PROMPT, request.messages, request.tools)
     else:
         tokens = model.encode(request.text) or [model.start]
     _check_length(model, len(tokens) + 1)
-    return Writing(tuple(tokens), request, max(1, min(request.max_tokens, model.limit - len(tokens))), model.tokenizer)
+    most = max(1, min(request.max_tokens, model.limit - len(tokens)))
+    return Writing(tuple(tokens), request, most, model.tokenizer, _matcher(model, request))
+
+
+def _matcher(model: Resident, request: Request) -> Callable[[], Matcher | None]:
+    """Makes a matcher for each try at the row. Raises UsageError on a schema that cannot be compiled."""
+    if request.schema is None:
+        return Row.matcher
+    model.matcher(request.schema)
+    return partial(model.matcher, request.schema)
 
 
 def tree_of(model: Resident, request: Request) -> Tree:

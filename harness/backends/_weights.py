@@ -14,9 +14,10 @@ from harness.adapters import verify
 from harness.backends import _quantized
 from harness.backends._attention import Prefix, install, read_virtual
 from harness.backends._dtype import DTYPES, dtype_name
-from harness.errors import InputError, InvalidError
+from harness.errors import InputError, InvalidError, UsageError
+from harness.plugins import helper
 from harness.rendering import stop_ids
-from harness.types import Arm
+from harness.types import Arm, Json
 
 VIRTUAL = "prompt_embeddings"
 """PEFT's name for virtual tokens in a file; it puts them in their place itself, and then reports the name as unknown."""
@@ -70,6 +71,7 @@ class Resident:
         self.start: int = next(token for token in starts if token is not None)
         """Stands where a text has no context at all."""
         self._active = ""
+        self._grammars: Any = None
         self._read()
         self._positions = int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 0) or 2**31)
 
@@ -99,6 +101,23 @@ class Resident:
     def encode(self, text: str) -> list[int]:
         """Tokens of plain text, without any that the tokenizer would put around it."""
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def matcher(self, schema: Json) -> Any:
+        """A new `_grammar.Matcher` of a JSON Schema.
+
+        Raises UsageError when the extra is not installed, or replies cannot be held to this schema.
+        """
+        if self._grammars is None:
+            try:
+                grammar = helper("backends", "_grammar")
+            except ModuleNotFoundError as error:
+                raise UsageError(
+                    f"replies can be held to a schema by the package {error.name!r} only",
+                    next='pip install "trueup[schema]"',
+                ) from error
+            vocabulary = self.model.get_output_embeddings().weight.shape[0]
+            self._grammars = grammar.Grammars(self.tokenizer, self.ends, vocabulary)
+        return self._grammars.matcher(schema)
 
     @property
     def token_bytes(self) -> int:

@@ -33,6 +33,8 @@ SCHEMA = True
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """Answers of an endpoint that may go away by themselves."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
+GIVE_UP = 8
+"""Requests in a row that got no answer for all their tries, after which the rest of the batch is not sent."""
 
 
 class EndpointError(TrueupError):
@@ -97,6 +99,8 @@ class Endpoint:
     def __init__(self, transport: httpx2.AsyncBaseTransport | None = None, first_pause: float = FIRST_PAUSE) -> None:
         self._transport, self._first_pause = transport, first_pause
         self._paces: dict[str, Pace] = {}
+        self._unanswered: dict[str, int] = {}
+        """Address to its requests in a row that got no answer."""
 
     def digest(self, arm: Arm) -> str:
         return digest(arm)
@@ -104,9 +108,11 @@ class Endpoint:
     def answer(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
         """A reply for each request, in order, or the EndpointError or UsageError in its place."""
         arm = served(arm)
+        options = options_of(arm)
+        self._unanswered[options.url] = min(self._unanswered.get(options.url, 0), GIVE_UP - 1)  # is it back?
         # In a thread of its own: the caller may have an event loop already, as notebooks and browser drivers do.
         with ThreadPoolExecutor(max_workers=1) as thread:
-            return thread.submit(asyncio.run, self._all(arm, options_of(arm), requests)).result()
+            return thread.submit(asyncio.run, self._all(arm, options, requests)).result()
 
     def close(self) -> None:
         """Connections live no longer than a batch."""
@@ -138,18 +144,24 @@ class Endpoint:
     ) -> Json:
         """The endpoint's JSON. Raises EndpointError once the retries are used up, or at once when they cannot help."""
         url = options.url.rstrip("/") + path
-        pause = self._first_pause
+        pause, status = self._first_pause, 0
+        if self._unanswered[options.url] >= GIVE_UP:
+            raise EndpointError(f"the endpoint gave no answer to {GIVE_UP} requests in a row: not asked", where=url)
         for left in range(options.retries, -1, -1):
             await pace.turn()
             try:
                 async with asyncio.timeout(options.timeout):  # the client's own bounds each read, not their sum
                     response = await client.post(url, json=body)
+                status = response.status_code
                 if response.is_success:
+                    self._unanswered[options.url] = 0
                     return msgspec.json.decode(response.content)
-                problem = f"HTTP {response.status_code}: {response.text[:200]}"
-                wait, again = _retry_after(response) or pause, response.status_code in AGAIN
+                problem = f"HTTP {status}: {response.text[:200]}"
+                wait, again = _retry_after(response) or pause, status in AGAIN
                 pace.hold(_retry_after(response))
-            except (httpx2.TransportError, TimeoutError) as error:
+            except TimeoutError:
+                problem, wait, again = f"none within {options.timeout:g} seconds", pause, True
+            except httpx2.TransportError as error:
                 problem, wait, again = f"{type(error).__name__}: {error}", pause, True
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 problem, wait, again = f"the answer is not JSON: {error}", pause, False
@@ -157,9 +169,9 @@ class Endpoint:
                 break
             await asyncio.sleep(min(wait, LONGEST_PAUSE))
             pause *= 2
-        raise EndpointError(
-            f"the endpoint gave no answer: {problem}", where=url, next="check the arm's url and the server"
-        )
+        self._unanswered[options.url] += again
+        hint = f"set the variable {options.key_env}" if status in (401, 403) else "check the arm's url and the server"
+        raise EndpointError(f"the endpoint gave no answer: {problem}", where=url, next=hint)
 
 
 def open(arms: Sequence[Arm], *, batch_size: int = 0) -> Endpoint:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from harness.codec import digest
@@ -27,6 +28,15 @@ class Backend(Protocol):
     def answer(self, arm: Arm, requests: Sequence[Request]) -> Sequence[Reply | Exception]: ...
 
     def close(self) -> None: ...
+
+
+def key_of(model: str, request: Request) -> str:
+    """Cache key of a request to the model with this digest.
+
+    Properties of a schema are written in their order, and tools are rendered in theirs, so for these the order counts.
+    """
+    ordered = [msgspec.json.encode(part).decode() for part in (request.schema, request.tools) if part]
+    return digest([model, request, *ordered])
 
 
 class Answerer:
@@ -77,7 +87,7 @@ class Answerer:
         Raises StorageError when the replies cannot be kept: going on would compute what a full disk then loses.
         """
         try:
-            keys = [digest([self.digest(arm), request]) for request in requests]
+            keys = [key_of(self.digest(arm), request) for request in requests]
             answers: dict[str, Reply | Exception] = dict(self._recall(arm, keys))
             fresh = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers}
             if fresh:

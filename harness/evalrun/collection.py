@@ -23,26 +23,51 @@ SUITE = pytest.StashKey["SuiteCases"]()
 FOLDER = "evals"
 
 
-class EvalModule(pytest.Module):
-    """A file `eval_*.py`: its `eval_*` functions are suites."""
+class _Named:
+    """Collects what an eval file calls a suite: `eval_*`, and in classes `Eval*`."""
 
     def funcnamefilter(self, name: str) -> bool:
         return name.startswith("eval_")
 
     def classnamefilter(self, name: str) -> bool:
-        return False
+        return name.startswith("Eval")
+
+
+class EvalModule(_Named, pytest.Module):
+    """A file `eval_*.py`: its `eval_*` functions are suites."""
 
     @cached_property
     def source(self) -> bytes:
         return self.path.read_bytes()
 
 
+class EvalClass(_Named, pytest.Class):
+    """A class `Eval*` in an eval file, whose `eval_*` methods are suites."""
+
+
+def eval_class(collector: pytest.Collector, name: str, value: object) -> EvalClass | None:
+    """A class of suites, when `value` of an eval file is one: it holds `eval_*` functions."""
+    if not (isinstance(collector, _Named) and inspect.isclass(value) and collector.classnamefilter(name)):
+        return None
+    if not any(collector.funcnamefilter(inner) for inner in dir(value)):
+        return None
+    made: EvalClass = EvalClass.from_parent(collector, name=name, obj=value)
+    return made
+
+
+def module_of(node: pytest.Item) -> EvalModule | None:
+    """The eval file of a collected function; None when it stands in another file."""
+    return node.getparent(EvalModule) if isinstance(node, pytest.Function) else None
+
+
 class SuiteCases:
     """One eval function with all its cases, before any selection."""
 
     def __init__(
-        self, module: EvalModule, function: Any, cases: tuple[Case, ...], request: EvalRequest, bench: RunBench
+        self, definition: pytest.Function, cases: tuple[Case, ...], request: EvalRequest, bench: RunBench
     ) -> None:
+        module, function = module_of(definition), definition.function
+        assert module is not None
         noted = declaration(function)
         self.cases = cases
         self.asserts = _asserts(function)
@@ -50,9 +75,7 @@ class SuiteCases:
         self.calibrations: dict[str, Calibration] = {}
         """Name of a judge's score to the outcome of its trial, once it was tried."""
         judged = [bench.content(judge, module.path.parent) for judge in self.judges]
-        self.suite = _describe(module, function, noted, cases, request, judged)
-        self.used: dict[str, Case] = {}
-        """Case id, as the results name it, to the case: those that were collected as tests."""
+        self.suite = _describe(module, suite_name(definition, request.paths), noted, cases, request, judged)
 
 
 def parametrize(metafunc: pytest.Metafunc, request: EvalRequest, bench: RunBench, lenient: bool = False) -> SuiteCases:
@@ -62,8 +85,6 @@ def parametrize(metafunc: pytest.Metafunc, request: EvalRequest, bench: RunBench
 
     Raises what `load_cases` raises; pytest shows it as a collection error of the file.
     """
-    module = metafunc.definition.parent
-    assert isinstance(module, EvalModule)
     noted = declaration(metafunc.function)
     cases: tuple[Case, ...] = ()
     unmined = lenient and isinstance(noted.source, Mined) and not request.datasets
@@ -75,10 +96,10 @@ def parametrize(metafunc: pytest.Metafunc, request: EvalRequest, bench: RunBench
             id=noted.id,
             split=noted.split,
             schema=noted.schema,
-            folder=module.path.parent,
+            folder=metafunc.definition.path.parent,
             datasets=request.datasets,
         )
-    found = SuiteCases(module, metafunc.function, cases, request, bench)
+    found = SuiteCases(metafunc.definition, cases, request, bench)
     if unmined:
         reason = "there are no mined cases yet: trueup curate"
         metafunc.parametrize("case", [pytest.param(None, id="not-mined", marks=pytest.mark.skip(reason=reason))])
@@ -128,14 +149,14 @@ def _short(value: Any) -> str:
 
 def _describe(
     module: EvalModule,
-    function: Any,
+    name: str,
     noted: Declaration,
     cases: tuple[Case, ...],
     request: EvalRequest,
     judged: list[Any],
 ) -> Suite:
     return Suite(
-        name=suite_name(module, function, request.paths),
+        name=name,
         role=noted.role,
         metric="" if noted.metric in CORPUS else noted.metric,
         corpus=noted.metric if noted.metric in CORPUS else "",
@@ -152,9 +173,10 @@ def _describe(
     )
 
 
-def suite_name(module: EvalModule, function: Any, paths: Sequence[str]) -> str:
+def suite_name(definition: pytest.Function, paths: Sequence[str]) -> str:
     """See `harness.types.Suite.name`."""
-    return f"{_below_root(module.path, paths)}::{function.__name__}"
+    classes = [node.name for node in definition.listchain() if isinstance(node, EvalClass)]
+    return "::".join([_below_root(definition.path, paths), *classes, definition.originalname])
 
 
 def _below_root(file: Path, paths: Sequence[str]) -> str:

@@ -15,13 +15,14 @@ from harness.batching import BARRIER, Job, ask, run
 from harness.errors import TrueupError
 from harness.evalrun.answering import Answerer, Event
 from harness.evalrun.book import Book, Entry, verdict_text
-from harness.evalrun.collection import EvalModule, SuiteCases, case_of, parametrize
+from harness.evalrun.collection import SuiteCases, case_of, module_of, parametrize
 from harness.evalrun.environment import environment
 from harness.evalrun.judges import Question, RunBench
 from harness.evalrun.live import SetupTree, may_join
 from harness.evalrun.model import Model
 from harness.evalrun.nearest import Nearest
 from harness.evalrun.protocol import LIVE, LiveCase, arguments
+from harness.evalrun.recording import without_ours
 from harness.evalrun.sharding import members
 from harness.judging.judge import BENCH
 from harness.types import Arm, EvalRequest, Reply, Run
@@ -39,7 +40,7 @@ Planned = tuple[Arm, pytest.Item]
 class EvalItem(pytest.Function):
     """For the type checker: a test of an eval file."""
 
-    parent: EvalModule
+    parent: pytest.Collector
 
 
 class Evaluation:
@@ -75,10 +76,9 @@ class Evaluation:
 
     @pytest.hookimpl
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        module = metafunc.definition.parent
-        if isinstance(module, EvalModule):
+        if is_eval(metafunc.definition):
             try:
-                self.suites[module.nodeid, metafunc.function.__name__] = parametrize(
+                self.suites[suite_key(metafunc.definition)] = parametrize(
                     metafunc, self.request, self.bench, lenient=not self.recording
                 )
             except TrueupError as error:
@@ -88,7 +88,7 @@ class Evaluation:
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """-k finds a case by its tags, and by tags and owner of its suite."""
         if is_eval(item):
-            suite = self.suites[item.parent.nodeid, item.originalname or item.name].suite
+            suite = self.suites[suite_key(item)].suite
             item.extra_keyword_matches.update((*suite.tags, suite.owner, *case_of(item)[1].tags))
             item.extra_keyword_matches.discard("")
 
@@ -101,7 +101,7 @@ class Evaluation:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         if not self.request.shard:
             return
-        keys = {item: (item.parent.nodeid, item.originalname, case_of(item)[0]) for item in items if is_eval(item)}
+        keys = {item: (*suite_key(item), case_of(item)[0]) for item in items if is_eval(item)}
         mine = members(keys.values(), self.request.shard)
         kept = [item for item in items if item not in keys or keys[item] in mine]  # type: ignore[index]
         config.hook.pytest_deselected(items=list({*items} - {*kept}))
@@ -112,7 +112,7 @@ class Evaluation:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         evals = [item for item in session.items if is_eval(item)]
         for item in evals:
-            found = self.suites[item.parent.nodeid, item.originalname or item.name]
+            found = self.suites[suite_key(item)]
             ident, case, repeat = case_of(item)
             item.stash[ENTRY] = Entry(found, ident, case, repeat)
             self.entries.append(item.stash[ENTRY])
@@ -129,6 +129,9 @@ class Evaluation:
         option = session.config.option
         if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
             return None  # pytest says it better
+        if hasattr(session.config, "workerinput"):  # of pytest-xdist, which hands out tests one at a time
+            self._try_judges()
+            return None
         arms = self.request.arms
         others: list[Planned] = [(arms[0], item) for item in session.items if not is_eval(item)]
         self._plan = others + [(arm, item) for arm in arms for item in session.items if is_eval(item)]
@@ -212,9 +215,9 @@ class Evaluation:
         result = self.book.outcome(self._arm, entry, item.stash.get(MODEL, None), value, error)
         wrong = isinstance(error, (AssertionError, pytest.fail.Exception))
         if error is not None and not (self.recording and wrong):
-            raise error
+            raise error if item.config.option.fulltrace else without_ours(error)
         if result.error and error is None:
-            raise TrueupError(result.error)
+            pytest.fail(result.error, pytrace=False)
         if not self.recording and (text := verdict_text(result, entry)):
             pytest.fail(text, pytrace=False)
 
@@ -263,7 +266,12 @@ class Evaluation:
 
 
 def is_eval(item: pytest.Item) -> TypeGuard[EvalItem]:
-    return isinstance(item, pytest.Function) and isinstance(item.parent, EvalModule)
+    return module_of(item) is not None
+
+
+def suite_key(item: EvalItem) -> tuple[str, str]:
+    """The file or class that holds an eval function, and the function's name there."""
+    return item.parent.nodeid, item.originalname
 
 
 def one_at_a_time(config: pytest.Config) -> bool:

@@ -4,20 +4,23 @@ Three things are kept apart: a wrong answer (a score of 0, a failed assertion), 
 environment (any other exception: it says nothing of the model), and a case that was skipped.
 """
 
+import inspect
 import math
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
-from traceback import extract_tb
+from types import TracebackType
 from typing import Any
 
 from msgspec.structs import replace
 
 from harness.codec import digest
-from harness.errors import InputError
+from harness.errors import InputError, TrueupError
 from harness.types import Budget, Calibration, Reply, Result, Run, Score, Suite
 
 PASSED = "passed"
 """Name of the score that says whether a function's assertions held."""
+OURS = ("harness", "_pytest", "pluggy")
+"""Packages whose steps of a traceback say nothing to the author of an eval file."""
 
 
 def to_scores(value: Any, asserts: bool) -> tuple[Score, ...]:
@@ -45,10 +48,33 @@ def failed_check(error: BaseException) -> Score:
 def error_text(error: BaseException) -> str:
     """One line for `Result.error`: type, message and the line of the eval file or fixture where it was raised."""
     name, text = type(error).__name__, " ".join(str(error).split())
-    frames = extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "/harness/" not in frame.filename and "/_pytest/" not in frame.filename]
-    place = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
+    own = _theirs(error)
+    place = f" ({own[-1].tb_frame.f_code.co_filename}:{own[-1].tb_lineno})" if own else ""
     return f"{name}: {text}{place}" if text else f"{name}{place}"
+
+
+def without_ours(error: BaseException) -> BaseException:
+    """The error with the traceback of the eval file and what it calls, without steps of this package.
+
+    An error of ours says what went wrong and what to do, so what it was made from is left out too.
+    """
+    own: TracebackType | None = None
+    for step in reversed(_theirs(error)):
+        own = TracebackType(own, step.tb_frame, step.tb_lasti, step.tb_lineno)
+    if isinstance(error, TrueupError):
+        error.__cause__, error.__suppress_context__ = None, True
+    return error.with_traceback(own) if own else error
+
+
+def _theirs(error: BaseException) -> list[TracebackType]:
+    """Steps of an error's traceback outside this package and pytest's, outermost first."""
+    steps: list[TracebackType] = []
+    step = error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_globals.get("__name__", "").partition(".")[0] not in OURS:
+            steps.append(step)
+        step = step.tb_next
+    return steps
 
 
 def _flatten(value: Any) -> Iterable[Score]:
@@ -64,6 +90,9 @@ def _flatten(value: Any) -> Iterable[Score]:
     elif isinstance(value, dict) and all(isinstance(key, str) for key in value):
         for name, item in value.items():
             yield from (replace(score, name=name) for score in _flatten(item))
+    elif inspect.iscoroutine(value):
+        value.close()
+        raise InputError("an eval function is a plain `def`, not async: calls of the model are batched as they are")
     else:
         raise InputError(
             f"an eval function returned {type(value).__name__}, which is no score",

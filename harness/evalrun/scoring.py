@@ -17,8 +17,8 @@ import pytest
 
 from harness.codec import decode, encode
 from harness.errors import InputError, InvalidError, TrueupError, UsageError
-from harness.evalrun.collection import EvalModule, SuiteCases, parametrize, suite_name
-from harness.evalrun.evaluation import ENTRY, NOTHING, Evaluation, is_eval
+from harness.evalrun.collection import SuiteCases, parametrize, suite_name
+from harness.evalrun.evaluation import ENTRY, NOTHING, EvalItem, Evaluation, is_eval, suite_key
 from harness.evalrun.model import Model
 from harness.pytest_plugin import NAME
 from harness.scoring import Answer, Failed, Judged, JudgeRequest, Opened
@@ -43,15 +43,13 @@ class Judging(Evaluation):
 
     @pytest.hookimpl
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        module = metafunc.definition.parent
-        if not isinstance(module, EvalModule):
+        if not is_eval(metafunc.definition):
             return
-        name = suite_name(module, metafunc.function, self.request.paths)
+        name = suite_name(metafunc.definition, self.request.paths)
         self._names.append(name)
         if self._is_wanted(name):
-            key = module.nodeid, metafunc.function.__name__
             try:
-                self.suites[key] = parametrize(metafunc, self.request, self.bench)
+                self.suites[suite_key(metafunc.definition)] = parametrize(metafunc, self.request, self.bench)
             except TrueupError as error:
                 raise pytest.Collector.CollectError(str(error)) from error
 
@@ -131,9 +129,8 @@ class Judging(Evaluation):
     def _is_wanted(self, name: str) -> bool:
         return name == self._wanted or name.endswith((f"::{self._wanted}", f"/{self._wanted}"))
 
-    def _suite_of(self, item: pytest.Item) -> SuiteCases | None:
-        assert isinstance(item, pytest.Function) and item.parent is not None
-        return self.suites.get((item.parent.nodeid, item.originalname or item.name))
+    def _suite_of(self, item: EvalItem) -> SuiteCases | None:
+        return self.suites.get(suite_key(item))
 
 
 class Registered:

@@ -49,7 +49,7 @@ QUESTIONS = [
 @cases(QUESTIONS)
 def eval_basics(case, model):
     reply = model.chat(case.messages, max_tokens=16)
-    return score.text(reply, case.expected, contains=True, fold=True)
+    return score.text(reply, case.expected, mode="contains", fold=True)
 '''
 
 

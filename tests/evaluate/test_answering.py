@@ -46,3 +46,11 @@ def test_the_same_request_twice_in_a_batch_is_asked_once(backend):
     """Equal requests share one reply."""
     answers = Answerer([ARM]).answer(ARM, [Request(kind="complete", text="a")] * 3)
     assert [answer.text for answer in answers] == ["a"] * 3 and backend == [1]
+
+
+def test_the_key_of_a_reply_holds_the_schema_with_its_order():
+    """A constrained reply is no answer to a free request, nor to one whose properties or tools come in another order."""
+    one, other = {"properties": {"a": {}, "b": {}}}, {"properties": {"b": {}, "a": {}}}
+    asked = [Request(), Request(schema=one), Request(schema=other), Request(tools=(one,)), Request(tools=(other,))]
+    assert len({answering.key_of("model", request) for request in asked}) == len(asked)
+    assert answering.key_of("model", asked[1]) == answering.key_of("model", Request(schema=dict(one)))

@@ -7,6 +7,7 @@ from textwrap import dedent
 import pytest
 
 import harness.evalrun.evaluation  # noqa: F401 - loaded here, once: pytester forgets modules that a run imported
+from harness import developer
 
 pytest_plugins = "pytester"
 
@@ -37,7 +38,7 @@ def both(pytester):
         (plain / "conftest.py").write_text(PLAIN_CONFTEST)
         (plain / "test_it.py").write_text(f"import pytest\nfrom events import note\n{body}".replace("eval_", "test_"))
         evals = pytester.mkdir("evals")
-        (evals / "eval_it.py").write_text(f"import pytest\nfrom events import note\n{body}")
+        (evals / "eval_it.py").write_text(f"import pytest\nfrom events import note\n{body}".replace("Test", "Eval"))
         pytester.makepyfile(events="LOG = []\ndef note(*event):\n    LOG.append(event)\n")
         pytester.makefile(".json", script="{}")
         pytester.syspathinsert()
@@ -135,6 +136,33 @@ def test_fixtures_of_every_scope_are_set_up_and_torn_down_as_often(both):
     for n in range(6):
         mine = [event for event in batched if event[-1] in (n, str(n))]
         assert mine == [("up", str(n)), ("ran", n), ("down", str(n))]
+
+
+def test_a_class_groups_eval_functions_as_a_class_groups_tests(both):
+    """Methods of a class are suites: a fresh instance each, xunit teardown, class fixtures and inherited methods."""
+    (_, plain), (_, batched) = both(
+        """
+        class TestGroup:
+            @pytest.fixture(scope="class")
+            def shared(self): note("class up"); yield []; note("class down")
+            @classmethod
+            def teardown_class(cls): note("teardown")
+            @pytest.mark.parametrize("n", range(3))
+            def eval_one(self, n, shared, model):
+                assert not vars(self)
+                self.n = n
+                shared.append(n)
+                model.chat("x")
+                assert self.n == n
+                note("one", n)
+            def eval_two(self, shared, model): model.chat("x"); note("two", len(shared))
+
+        class TestMore(TestGroup):
+            class TestInner:
+                def eval_inner(self, model): model.chat("x"); note("inner")
+        """
+    )
+    assert len(plain) == 15 and sorted(map(str, plain)) == sorted(map(str, batched))
 
 
 def test_one_at_a_time_everything_happens_in_pytests_own_order(both):
@@ -414,6 +442,58 @@ def test_last_failed_runs_what_failed(pytester):
     command = (evals, "--model", "scripted:script.json")
     pytester.runpytest(*command).assert_outcomes(passed=1, failed=1)
     pytester.runpytest(*command, "--lf").assert_outcomes(failed=1)
+
+
+def test_what_went_wrong_is_shown_at_the_line_of_the_eval_file(pytester):
+    """Neither the steps of this package nor what an error of ours was made from; --full-trace shows them."""
+    pytester.makefile(".jsonl", script='{"match": ".", "error": "HTTP 500"}')
+    pytester.makepyfile(
+        eval_it="from harness import score\n"
+        "def eval_it(model):\n    model.chat('word')\n"
+        "def eval_typo(model):\n    return score.text('a', 'b', contain=True)\n"
+        "async def eval_async(model): model.chat('word')\n"
+    )
+    command = ("--model", "scripted:script.jsonl", "eval_it.py", "-W", "error")
+    result = pytester.runpytest(*command)
+    result.assert_outcomes(failed=3)
+    text = result.stdout.str()
+    assert "harness/" not in text and "eval_it.py:3: TrueupError" in text and "eval_it.py:5: TypeError" in text
+    assert "a plain `def`, not async" in text
+    assert "harness/" in pytester.runpytest(*command, "--full-trace").stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("nosuch", "there is no arm named 'nosuch'"), ("scripted:no.json", "is not there")]
+)
+def test_a_model_that_is_not_there_is_told_in_a_line(pytester, name, told):
+    """What is wrong with --model and what to type, without a traceback."""
+    pytester.makepyfile(eval_it="def eval_it(model): model.chat('x')\n")
+    text = pytester.runpytest("--model", name, "eval_it.py").stdout.str()
+    assert told in text and "next:" in text and "Traceback" not in text and "harness/" not in text
+
+
+def test_a_model_needs_no_configuration(pytester):
+    """--model takes a model's folder, and the name of an endpoint's model with its address."""
+    pytester.mkdir("tiny").joinpath("config.json").write_text("{}")
+    named = {
+        name: developer.request(name, pytester.path, pytester.path, (str(pytester.path),)).arms[0]
+        for name in ("tiny", "org/some-model@http://localhost:8000/v1")
+    }
+    local, remote = named.values()
+    assert (local.backend, local.model) == ("hf", str(pytester.path / "tiny"))
+    assert (remote.backend, remote.model) == ("openai_compatible", "org/some-model")
+    assert remote.options == {"url": "http://localhost:8000/v1"}
+
+
+def test_xdist_hands_out_cases_one_at_a_time(pytester):
+    """With -n each worker runs its cases by itself: the same outcomes."""
+    pytester.makefile(".json", script="{}")
+    pytester.makepyfile(
+        eval_it="import pytest\n@pytest.mark.parametrize('n', range(3))\n"
+        "def eval_it(n, model):\n    assert model.chat('x').text == 'x' and n < 2\n"
+    )
+    result = pytester.runpytest_subprocess("-n", "1", "--model", "scripted:script.json")
+    result.assert_outcomes(passed=2, failed=1)
 
 
 def test_plain_tests_beside_evals_run_as_ever(pytester):
