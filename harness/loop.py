@@ -218,6 +218,12 @@ def promote(work: Work, by: str = "") -> Promotion:
     alias = work.config.promote.alias
     current = work.store.promotions.current(alias)
     expected = current.adapter if current else None
+    if (expected or "") not in (verdict.champion, verdict.candidate):
+        raise InvalidError(
+            "another adapter was promoted since the verdict, which was not held against it",
+            where=f"{alias}: {str(expected)[:12]}",
+            next="trueup eval, then trueup gate",
+        )
     return work.store.promotions.move(alias, verdict.candidate, verdict.id, by=by, expected=expected)
 
 

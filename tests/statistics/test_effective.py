@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.statistics.binary import clopper_pearson
-from harness.statistics.effective import effective, one_rate
+from harness.statistics.effective import _design, effective, one_rate
 
 
 def test_independent_pass_or_fail_is_left_alone():
@@ -62,6 +62,20 @@ def test_order_and_names_do_not_matter(order):
     one = effective(values, clusters)
     other = effective(values[order], [f"name {9 - clusters[i]}" for i in order])
     assert other.n == pytest.approx(one.n)
+
+
+def test_pass_or_fail_in_clusters_of_one_or_alone_is_the_same():
+    """Pass/fail cases, each a cluster, have a design effect of exactly 1: nothing is estimated."""
+    values = np.array([1.0, -1.0, 0.0, 0.0, 1.0] * 8)
+    assert effective(values, np.arange(40)).design == 1.0
+
+
+def test_two_clusters_have_one_degree_of_freedom():
+    """The correction for few clusters is (t / z) squared with one degree less than clusters."""
+    values = np.tile([1.0, -1.0, 0.0, 0.0], 10)
+    few, many = (effective(values, np.arange(40) % groups, alpha=0.05).design for groups in (2, 40))
+    bare = _design(values, np.arange(40) % 2)
+    assert few == pytest.approx(max(bare, 1.0) * (6.3138 / 1.6449) ** 2, rel=1e-3) and many == 1.0
 
 
 def test_one_rate_of_independent_cases_is_clopper_pearson():
