@@ -64,17 +64,27 @@ def judgement(work: Work, policy: Policy) -> tuple[Judgement, shelf.Evaluation]:
     """
     evaluation = shelf.latest_evaluation(work)
     dataset, runs = shelf.dataset_of(work, evaluation.dataset), shelf.runs_of(work, evaluation)
+    found = of_runs(work, runs, evaluation.adapter, policy)
+    found = replace(
+        found,
+        comparisons=(*found.comparisons, *controls(work, evaluation, runs)),
+        dataset=evaluation.dataset,
+        looks=work.store.ledger.look(*shelf.held_out_version(work, dataset), evaluation.adapter),
+    )
+    return found, evaluation
+
+
+def of_runs(work: Work, runs: dict[str, Run], candidate: str, policy: Policy) -> Judgement:
+    """The tuned arm against every other one, with what is promoted, waived and quarantined today; counts no look."""
     champion = work.store.promotions.current(work.config.promote.alias)
     promoted = champion.adapter if champion else ""
     if arm_choice.CHAMPION in runs and arm_choice.CHAMPION not in policy.baselines:
         policy = replace(policy, baselines=(*policy.baselines, arm_choice.CHAMPION))
-    found = Judgement(
-        comparisons=(*shelf.comparisons(runs), *controls(work, evaluation, runs)),
+    return Judgement(
+        comparisons=shelf.comparisons(runs),
         policy=policy,
-        candidate=evaluation.adapter,
-        dataset=evaluation.dataset,
+        candidate=candidate,
         champion=promoted,
-        looks=work.store.ledger.look(*shelf.held_out_version(work, dataset), evaluation.adapter),
         problems=(
             *(f"{name}: {problem}" for name, run in runs.items() for problem in run.problems),
             *_moved(work, runs, promoted),
@@ -83,7 +93,6 @@ def judgement(work: Work, policy: Policy) -> tuple[Judgement, shelf.Evaluation]:
         quarantine=quarantine.read(Path(work.config.root) / quarantine.FILE),
         today=_today(runs),
     )
-    return found, evaluation
 
 
 def _today(runs: dict[str, Run]) -> str:

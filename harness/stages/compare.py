@@ -48,7 +48,22 @@ def _half(run: Run, odd: int) -> Run:
 def compare(baseline: Run, candidate: Run) -> tuple[Comparison, ...]:
     """One comparison a suite of either run, in order of name; one more for the cases that the suite says must pass, and
     one a check that must."""
+    if baseline.stopped or candidate.stopped:
+        baseline, candidate = _common(baseline, candidate), _common(candidate, baseline)
     return tuple(_comparisons(baseline, candidate))
+
+
+def _common(run: Run, other: Run) -> Run:
+    """The part of a run that both were asked, where one of them ended early."""
+    keys = {(result.suite, result.case_id) for result in other.results}
+    results = tuple(result for result in run.results if (result.suite, result.case_id) in keys)
+    asked = {(result.suite, result.case_id) for result in results}
+    return replace(
+        run,
+        results=results,
+        suites=tuple(suite for suite in run.suites if any(suite.name == name for name, _ in asked)),
+        cases={name: tuple(case for case in cases if (name, case.id) in asked) for name, cases in run.cases.items()},
+    )
 
 
 def _comparisons(baseline: Run, candidate: Run) -> Iterator[Comparison]:
@@ -99,8 +114,9 @@ def _paired(
     problems = [f"{baseline.arm.name}: {text}" for text in old.problems]
     problems += [f"{candidate.arm.name}: {text}" for text in new.problems]
     problems += _unmatched(baseline.arm.name, old, candidate.arm.name, new)
+    stopped = candidate.stopped or baseline.stopped
     expected = suite.cases or len(by_id)
-    if len(ids) != expected:
+    if len(ids) != expected and not stopped:
         problems.append(f"{expected} cases were collected and {len(ids)} have a result")
     problems += _clusterless(suite, cases)
     problems += _unknown(suite, [*before, *after])
@@ -113,6 +129,7 @@ def _paired(
         pairs=tuple(_pair(ident, old, new, by_id.get(ident), suite, twins.get(ident, ident)) for ident in ids),
         binary=old.repeats <= 1 and new.repeats <= 1 and old.pass_or_fail and new.pass_or_fail,
         problems=tuple(problems),
+        stopped=stopped,
     )
 
 

@@ -291,6 +291,42 @@ def test_slices_show_only_what_is_not_chance(compared):
     assert "lang=de" in found[0].sentence and "loses" in found[0].sentence
 
 
+def test_what_ended_early_shows_a_confidence_sequence(compared):
+    """Of an evaluation in part the sequence is published, in the order that was drawn; a clear loss fails by it."""
+    lost = replace(compared("arc", Guard(margin=0.03), 20, 30, 0, 10), stopped="arc lost")
+    (finding,) = told("guard", lost)
+    assert (finding.outcome, finding.formula, finding.interval.method) == ("fail", *["betting_sequence"] * 2)
+    assert "newcombe_low" not in finding.counts
+    held = compared("arc", Guard(margin=0.1), 200, 1, 1, 100)
+    assert finding.interval != told("guard", replace(lost, stopped=""))[0].interval
+    wider = told("guard", replace(held, stopped="piqa lost"))[0].interval
+    assert wider.low < told("guard", held)[0].interval.low
+    backwards = replace(lost, pairs=lost.pairs[::-1])
+    assert told("guard", backwards)[0].interval == finding.interval
+
+
+def test_what_has_no_sequential_method_is_not_judged_in_part(compared):
+    """Clusters, numbers and budgets of an evaluation that ended early are unresolved, with no interval of a full one."""
+    whole = replace(compared("arc", Guard(margin=0.5), 100, 1, 1, 50), stopped="piqa lost")
+    grouped = replace(whole, pairs=tuple(replace(p, cluster=str(i // 2)) for i, p in enumerate(whole.pairs)))
+    numbered = replace(numbers(whole, [5.0 + i % 3 for i in range(60)], [5.0 + i % 4 for i in range(60)]), stopped="x")
+    for one in (grouped, numbered):
+        (finding,) = told("guard", one)
+        assert (finding.outcome, finding.formula, finding.interval.method) == ("unresolved", "none", "range")
+        assert "only a part" in finding.sentence and finding.p_value == 1.0
+    (budget,) = told("budget", replace(compared("harm", Budget(limit=0.5), 0, 0, 0, 60), stopped="x"))
+    assert (budget.outcome, budget.interval) == ("unresolved", None)
+
+
+def test_what_ended_early_never_promotes(compared):
+    """The evaluation that ended early is unresolved as a whole, with how much of it was asked and why it ended."""
+    one = replace(compared("booking", Target(), 20, 0, 40, 20), stopped="piqa loses 30 points.")
+    one = replace(one, suite=replace(one.suite, cases=400))
+    (finding,) = told("stopped", one)
+    assert finding.outcome == "unresolved" and "after 80 of 400 cases: piqa loses" in finding.sentence
+    assert not told("stopped", replace(one, stopped=""))
+
+
 def test_looks_are_counted(compared):
     """Within the budget a look is told, past it the set is used up."""
     assert [f.outcome for f in told("looks", looks=3)] == ["info"]

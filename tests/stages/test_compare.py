@@ -79,6 +79,17 @@ def test_a_suite_that_only_one_arm_ran():
     assert all(p.baseline is None and p.baseline_error == "no result" for p in one.pairs)
 
 
+def test_what_ended_early_is_compared_where_both_were_asked():
+    """The cases that both arms were asked are paired, without a problem for the others, and the comparison says so."""
+    part = replace(run("tuned", [result("a", 1.0), result("b", 1.0)], cases=CASES[:2]), stopped="lost")
+    one = only(BASE, part)
+    assert ([p.case_id for p in one.pairs], one.stopped, one.problems) == (["a", "b"], "lost", ())
+    other = replace(SUITE, name="demo/eval_other::eval_other")
+    both = replace(BASE, suites=(SUITE, other), results=(*BASE.results, replace(BASE.results[0], suite=other.name)))
+    assert [one.suite.name for one in compare(both, part)] == [SUITE.name]
+    assert only(BASE, replace(part, stopped="")).problems
+
+
 def test_a_shrunken_suite_is_a_problem():
     """Three results of four collected cases is not the whole suite, though both arms agree."""
     suite = replace(SUITE, cases=4)
