@@ -813,6 +813,7 @@ class Finding(Noun, frozen=True):
     """The margin or minimum gain that the interval is held against, as a signed difference."""
     interval: Interval | None = None
     p_value: float | None = None
+    """Of the contrary of what a pass or fail says; where neither is shown, of the contrary of a pass."""
     formula: str = ""
     counts: dict[str, float] = {}
     """n, b (broken), c (fixed), clusters, errors, missing, needed, ..."""

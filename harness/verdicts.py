@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from harness import arms as arm_choice
 from harness import privacy, quarantine, shelf, stories
-from harness.codec import SCHEMA, digest, read
+from harness.codec import SCHEMA, decode, digest, encode, read
 from harness.config import section
 from harness.errors import InputError, InvalidError, UsageError
 from harness.shelf import LATEST, Work
@@ -173,4 +173,6 @@ def _alike(one: Any, other: Any) -> bool:
 
 
 def _identified(verdict: Verdict) -> Verdict:
-    return replace(verdict, id=digest(replace(verdict, id="", at_ns=0)))
+    """With its content id, which is that of the verdict as it is read back: a count of 3 is then 3.0."""
+    bare = replace(verdict, id="", at_ns=0)
+    return replace(verdict, id=digest(decode(encode(bare), Verdict)))

@@ -46,7 +46,8 @@ def judge(comparison: Comparison, context: Context) -> Finding:
         return measure.unresolvable(finding, said, found.weakness)
     if found.shows_below(-margin, alpha):
         text = f"{said}, more than the {allowed} allowed."
-        return replace(finding, outcome="fail", sentence=text, next="trueup report --open")
+        p = found.below(-margin)
+        return replace(finding, outcome="fail", p_value=p, sentence=text, next="trueup report --open")
     if found.shows_above(-margin, alpha):
         decline = " It is a decline, within the margin." if found.interval.high < 0 else ""
         text = f"{said}, within the {allowed} allowed.{decline}"

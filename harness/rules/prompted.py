@@ -57,7 +57,8 @@ def _judge(comparison: Comparison, context: Context) -> Finding:
     if found.shows_below(margin, alpha):
         return _tie(finding, found, said, words.amount(margin, words.is_rate(comparison)), context)
     if found.shows_above(0.0, alpha):
-        return replace(finding, outcome="info", sentence=f"{said}: the fine-tune does what the prompt does not.")
+        text = f"{said}: the fine-tune does what the prompt does not."
+        return replace(finding, outcome="info", p_value=found.above(0.0), sentence=text)
     return replace(
         finding, outcome="info", sentence=f"{said}: whether prompting would do as well cannot be told from these cases."
     )

@@ -50,7 +50,8 @@ def _judge(comparison: Comparison, bound: float, context: Context) -> Finding:
         return measure.unresolvable(finding, said, found.weakness)
     if found.shows_below(bound, alpha):
         why = f"and {asked} more were asked for" if found.estimate > 0 else "so it does not improve"
-        return replace(finding, outcome="fail", sentence=f"{said}, {why}.", next="trueup report --open")
+        p = found.below(bound)
+        return replace(finding, outcome="fail", p_value=p, sentence=f"{said}, {why}.", next="trueup report --open")
     if found.shows_above(bound, alpha) and p <= alpha:
         return measure.survives(
             replace(finding, outcome="pass", sentence=f"{said}, {asked} were asked for."), comparison, bound, alpha
@@ -81,7 +82,8 @@ def _any(found: list[Finding], alpha: float) -> Iterator[Finding]:
     for finding in found:
         by_suite.setdefault(finding.suite, []).append(finding)
     largest = {
-        suite: max(1.0 if one.p_value is None else one.p_value for one in group) for suite, group in by_suite.items()
+        suite: max(1.0 if one.p_value is None or one.outcome == "fail" else one.p_value for one in group)
+        for suite, group in by_suite.items()
     }
     adjusted = dict(zip(largest, holm(list(largest.values())), strict=True))
     won = {suite for suite, p in adjusted.items() if p <= alpha and all(f.outcome == "pass" for f in by_suite[suite])}

@@ -78,7 +78,8 @@ def _comparisons(baseline: Run, candidate: Run) -> Iterator[Comparison]:
         named = [case for case in cases if case.id in suite.must_pass]
         if named:
             view = replace(suite, name=f"{name}[must_pass]", role=Contract(), must_pass=(), corpus="", cases=len(named))
-            yield _paired(view, baseline, candidate, *(_of(named, s.get(name, [])) for s in (before, after)), named)
+            ours, theirs = (_of(named, side.get(name, [])) for side in (before, after))
+            yield _paired(view, baseline, candidate, ours, theirs, named)
         for check in _checks(suite, cases):
             view = replace(suite, name=f"{name}[{check}]", role=Contract(), metric=check, must_pass=(), corpus="")
             yield _paired(view, baseline, candidate, before.get(name, []), after.get(name, []), cases)

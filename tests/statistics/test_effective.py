@@ -92,6 +92,15 @@ def test_one_rate_of_clusters_is_wider():
     assert band.high > twelve.high and band.low < twelve.low
 
 
+def test_one_rate_of_few_clusters_has_their_degrees_of_freedom():
+    """The counts are divided by the design effect and by (t / z) squared with one degree less than clusters."""
+    values, index = np.tile([1.0, 0.0, 0.0, 0.0], 6), np.arange(24) % 3
+    design = max(_design(values, np.arange(24)), _design(values, index)) * (2.91999 / 1.64485) ** 2
+    assert one_rate(values, index, 0.9).high == pytest.approx(
+        clopper_pearson(6 / design, 24 / design, 0.9).high, rel=1e-4
+    )
+
+
 def test_one_rate_of_repeats_is_narrower():
     """Averages of many repeats that all lie at one half say more than as many single answers."""
     halves = one_rate(np.full(60, 0.5), np.arange(60), 0.9)
