@@ -106,6 +106,9 @@ class EvalSection(Section, frozen=True):
     control: bool = False
     """True: ask the base model twice (A/A), so that the report shows what is noise; see `harness.controls`."""
     pytest_args: tuple[str, ...] = ()
+    early_stop: int = 0
+    """Ask the cases in so many parts, and end after the one that shows that the verdict can only be hold; 0: all at once.
+    See `harness.early`."""
 
 
 class ReportSection(Section, frozen=True):

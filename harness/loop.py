@@ -12,7 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness import arms as arm_choice
-from harness import controls, lessons, privacy, shelf, stories, teaching, verdicts
+from harness import controls, early, lessons, privacy, shelf, stories, teaching, verdicts
 from harness.codec import digest, write_lines
 from harness.config import Config
 from harness.curation import benchmark_files
@@ -172,17 +172,16 @@ def evaluate(
     request = eval_request(work, dataset, adapter, only, select)
     chosen = request.arms
     with work.watch.step("evaluate"):
-        keys = {arm.name: _run_key(arm, survey(work, select), dataset, request) for arm in chosen}
+        keys = {arm.name: _run_key(work, arm, survey(work, select), dataset, request) for arm in chosen}
         recalled = {} if otel else {name: work.store.memo.recall("run", key) for name, key in keys.items()}
         idents = {name: known for name, known in recalled.items() if known}
         missing = tuple(arm for arm in chosen if arm.name not in idents)
         if missing:
-            fresh = evaluate_stage.evaluate(
-                replace(request, arms=missing, otel=otel), on_event=evaluation_progress(work)
-            )
+            asked = replace(request, arms=missing, otel=otel)
+            fresh = early.evaluate(work, asked, idents, adapter.id if adapter else "", evaluation_progress(work))
             for result in fresh:
                 ident = idents[result.arm.name] = work.store.artifacts.put("run", result)
-                if not result.problems and not any(item.error for item in result.results):
+                if not (result.problems or result.stopped) and not any(item.error for item in result.results):
                     work.store.memo.remember("run", keys[result.arm.name], ident)
         evaluation = Evaluation(
             dataset=dataset.id if dataset else "",
@@ -218,6 +217,12 @@ def promote(work: Work, by: str = "") -> Promotion:
     alias = work.config.promote.alias
     current = work.store.promotions.current(alias)
     expected = current.adapter if current else None
+    if (expected or "") not in (verdict.champion, verdict.candidate):
+        raise InvalidError(
+            "another adapter was promoted since the verdict, which was not held against it",
+            where=f"{alias}: {str(expected)[:12]}",
+            next="trueup eval, then trueup gate",
+        )
     return work.store.promotions.move(alias, verdict.candidate, verdict.id, by=by, expected=expected)
 
 
@@ -288,13 +293,14 @@ def _eval_request(work: Work, dataset: Dataset | None, chosen: Sequence[Arm], se
     )
 
 
-def _run_key(arm: Arm, found: evaluate_stage.Survey, dataset: Dataset | None, request: EvalRequest) -> str:
+def _run_key(work: Work, arm: Arm, found: evaluate_stage.Survey, dataset: Dataset | None, request: EvalRequest) -> str:
     try:
         model = load("backends", arm.backend).digest(arm)
     except TrueupError:
         return ""  # a model that is not there: its run says so, case by case, and the other arms run
     suites = [*(suite.digest for suite in found.suites), *found.problems]
     asked = [suites, dataset.id if dataset else "", request.select, request.repeats]
+    asked += [work.config.eval.early_stop] if work.config.eval.early_stop else []  # other parts are other batches
     scoring = source_digest("scorers", "evalrun", "judging", "suites.py", "rendering.py")
     return digest(["run", arm.name, model, arm.prompt, arm.options, asked, scoring])
 

@@ -255,10 +255,11 @@ def two_runs(work: Work, baseline: str, candidate: str) -> tuple[Run, Run]:
     return before, after
 
 
-def held_out_version(work: Work, dataset: Dataset) -> str:
-    """Content id of the held-out cases: what a look is counted against."""
+def held_out_version(work: Work, dataset: Dataset) -> tuple[str, list[str]]:
+    """Content id of the held-out cases, and their ids: what a look is counted against."""
     cases = curate_stage.read_split(work.store.artifacts.folder("dataset", dataset.id), "held_out")
-    return digest(sorted(case.id for case in cases))
+    ids = sorted(case.id for case in cases)
+    return digest(ids), ids
 
 
 def status(work: Work) -> dict[str, Any]:

@@ -722,6 +722,8 @@ class EvalRequest(Noun, frozen=True):
     """Models that judges ask, by the name that `judge(by=NAME)` gives."""
     shard: str = ""
     """`2/4`: only the second of four parts of the cases; empty: all."""
+    drawn: bool = False
+    """True: parts are cut from an order that was drawn by case id, not dealt in turn."""
     otel: str = ""
     """File or OTLP address to which every case goes as a trace; empty: nowhere."""
     cases: str = ""
@@ -745,6 +747,8 @@ class Run(Noun, frozen=True):
     """Replies that were computed, not taken from the cache."""
     problems: tuple[str, ...] = ()
     """Collection errors and the like: a run with problems never promotes."""
+    stopped: str = ""
+    """Why only a part of the cases was asked (`[eval] early_stop`); empty when all were. Such a run never promotes."""
     environment: dict[str, str] = {}
 
 
@@ -780,6 +784,8 @@ class Comparison(Noun, frozen=True):
     """All scores are 0 or 1 and there is one repeat."""
     problems: tuple[str, ...] = ()
     """Changed case sets, digests that differ, NaN: a comparison with problems never promotes."""
+    stopped: str = ""
+    """Why only a part of the cases was asked; its evidence is a confidence sequence, and it never promotes."""
 
 
 class Interval(Noun, frozen=True):
@@ -807,6 +813,7 @@ class Finding(Noun, frozen=True):
     """The margin or minimum gain that the interval is held against, as a signed difference."""
     interval: Interval | None = None
     p_value: float | None = None
+    """Of the contrary of what a pass or fail says; where neither is shown, of the contrary of a pass."""
     formula: str = ""
     counts: dict[str, float] = {}
     """n, b (broken), c (fixed), clusters, errors, missing, needed, ..."""

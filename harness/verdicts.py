@@ -5,13 +5,18 @@ Nothing is generated here. Candidate and dataset are those that were evaluated, 
 
 import time
 import tomllib
+from collections.abc import Iterator
+from itertools import zip_longest
+from math import isclose
 from pathlib import Path
+from typing import Any
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 
 from harness import arms as arm_choice
 from harness import privacy, quarantine, shelf, stories
-from harness.codec import SCHEMA, digest, read
+from harness.codec import SCHEMA, decode, digest, encode, read
 from harness.config import section
 from harness.errors import InputError, InvalidError, UsageError
 from harness.shelf import LATEST, Work
@@ -34,21 +39,17 @@ def judge(work: Work) -> Verdict:
         found, evaluation = judgement(work, work.config.gate)
         privacy.check(work, "adapter", evaluation.adapter)
         verdict = _identified(gate_stage.judge(found))
-        work.store.memo.remember(LATEST, "verdict", verdict.id)
         work.store.memo.remember(shelf.JUDGED, verdict.id, work.store.artifacts.put("evaluation", evaluation))
         work.store.artifacts.put("policy", found.policy)
         if verdict.id not in work.store.artifacts.ids("judgement"):
             work.store.artifacts.put("judgement", found, id=verdict.id)
-        if verdict.id in work.store.artifacts.ids(
-            "verdict"
-        ):  # judged before, on the same runs: one record, its first time
-            return shelf.latest_verdict(work)
-        verdict = replace(verdict, at_ns=time.time_ns())
-        work.store.artifacts.put("verdict", verdict, id=verdict.id)
-        work.store.artifacts.put(
-            "night", stories.night(verdict, _judged(found), shelf.runs_of(work, evaluation).values())
-        )
-    return verdict
+        if verdict.id not in work.store.artifacts.ids("verdict"):  # else judged before: one record, its first time
+            verdict = replace(verdict, at_ns=time.time_ns())
+            runs = shelf.runs_of(work, evaluation)
+            work.store.artifacts.put("night", stories.night(verdict, _judged(found), runs.values()))
+            work.store.artifacts.put("verdict", verdict, id=verdict.id)
+        work.store.memo.remember(LATEST, "verdict", verdict.id)  # last: a kill before it leaves the verdict before
+    return shelf.latest_verdict(work)
 
 
 def under(work: Work, policy: Policy) -> Verdict:
@@ -63,22 +64,49 @@ def judgement(work: Work, policy: Policy) -> tuple[Judgement, shelf.Evaluation]:
     """
     evaluation = shelf.latest_evaluation(work)
     dataset, runs = shelf.dataset_of(work, evaluation.dataset), shelf.runs_of(work, evaluation)
-    champion = work.store.promotions.current(work.config.promote.alias)
-    if arm_choice.CHAMPION in runs and arm_choice.CHAMPION not in policy.baselines:
-        policy = replace(policy, baselines=(*policy.baselines, arm_choice.CHAMPION))
-    found = Judgement(
-        comparisons=(*shelf.comparisons(runs), *controls(work, evaluation, runs)),
-        policy=policy,
-        candidate=evaluation.adapter,
+    found = of_runs(work, runs, evaluation.adapter, policy)
+    found = replace(
+        found,
+        comparisons=(*found.comparisons, *controls(work, evaluation, runs)),
         dataset=evaluation.dataset,
-        champion=champion.adapter if champion else "",
-        looks=work.store.ledger.look(shelf.held_out_version(work, dataset), evaluation.adapter),
-        problems=tuple(f"{name}: {problem}" for name, run in runs.items() for problem in run.problems),
-        waivers=shelf.waivers(work),
-        quarantine=quarantine.read(Path(work.config.root) / quarantine.FILE),
-        today=time.strftime("%Y-%m-%d", time.gmtime()),
+        looks=work.store.ledger.look(*shelf.held_out_version(work, dataset), evaluation.adapter),
     )
     return found, evaluation
+
+
+def of_runs(work: Work, runs: dict[str, Run], candidate: str, policy: Policy) -> Judgement:
+    """The tuned arm against every other one, with what is promoted, waived and quarantined today; counts no look."""
+    champion = work.store.promotions.current(work.config.promote.alias)
+    promoted = champion.adapter if champion else ""
+    if arm_choice.CHAMPION in runs and arm_choice.CHAMPION not in policy.baselines:
+        policy = replace(policy, baselines=(*policy.baselines, arm_choice.CHAMPION))
+    return Judgement(
+        comparisons=shelf.comparisons(runs),
+        policy=policy,
+        candidate=candidate,
+        champion=promoted,
+        problems=(
+            *(f"{name}: {problem}" for name, run in runs.items() for problem in run.problems),
+            *_moved(work, runs, promoted),
+        ),
+        waivers=shelf.waivers(work),
+        quarantine=quarantine.read(Path(work.config.root) / quarantine.FILE),
+        today=_today(runs),
+    )
+
+
+def _today(runs: dict[str, Run]) -> str:
+    """The day, never before that of the runs: a clock that was set back brings no waiver to life again."""
+    now = max(time.time_ns(), *(run.started_ns for run in runs.values()))
+    return time.strftime("%Y-%m-%d", time.gmtime(now / 1e9))
+
+
+def _moved(work: Work, runs: dict[str, Run], promoted: str) -> Iterator[str]:
+    """The champion that answered must be the one in production now."""
+    run = runs.get(arm_choice.CHAMPION)
+    folder = Path(run.arm.adapter) if run else Path()
+    if run and folder.is_relative_to(work.store.root) and folder.name != promoted:
+        yield "champion: what is in production changed since the evaluation"
 
 
 def controls(work: Work, evaluation: shelf.Evaluation, runs: dict[str, Run]) -> tuple[Comparison, ...]:
@@ -110,15 +138,41 @@ def recomputed(path: Path) -> Verdict:
     if not path.is_file():
         raise InputError("there is no such file", where=str(path), next="trueup report")
     kept = read(path, VerdictFile)
-    again = replace(_identified(gate_stage.judge(kept.judgement)), at_ns=kept.verdict.at_ns)
-    if again != kept.verdict:
+    again = gate_stage.judge(kept.judgement)
+    different = _difference(kept.verdict, replace(again, id=kept.verdict.id, at_ns=kept.verdict.at_ns))
+    if _identified(kept.verdict) != kept.verdict:
+        different = different or "its id is not that of its content"
+    if different:
         raise InvalidError(
-            f"the data in it give another verdict: it says {kept.verdict.outcome}, they give {again.outcome}",
+            f"the data in it do not give its verdict: {different}",
             where=str(path),
             next="judge with the version of trueup that wrote it, or trust neither",
         )
     return kept.verdict
 
 
+def _difference(told: Verdict, again: Verdict) -> str:
+    """The first thing in which two verdicts differ; empty when only the last digits of numbers do, as they may between
+    two machines."""
+    if told.outcome != again.outcome:
+        return f"it says {told.outcome}, they give {again.outcome}"
+    for one, other in zip_longest(told.findings, again.findings):
+        if not _alike(to_builtins(one), to_builtins(other)):
+            found = one or other
+            return f"the finding of the rule {found.rule} on {found.suite or 'the run'} differs"
+    bare = [replace(verdict, findings=()) for verdict in (told, again)]
+    return "" if bare[0] == bare[1] else "it is of another policy, candidate or comparison"
+
+
+def _alike(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(value, other[key]) for key, value in one.items())
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
+        return isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
+    return bool(one == other)
+
+
 def _identified(verdict: Verdict) -> Verdict:
-    return replace(verdict, id=digest(replace(verdict, id="", at_ns=0)))
+    """With its content id, which is that of the verdict as it is read back: a count of 3 is then 3.0."""
+    bare = replace(verdict, id="", at_ns=0)
+    return replace(verdict, id=digest(decode(encode(bare), Verdict)))

@@ -90,13 +90,14 @@ def asked(role: Role) -> str:
 
 
 def basis(finding: Finding) -> list[str]:
-    """What a finding rests on, in lines: the formula with its p value and level, then the counts that are not zero."""
+    """What a finding rests on, in lines: the formula with its p value and level, then the counts. Zeros are left out,
+    but for b (broken) and c (fixed), of which none is as telling as many."""
     formula = finding.formula.replace("_", " ") or "–"
     if finding.p_value is not None:
         formula += " · p < 0.001" if finding.p_value < 0.001 else f" · p {finding.p_value:.3f}"
     if finding.interval:
         formula += f" · level {finding.interval.level:g}"
-    counts = {name: value for name, value in finding.counts.items() if value}
+    counts = {name: value for name, value in finding.counts.items() if value or name in ("b", "c")}
     low, high = counts.pop("newcombe_low", None), counts.pop("newcombe_high", None)
     named = " · ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in counts.items())
     newcombe = f"Newcombe {points(low)} to {points(high)}" if low is not None and high is not None else ""

@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from harness.cli import all_commands
+from harness.errors import Exit
+from harness.plugins import names
 
 FOLDER = Path(__file__).parents[1] / "docs" / "ci"
 FILES = sorted(FOLDER.glob("*.yml"))
@@ -21,12 +23,27 @@ def test_a_template_parses_and_keeps_what_a_run_leaves(file):
     assert "schedule" in text and ("pull_request" in text or "merge_request" in text)
 
 
+def typed(file):
+    """Every `trueup VERB WORDS` that a template types."""
+    lines = re.findall(r"^\s*(?:- |run: |- run: )?trueup ([^#&|\n]+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    return [line.split() for line in lines]
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_template_types_commands_that_exist(file):
-    """Each `trueup VERB` in a template is a command."""
-    verbs = set(re.findall(r"^\s*(?:- |run: |- run: )?trueup (\w+)", file.read_text(encoding="utf-8"), re.MULTILINE))
-    assert "run" in verbs
-    assert verbs <= set(all_commands())
+    """Each command of a template is one that the parser takes, with its options, and each report format is one."""
+    commands, lines = all_commands(), typed(file)
+    assert ["run"] in lines
+    for verb, *words in lines:
+        context = commands[verb].make_context(verb, words)
+        assert set(context.params.get("formats") or ()) <= set(names("reports"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_template_explains_the_exit_codes_there_are(file):
+    """Each code that a template names is that of the harness, under its word."""
+    said = dict(re.findall(r"(\d+) (promote|hold|undecided|invalid)", file.read_text(encoding="utf-8")))
+    assert said == {str(int(Exit[word.upper()])): word for word in ("promote", "hold", "undecided", "invalid")}
 
 
 def test_github_saves_the_store_after_a_hold():

@@ -42,11 +42,12 @@ def _say(found: Any, console: Any) -> None:
 
 
 def _counts(finding: Any) -> str:
-    """`0.084 -> 0.812, n 500, broken 4, fixed 368, q 1e-06, A/A 3 of 500 flip; tango_exact`."""
+    """`0.084 -> 0.812, n 500, broken 4, fixed 368, q < 0.001, A/A 3 of 500 flip; tango_exact`."""
     counts = finding.counts
     parts = [f"{counts['before']:.4g} -> {counts['after']:.4g}", f"n {counts['n']:g}"]
-    names = {"b": "broken", "c": "fixed", "clusters": "clusters", "q": "q"}
+    names = {"b": "broken", "c": "fixed", "clusters": "clusters"}
     parts += [f"{word} {counts[key]:g}" for key, word in names.items() if key in counts]
+    parts.append(f"q {counts['q']:.3f}" if counts["q"] >= 0.001 else "q < 0.001")
     if "aa_n" in counts:
         parts.append(f"A/A {counts['aa_flips']:g} of {counts['aa_n']:g} flip")
     return f"{', '.join(parts)}; {finding.formula}"

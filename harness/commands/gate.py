@@ -22,7 +22,21 @@ def gate(work: Any, policy: Path | None, check: Path | None, as_json: bool) -> d
     """
     verdicts = late("verdicts")
     if check is not None:
-        return conclude(verdicts.recomputed(check), as_json)
-    if policy is not None:
-        return conclude(verdicts.under(work, verdicts.read_policy(policy)), as_json)
-    return conclude(verdicts.judge(work), as_json)
+        verdict = verdicts.recomputed(check)
+    elif policy is not None:
+        verdict = verdicts.under(work, verdicts.read_policy(policy))
+    else:
+        verdict = verdicts.judge(work)
+    if not as_json:
+        for finding in verdict.findings:
+            _say(finding)
+    return conclude(verdict, as_json) | {"findings": verdict.findings}
+
+
+def _say(finding: Any) -> None:
+    """What a rule found, what it rests on, and what to type next."""
+    console, words = late("console"), late("plugins").helper("reports", "_words")
+    console.say(f"{words.MARKS[finding.outcome]} {finding.outcome:<10} {finding.rule:<12} {finding.sentence}")
+    console.say(f"{'':26}{'; '.join(words.basis(finding))}", style="dim")
+    if finding.next and finding.outcome not in ("pass", "info"):
+        console.say(f"{'':26}next: {finding.next}")

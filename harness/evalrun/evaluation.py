@@ -12,6 +12,7 @@ import pytest
 from _pytest.runner import CallInfo
 
 from harness.batching import BARRIER, Job, ask, run
+from harness.digests import drawn
 from harness.errors import TrueupError
 from harness.evalrun.answering import Answerer, Event
 from harness.evalrun.book import Book, Entry, verdict_text
@@ -102,7 +103,8 @@ class Evaluation:
         if not self.request.shard:
             return
         keys = {item: (*suite_key(item), case_of(item)[0]) for item in items if is_eval(item)}
-        mine = members(keys.values(), self.request.shard)
+        order = (lambda key: drawn(key[-1])) if self.request.drawn else None
+        mine = members(keys.values(), self.request.shard, order)
         kept = [item for item in items if item not in keys or keys[item] in mine]  # type: ignore[index]
         config.hook.pytest_deselected(items=list({*items} - {*kept}))
         items[:] = kept

@@ -4,7 +4,7 @@ Cases are dealt in turn, as cards are: the first to shard 1, the second to shard
 holds some of every suite, and the order of the whole can be told from the parts. All repeats of a case stay together.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import zip_longest
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from harness.errors import InvalidError, UsageError
 from harness.evalrun.recording import PASSED, name_metrics
 from harness.types import Case, Result, Run, Suite
 
-T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 
 def parse(shard: str) -> tuple[int, int]:
@@ -25,10 +25,15 @@ def parse(shard: str) -> tuple[int, int]:
     return int(number), int(count)
 
 
-def members(keys: Iterable[Hashable], shard: str) -> set[Hashable]:
-    """Those of the keys, which may come more than once, that are this shard's."""
+def members(keys: Iterable[K], shard: str, order: Callable[[K], str] | None = None) -> set[K]:
+    """Those of the keys, which may come more than once, that are this shard's: dealt in turn, or with an `order` cut
+    from the sorted keys, so that the parts one after the other are that order."""
     number, count = parse(shard)
-    return set(list(dict.fromkeys(keys))[number - 1 :: count])
+    found = list(dict.fromkeys(keys))
+    if order is None:
+        return set(found[number - 1 :: count])
+    found.sort(key=order)
+    return set(found[(number - 1) * len(found) // count : number * len(found) // count])
 
 
 def merge(runs: Sequence[Run]) -> Run:

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from harness.rules._quarantine import Sorted
 from harness.types import Comparison, Pair, Policy, Role, Waiver
 
-PROMPTED, CONSTANT = "prompted", "constant"
-"""Arms that rules know by name: the prompt as production sends it, and the commonest answer given to everything."""
+PROMPTED, CONSTANT, CHAMPION = "prompted", "constant", "champion"
+"""Arms that rules know by name: the prompt as production sends it, the commonest answer given to everything, and the
+adapter that was promoted before."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Context:
     policy: Policy
     baselines: tuple[str, ...]
     """Arms that every target and guard is held against."""
+    champion: str = ""
+    """Digest of the adapter in production; empty when there is none, or when it is the candidate itself."""
     looks: int = 0
     problems: tuple[str, ...] = ()
     waivers: tuple[Waiver, ...] = ()
@@ -38,9 +41,6 @@ class Context:
     def against(self, baseline: str, role: type[Role]) -> Iterator[Comparison]:
         """Comparisons with one named arm."""
         return (one for one in self.comparisons if one.baseline == baseline and isinstance(one.suite.role, role))
-
-    def option(self, name: str, otherwise):
-        return self.policy.options.get(name, otherwise)
 
     def unwaived(self, comparison: Comparison) -> Comparison:
         """Without the cases that a waiver in force names."""

@@ -5,17 +5,21 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
+from harness.digests import drawn
 from harness.rules._words import error, is_rate, label
 from harness.statistics import judged
 from harness.statistics.binary import newcombe
 from harness.statistics.corpus import paired_corpus
 from harness.statistics.paired import Paired, paired
-from harness.types import Comparison, Finding, Pair
+from harness.statistics.sequential import sequence
+from harness.types import Comparison, Finding, Interval, Pair
 
 
 @lru_cache(maxsize=512)
 def measure(comparison: Comparison, alpha: float) -> Paired:
     """Evidence of the cases that both arms have a score of; there must be two or more."""
+    if comparison.stopped:
+        return _in_part(comparison, alpha)
     judge = comparison.suite.judge
     if judge is None:
         return _measure(comparison, alpha)
@@ -33,6 +37,25 @@ def _measure(comparison: Comparison, alpha: float) -> Paired:
     before = [pair.baseline for pair in pairs if pair.baseline is not None]
     after = [pair.candidate for pair in pairs if pair.candidate is not None]
     return paired(before, after, clusters, alpha)
+
+
+def _in_part(comparison: Comparison, alpha: float) -> Paired:
+    """Evidence of an evaluation that was ended early: only what holds at every look may be published of it."""
+    pairs = sorted(scored(comparison), key=lambda pair: drawn(pair.case_id))
+    differences = [float(pair.candidate or 0.0) - float(pair.baseline or 0.0) for pair in pairs]
+    alone = len({pair.cluster or pair.case_id for pair in pairs}) == len(pairs)
+    if alone and is_rate(comparison) and not (comparison.suite.corpus or comparison.suite.judge):
+        return sequence(differences, alpha)
+    return Paired(
+        estimate=sum(differences) / len(differences),
+        interval=Interval(low=min(differences), high=max(differences), level=0.0, method="range"),
+        above=lambda bound: 1.0,
+        below=lambda bound: 1.0,
+        gain=lambda: 1.0,
+        formula="none",
+        counts={},
+        weakness="only a part of its cases was asked, and no sequential method fits its scores",
+    )
 
 
 def scored(comparison: Comparison) -> tuple[Pair, ...]:
@@ -120,6 +143,7 @@ def _display(comparison: Comparison) -> dict[str, float]:
     """Newcombe's 95 % interval, for pass or fail of independent cases."""
     pairs = scored(comparison)
     plain = comparison.binary and not comparison.suite.corpus and comparison.suite.judge is None
+    plain = plain and not comparison.stopped
     if not plain or len({pair.cluster for pair in pairs}) < len(pairs):
         return {}
     table = [sum((pair.baseline, pair.candidate) == kind for pair in pairs) for kind in TABLE]

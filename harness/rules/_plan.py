@@ -3,27 +3,34 @@
 from collections.abc import Iterator, Sequence
 from math import prod
 
+from harness.rules import _options
 from harness.rules._words import label
 from harness.statistics.power import cases_needed, power
 from harness.types import Finding, Guard, Policy, Suite, Target
 
+DISCORDANCE = _options.number("discordance", 0.1, most=1.0)
+GAIN = _options.number("expected_gain", 0.2, most=1.0)
+POWER = _options.number("power", 0.8, least=0.01, most=0.99)
+DESIGN = _options.number("design_effect", 1.0, least=0.01)
+OPTIONS = (DISCORDANCE, GAIN, POWER, DESIGN)
+
 
 def planned(suites: Sequence[Suite], policy: Policy) -> Iterator[Finding]:
     """One finding a target or guard, in order of name: pass, or unresolved with the cases that are missing."""
-    discordance = float(policy.options.get("discordance", 0.1))
+    discordance = float(DISCORDANCE.of(policy))
     for suite in sorted(suites, key=lambda suite: suite.name):
         role = suite.role
         if isinstance(role, Guard) and role.margin > 0:
             what = f"a loss of {100 * role.margin:.1f} points"
             yield _finding(suite, policy, what, bound=-role.margin, truth=0.0, discordance=discordance)
         elif isinstance(role, Target):
-            gain = max(float(policy.options.get("expected_gain", 0.2)), min(3 * role.min_gain, 1.0))
+            gain = max(float(GAIN.of(policy)), min(3 * role.min_gain, 1.0))
             what = f"a gain of {100 * gain:.1f} points where {100 * role.min_gain:.1f} are asked for"
             yield _finding(suite, policy, what, bound=role.min_gain, truth=gain, discordance=discordance + gain)
 
 
 def _finding(suite: Suite, policy: Policy, what: str, *, bound: float, truth: float, discordance: float) -> Finding:
-    wanted, design = float(policy.options.get("power", 0.8)), float(policy.options.get("design_effect", 1.0))
+    wanted, design = float(POWER.of(policy)), float(DESIGN.of(policy))
     discordance = min(discordance, 1.0)
     n, name = suite.cases, label(suite.name)
     forecast = power(n, bound, truth, discordance, policy.alpha, design) if n else 0.0

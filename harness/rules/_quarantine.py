@@ -55,7 +55,4 @@ def _without(comparison: Comparison, gone: set[tuple[str, str]]) -> Comparison:
     suite = comparison.suite
     if isinstance(suite.role, Contract) or not gone:
         return comparison
-    kept = (
-        pair for pair in comparison.pairs if pair.case_id in suite.must_pass or (suite.name, pair.case_id) not in gone
-    )
-    return replace(comparison, pairs=tuple(kept))
+    return replace(comparison, pairs=tuple(p for p in comparison.pairs if (suite.name, p.case_id) not in gone))

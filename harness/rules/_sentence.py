@@ -12,7 +12,7 @@ REASONS = ("invalid", "fail", "unresolved")
 def sentence(outcome: str, found: Sequence[Finding]) -> str:
     """One sentence with the reason."""
     if outcome == "promote":
-        return f"Promote: {_gains(found)}{_held(found)}."
+        return f"Promote: {_gains(found)}{_held(found)}{_waived(found)}."
     against = [finding for finding in found if finding.outcome in REASONS]
     if not against:
         return "Undecided: no target was shown to improve."
@@ -38,6 +38,12 @@ def _held(found: Sequence[Finding]) -> str:
     )
     tail = f", though {', '.join(declines)} declines within the margin" if declines else ""
     return (f" and {held}" if held else "") + tail
+
+
+def _waived(found: Sequence[Finding]) -> str:
+    """`, with 3 cases waived`: what did not count must be seen at once."""
+    cases = int(sum(one.counts.get("cases", 0) for one in found if one.rule == "waived"))
+    return f", with {cases} {'case' if cases == 1 else 'cases'} waived" if cases else ""
 
 
 def _count(rule: str, found: Sequence[Finding]) -> str:

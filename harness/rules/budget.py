@@ -30,6 +30,9 @@ def _judge(comparison: Comparison, context: Context) -> Finding:
     short = measure.too_few(finding, context.policy.min_cases)
     if short is not None:
         return short
+    if comparison.stopped:
+        said = f"{words.label(comparison.suite.name)} has a mean of {float(np.mean(values)):.3g} so far"
+        return measure.unresolvable(finding, said, "only a part of its cases was asked")
     clusters = [pair.cluster for pair in comparison.pairs if pair.candidate is not None]
     found = _interval(values, clusters, 1 - 2 * context.policy.alpha)
     mean = float(np.mean(values))

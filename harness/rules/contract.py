@@ -1,6 +1,7 @@
 """A contract is kept case by case: each must pass in most of its repeats. No inference; a broken promise is one.
 
-The cases of a suite with the role contract, the checks and the case ids that another suite names in `must_pass`.
+The cases of a suite with the role contract, and the checks and cases that another suite names in `must_pass`: each of
+these is a comparison of its own with that role. A repeat passes at full score (`harness.stages.compare`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,19 +22,16 @@ NAMED = 5
 def findings(context: Context) -> Iterator[Finding]:
     seen: set[str] = set()
     for comparison in context.comparisons:
-        named = set(comparison.suite.must_pass)
-        whole = isinstance(comparison.suite.role, Contract)
-        pairs = [pair for pair in comparison.pairs if whole or pair.case_id in named]
-        if comparison.suite.name not in seen and (pairs or whole):
+        if isinstance(comparison.suite.role, Contract) and comparison.suite.name not in seen:
             seen.add(comparison.suite.name)
-            yield _judge(comparison, [pair for pair in pairs if not context.waiver(comparison, pair)], len(pairs))
+            yield _judge(comparison, context.unwaived(comparison).pairs)
 
 
-def _judge(comparison: Comparison, pairs: Sequence[Pair], before_waivers: int) -> Finding:
+def _judge(comparison: Comparison, pairs: Sequence[Pair]) -> Finding:
     name = words.label(comparison.suite.name)
     broken = [pair for pair in pairs if pair.candidate is not None and pair.candidate <= PASSED]
     unknown = [pair for pair in pairs if pair.candidate is None]
-    counts = {"n": len(pairs), "b": len(broken), "missing": len(unknown), "waived": before_waivers - len(pairs)}
+    counts = {"n": len(pairs), "b": len(broken), "missing": len(unknown), "waived": len(comparison.pairs) - len(pairs)}
     finding = replace(measure.start("contract", comparison), counts=counts, formula="every_case")
     if broken:
         was = sum(pair.baseline is not None and pair.baseline > PASSED for pair in broken)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from harness.rules import _words as words
-from harness.rules._context import Context
-from harness.types import Comparison, Finding, Info, Target
+from harness.rules._context import CHAMPION, Context
+from harness.types import Comparison, Finding, Guard, Info, Target
 
 LONGEST = 160
 """Characters of an error message that a finding repeats."""
@@ -17,6 +17,8 @@ def findings(context: Context) -> Iterator[Finding]:
     for baseline in context.baselines:
         if context.comparisons and not any(one.baseline == baseline for one in context.comparisons):
             yield _invalid("", f"There is no run of the baseline {baseline}.", f"trueup eval --model {baseline}")
+    yield from _champion(context)
+    yield from _each(context)
     for comparison in context.comparisons:
         if not isinstance(comparison.suite.role, Info):
             yield from _sound(comparison, context.policy.max_error_share)
@@ -43,6 +45,23 @@ def _measured(context: Context) -> Iterator[Finding]:
             formula="count",
             next="give one suite role=target(min_gain=...)",
         )
+
+
+def _champion(context: Context) -> Iterator[Finding]:
+    """What is in production must be among what the candidate is held against."""
+    if context.champion and context.comparisons and CHAMPION not in context.baselines:
+        text = "An adapter is in production, and the candidate was not held against it."
+        yield _invalid("", text, "trueup eval, so that the champion answers too")
+
+
+def _each(context: Context) -> Iterator[Finding]:
+    """Every target and guard, against every baseline that was run at all."""
+    there = {(one.suite.name, one.baseline) for one in context.comparisons}
+    suites = {one.suite.name for one in context.comparisons if isinstance(one.suite.role, (Target, Guard))}
+    for baseline in [name for name in context.baselines if any(name == other for _, other in there)]:
+        for suite in sorted(name for name in suites if (name, baseline) not in there):
+            text = f"{words.label(suite)} was not held against the baseline {baseline}."
+            yield _invalid(suite, text, f"trueup eval --model {baseline}")
 
 
 def _sound(comparison: Comparison, most_errors: float) -> Iterator[Finding]:

@@ -18,17 +18,23 @@ from harness.types import Comparison, Finding, Guard
 
 def findings(context: Context) -> Iterator[Finding]:
     for comparison in context.having(Guard):
-        yield judge(context.unwaived(comparison), context)
+        yield judge(comparison, context)
 
 
 def judge(comparison: Comparison, context: Context) -> Finding:
-    """The finding on one comparison whose suite is a guard."""
+    """The finding on one comparison whose suite is a guard, without its waived cases."""
+    whole, comparison = comparison, context.unwaived(comparison)
     finding = measure.start("guard", comparison)
+    waived = len(whole.pairs) - len(comparison.pairs)
+    if waived:
+        finding = replace(finding, counts=finding.counts | {"waived": waived})
     short = measure.too_few(finding, context.policy.min_cases)
     if short is not None:
         return short
     role, alpha = comparison.suite.role, context.policy.alpha
     assert isinstance(role, Guard)
+    if role.margin >= 1 and words.is_rate(comparison):
+        return _everything(finding, comparison)
     found, margin = measure.measure(comparison, alpha), role.margin
     p = found.above(-margin)
     finding = replace(measure.measured(finding, comparison, found, -margin, alpha), p_value=p)
@@ -40,12 +46,21 @@ def judge(comparison: Comparison, context: Context) -> Finding:
         return measure.unresolvable(finding, said, found.weakness)
     if found.shows_below(-margin, alpha):
         text = f"{said}, more than the {allowed} allowed."
-        return replace(finding, outcome="fail", sentence=text, next="trueup report --open")
+        p = found.below(-margin)
+        return replace(finding, outcome="fail", p_value=p, sentence=text, next="trueup report --open")
     if found.shows_above(-margin, alpha):
         decline = " It is a decline, within the margin." if found.interval.high < 0 else ""
         text = f"{said}, within the {allowed} allowed.{decline}"
         return measure.survives(replace(finding, outcome="pass", sentence=text), comparison, -margin, alpha)
     return _unresolved(finding, comparison, found, margin, f"{said}: a loss of {allowed} cannot be ruled out")
+
+
+def _everything(finding: Finding, comparison: Comparison) -> Finding:
+    """`margin=3` where three points were meant would let a model pass that gets everything wrong."""
+    role, name = comparison.suite.role, words.label(comparison.suite.name)
+    assert isinstance(role, Guard)
+    text = f"{name} has scores from 0 to 1, so a margin of {role.margin:g} would allow any loss at all."
+    return replace(finding, outcome="invalid", sentence=text, next="write guard(margin=0.03) for three points")
 
 
 def _unresolved(finding: Finding, comparison: Comparison, found: Paired, margin: float, said: str) -> Finding:

@@ -1,4 +1,8 @@
-"""A/A: an arm against itself. What differs there is noise, and stands beside every difference."""
+"""A/A: an arm against itself. What differs there is noise, and stands beside every difference.
+
+An arm that differs from itself by more than chance makes the verdict invalid. There are as many of these tests as arms
+and suites, so Holm's correction holds the chance of any false one at alpha.
+"""
 
 from collections.abc import Iterator
 
@@ -10,21 +14,28 @@ from harness.rules import _words as words
 from harness.rules._context import Context
 from harness.rules._noise import flips
 from harness.statistics.alarm import false_alarm_rate
+from harness.statistics.multiple import holm
+from harness.statistics.paired import Paired
 from harness.types import Comparison, Finding
 
 
 def findings(context: Context) -> Iterator[Finding]:
-    for comparison in context.controls:
-        if len(measure.scored(comparison)) >= 2:
-            yield _judge(comparison, context)
+    controls = [one for one in context.controls if len(measure.scored(one)) >= 2]
+    found = [measure.measure(one, context.policy.alpha) for one in controls]
+    adjusted = holm([_two_sided(one) for one in found])
+    for comparison, one, p in zip(controls, found, adjusted, strict=True):
+        yield _judge(comparison, one, p, context)
 
 
-def _judge(comparison: Comparison, context: Context) -> Finding:
+def _two_sided(found: Paired) -> float:
+    return 1.0 if found.weakness else min(1.0, 2 * min(found.above(0.0), found.below(0.0)))
+
+
+def _judge(comparison: Comparison, found: Paired, p: float, context: Context) -> Finding:
     pairs = measure.scored(comparison)
     flipped = flips(comparison)
-    found = measure.measure(comparison, context.policy.alpha)
     finding = measure.measured(measure.start("noise", comparison), comparison, found, 0.0, context.policy.alpha)
-    alarm = not found.weakness and min(found.above(0.0), found.below(0.0)) <= context.policy.alpha / 2
+    alarm = p <= context.policy.alpha
     name, share = words.label(comparison.suite.name), flipped / len(pairs)
     text = f"{name}: {comparison.baseline} against itself flips {flipped} of {len(pairs)} cases ({share:.1%})"
     rate = _false_alarm(comparison, context)
@@ -35,7 +46,8 @@ def _judge(comparison: Comparison, context: Context) -> Finding:
         finding,
         outcome="invalid" if alarm else "info",
         sentence=f"{text}{tail}.",
-        counts=finding.counts | {"flips": flipped} | rate,
+        p_value=_two_sided(found),
+        counts=finding.counts | {"flips": flipped, "holm_p": round(p, 6)} | rate,
         next="run both arms again under one setting" if alarm else "",
     )
 

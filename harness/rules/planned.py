@@ -4,15 +4,18 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from harness.rules import _options, _plan
 from harness.rules._context import Context
-from harness.rules._plan import planned
 from harness.types import Finding
+
+ANYWAY = _options.flag("train_anyway")
+OPTIONS = (ANYWAY, *_plan.OPTIONS)
 
 
 def findings(context: Context) -> Iterator[Finding]:
-    if context.option("train_anyway", False):
+    if ANYWAY.of(context.policy):
         suites = {one.suite.name: one.suite for one in context.comparisons}
-        for finding in planned(tuple(suites.values()), context.policy):
+        for finding in _plan.planned(tuple(suites.values()), context.policy):
             if finding.outcome == "unresolved":
                 text = f"Trained anyway, by the policy's train_anyway. {finding.sentence}"
                 yield replace(finding, rule="planned", outcome="info", sentence=text)

@@ -11,15 +11,16 @@ from dataclasses import replace as with_fields
 
 from msgspec.structs import replace
 
-from harness.rules import guard
-from harness.rules._context import Context
+from harness.rules import _options, guard
+from harness.rules._context import CHAMPION, Context
 from harness.types import Finding, Guard
 
-CHAMPION, ORIGINAL = "champion", "base"
+ORIGINAL = _options.word("original", "base")
+OPTIONS = (ORIGINAL,)
 
 
 def findings(context: Context) -> Iterator[Finding]:
-    original = str(context.option("original", ORIGINAL))
+    original = ORIGINAL.of(context.policy)
     guarded = {one.suite.name for one in context.against(CHAMPION, Guard)}
     if not guarded or original in context.baselines:
         return

@@ -11,16 +11,19 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from harness.rules import guard
+from harness.rules import _options, guard
 from harness.rules._context import Context
 from harness.types import Comparison, Finding, Guard, Role, Target
 
+SLICES, MARGIN = _options.words("guard_slices"), _options.number("slice_margin", None)
+OPTIONS = (SLICES, MARGIN)
+
 
 def findings(context: Context) -> Iterator[Finding]:
-    for name in sorted(set(context.option("guard_slices", []))):
+    for name in sorted(set(SLICES.of(context.policy))):
         views = [view for role in (Target, Guard) for one in context.having(role) for view in _view(one, name, context)]
         for view in views:
-            yield replace(guard.judge(context.unwaived(view), context), rule="slice_guard")
+            yield replace(guard.judge(view, context), rule="slice_guard")
         if not views and context.comparisons:
             yield Finding(
                 rule="slice_guard",
@@ -37,10 +40,13 @@ def _view(comparison: Comparison, name: str, context: Context) -> Iterator[Compa
     """The comparison's cases of that slice, as a guard; nothing where it has none."""
     pairs = tuple(pair for pair in comparison.pairs if name in pair.slices)
     if pairs:
-        role = Guard(margin=float(context.option("slice_margin", _margin(comparison.suite.role))))
+        role = Guard(margin=_margin(comparison.suite.role, context))
         suite = replace(comparison.suite, name=f"{comparison.suite.name}[{name}]", role=role, cases=len(pairs))
         yield replace(comparison, suite=suite, pairs=pairs)
 
 
-def _margin(role: Role) -> float:
+def _margin(role: Role, context: Context) -> float:
+    asked = MARGIN.of(context.policy)
+    if asked is not None:
+        return float(asked)
     return role.margin if isinstance(role, Guard) else Guard().margin

@@ -2,7 +2,7 @@
 
 Both are shown, never assumed: exact McNemar (or sign flips) for a gain at all, and the score interval above `min_gain`.
 Against the champion any shown gain will do; the policy's option `champion_gain` asks for more. With `targets = "any"`
-one of several suites is enough, and Holm's correction pays for the choice.
+one of several suites is enough, and Holm's correction pays for the choice; but none may be shown to have become worse.
 """
 
 from collections.abc import Iterator
@@ -10,12 +10,16 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from harness.rules import _measure as measure
+from harness.rules import _options
 from harness.rules import _words as words
 from harness.rules._context import Context
 from harness.statistics.multiple import holm
 from harness.statistics.paired import Paired
 from harness.statistics.power import more_cases
 from harness.types import Comparison, Finding, Target
+
+CHAMPION_GAIN = _options.number("champion_gain", 0.0)
+OPTIONS = (CHAMPION_GAIN,)
 
 
 def findings(context: Context) -> Iterator[Finding]:
@@ -26,7 +30,7 @@ def findings(context: Context) -> Iterator[Finding]:
 def _bound(comparison: Comparison, context: Context) -> float:
     role = comparison.suite.role
     assert isinstance(role, Target)
-    return role.min_gain if comparison.baseline == context.baselines[0] else context.option("champion_gain", 0.0)
+    return role.min_gain if comparison.baseline == context.baselines[0] else float(CHAMPION_GAIN.of(context.policy))
 
 
 def _judge(comparison: Comparison, bound: float, context: Context) -> Finding:
@@ -46,7 +50,8 @@ def _judge(comparison: Comparison, bound: float, context: Context) -> Finding:
         return measure.unresolvable(finding, said, found.weakness)
     if found.shows_below(bound, alpha):
         why = f"and {asked} more were asked for" if found.estimate > 0 else "so it does not improve"
-        return replace(finding, outcome="fail", sentence=f"{said}, {why}.", next="trueup report --open")
+        p = found.below(bound)
+        return replace(finding, outcome="fail", p_value=p, sentence=f"{said}, {why}.", next="trueup report --open")
     if found.shows_above(bound, alpha) and p <= alpha:
         return measure.survives(
             replace(finding, outcome="pass", sentence=f"{said}, {asked} were asked for."), comparison, bound, alpha
@@ -77,13 +82,15 @@ def _any(found: list[Finding], alpha: float) -> Iterator[Finding]:
     for finding in found:
         by_suite.setdefault(finding.suite, []).append(finding)
     largest = {
-        suite: max(1.0 if one.p_value is None else one.p_value for one in group) for suite, group in by_suite.items()
+        suite: max(1.0 if one.p_value is None or one.outcome == "fail" else one.p_value for one in group)
+        for suite, group in by_suite.items()
     }
     adjusted = dict(zip(largest, holm(list(largest.values())), strict=True))
     won = {suite for suite, p in adjusted.items() if p <= alpha and all(f.outcome == "pass" for f in by_suite[suite])}
     for finding in found:
         finding = replace(finding, counts=finding.counts | {"holm_p": adjusted[finding.suite]})
-        if finding.suite in won or finding.outcome == "invalid":
+        lost = finding.outcome == "fail" and finding.interval is not None and finding.interval.high < 0
+        if finding.suite in won or finding.outcome == "invalid" or lost:
             yield finding
         elif won:
             yield replace(

@@ -16,6 +16,8 @@ def findings(context: Context) -> Iterator[Finding]:
             if context.waiver(one, pair) == waiver
         }
         text = f"{waiver.owner} waives {_what(waiver)} until {waiver.expires}: {waiver.reason}"
+        if not covered:
+            text += "; but no such case was measured, so it covers none"
         yield Finding(
             rule="waived",
             suite=waiver.suite,

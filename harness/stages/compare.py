@@ -1,5 +1,8 @@
 """Pair two runs by case. Repeats are averaged first; what cannot be paired is named, never dropped in silence.
 
+Of a contract each repeat counts as passed only at full score. Cases of one and the same content under several ids say no
+more than one, so they are one cluster.
+
 A comparison with problems never promotes, so everything that makes two runs unlike is a problem here: another eval file,
 other cases, a suite that shrank, a case recorded twice, a score that is not a number.
 """
@@ -11,8 +14,11 @@ from itertools import zip_longest
 
 from msgspec.structs import replace
 
+from harness.codec import canonical
 from harness.types import Case, Comparison, Contract, Pair, Result, Run, Suite
 
+FULL = 1.0
+"""Score from which a repeat of a contract case passes."""
 SHOWN = 3
 """How many ids a problem names."""
 
@@ -40,8 +46,24 @@ def _half(run: Run, odd: int) -> Run:
 
 
 def compare(baseline: Run, candidate: Run) -> tuple[Comparison, ...]:
-    """One comparison a suite of either run, in order of name; and one a check that the suite says must pass."""
+    """One comparison a suite of either run, in order of name; one more for the cases that the suite says must pass, and
+    one a check that must."""
+    if baseline.stopped or candidate.stopped:
+        baseline, candidate = _common(baseline, candidate), _common(candidate, baseline)
     return tuple(_comparisons(baseline, candidate))
+
+
+def _common(run: Run, other: Run) -> Run:
+    """The part of a run that both were asked, where one of them ended early."""
+    keys = {(result.suite, result.case_id) for result in other.results}
+    results = tuple(result for result in run.results if (result.suite, result.case_id) in keys)
+    asked = {(result.suite, result.case_id) for result in results}
+    return replace(
+        run,
+        results=results,
+        suites=tuple(suite for suite in run.suites if any(suite.name == name for name, _ in asked)),
+        cases={name: tuple(case for case in cases if (name, case.id) in asked) for name, cases in run.cases.items()},
+    )
 
 
 def _comparisons(baseline: Run, candidate: Run) -> Iterator[Comparison]:
@@ -53,8 +75,13 @@ def _comparisons(baseline: Run, candidate: Run) -> Iterator[Comparison]:
         problems = (*_unlike(old.get(name), new.get(name), baseline, candidate), *_duplicates(cases))
         main = _paired(suite, baseline, candidate, before.get(name, []), after.get(name, []), cases)
         yield replace(main, problems=(*problems, *main.problems))
+        named = [case for case in cases if case.id in suite.must_pass]
+        if named:
+            view = replace(suite, name=f"{name}[must_pass]", role=Contract(), must_pass=(), corpus="", cases=len(named))
+            ours, theirs = (_of(named, side.get(name, [])) for side in (before, after))
+            yield _paired(view, baseline, candidate, ours, theirs, named)
         for check in _checks(suite, cases):
-            view = replace(suite, name=f"{name}[{check}]", role=Contract(), metric=check, must_pass=())
+            view = replace(suite, name=f"{name}[{check}]", role=Contract(), metric=check, must_pass=(), corpus="")
             yield _paired(view, baseline, candidate, before.get(name, []), after.get(name, []), cases)
 
 
@@ -65,8 +92,13 @@ def _by_suite(run: Run) -> dict[str, list[Result]]:
     return found
 
 
+def _of(cases: Sequence[Case], results: Sequence[Result]) -> list[Result]:
+    ids = {case.id for case in cases}
+    return [result for result in results if result.case_id in ids]
+
+
 def _checks(suite: Suite, cases: Sequence[Case]) -> list[str]:
-    """Names in `must_pass` that are checks; the others are ids of cases, which the contract rule reads."""
+    """Names in `must_pass` that are checks; the others are ids of cases."""
     ids = {case.id for case in cases}
     return [name for name in suite.must_pass if name not in ids]
 
@@ -75,32 +107,37 @@ def _paired(
     suite: Suite, baseline: Run, candidate: Run, before: list[Result], after: list[Result], cases: Sequence[Case]
 ) -> Comparison:
     metric = suite.metric or _first_metric(before) or _first_metric(after)
-    old, new = _Side(before, metric), _Side(after, metric)
+    whole = isinstance(suite.role, Contract)
+    old, new = _Side(before, metric, whole), _Side(after, metric, whole)
     by_id = {case.id: case for case in cases}
+    twins = _twins(cases)
     ids = sorted(old.values.keys() | new.values.keys() | by_id.keys())
     problems = [f"{baseline.arm.name}: {text}" for text in old.problems]
     problems += [f"{candidate.arm.name}: {text}" for text in new.problems]
     problems += _unmatched(baseline.arm.name, old, candidate.arm.name, new)
+    stopped = candidate.stopped or baseline.stopped
     expected = suite.cases or len(by_id)
-    if len(ids) != expected:
+    if len(ids) != expected and not stopped:
         problems.append(f"{expected} cases were collected and {len(ids)} have a result")
     problems += _clusterless(suite, cases)
+    problems += _unknown(suite, [*before, *after])
     problems += _unlabelled(suite, old, new)
     return Comparison(
         suite=suite,
         baseline=baseline.arm.name,
         candidate=candidate.arm.name,
         metric=metric,
-        pairs=tuple(_pair(ident, old, new, by_id.get(ident), suite) for ident in ids),
+        pairs=tuple(_pair(ident, old, new, by_id.get(ident), suite, twins.get(ident, ident)) for ident in ids),
         binary=old.repeats <= 1 and new.repeats <= 1 and old.pass_or_fail and new.pass_or_fail,
         problems=tuple(problems),
+        stopped=stopped,
     )
 
 
 class _Side:
-    """One arm's results on one suite: the mean a case, or why there is none."""
+    """One arm's results on one suite: the mean a case, or why there is none; with `whole` each repeat passes or fails."""
 
-    def __init__(self, results: Sequence[Result], metric: str) -> None:
+    def __init__(self, results: Sequence[Result], metric: str, whole: bool) -> None:
         seen = Counter((result.case_id, result.repeat) for result in results)
         twice = sorted(case_id for (case_id, _), count in seen.items() if count > 1)
         by_case: dict[str, list[Result]] = {}
@@ -108,7 +145,7 @@ class _Side:
             by_case.setdefault(result.case_id, []).append(result)
         scores = [result.score(metric) for result in results]
         self.labels = {case_id: tuple(_label(result, metric) for result in found) for case_id, found in by_case.items()}
-        self.values = {case_id: _mean(found, metric) for case_id, found in by_case.items()}
+        self.values = {case_id: _mean(found, metric, whole) for case_id, found in by_case.items()}
         self.errors = {case_id: _error(found, metric) for case_id, found in by_case.items()}
         self.repeats = max((len(found) for found in by_case.values()), default=0)
         self.pass_or_fail = all(value in (0.0, 1.0) for value in scores if value is not None)
@@ -126,11 +163,13 @@ def _label(result: Result, metric: str) -> tuple[str, str]:
     return (score.expected, score.label) if score is not None else ("", "")
 
 
-def _mean(results: Sequence[Result], metric: str) -> float | None:
-    """Mean over the repeats; None unless every repeat has a finite score."""
+def _mean(results: Sequence[Result], metric: str, whole: bool) -> float | None:
+    """Mean over the repeats, or share that passed; None unless every repeat has a finite score."""
     values = [result.score(metric) for result in results]
     finite = [value for value in values if value is not None and math.isfinite(value)]
-    return sum(finite) / len(finite) if finite and len(finite) == len(values) else None
+    if not finite or len(finite) < len(values):
+        return None
+    return sum(float(value >= FULL) if whole else value for value in finite) / len(finite)
 
 
 def _error(results: Sequence[Result], metric: str) -> str:
@@ -152,12 +191,12 @@ def _first_metric(results: Sequence[Result]) -> str:
     return min(named, key=lambda result: (result.case_id, result.repeat)).scores[0].name if named else ""
 
 
-def _pair(ident: str, old: _Side, new: _Side, case: Case | None, suite: Suite) -> Pair:
+def _pair(ident: str, old: _Side, new: _Side, case: Case | None, suite: Suite, twin: str) -> Pair:
     return Pair(
         case_id=ident,
         baseline=old.values.get(ident),
         candidate=new.values.get(ident),
-        cluster=_column(case, suite.cluster) or ident,
+        cluster=_column(case, suite.cluster) or twin,
         baseline_error=old.errors.get(ident, "no result"),
         candidate_error=new.errors.get(ident, "no result"),
         slices=tuple(f"{name}={value}" for name in suite.slices if (value := _column(case, name))),
@@ -179,6 +218,27 @@ def _column(case: Case | None, name: str) -> str:
     except KeyError:
         return ""
     return "" if value is None else str(value)
+
+
+def _twins(cases: Sequence[Case]) -> dict[str, str]:
+    """Case id to the first id of the same content: what is asked, with which tools and columns, and what is expected.
+    A case of which no more than its id and one column is known, such as a function's own, has no twin."""
+    first: dict[str, str] = {}
+    found = {}
+    for case in cases:
+        columns = {name: value for name, value in case.fields.items() if name != "id"}
+        known = bool(case.messages) or len(columns) > 1
+        key = canonical([case.messages, case.tools, columns, case.expected]) if known else case.id
+        found[case.id] = first.setdefault(key, case.id)
+    return found
+
+
+def _unknown(suite: Suite, results: Sequence[Result]) -> list[str]:
+    """A misspelt metric, or a name under `must_pass` that is neither a case nor a score."""
+    given = sorted({score.name for result in results for score in result.scores})
+    if not suite.metric or not given or suite.metric in given:
+        return []
+    return [f"no result has a score named {suite.metric!r}; there are {', '.join(given)}"]
 
 
 def _clusterless(suite: Suite, cases: Sequence[Case]) -> list[str]:

@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from harness.codec import digest
 from harness.errors import UsageError
 from harness.plugins import load, names
-from harness.rules._context import Context
+from harness.rules import _options
+from harness.rules._context import CHAMPION, Context
 from harness.rules._noise import beside
 from harness.rules._quarantine import sorted_out
 from harness.rules._sentence import sentence
@@ -83,11 +84,12 @@ def _check(policy: Policy) -> None:
     ]
     if wrong:
         raise UsageError(f"the gate cannot judge with this {wrong[0]}", where="[gate]", next=f"mend {wrong[0]}")
+    _options.check(policy)
 
 
 def _context(judgement: Judgement) -> Context:
     own = judgement.candidate != "" and judgement.candidate == judgement.champion
-    itself, today, waivers = "champion" if own else "", judgement.today, judgement.waivers
+    itself, today, waivers = CHAMPION if own else "", judgement.today, tuple(dict.fromkeys(judgement.waivers))
     cleaned = sorted({_cleaned(one) for one in judgement.comparisons}, key=lambda one: (*_key(one), digest(one)))
     judged = [one for one in cleaned if one.baseline != one.candidate and one.baseline != itself]
     kept, quarantine = sorted_out(judged, judgement.quarantine, judgement.candidate, today)
@@ -96,6 +98,7 @@ def _context(judgement: Judgement) -> Context:
         controls=tuple(one for one in cleaned if one.baseline == one.candidate),
         policy=judgement.policy,
         baselines=tuple(name for name in judgement.policy.baselines if name != itself),
+        champion="" if own else judgement.champion,
         looks=judgement.looks,
         problems=(*judgement.problems, *_ambiguous(judged)),
         waivers=tuple(one for one in waivers if _in_force(one, today)),

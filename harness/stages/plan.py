@@ -8,12 +8,14 @@ whose outcome is expected to differ, 0.1), `expected_gain` (0.2), `power` (0.8),
 
 from collections.abc import Sequence
 
+from harness.rules import _options
 from harness.rules._plan import joint, planned
 from harness.types import Finding, Policy, Suite
 
 
 def plan(suites: Sequence[Suite], policy: Policy) -> tuple[Finding, ...]:
     """One finding a target or guard, from the number of its cases alone: pass, or unresolved with `needed`; and, told
-    only, the power of all guards together."""
+    only, the power of all guards together. Raises UsageError on an option of the policy that no rule has."""
+    _options.check(policy)
     found = tuple(planned(suites, policy))
     return (*found, *joint(found, suites))

@@ -72,7 +72,7 @@ def cluster_interval(differences: np.ndarray, clusters: Sequence[str] | np.ndarr
     if groups < 2:
         raise ValueError("a cluster-robust interval needs two clusters")
     values = np.asarray(differences, dtype=float)
-    fit = sm.OLS(values, np.ones(len(values))).fit(cov_type="cluster", cov_kwds={"groups": index}, use_t=True)
+    fit = sm.OLS(values, np.ones(len(values))).fit(cov_type="cluster", cov_kwds={"groups": index})
     centre, error = float(fit.params[0]), float(fit.bse[0])
     reach = float(t.isf((1 - level) / 2, groups - 1))
     method = "cr1"

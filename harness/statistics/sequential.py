@@ -1,34 +1,28 @@
-"""Early stopping that stays honest: a betting confidence sequence for the mean of bounded differences.
+"""Evidence that holds at every look: a betting confidence sequence for the mean of bounded differences.
 
-Look after every case and stop whenever you like: the chance that the true mean ever leaves the sequence is at most alpha.
-For each candidate mean a fortune is kept that is bet on the cases seen next; a mean against which it grows 1 / alpha fold
-is ruled out (Ville's inequality). Waudby-Smith and Ramdas (2024), JRSS B 86:1, the hedged capital process with
-predictable plug-in bets.
+Look after any case and stop whenever you like: the chance that the true mean ever leaves the sequence is at most alpha
+at either end. For each candidate mean a fortune is kept that is bet on the cases seen next; a mean against which it once
+grew 1 / alpha fold is ruled out (Ville's inequality), and 1 over the largest fortune is its p value. Waudby-Smith and
+Ramdas (2024), JRSS B 86:1, the hedged capital process with predictable plug-in bets.
 
-Cases must come in an order that was drawn at random beforehand; of clustered data, one value a cluster.
+Cases must come in an order that was drawn beforehand (`harness.digests.drawn`), and be independent.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
+from numpy.typing import ArrayLike
 
+from harness.statistics.paired import Paired
+from harness.types import Interval
+
+FORMULA = "betting_sequence"
 GRID = 1001
 """Candidate means between -1 and 1."""
 LARGEST_BET = 0.75
 """Share of the fortune that one case may cost at most."""
 
 
-@dataclass(frozen=True)
-class Sequence:
-    """Confidence sequence after each case; `low[i]` and `high[i]` use the first i + 1 cases. Both only tighten."""
-
-    low: np.ndarray
-    high: np.ndarray
-
-
-def confidence_sequence(differences: np.ndarray, alpha: float = 0.05) -> Sequence:
-    """Two-sided sequence for the mean of differences in -1 to 1, shape (n,), each end at one-sided error `alpha`.
+def sequence(differences: ArrayLike, alpha: float) -> Paired:
+    """Evidence of differences in -1 to 1, shape (n,), in the order in which the cases were asked.
 
     Raises ValueError on a difference outside -1 to 1.
     """
@@ -36,36 +30,40 @@ def confidence_sequence(differences: np.ndarray, alpha: float = 0.05) -> Sequenc
     if values.size and (values.min() < -1 or values.max() > 1):
         raise ValueError("differences must lie in -1 to 1")
     scaled = (values + 1) / 2
-    low = _lower(scaled, alpha)
-    high = 1 - _lower(1 - scaled, alpha)
-    return Sequence(low=2 * low - 1, high=2 * high - 1)
+    up, down = _fortunes(scaled, alpha), _fortunes(1 - scaled, alpha)
+    band = Interval(low=2 * _end(up, alpha) - 1, high=1 - 2 * _end(down, alpha), level=1 - 2 * alpha, method=FORMULA)
+    return Paired(
+        estimate=float(values.mean()) if values.size else 0.0,
+        interval=band,
+        above=lambda bound: _p_value(up, (1 + bound) / 2),
+        below=lambda bound: _p_value(down, (1 - bound) / 2),
+        gain=lambda: _p_value(up, 0.5),
+        formula=FORMULA,
+        counts={"b": int((values < 0).sum()), "c": int((values > 0).sum())},
+    )
 
 
-def decided(
-    differences: np.ndarray, bound: float, alpha: float = 0.05, least: int = 1
-) -> tuple[int, Literal["above", "below"]] | None:
-    """After how many cases the mean is first known to be above or below the bound; None while it is not."""
-    found = confidence_sequence(differences, alpha)
-    for seen in range(max(least, 1), len(found.low) + 1):
-        if found.low[seen - 1] > bound:
-            return seen, "above"
-        if found.high[seen - 1] < bound:
-            return seen, "below"
-    return None
-
-
-def _lower(values: np.ndarray, alpha: float) -> np.ndarray:
-    """Running lower bound of the mean of values in 0 to 1: the smallest mean not yet ruled out from below."""
+def _fortunes(values: np.ndarray, alpha: float) -> np.ndarray:
+    """For each candidate mean of values in 0 to 1: the log of the largest fortune ever made by betting that the true one
+    is larger, or of the least such fortune of a smaller candidate. Shape (GRID,), falling."""
     means = np.linspace(0.0, 1.0, GRID)
-    capital = np.zeros(GRID)  # log fortune of betting that the mean is larger
-    ruled_out = np.zeros(GRID, dtype=bool)
-    bounds = np.empty(len(values))
-    for i, (value, bet) in enumerate(zip(values, _bets(values, alpha), strict=True)):
+    capital, largest = np.zeros(GRID), np.zeros(GRID)
+    for value, bet in zip(values, _bets(values, alpha), strict=True):
         stake = np.minimum(bet, LARGEST_BET / np.maximum(means, 1e-12))
         capital += np.log1p(stake * (value - means))
-        ruled_out |= capital >= np.log(1 / alpha)
-        bounds[i] = means[int(np.argmin(ruled_out))] if not ruled_out.all() else 1.0
-    return bounds
+        largest = np.maximum(largest, capital)
+    return np.minimum.accumulate(largest)
+
+
+def _end(fortunes: np.ndarray, alpha: float) -> float:
+    """The smallest mean that is not ruled out."""
+    return float(np.sum(fortunes >= np.log(1 / alpha))) / (GRID - 1) if fortunes[-1] < np.log(1 / alpha) else 1.0
+
+
+def _p_value(fortunes: np.ndarray, mean: float) -> float:
+    """p of "the true mean is at most this one", by the next candidate above it."""
+    place = min(max(int(np.ceil(round(mean * (GRID - 1), 9))), 0), GRID - 1)
+    return float(np.exp(-fortunes[place]))
 
 
 def _bets(values: np.ndarray, alpha: float) -> np.ndarray:

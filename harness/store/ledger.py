@@ -1,10 +1,11 @@
 """What was held out, for ever, and how often each held-out version was looked at.
 
 A case that once judged must never train: its split is written down on the first night and read on every later one.
-Looks are counted because each look at the same cases makes the next verdict on them a little more a matter of luck.
+Looks are counted because each look at the same cases makes the next verdict on them a little more a matter of luck. They
+are counted case by case, so that a held-out set that grows by a few cases every night does not start anew each time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from harness.errors import InvalidError, StorageError
@@ -40,16 +41,25 @@ class Ledger:
                 number = self._nights()
                 sealed.write(self._path(number), "splits", str(number), fresh)
 
-    def look(self, dataset_id: str, verdict_id: str) -> int:
-        """Count a look at a held-out version; the same verdict counts once. Returns the looks so far."""
-        path = self._looks / ident(dataset_id) / f"{ident(verdict_id)}.json"
-        if not path.exists():
-            sealed.write(path, "look", f"{dataset_id}/{verdict_id}", {})
-        return self.looks(dataset_id)
+    def look(self, version: str, cases: Collection[str], candidate: str) -> int:
+        """Count a candidate's look at a held-out version, which holds these cases; the same candidate counts once.
 
-    def looks(self, dataset_id: str) -> int:
-        """How often a held-out version was looked at."""
-        return len(list((self._looks / ident(dataset_id)).glob("[!.]*.json")))
+        Returns the looks so far, as `looks` does.
+        """
+        path = self._looks / ident(version) / f"{ident(candidate)}.json"
+        if not path.exists():
+            sealed.write(path, "look", f"{version}/{candidate}", sorted(cases))
+        return self.looks(cases)
+
+    def looks(self, cases: Collection[str]) -> int:
+        """How many candidates were held against these cases, in whatever version: as many as at least half of them saw."""
+        seen: dict[str, set[str]] = {case: set() for case in cases}
+        for path in self._looks.glob("*/[!.]*.json"):
+            for case in sealed.read(path, "look", f"{path.parent.name}/{path.stem}", list[str]):
+                if case in seen:
+                    seen[case].add(path.stem)
+        counts = sorted(map(len, seen.values()), reverse=True)
+        return counts[(len(counts) - 1) // 2] if counts else 0
 
     def verify(self) -> list[str]:
         """Names each entry that is not what was written, or is lost."""

@@ -77,10 +77,12 @@ def test_an_empty_shard_is_no_problem(runs, tmp_path):
     assert merge(shards).id == evaluate(request)[0].id
 
 
-@given(st.lists(st.integers()), st.integers(1, 9))
-def test_shards_part_the_cases(keys, count):
+@given(st.lists(st.integers()), st.integers(1, 9), st.sampled_from([None, str]))
+def test_shards_part_the_cases(keys, count, order):
     """Each key is in exactly one shard, and no two shards differ in size by more than one."""
-    parts = [members(keys, f"{number}/{count}") for number in range(1, count + 1)]
+    parts = [members(keys, f"{number}/{count}", order) for number in range(1, count + 1)]
+    if order:
+        assert [key for part in parts for key in sorted(part, key=order)] == sorted(set(keys), key=order)
     assert sorted(key for part in parts for key in part) == sorted(set(keys))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from harness.stages.compare import compare, control
-from harness.types import Arm, Case, Contract, Guard, Result, Run, Score, Suite
+from harness.types import Arm, Case, Contract, Guard, Message, Result, Run, Score, Suite, TextPart
 
 SUITE = Suite(name="demo/eval_demo::eval_demo", role=Guard(), cases=3, digest="d")
 CASES = tuple(Case(id=name, session_id=f"s-{name}", fields={"lang": "en"}) for name in "abc")
@@ -79,6 +79,17 @@ def test_a_suite_that_only_one_arm_ran():
     assert all(p.baseline is None and p.baseline_error == "no result" for p in one.pairs)
 
 
+def test_what_ended_early_is_compared_where_both_were_asked():
+    """The cases that both arms were asked are paired, without a problem for the others, and the comparison says so."""
+    part = replace(run("tuned", [result("a", 1.0), result("b", 1.0)], cases=CASES[:2]), stopped="lost")
+    one = only(BASE, part)
+    assert ([p.case_id for p in one.pairs], one.stopped, one.problems) == (["a", "b"], "lost", ())
+    other = replace(SUITE, name="demo/eval_other::eval_other")
+    both = replace(BASE, suites=(SUITE, other), results=(*BASE.results, replace(BASE.results[0], suite=other.name)))
+    assert [one.suite.name for one in compare(both, part)] == [SUITE.name]
+    assert only(BASE, replace(part, stopped="")).problems
+
+
 def test_a_shrunken_suite_is_a_problem():
     """Three results of four collected cases is not the whole suite, though both arms agree."""
     suite = replace(SUITE, cases=4)
@@ -123,13 +134,44 @@ def test_a_misspelt_cluster_column_is_a_problem():
     assert "no case has a value in the cluster column 'sesion_id'" in one.problems
 
 
-def test_a_check_that_must_pass_is_a_contract_of_its_own():
-    """A name in must_pass that is no case id becomes a contract on the score of that name."""
+def test_what_must_pass_is_a_contract_of_its_own():
+    """Cases in must_pass become a contract, and so does the score of each other name."""
     suite = replace(SUITE, must_pass=("limit", "a"))
     checked = [replace(r, scores=(*r.scores, Score(name="limit", value=1.0))) for r in BASE.results]
-    main, check = compare(run("base", checked, suite), run("tuned", checked, suite))
+    main, check, named = compare(run("base", checked, suite), run("tuned", checked, suite))
+    if named.metric == "limit":
+        check, named = named, check
     assert (check.suite.name, check.metric, check.suite.role) == (f"{SUITE.name}[limit]", "limit", Contract())
-    assert main.metric == "exact"
+    assert (named.suite.name, named.metric, named.suite.role) == (f"{SUITE.name}[must_pass]", "exact", Contract())
+    assert [p.case_id for p in named.pairs] == ["a"] and not named.problems
+    assert main.metric == "exact" and len(main.pairs) == 3
+
+
+def test_a_name_that_must_pass_and_is_nothing_is_a_problem():
+    """A misspelt case or check is said, with the scores there are."""
+    suite = replace(SUITE, must_pass=("limmit",))
+    _, check = compare(run("base", BASE.results, suite), run("tuned", BASE.results, suite))
+    assert "no result has a score named 'limmit'; there are exact" in check.problems
+
+
+def test_a_contract_passes_at_full_score_only():
+    """Of a contract each repeat passes at 1.0: nine tenths of an answer break it, two of three repeats keep it."""
+    values = {"a": (0.9, 0.9, 0.9), "b": (1.0, 1.0, 0.5), "c": (0.0, 1.0, 0.0)}
+    results = [result(name, value, repeat) for name, three in values.items() for repeat, value in enumerate(three)]
+    contract = replace(SUITE, role=Contract())
+    one = only(run("base", results, contract), run("tuned", results, contract))
+    assert [p.candidate for p in one.pairs] == pytest.approx([0.0, 2 / 3, 1 / 3])
+    guard = only(run("base", results), run("tuned", results))
+    assert guard.pairs[0].candidate == pytest.approx(0.9)
+
+
+def test_one_case_under_many_ids_is_one_cluster():
+    """Copies of a case say no more than the case; cases that expect something else, or hold nothing, are their own."""
+    asked = (Message(role="user", parts=(TextPart(text="hello"),)),)
+    cases = (Case(id="a", messages=asked), Case(id="b", messages=asked), Case(id="c", messages=asked, expected="x"))
+    one = only(run("base", BASE.results, cases=cases), run("tuned", BASE.results, cases=cases))
+    assert [p.cluster for p in one.pairs] == ["a", "a", "c"]
+    assert [p.cluster for p in only(BASE, replace(BASE, arm=Arm(name="tuned"))).pairs] == ["a", "b", "c"]
 
 
 def test_doubled_case_ids_are_a_problem():

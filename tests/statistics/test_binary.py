@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from statsmodels.stats.contingency_tables import mcnemar
 
-from harness.statistics.binary import clopper_pearson, mcnemar_exact, newcombe
+from harness.statistics.binary import _corrected_phi, clopper_pearson, mcnemar_exact, newcombe
 
 
 def test_newcombe_published():
@@ -28,6 +28,13 @@ def test_newcombe_without_correlation_is_square_and_add():
     none = binomtest(0, 20).proportion_ci(method="wilson")
     assert band.low == pytest.approx(0.25 - ((0.25 - one.low) ** 2 + none.high**2) ** 0.5)
     assert band.high == pytest.approx(0.25 + (one.high - 0.25))
+
+
+def test_newcombes_continuity_correction():
+    """Half of n is taken off a positive association, down to none; a negative one stays as it is."""
+    assert _corrected_phi(1, 0, 0, 1) == 0.0
+    assert _corrected_phi(3, 0, 0, 3) == pytest.approx((9 - 3) / 9)
+    assert _corrected_phi(0, 3, 3, 0) == -1.0
 
 
 @given(st.integers(0, 40), st.integers(0, 40))

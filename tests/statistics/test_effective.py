@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.statistics.binary import clopper_pearson
-from harness.statistics.effective import effective, one_rate
+from harness.statistics.effective import _design, effective, one_rate
 
 
 def test_independent_pass_or_fail_is_left_alone():
@@ -64,6 +64,20 @@ def test_order_and_names_do_not_matter(order):
     assert other.n == pytest.approx(one.n)
 
 
+def test_pass_or_fail_in_clusters_of_one_or_alone_is_the_same():
+    """Pass/fail cases, each a cluster, have a design effect of exactly 1: nothing is estimated."""
+    values = np.array([1.0, -1.0, 0.0, 0.0, 1.0] * 8)
+    assert effective(values, np.arange(40)).design == 1.0
+
+
+def test_two_clusters_have_one_degree_of_freedom():
+    """The correction for few clusters is (t / z) squared with one degree less than clusters."""
+    values = np.tile([1.0, -1.0, 0.0, 0.0], 10)
+    few, many = (effective(values, np.arange(40) % groups, alpha=0.05).design for groups in (2, 40))
+    bare = _design(values, np.arange(40) % 2)
+    assert few == pytest.approx(max(bare, 1.0) * (6.3138 / 1.6449) ** 2, rel=1e-3) and many == 1.0
+
+
 def test_one_rate_of_independent_cases_is_clopper_pearson():
     """Own cluster each and 0/1 scores: the exact interval as it is."""
     values = np.array([1.0] * 3 + [0.0] * 57)
@@ -76,6 +90,15 @@ def test_one_rate_of_clusters_is_wider():
     band, twelve = one_rate(values, index, 0.9), clopper_pearson(2, 12, 0.9)
     assert band.method == "clopper_pearson_effective"
     assert band.high > twelve.high and band.low < twelve.low
+
+
+def test_one_rate_of_few_clusters_has_their_degrees_of_freedom():
+    """The counts are divided by the design effect and by (t / z) squared with one degree less than clusters."""
+    values, index = np.tile([1.0, 0.0, 0.0, 0.0], 6), np.arange(24) % 3
+    design = max(_design(values, np.arange(24)), _design(values, index)) * (2.91999 / 1.64485) ** 2
+    assert one_rate(values, index, 0.9).high == pytest.approx(
+        clopper_pearson(6 / design, 24 / design, 0.9).high, rel=1e-4
+    )
 
 
 def test_one_rate_of_repeats_is_narrower():

@@ -89,6 +89,29 @@ def test_order_and_names_change_nothing(order, clustered, rates):
     assert other.interval.high == pytest.approx(one.interval.high, abs=1e-12)
 
 
+def test_a_clear_difference_is_shown_and_a_weak_one_never():
+    """Twenty of forty fixed is above 0 and not below it; the same in five clusters, which no method judges, is neither."""
+    before, after = [0.0] * 40, [1.0] * 20 + [0.0] * 20
+    clear, weak = paired(before, after, alone(40), 0.05), paired(before, after, [str(i % 5) for i in range(40)], 0.05)
+    assert clear.shows_above(0.0, 0.05) and not clear.shows_below(0.0, 0.05)
+    assert paired(after, before, alone(40), 0.05).shows_below(0.0, 0.05)
+    assert not weak.shows_above(0.0, 0.05) and not weak.shows_below(1.0, 0.05)
+    assert (clear.counts["b"], clear.counts["c"]) == (0, 20)
+
+
+def test_a_gain_in_clusters_is_one_over_nothing():
+    """Where cases come in clusters the p value of a gain is that of the score test at a bound of 0."""
+    before, after = [0.0] * 60, [1.0, 0.0, 0.0] * 20
+    found = paired(before, after, [str(i // 3) for i in range(60)], 0.05)
+    assert found.gain() == found.above(0.0) < 0.05
+
+
+def test_a_bound_on_the_wrong_side_has_no_small_p():
+    """Numbers whose interval lies below a bound at any level have p 1 of being above it."""
+    values = RNG.normal(0, 1, 120)
+    assert paired(10 + values, 10 + values + RNG.normal(-2, 1, 120), alone(120), 0.05).above(5.0) == 1.0
+
+
 def test_knife_edge_shows_nothing():
     """3 broken and 9 fixed of 16: the interval ends above 0, the test does not rule 0 out; so nothing is shown."""
     before, after = [1.0] * 3 + [0.0] * 13, [0.0] * 3 + [1.0] * 9 + [0.0] * 4

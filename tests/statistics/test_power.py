@@ -62,6 +62,8 @@ def test_more_cases_follow_the_noise_that_was_seen():
     all_wide, all_narrow = more_cases(wide, 100, -0.03, 0.0) + 100, more_cases(narrow, 100, -0.03, 0.0) + 100
     assert all_wide == pytest.approx(4 * all_narrow, abs=4)
     assert more_cases(narrow, 10_000, -0.5, 0.0) == 1
+    error = 0.08 / 1.644854
+    assert all_wide == pytest.approx(100 * ((1.644854 + 0.841621) * error / 0.03) ** 2, abs=1)
 
 
 def test_large_samples_are_planned_without_the_exact_sum():
