@@ -40,7 +40,10 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
         return None
     from harness.evalrun.collection import EvalModule
 
-    _register(parent.config)
+    try:
+        _register(parent.config)
+    except pytest.UsageError as error:  # while collecting, pytest shows only this one without a traceback
+        raise parent.CollectError(str(error)) from error
     module: pytest.Module = EvalModule.from_parent(parent, path=module_path)
     return module
 

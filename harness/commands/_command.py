@@ -12,6 +12,8 @@ from harness.errors import Exit
 
 VERDICT_EXIT = {"promote": Exit.PROMOTE, "hold": Exit.HOLD, "undecided": Exit.UNDECIDED, "invalid": Exit.INVALID}
 
+NOTHING = "no calls are stored yet\n  next:  trueup ingest PATH, with the path of a trace export"
+
 
 def late(module: str) -> Any:
     """A module of the harness, imported when a command runs, not when it is listed."""

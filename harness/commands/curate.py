@@ -7,7 +7,9 @@ from harness.commands._command import command, late
 
 @command()
 def curate(work: Any, as_json: bool) -> dict:
-    """Make training, held-out and regression sets; every call's fate is accounted for.
+    """Make the training, held-out and regression sets.
+
+    Every call has one fate, and the fates add up.
 
     \b
     Example: trueup curate --json

@@ -12,9 +12,10 @@ from harness.commands._command import command, late
 @click.option("--user", default="", help="User id whose calls are erased.")
 @click.option("--trace", default="", help="Trace id whose calls are erased.")
 def forget(work: Any, user: str, trace: str, as_json: bool) -> dict:
-    """Erase a user's or a trace's calls and feedback, and mark the datasets and adapters made with them.
+    """Erase a user's or a trace's calls and feedback.
 
-    A marked dataset is never trained on again, a marked adapter never promoted. What else may hold copies is listed.
+    The datasets and adapters that were made with them are marked: a marked dataset is never trained on again, a marked
+    adapter never promoted. What else may hold copies is listed.
 
     \b
     Example: trueup forget --user customer-0007

@@ -2,18 +2,22 @@
 
 from typing import Any
 
-from harness.commands._command import command, late
+from harness.commands._command import NOTHING, command, late
 
 
 @command()
 def inspect(work: Any, as_json: bool) -> dict:
-    """What is in the traces, and which lever fits each failure cluster: prompt, retrieval, environment or fine-tune.
+    """What fails in the traces, and which lever fits.
+
+    The levers: prompt, retrieval, environment or fine-tune.
 
     \b
     Example: trueup inspect
     """
     found, console = late("loop").inspect(work), late("console")
-    if not as_json:
+    if not as_json and not found.calls:
+        console.say(NOTHING)
+    elif not as_json:
         console.say(
             f"{found.calls:,} calls, {found.failed:,} failed, {found.corrected:,} corrected, {found.passed:,} passed"
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from harness.commands._command import command, late
+from harness.commands._command import NOTHING, command, late
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -14,14 +14,18 @@ BARS = "▁▂▃▄▅▆▇█"
 @click.option("--top", default=20, show_default=True, help="Clusters to show.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write all of them to this page, with examples.")
 def mine(work: Any, top: int, html: Path | None, as_json: bool) -> dict:
-    """Find failures in the stored calls, group them, and follow each group from night to night.
+    """Find failures in the stored calls, and group them.
+
+    Each group is followed from night to night.
 
     \b
     Example: trueup mine --top 10 --html out/clusters.html
     """
     mined, console = late("loop").mine(work), late("console")
     lives = late("following").follow(work)
-    if not as_json:
+    if not as_json and not mined.calls:
+        console.say(NOTHING)
+    elif not as_json:
         rows = [
             (len(one.cluster.call_ids), one.cluster.detector, one.cluster.route, one.cluster.label)
             + (sparks(one.trend), one.state, one.cluster.id[:8])

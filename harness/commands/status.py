@@ -7,14 +7,17 @@ from harness.commands._command import command, late
 
 @command(changes=False)
 def status(work: Any, as_json: bool) -> dict:
-    """What is stored, the fate of every record, the latest verdict and what is promoted.
+    """What is stored, judged and promoted.
+
+    The records add up: each that was read has one fate.
 
     \b
     Example: trueup status --json
     """
     facts, console = late("shelf").status(work), late("console")
     if not as_json:
-        console.table(("what", "value"), [(key, value) for key, value in facts.items() if not isinstance(value, dict)])
+        shown = [(key, value or "none yet") for key, value in facts.items() if not isinstance(value, dict)]
+        console.table(("what", "value"), shown)
         console.say()
-        console.table(("records", "count"), facts["records"].items())
+        console.table(("records", "count"), [(name.replace("_", " "), n) for name, n in facts["records"].items()])
     return facts
