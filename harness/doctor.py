@@ -56,12 +56,13 @@ def _plugins() -> Check:
 
 def _names_known(config: configuration.Config) -> str:
     """A misspelt plug-in is told now, and not in the middle of the night."""
-    backends = [one.backend for one in (*config.arms.values(), *config.judges.values())]
+    arms, judges = config.arms.values(), config.judges.values()
+    backends = [config.model.backend, *(one.backend for one in arms), *(one.backend for one in judges)]
     asked = [
         ("formats", config.ingest.format),
         *(("redactors", name) for name in config.privacy.kinds),
         *(("detectors", name) for name in config.mine.detectors),
-        *(("backends", name) for name in (config.model.backend, *backends)),
+        *(("backends", name) for name in backends),
         ("trainers", config.tune.method),
         ("adapters", config.tune.adapter),
         *(("reports", name) for name in config.report.formats),

@@ -4,12 +4,13 @@ A reviewer decides from it in ten seconds: the verdict and why, who was compared
 against its bound, and whether the judgement itself can be trusted.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import PurePath
 
 from msgspec import Struct
 
-from harness.types import Comparison, Finding, Run, Story, Verdict, Waiver
+from harness.types import Comparison, Finding, Run, Story, Target, Verdict, Waiver
 from reports._cases import candidate, main_baseline, status
 from reports._words import MEANING, asked, moment, number, percent, points, role_name, short_name
 
@@ -62,6 +63,10 @@ class SuiteRow(Struct):
     """Share of cases that flip when the baseline is run against itself, where that was measured."""
     waivers: int = 0
     """Waivers in force on cases or clusters of this suite."""
+    word: str = ""
+    """The outcome as it is shown; of two runs that no gate judged, `changed` or `noise`."""
+    others: dict[str, float] = {}
+    """Of a target suite, the mean of every other arm that answered it: there the prompted one is a rival."""
 
     def change(self, value: float | None) -> str:
         """A difference as this suite counts it; for a budget, whose finding is of a mean, the mean."""
@@ -164,6 +169,11 @@ def _finding(story: Story, comparison: Comparison) -> Finding | None:
     return min(found, key=_rank, default=None)
 
 
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """What decided against a promotion before what did not; the order of the rules within each."""
+    return sorted(findings, key=_rank)
+
+
 def _rank(finding: Finding | None) -> int:
     return _WORST.index(finding.outcome) if finding else len(_WORST)
 
@@ -189,6 +199,7 @@ def _suite_row(story: Story, comparison: Comparison, finding: Finding | None) ->
         high=interval.high if interval else None,
         bound=finding.bound if finding else None,
         outcome=finding.outcome if finding else "info",
+        word=_word(story, finding),
         fixed=statuses.count("fixed"),
         broken=statuses.count("broken"),
         sentence=finding.sentence if finding else "measured; decides nothing",
@@ -197,7 +208,26 @@ def _suite_row(story: Story, comparison: Comparison, finding: Finding | None) ->
         share=all(0 <= v <= 1 for p in pairs for v in (p.baseline, p.candidate) if v is not None),
         noise=_noise(story, comparison),
         waivers=sum(waiver.suite == suite.name and in_force(waiver, story) for waiver in story.waivers),
+        others=_others(story, comparison),
     )
+
+
+def _word(story: Story, finding: Finding | None) -> str:
+    if finding and finding.rule == "difference":
+        return "changed" if finding.counts.get("q", 1.0) <= story.policy.alpha else "noise"
+    return finding.outcome if finding else "info"
+
+
+def _others(story: Story, shown: Comparison) -> dict[str, float]:
+    """Arm to its mean on a target suite, for the arms that are neither of the two compared."""
+    if not isinstance(shown.suite.role, Target):
+        return {}
+    means = {
+        one.baseline: _mean([pair.baseline for pair in one.pairs if pair.baseline is not None])
+        for one in story.comparisons
+        if one.suite.name == shown.suite.name and one.baseline != shown.baseline
+    }
+    return {arm: mean for arm, mean in means.items() if mean is not None}
 
 
 def _noise(story: Story, comparison: Comparison) -> float | None:
@@ -230,6 +260,10 @@ def _checks(story: Story) -> list[Check]:
         _leaks(story),
         _waived(story),
     ]
+    if not any(finding.rule == "noise" for finding in story.verdict.findings):
+        checks.append(
+            Check("noise (A/A)", "unmeasured", "info", "no arm was asked twice; [eval] control = true does it")
+        )
     if problems:
         checks.insert(0, Check("problems", str(len(problems)), "invalid", "; ".join(problems)))
     own = {check.name for check in checks}

@@ -46,9 +46,14 @@ def _suites(first: Summary) -> Iterator[str]:
         yield "|---|---|---|---:|---|---:|---:|---:|---|"
     for row in first.suites:
         yield (
-            f"| {safe(row.short)} | {row.role}: {row.asked} | {row.mean(row.baseline_mean)} → {row.mean(row.candidate_mean)} | {row.change(row.estimate)} "
+            f"| {safe(row.short)} | {row.role}: {row.asked} | {_means(row)} | {row.change(row.estimate)} "
             f"| {_interval(row)} | {row.fixed:,} | {row.broken:,} | {row.n:,} | {MARKS[row.outcome]} {_outcome(row)} |"
         )
+
+
+def _means(row: SuiteRow) -> str:
+    others = "".join(f", {safe(arm)} {row.mean(mean)}" for arm, mean in row.others.items())
+    return f"{row.mean(row.baseline_mean)} → {row.mean(row.candidate_mean)}{others}"
 
 
 def _interval(row: SuiteRow) -> str:

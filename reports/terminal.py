@@ -63,14 +63,21 @@ def _cells(row: SuiteRow, family: list[SuiteRow]) -> list[Text]:
     return [
         Text(f"  {line(row.short)}", style="bold"),
         Text(row.asked, style="dim"),
-        Text(f"{row.mean(row.baseline_mean)} → {row.mean(row.candidate_mean)}"),
+        _means(row),
         Text(row.change(row.estimate), style="bold"),
         Text(interval(row, family), style=colour),
         Text(f"{row.fixed:,}"),
         Text(f"{row.broken:,}"),
         Text(f"{row.n:,}"),
-        Text(f"{MARKS[row.outcome]} {row.outcome}{needed}", style=colour),
+        Text(f"{MARKS[row.outcome]} {row.word}{needed}", style=colour),
     ]
+
+
+def _means(row: SuiteRow) -> Text:
+    text = Text(f"{row.mean(row.baseline_mean)} → {row.mean(row.candidate_mean)}")
+    for arm, mean in row.others.items():
+        text.append(f"\n{line(arm)} {row.mean(mean)}", style="dim")
+    return text
 
 
 def interval(row: SuiteRow, family: list[SuiteRow]) -> str:
