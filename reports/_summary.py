@@ -10,7 +10,7 @@ from pathlib import PurePath
 
 from msgspec import Struct
 
-from harness.types import Comparison, Finding, Run, Story, Target, Verdict, Waiver
+from harness.types import Comparison, Finding, Role, Run, Story, Target, Verdict, Waiver
 from reports._cases import candidate, main_baseline, status
 from reports._words import MEANING, asked, moment, number, percent, points, role_name, short_name
 
@@ -101,11 +101,17 @@ class Summary(Struct):
     checks: list[Check]
     fixed: int
     broken: int
+    """Cases over all suites, against `baseline`."""
+    baseline: str
+    candidate: str
+    """The arms that are compared, where a row does not say otherwise."""
 
 
 def summary(story: Story) -> Summary:
     """The first screen of a story."""
-    rows = suite_rows(story)
+    rows, against = suite_rows(story), main_baseline(story)
+    main = [one for one in story.comparisons if one.baseline == against]
+    became = [status(one.suite.role, pair) for one in main for pair in one.pairs]
     return Summary(
         title=story.title,
         outcome=story.verdict.outcome,
@@ -115,8 +121,10 @@ def summary(story: Story) -> Summary:
         identities=[_identity(run, story) for run in story.runs],
         suites=rows,
         checks=list(_checks(story)),
-        fixed=sum(row.fixed for row in rows),
-        broken=sum(row.broken for row in rows),
+        fixed=became.count("fixed"),
+        broken=became.count("broken"),
+        baseline=against,
+        candidate=candidate(story),
     )
 
 
@@ -188,7 +196,7 @@ def _suite_row(story: Story, comparison: Comparison, finding: Finding | None) ->
         suite=suite.name,
         short=short_name(suite.name),
         role=role_name(suite.role),
-        asked=asked(suite.role),
+        asked=_asked(suite.role, finding),
         baseline=comparison.baseline,
         candidate=comparison.candidate,
         n=len(pairs),
@@ -210,6 +218,15 @@ def _suite_row(story: Story, comparison: Comparison, finding: Finding | None) ->
         waivers=sum(waiver.suite == suite.name and in_force(waiver, story) for waiver in story.waivers),
         others=_others(story, comparison),
     )
+
+
+def _asked(role: Role, finding: Finding | None) -> str:
+    """What the finding that is shown asks for: not every rule of a target asks for the suite's own gain."""
+    if finding and finding.rule == "floor":
+        return "beat the commonest answer"
+    if finding and finding.rule == "target" and finding.bound is not None and isinstance(role, Target):
+        return asked(Target(min_gain=round(finding.bound, 6)))
+    return asked(role)
 
 
 def _word(story: Story, finding: Finding | None) -> str:

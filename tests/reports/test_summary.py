@@ -159,3 +159,21 @@ def test_unmeasured_noise_is_said(story):
     )
     measured = replace(story, verdict=replace(story.verdict, findings=(*story.verdict.findings, finding)))
     assert "noise (A/A)" not in named(measured)
+
+
+def test_fixed_and_broken_are_counted_against_one_baseline(story):
+    """Where a row shows its worst finding, against another arm, the total still counts against the main baseline."""
+    floor = Finding(
+        rule="floor",
+        suite=PARCEL,
+        outcome="fail",
+        sentence="",
+        baseline="prompted",
+        interval=Interval(low=-0.02, high=0.02, level=0.9, method="t"),
+        bound=0.0,
+    )
+    found = summary(replace(story, verdict=replace(story.verdict, findings=(*story.verdict.findings, floor))))
+    row = next(row for row in found.suites if row.suite == PARCEL)
+    assert (row.baseline, row.asked) == ("prompted", "beat the commonest answer")
+    before = summary(story)
+    assert (found.fixed, found.broken, found.baseline) == (before.fixed, before.broken, "base")
