@@ -40,10 +40,7 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
         return None
     from harness.evalrun.collection import EvalModule
 
-    try:
-        _register(parent.config)
-    except pytest.UsageError as error:  # while collecting, pytest shows only this one without a traceback
-        raise parent.CollectError(str(error)) from error
+    _register(parent.config)
     module: pytest.Module = EvalModule.from_parent(parent, path=module_path)
     return module
 

@@ -6,16 +6,12 @@ from msgspec import Struct
 
 from harness.types import Case, Story
 
-SHOWN = 20
-"""Rows that are named of each kind; all are counted."""
-
 
 class RowChange(Struct):
-    """One kind of change, and the first rows that it happened to."""
+    """One kind of change, and the rows that it happened to."""
 
     kind: str
     """added, dropped, or other target."""
-    count: int
     rows: list[Case]
     """As they are now; dropped rows as they were."""
 
@@ -24,7 +20,7 @@ def row_changes(story: Story) -> list[RowChange]:
     """The kinds of change that there are; empty without a dataset before this one."""
     if story.previous is None or not story.previous_training:
         return []
-    return [RowChange(kind, len(rows), rows[:SHOWN]) for kind, rows in _kinds(story) if rows]
+    return [RowChange(kind, rows) for kind, rows in _kinds(story) if rows]
 
 
 def _kinds(story: Story) -> Iterator[tuple[str, list[Case]]]:
