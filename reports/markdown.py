@@ -82,7 +82,8 @@ def _clusters(story: Story, rows: list[CaseRow]) -> Iterator[str]:
 def _costs(story: Story, rows: list[CaseRow]) -> Iterator[str]:
     for cost in arm_costs(story, rows):
         saved = f", of which the judged arm saves {percent(cost.saved)}" if cost.saved and cost.saved > 0 else ""
-        yield f"- {safe(cost.arm)}: {number(cost.input)} tokens in{saved}, {number(cost.output)} out, {number(cost.seconds)} s a call"
+        price = f", {number(cost.price)} for 1,000 calls" if cost.price is not None else ""
+        yield f"- {safe(cost.arm)}: {number(cost.input)} tokens in{saved}, {number(cost.output)} out, {number(cost.seconds)} s a call{price}"
 
 
 def _broken(story: Story, rows: list[CaseRow]) -> Iterator[str]:

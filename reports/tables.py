@@ -96,7 +96,7 @@ def slices(story: Story) -> pd.DataFrame:
 
 
 def arms(story: Story) -> pd.DataFrame:
-    """One row an arm: tokens, seconds and dollars a call, flaky share, saved share. Columns: `_costs.ArmCost`."""
+    """One row an arm: tokens, seconds, price of 1,000 calls, flaky share, saved share. Columns: `_costs.ArmCost`."""
     return _frame(arm_costs(story, case_rows(story)), ArmCost)
 
 
