@@ -6,12 +6,14 @@ production used, worked examples and all) and `tuned`. `champion` joins when an 
 the message.
 """
 
+import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
 from harness.config import ArmSection, Config, prompt
+from harness.errors import UsageError
 from harness.types import Arm, Case, Prompt
 
 TUNED, CHAMPION, CONSTANT = "tuned", "champion", "constant"
@@ -55,6 +57,21 @@ def resolve(config: Config, recorded: tuple[Prompt, ...], adapters: dict[str, st
     if CHAMPION in adapters and TUNED in arms and CHAMPION not in arms:
         arms[CHAMPION] = replace(arms[TUNED], name=CHAMPION, adapter=adapters[CHAMPION])
     return arms
+
+
+def absent(config: Config, name: str, ready: Iterable[str]) -> UsageError:
+    """What to say of an arm that cannot be asked: what it needs is not there yet, or the file names no such arm."""
+    spec = sections(config).get(name)
+    if name == CHAMPION or (spec and spec.adapter == CHAMPION):
+        return UsageError(f"the arm {name!r} waits for an adapter to be promoted", next="trueup promote")
+    if spec and spec.adapter == TUNED:
+        return UsageError(f"the arm {name!r} has no adapter yet", next="trueup tune")
+    if spec:
+        return UsageError(f"the prompt of the arm {name!r} is read off the traces", next="trueup ingest; trueup curate")
+    known = list(ready)
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return UsageError(f"there is no arm named {name!r}", next=f"{hint}known: {', '.join(known)}")
 
 
 def judges(config: Config) -> tuple[Arm, ...]:

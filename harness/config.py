@@ -179,7 +179,18 @@ def load(path: Path | None = None) -> Config:
     for arm in config.arms.values():
         if arm.prompt and arm.prompt not in config.prompts:
             raise unknown_key(f"prompts.{arm.prompt}", (f"prompts.{name}" for name in config.prompts), str(file))
+    _check_baselines(config, str(file))
     return _absolute(msgspec.structs.replace(config, root=str(file.resolve().parent)))
+
+
+def _check_baselines(config: Config, where: str) -> None:
+    """A misspelt baseline is told at once, not as a missing run at the end of a night."""
+    known = {*(config.arms or ("prompted",)), "base", "champion", "constant"}
+    for name in config.gate.baselines:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"known arms: {', '.join(sorted(known))}"
+            raise UsageError(f"[gate] baselines names no arm: {name!r}", where=where, next=hint)
 
 
 def section(raw: dict[str, Any], kind: type[T], *, where: str) -> T:

@@ -33,9 +33,12 @@ def request(name: str | None, root: Path, here: Path, paths: tuple[str, ...], re
     work = loop.open_work(config)
     dataset, adapter = shelf.latest_or_none(work)
     folders = {config.project.name: str(work.store.artifacts.folder("dataset", dataset.id))} if dataset else {}
+    ready = shelf.arms(work, dataset, adapter)
+    if name and name not in ready and name in arm_choice.sections(config):
+        raise arm_choice.absent(config, name, ready)
     return replace(
         asked,
-        arms=_pick(name, shelf.arms(work, dataset, adapter), file, here),
+        arms=_pick(name, ready, file, here),
         datasets=folders,
         replies=str(work.store.root / "replies"),
         batch_size=config.eval.batch_size,

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness import config as configuration
 from harness.digests import model_digests
 from harness.errors import TrueupError
-from harness.plugins import PACKAGES, names
+from harness.plugins import PACKAGES, known, names
 from harness.store import Store
 
 OURS = ("harness", "trainers", "reports")
@@ -29,6 +29,7 @@ def examine(path: Path | None) -> list[Check]:
     except TrueupError as error:
         return [*checks, ("config", False, _line(error))]
     checks.append(("config", True, f"{config.root}/{configuration.FILE}"))
+    checks.append(_attempt("names", lambda: _names_known(config)))
     checks.append(_attempt("model", lambda: f"weights {model_digests(config.model.base).weights[:12]}"))
     checks += [_attempt(f"eval path {path}", partial(_exists, path)) for path in config.eval.paths]
     checks.append(_attempt("store", lambda: _store(config.store)))
@@ -51,6 +52,25 @@ def _packages() -> Check:
 
 def _plugins() -> Check:
     return ("plug-ins", True, ", ".join(f"{len(names(kind))} {kind}" for kind in PACKAGES))
+
+
+def _names_known(config: configuration.Config) -> str:
+    """A misspelt plug-in is told now, and not in the middle of the night."""
+    arms, judges = config.arms.values(), config.judges.values()
+    backends = [config.model.backend, *(one.backend for one in arms), *(one.backend for one in judges)]
+    asked = [
+        ("formats", config.ingest.format),
+        *(("redactors", name) for name in config.privacy.kinds),
+        *(("detectors", name) for name in config.mine.detectors),
+        *(("backends", name) for name in backends),
+        ("trainers", config.tune.method),
+        ("adapters", config.tune.adapter),
+        *(("reports", name) for name in config.report.formats),
+    ]
+    for kind, name in asked:
+        if name:
+            known(kind, name)
+    return "every plug-in that trueup.toml names is there"
 
 
 def _attempt(name: str, check: Callable[[], str]) -> Check:

@@ -17,7 +17,7 @@ from harness.codec import digest, write_lines
 from harness.config import Config
 from harness.curation import benchmark_files
 from harness.digests import source_digest
-from harness.errors import InvalidError, TrueupError, UndecidedError, UsageError
+from harness.errors import InvalidError, TrueupError, UndecidedError
 from harness.intake import ingest
 from harness.plugins import load, names
 from harness.shelf import LATEST, Evaluation, Work
@@ -273,7 +273,7 @@ def eval_request(
     arms = shelf.arms(work, dataset, adapter)
     for name in only:
         if name not in arms:
-            raise UsageError(f"there is no arm named {name!r}", next=f"known: {', '.join(arms)}")
+            raise arm_choice.absent(work.config, name, arms)
     return _eval_request(work, dataset, [arm for name, arm in arms.items() if not only or name in only], select)
 
 

@@ -44,10 +44,7 @@ def names(kind: str) -> tuple[str, ...]:
 @cache
 def load(kind: str, name: str) -> ModuleType:
     """The plug-in's module. Raises UsageError with the nearest known name, or with what to install."""
-    if name not in names(kind):
-        near = difflib.get_close_matches(name, names(kind), n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UsageError(f"there is no {kind[:-1]} named {name!r}", next=f"{hint}known: {', '.join(names(kind))}")
+    known(kind, name)
     path = f"{PACKAGES[kind]}.{name}"
     try:
         return importlib.import_module(path) if find_spec(path) else _foreign(kind)[name].load()
@@ -57,6 +54,14 @@ def load(kind: str, name: str) -> ModuleType:
         raise UsageError(
             f"{kind[:-1]} {name!r} needs the package {error.name!r}", next=f"pip install {error.name}"
         ) from error
+
+
+def known(kind: str, name: str) -> None:
+    """Raises UsageError with the nearest known name when there is no such plug-in; imports none."""
+    if name not in names(kind):
+        near = difflib.get_close_matches(name, names(kind), n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(f"there is no {kind[:-1]} named {name!r}", next=f"{hint}known: {', '.join(names(kind))}")
 
 
 def helper(kind: str, name: str) -> ModuleType:

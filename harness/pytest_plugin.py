@@ -20,7 +20,9 @@ NAME = "trueup-evaluation"
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("trueup", "trueup: eval suites")
     group.addoption(
-        "--model", metavar="NAME", help="Which model eval files ask: an arm of trueup.toml, a model's folder, NAME@URL of an endpoint, or scripted:FILE."
+        "--model",
+        metavar="NAME",
+        help="Which model eval files ask: an arm of trueup.toml, a model's folder, NAME@URL of an endpoint, or scripted:FILE.",
     )
     group.addoption("--repeats", type=int, default=0, metavar="N", help="Run each case N times, not as its suite says.")
     group.addoption("--otel", default="", metavar="FILE|URL", help="Write every case of an eval file as a trace.")

@@ -13,7 +13,7 @@ from harness.plugins import helper, load
 from harness.shelf import Evaluation, Work
 from harness.stages import compare as compare_stage
 from harness.stages import curate as curate_stage
-from harness.types import Comparison, Dataset, Finding, HistoryPoint, Judgement, Run, Story, Verdict
+from harness.types import Case, Comparison, Dataset, Finding, HistoryPoint, Judgement, Run, Story, Verdict
 
 NIGHTS = "nights"
 """Folder, beside the index, of each night's page."""
@@ -31,6 +31,7 @@ def story_of(work: Work, verdict: Verdict) -> Story:
     folder = work.store.artifacts.folder("dataset", verdict.dataset)
     wanted = {case.call_id for run in runs.values() for cases in run.cases.values() for case in cases if case.call_id}
     past = [night for night in nights(work) if night.at_ns <= verdict.at_ns]
+    before = _before(work, verdict, past)
     return Story(
         title=_title(work),
         verdict=verdict,
@@ -44,10 +45,11 @@ def story_of(work: Work, verdict: Verdict) -> Story:
         waivers=shelf.waivers(work),
         policy=work.config.gate,
         training=curate_stage.read_split(folder, "train"),
+        previous_training=_rows(work, before),
         feedback=tuple(one for one in shelf.feedback(work) if one.call_id in wanted),
         seconds={**work.watch.seconds, "tune": adapter.seconds},
         ingest=work.store.traces.counts(),
-        previous=_before(work, verdict, past),
+        previous=before,
         judgement=_judgement(work, verdict),
     )
 
@@ -152,6 +154,11 @@ def _before(work: Work, verdict: Verdict, past: Sequence[HistoryPoint]) -> Datas
     others = [one.dataset for one in past if one.dataset not in ("", verdict.dataset) and one.at_ns < verdict.at_ns]
     known = bool(others) and others[-1] in work.store.artifacts.ids("dataset")
     return shelf.dataset_of(work, others[-1]) if known else None
+
+
+def _rows(work: Work, dataset: Dataset | None) -> tuple[Case, ...]:
+    """The training rows of a dataset, where there is one."""
+    return curate_stage.read_split(work.store.artifacts.folder("dataset", dataset.id), "train") if dataset else ()
 
 
 def _failing(compared: Sequence[Comparison], runs: Iterable[Run]) -> dict[str, int]:

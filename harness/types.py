@@ -930,6 +930,8 @@ class Story(Noun, frozen=True):
     """What was said of the calls in `calls`."""
     previous: Dataset | None = None
     """The dataset of the night before, to show what training data changed."""
+    previous_training: tuple[Case, ...] = ()
+    """Its training rows."""
     judgement: Judgement | None = None
     """What the verdict was computed from."""
 

@@ -1,10 +1,11 @@
 """What a call costs under each arm: tokens, seconds, money; and how often an arm disagrees with itself."""
 
+from collections.abc import Sequence
 from statistics import median
 
 from msgspec import Struct
 
-from harness.types import Arm, Run, Story, Target
+from harness.types import Run, Story, Target
 from reports._cases import CaseRow, candidate
 
 
@@ -18,8 +19,8 @@ class ArmCost(Struct):
     output: float | None
     seconds: float
     """Median of a reply's share of its batch; answers from the cache keep the time they took when they were made."""
-    dollars: float | None
-    """For 1,000 calls, where the arm's options name a price."""
+    price: float | None
+    """Of 1,000 calls, in the currency of the arm's option `prices`; None where it names none."""
     flaky: float | None
     """Share of cases whose repeats disagree; None with one repeat."""
     saved: float | None = None
@@ -49,7 +50,7 @@ def _arm_cost(run: Run, rows: list[CaseRow]) -> ArmCost:
         input=taken,
         output=given,
         seconds=median(reply.seconds for reply in replies) if replies else 0.0,
-        dollars=_dollars(run.arm, taken, given),
+        price=1000 * spent if (spent := _mean([reply.cost for reply in replies])) is not None else None,
         flaky=sum(name in row.flaky for row in repeated) / len(repeated) if repeated else None,
     )
 
@@ -60,14 +61,6 @@ def _targets(run: Run) -> set[str]:
     return found or {suite.name for suite in run.suites}
 
 
-def _mean(values: list[int | None]) -> float | None:
+def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
-
-
-def _dollars(arm: Arm, taken: float | None, given: float | None) -> float | None:
-    """Price of 1,000 calls. The arm's option `price` is `{"input": …, "output": …}`, dollars for a million tokens."""
-    price = arm.options.get("price")
-    if not isinstance(price, dict) or taken is None or given is None:
-        return None
-    return (taken * float(price.get("input", 0)) + given * float(price.get("output", 0))) / 1000

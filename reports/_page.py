@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.types import Json
 from reports._safe import plain
-from reports._words import MARKS, basis, duration, moment, number, percent, points, short_name
+from reports._words import MARKS, basis, duration, moment, number, percent, points, short_name, told
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -61,6 +61,7 @@ def _environment() -> Environment:
         "moment": moment,
         "mark": lambda name: MARKS.get(name, "·"),
         "duration": duration,
+        "told": told,
         "cases_link": cases_link,
         "words": lambda name: name.replace("_", " "),
     }

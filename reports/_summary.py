@@ -4,12 +4,13 @@ A reviewer decides from it in ten seconds: the verdict and why, who was compared
 against its bound, and whether the judgement itself can be trusted.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import PurePath
 
 from msgspec import Struct
 
-from harness.types import Comparison, Finding, Run, Story, Verdict, Waiver
+from harness.types import Comparison, Finding, Role, Run, Story, Target, Verdict, Waiver
 from reports._cases import candidate, main_baseline, status
 from reports._words import MEANING, asked, moment, number, percent, points, role_name, short_name
 
@@ -62,6 +63,10 @@ class SuiteRow(Struct):
     """Share of cases that flip when the baseline is run against itself, where that was measured."""
     waivers: int = 0
     """Waivers in force on cases or clusters of this suite."""
+    word: str = ""
+    """The outcome as it is shown; of two runs that no gate judged, `changed` or `noise`."""
+    others: dict[str, float] = {}
+    """Of a target suite, the mean of every other arm that answered it: there the prompted one is a rival."""
 
     def change(self, value: float | None) -> str:
         """A difference as this suite counts it; for a budget, whose finding is of a mean, the mean."""
@@ -96,11 +101,17 @@ class Summary(Struct):
     checks: list[Check]
     fixed: int
     broken: int
+    """Cases over all suites, against `baseline`."""
+    baseline: str
+    candidate: str
+    """The arms that are compared, where a row does not say otherwise."""
 
 
 def summary(story: Story) -> Summary:
     """The first screen of a story."""
-    rows = suite_rows(story)
+    rows, against = suite_rows(story), main_baseline(story)
+    main = [one for one in story.comparisons if one.baseline == against]
+    became = [status(one.suite.role, pair) for one in main for pair in one.pairs]
     return Summary(
         title=story.title,
         outcome=story.verdict.outcome,
@@ -110,8 +121,10 @@ def summary(story: Story) -> Summary:
         identities=[_identity(run, story) for run in story.runs],
         suites=rows,
         checks=list(_checks(story)),
-        fixed=sum(row.fixed for row in rows),
-        broken=sum(row.broken for row in rows),
+        fixed=became.count("fixed"),
+        broken=became.count("broken"),
+        baseline=against,
+        candidate=candidate(story),
     )
 
 
@@ -164,6 +177,11 @@ def _finding(story: Story, comparison: Comparison) -> Finding | None:
     return min(found, key=_rank, default=None)
 
 
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """What decided against a promotion before what did not; the order of the rules within each."""
+    return sorted(findings, key=_rank)
+
+
 def _rank(finding: Finding | None) -> int:
     return _WORST.index(finding.outcome) if finding else len(_WORST)
 
@@ -178,7 +196,7 @@ def _suite_row(story: Story, comparison: Comparison, finding: Finding | None) ->
         suite=suite.name,
         short=short_name(suite.name),
         role=role_name(suite.role),
-        asked=asked(suite.role),
+        asked=_asked(suite.role, finding),
         baseline=comparison.baseline,
         candidate=comparison.candidate,
         n=len(pairs),
@@ -189,6 +207,7 @@ def _suite_row(story: Story, comparison: Comparison, finding: Finding | None) ->
         high=interval.high if interval else None,
         bound=finding.bound if finding else None,
         outcome=finding.outcome if finding else "info",
+        word=_word(story, finding),
         fixed=statuses.count("fixed"),
         broken=statuses.count("broken"),
         sentence=finding.sentence if finding else "measured; decides nothing",
@@ -197,7 +216,35 @@ def _suite_row(story: Story, comparison: Comparison, finding: Finding | None) ->
         share=all(0 <= v <= 1 for p in pairs for v in (p.baseline, p.candidate) if v is not None),
         noise=_noise(story, comparison),
         waivers=sum(waiver.suite == suite.name and in_force(waiver, story) for waiver in story.waivers),
+        others=_others(story, comparison),
     )
+
+
+def _asked(role: Role, finding: Finding | None) -> str:
+    """What the finding that is shown asks for: not every rule of a target asks for the suite's own gain."""
+    if finding and finding.rule == "floor":
+        return "beat the commonest answer"
+    if finding and finding.rule == "target" and finding.bound is not None and isinstance(role, Target):
+        return asked(Target(min_gain=round(finding.bound, 6)))
+    return asked(role)
+
+
+def _word(story: Story, finding: Finding | None) -> str:
+    if finding and finding.rule == "difference":
+        return "changed" if finding.counts.get("q", 1.0) <= story.policy.alpha else "noise"
+    return finding.outcome if finding else "info"
+
+
+def _others(story: Story, shown: Comparison) -> dict[str, float]:
+    """Arm to its mean on a target suite, for the arms that are neither of the two compared."""
+    if not isinstance(shown.suite.role, Target):
+        return {}
+    means = {
+        one.baseline: _mean([pair.baseline for pair in one.pairs if pair.baseline is not None])
+        for one in story.comparisons
+        if one.suite.name == shown.suite.name and one.baseline != shown.baseline
+    }
+    return {arm: mean for arm, mean in means.items() if mean is not None}
 
 
 def _noise(story: Story, comparison: Comparison) -> float | None:
@@ -230,6 +277,10 @@ def _checks(story: Story) -> list[Check]:
         _leaks(story),
         _waived(story),
     ]
+    if not any(finding.rule == "noise" for finding in story.verdict.findings):
+        checks.append(
+            Check("noise (A/A)", "unmeasured", "info", "no arm was asked twice; [eval] control = true does it")
+        )
     if problems:
         checks.insert(0, Check("problems", str(len(problems)), "invalid", "; ".join(problems)))
     own = {check.name for check in checks}

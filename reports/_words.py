@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from harness.types import Budget, Contract, Finding, Guard, Role, Target
+from harness.types import Budget, Contract, Finding, Guard, Json, Role, Target
 
 MEANING = {
     "promote": "the tuned model may replace the one in production",
@@ -51,6 +51,17 @@ def number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else f"{value:.3g}"
+
+
+def told(value: Json) -> str:
+    """A recorded value for people: `yes`, `2,080`, `rows 400, stop supervised yes`."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {told(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(told, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value) if isinstance(value, (int, float)) else "–" if value is None else str(value)
 
 
 def duration(seconds: float) -> str:

@@ -2,14 +2,17 @@
 
 from itertools import groupby
 
+from msgspec.structs import replace
+
 from harness.types import Adapter, Dataset, Json, Run, Story
 from reports import _pack
 from reports._cases import CaseRow, candidate, case_rows, main_baseline
+from reports._changes import row_changes
 from reports._costs import arm_costs
 from reports._groups import clusters, slices
 from reports._page import page
 from reports._plots import Axis, Bar, axis, bar, loss_chart, score_chart
-from reports._summary import SuiteRow, Summary, in_force, summary
+from reports._summary import SuiteRow, Summary, in_force, summary, worst_first
 from reports._trend import trend
 
 SUFFIX = ".html"
@@ -25,6 +28,8 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
     rows = case_rows(story)
     blocks, places = _pack.blocks(story, rows)
     first = summary(story)
+    if not judged:
+        first.suites = [replace(row, bound=None) for row in first.suites]  # nobody asked anything of them
     return page(
         "report.html.j2",
         script="report.js",
@@ -42,6 +47,8 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
         score=score_chart(story.adapter.curve, _chosen(story.adapter)) if story.adapter else None,
         chosen=_chosen(story.adapter),
         changes=_changes(story.previous, story.dataset),
+        learnt=row_changes(story),
+        findings=worst_first(story.verdict.findings),
         waivers=[(waiver, in_force(waiver, story)) for waiver in story.waivers],
         baseline=main_baseline(story),
         judged_arm=candidate(story),

@@ -42,13 +42,19 @@ def _head(first: Summary) -> Iterator[str]:
 
 def _suites(first: Summary) -> Iterator[str]:
     if first.suites:
-        yield "| Suite | Role | Means | Difference | Interval | Fixed | Broken | Cases | Finding |"
+        yield f"| Suite | Role | {safe(first.baseline)} → {safe(first.candidate)} | Difference | Interval | Fixed | Broken | Cases | Finding |"
         yield "|---|---|---|---:|---|---:|---:|---:|---|"
     for row in first.suites:
         yield (
-            f"| {safe(row.short)} | {row.role}: {row.asked} | {row.mean(row.baseline_mean)} → {row.mean(row.candidate_mean)} | {row.change(row.estimate)} "
+            f"| {safe(row.short)} | {row.role}: {row.asked} | {_means(row, first.baseline)} | {row.change(row.estimate)} "
             f"| {_interval(row)} | {row.fixed:,} | {row.broken:,} | {row.n:,} | {MARKS[row.outcome]} {_outcome(row)} |"
         )
+
+
+def _means(row: SuiteRow, against: str) -> str:
+    rival = f" (against {safe(row.baseline)})" if row.baseline != against else ""
+    others = "".join(f", {safe(arm)} {row.mean(mean)}" for arm, mean in row.others.items())
+    return f"{row.mean(row.baseline_mean)} → {row.mean(row.candidate_mean)}{rival}{others}"
 
 
 def _interval(row: SuiteRow) -> str:
@@ -61,7 +67,7 @@ def _outcome(row: SuiteRow) -> str:
 
 def _checks(first: Summary) -> Iterator[str]:
     if first.checks:
-        yield "- " + " · ".join(f"{MARKS[one.outcome]} {safe(one.name)} {safe(one.value)}" for one in first.checks)
+        yield "- " + ", ".join(f"{MARKS[one.outcome]} {safe(one.name)} {safe(one.value)}" for one in first.checks)
 
 
 def _clusters(story: Story, rows: list[CaseRow]) -> Iterator[str]:
@@ -76,7 +82,8 @@ def _clusters(story: Story, rows: list[CaseRow]) -> Iterator[str]:
 def _costs(story: Story, rows: list[CaseRow]) -> Iterator[str]:
     for cost in arm_costs(story, rows):
         saved = f", of which the judged arm saves {percent(cost.saved)}" if cost.saved and cost.saved > 0 else ""
-        yield f"- {safe(cost.arm)}: {number(cost.input)} tokens in{saved}, {number(cost.output)} out, {number(cost.seconds)} s a call"
+        price = f", {number(cost.price)} for 1,000 calls" if cost.price is not None else ""
+        yield f"- {safe(cost.arm)}: {number(cost.input)} tokens in{saved}, {number(cost.output)} out, {number(cost.seconds)} s a call{price}"
 
 
 def _broken(story: Story, rows: list[CaseRow]) -> Iterator[str]:

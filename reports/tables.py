@@ -12,8 +12,9 @@ import msgspec
 import pandas as pd
 
 from harness import codec
-from harness.types import Json, Result, Story
+from harness.types import CurvePoint, Finding, Json, Neighbour, Promotion, Result, Story, Waiver
 from reports._cases import case_rows, main_baseline
+from reports._changes import row_changes, target
 from reports._costs import ArmCost, arm_costs
 from reports._groups import Group
 from reports._groups import clusters as _clusters
@@ -95,7 +96,7 @@ def slices(story: Story) -> pd.DataFrame:
 
 
 def arms(story: Story) -> pd.DataFrame:
-    """One row an arm: tokens, seconds and dollars a call, flaky share, saved share. Columns: `_costs.ArmCost`."""
+    """One row an arm: tokens, seconds, price of 1,000 calls, flaky share, saved share. Columns: `_costs.ArmCost`."""
     return _frame(arm_costs(story, case_rows(story)), ArmCost)
 
 
@@ -107,7 +108,7 @@ def findings(story: Story) -> pd.DataFrame:
         interval, counts = row.pop("interval"), row.pop("counts")
         row |= {key: getattr(interval, key, None) for key in ("low", "high", "level", "method")}
         rows.append(row | {f"count {name}": value for name, value in counts.items()})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=None if rows else [*Finding.__struct_fields__, "low", "high", "level"])
 
 
 def fates(story: Story) -> pd.DataFrame:
@@ -127,7 +128,7 @@ def steps(story: Story) -> pd.DataFrame:
 
 def curve(story: Story) -> pd.DataFrame:
     """One row a point of the training curve: step, epoch, loss, learning_rate, seconds, validation_loss, score."""
-    return pd.DataFrame([msgspec.structs.asdict(point) for point in story.adapter.curve] if story.adapter else [])
+    return _frame(story.adapter.curve if story.adapter else (), CurvePoint)
 
 
 def history(story: Story) -> pd.DataFrame:
@@ -143,17 +144,17 @@ def history(story: Story) -> pd.DataFrame:
 
 def promotions(story: Story) -> pd.DataFrame:
     """One row a move of an alias, oldest first."""
-    return pd.DataFrame([msgspec.structs.asdict(one) for one in story.promotions])
+    return _frame(story.promotions, Promotion)
 
 
 def waivers(story: Story) -> pd.DataFrame:
     """One row a waiver: suite, case_id, cluster, reason, owner, expires."""
-    return pd.DataFrame([msgspec.structs.asdict(one) for one in story.waivers])
+    return _frame(story.waivers, Waiver)
 
 
 def neighbours(story: Story) -> pd.DataFrame:
     """One row a held-out case: its nearest training row, the similarity and both texts."""
-    return pd.DataFrame([msgspec.structs.asdict(one) for one in story.dataset.leak_proof] if story.dataset else [])
+    return _frame(story.dataset.leak_proof if story.dataset else (), Neighbour)
 
 
 def training(story: Story) -> pd.DataFrame:
@@ -164,6 +165,13 @@ def training(story: Story) -> pd.DataFrame:
         for c in story.training
     ]
     return pd.DataFrame(rows, columns=list(columns))
+
+
+def changes(story: Story) -> pd.DataFrame:
+    """One row a training row that was added, dropped or given another target since the dataset before: kind, id, text,
+    target."""
+    rows = [(one.kind, case.id, case.text, target(case)) for one in row_changes(story) for case in one.rows]
+    return pd.DataFrame(rows, columns=["kind", "id", "text", "target"])
 
 
 def to_csv(frame: pd.DataFrame) -> str:
@@ -193,7 +201,7 @@ ALL = {
     table.__name__: table
     for table in (
         suites, checks, identities, cases, scores, pairs, clusters, slices, arms, findings, fates, ingest, steps, curve,
-        history, promotions, waivers, neighbours, training,
+        history, promotions, waivers, neighbours, training, changes,
     )
 }  # fmt: skip
 """Name to function, for those who want them all."""

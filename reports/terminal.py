@@ -46,31 +46,40 @@ def _suites(first: Summary) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
     table.add_column("  suite", no_wrap=True)
     table.add_column("asked", overflow="fold")  # the one column that gives way where the screen is narrow
-    table.add_column("means", no_wrap=True)
+    table.add_column(f"{line(first.baseline)} → {line(first.candidate)}", no_wrap=True)
     table.add_column("difference", justify="right", no_wrap=True)
     table.add_column("interval ╎ bound", no_wrap=True, min_width=CELLS)
     for name in ("fixed", "broken", "cases"):
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     table.add_column("finding", no_wrap=True)
     for row in first.suites:
-        table.add_row(*_cells(row, [other for other in first.suites if other.role == row.role]))
+        table.add_row(*_cells(row, [other for other in first.suites if other.role == row.role], first.baseline))
     return table
 
 
-def _cells(row: SuiteRow, family: list[SuiteRow]) -> list[Text]:
+def _cells(row: SuiteRow, family: list[SuiteRow], against: str) -> list[Text]:
     needed = f", needs {row.needed:,} more" if row.needed else ""
     colour = COLOURS[row.outcome]
     return [
         Text(f"  {line(row.short)}", style="bold"),
         Text(row.asked, style="dim"),
-        Text(f"{row.mean(row.baseline_mean)} → {row.mean(row.candidate_mean)}"),
+        _means(row, against),
         Text(row.change(row.estimate), style="bold"),
         Text(interval(row, family), style=colour),
         Text(f"{row.fixed:,}"),
         Text(f"{row.broken:,}"),
         Text(f"{row.n:,}"),
-        Text(f"{MARKS[row.outcome]} {row.outcome}{needed}", style=colour),
+        Text(f"{MARKS[row.outcome]} {row.word}{needed}", style=colour),
     ]
+
+
+def _means(row: SuiteRow, against: str) -> Text:
+    text = Text(f"{row.mean(row.baseline_mean)} → {row.mean(row.candidate_mean)}")
+    if row.baseline != against:
+        text.append(f"\nagainst {line(row.baseline)}", style="dim")
+    for arm, mean in row.others.items():
+        text.append(f"\n{line(arm)} {row.mean(mean)}", style="dim")
+    return text
 
 
 def interval(row: SuiteRow, family: list[SuiteRow]) -> str:

@@ -328,9 +328,9 @@ def test_a_full_disk_loses_nothing(tmp_path):
 
 
 def test_init_writes_a_project_that_the_doctor_understands(tmp_path):
-    """`trueup init` never overwrites, and what it wrote is read back."""
+    """`trueup init` never overwrites, and what it wrote is read back, with the model where the shell had it."""
     tiny_model(tmp_path / "model")
-    assert trueup("init", "desk", "--model", str(tmp_path / "model"), cwd=tmp_path).returncode == 0
+    assert trueup("init", "desk", "--model", "model", cwd=tmp_path).returncode == 0
     assert trueup("doctor", cwd=tmp_path / "desk").returncode == 0
     assert trueup("init", "desk", cwd=tmp_path).returncode == 2
 

@@ -10,7 +10,7 @@ import click
 
 from harness.errors import Exit
 
-NO_CALLS = "there are no calls yet; next: trueup ingest exports/"
+NO_CALLS = "no calls are stored yet\n  next:  trueup ingest PATH, with the path of a trace export"
 VERDICT_EXIT = {"promote": Exit.PROMOTE, "hold": Exit.HOLD, "undecided": Exit.UNDECIDED, "invalid": Exit.INVALID}
 
 

@@ -7,7 +7,7 @@ from harness.commands._command import command, late
 
 @command(changes=False)
 def cancel(work: Any, as_json: bool) -> dict:
-    """Cancel the job that a provider is tuning for this project (method = "hosted").
+    """Cancel the tuning job at a provider (method = "hosted").
 
     \b
     Example: trueup cancel

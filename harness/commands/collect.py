@@ -13,7 +13,9 @@ from harness.commands._command import command, late
 @click.option("--name", "names", multiple=True, help="A further host name that senders may use.")
 @click.option("--grpc-port", default=0, help="Port for OTLP over gRPC, usually 4317 (needs trueup[grpc]).")
 def collect(work: Any, host: str, port: int, names: tuple[str, ...], grpc_port: int, as_json: bool) -> dict:
-    """Receive traces from running applications: OTLP over HTTP, until it is stopped (Ctrl-C).
+    """Receive traces from running applications, until Ctrl-C.
+
+    OTLP over HTTP, and over gRPC with --grpc-port.
 
     What was received waits on the disk, redacted; `trueup ingest` and `trueup run` read it, also while this runs. With the
     environment variable TRUEUP_COLLECT_TOKEN senders must bring that bearer token.

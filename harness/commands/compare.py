@@ -12,7 +12,7 @@ from harness.commands._command import command, late
 @click.argument("candidate")
 @click.option("--html", is_flag=True, help="Write a page of the two beside the report, with every case.")
 def compare(work: Any, baseline: str, candidate: str, html: bool, as_json: bool) -> dict:
-    """Two runs, suite by suite: what changed, what is noise, what was left out.
+    """Two runs: what changed, what is noise, what was left out.
 
     BASELINE and CANDIDATE are arms of the latest evaluation, or the first digits of a stored run's id.
 

@@ -26,7 +26,9 @@ MENDS = {
 
 @command()
 def curate(work: Any, as_json: bool) -> dict:
-    """Make training, held-out and regression sets; every call's fate is accounted for.
+    """Make the training, held-out and regression sets.
+
+    Every call has one fate, and the fates add up.
 
     \b
     Example: trueup curate --json

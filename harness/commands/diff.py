@@ -14,7 +14,9 @@ KINDS = ("added", "removed", "moved", "changed")
 @click.argument("new", default="")
 @click.option("--rows", default=20, type=click.IntRange(min=1), show_default=True, help="Changed rows to show.")
 def diff(work: Any, old: str, new: str, rows: int, as_json: bool) -> dict:
-    """What changed between two datasets, row by row: the latest and the one before, or two ids.
+    """What changed between two datasets, row by row.
+
+    Without ids: the latest and the one before.
 
     \b
     Example: trueup diff           (last night and tonight)

@@ -12,7 +12,7 @@ from harness.errors import Exit
 @click.option("--config", "-c", type=click.Path(path_type=Path), help="trueup.toml, or its folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def doctor(config: Path | None, as_json: bool) -> None:
-    """Check the installation, the config, the model folder and every stored file.
+    """Check installation, config, model and every stored file.
 
     \b
     Example: trueup doctor

@@ -26,7 +26,9 @@ def eval_(
     otel: str,
     as_json: bool,
 ) -> dict:
-    """Run the eval suites; SELECT narrows them as pytest's -k does: by file, suite, case, tag or owner.
+    """Run the eval suites and record what each arm said.
+
+    SELECT narrows them as pytest's -k does: by file, suite, case, tag or owner.
 
     \b
     Example: trueup eval refunds --model tuned

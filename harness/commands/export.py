@@ -13,7 +13,9 @@ from harness.commands._command import command, late
 @click.option("--push", default="", metavar="OWNER/NAME", help="Send it to this private repository of the Hub, too.")
 @click.option("--form", default="chat", show_default=True, help="chat, openai-sft, openai-preference, parquet or hf.")
 def export(work: Any, folder: Path, form: str, push: str, as_json: bool) -> dict:
-    """Write the latest dataset in a form that other tools read, with its card (README.md and card.html).
+    """Write the latest dataset in a form that other tools read.
+
+    Its card (README.md and card.html) stands beside the rows.
 
     \b
     Example: trueup export out/sft --form openai-sft

@@ -13,10 +13,11 @@ from harness.commands._command import command, late
 @click.option("--trace", default="", help="Trace id whose calls are erased.")
 @click.option("--later", is_flag=True, help="Keep out what is recorded of the user from now on, too.")
 def forget(work: Any, user: str, trace: str, later: bool, as_json: bool) -> dict:
-    """Erase a user's or a trace's calls and feedback, and mark the datasets and adapters made with them.
+    """Erase a user's or a trace's calls and feedback.
 
-    What is erased stays out, also when an export that holds it is read again. A marked dataset is never trained on
-    again, a marked adapter never promoted. What else may hold copies is listed.
+    What is erased stays out, also when an export that holds it is read again. The datasets and adapters that were made
+    with it are marked: a marked dataset is never trained on again, a marked adapter never promoted. What else may hold
+    copies is listed.
 
     \b
     Example: trueup forget --user customer-0007

@@ -12,7 +12,7 @@ from harness.commands._command import command, conclude, late
 @click.option("--policy", type=click.Path(path_type=Path), help="Judge under the [gate] table of this file instead.")
 @click.option("--check", type=click.Path(path_type=Path), help="Compute a report.verdict.json again from its data.")
 def gate(work: Any, policy: Path | None, check: Path | None, as_json: bool) -> dict:
-    """Judge the latest runs under the policy of trueup.toml; generates nothing.
+    """Judge the latest runs again; generates nothing.
 
     A verdict under another policy is told and not kept: what promotes is trueup.toml.
 

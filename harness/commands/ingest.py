@@ -13,9 +13,10 @@ from harness.commands._command import command, late
 @click.option("--format", default="", help="Read as this format instead of recognising it.")
 @click.option("--dry-run", is_flag=True, help="Store nothing: say what would be read, and what redaction would find.")
 def ingest(work: Any, paths: tuple[str, ...], format: str, dry_run: bool, as_json: bool) -> dict:
-    """Read trace exports: files, folders, globs, addresses, - for standard input.
+    """Read trace exports into the store, each call once.
 
-    Without PATHS, those of trueup.toml and what `trueup collect` received.
+    PATHS are files, folders, globs, addresses, or - for standard input. Without any, those of trueup.toml are read, and
+    what `trueup collect` received.
 
     \b
     Example: trueup ingest exports/*.jsonl.gz

@@ -1,5 +1,6 @@
 """`trueup init`."""
 
+import os
 from pathlib import Path
 
 import click
@@ -21,12 +22,15 @@ STORED = "(stored)"
     help="Read the task off recorded calls: an export (file, folder or glob), or without PATH the project's own.",
 )
 def init(folder: Path, model: str, traces: str | None) -> None:
-    """Write a starter trueup.toml and one eval file, or eval files that fit the calls there are.
+    """Write a starter trueup.toml and eval files to begin with.
+
+    With --from-traces the eval files fit the calls there are.
 
     \b
     Example: trueup init myproject --model models/smollm2
     Example: trueup init myproject --model models/smollm2 --from-traces exports/
     """
+    model = _from(folder, model)
     if traces is None:
         for path in late("starter.plain").write(folder, model):
             click.echo(f"wrote {path}")
@@ -38,3 +42,8 @@ def init(folder: Path, model: str, traces: str | None) -> None:
     for path in started.written:
         click.echo(f"wrote {path}")
     click.echo(f"next: {started.next}")
+
+
+def _from(folder: Path, model: str) -> str:
+    """The model's path as trueup.toml has it, relative to its own folder; a name that an endpoint knows stays."""
+    return os.path.relpath(model, folder) if os.path.exists(model) and not os.path.isabs(model) else model

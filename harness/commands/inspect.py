@@ -11,7 +11,9 @@ from harness.commands._command import NO_CALLS, command, late
 @command()
 @click.option("--top", default=20, type=click.IntRange(min=1), show_default=True, help="Clusters to show.")
 def inspect(work: Any, top: int, as_json: bool) -> dict:
-    """What is in the traces, and which lever fits each failure cluster: prompt, retrieval, environment or fine-tune.
+    """What fails in the traces, and which lever fits.
+
+    The levers: prompt, retrieval, environment or fine-tune.
 
     \b
     Example: trueup inspect

@@ -12,7 +12,7 @@ from harness.commands._means import show
 @command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 def merge(work: Any, folders: tuple[Path, ...], as_json: bool) -> dict:
-    """Join the shards of an evaluation, so that the gate can judge it.
+    """Join the shards of an evaluation into one.
 
     \b
     Example: trueup merge shard-1 shard-2

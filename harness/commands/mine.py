@@ -14,7 +14,9 @@ BARS = "▁▂▃▄▅▆▇█"
 @click.option("--top", default=20, type=click.IntRange(min=1), show_default=True, help="Clusters to show.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write all of them to this page, with examples.")
 def mine(work: Any, top: int, html: Path | None, as_json: bool) -> dict:
-    """Find failures in the stored calls, group them, and follow each group from night to night.
+    """Find failures in the stored calls, and group them.
+
+    Each group is followed from night to night.
 
     \b
     Example: trueup mine --top 10 --html out/clusters.html

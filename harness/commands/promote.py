@@ -11,7 +11,9 @@ from harness.commands._command import command, late
 @command()
 @click.option("--by", default=lambda: os.environ.get("USER", ""), help="Who promotes.")
 def promote(work: Any, by: str, as_json: bool) -> dict:
-    """Move the alias to the adapter that was judged, if the verdict is promote.
+    """Move the alias to the adapter that was judged.
+
+    Refused unless the latest verdict is promote.
 
     \b
     Example: trueup promote --by ada

@@ -9,7 +9,9 @@ from harness.commands._command import command, late
 
 @command()
 def quarantine(work: Any, as_json: bool) -> dict:
-    """Name the cases whose repeats disagree, for later judgements to leave out; writes quarantine.jsonl.
+    """Name the flaky cases, for later judgements to leave out.
+
+    Those are the cases whose repeats disagree; writes quarantine.jsonl.
 
     \b
     Example: trueup quarantine

@@ -20,7 +20,7 @@ SHORT = {"md": "markdown"}
 )
 @click.option("--history", is_flag=True, help="The page over all nights instead, with a page for each.")
 def report(work: Any, open_: bool, formats: tuple[str, ...], history: bool, as_json: bool) -> dict:
-    """Write the report of the latest verdict, and print its first screen.
+    """Write the latest verdict's report; print its first screen.
 
     \b
     Example: trueup report --open

@@ -18,7 +18,9 @@ NOTHING = "nothing to review: every failure was looked at, or has a target that 
 @click.option("--by", default="", help="Who answers; your login name when it is left out.")
 @click.option("--open", "open_", is_flag=True, help="Open it in a browser.")
 def review(work: Any, cluster: str, most: int, by: str, open_: bool, as_json: bool) -> dict:
-    """Look at failures and proposed targets in a local page; each answer becomes a correction.
+    """Correct failures in a local page, by keyboard.
+
+    Proposed targets are shown too; each answer becomes a correction.
 
     \b
     Example: trueup review --open       (a accept, e edit, r reject; Ctrl-C ends it)

@@ -11,7 +11,7 @@ from harness.commands._command import command, late
 @command()
 @click.option("--by", default=lambda: os.environ.get("USER", ""), help="Who rolls back.")
 def rollback(work: Any, by: str, as_json: bool) -> dict:
-    """Move the alias back to what it was before the last promotion.
+    """Move the alias back to what it was before.
 
     \b
     Example: trueup rollback

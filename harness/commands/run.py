@@ -11,7 +11,7 @@ from harness.commands._command import command, conclude, late
 @click.option("--iterations", type=int, default=1, metavar="K", help="Tune up to K times, adding what still fails.")
 @click.option("--by", default="", metavar="SUITE", help="Which suite says what still fails; else the only target.")
 def run(work: Any, as_json: bool, iterations: int, by: str) -> dict:
-    """The whole loop: ingest, mine, curate, tune, evaluate, compare, gate, report.
+    """The whole loop, from ingest to the report.
 
     \b
     Example: trueup run; echo $?      (0 promote, 1 hold, 3 undecided, 4 invalid)

@@ -7,16 +7,19 @@ from harness.commands._command import command, late
 
 @command(changes=False)
 def status(work: Any, as_json: bool) -> dict:
-    """What is stored, what waits to be read, the fate of every record, the latest verdict and what is promoted.
+    """What is stored, judged and promoted, and what waits to be read.
+
+    The records add up: each that was read has one fate.
 
     \b
     Example: trueup status --json
     """
     facts, inbox, console = late("shelf").status(work), late("intake").waiting(work), late("console")
     if not as_json:
-        console.table(("what", "value"), [(key, value) for key, value in facts.items() if not isinstance(value, dict)])
+        shown = [(key, value or "none yet") for key, value in facts.items() if not isinstance(value, dict)]
+        console.table(("what", "value"), shown)
         if inbox["bytes"]:
             console.say(f"\n{inbox['bytes']:,} bytes received since {inbox['since']} wait in the inbox: trueup ingest")
         console.say()
-        console.table(("records", "count"), facts["records"].items())
+        console.table(("records", "count"), [(name.replace("_", " "), n) for name, n in facts["records"].items()])
     return {**facts, "inbox": inbox}

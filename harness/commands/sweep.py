@@ -13,7 +13,9 @@ from harness.commands._command import command, late
 @click.option("--epochs", multiple=True, type=float, help="As above.")
 @click.option("--replay-share", multiple=True, type=float, help="As above.")
 def sweep(work: Any, as_json: bool, **values: tuple[float, ...]) -> dict:
-    """Try combinations of knobs, the better ones longer, on training rows that are set aside.
+    """Try combinations of knobs, the better ones longer.
+
+    They are chosen on training rows that are set aside.
 
     \b
     Example: trueup sweep --learning-rate 3e-4 --learning-rate 1e-3 --rank 8 --rank 16

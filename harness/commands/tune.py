@@ -13,7 +13,9 @@ from harness.errors import UsageError
 @click.option("--preview", type=click.IntRange(min=1), metavar="N", help="Show N rows token by token; trains nothing.")
 @click.option("--prove-resume", is_flag=True, help="Kill a short training, resume it, compare the bytes.")
 def tune(work: Any, dry_run: bool, preview: int | None, prove_resume: bool, as_json: bool) -> dict:
-    """Train an adapter on the latest dataset; a killed training goes on where it was.
+    """Train an adapter on the latest dataset.
+
+    A killed training goes on where it was.
 
     \b
     Example: trueup tune

@@ -31,7 +31,8 @@ function asked(body) {
 }
 
 function answered(body) {
-  const arms = index.arms.filter((arm) => body.answers[arm]);
+  const compared = [index.baselines[list.against], facts.candidate]; // side by side, the other arms after them
+  const arms = [...new Set([...compared, ...index.arms])].filter((arm) => body.answers[arm]);
   const table = fieldTable(body.expected, arms, body.answers);
   return [make("h3", {}, "Answered"), table, make("div", {class: "answers"}, arms.map((arm) => answer(arm, body)))];
 }
@@ -54,7 +55,7 @@ function repeat(result, number, expected) {
       reply.logprobs ? make("small", {}, ` log-likelihoods ${reply.logprobs.join(", ")}`) : null)),
     result.error ? make("p", {}, tag("error"), " ", result.error) : null,
     result.skipped ? make("p", {}, `skipped: ${result.skipped}`) : null,
-    make("ul", {}, (result.scores || []).map((score) => make("li", {}, make("b", {}, `${score.name} ${percent(score.value)}`), score.label ? ` ${score.label}` : "", score.why ? `: ${score.why}` : ""))));
+    make("ul", {}, (result.scores || []).map((score) => make("li", {class: score.why ? "" : "bare"}, make("b", {}, `${score.name} ${percent(score.value)}`), score.label ? ` ${score.label}` : "", score.why ? `: ${score.why}` : ""))));
 }
 
 // A word diff helps where two texts have much in common; a wholly different answer is easier to read as it is.
@@ -93,7 +94,8 @@ function provenance(row, body, origin) {
     ["failure cluster", cluster.id ? make("a", {href: link({cluster: cluster.id})}, cluster.label) : null],
     ["split", body.split], ["slices", index.slice[row].map((slice) => index.slices[slice]).join(", ")], ["day", body.day],
     ["call", body.call_id], ["trace", body.trace_id], ["session", body.session], ["group", body.group], ["recorded at", body.call?.where],
-    ...Object.entries(body.fields || {}).map(([name, value]) => [`column ${name}`, asText(value)]),
+    ...Object.entries(body.fields || {}).filter(([, value]) => !body.messages.some(([, text]) => text === value))
+      .map(([name, value]) => [`column ${name}`, asText(value)]),
     ["model then", body.call?.model], ["it answered", body.call?.reply ?? body.rejected], ["target from", body.source],
     ...(body.feedback || []).map((one) => [`feedback ${one.name || ""}`, [one.label, one.comment, one.correction && `corrected to ${one.correction}`].filter(Boolean).join(" · ")]),
   ].filter(([, value]) => value);
@@ -121,11 +123,17 @@ function trainingRow(id, origin) {
     touched.length ? make("p", {}, make("small", {}, "nearest to "), touched.map(([suite, name]) => [make("a", {href: link({case: name, in: suite})}, name), " "])) : null);
 }
 
-const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
+const quoted = (text) => /^[\w./:@+-]+$/.test(text) ? text : `'${String(text).replaceAll("'", "'\\''")}'`;
+
+// What pytest's -k understands of a case: its function and the plain words of its id, before the values of `parametrize`.
+function picked(suite, id) {
+  const words = id.split("[")[0].split(/[^\w.:+/-]+/).filter((word) => word && !["and", "or", "not"].includes(word));
+  return [suite.slice(suite.lastIndexOf(":") + 1).split("[")[0], ...words].join(" and ");
+}
 
 function again(row) {
   const suite = index.suites[index.suite[row]], file = facts.files[suite];
-  const command = `pytest ${quoted(file || "evals")} -k ${quoted(index.id[row])} --model ${quoted(facts.candidate)}`;
+  const command = `pytest ${quoted(file || "evals")} -k ${quoted(picked(suite, index.id[row]))} --model ${quoted(facts.candidate)}`;
   const button = make("button", {type: "button", onclick: () => copy(command, button)}, "Copy");
   return [make("h3", {}, "Run it again"), make("div", {class: "command"}, make("pre", {}, command), button)];
 }

@@ -1,6 +1,5 @@
 // The address is the state: #cases?status=broken&suite=…&q=…&case=…&in=… . Every control writes it, one function reads it.
 const NAMES = ["status", "suite", "cluster", "slice", "q", "against", "case", "in"];
-const VIEWS = {flaky: "flaky"};
 
 function address() {
   const [view, query = ""] = location.hash.slice(1).split("?");
@@ -90,9 +89,9 @@ function showCounts({found, counts}, filters) {
   $("found").textContent = found.length === total ? `${count(total)} cases` : `${count(found.length)} of ${count(total)} cases`;
   const names = Object.keys(counts).filter((name) => counts[name] || name === filters.status);
   $("statuses").replaceChildren(...names.map((name) => make("button", {
-    type: "button", "aria-pressed": String(filters.status === name),
+    type: "button", class: name, "aria-pressed": String(filters.status === name),
     onclick: () => go({status: filters.status === name ? "" : name, case: "", in: ""}),
-  }, words(name), make("b", {}, count(counts[name])))));
+  }, MARKS[name] ? make("i", {"aria-hidden": "true"}, MARKS[name]) : null, words(name), make("b", {}, count(counts[name])))));
 }
 
 // ---------------------------------------------------------------- keyboard and theme

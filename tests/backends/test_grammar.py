@@ -60,7 +60,8 @@ def test_a_reply_that_is_cut_says_so(ask):
 
 
 @pytest.mark.parametrize(
-    "schema", [{"type": "strange"}, {"not": {}}, {"$ref": "http://nowhere.example/a"}, {"type": "string", "pattern": "(?=a)"}, 5]
+    "schema",
+    [{"type": "strange"}, {"not": {}}, {"$ref": "http://nowhere.example/a"}, {"type": "string", "pattern": "(?=a)"}, 5],
 )
 def test_a_schema_that_cannot_be_kept_is_an_error_of_its_row(ask, schema):
     """The other rows are answered; nothing is fetched."""

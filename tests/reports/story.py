@@ -63,6 +63,7 @@ def make_story(cases: int = 60, **options: object) -> Story:
         calls={case.call_id: call_of(case) for case in held_out[:2000]},
         feedback=tuple(feedback_of(case) for case in held_out[:2000]),
         training=training,
+        previous_training=training[2:-6],
         history=history_of(night),
         promotions=(promotion_of(3, "a41c7f0b9d22", ""), promotion_of(9, "77d05e1ab3c4", "a41c7f0b9d22")),
         waivers=waivers_of(held_out),

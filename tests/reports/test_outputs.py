@@ -91,10 +91,15 @@ def test_the_terminal_screen_is_one_screen(story):
 
 
 def test_every_table_is_a_documented_frame(story):
-    """Each function gives a DataFrame with columns, and says in its docstring which."""
+    """Each function gives a DataFrame with columns, also where it has no rows, and says in its docstring which."""
+    bare = replace(
+        story, verdict=replace(story.verdict, findings=()), comparisons=(), dataset=None, adapter=None, training=(),
+        history=(), promotions=(), waivers=(), runs=(), ingest={}, seconds={},
+    )  # fmt: skip
     for name, table in tables.ALL.items():
-        frame = table(story)
-        assert isinstance(frame, pd.DataFrame) and len(frame.columns), name
+        for told in (story, bare):
+            frame = table(told)
+            assert isinstance(frame, pd.DataFrame) and len(frame.columns), name
         assert len(table.__doc__) > 20, name
 
 
@@ -134,3 +139,15 @@ def test_the_verdict_file_holds_what_it_was_computed_from(story):
     story = replace(story, judgement=judgement, verdict=judge(judgement))
     kept = codec.decode(verdict.render(story), VerdictFile)
     assert judge(kept.judgement) == kept.verdict
+
+
+def test_what_an_endpoint_asks_stands_beside_its_tokens(story):
+    """The price that replies carry is that of 1,000 calls in the table and in Markdown; without prices there is none."""
+    assert tables.arms(story).price.isna().all()
+    results = tuple(
+        replace(one, replies=tuple(replace(reply, cost=0.0021) for reply in one.replies))
+        for one in story.runs[1].results
+    )
+    priced = replace(story, runs=(story.runs[0], replace(story.runs[1], results=results), story.runs[2]))
+    assert abs(tables.arms(priced).set_index("arm").price["prompted"] - 2.1) < 1e-9
+    assert "2.1 for 1,000 calls" in markdown.render(priced).decode()

@@ -123,7 +123,7 @@ def test_a_case_shows_what_was_asked_said_and_where_it_comes_from(story, page_by
         near.train_id,
     ):
         assert part in text, part
-    assert "corrected to" in text and "pytest 'evals/parcel_desk/eval_parcel.py'" in text
+    assert "corrected to" in text and "-k 'eval_parcel and parcel-00003' --model" in text
     assert shown.locator(".answer").count() == 3
 
 
@@ -194,9 +194,10 @@ def test_only_rows_in_sight_exist(opened):
 
 
 @pytest.mark.parametrize("width", [390, 820, 1280])
-def test_no_page_is_wider_than_its_screen(page_bytes, opened, width):
-    """From a phone to a desktop nothing scrolls sideways, neither the overview nor a case."""
-    page = opened(page_bytes).page
+def test_no_page_is_wider_than_its_screen(story, opened, width):
+    """From a phone to a desktop nothing scrolls sideways, whatever the name of a cluster is long."""
+    named = tuple(replace(one, label=one.label + " and so on" * 12) for one in story.dataset.clusters)
+    page = opened(html.render(replace(story, dataset=replace(story.dataset, clusters=named)))).page
     page.set_viewport_size({"width": width, "height": 844})
     for address in ("#verdict", "#cases", f"#cases?case=parcel-00003&in={PARCEL.replace('/', '%2F')}"):
         page.evaluate("hash => { location.hash = hash }", address)
@@ -256,3 +257,31 @@ def test_compare_shows_two_runs_without_a_verdict(story, opened):
     page = opened(compare.render(story)).page
     assert page.locator("h1").inner_text() == "tuned against base"
     assert page.get_by_text("Promote", exact=True).count() == 0
+    assert page.locator(".zone, .bound, #training, #history").count() == 0
+
+
+def test_one_night_alone_draws_no_trend(story, opened):
+    """The first night has its mark, and no line of one point."""
+    page = opened(html.render(replace(story, history=story.history[:1])), java_script_enabled=False).page
+    assert page.locator(".nights li").count() == 1
+    assert page.locator(".spark").count() == 0
+
+
+def test_what_training_data_changed_is_listed(story, opened):
+    """Rows that were added and dropped since the dataset before are counted, and named with their targets."""
+    page = opened(html.render(story), java_script_enabled=False).page
+    added = page.locator("summary", has_text="8 added")
+    added.click()
+    assert story.training[0].text in page.locator("details", has=added).inner_text()
+    gone = replace(story, previous_training=(*story.training, replace(story.training[0], id="gone")))
+    assert opened(html.render(gone)).page.locator("summary", has_text="1 dropped").count() == 1
+
+
+def test_the_command_of_a_case_holds_only_what_pytest_can_pick_by(story, opened):
+    """`-k` takes words: values of parametrize, quotes and operators of an id do not reach it."""
+    case = replace(story.runs[0].cases[PARCEL][0], id="sea or 'x'; rm -rf[ending= a]")
+    runs = tuple(replace(run, cases={PARCEL: (case,)}, results=()) for run in story.runs)
+    page = opened(html.render(replace(story, runs=runs))).at("#cases")
+    page.locator(".row").click()
+    command = page.locator(".command pre").inner_text()
+    assert "-k 'eval_parcel and sea and x and rm and -rf' --model tuned" in command

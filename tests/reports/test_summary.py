@@ -141,3 +141,39 @@ def test_an_arm_without_model_and_prompt_is_named_by_its_backend(story):
     floor = replace(story.runs[0], arm=Arm(name="constant", backend="constant"))
     found = summary(replace(story, runs=(*story.runs, floor))).identities[-1]
     assert (found.model, found.prompt) == ("constant", "no prompt")
+
+
+def test_a_target_shows_what_the_other_arms_reach(story):
+    """The prompted arm stands beside base and tuned on a target, and on no guard."""
+    rows = {row.suite: row.others for row in suite_rows(story)}
+    assert set(rows[PARCEL]) == {"prompted"}
+    assert rows[INSTRUCTIONS] == {}
+
+
+def test_unmeasured_noise_is_said(story):
+    """Without an A/A finding the strip says that noise was not measured; with one it does not."""
+    named = lambda told: {check.name for check in summary(told).checks}  # noqa: E731
+    assert "noise (A/A)" in named(story)
+    finding = Finding(
+        rule="noise", suite=PARCEL, outcome="info", sentence="", baseline="base", counts={"flips": 1, "n": 9}
+    )
+    measured = replace(story, verdict=replace(story.verdict, findings=(*story.verdict.findings, finding)))
+    assert "noise (A/A)" not in named(measured)
+
+
+def test_fixed_and_broken_are_counted_against_one_baseline(story):
+    """Where a row shows its worst finding, against another arm, the total still counts against the main baseline."""
+    floor = Finding(
+        rule="floor",
+        suite=PARCEL,
+        outcome="fail",
+        sentence="",
+        baseline="prompted",
+        interval=Interval(low=-0.02, high=0.02, level=0.9, method="t"),
+        bound=0.0,
+    )
+    found = summary(replace(story, verdict=replace(story.verdict, findings=(*story.verdict.findings, floor))))
+    row = next(row for row in found.suites if row.suite == PARCEL)
+    assert (row.baseline, row.asked) == ("prompted", "beat the commonest answer")
+    before = summary(story)
+    assert (found.fixed, found.broken, found.baseline) == (before.fixed, before.broken, "base")
