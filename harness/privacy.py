@@ -65,7 +65,7 @@ def rehearse(work: Work, paths: Sequence[str], format: str = "") -> Counter[str]
     settings = work.config.ingest
     files = tuple(paths) or (*settings.paths, *inbox.closed(work.store.root / INBOX))
     for batch in ingest_stage.ingest(files, format=format or settings.format, options=options(work)):
-        calls, feedback = (work.store.suppression.kept(found) for found in (batch.calls, batch.feedback))
+        calls, feedback = work.store.suppression.kept(batch.calls), work.store.suppression.kept(batch.feedback)
         totals.update(batch.counts)
         totals["calls"] += len(calls)
         totals["calls_redacted"] += sum(redaction.REDACTED in call.flags for call in calls)
