@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fsspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 
 from harness import intake, loop
 from harness.config import Config
+from harness.errors import InputError
 from harness.types import Call, Source
 from tests.formats import derive
 
@@ -152,6 +154,44 @@ def test_an_address_is_read_like_a_path(work, tmp_path):
     """fsspec addresses, globs in them too."""
     (path,) = exports("litellm*")
     assert intake.ingest(work, [f"file://{Path(path).parent}/litellm*"]).calls == 11
+
+
+@pytest.fixture
+def bucket():
+    """A remote store with one export in it, under a folder that lists itself, as buckets do."""
+    (path,) = exports("litellm*")
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    for name in ("/day 1/calls.jsonl", "/day 1/.hidden/calls.jsonl"):
+        system.pipe(name, Path(path).read_bytes())
+    yield system
+    system.store.clear()
+
+
+def test_a_remote_folder_is_read_without_what_is_hidden(work, bucket):
+    """Every object below an address, once; a second reading is repeated, and a wrong address says what to do."""
+    assert intake.ingest(work, ["memory://day 1/"]).calls == 11
+    again = intake.ingest(work, ["memory://day 1/*.jsonl"])
+    assert (again.calls, again.repeated) == (0, 11)
+    for wrong in ("memory://day 2/", "nosuch://day 1/"):
+        with pytest.raises(InputError) as error:
+            intake.ingest(work, [wrong])
+        assert error.value.next and error.value.where == wrong
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError("gone"), RuntimeError("a fault of its own kind")])
+def test_a_broken_connection_does_not_pass_for_a_damaged_file(work, bucket, monkeypatch, error):
+    """What breaks off is in quarantine, and the same address is read when the connection is back."""
+
+    def broken(*_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.containers.sources.shutil.copyfileobj", broken)
+        with pytest.raises(InputError):
+            intake.ingest(work, ["memory://day 1/"])
+    assert work.store.traces.counts()["quarantined"] == 1
+    assert intake.ingest(work, ["memory://day 1/"]).calls == 11
 
 
 def test_a_call_is_completed_by_a_later_export_and_contradicted_by_another(work, tmp_path):

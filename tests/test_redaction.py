@@ -2,7 +2,9 @@
 
 import base64
 import json
+import re
 import time
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -233,3 +235,39 @@ def test_an_optional_kind_says_what_to_install(monkeypatch):
     with pytest.raises(UsageError, match="presidio") as error:
         Redactor(["presidio"])(call("Ada Byron"))
     assert "pip install" in str(error.value)
+
+
+class Analyzer:
+    """Takes every `Ada` for a person, by the character, as Presidio does."""
+
+    def analyze(self, text, **_):
+        assert len(text) <= 50_000
+        return [SimpleNamespace(start=found.start(), end=found.end()) for found in re.finditer("Ada", text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Zürich 🙂 Ada", 1),
+        ('{"Ada": "Ada", "note": "Zürich: \\"Ada\\" lives here"}', 1),
+        ("gpt-4o-Ada-mini", 0),
+        ("x " * 60_000 + "Ada " + "y" * 60_000 + " Ada", 2),
+    ],
+    ids=["after other letters", "in JSON only in prose", "not in one word", "in a text of any length"],
+)
+def test_names_are_found_where_prose_is(monkeypatch, text, found):
+    """Offsets fit what is replaced, and neither keys of JSON text nor names of models are taken for people."""
+    monkeypatch.setattr("harness.redactors.presidio._analyzer", Analyzer)
+    redact = Redactor(["presidio"])
+    clean = redact.text(text)
+    assert redact.counts.total() == found
+    assert re.sub("<PRESIDIO_[0-9a-f]{8}>", "Ada", clean) == text
+
+
+@pytest.mark.slow
+def test_the_real_analyzer_finds_a_name():
+    """Presidio with an English model of spaCy, where both are installed; a second pass changes nothing."""
+    pytest.importorskip("presidio_analyzer", reason="an extra: pip install 'trueup[presidio]'")
+    redact = Redactor(["presidio"])
+    clean = redact.text("I am Ada Byron, and live in Zürich near Bob O'Neill.")
+    assert clean.count("<PRESIDIO_") == 3 and redact.text(clean) == clean

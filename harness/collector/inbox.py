@@ -118,8 +118,9 @@ def taken(folder: Path, settle_s: float = SETTLE_S, wanted: bool = True) -> Iter
     done, live = _segments(folder) if wanted else ([], [])
     ripe = done
     if live:
-        edge = time.time() - settle_s
-        ripe = [path for path in done if path.stat().st_mtime < edge]
+        now = time.time()
+        # A segment of the future was written before the clock was set back: it must not wait until that time comes again.
+        ripe = [path for path in done if not now - settle_s <= path.stat().st_mtime <= now]
         young = {trace for path in {*done, *live} - {*ripe} for record in _records(path) for trace in traces.of(record)}
         ripe = [kept for path in ripe if (kept := _without(path, young))]
     yield [str(path) for path in ripe]

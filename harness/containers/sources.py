@@ -19,6 +19,8 @@ from harness.errors import InputError
 STDIN = "-"
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
+REMOTE = "check address, rights and credentials; for s3://, pip install s3fs, for gs://, gcsfs"
+
 FREE_BYTES = 256 * 2**20
 LARGEST_RATIO = 400
 """A compressed file may unpack to `FREE_BYTES`, and beyond that to this many times its own size."""
@@ -79,24 +81,40 @@ def _remote(address: str) -> Iterator[File]:
         system, path = fsspec.core.url_to_fs(address)
         names = system.glob(path) if glob.has_magic(path) else system.find(path)
         for name in sorted(names):
-            yield File(system.unstrip_protocol(name), int(system.info(name).get("size") or 0))
-    except (OSError, ImportError, ValueError) as error:
-        raise InputError(f"cannot read the address: {error}", where=address, next="check address and rights") from error
+            if not name.endswith("/") and "/." not in name.removeprefix(path):  # what stands for a folder; hidden ones
+                yield File(system.unstrip_protocol(name), int(system.info(name).get("size") or 0))
+    except Exception as error:  # each file system has errors of its own
+        raise InputError(f"cannot read the address: {_said(error)}", where=address, next=REMOTE) from error
+
+
+def _download(address: str, copy: BinaryIO) -> None:
+    import fsspec  # see `_remote`
+
+    try:
+        with fsspec.open(address, "rb") as stream:
+            shutil.copyfileobj(stream, copy, 2**20)
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(_said(error)) from error
+
+
+def _said(error: Exception) -> str:
+    return str(error).split("\n", 1)[0] or type(error).__name__
 
 
 @contextmanager
 def raw(file: File) -> Iterator[BinaryIO]:
-    """The bytes as stored, seekable. Standard input is copied to a temporary file first."""
-    if file.path == STDIN:
-        with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
+    """The bytes as stored, seekable. Standard input and what has an address are copied to a temporary file first: they
+    are read twice, and a connection that breaks must not pass for a damaged file."""
+    if file.path == STDIN or "://" in file.path:
+        with tempfile.TemporaryFile(prefix="trueup-") as copy:
+            if file.path == STDIN:
+                shutil.copyfileobj(sys.stdin.buffer, copy)
+            else:
+                _download(file.path, copy)
             copy.seek(0)
             yield copy
-    elif "://" in file.path:
-        import fsspec  # see `_remote`
-
-        with fsspec.open(file.path, "rb") as stream:
-            yield stream
     else:
         with open(file.path, "rb") as stream:
             yield stream

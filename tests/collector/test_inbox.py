@@ -130,6 +130,22 @@ def test_a_trace_is_taken_when_it_is_quiet(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("jump_s", [-86_400, 86_400], ids=["back", "forward"])
+def test_a_clock_that_jumps_holds_nothing_up(tmp_path, monkeypatch, jump_s):
+    """A day back or forward while a receiver runs: what it wrote before is taken at once, and all of it in the end."""
+    before = Writer(tmp_path)
+    before.append(json.dumps(request(span(1, "1" * 32))).encode())
+    before.close()
+    real = time.time
+    monkeypatch.setattr(inbox.time, "time", lambda: real() + jump_s)
+    monkeypatch.setattr(inbox.time, "time_ns", lambda: int((real() + jump_s) * 1e9))
+    after = Writer(tmp_path)
+    after.append(json.dumps(request(span(2, "2" * 32))).encode())
+    assert [call.span_id[-1] for call in calls_of(tmp_path)] == ["1"]
+    after.close()
+    assert [call.span_id[-1] for call in calls_of(tmp_path)] == ["2"]
+
+
 def test_what_a_failed_ingest_took_is_still_there(tmp_path):
     """When the block that takes the inbox fails, everything stays for the next time."""
     writer = Writer(tmp_path)

@@ -21,6 +21,7 @@ APP = Path(__file__).with_name("app.py")
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(900),
     pytest.mark.skipif(
         not SDK, reason="TRUEUP_SDK_PYTHON names no Python with the openai client and its instrumentation"
     ),
@@ -40,13 +41,14 @@ def test_what_was_received_is_what_a_file_of_the_same_spans_gives(tmp_path, inst
     live, filed = project(tmp_path / "live"), project(tmp_path / "filed")
     command = [sys.executable, "-m", "harness", "collect", "--port", "0", "--config", str(live)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as collector:
-        address = re.search(r"http://\S+?(?=;)", collector.stderr.readline()).group()
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OTEL_EXPORTER_OTLP_COMPRESSION": compression}
-        subprocess.run(
-            [SDK, str(APP), instrumentation, address, str(tmp_path / "days")], env=environment, check=True, timeout=120
-        )
-        collector.send_signal(signal.SIGTERM)
-        assert collector.wait(20) == 0
+        try:
+            address = re.search(r"http://\S+?(?=;)", collector.stderr.readline()).group()
+            environment = {**os.environ, "PYTHONPATH": str(ROOT), "OTEL_EXPORTER_OTLP_COMPRESSION": compression}
+            app = [SDK, str(APP), instrumentation, address, str(tmp_path / "days")]
+            subprocess.run(app, env=environment, check=True, timeout=600)
+        finally:
+            collector.send_signal(signal.SIGTERM)
+        assert collector.wait(60) == 0
     received, read = (loop.open_work(config.load(folder)) for folder in (live, filed))
     loop.ingest(received)
     loop.ingest(read, [str(tmp_path / "days")])

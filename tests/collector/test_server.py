@@ -62,9 +62,10 @@ def test_an_unreadable_span_is_counted_and_the_others_are_kept(client):
     assert json.loads(body)["partialSuccess"]["rejectedSpans"] == "1"
 
 
-def test_a_span_of_many_megabytes_is_refused_and_the_others_are_kept(client, tmp_path):
+@pytest.mark.parametrize("size", [signals.LARGEST_ITEM + 1, 19 << 20], ids=["just above", "19 MiB"])
+def test_a_span_of_many_megabytes_is_refused_and_the_others_are_kept(client, tmp_path, size):
     """One span above the limit is left out and counted; the span beside it is kept."""
-    status, _, body = client.post(request(span(1, big="x" * (signals.LARGEST_ITEM + 1)), span(2)))
+    status, _, body = client.post(request(span(1, big="x" * size), span(2)))
     assert (status, json.loads(body)["partialSuccess"]["rejectedSpans"]) == (200, "1")
     assert len(json.dumps(lines(tmp_path / "inbox"))) < 10_000
 
@@ -164,6 +165,19 @@ def test_odd_values_are_kept_or_refused_and_never_crash(client, value):
     body = json.dumps(request(span())).replace('"test"', f'"test", "x": {value}').encode()
     assert client.post(body)[0] in (200, 400)
     assert client.post(request(span()))[0] == 200
+
+
+def test_a_span_of_any_time_is_kept(client, tmp_path):
+    """Event time is data: 1970, the year 2262, an end before its start and a time beyond 64 bits are all acknowledged."""
+    times = [(0, 0), (2**63 - 1, 2**63 - 1), (10**18, 1), (2**64 - 1, 5)]
+    spans = [
+        {**span(n + 1), "startTimeUnixNano": str(start), "endTimeUnixNano": str(end)}
+        for n, (start, end) in enumerate(times)
+    ]
+    assert client.post(request(*spans))[0] == 200
+    (kept,) = lines(tmp_path / "inbox")
+    found = kept["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    assert [(int(one["startTimeUnixNano"]), int(one["endTimeUnixNano"])) for one in found] == times
 
 
 def test_other_paths_and_methods_are_refused(client):
