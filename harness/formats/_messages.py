@@ -128,7 +128,7 @@ def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
         if isinstance(value.get(key), list):
             flat = [item for inner in value[key] for item in (inner if isinstance(inner, list) else (inner,))]
             return tuple(_choice(item) for item in flat if isinstance(item, dict))
-    if isinstance(value.get("message"), dict):
+    if isinstance(value.get("message"), dict) or (isinstance(value.get("text"), str) and "type" not in value):
         return (_choice(value),)
     if isinstance(value.get("output"), (list, str)):
         return joined(messages(value["output"], "assistant"), mapping(value.get("incomplete_details")).get("reason"))

@@ -7,7 +7,7 @@ from harness.formats import genai
 from harness.formats._bodies import request, response
 from harness.formats._draft import Draft
 from harness.formats._json import Json, listing, mapping, text_of
-from harness.formats._messages import choices, messages
+from harness.formats._messages import choices, messages, reasoned
 from harness.formats._otlp import Event, Span
 
 TRUST = 95
@@ -25,14 +25,33 @@ def fill(span: Span, draft: Draft) -> bool:
         return "model" in asked
     if "input" in asked and "encoding_format" in asked:  # an embedding
         return False
-    genai.fill(Span(span.trace_id, span.span_id, events=events), draft)
+    genai.fill(Span(span.trace_id, span.span_id, events=_with_answer(events)), draft)
     draft.fill(**request(asked))
     if answered:
         said = answered.get("message") or answered.get("combined_chunk_content") or answered
         draft.fill(**{**response(answered), "output": choices(said)})
+        draft.ended = bool(answered.get("usage"))  # which the last piece of a stream brings
     draft.fill(input=messages(held.get("all_messages_events")))
+    draft.output = reasoned(draft.output, listing(held.get("gen_ai.response.finish_reasons")))
     return True
 
 
+def _with_answer(events: list[Event]) -> list[Event]:
+    """The events, those after the last question as the answer: calls of the Responses API have no other."""
+    asked = next((place for place, event in reversed(list(enumerate(events))) if event.name != _ANSWER), len(events))
+    answer = events[asked + 1 :]
+    if not answer or any(event.name == genai.CHOICE for event in events):
+        return events
+    calls = [call for event in answer for call in listing(event.attributes.get("tool_calls"))]
+    text = "".join(text_of(event.attributes.get("content")) for event in answer)
+    said = {"role": "assistant", "content": text, "tool_calls": calls}
+    return [*events[: asked + 1], Event(genai.CHOICE, 0, {"message": said})]
+
+
+_ANSWER = "gen_ai.assistant.message"
+
+
 def _event(entry: dict[str, Json]) -> Event:
+    if entry.get("event.name") == "gen_ai.unknown" and isinstance(entry.get("data"), dict):  # a part of a question
+        return Event("gen_ai.user.message", 0, {"content": [entry["data"]]})
     return Event(text_of(entry.get("event.name")), 0, entry)
