@@ -63,6 +63,20 @@ def parsed(value: Json) -> Json:
     return value
 
 
+LEVELS = 3
+"""How often a producer is met to have encoded a list or an object as JSON text."""
+
+
+def decoded(value: Json) -> Json:
+    """The list or object that `value` is or holds, also as JSON text in JSON text; else what `parsed` gives."""
+    once = found = parsed(value)
+    for _ in range(LEVELS - 1):
+        if not isinstance(found, str) or found is value:
+            break
+        found = parsed(found)
+    return once if isinstance(found, str) else found
+
+
 def is_cut(value: Json) -> bool:
     """Whether a string starts as a JSON object or list and does not parse: an attribute limit cut it."""
     if not isinstance(value, str) or value[:1] not in ("{", "["):
@@ -98,13 +112,13 @@ def whole(value: Json) -> int | None:
 
 def mapping(value: Json) -> dict[str, Json]:
     """The object that `value` is or holds as JSON text, else an empty one."""
-    found = parsed(value)
+    found = decoded(value)
     return found if isinstance(found, dict) else {}
 
 
 def listing(value: Json) -> list[Json]:
     """The list that `value` is or holds as JSON text; a single value becomes a list of one; None an empty one."""
-    found = parsed(value)
+    found = decoded(value)
     if found is None or found == "":
         return []
     return found if isinstance(found, list) else [found]

@@ -6,7 +6,7 @@ Anthropic content blocks, and bare text. JSON text inside strings is decoded.
 
 from collections.abc import Iterable, Iterator
 
-from harness.formats._json import Json, mapping, parsed, text_of
+from harness.formats._json import Json, decoded, mapping, parsed, text_of
 from harness.formats._parts import parts, tool_call, tool_result
 from harness.types import Message, Part, RefusalPart, TextPart, ToolCallPart, ToolResultPart
 
@@ -94,7 +94,7 @@ def choices(raw: Json) -> tuple[Message, ...]:
 
 def _shaped(raw: Json) -> Json:
     """`raw`, or what its JSON text holds when that is messages; an answer that is JSON itself stays a text."""
-    value = parsed(raw)
+    value = decoded(raw)
     if value is raw or not isinstance(raw, str):
         return value
     items = value if isinstance(value, list) else [value]

@@ -128,7 +128,8 @@ def _facts(held: Attributes, draft: Draft) -> None:
 
 def _tool(entry: Json) -> Json:
     held = mapping(entry)
-    return parsed(mapping(held.get("tool")).get("json_schema") or held.get("tool.json_schema") or entry)
+    schema = mapping(held.get("tool")).get("json_schema") or held.get("tool.json_schema") or entry
+    return mapping(schema) or schema
 
 
 def _usage(held: Attributes) -> dict[str, int]:
