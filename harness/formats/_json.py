@@ -1,6 +1,7 @@
 """JSON as producers write it: NaN, lone surrogates, broken UTF-8, JSON inside strings."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -21,6 +22,26 @@ def loads(data: bytes | str) -> Json:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
         return _slowly(data, str(error))
+
+
+def several(data: bytes) -> Iterator[Json]:
+    """JSON values that stand one after the other, as `cat` leaves documents. Raises ValueError where one is broken."""
+    text, at = data.decode("utf-8", "replace"), 0
+    decoder = json.JSONDecoder(parse_constant=lambda _: None)
+    while at < len(text):
+        if text[at] in _BETWEEN:
+            at += 1
+            continue
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        except ValueError as error:
+            raise ValueError(f"not JSON: {error}") from None
+        yield _clean(value, 0)
+
+
+_BETWEEN = " \t\r\n\ufeff"
 
 
 def _slowly(data: bytes | str, reason: str) -> Json:

@@ -29,7 +29,7 @@ _LOOSE_ITEMS = {"function_call": "assistant", "function_call_output": "tool", "r
 REASONS = {
     **dict.fromkeys(("tool_call", "tool-calls", "tool_use", "toolUse", "function_call"), "tool_calls"),
     **dict.fromkeys(("end_turn", "completed", "STOP", "stop_sequence", "FINISH_REASON_STOP"), "stop"),
-    **dict.fromkeys(("max_tokens", "MAX_TOKENS", "max_output_tokens"), "length"),
+    **dict.fromkeys(("max_tokens", "MAX_TOKENS", "max_output_tokens", "incomplete"), "length"),
     **dict.fromkeys(("content-filter", "SAFETY"), "content_filter"),
 }
 """Finish reasons of other providers and SDKs -> the OpenAI API's."""

@@ -82,6 +82,8 @@ def _content(held: Attributes, events: list[Event], draft: Draft) -> None:
         draft.flags |= _refused(answered)
         system = tuple(_system(instructions)) if instructions else ()
         read, written = messages(asked) if asked else (), choices(answered)
+    if system and read and read[0].role == "system" and read[0].text == system[0].text:
+        system = ()  # OpenLIT writes the instructions in both places
     draft.fill(input=(*system, *read), output=written)
     if any(f"{name}_ref" in held for name in _CONTENT):  # uploaded elsewhere; an address in a trace is never fetched
         draft.flags |= {"media_external"}

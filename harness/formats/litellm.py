@@ -21,7 +21,7 @@ _CALLS = ("completion", "responses", "anthropic_messages", "generate_content")
 
 def claims(record: dict[str, Json]) -> bool:
     keys = record.keys()
-    payload = {"call_type", "messages", "response"} <= keys and bool({"hidden_params", "model_parameters"} & keys)
+    payload = {"call_type", "messages"} <= keys and bool({"hidden_params", "model_parameters"} & keys)
     return payload or {"request_id", "call_type", "spend"} <= keys
 
 

@@ -20,7 +20,7 @@ def speaks(span: Span) -> bool:
 def fill(span: Span, draft: Draft) -> bool:
     held = span.attributes
     asked, answered = mapping(held.get("request_data")), mapping(held.get("response_data"))
-    events = [_event(entry) for entry in listing(held.get("events")) if isinstance(entry, dict)]
+    events = _events(listing(held.get("events")))
     if not (asked.get("messages") or asked.get("input") or asked.get("prompt") or events or answered):
         return "model" in asked
     if "input" in asked and "encoding_format" in asked:  # an embedding
@@ -51,7 +51,17 @@ def _with_answer(events: list[Event]) -> list[Event]:
 _ANSWER = "gen_ai.assistant.message"
 
 
-def _event(entry: dict[str, Json]) -> Event:
-    if entry.get("event.name") == "gen_ai.unknown" and isinstance(entry.get("data"), dict):  # a part of a question
-        return Event("gen_ai.user.message", 0, {"content": [entry["data"]]})
-    return Event(text_of(entry.get("event.name")), 0, entry)
+def _events(entries: list[Json]) -> list[Event]:
+    """The events; parts of a question that Logfire did not know, an event each, are one message."""
+    found: list[Event] = []
+    parts: list[Json] = []
+    for entry in map(mapping, entries):
+        if entry.get("event.name") != "gen_ai.unknown":
+            parts = []
+            found.append(Event(text_of(entry.get("event.name")), 0, entry))
+        elif not parts:
+            parts = [entry.get("data")]
+            found.append(Event("gen_ai.user.message", 0, {"content": parts}))
+        else:
+            parts.append(entry.get("data"))
+    return found
