@@ -91,6 +91,11 @@ class Cutter:
 
     def _pieces(self, number: int, file: File, found: Record) -> Iterator[Quarantined]:
         name, value = (self._format, found.value) if self._format else _recognised(found.value)
+        if not name and (items := _page(value)):
+            self._counts["records"] -= 1  # the page is none, its items are
+            for item in items:
+                yield from self._record(number, file, Record(item, found.line))
+            return
         if not name:
             yield quarantined(file.path, Bad("no format claims this record", found.line, _raw(found.value)))
             return
@@ -129,8 +134,15 @@ def _claimants() -> tuple[tuple[str, ModuleType], ...]:
     return tuple(sorted(asked, key=lambda pair: (getattr(pair[1], "RANK", 50), pair[0])))
 
 
+def _page(record: Any) -> list[Any]:
+    """The items of a page that no format claims as a whole, such as `{"results": [...], "next": ...}`."""
+    lists = [held for held in record.values() if isinstance(held, list)] if isinstance(record, dict) else []
+    return next((held for held in lists if held and _recognised(held[0])[0]), [])
+
+
 def _recognised(record: Any) -> tuple[str, Any]:
     """The format of a record, and the record as that format claims it: cells of a table may hold JSON text."""
+    record = parsed(record)  # a log may hold each record as a JSON string
     name = _format_of(record)
     if name or not isinstance(record, dict):
         return name, record

@@ -12,7 +12,7 @@ import zstandard
 
 from harness.containers import archives, sources
 from harness.containers.sources import TooLarge
-from harness.formats._json import loads
+from harness.formats._json import loads, several
 
 BOM = b"\xef\xbb\xbf"
 LONGEST_LINE = 64 * 2**20
@@ -193,11 +193,23 @@ def _document(first: bytes, stream: _Resumed, reason: str) -> Iterator[Record | 
         yield from _unfolded(value, 2)
         yield from _lines(stream, start=3)
         return
+    data = first + second + stream.rest(LARGEST_DOCUMENT)
     try:
-        yield from _unfolded(loads(first + second + stream.rest(LARGEST_DOCUMENT)), 0)
+        yield from _unfolded(loads(data), 0)
     except ValueError as error:
         whole = b"\n" in first
-        yield Bad(reason if not whole else f"not a JSON document: {error}", 0 if whole else 1, first[:EXCERPT], whole)
+        told = reason if not whole else f"not a JSON document: {error}"
+        yield from _one_after_another(data, Bad(told, 0 if whole else 1, first[:EXCERPT], whole))
+
+
+def _one_after_another(data: bytes, otherwise: Bad) -> Iterator[Record | Bad]:
+    """Documents that were put together without a newline between them; `otherwise` when not even the first is whole."""
+    number = 0
+    try:
+        for number, value in enumerate(several(data), 1):
+            yield from _unfolded(value, number)
+    except ValueError as error:
+        yield otherwise if number == 0 else Bad(str(error), number + 1, b"")
 
 
 def _lines(stream: _Resumed, start: int = 2) -> Iterator[Record | Bad]:
@@ -216,6 +228,7 @@ def _line(line: bytes, number: int) -> Iterator[Record | Bad]:
     try:
         value = loads(line.strip())
     except ValueError as error:
-        yield Bad(str(error), number, line[:EXCERPT])
+        for found in _one_after_another(line, Bad(str(error), number, line[:EXCERPT])):
+            yield found._replace(line=number)
         return
     yield from _unfolded(value, number)

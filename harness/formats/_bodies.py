@@ -52,6 +52,8 @@ USAGE = {
         "cache_read.input_tokens",
         "cache_read_input_tokens",
         "cachedInputTokens",
+        "cachedPromptTokens",
+        "cacheReadInputTokens",
         "cached_tokens",
         "cache_read",
     ),
@@ -60,6 +62,7 @@ USAGE = {
         "cache_write.input_tokens",
         "cache_creation_input_tokens",
         "cache_write_tokens",
+        "cacheCreationInputTokens",
     ),
     "reasoning": (
         "reasoning.output_tokens",
@@ -93,7 +96,12 @@ def tokens(raw: Json) -> dict[str, int]:
 def params(raw: Json) -> dict[str, Json]:
     """The sampling parameters of a request, by the OpenAI API's names; all else is left out."""
     named = ((PARAMS.get(name, name), value) for name, value in mapping(raw).items() if value is not None)
-    return {name: parsed(value) for name, value in named if name in KNOWN_PARAMS}
+    return {name: _read(value) for name, value in named if name in KNOWN_PARAMS}
+
+
+def _read(value: Json) -> Json:
+    """A parameter; LiteLLM writes booleans as Python spells them."""
+    return value == "True" if value in ("True", "False") else parsed(value)
 
 
 def request(raw: Json) -> dict[str, Json]:
@@ -108,13 +116,17 @@ def request(raw: Json) -> dict[str, Json]:
     }
 
 
+NO_ID = "__fake_id__"
+"""What the OpenAI Agents SDK writes where a chat completion has no id of a response."""
+
+
 def response(raw: Json) -> dict[str, Json]:
     """What a response body, or a LangChain result, says, as fields of `Draft`."""
     body = mapping(raw)
     told = {**mapping(body.get("llm_output")), **response_metadata(body)} if "generations" in body else body
     return {
         "output": choices(raw),
-        "response_id": text_of(told.get("id")),
+        "response_id": text_of(told.get("id")).removeprefix(NO_ID),
         "model_served": text_of(told.get("model_name") or told.get("model")),
         "usage": _whole_input(body, tokens(told.get("usage") or told.get("token_usage"))),
     }

@@ -1,6 +1,7 @@
 """JSON as producers write it: NaN, lone surrogates, broken UTF-8, JSON inside strings."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -21,6 +22,26 @@ def loads(data: bytes | str) -> Json:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
         return _slowly(data, str(error))
+
+
+def several(data: bytes) -> Iterator[Json]:
+    """JSON values that stand one after the other, as `cat` leaves documents. Raises ValueError where one is broken."""
+    text, at = data.decode("utf-8", "replace"), 0
+    decoder = json.JSONDecoder(parse_constant=lambda _: None)
+    while at < len(text):
+        if text[at] in _BETWEEN:
+            at += 1
+            continue
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        except ValueError as error:
+            raise ValueError(f"not JSON: {error}") from None
+        yield _clean(value, 0)
+
+
+_BETWEEN = " \t\r\n\ufeff"
 
 
 def _slowly(data: bytes | str, reason: str) -> Json:
@@ -63,6 +84,20 @@ def parsed(value: Json) -> Json:
     return value
 
 
+LEVELS = 3
+"""How often a producer is met to have encoded a list or an object as JSON text."""
+
+
+def decoded(value: Json) -> Json:
+    """The list or object that `value` is or holds, also as JSON text in JSON text; else what `parsed` gives."""
+    once = found = parsed(value)
+    for _ in range(LEVELS - 1):
+        if not isinstance(found, str) or found is value:
+            break
+        found = parsed(found)
+    return once if isinstance(found, str) else found
+
+
 def is_cut(value: Json) -> bool:
     """Whether a string starts as a JSON object or list and does not parse: an attribute limit cut it."""
     if not isinstance(value, str) or value[:1] not in ("{", "["):
@@ -98,13 +133,13 @@ def whole(value: Json) -> int | None:
 
 def mapping(value: Json) -> dict[str, Json]:
     """The object that `value` is or holds as JSON text, else an empty one."""
-    found = parsed(value)
+    found = decoded(value)
     return found if isinstance(found, dict) else {}
 
 
 def listing(value: Json) -> list[Json]:
     """The list that `value` is or holds as JSON text; a single value becomes a list of one; None an empty one."""
-    found = parsed(value)
+    found = decoded(value)
     if found is None or found == "":
         return []
     return found if isinstance(found, list) else [found]

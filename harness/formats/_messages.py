@@ -6,7 +6,7 @@ Anthropic content blocks, and bare text. JSON text inside strings is decoded.
 
 from collections.abc import Iterable, Iterator
 
-from harness.formats._json import Json, mapping, parsed, text_of
+from harness.formats._json import Json, decoded, mapping, parsed, text_of
 from harness.formats._parts import parts, tool_call, tool_result
 from harness.types import Message, Part, RefusalPart, TextPart, ToolCallPart, ToolResultPart
 
@@ -29,7 +29,7 @@ _LOOSE_ITEMS = {"function_call": "assistant", "function_call_output": "tool", "r
 REASONS = {
     **dict.fromkeys(("tool_call", "tool-calls", "tool_use", "toolUse", "function_call"), "tool_calls"),
     **dict.fromkeys(("end_turn", "completed", "STOP", "stop_sequence", "FINISH_REASON_STOP"), "stop"),
-    **dict.fromkeys(("max_tokens", "MAX_TOKENS", "max_output_tokens"), "length"),
+    **dict.fromkeys(("max_tokens", "MAX_TOKENS", "max_output_tokens", "incomplete"), "length"),
     **dict.fromkeys(("content-filter", "SAFETY"), "content_filter"),
 }
 """Finish reasons of other providers and SDKs -> the OpenAI API's."""
@@ -94,7 +94,7 @@ def choices(raw: Json) -> tuple[Message, ...]:
 
 def _shaped(raw: Json) -> Json:
     """`raw`, or what its JSON text holds when that is messages; an answer that is JSON itself stays a text."""
-    value = parsed(raw)
+    value = decoded(raw)
     if value is raw or not isinstance(raw, str):
         return value
     items = value if isinstance(value, list) else [value]
@@ -128,7 +128,7 @@ def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
         if isinstance(value.get(key), list):
             flat = [item for inner in value[key] for item in (inner if isinstance(inner, list) else (inner,))]
             return tuple(_choice(item) for item in flat if isinstance(item, dict))
-    if isinstance(value.get("message"), dict):
+    if isinstance(value.get("message"), dict) or (isinstance(value.get("text"), str) and "type" not in value):
         return (_choice(value),)
     if isinstance(value.get("output"), (list, str)):
         return joined(messages(value["output"], "assistant"), mapping(value.get("incomplete_details")).get("reason"))

@@ -66,7 +66,7 @@ def inline(data: Json, modality: str, mime: str = "") -> MediaPart:
 
 
 def _part(raw: dict[str, Json]) -> Iterator[Part]:
-    kind = text_of(raw.get("type") or raw.get("part_kind")).replace("-", "_")
+    kind = text_of(_first(raw, "type", "part_kind", "kind")).replace("-", "_")
     reader = _READERS.get(kind)
     if reader:
         found = reader(raw)
@@ -107,8 +107,8 @@ def _image(raw: dict[str, Json]) -> MediaPart:
         if nested is None:
             return inline(source.get("data", source), "image", mime or text_of(source.get("media_type")))
         source = nested
-    if isinstance(source, str) and source.startswith(("data:", "http", "file", "s3:", "gs:", "@@@")):
-        return media(source, "image", mime)
+    if _is_address(source):
+        return media(text_of(source), "image", mime)
     return inline(source, "image", mime) if "image" in raw else media(text_of(source), "image", mime)
 
 
@@ -119,16 +119,31 @@ def _audio(raw: dict[str, Json]) -> MediaPart:
 
 
 def _blob(raw: dict[str, Json]) -> MediaPart:
-    return inline(_first(raw, "content", "data"), text_of(raw.get("modality")), text_of(raw.get("mime_type")))
+    mime = text_of(_first(raw, "mime_type", "media_type", "mediaType"))
+    return inline(_first(raw, "content", "data", "binary_content"), _modality(raw, mime), mime)
 
 
 def _by_address(raw: dict[str, Json]) -> MediaPart:
     body = raw["file"] if isinstance(raw.get("file"), dict) else raw
-    mime = text_of(_first(body, "mime_type", "mediaType", "mimeType"))
+    mime = text_of(_first(body, "mime_type", "mediaType", "mimeType", "media_type"))
     address = _first(body, "uri", "file_id", "url", "file_data")
-    if address is None and "data" in body:
-        return inline(body["data"], "file", mime)
-    return media(text_of(address), text_of(raw.get("modality")) or "file", mime)
+    modality = _modality(raw, mime)
+    data = body.get("data")
+    if address is None and data is not None and not _is_address(data):
+        return inline(data, modality, mime)
+    return media(text_of(data if address is None else address), modality, mime)
+
+
+def _modality(raw: dict[str, Json], mime: str) -> str:
+    kind = mime.partition("/")[0] or text_of(_first(raw, "type", "kind")).removesuffix("-url")
+    return text_of(raw.get("modality")) or (kind if kind in ("image", "audio", "video") else "file")
+
+
+def _is_address(data: Json) -> bool:
+    return isinstance(data, str) and data.startswith(_SCHEMES)
+
+
+_SCHEMES = ("data:", "http", "file", "s3:", "gs:", "@@@")
 
 
 def _first(raw: dict[str, Json], *keys: str) -> Json:
@@ -146,6 +161,6 @@ _READERS: dict[str, Callable[[dict[str, Json]], Part | None]] = {
     "refusal": _refusal,
     **dict.fromkeys(("image_url", "image", "input_image"), _image),
     **dict.fromkeys(("input_audio", "audio"), _audio),
-    "blob": _blob,
-    **dict.fromkeys(("uri", "file", "input_file"), _by_address),
+    **dict.fromkeys(("blob", "binary"), _blob),
+    **dict.fromkeys(("uri", "file", "input_file", "document_url", "audio_url", "video_url"), _by_address),
 }

@@ -187,11 +187,14 @@ def _orphan(span_id: str, records: list[tuple[Log, Source]]) -> Found:
 
 
 def draft_of(span: Span) -> tuple[Draft | None, str]:
-    """What all conventions that the span speaks say of the call, and the first of them; None when it is no call."""
+    """What all conventions that the span speaks say of the call, and the first of them; None when it is no call.
+
+    The first decides, or a later one where those before it found nothing that was said.
+    """
     spoken = speaking(span)
     draft = Draft()
     for order, dialect in enumerate(spoken):
-        if not dialect.fill(span, draft) and order == 0:
+        if not dialect.fill(span, draft) and (order == 0 or not (draft.input or draft.output)):
             return None, ""
     draft.fill(error=_error(span))
     return (draft, spoken[0].__name__.rsplit(".", 1)[-1]) if spoken else (None, "")

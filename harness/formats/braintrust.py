@@ -106,6 +106,7 @@ def fill(span: Span, draft: Draft) -> bool:
     metrics = mapping(row.get("metrics"))
     counts = {"cached_tokens": metrics.get("prompt_cached_tokens")}
     counts |= {"reasoning_tokens": metrics.get("completion_reasoning_tokens")}
+    counts |= {"cache_write_tokens": metrics.get("prompt_cache_creation_tokens")}
     draft.fill(
         **request({**metadata, "messages": row.get("input")}),
         output=choices(answered) if answered is not None else (),
@@ -114,6 +115,8 @@ def fill(span: Span, draft: Draft) -> bool:
         usage=tokens({**metrics, **counts}),
     )
     draft.fill(params=params(metadata))
+    if metadata.get("provider") == "anthropic":  # whose system prompt is written behind the conversation
+        draft.input = tuple(sorted(draft.input, key=lambda said: said.role != "system"))
     if row.get("error"):
         draft.fill(error=CallError(type="error", message=text_of(row["error"])))
     return True

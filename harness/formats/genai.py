@@ -82,6 +82,8 @@ def _content(held: Attributes, events: list[Event], draft: Draft) -> None:
         draft.flags |= _refused(answered)
         system = tuple(_system(instructions)) if instructions else ()
         read, written = messages(asked) if asked else (), choices(answered)
+    if system and read and read[0].role == "system" and read[0].text == system[0].text:
+        system = ()  # OpenLIT writes the instructions in both places
     draft.fill(input=(*system, *read), output=written)
     if any(f"{name}_ref" in held for name in _CONTENT):  # uploaded elsewhere; an address in a trace is never fetched
         draft.flags |= {"media_external"}
@@ -187,6 +189,7 @@ def _transcript(prompt: Json) -> Iterable[Message]:
 
 def _facts(held: Attributes, draft: Draft) -> None:
     asked = {name[15:]: value for name, value in held.items() if name.startswith("gen_ai.request.")}
+    asked |= {name[22:]: value for name, value in held.items() if name.startswith("gen_ai.openai.request.")}
     used = {name[13:]: value for name, value in held.items() if name.startswith("gen_ai.usage.")}
     draft.fill(
         operation=text_of(held.get("gen_ai.operation.name")),
@@ -198,10 +201,15 @@ def _facts(held: Attributes, draft: Draft) -> None:
         user_id=text_of(held.get("gen_ai.user") or asked.get("user")),
         ttft_s=number(held.get("gen_ai.response.time_to_first_chunk")),
         params=params({**asked, **_streaming(held)}),
-        tools=tuple(_tool(tool) for tool in listing(held.get("gen_ai.tool.definitions"))),
+        tools=tuple(map(_tool, listing(held.get("gen_ai.tool.definitions")) or _offered(held))),
         response_format=_format(held),
         usage=tokens(used),
     )
+
+
+def _offered(held: Attributes) -> list[Json]:
+    """The tools of a request as Pydantic AI keeps them."""
+    return listing(mapping(held.get("model_request_parameters")).get("function_tools"))
 
 
 def _streaming(held: Attributes) -> dict[str, Any]:
@@ -212,8 +220,11 @@ def _format(held: Attributes) -> Json:
     schema = parsed(held.get("gen_ai.request.structured_output_schema"))  # OpenLLMetry's
     if isinstance(schema, dict):
         return {"type": "json_schema", "json_schema": {"schema": schema}}
-    kind = held.get("gen_ai.output.type")
+    kind = held.get("gen_ai.output.type") or held.get("gen_ai.openai.request.response_format")
     return {"type": kind} if kind and kind != "text" else None
+
+
+_SCHEMAS = ("parameters", "inputSchema", "input_schema", "parameters_json_schema")
 
 
 def _tool(raw: Json) -> Json:
@@ -221,6 +232,6 @@ def _tool(raw: Json) -> Json:
     found = mapping(raw)
     if "function" in found or "name" not in found:
         return found or raw
-    schema: Json = next((found[key] for key in ("parameters", "inputSchema", "input_schema") if found.get(key)), {})
+    schema: Json = next((found[key] for key in _SCHEMAS if found.get(key)), {})
     function = {"name": found["name"], "description": found.get("description") or "", "parameters": parsed(schema)}
     return {"type": "function", "function": function}

@@ -21,7 +21,7 @@ _CALLS = ("completion", "responses", "anthropic_messages", "generate_content")
 
 def claims(record: dict[str, Json]) -> bool:
     keys = record.keys()
-    payload = {"call_type", "messages", "response"} <= keys and bool({"hidden_params", "model_parameters"} & keys)
+    payload = {"call_type", "messages"} <= keys and bool({"hidden_params", "model_parameters"} & keys)
     return payload or {"request_id", "call_type", "spend"} <= keys
 
 
@@ -49,6 +49,10 @@ def speaks(span: Span) -> bool:
     return ROW in span.attributes
 
 
+def _is_said(asked: Json) -> bool:
+    return asked not in ({}, None, "", "None")
+
+
 def fill(span: Span, draft: Draft) -> bool:
     row = mapping(span.attributes[ROW])
     if not text_of(row.get("call_type")).removeprefix("a").endswith(_CALLS):
@@ -57,7 +61,7 @@ def fill(span: Span, draft: Draft) -> bool:
     answered = parsed(row.get("response"))
     said = {} if answered in ({}, None, "None") else response(answered)
     draft.fill(
-        input=messages(asked) if asked not in ({}, "None") else (),
+        input=messages({"messages": asked, "instructions": sent.get("instructions")}) if _is_said(asked) else (),
         operation="text_completion" if "text_completion" in text_of(row.get("call_type")) else "chat",
         provider=text_of(row.get("custom_llm_provider")),
         model_requested=text_of(row.get("model")),

@@ -8,7 +8,7 @@ from harness.formats._bodies import params, request, response, tokens
 from harness.formats._clock import nanoseconds
 from harness.formats._draft import Draft
 from harness.formats._json import Json, listing, mapping, parsed, text_of
-from harness.formats._messages import message
+from harness.formats._messages import reasoned
 from harness.formats._otlp import Event, Log, Span, identity
 from harness.formats._rows import evaluation
 from harness.types import Call, Feedback, Source
@@ -24,7 +24,8 @@ def claims(record: dict[str, Json]) -> bool:
     keys = record.keys()
     if isinstance(record.get("info"), dict) and "spans" in mapping(record.get("data")):
         return True
-    return {"trace_id", "spans"} <= keys and bool(
+    named = "spans" in keys and bool({"trace_id", "request_id"} & keys)
+    return named and bool(
         {"assessments", "execution_duration", "execution_time_ms"} & keys and {"state", "status"} & keys
     )
 
@@ -111,8 +112,13 @@ def fill(span: Span, draft: Draft) -> bool:
         return False
     draft.fill(**request(held.get("mlflow.spanInputs")))
     draft.fill(**response(held.get("mlflow.spanOutputs")))
-    if not any(said.parts for said in draft.output) and not span.failed:
-        draft.output = _streamed(span.events) or draft.output
+    streamed = _streamed(span.events)
+    if streamed:
+        told = response(streamed)
+        if not any(said.parts for said in draft.output) and not span.failed:
+            draft.output = told["output"]
+        draft.fill(**{**told, "output": ()})
+        draft.output = reasoned(draft.output, [said.finish_reason for said in told["output"]])
     draft.fill(
         model_served=text_of(held.get("mlflow.llm.model")),
         params=params(held),
@@ -122,18 +128,25 @@ def fill(span: Span, draft: Draft) -> bool:
     return True
 
 
-def _streamed(events: list[Event]) -> tuple[Any, ...]:
-    """The answer put together from its stream: MLflow itself loses streamed tool calls."""
+def _streamed(events: list[Event]) -> dict[str, Json]:
+    """The response put together from its stream, of which MLflow itself may keep no more than the text."""
+    body: dict[str, Json] = {}
     text, calls, why = "", dict[int, dict[str, Json]](), None
     for event in events:
         chunk = mapping(event.attributes.get("mlflow.chunk.value")) if event.name.startswith(_CHUNK) else {}
+        body |= {name: chunk[name] for name in ("id", "model", "usage") if chunk.get(name)}
         for choice in map(mapping, listing(chunk.get("choices"))[:1]):
             delta = mapping(choice.get("delta"))
             text, why = text + text_of(delta.get("content")), choice.get("finish_reason") or why
             for call in map(mapping, listing(delta.get("tool_calls"))):
-                function, held = mapping(call.get("function")), calls.setdefault(int(call.get("index") or 0), {})
-                held["id"] = held.get("id") or call.get("id")
-                held["name"] = held.get("name") or function.get("name")
-                held["arguments"] = text_of(held.get("arguments")) + text_of(function.get("arguments"))
-    made = message({"role": "assistant", "content": text, "tool_calls": list(calls.values()), "finish_reason": why})
-    return (made,) if made and made.parts else ()
+                _add(call, calls.setdefault(int(call.get("index") or 0), {}))
+    said = {"role": "assistant", "content": text, "tool_calls": list(calls.values())}
+    return {**body, "choices": [{"message": said, "finish_reason": why}]} if text or calls else {}
+
+
+def _add(piece: dict[str, Json], call: dict[str, Json]) -> None:
+    """A piece of a tool call to what is known of it."""
+    function = mapping(piece.get("function"))
+    call["id"] = call.get("id") or piece.get("id")
+    call["name"] = call.get("name") or function.get("name")
+    call["arguments"] = text_of(call.get("arguments")) + text_of(function.get("arguments"))

@@ -26,7 +26,7 @@ def fill(span: Span, draft: Draft) -> bool:
     held = span.attributes
     if text_of(held.get(_KIND)).upper() != "LLM":
         return False
-    asked, answered = mapping(held.get("input.value")), mapping(held.get("output.value"))
+    asked, answered = _body(held.get("input.value")), _body(held.get("output.value"))
     sent, got = request(asked) if asked else {}, response(answered) if answered else {}
     read, written = messages(held, "llm.input_messages"), messages(held, "llm.output_messages")
     draft.fill(
@@ -40,6 +40,12 @@ def fill(span: Span, draft: Draft) -> bool:
     _bare(held, draft)
     _reasons(held, answered, draft)
     return True
+
+
+def _body(raw: Json) -> dict[str, Json]:
+    """A request or response; a stream of the Agents SDK is recorded as a list that holds the one response."""
+    found = parsed(raw)
+    return mapping(found[0] if isinstance(found, list) and len(found) == 1 else found)
 
 
 _REQUESTS, _RESPONSES = ("messages",), ("choices", "output", "content", "generations")
@@ -122,7 +128,8 @@ def _facts(held: Attributes, draft: Draft) -> None:
 
 def _tool(entry: Json) -> Json:
     held = mapping(entry)
-    return parsed(mapping(held.get("tool")).get("json_schema") or held.get("tool.json_schema") or entry)
+    schema = mapping(held.get("tool")).get("json_schema") or held.get("tool.json_schema") or entry
+    return mapping(schema) or schema
 
 
 def _usage(held: Attributes) -> dict[str, int]:
@@ -141,7 +148,7 @@ def _usage(held: Attributes) -> dict[str, int]:
 def _bare(held: Attributes, draft: Draft) -> None:
     """An answer that is a bare text and spelled out nowhere, and raw bodies that were cut."""
     asked, answered = held.get("input.value"), held.get("output.value")
-    if not draft.output and isinstance(answered, str) and answered and not isinstance(parsed(answered), dict):
+    if not draft.output and isinstance(answered, str) and answered and not _body(answered):
         draft.fill(output=(message({"role": "assistant", "content": answered}),))
     if cut(asked) and not draft.input or cut(answered) and not draft.output:
         draft.flags |= {"truncated"}

@@ -3,13 +3,17 @@
 Later releases speak the GenAI conventions. Names: opentelemetry-semantic-conventions-ai 0.4.
 """
 
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
 from harness.formats._bodies import params, tokens
 from harness.formats._draft import Draft
 from harness.formats._indexed import nested
 from harness.formats._json import Json, listing, parsed, text_of
 from harness.formats._messages import message
 from harness.formats._otlp import Span
-from harness.types import Message
+from harness.types import Message, ReasoningPart
 
 TRUST = 50
 
@@ -38,7 +42,22 @@ def fill(span: Span, draft: Draft) -> bool:
 
 
 def _said(entries: Json) -> tuple[Message, ...]:
-    return tuple(made for raw in listing(entries) if isinstance(raw, dict) and (made := _message(raw)))
+    found = [made for raw in listing(entries) if isinstance(raw, dict) and (made := _message(raw))]
+    return tuple(_thoughtful(found))
+
+
+def _thoughtful(found: list[Message]) -> Iterator[Message]:
+    """What a model thought has an entry of its own, of the role thinking: it goes before the answer that follows."""
+    thought: Message | None = None
+    for said in found:
+        if said.role == "thinking":
+            thought = said
+            continue
+        if thought and said.role == "assistant":
+            inner = (ReasoningPart(text=thought.text), *said.parts)
+            said = replace(said, parts=inner, finish_reason=said.finish_reason or thought.finish_reason)
+            thought = None
+        yield said
 
 
 def _message(raw: dict[str, Json]) -> Message | None:

@@ -26,6 +26,7 @@ def fill(span: Span, draft: Draft) -> bool:
     settings = {name[12:]: value for name, value in held.items() if name.startswith("ai.settings.")}
     used = {name[9:]: value for name, value in held.items() if name.startswith("ai.usage.")}
     metadata = {name[22:]: value for name, value in held.items() if name.startswith("ai.telemetry.metadata.")}
+    own = next(iter(mapping(_answer(held, "providerMetadata")).values()), {})  # the provider's own counts
     prompt = held.get("ai.prompt.messages") or held.get("ai.prompt")
     draft.flags |= cut(prompt, _answer(held, "toolCalls"))
     draft.fill(
@@ -38,7 +39,7 @@ def fill(span: Span, draft: Draft) -> bool:
         ttft_s=_seconds(_answer(held, "msToFirstChunk")),
         params={**params(settings), **({"stream": True} if operation.endswith("doStream") else {})},
         tools=tuple(_tool(tool) for tool in listing(held.get("ai.prompt.tools"))),
-        usage=tokens(used),
+        usage=tokens({**mapping(own), **used}),
         metadata={name: value for name, value in metadata.items() if name not in ("userId", "sessionId", "tags")},
     )
     return True

@@ -114,3 +114,88 @@ def test_two_equal_questions_one_after_the_other_stay_two(tmp_path):
             for name in ("startTimeUnixNano", "endTimeUnixNano"):
                 span[name] = str(int(span[name]) + 3600 * 10**9)
     assert len(read(written(tmp_path / "both.jsonl", *client, *later))[0]) == 58
+
+
+def twice(record):
+    """JSON text that was encoded once more on its way."""
+    record = json.loads(json.dumps(record))
+    for _, _, span in derive.spans(record):
+        for item in span.get("attributes", ()):
+            text = item["value"].get("stringValue") or ""
+            if item["key"].endswith(("messages", "instructions", "definitions", "value", "parameters", "json_schema")):
+                item["value"] = {"stringValue": json.dumps(text)} if text[:1] in ("[", "{") else item["value"]
+    return record
+
+
+@pytest.mark.parametrize("pattern", [GENAI, PHOENIX])
+def test_json_text_inside_json_text_is_decoded(tmp_path, pattern):
+    """Messages, tools and parameters that a pipeline encoded a second time are read as before."""
+    plain, _ = read(written(tmp_path / "plain.jsonl", *derive.lines(pattern)))
+    other, _ = read(written(tmp_path / "other.jsonl", *map(twice, derive.lines(pattern))))
+    assert said(other) == said(plain)
+    assert [call.tools for call in other.values()] == [call.tools for call in plain.values()]
+
+
+@pytest.mark.parametrize("pattern", [GENAI, "litellm*", "mlflow*to_json*", "langsmith*"])
+def test_pages_and_documents_put_together_are_read_record_by_record(tmp_path, pattern):
+    """`{"results": [...]}`, `cat a.json b.json` and records without a newline between them lose nothing."""
+    found = derive.lines(pattern)
+    plain, feedback = read(written(tmp_path / "plain.jsonl", *found))
+    spelled = {
+        "page": json.dumps({"results": found, "next": None}),
+        "pages": json.dumps([{"data": found[:3]}, {"data": found[3:]}], indent=1),
+        "documents": "\n".join(json.dumps(record, indent=2) for record in found),
+        "no newline": "".join(map(json.dumps, found)),
+    }
+    for name, text in spelled.items():
+        path = tmp_path / f"{name}.json"
+        path.write_text(text)
+        other, given = read(path)
+        assert (said(other), len(given)) == (said(plain), len(feedback)), name
+
+
+def test_what_stands_behind_whole_documents_is_named(tmp_path):
+    """Two whole documents and a broken third: both are read, and the third is in quarantine with its number."""
+    found = derive.lines(GENAI)
+    path = tmp_path / "three.json"
+    path.write_text("\n".join(json.dumps(record, indent=2) for record in found[:3])[:-40])
+    batches = list(ingest([str(path)], options={"redact": False}))
+    (bad,) = (bad for batch in batches for bad in batch.quarantined)
+    whole, _ = read(written(tmp_path / "two.jsonl", *found[:2]))
+    assert {call.id for batch in batches for call in batch.calls} == set(whole)
+    assert (bad.line, bad.reason[:8]) == (3, "not JSON")
+
+
+def under(record, scope):
+    """The calls of a record as a client below recorded them: shorter spans of their own, without content."""
+    record = json.loads(json.dumps(record))
+    for _, named, span in derive.spans(record):
+        named["name"], span["spanId"] = scope, span["spanId"][::-1]
+        span["startTimeUnixNano"] = str(int(span["startTimeUnixNano"]) + 1)
+        kept = ("gen_ai.operation.name", "gen_ai.request.model", "error.type")
+        span["attributes"] = [item for item in span.get("attributes", ()) if item["key"] in kept]
+    return record
+
+
+def test_a_client_that_records_no_content_adds_no_call(tmp_path):
+    """A client library's own span of the same call, with a model and no word of what was said, is that call again."""
+    found = derive.lines(GENAI)
+    plain, _ = read(written(tmp_path / "plain.jsonl", *found))
+    both, _ = read(written(tmp_path / "both.jsonl", *found, *(under(record, "client") for record in found)))
+    assert said(both) == said(plain)
+    assert all(len(call.source.span_ids) == 2 for call in both.values())
+
+
+def test_each_library_records_a_call_once(tmp_path):
+    """Two libraries on two equal calls that ran at once: four spans, two calls, not three and not one."""
+
+    def span(id, scope, start):
+        said = json.dumps([{"role": "user", "parts": [{"type": "text", "content": "Same?"}]}])
+        held = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.input.messages": said}
+        span = {"traceId": "a" * 32, "spanId": id * 16, "startTimeUnixNano": str(start), "endTimeUnixNano": str(2**60)}
+        span["attributes"] = [{"key": key, "value": {"stringValue": value}} for key, value in held.items()]
+        return {"resourceSpans": [{"scopeSpans": [{"scope": {"name": scope}, "spans": [span]}]}]}
+
+    records = [span(id, scope, 2**59 + n) for n, (id, scope) in enumerate(["1a", "2a", "3b", "4b"])]
+    calls, _ = read(written(tmp_path / "four.jsonl", *records))
+    assert sorted(len(call.source.span_ids) for call in calls.values()) == [2, 2]
