@@ -36,7 +36,7 @@ def review(work: Any, cluster: str, most: int, by: str, open_: bool, as_json: bo
         click.launch(sitting.server.address)
     with contextlib.suppress(KeyboardInterrupt):  # how a sitting ends: every answer was kept when it was given
         sitting.server.serve()
-    counts = dict(sorted(Counter(sitting.answered.values()).items()))
+    counts = dict(sorted(Counter(said.action for said in sitting.answered.values()).items()))
     if not as_json:
         said = ", ".join(f"{count} {action}ed" for action, count in counts.items()) or "nothing answered"
         console.say(f"{said}; `trueup curate` uses it")
