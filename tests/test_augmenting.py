@@ -63,10 +63,10 @@ def test_rows_without_a_field_to_swap_are_no_trial(project, monkeypatch):
     """Nothing is trained, and the error says why."""
     known = augmenting.datasets.splits
 
-    def prose(work, dataset):
+    def prose(given, dataset):
         return {
             name: tuple(replace(case, expected=case.text) for case in cases)
-            for name, cases in known(work, dataset).items()
+            for name, cases in known(given, dataset).items()
         }
 
     monkeypatch.setattr(augmenting.datasets, "splits", prose)
