@@ -31,7 +31,7 @@ def load(folder: str) -> Encode:
     try:
         from model2vec import StaticModel
     except ImportError as error:
-        raise UsageError("model2vec is not installed", next="pip install model2vec") from error
+        raise UsageError("model2vec is not installed", next="pip install 'trueup[embeddings]'") from error
     try:
         return StaticModel.from_pretrained(Path(folder)).encode
     except (OSError, ValueError, KeyError) as error:
