@@ -1,5 +1,6 @@
 """An arm with slot-swapped rows against an equal-sized one without."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -22,7 +23,7 @@ def project(work, monkeypatch):  # noqa: F811
     found = SimpleNamespace(work=work, asked=[], scores=[])
 
     def tune(wanted):
-        found.asked.append((wanted, tuple(read_lines(f"{wanted.dataset}/train.jsonl", Case))))
+        found.asked.append((wanted, tuple(read_lines(Path(wanted.dataset) / "train.jsonl", Case))))
         point = CurvePoint(step=3, epoch=1, loss=1, score=found.scores[len(found.asked) - 1], validation_loss=1)
         about = {"method": "sft", "base": "", "tokenizer": "", "template": "", "dataset": ""}
         return Adapter(

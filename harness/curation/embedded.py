@@ -18,6 +18,7 @@ from harness.errors import UsageError
 Encode = Callable[[Sequence[str]], NDArray[Any]]
 """Texts to vectors, one row a text."""
 SEED = 17
+NEARLY = 0.95
 FITTED, COMPARED = 2_000, 1_000
 """Texts up to which k-means sees all at once, and texts that the number of clusters is judged by."""
 
@@ -41,8 +42,8 @@ def load(folder: str) -> Encode:
 def parts(texts: Sequence[str], encode: Encode, most: int, smallest: int) -> list[list[int]]:
     """Positions of `texts` in at most `most` parts of at least `smallest`, largest first; smaller ones are one, the last.
 
-    The number of parts is the one whose texts are nearest to their own and farthest from the next (P. J. Rousseeuw,
-    "Silhouettes", 1987).
+    There are as few parts as come within a twentieth of the best mean silhouette: how near texts are to their own part, and
+    how far from the next (P. J. Rousseeuw, "Silhouettes", 1987).
     """
     vectors = np.asarray(encode(list(texts)), dtype=np.float32)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
@@ -50,7 +51,10 @@ def parts(texts: Sequence[str], encode: Encode, most: int, smallest: int) -> lis
     tried = range(2, min(most, len(texts) // smallest, distinct - 1) + 1)
     if not tried:
         return [list(range(len(texts)))]
-    labels = max((_means(vectors, count) for count in tried), key=lambda found: _apart(vectors, found))
+    ways = [(_apart(vectors, labels), labels) for labels in (_means(vectors, count) for count in tried)]
+    best = max(score for score, _ in ways)
+    enough = best - (1 - NEARLY) * abs(best)
+    labels = next(labels for score, labels in ways if score >= enough)
     found = sorted((np.flatnonzero(labels == label).tolist() for label in np.unique(labels)), key=lambda one: -len(one))
     large = [one for one in found if len(one) >= smallest]
     rest = sorted(at for one in found if len(one) < smallest for at in one)
