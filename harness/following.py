@@ -18,6 +18,8 @@ class Followed(Noun, frozen=True):
 
     life: Life
     examples: tuple[Call, ...] = ()
+    reasons: dict[str, str] = {}
+    """Call id of each example to what the detector said of it."""
 
 
 def follow(work: Work, clusters: tuple[Cluster, ...] = ()) -> tuple[Life, ...]:
@@ -35,8 +37,16 @@ def with_examples(work: Work) -> tuple[Followed, ...]:
     found = follow(work, loop.inspect(work).clusters)
     shown = {life.cluster.id: life.cluster.call_ids[-EXAMPLES:] for life in found}
     calls = work.store.traces.calls_by_id(name for names in shown.values() for name in names)
+    reasons: dict[str, dict[str, str]] = {}
+    for failure in loop.mine(work).failures:
+        if failure.call_id in shown.get(failure.cluster, ()):
+            reasons.setdefault(failure.cluster, {})[failure.call_id] = failure.reason
     return tuple(
-        Followed(life=life, examples=tuple(calls[name] for name in shown[life.cluster.id] if name in calls))
+        Followed(
+            life=life,
+            examples=tuple(calls[name] for name in shown[life.cluster.id] if name in calls),
+            reasons=reasons.get(life.cluster.id, {}),
+        )
         for life in found
     )
 

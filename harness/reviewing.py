@@ -64,11 +64,12 @@ class Review:
     def __init__(self, work: Work, items: tuple[Item, ...], by: str) -> None:
         self._work, self._by = work, by
         self._items = {item.call_id: item for item in items}
-        self.answered: dict[str, str] = {}
-        """Call id to the last action."""
+        self.answered: dict[str, Said] = {}
+        """Call id to the last answer: what a second tab, or the page read anew, has to show."""
         folder = resources("harness") / "pages"
         answers: dict[tuple[str, str], Callable[[Any], Any]] = {
             ("GET", "items"): lambda _: msgspec.to_builtins({"items": items, "answered": self.answered}),
+            ("GET", "answered"): lambda _: msgspec.to_builtins({"answered": self.answered}),
             ("POST", "answer"): self._answer,
             ("POST", "finish"): self._finish,
         }
@@ -83,7 +84,7 @@ class Review:
         if said.call_id not in self._items:
             raise InputError("this call is not among those that are shown")
         record(self._work, self._items[said.call_id], said, self._by)
-        self.answered[said.call_id] = said.action
+        self.answered[said.call_id] = said
         return {"answered": len(self.answered)}
 
     def _finish(self, _: Any) -> dict[str, int]:

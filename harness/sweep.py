@@ -94,16 +94,17 @@ def _trial(work: Work, request: TuneRequest, knobs: dict[str, float], number: in
     folder = work.store.root / "work" / f"sweep-{digest(wanted)[:16]}" / "adapter"
     folder.parent.mkdir(parents=True, exist_ok=True)
     adapter = tune_stage.tune(replace(wanted, out=str(folder)))
-    score, loss = _measured(adapter, folder)
+    score, loss = measured(adapter, folder)
     return Trial(knobs=knobs, round=number, epochs=epochs, score=score, loss=loss, seconds=adapter.seconds)
 
 
-def _measured(adapter: Adapter, folder: Path) -> tuple[float, float]:
+def measured(adapter: Adapter, folder: Path) -> tuple[float, float]:
+    """Task score and loss of the chosen checkpoint on the rows set aside. Raises UndecidedError when there were none."""
     for point in adapter.curve:
         if point.step == adapter.checks.get("chosen_step") and point.score is not None:
             return point.score, point.validation_loss or 0.0
     raise UndecidedError(
-        "a sweep chooses by rows that are set aside, and there are too few training rows for that",
+        "it is judged on rows that are set aside, and there are too few training rows for that",
         where=str(folder),
         next="ingest more feedback, or raise [tune] validation_share above 0",
     )

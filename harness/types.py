@@ -416,6 +416,8 @@ class TuneRequest(Noun, frozen=True):
     """Folder for the adapter; it appears complete or not at all. Checkpoints stand in `<out>.checkpoints`."""
     held_out_ids: tuple[str, ...] = ()
     """Case and call ids that must not train; checked again by the trainer."""
+    validation_ids: tuple[str, ...] = ()
+    """Training rows to set aside and choose the checkpoint by; empty: the trainer draws them."""
     evals: tuple[str, ...] = ()
     """Eval folders or files, for recipes that learn from a suite's scores; `options.suite` names the suite."""
     pytest_args: tuple[str, ...] = ()

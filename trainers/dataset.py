@@ -46,7 +46,8 @@ def parts(request: TuneRequest, base: models.Base) -> Parts:
     ones is a function of their names and the recipe's seed, so a dataset that grows keeps most of its choice.
     """
     built, found = rows(request, base), cases(request)
-    aside = _aside([case for case in found if case.split != "replay"], request.recipe)
+    drawn = _aside([case for case in found if case.split != "replay"], request.recipe)
+    aside = frozenset(request.validation_ids) or drawn
     guard = _aside([case for case in found if case.split == "replay"], request.recipe) if aside else frozenset()
     train = [row for row in built.rows if row.id not in aside | guard]
     fates = dict(built.fates)

@@ -30,14 +30,22 @@ def review(work: Any, cluster: str, most: int, by: str, open_: bool, as_json: bo
     if not items:
         console.warn(NOTHING if late("shelf").latest_clusters(work) else NO_CALLS)
         return {"items": 0, "answered": {}}
-    sitting = reviewing.Review(work, items, by or getpass.getuser())
+    sitting = reviewing.Review(work, items, by or _me())
     console.warn(f"{len(items):,} to look at: {sitting.server.address}")
     if open_:
         click.launch(sitting.server.address)
     with contextlib.suppress(KeyboardInterrupt):  # how a sitting ends: every answer was kept when it was given
         sitting.server.serve()
-    counts = dict(sorted(Counter(sitting.answered.values()).items()))
+    counts = dict(sorted(Counter(said.action for said in sitting.answered.values()).items()))
     if not as_json:
         said = ", ".join(f"{count} {action}ed" for action, count in counts.items()) or "nothing answered"
         console.say(f"{said}; `trueup curate` uses it")
     return {"items": len(items), "answered": counts}
+
+
+def _me() -> str:
+    """The login name; containers may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "reviewer"

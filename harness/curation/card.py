@@ -1,8 +1,9 @@
 """The dataset card: what is in a dataset, what was left out and why, in Markdown with the Hub's metadata block.
 
-The same sections, as titles and tables, make the HTML card; see `reports/_card.py`.
+The same sections, as titles, words and tables, make the HTML card; see `reports/_card.py`.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness.codec import canonical
@@ -34,11 +35,15 @@ FATES = {
     "day_cap": "its day has its share already",
 }
 """Fate to its meaning, for people."""
-LEAKS = "Nearest training text of held-out texts (Jaccard of 5-shingles)"
+UNPAIRED = {"no_rejected": "without a failing answer", "identical": "equal to it", "echo": "that repeat the message"}
+"""Why a row makes no preference pair, in words."""
+OWNERS = ("user", "session", "group", "cluster", "day")
+SHOWN = 20
+"""Failure clusters that are named."""
 
 
 class Section(Noun, frozen=True):
-    """One table of the card, or, without columns, one paragraph."""
+    """A title with words, a table, or both."""
 
     title: str
     columns: tuple[str, ...] = ()
@@ -47,22 +52,23 @@ class Section(Noun, frozen=True):
 
 
 def sections(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> tuple[Section, ...]:
-    """The card's tables, without the empty ones. Everything is computed from the dataset; nothing is promised."""
+    """The card's sections, without the empty ones. Everything is computed from the dataset; nothing is promised."""
     train = splits.get("train", ())
     notes = dataset.notes
     found = (
-        Section("Rows", ("split", "rows"), tuple(dataset.counts.items())),
-        Section("Where every call ended", ("fate", "calls", "meaning"), tuple(_fates(dataset))),
+        Section("Rows", ("split", "rows"), tuple(sorted(dataset.counts.items(), key=lambda item: -item[1]))),
         Section("Targets", ("source", "rows"), tuple(dataset.target_sources.items())),
-        Section("Failure clusters", ("cluster", "calls", "detector"), tuple(_clusters(dataset))),
-        Section("Characters of an answer", ("at most", "rows"), tuple(_lengths(train))),
-        Section("Words and marks of a row", ("at most", "rows"), _note(notes, "tokens")),
-        Section("Languages of the messages", ("language", "rows"), _note(notes, "languages")),
+        Section("Largest share of training", ("one", "rows, share and cap"), tuple(_shares(train, notes))),
+        Section("Where every call ended", ("fate", "calls", "meaning"), tuple(_fates(dataset))),
+        Section("Leak proof", ("alike by", "judged", "training"), tuple(_leaks(dataset)), _proof(dataset)),
+        Section("Failure clusters", ("cluster", "calls", "train", "held out"), tuple(_clusters(dataset, splits))),
+        Section("Preference pairs", text=_pairs(train)),
         Section("Rows by day", ("day", "rows"), _note(notes, "days")),
+        Section("Characters of a target", ("at most", "rows"), tuple(_lengths(train))),
+        Section("Words and marks of a row", ("at most", "rows"), tuple(_tokens(notes))),
+        Section("Languages of the messages", ("language", "rows"), _note(notes, "languages")),
         Section("Licences", ("source", "licence"), _note(notes, "licences")),
         Section("Hashes", ("split", "sha256 of its rows"), _note(notes, "hashes")),
-        Section("Preference pairs", text=_pairs(train)),
-        Section(LEAKS, ("", "held out", "training"), tuple(_leaks(dataset))),
     )
     return tuple(section for section in found if section.rows or section.text)
 
@@ -90,11 +96,8 @@ def _head(dataset: Dataset) -> str:
 
 
 def _section(section: Section) -> str:
-    return (
-        f"## {section.title}\n\n{section.text}"
-        if section.text
-        else _table(section.title, section.columns, section.rows)
-    )
+    table = _table(section.columns, section.rows) if section.rows else ""
+    return "\n\n".join(part for part in (f"## {section.title}", section.text, table) if part)
 
 
 def _note(notes: Mapping[str, Json], name: str) -> tuple[tuple[str | int, ...], ...]:
@@ -102,9 +105,9 @@ def _note(notes: Mapping[str, Json], name: str) -> tuple[tuple[str | int, ...], 
     return tuple(found.items()) if isinstance(found, dict) else ()
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
     lines = [f"| {' | '.join(_cell(value) for value in row)} |" for row in rows]
-    return "\n".join([f"## {title}", "", f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}", *lines])
+    return "\n".join([f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}", *lines])
 
 
 def _cell(value: object) -> str:
@@ -117,8 +120,33 @@ def _fates(dataset: Dataset) -> list[tuple[str, int, str]]:
     return [*((fate, count, FATES.get(fate, "")) for fate, count in ranked), ("all", dataset.calls, "")]
 
 
-def _clusters(dataset: Dataset) -> list[tuple[str, int, str]]:
-    return [(item.label, len(item.call_ids), item.detector) for item in dataset.clusters[:20]]
+def _option(notes: Mapping[str, Json], name: str, default: float) -> float:
+    options = notes.get("options")
+    value = options.get(name) if isinstance(options, dict) else None
+    return float(value) if isinstance(value, (int, float)) else default
+
+
+def _shares(train: Sequence[Case], notes: Mapping[str, Json]) -> list[tuple[str | int, ...]]:
+    """Who has most of the training rows, in numbers. Rows without such an owner count for nobody."""
+    owner = {"user": "user_id", "session": "session_id"}
+    found: list[tuple[str | int, ...]] = []
+    for name in OWNERS:
+        held = Counter(getattr(case, owner.get(name, name)) for case in train)
+        del held[""]
+        most, cap = max(held.values(), default=0), _option(notes, f"{name}_share_cap", 1.0)
+        if most:
+            found.append((name, f"{most:,}, {most / len(train):.1%}" + (f", cap {cap:.0%}" if cap < 1 else "")))
+    return found
+
+
+def _clusters(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> list[tuple[str | int, ...]]:
+    """Those with most rows; a row counts for the rarest cluster that its call is in."""
+    train, held_out = (Counter(case.cluster for case in splits.get(name, ())) for name in ("train", "held_out"))
+    ranked = sorted(dataset.clusters, key=lambda item: (-(train[item.id] + held_out[item.id]), item.id))
+    return [
+        (f"{item.detector}: {item.label}", len(item.call_ids), train[item.id], held_out[item.id])
+        for item in ranked[:SHOWN]
+    ]
 
 
 def _lengths(cases: Sequence[Case]) -> list[tuple[int, int]]:
@@ -132,11 +160,28 @@ def _pairs(cases: Sequence[Case]) -> str:
     found = pairs(cases)
     if not found.cases:
         return ""
-    left = ", ".join(f"{count} {reason}" for reason, count in found.left_out.items()) or "none"
+    left = ", ".join(f"{count:,} {UNPAIRED.get(reason, reason)}" for reason, count in found.left_out.items()) or "none"
     warning = "".join(f"\n\n**{text}**" for text in found.warnings)
     return (
         f"{len(found.cases):,} pairs of a target and the failing answer; left out: {left}. "
         f"Length bias (Cohen's d): {found.length_bias:+.2f}.{warning}"
+    )
+
+
+def _tokens(notes: Mapping[str, Json]) -> list[tuple[int, int]]:
+    return sorted((int(bound), int(count)) for bound, count in _note(notes, "tokens"))
+
+
+def _proof(dataset: Dataset) -> str:
+    """How many judged texts are as near to training as copies would be."""
+    near = _option(dataset.notes, "near_duplicate", 0.8)
+    leaks = sum(item.similarity >= near for item in dataset.leak_proof)
+    judged = sum(dataset.counts.get(split, 0) for split in ("held_out", "regression"))
+    if not judged:
+        return ""
+    return (
+        f"{leaks} of {judged:,} judged texts are within {near:g} of a training text (Jaccard index of character "
+        f"5-shingles, counted over all pairs). {'The nearest:' if dataset.leak_proof else 'None shares a shingle.'}"
     )
 
 

@@ -1,7 +1,8 @@
 """Failures grouped by what they have in common: detector x route x the term that tells them apart.
 
 Terms are the words of the reason, and the words and word pairs of the message, weighed by TF-IDF. The heaviest term names
-the first cluster and takes its failures out, then the next. A cluster's id is made of detector, route and term, so the
+the first cluster and takes its failures out, then the next. With an embedding model the parts come from `embedded.py` and
+only their names from the terms. A cluster's id is made of detector, route and term, so the
 same trouble has the same id on another night; where an earlier night's clusters are known, `following.py` keeps their
 ids even when another term has become the heaviest.
 """
@@ -19,6 +20,8 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 
 from harness.codec import digest
+from harness.curation import embedded
+from harness.curation.embedded import Encode
 from harness.curation.following import follow
 from harness.types import Cluster, Failure
 
@@ -44,16 +47,20 @@ class Seen(Struct, frozen=True):
 
 
 def cluster(
-    failures: Sequence[Failure], seen: Mapping[str, Seen], known: Sequence[Cluster] = ()
+    failures: Sequence[Failure], seen: Mapping[str, Seen], known: Sequence[Cluster] = (), encode: Encode | None = None
 ) -> tuple[tuple[Failure, ...], tuple[Cluster, ...]]:
-    """The failures with their cluster's id, and the clusters, largest first. `known`: those of the night before."""
+    """The failures with their cluster's id, and the clusters, largest first.
+
+    `known`: those of the night before. `encode`: an embedding model to part them by; without one, shared terms do.
+    """
     bins: dict[tuple[str, str], list[Failure]] = defaultdict(list)
     for failure in failures:
         bins[failure.detector, seen[failure.call_id].route].append(failure)
     named: dict[Failure, str] = {}
     clusters = []
     for (detector, route), members in sorted(bins.items()):
-        for term, label, chosen in _split([(item.reason, seen[item.call_id].text) for item in members]):
+        said = [(item.reason, seen[item.call_id].text) for item in members]
+        for term, label, chosen in _split(said) if encode is None else _meant(said, encode):
             found = [members[index] for index in chosen]
             made = _cluster(detector, route, term, label, found, seen)
             clusters.append(made)
@@ -106,6 +113,23 @@ def _split(documents: Sequence[tuple[str, str]]) -> list[tuple[str, str, list[in
         left = left[~has]
     if len(left):
         found.append(("", "other" if found else "all", left.tolist()))
+    return found
+
+
+def _meant(documents: Sequence[tuple[str, str]], encode: Encode) -> list[tuple[str, str, list[int]]]:
+    """As `_split`, by meaning; a part is named by the term that it has more of than the others, and none twice."""
+    matrix, terms = _weights(documents)
+    everywhere = np.asarray(matrix.mean(axis=0)).ravel()
+    found: list[tuple[str, str, list[int]]] = []
+    for chosen in embedded.parts([f"{text}\n{reason}" for reason, text in documents], encode, MOST, SMALLEST):
+        more = np.round(np.asarray(matrix[chosen].mean(axis=0)).ravel() - everywhere, 9)
+        taken = {term for term, _, _ in found}
+        ranked = [int(at) for at in np.argsort(-more, kind="stable") if more[at] > 0 and terms[at] not in taken]
+        term = str(terms[ranked[0]]) if ranked else ""
+        label = _label(matrix[chosen], terms, ranked[0]) if ranked else "other" if found else "all"
+        while any(term == known for known, _, _ in found):
+            term += "."  # parts without a term of their own
+        found.append((term, label, list(chosen)))
     return found
 
 

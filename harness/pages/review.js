@@ -39,8 +39,8 @@ function show() {
   find("source").textContent = `· ${SOURCES[item.source || ""]}`;
   find("accept-words").textContent = item.target ? "Accept" : "It was right";
   const done = state.answered[item.call_id];
-  find("changed").textContent = done ? `You ${DONE[done]} this one; answer again to change it.` : "";
-  find("target").value = item.edited || item.target || item.answer;
+  find("changed").textContent = done ? `You ${DONE[done.action]} this one; answer again to change it.` : "";
+  find("target").value = (done && done.text) || item.target || item.answer;
   edit(false);
 }
 
@@ -59,8 +59,16 @@ function edit(on) {
   else field.blur();
 }
 
+async function ask(path, options) {
+  try {
+    return await fetch(path, options);
+  } catch {
+    throw new Error("trueup review has ended: start it again. What was answered is kept.");
+  }
+}
+
 async function send(path, body) {
-  const reply = await fetch(path, {
+  const reply = await ask(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
@@ -77,8 +85,7 @@ async function answer(action) {
   try {
     const text = action === "edit" ? find("target").value : "";
     await send("answer", { call_id: item.call_id, action, text });
-    if (action === "edit") item.edited = text;
-    state.answered[item.call_id] = action;
+    state.answered[item.call_id] = { action, text };
     move(1);
   } catch (error) {
     find("message").textContent = error.message;
@@ -127,6 +134,19 @@ find("edit").addEventListener("click", () => (state.editing ? answer("edit") : e
 find("skip").addEventListener("click", () => move(1));
 find("back").addEventListener("click", () => move(-1));
 find("finish").addEventListener("click", finish);
+
+// Another tab may have answered meanwhile.
+window.addEventListener("focus", async () => {
+  if (state.editing || state.busy || !state.items.length) return;
+  try {
+    const given = await (await ask("answered")).json();
+    if (state.editing || state.busy) return;
+    state.answered = given.answered;
+    show();
+  } catch (error) {
+    find("message").textContent = error.message;
+  }
+});
 
 fetch("items")
   .then((reply) => reply.json())

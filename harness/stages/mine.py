@@ -10,6 +10,7 @@ from types import ModuleType
 
 from harness import plugins
 from harness.answers import confirms
+from harness.curation import embedded
 from harness.curation.clusters import Seen, cluster
 from harness.curation.mined import Mined
 from harness.curation.traffic import Ordered, Traffic, day
@@ -35,10 +36,12 @@ def mine(
 ) -> Mined:
     """Run the named detectors, or all of them, over every session. Feedback has its `call_id` resolved.
 
-    `options` goes to the detectors as it is. `known` are the clusters of the night before, whose ids are kept. Give
+    `options` goes to the detectors as it is; its `embeddings`, the folder of a local embedding model, parts the clusters by
+    meaning. `known` are the clusters of the night before, whose ids are kept. Give
     `Ordered` calls where they do not fit into memory; of others the order does not matter, as that of the feedback.
-    Raises UsageError for a detector that does not exist.
+    Raises UsageError for a detector or an embedding model that does not exist.
     """
+    encode = embedded.load(str(options["embeddings"])) if options.get("embeddings") else None
     modules = {name: plugins.load("detectors", name) for name in detectors or plugins.names("detectors")}
     said = by_call(feedback)
     traffic = Traffic(calls)
@@ -55,7 +58,7 @@ def mine(
                 newest_ns=traffic.newest_ns,
             )
         )
-    marked, clusters = cluster(found.in_order(), found.seen, known)
+    marked, clusters = cluster(found.in_order(), found.seen, known, encode)
     passed = tuple(call_id for _, call_id in sorted(found.passed))
     return Mined(failures=marked, clusters=clusters, calls=traffic.size, passed=passed)
 

@@ -1,7 +1,12 @@
 """Failures grouped so that trouble can be followed from night to night."""
 
+import numpy as np
+import pytest
+
+from harness.curation import embedded
 from harness.curation.clusters import Seen, cluster
 from harness.curation.traffic import day
+from harness.errors import UsageError
 from harness.types import Failure
 from tests.curation.traces import DAY_NS, START_NS, call
 
@@ -35,3 +40,41 @@ def test_ids_are_the_same_on_another_night():
 def test_few_failures_are_one_cluster():
     """Two failures have nothing to be told apart by."""
     assert [item.label for item in mined(2)[1]] == ["all"]
+
+
+MEANINGS = {"ride": ("car", "taxi", "vehicle", "driver"), "money": ("invoice", "receipt", "refund", "price")}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A model2vec folder whose vectors know which of eight words mean alike."""
+    model2vec, tokenizers = pytest.importorskip("model2vec"), pytest.importorskip("tokenizers")
+    words = ["[UNK]", *(word for alike in MEANINGS.values() for word in alike)]
+    tokenizer = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="[UNK]")
+    )
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    spread = np.random.default_rng(3).normal(scale=0.05, size=(9, 4))
+    centres = np.array([[0, 0, 0, 1], *[[1, 0, 0, 0]] * 4, *[[0, 1, 0, 0]] * 4])
+    folder = tmp_path_factory.mktemp("model2vec")
+    model2vec.StaticModel((centres + spread).astype(np.float32), tokenizer).save_pretrained(folder)
+    return folder
+
+
+def test_an_embedding_model_brings_together_what_shares_no_word(model):
+    """Four words for a ride and four for money: two clusters, each with all four, and other ids on no other night."""
+    texts = {f"t:{n}": f"the {MEANINGS[('ride', 'money')[n % 2]][n // 2 % 4]} {n}" for n in range(48)}
+    failures = [Failure(call_id=name, detector="thumbs_down", reason="negative") for name in texts]
+    seen = {name: Seen(route="", day="", text=text) for name, text in texts.items()}
+    encode = embedded.load(str(model))
+    marked, clusters = cluster(failures, seen, encode=encode)
+    assert [len(one.call_ids) for one in clusters] == [24, 24]
+    kinds = [{int(name[2:]) % 2 for name in one.call_ids} for one in clusters]
+    assert sorted(map(tuple, kinds)) == [(0,), (1,)]
+    assert [one.cluster for one in marked] == [one.cluster for one in cluster(failures, seen, encode=encode)[0]]
+
+
+def test_a_folder_without_a_model_is_named(tmp_path):
+    """Nothing is downloaded: the folder has to be there."""
+    with pytest.raises(UsageError, match="no model2vec model"):
+        embedded.load(str(tmp_path / "minishlab" / "potion"))

@@ -81,3 +81,31 @@ def test_finish_ends_the_sitting(page, sitting):
     page.get_by_text("You can close this page").wait_for()
     sitting.thread.join(5)
     assert not sitting.thread.is_alive()
+
+
+def test_a_second_tab_shows_what_the_first_answered(page, sitting, chromium):
+    """Back in the other tab the edited text and the count are those of the first; the page read anew shows them too."""
+    second = chromium.new_page()
+    second.goto(sitting.review.server.address)
+    second.locator("main:not([hidden])").wait_for()
+    page.keyboard.press("e")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("a better target")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("1 answered").wait_for()
+    second.evaluate("window.dispatchEvent(new Event('focus'))")
+    second.get_by_text("You edited this one").wait_for()
+    assert second.locator("#target").input_value() == "a better target"
+    second.reload()
+    second.get_by_text("You edited this one").wait_for()
+    assert second.locator("#target").input_value() == "a better target"
+    second.close()
+
+
+def test_after_the_end_an_answer_says_that_the_review_has_ended(page, sitting):
+    """Ctrl-C in the terminal: the page says so in words, and that nothing was lost."""
+    sitting.review.server.stop()
+    sitting.thread.join(5)
+    page.keyboard.press("a")
+    page.get_by_text("trueup review has ended").wait_for()
+    assert page.locator("#progress").inner_text().startswith("1 of")

@@ -73,6 +73,14 @@ def test_groups_are_set_aside_whole(request_for, opened, cases, tmp_path, monkey
     assert sum(parts.train.fates.values()) == len(cases)
 
 
+def test_rows_that_are_named_are_set_aside_and_no_others(request_for, opened, cases):
+    """However few rows there are: whoever asks for these has a reason."""
+    named = tuple(case.id for case in cases[3:6])
+    parts = dataset.parts(replace(request_for(), validation_ids=named), opened)
+    assert {row.id for row in parts.validation} == set(named)
+    assert len(parts.train.rows) == len(cases) - 3
+
+
 def test_few_rows_all_train(request_for, opened, cases):
     """Twenty rows are too few to set any aside."""
     assert len(dataset.parts(request_for(), opened).train.rows) == len(cases)

@@ -1,0 +1,76 @@
+"""An arm with slot-swapped rows against an equal-sized one without."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from msgspec.structs import replace
+
+from harness import augmenting, loop, shelf
+from harness.codec import read_lines
+from harness.curation.augment import MARK
+from harness.errors import UndecidedError
+from harness.stages import tune as tune_stage
+from harness.types import Adapter, Case, CurvePoint, Prompt, Recipe, TuneRequest
+from tests.test_following import curated, work  # noqa: F401  (a fixture)
+
+
+@pytest.fixture
+def project(work, monkeypatch):  # noqa: F811
+    """A curated project, its trainings recorded instead of run; each scores what `project.scores` says in turn."""
+    curated(work)
+    request = TuneRequest(base="b", dataset="", prompt=Prompt(name="short"), recipe=Recipe(epochs=2), out="")
+    found = SimpleNamespace(work=work, asked=[], scores=[])
+
+    def tune(wanted):
+        found.asked.append((wanted, tuple(read_lines(Path(wanted.dataset) / "train.jsonl", Case))))
+        point = CurvePoint(step=3, epoch=1, loss=1, score=found.scores[len(found.asked) - 1], validation_loss=1)
+        about = {"method": "sft", "base": "", "tokenizer": "", "template": "", "dataset": ""}
+        return Adapter(
+            id="a", **about, recipe=wanted.recipe, prompt=wanted.prompt, curve=(point,), checks={"chosen_step": 3}
+        )
+
+    monkeypatch.setattr(shelf, "tune_request", lambda work, dataset: request)
+    monkeypatch.setattr(loop, "survey", lambda work: SimpleNamespace(texts=()))
+    monkeypatch.setattr(tune_stage, "tune", tune)
+    return found
+
+
+def test_both_arms_see_as_many_rows_and_are_judged_by_the_same(project):
+    """The arm without goes over its rows more often; the judging rows and their groups train in neither."""
+    project.scores = [0.5, 0.6]
+    found = augmenting.augment(project.work, 0.5, [1])
+    (plain, few), (more, many) = project.asked
+    judges = set(plain.validation_ids)
+    assert plain.validation_ids == more.validation_ids and len(judges) == found.aside > 0
+    trained = [[case for case in rows if case.id not in judges] for rows in (few, many)]
+    assert [len(rows) for rows in trained] == [found.train, found.train + found.added]
+    assert plain.recipe.epochs * len(trained[0]) == pytest.approx(more.recipe.epochs * len(trained[1]))
+    groups = {case.group for case in few if case.id in judges}
+    assert not groups & {case.group for rows in trained for case in rows}
+    assert [sum(MARK in case.tags for case in rows) for rows in trained] == [0, found.added]
+
+
+@pytest.mark.parametrize(("scores", "keep"), [([0.5, 0.6, 0.5, 0.5], True), ([0.5, 0.5] * 2, False)])
+def test_they_are_kept_only_if_the_arm_without_them_does_worse(project, scores, keep):
+    """On average over the seeds; a tie leaves them out."""
+    project.scores = scores
+    found = augmenting.augment(project.work, 0.5, [1, 2])
+    assert found.keep is keep
+    assert [(one.without, one.with_them) for one in found.trials] == list(zip(scores[::2], scores[1::2], strict=True))
+
+
+def test_rows_without_a_field_to_swap_are_no_trial(project, monkeypatch):
+    """Nothing is trained, and the error says why."""
+    known = augmenting.datasets.splits
+
+    def prose(given, dataset):
+        return {
+            name: tuple(replace(case, expected=case.text) for case in cases)
+            for name, cases in known(given, dataset).items()
+        }
+
+    monkeypatch.setattr(augmenting.datasets, "splits", prose)
+    with pytest.raises(UndecidedError, match="can be swapped"):
+        augmenting.augment(project.work, 0.5, [1])
+    assert project.asked == []
