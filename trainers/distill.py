@@ -111,7 +111,7 @@ def preview(request: TuneRequest, count: int) -> Preview:
     notes = (
         f"what is learnt is the answer of {options.teacher!r}, where {options.suite} gives it {options.accept:g} or more; "
         "it is not asked now",
-        f"a prompt of the teacher has {saved / len(rows):+.0f} tokens on one of the student, in the student's own tokens",
+        f"the teacher's prompts have {saved / len(rows):+.0f} tokens on the student's, counted by the student's tokenizer",
     )
     fates = {"asked": len(cases)}
     return Preview(
@@ -150,6 +150,8 @@ def _asked(request: TuneRequest, teacher: Arm) -> tuple[list[Request], list[Case
 def _cases(request: TuneRequest) -> list[Case]:
     cases = dataset.cases(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
     tokens.refuse_held_out(cases, request.held_out_ids)
+    if not cases:
+        raise InputError("there is nothing to ask a teacher", where=request.dataset, next="ingest more traces")
     return cases
 
 

@@ -7,13 +7,13 @@ from typing import Literal
 import msgspec
 
 from harness.rendering import stop_ids
-from harness.types import Adapter, TuneRequest
+from harness.types import Adapter, Estimate, Preview, TuneRequest
 from trainers import choices, conclude, dataset, forms, knobs, models, processes, publish
 from trainers.adapters._kind import kind_of
 from trainers.checkpoints import Shelf
 from trainers.descent import OnPoint, descend
-from trainers.preview import estimate as estimate
-from trainers.preview import preview as preview
+from trainers.preview import estimate as _estimate
+from trainers.preview import preview as _preview
 from trainers.validation import Exam, choose
 
 
@@ -35,7 +35,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     held-out case stands among the training rows, when the loss is not a number or when the adapter does nothing,
     StorageError on a full disk.
     """
-    knobs.read(request, Options, besides=kind_of(request.recipe).options)
+    options_of(request)
     began, out = time.monotonic(), Path(request.out)
     draft = publish.draft(request)
     known = publish.published(out, draft)
@@ -65,3 +65,20 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         conclude.conclude(request, draft, model, outcome)
     processes.wait()
     return publish.read_manifest(out)
+
+
+def preview(request: TuneRequest, count: int) -> Preview:
+    """`count` rows token by token, and the fate of all. Raises what training would raise."""
+    options_of(request)
+    return _preview(request, count)
+
+
+def estimate(request: TuneRequest) -> Estimate:
+    """Steps, tokens, time and memory, from steps that are tried here. Nothing is written."""
+    options_of(request)
+    return _estimate(request)
+
+
+def options_of(request: TuneRequest) -> Options:
+    """The request's options. Raises UsageError on one that neither the recipe nor the kind of adapter knows."""
+    return knobs.read(request, Options, besides=kind_of(request.recipe).options)
