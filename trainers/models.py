@@ -73,20 +73,9 @@ def open_base(folder: str | Path, kind: torch.dtype, quantization: dict[str, Jso
             f"the base model cannot be opened: {error}", where=str(folder), next="check the model's folder"
         ) from error
     model.config.use_cache = False
-    _lay_out(model)
+    helper("backends", "_head").lay_out(model)
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 2048
     return Base(model, tokenizer, limit)
-
-
-def _lay_out(model: Any) -> None:
-    """Have the vocabulary's layer read its positions in one block of memory.
-
-    `logits_to_keep` hands it a view into each row. Of such a view torch makes a product a row, each with a copy of the
-    whole vocabulary's weights, which takes eight times as long on a CPU, and as much memory as there are rows.
-    """
-    head = model.get_output_embeddings()
-    if head is not None:
-        head.register_forward_pre_hook(lambda module, given: (given[0].contiguous(), *given[1:]))
 
 
 def attach(model: Any, recipe: Recipe) -> Any:
