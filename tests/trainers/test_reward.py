@@ -43,6 +43,7 @@ def test_a_reward_model_tells_right_from_wrong_and_judges_in_a_suite(request_on_
         hf.digest(Arm(name="tuned", model=str(base), adapter=request_on_pairs.out))
 
 
+@pytest.mark.slow
 def test_a_preview_shows_pairs_and_an_estimate_the_rows_kept_aside(request_on_pairs, tmp_path):
     """Both answers of a pair are shown; the estimate counts the pairs that check apart from those that train."""
     shown = reward.preview(request_on_pairs, 1)
