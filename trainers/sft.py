@@ -16,6 +16,9 @@ from trainers.preview import estimate as _estimate
 from trainers.preview import preview as _preview
 from trainers.validation import Exam, choose
 
+SHARED = True
+"""Several processes may train one adapter together."""
+
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[tune.options]` of this recipe, besides those that the kind of adapter names."""

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from harness.codec import decode, encode
 from harness.engines.local import environment
+from harness.errors import UsageError
 from harness.types import Adapter
-from trainers import descent, processes, publish, roundtrip, sft
+from trainers import descent, launch, processes, publish, roundtrip, sft
 from trainers.loss import families
 
 
@@ -18,6 +19,15 @@ def test_one_process_does_all_the_work():
     weight = torch.nn.Parameter(torch.ones(3))
     assert processes.share([1, 2, 3]) == [1, 2, 3] and processes.first()
     assert processes.add([weight], 0.5) == 0.5 and weight.grad is None
+
+
+def test_a_recipe_that_does_not_share_is_refused(monkeypatch):
+    """Two processes that would each publish the whole adapter are stopped; supervised training may have them."""
+    pytest.importorskip("openai")
+    monkeypatch.setattr(processes, "count", lambda: 2)
+    assert launch._trainer("sft") is sft
+    with pytest.raises(UsageError, match="'hosted' trains in one process"):
+        launch._trainer("hosted")
 
 
 @pytest.fixture
@@ -55,9 +65,9 @@ def alone(request):
 def launched(request, file):
     """The weights that two processes train."""
     file.write_bytes(encode(request))
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2", "--cpu"]
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2", "--cpu"]
     done = subprocess.run(
-        [*launch, "-m", "trainers.launch", str(file)],
+        [*command, "-m", "trainers.launch", str(file)],
         capture_output=True,
         env=environment() | {"OMP_NUM_THREADS": "1"},
         check=False,
