@@ -8,8 +8,8 @@ import shutil
 
 from msgspec.structs import replace
 
-from harness import shelf
-from harness.errors import InvalidError
+from harness import lessons, shelf
+from harness.errors import InvalidError, UsageError
 from harness.shelf import Work
 from harness.stages import tune as tune_stage
 from harness.types import Adapter, CurvePoint, Estimate, Noun, Preview, TuneRequest
@@ -45,9 +45,16 @@ def preview(work: Work, count: int) -> Preview:
 def prove_resume(work: Work) -> Proof:
     """Train a few steps, kill the process at a random one, go on; and train the same undisturbed.
 
-    Raises InvalidError when a byte of the two adapters differs.
+    Raises InvalidError when a byte of the two adapters differs, UsageError when the training would ask a provider, who
+    would be paid for three trainings that nobody wants.
     """
     request = _request(work)
+    if request.secrets:
+        raise UsageError(
+            f"method {request.recipe.method!r} asks an endpoint, which would be asked, and paid, for a trial",
+            where="[tune]",
+            next='prove the training alone: set method = "sft" for a moment',
+        )
     steps = min(request.recipe.max_steps or PROOF_STEPS, PROOF_STEPS)
     recipe = replace(request.recipe, max_steps=steps, checkpoint_every=max(1, steps // 4), patience=0)
     folder = work.store.artifacts.scratch("prove-resume")
@@ -70,7 +77,8 @@ def prove_resume(work: Work) -> Proof:
 
 
 def _request(work: Work) -> TuneRequest:
-    return shelf.tune_request(work, shelf.latest_dataset(work))
+    dataset = shelf.latest_dataset(work)
+    return lessons.complete(work, dataset, shelf.tune_request(work, dataset))
 
 
 class _Killed(Exception):

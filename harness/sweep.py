@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from harness import shelf
+from harness import lessons, shelf
 from harness.codec import digest
 from harness.errors import UndecidedError, UsageError
 from harness.shelf import Work
@@ -48,8 +48,8 @@ class Trial(Noun, frozen=True):
 def sweep(work: Work, grid: Mapping[str, Sequence[float]]) -> list[Trial]:
     """All trials, the winner first, then by round and score. `grid`: knob to the values to try.
 
-    Raises UsageError on a knob that is not swept or a grid of one, UndecidedError when there are too few training rows
-    to set some aside.
+    Raises UsageError on a knob that is not swept, a grid of one, or a method that asks an endpoint; UndecidedError when
+    nothing can be measured on rows that are set aside.
     """
     unknown = [knob for knob in grid if knob not in KNOBS]
     if unknown:
@@ -59,7 +59,7 @@ def sweep(work: Work, grid: Mapping[str, Sequence[float]]) -> list[Trial]:
         raise UsageError(
             "there is nothing to choose from", next="trueup sweep --learning-rate 3e-4 --learning-rate 1e-3"
         )
-    request = shelf.tune_request(work, shelf.latest_dataset(work))
+    request = _request(work)
     done: list[Trial] = []
     rounds = _rounds(len(combinations))
     for number in range(rounds):
@@ -79,6 +79,23 @@ def sweep(work: Work, grid: Mapping[str, Sequence[float]]) -> list[Trial]:
 def recipe_of(recipe: Recipe, knobs: Mapping[str, float]) -> Recipe:
     """The recipe with a trial's knobs in place."""
     return replace(recipe, **{knob: int(value) if knob == "rank" else value for knob, value in knobs.items()})
+
+
+def _request(work: Work) -> TuneRequest:
+    """What every trial asks for, but for its knobs."""
+    dataset = shelf.latest_dataset(work)
+    request = lessons.complete(work, dataset, shelf.tune_request(work, dataset))
+    if request.secrets:
+        raise UsageError(
+            f"method {request.recipe.method!r} asks an endpoint, which would be asked, and paid, for every trial",
+            where="[tune]",
+            next='sweep with method = "sft"',
+        )
+    share = Recipe().validation_share
+    if request.recipe.validation_share:
+        return request
+    work.watch.note(f"[tune] validation_share is 0; a sweep chooses by rows that are set aside, so {share:.0%} are")
+    return replace(request, recipe=replace(request.recipe, validation_share=share))
 
 
 def _rounds(candidates: int) -> int:
@@ -104,9 +121,10 @@ def measured(adapter: Adapter, folder: Path) -> tuple[float, float]:
         if point.step == adapter.checks.get("chosen_step") and point.score is not None:
             return point.score, point.validation_loss or 0.0
     raise UndecidedError(
-        "it is judged on rows that are set aside, and there are too few training rows for that",
+        "it is judged by the task score on rows that are set aside, and there was none: "
+        f"{adapter.choices.get('checkpoint', 'this method has no such score')}",
         where=str(folder),
-        next="ingest more feedback, or raise [tune] validation_share above 0",
+        next='ingest more feedback, or set method = "sft" under [tune]',
     )
 
 

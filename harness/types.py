@@ -485,8 +485,11 @@ class PreviewRow(Noun, frozen=True):
     """One training row, token by token: the token's text, and what becomes of it."""
 
     id: str
-    tokens: tuple[tuple[str, Literal["context", "special", "supervised", "stop"]], ...]
-    """`special`: a control token that is read; `supervised`: a token that is learnt; `stop`: the learnt end of turn."""
+    tokens: tuple[tuple[str, Literal["context", "special", "supervised", "stop", "rejected"]], ...]
+    """`special`: a control token that is read; `supervised`: a token that is learnt; `stop`: the learnt end of turn;
+    `rejected`: of an answer that is to become less likely."""
+    counts: str = ""
+    """What stands beside its id; empty: how many tokens it has, and how many of them are learnt."""
 
 
 class Preview(Noun, frozen=True):
@@ -499,10 +502,12 @@ class Preview(Noun, frozen=True):
     """supervised, context, total."""
     reasons: dict[str, str] = {}
     """Case id to why it cannot be rendered."""
+    notes: tuple[str, ...] = ()
+    """What these rows do not show, in whole sentences."""
 
 
 class Estimate(Noun, frozen=True):
-    """What a training would cost, from trial steps on its own rows on this machine."""
+    """What a training would cost, from trial steps on its own rows on this machine. 0: nothing here to measure."""
 
     steps: int
     rows: dict[str, int]
@@ -514,6 +519,8 @@ class Estimate(Noun, frozen=True):
     """Weights of the base model."""
     trained_weights: int
     choices: dict[str, str] = {}
+    details: dict[str, str] = {}
+    """What this method does besides, in words: its stages, what it asks and whom, what was not measured."""
 
 
 # ---------------------------------------------------------------- evaluated

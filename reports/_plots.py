@@ -143,7 +143,7 @@ def loss_chart(curve: Sequence[CurvePoint], chosen: float | None) -> Chart | Non
     """Training and validation loss over steps."""
     return chart(
         [
-            ("training loss", [(p.step, p.loss) for p in curve]),
+            ("training loss", [(p.step, p.loss) for p in curve if p.step]),
             ("validation loss", [(p.step, p.validation_loss) for p in curve if p.validation_loss is not None]),
         ],
         mark=chosen,

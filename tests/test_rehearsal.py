@@ -3,11 +3,11 @@ from click.testing import CliRunner
 
 from harness import rehearsal
 from harness.commands import _rows
-from harness.commands.tune import tune
+from harness.commands.tune import _facts, tune
 from harness.config import load
 from harness.errors import UsageError
 from harness.loop import curate, ingest, open_work
-from harness.types import Adapter, Preview, PreviewRow, Prompt, Recipe
+from harness.types import Adapter, Estimate, Preview, PreviewRow, Prompt, Recipe, TuneRequest
 from tests.test_cli import CONFIG, TRACES, project
 
 NONE = Prompt(name="none")
@@ -39,6 +39,33 @@ def test_without_colours_what_is_learnt_stands_in_brackets(capsys):
     _rows.show(Preview(rows=(ROW,), fates={"trained": 1}, tokens={"total": 5}))
     shown = capsys.readouterr().out
     assert "[[yes!<|im_end|>]]" in shown and "5 tokens, 3 learnt" in shown and "\x1b[31m" not in shown
+
+
+def test_a_rejected_answer_stands_in_brackets_of_its_own(capsys):
+    """What is to be avoided is marked apart from what is learnt, the recipe's own counts and notes are shown, and no
+    line of tokens where nobody counted them."""
+    row = PreviewRow(id="b", tokens=(*ROW.tokens, ("no", "rejected")), counts="one pair")
+    _rows.show(Preview(rows=(row,), fates={}, tokens={}, notes=("A stage comes first.",)))
+    shown = capsys.readouterr().out
+    assert "[[yes!<|im_end|>]]{{no}}" in shown and "b: one pair" in shown and "A stage comes first." in shown
+    assert "what is rejected stands in {{ }}" in shown and " tokens\n" not in shown
+
+
+def test_what_was_not_measured_is_no_zero():
+    """Of a training that runs elsewhere neither steps nor time nor memory is shown, but what its method says in words."""
+    cost = Estimate(
+        steps=0, rows={"uploaded": 20}, tokens={}, seconds=0.0, peak_bytes=0, weights=0, trained_weights=0,
+        details={"time and price": "the provider's"},
+    )  # fmt: skip
+    assert _facts(cost) == {"rows": "20 uploaded", "time and price": "the provider's"}
+
+
+def test_a_proof_pays_no_endpoint(monkeypatch):
+    """A training that needs a key is not run three times to prove that it resumes."""
+    request = TuneRequest(base="", dataset="", prompt=NONE, recipe=Recipe(method="hosted"), out="", secrets=("KEY",))
+    monkeypatch.setattr(rehearsal, "_request", lambda work: request)
+    with pytest.raises(UsageError, match="'hosted' asks an endpoint"):
+        rehearsal.prove_resume(None)
 
 
 def test_rehearsals_exclude_one_another(tmp_path, monkeypatch):

@@ -3,11 +3,11 @@ import contextlib
 import pytest
 from msgspec.structs import replace
 
-from harness import shelf, sweep
+from harness import lessons, shelf, sweep
 from harness.config import load
 from harness.errors import UndecidedError, UsageError
 from harness.loop import curate, ingest, open_work
-from harness.types import Recipe, TuneRequest
+from harness.types import Prompt, Recipe, TuneRequest
 from tests.test_cli import CONFIG, TRACES, project
 
 
@@ -34,8 +34,7 @@ def trained(monkeypatch):
         return sweep.Trial(knobs=knobs, round=number, epochs=share, score=knobs["learning_rate"], loss=1.0)
 
     monkeypatch.setattr(sweep, "_trial", trial)
-    monkeypatch.setattr(shelf, "latest_dataset", lambda work: None)
-    monkeypatch.setattr(shelf, "tune_request", lambda work, dataset: None)
+    monkeypatch.setattr(sweep, "_request", lambda work: None)
     return done
 
 
@@ -67,6 +66,23 @@ def test_knobs_go_into_the_recipe():
     assert recipe == Recipe(alpha=8, rank=4, learning_rate=0.1) and isinstance(recipe.rank, int)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "secrets", "share"),
+    [(Recipe(validation_share=0.0), (), 0.1), (Recipe(validation_share=0.2), (), 0.2), (Recipe(), ("KEY",), None)],
+)
+def test_a_sweep_has_rows_to_choose_by_and_pays_nobody(recipe, secrets, share, monkeypatch):
+    """A project that sets nothing aside does so for the sweep; one whose training asks an endpoint is refused."""
+    request = TuneRequest(base="", dataset="", prompt=Prompt(name="none"), recipe=recipe, out="", secrets=secrets)
+    monkeypatch.setattr(shelf, "latest_dataset", lambda work: None)
+    monkeypatch.setattr(shelf, "tune_request", lambda work, dataset: request)
+    monkeypatch.setattr(lessons, "complete", lambda work, dataset, request: request)
+    if share is None:
+        with pytest.raises(UsageError, match="asked, and paid"):
+            sweep._request(Work)
+    else:
+        assert sweep._request(Work).recipe.validation_share == share
+
+
 @pytest.fixture
 def work(tmp_path):
     folder = project(tmp_path / "p", CONFIG.replace("max_steps = 2", "epochs = 0.1"))
@@ -90,13 +106,13 @@ def test_a_sweep_trains_for_real_and_a_second_one_is_recalled(work):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_too_few_rows_to_set_aside_are_no_sweep(work, monkeypatch):
-    """Without rows to choose by, the sweep says what it needs."""
+    """Where the share set aside comes to no row at all, the sweep says that there is nothing to choose by."""
     known = shelf.tune_request
 
     def without(work, dataset) -> TuneRequest:
         request = known(work, dataset)
-        return replace(request, recipe=replace(request.recipe, validation_share=0.0))
+        return replace(request, recipe=replace(request.recipe, validation_share=0.001))
 
     monkeypatch.setattr(shelf, "tune_request", without)
-    with pytest.raises(UndecidedError, match="too few training rows"):
+    with pytest.raises(UndecidedError, match="there was none"):
         sweep.sweep(work, {"learning_rate": (1e-3, 1e-2)})

@@ -10,11 +10,11 @@ from peft import PeftModel
 
 from harness.adapters import verify
 from harness.errors import UsageError
-from harness.types import Adapter, Recipe, TuneRequest
+from harness.types import Adapter, Estimate, Recipe, TuneRequest
 from trainers import models, publish, sft
 from trainers.descent import OnPoint
 
-BASE, SFT = "base", "sft"
+BASE, SFT, ADAPTER = "base", "sft", "adapter"
 SHAPE = ("adapter", "rank", "alpha", "dropout", "target_modules")
 """Recipe fields that an adapter's weights depend on: a second stage has those of the first."""
 OWN = ("learning_rate", "epochs", "max_steps", "batch_size", "checkpoint_every")
@@ -37,7 +37,8 @@ def begin(request: TuneRequest, start: str, stage: dict[str, Any], on_point: OnP
     """What `options.start` names: `base`, `sft` (a supervised stage under `stage`'s knobs, run now unless it was), or an
     adapter's folder.
 
-    Raises UsageError on unknown knobs, InvalidError on an adapter of another base.
+    Raises UsageError on unknown knobs or a folder that holds a whole checkpoint, InvalidError on an adapter of another
+    base.
     """
     if start == BASE:
         return Start(request.recipe, None, None)
@@ -48,8 +49,48 @@ def begin(request: TuneRequest, start: str, stage: dict[str, Any], on_point: OnP
     else:
         folder = Path(start)
         adapter = verify(folder, request.base)
-    shape = {name: getattr(adapter.recipe, name) for name in SHAPE}
+        if adapter.form != ADAPTER:
+            raise UsageError(
+                f"there is no adapter to start from, but a model that is {adapter.form}",
+                where=str(folder),
+                next='start from one that was trained with [tune] form = "adapter"',
+            )
+    return _start(request, adapter.recipe, adapter, folder)
+
+
+def _start(request: TuneRequest, first: Recipe, adapter: Adapter | None, folder: Path | None) -> Start:
+    shape = {name: getattr(first, name) for name in SHAPE}
     return Start(replace(request.recipe, **shape), adapter, folder)
+
+
+class Foreseen(NamedTuple):
+    """What is known of a start before anything is trained."""
+
+    start: Start
+    first: Estimate | None
+    """Cost of the supervised stage; None where none comes first."""
+
+    def joined(self, second: Estimate, name: str) -> Estimate:
+        """The cost of both stages. `name`: what the second one is called."""
+        if self.first is None:
+            return second
+        stages = {"stages": f"{self.first.steps:,} steps of supervised training, then {second.steps:,} of {name}"}
+        return replace(
+            second,
+            steps=self.first.steps + second.steps,
+            seconds=self.first.seconds + second.seconds,
+            peak_bytes=max(self.first.peak_bytes, second.peak_bytes),
+            choices=second.choices | {f"supervised {knob}": why for knob, why in self.first.choices.items()},
+            details=stages | second.details,
+        )
+
+
+def foresee(request: TuneRequest, start: str, stage: dict[str, Any]) -> Foreseen:
+    """As `begin`, without training: the supervised stage is estimated."""
+    if start != SFT:
+        return Foreseen(begin(request, start, stage, lambda point, steps: None), None)
+    recipe = _supervised(request.recipe, stage)
+    return Foreseen(_start(request, recipe, None, None), sft.estimate(replace(request, recipe=recipe)))
 
 
 def attach(model: Any, start: Start) -> Any:
@@ -73,5 +114,5 @@ def _supervised(recipe: Recipe, stage: dict[str, Any]) -> Recipe:
     unknown = sorted(set(knobs) - set(Recipe.__struct_fields__))
     if unknown:
         raise UsageError(f"the supervised stage has no knob {unknown[0]!r}", next=f"known: {', '.join(OWN)}")
-    plain = msgspec.to_builtins(replace(recipe, method=SFT, options={}))
+    plain = msgspec.to_builtins(replace(recipe, method=SFT, options={}, form=ADAPTER))
     return msgspec.convert({**plain, **knobs}, Recipe)

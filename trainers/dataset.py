@@ -62,6 +62,13 @@ def parts(request: TuneRequest, base: models.Base) -> Parts:
     )
 
 
+def none_aside(recipe: Recipe) -> str:
+    """Why no row was set aside."""
+    if not recipe.validation_share:
+        return "no rows are set aside to choose by, since [tune] validation_share is 0"
+    return f"no rows are set aside to choose by: of fewer than {LEAST_ROWS} all train, and groups stay whole"
+
+
 def _aside(found: list[Case], recipe: Recipe) -> frozenset[str]:
     """Ids of the cases that are set aside: whole groups, in the order of their hash, up to the recipe's share."""
     enough = len(found) >= LEAST_ROWS or any(case.split == "replay" for case in found)

@@ -14,12 +14,13 @@ from typing import Any
 import torch
 from msgspec.structs import replace
 
-from harness.errors import InputError, InvalidError
+from harness.errors import InvalidError
 from harness.types import CurvePoint, Recipe
 from trainers import models, processes
 from trainers.batches import schedule, steps_per_epoch
 from trainers.checkpoints import Shelf, State
 from trainers.loss import collate, families, nll_sum, split
+from trainers.memory import fitting
 from trainers.tokens import Row
 from trainers.validation import POINTS, Exam, choose, spent
 
@@ -111,7 +112,9 @@ def _step(
 ) -> float:
     """One optimizer step at learning rate `rate`; returns its loss in nats a supervised token."""
     torch.manual_seed(recipe.seed * 1_000_003 + step + 7919 * processes.number())
-    value = _fitting(accumulate, model, rows, share and recipe.dropout == 0 and not models.recomputed(recipe))
+    longest = max(len(row.ids) for row in rows)
+    with fitting(f"a step of {len(rows)} rows, the longest of {longest} tokens"):
+        value = accumulate(model, rows, share and recipe.dropout == 0 and not models.recomputed(recipe))
     norm = torch.nn.utils.clip_grad_norm_(models.trainable(model), recipe.max_grad_norm)
     if not (math.isfinite(value) and torch.isfinite(norm)):
         raise InvalidError(
@@ -140,16 +143,3 @@ def accumulate(model: Any, rows: Sequence[Row], share: bool = True) -> float:
         loss.backward()
         total += loss.item()
     return processes.add(models.trainable(model), total)
-
-
-def _fitting(job: Callable[..., float], model: Any, rows: Sequence[Row], share: bool) -> float:
-    try:
-        return job(model, rows, share)
-    except RuntimeError as error:  # torch.OutOfMemoryError is one; a CPU raises the bare class
-        if not (isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
-            raise
-        longest = max(len(row.ids) for row in rows)
-        raise InputError(
-            f"the training does not fit into memory: a step of {len(rows)} rows, the longest of {longest} tokens",
-            next='lower [tune] max_tokens, or set adapter = "qlora"; nothing was changed, and checkpoints are kept',
-        ) from error

@@ -8,6 +8,7 @@ With `on_policy` the student then writes answers of its own, and is drawn to the
 them (arXiv 2306.13649), by TRL; that needs a local teacher of the same vocabulary.
 """
 
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from msgspec.structs import replace
 
 from harness.codec import digest, write_lines
 from harness.errors import InputError, UsageError
-from harness.types import Adapter, Arm, Case, Recipe, TuneRequest
+from harness.rendering import prompt_ids
+from harness.types import Adapter, Arm, Case, Estimate, Message, Preview, Recipe, Request, TextPart, TuneRequest
 from trainers import (
     beginning,
     choices,
@@ -33,7 +35,9 @@ from trainers import (
     tokens,
 )
 from trainers.descent import OnPoint
+from trainers.preview import shown, spread
 from trainers.teaching import Lessons
+from trainers.tokens import Row
 
 LEAST = 10
 """Fewer accepted answers teach nothing."""
@@ -69,15 +73,15 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         return known
     teacher = teacher_of(request, options)
     work = Path(f"{request.out}.checkpoints")
-    cases = dataset.cases(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
-    tokens.refuse_held_out(cases, request.held_out_ids)
+    cases = _cases(request)
     with scored.open_judge(request, teacher.prompt) as judge:
         kept = work / "teacher.jsonl"
         found = teaching.lessons(teacher, cases, judge, options.samples, options.temperature, options.accept, kept)
         suite = judge.suite.name
     _refuse_few(found, teacher)
     folder = _with_lessons(request, found.cases, work)
-    plain = replace(request.recipe, method="sft", options={})
+    form = "adapter" if options.on_policy else request.recipe.form  # a second stage goes on from an adapter
+    plain = replace(request.recipe, method="sft", options={}, form=form)
     student = sft.train(replace(request, dataset=str(folder), out=str(work / "sft"), recipe=plain), on_point)
     facts = {
         "teacher": teacher.name,
@@ -90,6 +94,76 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     if options.on_policy:
         return _on_policy(request, draft, student, teacher, options, on_point, extra)
     return conclude.adopt(work / "sft", request, draft, student, **extra)
+
+
+def preview(request: TuneRequest, count: int) -> Preview:
+    """`count` prompts as the student will read them, beside how long the teacher's are. The teacher is not asked."""
+    options = options_of(request)
+    asked, cases = _asked(request, teacher_of(request, options))
+    base = models.open_for(request)
+    teacher = {case.id: ids for case, ids in zip(cases, scored.prompts(asked, base), strict=True)}
+    rows = [_unanswered(case, request, base) for case in cases]
+    counts = "{} tokens of prompt; the teacher reads {}"
+    shown_rows = [
+        shown(row, base.tokenizer, counts.format(len(row.ids), len(teacher[row.id]))) for row in spread(rows, count)
+    ]
+    saved = sum(map(len, teacher.values())) - sum(len(row.ids) for row in rows)
+    notes = (
+        f"what is learnt is the answer of {options.teacher!r}, where {options.suite} gives it {options.accept:g} or more; "
+        "it is not asked now",
+        f"the teacher's prompts have {saved / len(rows):+.0f} tokens on the student's, counted by the student's tokenizer",
+    )
+    fates = {"asked": len(cases)}
+    return Preview(
+        rows=tuple(shown_rows), fates=fates, tokens={"context": sum(len(row.ids) for row in rows)}, notes=notes
+    )
+
+
+def estimate(request: TuneRequest) -> Estimate:
+    """What the teacher will be asked, and the cost of the student's training as if all of its answers were accepted and
+    as long as the dataset's own. The teacher is not asked."""
+    options = options_of(request)
+    teacher = teacher_of(request, options)
+    asked, cases = _asked(request, teacher)
+    most = max(one.max_tokens for one in asked)
+    with tempfile.TemporaryDirectory() as work:
+        folder = _with_lessons(request, [_stood_in(case, most) for case in cases], Path(work))
+        plain = replace(request.recipe, method="sft", options={})
+        cost = sft.estimate(replace(request, dataset=str(folder), recipe=plain))
+    answers = len(cases) * options.samples
+    details = {
+        "teacher": f"{teacher.name!r} is asked for {answers:,} answers of at most {most} tokens, which is not in the time",
+        "student": "as if every answer were accepted, and as long as the dataset's own",
+    }
+    if options.on_policy:
+        details["on policy"] = f"{options.on_policy} steps on the student's own answers, which are not in the time"
+    return replace(cost, details=details)
+
+
+def _asked(request: TuneRequest, teacher: Arm) -> tuple[list[Request], list[Case]]:
+    """What the teacher will be asked, and about which cases."""
+    cases = _cases(request)
+    with scored.open_judge(request, teacher.prompt) as judge:
+        return judge.requests([case.id for case in cases]), cases
+
+
+def _cases(request: TuneRequest) -> list[Case]:
+    cases = dataset.cases(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
+    tokens.refuse_held_out(cases, request.held_out_ids)
+    if not cases:
+        raise InputError("there is nothing to ask a teacher", where=request.dataset, next="ingest more traces")
+    return cases
+
+
+def _unanswered(case: Case, request: TuneRequest, base: models.Base) -> Row:
+    ids = prompt_ids(base.tokenizer, request.prompt, case.messages, case.tools)
+    return Row(case.id, ids, [False] * len(ids))
+
+
+def _stood_in(case: Case, most: int) -> Case:
+    """The case with some answer: where the dataset has none, one of about `most` tokens."""
+    words = Message(role="assistant", parts=(TextPart(text=" ".join(["so"] * most)),))
+    return case if case.target else replace(case, target=words)
 
 
 def options_of(request: TuneRequest) -> Options:
@@ -158,7 +232,6 @@ def _on_policy(
     )
     del base
     outcome = conclude.Outcome(
-        weights=weights,
         filled=filled,
         curve=(*student.curve, *curve),
         rows=rows.rows,
@@ -167,7 +240,7 @@ def _on_policy(
         checks={**extra["checks"], "start": student.id},
         began=extra["began"],
     )
-    return conclude.conclude(request, draft, outcome)
+    return conclude.reopened(request, draft, weights, outcome)
 
 
 def _steps(recipe: Recipe, asked: Recipe, steps: int) -> Recipe:

@@ -6,6 +6,9 @@ once. What comes back is an adapter without weights: a manifest bound to rows, r
 `openai_compatible` backend asks by name, and which is promoted by its digest like any other.
 """
 
+import json
+import math
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -20,9 +23,10 @@ from harness.adapters import HOSTED, HOSTED_FILE, Hosted, content_id
 from harness.codec import digest, encode, file_digest, read, write_atomic
 from harness.curation.exports import export
 from harness.errors import InputError, InvalidError, UsageError
-from harness.types import Adapter, CurvePoint, Noun, TuneRequest
+from harness.types import Adapter, CurvePoint, Estimate, Noun, Preview, PreviewRow, TuneRequest
 from trainers import dataset, knobs, provider, publish, tokens
 from trainers.descent import OnPoint
+from trainers.preview import spread
 
 FORMS = {"supervised": "openai-sft", "dpo": "openai-preference"}
 """Method of the provider to the form of its rows."""
@@ -102,6 +106,67 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         choices={"model": f"{result.model}: tuned by {options.url}{_until(result.ends)}"},
     )
     return publish.publish(partial, out, manifest)
+
+
+def preview(request: TuneRequest, count: int) -> Preview:
+    """`count` rows as they would be uploaded, as text: only the provider knows its tokens. Nothing leaves the machine."""
+    options = options_of(request)
+    lines, size = _lines(request, options)
+    rows = tuple(_shown(f"row {place + 1}", lines[place]) for place in spread(range(len(lines)), count))
+    return Preview(rows=rows, fates={"uploaded": len(lines)}, tokens={}, notes=(_leaves(options, len(lines), size),))
+
+
+def estimate(request: TuneRequest) -> Estimate:
+    """What would be uploaded. Steps, time and memory are the provider's."""
+    options, recipe = options_of(request), request.recipe
+    lines, size = _lines(request, options)
+    epochs = f"{recipe.epochs:g} epochs" if recipe.epochs else "epochs of the provider's choice"
+    batch = f"{recipe.batch_size} rows a step" if recipe.batch_size else "a batch size of the provider's choice"
+    return Estimate(
+        steps=math.ceil(len(lines) / recipe.batch_size) * round(recipe.epochs)
+        if recipe.epochs and recipe.batch_size
+        else 0,
+        rows={"uploaded": len(lines)},
+        tokens={},
+        seconds=0.0,
+        peak_bytes=0,
+        weights=0,
+        trained_weights=0,
+        details={
+            "upload": _leaves(options, len(lines), size),
+            "schedule": f"{epochs}, {batch}",
+            "time and price": "the provider's; neither is known here",
+        },
+    )
+
+
+def _lines(request: TuneRequest, options: Options) -> tuple[list[dict[str, Any]], int]:
+    """The rows that would be uploaded, and their bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = _rows(request, options, Path(folder))[1].read_bytes()
+    return [json.loads(line) for line in data.splitlines()], len(data)
+
+
+def _leaves(options: Options, rows: int, size: int) -> str:
+    return f"{rows:,} rows, {size / 1024:,.0f} KiB, would leave this machine for {options.url}"
+
+
+def _shown(name: str, line: dict[str, Any]) -> PreviewRow:
+    """One line of the upload: whoever speaks, and what of it is learnt."""
+    if "messages" in line:
+        parts = [(message, "context") for message in line["messages"][:-1]] + [(line["messages"][-1], "supervised")]
+    else:
+        parts = [(message, "context") for message in line["input"]["messages"]]
+        parts += [(line["preferred_output"][0], "supervised"), (line["non_preferred_output"][0], "rejected")]
+    texts = tuple((f"{message['role']}: {_said(message)}\n", kind) for message, kind in parts)
+    return PreviewRow(
+        id=name, tokens=texts, counts=f"{len(parts)} messages, {sum(len(text) for text, _ in texts)} characters"
+    )
+
+
+def _said(message: dict[str, Any]) -> str:
+    calls = message.get("tool_calls")
+    return f"{message.get('content') or ''}{json.dumps(calls) if calls else ''}"
 
 
 def cancel(request: TuneRequest) -> str:

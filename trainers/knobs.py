@@ -1,5 +1,6 @@
 """`[tune.options]`: the knobs of one recipe only, read into its own struct."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -10,10 +11,15 @@ from harness.types import TuneRequest
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-def read(request: TuneRequest, kind: type[T]) -> T:
-    """The request's options as `kind`. Raises UsageError on one that it does not know or that has the wrong type."""
+def read(request: TuneRequest, kind: type[T], besides: Sequence[str] = ()) -> T:
+    """The request's options as `kind`, but for those named by `besides`, which are somebody else's.
+
+    Raises UsageError on one that nobody knows or that has the wrong type.
+    """
     try:
-        return msgspec.convert(request.recipe.options, kind)
+        return msgspec.convert(
+            {key: value for key, value in request.recipe.options.items() if key not in besides}, kind
+        )
     except msgspec.ValidationError as error:
-        known = ", ".join(kind.__struct_fields__)
+        known = ", ".join((*kind.__struct_fields__, *besides))
         raise UsageError(f"[tune.options] of {request.recipe.method}: {error}", next=f"known: {known}") from error

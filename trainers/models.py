@@ -14,6 +14,7 @@ from harness.plugins import helper
 from harness.types import Json, Recipe, TuneRequest
 from trainers.adapters import _virtual
 from trainers.adapters._kind import kind_of
+from trainers.memory import fitting
 
 
 class Base(NamedTuple):
@@ -62,16 +63,19 @@ def open_base(folder: str | Path, kind: torch.dtype, quantization: dict[str, Jso
     options = quantized.options(quantization, kind, device()) if quantization else {"dtype": kind}
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, **options
-        )
+        with fitting("the base model itself"):
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, **options
+            )
+            model = model if quantized.settled(model) else model.to(device())
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise InputError(
             f"the base model cannot be opened: {error}", where=str(folder), next="check the model's folder"
         ) from error
     model.config.use_cache = False
+    helper("backends", "_head").lay_out(model)
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 2048
-    return Base(model if quantized.settled(model) else model.to(device()), tokenizer, limit)
+    return Base(model, tokenizer, limit)
 
 
 def attach(model: Any, recipe: Recipe) -> Any:
@@ -111,6 +115,20 @@ def trainable(model: Any) -> list[torch.nn.Parameter]:
 def parameters(model: Any) -> int:
     """Weights of the model, all of them; a quantized one counts as many as it has unquantized."""
     return model.num_parameters() if hasattr(model, "num_parameters") else sum(map(torch.numel, model.parameters()))
+
+
+class Weights(NamedTuple):
+    """How many weights a model has, and how many of them are trained."""
+
+    all: int
+    trained: int
+
+
+def counted(model: Any) -> Weights:
+    """Of a model with what is trained on it."""
+    trained = sum(weight.numel() for weight in trainable(model))
+    beside = trained if isinstance(model, PeftModel) else 0
+    return Weights(parameters(model) - beside, trained)
 
 
 def weights(model: Any) -> dict[str, torch.Tensor]:

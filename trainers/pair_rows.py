@@ -1,15 +1,19 @@
 """Preference pairs as token ids: one prompt, the answer to prefer and the answer to avoid, both ending their turn."""
 
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from harness.curation.pairs import BIASED, Pairs, pairs
 from harness.errors import InputError, UsageError
 from harness.rendering import stop_ids
-from harness.types import Case, Json, Message, TextPart, TuneRequest
-from trainers import dataset, models, tokens
+from harness.types import Case, Estimate, Json, Message, Preview, PreviewRow, TextPart, TuneRequest
+from trainers import choices, dataset, models, tokens
+from trainers.memory import peak_bytes
+from trainers.preview import shown, spread
 from trainers.tokens import Renderer, Row
 
 LEAST = 10
@@ -76,6 +80,48 @@ def build(request: TuneRequest, base: models.Base, length_bias: str) -> PairRows
         )
     checks = {"pairs": len(rows), "length_bias": found.length_bias, "warnings": list(found.warnings)}
     return PairRows(rows, dict(fates), {"preference": checks})
+
+
+def preview(pairs: PairRows, tokenizer: Any, count: int, notes: Sequence[str] = ()) -> Preview:
+    """`count` of the pairs token by token: the prompt, the answer to prefer, the answer to avoid."""
+    rows = tuple(_shown(row, tokenizer) for row in spread(pairs.rows, count))
+    found: Any = pairs.checks["preference"]
+    return Preview(rows=rows, fates=pairs.fates, tokens=pairs.tokens, notes=(*found["warnings"], *notes))
+
+
+def longest(rows: Sequence[PairRow], size: int) -> list[PairRow]:
+    """The `size` pairs of most tokens: the step that needs the most memory."""
+    return sorted(rows, key=tokens_of)[-size:]
+
+
+def tokens_of(row: PairRow) -> int:
+    return len(row.chosen.ids) + len(row.rejected.ids)
+
+
+def foreseen(
+    pairs: PairRows, rows: Sequence[PairRow], filled: choices.Filled, weights: models.Weights, seconds: float
+) -> Estimate:
+    """The cost of training on `rows`. `seconds`: what a step of the longest takes; the others take less, by their tokens."""
+    assert filled.recipe.batch_size is not None
+    tried = longest(rows, filled.recipe.batch_size)
+    share = fmean(map(tokens_of, rows)) / fmean(map(tokens_of, tried))
+    return Estimate(
+        steps=filled.steps,
+        rows=pairs.fates,
+        tokens=pairs.tokens,
+        seconds=seconds * share * filled.steps,
+        peak_bytes=peak_bytes(),
+        weights=weights.all,
+        trained_weights=weights.trained,
+        choices=filled.reasons,
+    )
+
+
+def _shown(row: PairRow, tokenizer: Any) -> PreviewRow:
+    kept, avoided = shown(row.chosen, tokenizer), shown(row.rejected, tokenizer)
+    counts = f"{len(row.prompt)} tokens of prompt, {len(row.chosen_ids)} preferred, {len(row.rejected_ids)} rejected"
+    rejected = tuple((text, "rejected") for text, _ in avoided.tokens[row.rejected.first :])
+    return PreviewRow(id=row.id, tokens=(*kept.tokens, *rejected), counts=counts)
 
 
 def _row(case: Case, renderer: Renderer, fates: Counter[str]) -> PairRow | None:

@@ -17,10 +17,10 @@ from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 from trl.experimental.utils import DPODataCollatorWithPadding
 
 from harness.errors import UsageError
-from harness.types import Adapter, TuneRequest
+from harness.types import Adapter, Estimate, Preview, TuneRequest
 from trainers import beginning, choices, knobs, models, pair_rows, publish, trl_loop
 from trainers.beginning import Start
-from trainers.conclude import Outcome, conclude
+from trainers.conclude import Outcome, reopened
 from trainers.descent import OnPoint
 from trainers.pair_rows import PairRow, PairRows
 from trainers.trl_loop import Plan
@@ -57,15 +57,14 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         return known
     base = models.open_for(request)
     pairs = pair_rows.build(request, base, options.length_bias)
-    default = beginning.BASE if options.loss == "orpo" else beginning.SFT
-    start = beginning.begin(request, options.start or default, options.sft, on_point)
+    start = beginning.begin(request, _start_of(options), options.sft, on_point)
     filled = _fill(start, options, models.parameters(base.model), pairs, base.max_tokens)
     folder = Path(f"{request.out}.checkpoints")
     plan = Plan(filled.recipe, publish.digest([draft.id, start.id]), folder, on_point)
     trainer = LOSSES[options.loss](beginning.attach(base.model, start), base.tokenizer, pairs.rows, options, plan)
     curve = trl_loop.run(trainer, plan)
+    weights = models.weights(trainer.model)
     outcome = Outcome(
-        weights=models.weights(trainer.model),
         filled=filled,
         curve=curve,
         rows=[row.chosen for row in pairs.rows],
@@ -75,7 +74,32 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         began=began,
     )
     del trainer, base
-    return conclude(request, draft, outcome)
+    return reopened(request, draft, weights, outcome)
+
+
+def preview(request: TuneRequest, count: int) -> Preview:
+    """`count` pairs token by token. Raises what training would raise."""
+    options, base = options_of(request), models.open_for(request)
+    found = pair_rows.build(request, base, options.length_bias)
+    first = ('a supervised stage on all training rows comes first: method = "sft" shows them',)
+    return pair_rows.preview(found, base.tokenizer, count, first if _start_of(options) == beginning.SFT else ())
+
+
+def estimate(request: TuneRequest) -> Estimate:
+    """Steps, tokens, time and memory, with those of a supervised stage that comes first. Nothing is written."""
+    options, base = options_of(request), models.open_for(request)
+    pairs = pair_rows.build(request, base, options.length_bias)
+    ahead = beginning.foresee(request, _start_of(options), options.sft)
+    filled = _fill(ahead.start, options, models.parameters(base.model), pairs, base.max_tokens)
+    model = beginning.attach(base.model, ahead.start)
+    weights, tried = models.counted(model), pair_rows.longest(pairs.rows, filled.recipe.batch_size or 1)
+    loss = LOSSES[options.loss]
+    seconds = trl_loop.trial(lambda plan: loss(model, base.tokenizer, tried, options, plan), filled.recipe)
+    return ahead.joined(pair_rows.foreseen(pairs, pairs.rows, filled, weights, seconds), options.loss)
+
+
+def _start_of(options: Options) -> str:
+    return options.start or (beginning.BASE if options.loss == "orpo" else beginning.SFT)
 
 
 def options_of(request: TuneRequest) -> Options:

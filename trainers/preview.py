@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.types import Estimate, Preview, PreviewRow, TuneRequest
 from trainers import choices, dataset, models
 from trainers.batches import schedule
 from trainers.descent import accumulate
-from trainers.memory import peak_bytes
+from trainers.memory import fitting, peak_bytes
 from trainers.tokens import Row, Rows
 
+T = TypeVar("T")
 TRIALS = 3
 KINDS: Any = {
     (False, False): "context",
@@ -25,9 +26,8 @@ def preview(request: TuneRequest, count: int) -> Preview:
     """`count` rows evenly spread over the training set, as they would be trained. Raises what training would raise."""
     base = models.open_for(request)
     built = dataset.parts(request, base).train
-    chosen = built.rows[:: max(1, len(built.rows) // max(1, count))][:count]
-    shown = tuple(_shown(row, base.tokenizer) for row in chosen)
-    return Preview(rows=shown, fates=built.fates, tokens=built.tokens, reasons=built.reasons)
+    rows = tuple(shown(row, base.tokenizer) for row in spread(built.rows, count))
+    return Preview(rows=rows, fates=built.fates, tokens=built.tokens, reasons=built.reasons)
 
 
 def estimate(request: TuneRequest) -> Estimate:
@@ -39,17 +39,30 @@ def estimate(request: TuneRequest) -> Estimate:
     built = dataset.parts(request, base).train
     filled = choices.fill(request.recipe, models.parameters(base.model), len(built.rows), base.max_tokens)
     model = models.attach(base.model, filled.recipe)
-    seconds = _seconds_a_step(model, built, filled)
+    weights, seconds = models.counted(model), _seconds_a_step(model, built, filled)
     return Estimate(
         steps=filled.steps,
         rows=built.fates,
         tokens=built.tokens,
         seconds=seconds * filled.steps,
         peak_bytes=peak_bytes(),
-        weights=models.parameters(base.model),
-        trained_weights=sum(weight.numel() for weight in models.trainable(model)),
+        weights=weights.all,
+        trained_weights=weights.trained,
         choices=filled.reasons,
     )
+
+
+def spread(rows: Sequence[T], count: int) -> Sequence[T]:
+    """`count` of the rows, evenly spread."""
+    return rows[:: max(1, len(rows) // max(1, count))][:count]
+
+
+def shown(row: Row, tokenizer: Any, counts: str = "") -> PreviewRow:
+    """A row token by token; `counts` stands beside its id, where it is not how many tokens there are."""
+    special = frozenset(tokenizer.added_tokens_decoder)
+    kinds = ((KINDS[learn, token in special]) for token, learn in zip(row.ids, row.supervised, strict=True))
+    texts = (tokenizer.decode([token]) for token in row.ids)
+    return PreviewRow(id=row.id, tokens=tuple(zip(texts, kinds, strict=True)), counts=counts)
 
 
 def _seconds_a_step(model: Any, built: Rows, filled: choices.Filled) -> float:
@@ -63,15 +76,7 @@ def _seconds_a_step(model: Any, built: Rows, filled: choices.Filled) -> float:
 
 def _try(model: Any, rows: Sequence[Row], batch: Sequence[int]) -> float:
     began = time.monotonic()
-    accumulate(model.train(), [rows[place] for place in batch])
+    with fitting(f"a step of {len(batch)} rows, the longest of {max(len(rows[place].ids) for place in batch)} tokens"):
+        accumulate(model.train(), [rows[place] for place in batch])
     model.zero_grad()
     return time.monotonic() - began
-
-
-def _shown(row: Row, tokenizer: Any) -> PreviewRow:
-    special = frozenset(tokenizer.added_tokens_decoder)
-    shown = (
-        (tokenizer.decode([token]), KINDS[learn, token in special])
-        for token, learn in zip(row.ids, row.supervised, strict=True)
-    )
-    return PreviewRow(id=row.id, tokens=tuple(shown))

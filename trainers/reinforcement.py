@@ -6,8 +6,9 @@ score on that part falls, the run stops: it is learning the scorer, not the task
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import msgspec
@@ -18,13 +19,17 @@ from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from harness.codec import digest, write_lines
 from harness.errors import InvalidError, UsageError
 from harness.rendering import stop_ids
-from harness.types import Adapter, Request, TuneRequest
+from harness.types import Adapter, CurvePoint, Estimate, Preview, Request, TuneRequest
 from trainers import beginning, choices, dataset, knobs, models, publish, scored, tokens, trl_loop
 from trainers.beginning import Start
-from trainers.conclude import Outcome, conclude
+from trainers.conclude import Outcome, reopened
 from trainers.descent import OnPoint
+from trainers.memory import peak_bytes
+from trainers.preview import shown, spread
 from trainers.scored import Scores, Split, Together
+from trainers.tokens import Row
 from trainers.trl_loop import Plan
+from trainers.validation import choose
 
 LOSSES: dict[str, Any] = {"grpo": (GRPOConfig, GRPOTrainer), "rloo": (RLOOConfig, RLOOTrainer)}
 RATE_SHARE = 1 / 20
@@ -71,13 +76,14 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         filled = _fill(start, options, models.parameters(base.model), len(parts.train), base.max_tokens)
         ident = digest([draft.id, start.id, judge.suite.digest])
         run = Rollouts(base, beginning.attach(base.model, start), asked, parts, Scores(judge), request.base)
-        plan = Plan(filled.recipe, ident, Path(f"{request.out}.checkpoints"), on_point, run.after(filled.steps))
+        folder = Path(f"{request.out}.checkpoints")
+        plan = Plan(filled.recipe, ident, folder, on_point, run.before, run.after(filled.steps))
         trainer = _trainer(run, options, plan)
-        run.begin([point.reward or 0.0 for point in trl_loop.newest(plan)[1]])
+        run.begin([point.reward or 0.0 for point in trl_loop.newest(plan)[1] if point.step])
         curve = trl_loop.run(trainer, plan)
     rows = dataset.rows(replace(request, recipe=replace(request.recipe, replay_share=0.0)), base)
+    weights = models.weights(trainer.model)
     outcome = Outcome(
-        weights=models.weights(trainer.model),
         filled=filled,
         curve=curve,
         rows=rows.rows,
@@ -85,9 +91,64 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         tokens=rows.tokens,
         checks={"reinforcement": run.summary() | {"suite": judge.suite.name}, "start": start.id},
         began=began,
+        choice=choose(curve),
     )
     del trainer, base, run
-    return conclude(request, draft, outcome)
+    return reopened(request, draft, weights, outcome)
+
+
+def preview(request: TuneRequest, count: int) -> Preview:
+    """`count` of the prompts that are answered, token by token. Raises what training would raise."""
+    options, parts = options_of(request), scored.split(request)
+    base = models.open_for(request)
+    with scored.open_judge(request, request.prompt) as judge:
+        asked, name = _requests(judge, parts)[: len(parts.train)], judge.suite.name
+    ids = scored.prompts(asked, base)
+    most = max(one.max_tokens for one in asked)
+    rows = [Row(case.id, given, [False] * len(given)) for case, given in zip(parts.train, ids, strict=True)]
+    counts = f"{{}} tokens of prompt, {options.generations} answers of at most {most} tokens"
+    notes = [f"the model writes the answers; {name} scores them, and each is compared with the others to its prompt"]
+    if options.start == beginning.SFT:
+        notes.append('a supervised stage on the same cases comes first: method = "sft" shows its rows')
+    return Preview(
+        rows=tuple(shown(row, base.tokenizer, counts.format(len(row.ids))) for row in spread(rows, count)),
+        fates={tokens.TRAINED: len(parts.train), dataset.VALIDATION: len(parts.validation)},
+        tokens={"context": sum(map(len, ids))},
+        notes=tuple(notes),
+    )
+
+
+def estimate(request: TuneRequest) -> Estimate:
+    """Steps, tokens generated, time and memory, with those of a supervised stage that comes first. Nothing is written.
+
+    The base is what is tried: after a supervised stage answers are shorter, and steps take less.
+    """
+    options, parts = options_of(request), scored.split(request)
+    base = models.open_for(request)
+    with scored.open_judge(request, request.prompt) as judge:
+        asked = {case.id: one for case, one in zip(sum(parts, []), _requests(judge, parts), strict=True)}
+        ahead = beginning.foresee(request, options.start, options.sft)
+        filled = _fill(ahead.start, options, models.parameters(base.model), len(parts.train), base.max_tokens)
+        run = Rollouts(base, beginning.attach(base.model, ahead.start), asked, parts, Scores(judge), request.base)
+        weights = models.counted(run.model)
+        seconds = trl_loop.trial(lambda plan: _trainer(run, options, plan), filled.recipe)
+    answers = filled.recipe.batch_size or 0
+    cost = Estimate(
+        steps=filled.steps,
+        rows={tokens.TRAINED: len(parts.train), dataset.VALIDATION: len(parts.validation)},
+        tokens={"context": sum(len(run.ids[case.id]) for case in parts.train)},
+        seconds=seconds * filled.steps,
+        peak_bytes=peak_bytes(),
+        weights=weights.all,
+        trained_weights=weights.trained,
+        choices=filled.reasons,
+        details={
+            "answers": f"{answers} a step to {answers // options.generations} prompts, {answers * filled.steps:,} in all",
+            "generated": f"at most {run.max_tokens} tokens an answer, {answers * filled.steps * run.max_tokens:,} in all",
+            "validation": f"{len(parts.validation)} prompts answered {CHECKS + 1} times, which is not in the time",
+        },
+    )
+    return ahead.joined(cost, options.loss)
 
 
 def options_of(request: TuneRequest) -> Options:
@@ -127,13 +188,19 @@ class Rollouts:
         for reward in rewards:
             self._together.add(reward)
 
-    def after(self, steps: int) -> Any:
+    def before(self) -> CurvePoint:
+        """The validation score of what the training starts from."""
+        return CurvePoint(step=0, epoch=0.0, loss=0.0, score=fmean(self._together.start))
+
+    def after(self, steps: int) -> Callable[[CurvePoint], CurvePoint]:
         """What happens after each step: rewards are noted, and validation is looked at now and then."""
         every = max(1, steps // CHECKS)
 
-        def look(step: int, reward: float) -> float | None:
-            self._together.add(reward)
-            return self._together.check(step, self._validate()) if step % every == 0 or step == steps else None
+        def look(point: CurvePoint) -> CurvePoint:
+            self._together.add(point.reward or 0.0)
+            if point.step % every and point.step != steps:
+                return point
+            return replace(point, score=self._together.check(point.step, self._validate()))
 
         return look
 

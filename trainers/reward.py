@@ -23,7 +23,7 @@ from harness.adapters import REWARD, content_id
 from harness.codec import decode, encode
 from harness.errors import InvalidError, TrueupError, UsageError
 from harness.plugins import load
-from harness.types import Adapter, Json, Recipe, TuneRequest
+from harness.types import Adapter, Estimate, Json, Preview, Recipe, TuneRequest
 from trainers import choices, knobs, models, pair_rows, publish, trl_loop
 from trainers.descent import OnPoint, thin
 from trainers.memory import peak_bytes
@@ -66,14 +66,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     base = base._replace(model=None)
     model = _headed(request.base, filled.recipe, dtype)
     plan = Plan(filled.recipe, draft.id, Path(f"{request.out}.checkpoints"), on_point)
-    trainer = trl_loop.tokenized(RewardTrainer)(
-        model=model,
-        args=RewardConfig(**trl_loop.settings(plan), max_length=None),
-        train_dataset=Dataset.from_list(
-            [{"chosen_ids": row.chosen.ids, "rejected_ids": row.rejected.ids} for row in train_rows]
-        ),
-        processing_class=base.tokenizer,
-    )
+    trainer = _trainer(model, base.tokenizer, train_rows, plan)
     curve = trl_loop.run(trainer, plan)
     model = trainer.model.float().eval()
     found = _checked(model, check_rows)
@@ -98,6 +91,38 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         peak_bytes=peak_bytes(),
     )
     return publish.publish(partial, out, manifest)
+
+
+def preview(request: TuneRequest, count: int) -> Preview:
+    """`count` pairs token by token. Raises what training would raise."""
+    options, base = _options(request), models.open_for(request)
+    found = pair_rows.build(request, base, options.length_bias)
+    note = f"each answer gets one number; {CHECK_SHARE:.0%} of the groups is kept to check on"
+    return pair_rows.preview(found, base.tokenizer, count, (note,))
+
+
+def estimate(request: TuneRequest) -> Estimate:
+    """Steps, tokens, time and memory. Nothing is written."""
+    options, base = _options(request), models.open_for(request)
+    pairs = pair_rows.build(request, base, options.length_bias)
+    train_rows, check_rows = _split(pairs.rows, request.recipe.seed)
+    filled = choices.fill(request.recipe, models.parameters(base.model), len(train_rows), base.max_tokens)
+    tried = pair_rows.longest(train_rows, filled.recipe.batch_size or 1)
+    model = _headed(request.base, filled.recipe, base.model.dtype)
+    weights, base = models.counted(model), base._replace(model=None)
+    seconds = trl_loop.trial(lambda plan: _trainer(model, base.tokenizer, tried, plan), filled.recipe)
+    cost = pair_rows.foreseen(pairs, train_rows, filled, weights, seconds)
+    return replace(cost, rows={**pairs.fates, "trained": len(train_rows), "validation": len(check_rows)})
+
+
+def _trainer(model: Any, tokenizer: Any, rows: Sequence[PairRow], plan: Plan) -> Any:
+    table = [{"chosen_ids": row.chosen.ids, "rejected_ids": row.rejected.ids} for row in rows]
+    return trl_loop.tokenized(RewardTrainer)(
+        model=model,
+        args=RewardConfig(**trl_loop.settings(plan), max_length=None),
+        train_dataset=Dataset.from_list(table),
+        processing_class=tokenizer,
+    )
 
 
 def accuracy(model: Any, rows: Sequence[PairRow]) -> float:

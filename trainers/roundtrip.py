@@ -9,6 +9,7 @@ not applied, is refused here and never judged. Both sides use PEFT's own forward
     python -P -m trainers.roundtrip REQUEST.json
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -42,6 +43,8 @@ class Probe(Noun, frozen=True):
     quantization: dict[str, Json] = {}
     whole: bool = False
     """The adapter's folder holds a checkpoint."""
+    on_cpu: bool = True
+    """Both sides compute there: in float32 a model may need twice the memory of the GPU that trained it."""
 
 
 class Finding(Noun, frozen=True):
@@ -57,7 +60,7 @@ class Finding(Noun, frozen=True):
 def certify(model: Any, base: str, adapter: Path, rows: Sequence[Row]) -> dict[str, Json]:
     """What the fresh process found. Raises InvalidError when the adapter is not what was trained, or does nothing.
 
-    `model` is the trained model; it is left in float32. `adapter` is the folder with its files; the probe's own files
+    `model` is the trained model; it is left in float32, and unless it is quantized on the CPU. `adapter` is the folder with its files; the probe's own files
     are put beside it and removed.
     """
     chosen = rows[:: max(1, len(rows) // ROWS)][:ROWS]
@@ -65,6 +68,7 @@ def certify(model: Any, base: str, adapter: Path, rows: Sequence[Row]) -> dict[s
     plain = tuple((tuple(row.ids), tuple(row.supervised)) for row in chosen)
     try:
         probe = Probe(base=base, adapter=str(adapter), rows=plain, **_opened(model))
+        model = model.to("cpu") if probe.on_cpu else model
         write_atomic(logits, safetensors.torch.save({"logits": logits_of(_raised(model), chosen)}))
         write_atomic(request, encode(probe))
         finding = _in_a_fresh_process(request)
@@ -76,8 +80,12 @@ def certify(model: Any, base: str, adapter: Path, rows: Sequence[Row]) -> dict[s
 
 
 def _in_a_fresh_process(request: Path) -> Finding:
+    hidden = {"CUDA_VISIBLE_DEVICES": ""} if decode(request.read_bytes(), Probe).on_cpu else {}
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "trainers.roundtrip", str(request)], capture_output=True, check=False
+        [sys.executable, "-P", "-m", "trainers.roundtrip", str(request)],
+        capture_output=True,
+        check=False,
+        env=os.environ | hidden,
     )
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
@@ -119,6 +127,7 @@ def _opened(model: Any) -> dict[str, Any]:
         "dtype": str(base.dtype).removeprefix("torch."),
         "quantization": {name: getattr(used, name) for name in names} if used is not None and not whole else {},
         "whole": whole,
+        "on_cpu": used is None,
     }
 
 

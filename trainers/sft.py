@@ -1,29 +1,44 @@
 """Supervised fine-tuning: learn to give the corrected answers, on tokens that serving's own renderer made."""
 
-import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from msgspec.structs import replace
+import msgspec
 
 from harness.rendering import stop_ids
-from harness.types import Adapter, CurvePoint, Json, TuneRequest
-from trainers import choices, dataset, forms, models, processes, publish, roundtrip
+from harness.types import Adapter, Estimate, Preview, TuneRequest
+from trainers import choices, conclude, dataset, forms, knobs, models, processes, publish
+from trainers.adapters._kind import kind_of
 from trainers.checkpoints import Shelf
 from trainers.descent import OnPoint, descend
-from trainers.memory import peak_bytes
-from trainers.preview import estimate as estimate
-from trainers.preview import preview as preview
+from trainers.preview import estimate as _estimate
+from trainers.preview import preview as _preview
 from trainers.validation import Exam, choose
+
+SHARED = True
+"""Several processes may train one adapter together."""
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[tune.options]` of this recipe, besides those that the kind of adapter names."""
+
+    supervise: Literal["last", "all"] = "last"
+    """Which of the assistant's turns are learnt."""
+    scorer: str = ""
+    """Name of a scorer that says how good an answer to a row set aside is; empty: does it say the same as the target?"""
+    activation_checkpointing: bool = False
+    """Compute activations again in the backward pass: slower, in less memory."""
 
 
 def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     """Train and publish the adapter of `request`; goes on from the newest checkpoint of the same request.
 
-    Raises InputError on a dataset or model that cannot be used, InvalidError when a held-out case stands among the
-    training rows, when the loss is not a number or when the adapter does nothing, StorageError on a full disk.
+    Raises UsageError on unknown options, InputError on a dataset or model that cannot be used, InvalidError when a
+    held-out case stands among the training rows, when the loss is not a number or when the adapter does nothing,
+    StorageError on a full disk.
     """
+    options_of(request)
     began, out = time.monotonic(), Path(request.out)
     draft = publish.draft(request)
     known = publish.published(out, draft)
@@ -38,49 +53,35 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     exam = Exam(parts.validation, parts.guard, base.tokenizer, stop_ids(base.tokenizer, request.base), filled.recipe)
     curve = descend(model, parts.train.rows, filled.recipe, shelf, on_point, exam=exam)
     if processes.first():
-        _publish(model, request, draft, parts, filled, curve, began)
+        outcome = conclude.Outcome(
+            filled=filled,
+            curve=curve,
+            rows=parts.train.rows,
+            fates=parts.train.fates,
+            tokens=parts.train.tokens,
+            checks={},
+            began=began,
+            choice=choose(curve),
+            unmeasured=dataset.none_aside(request.recipe),
+            aside=parts.validation,
+        )
+        conclude.conclude(request, draft, model, outcome)
     processes.wait()
     return publish.read_manifest(out)
 
 
-def _publish(
-    model: Any,
-    request: TuneRequest,
-    draft: Adapter,
-    parts: dataset.Parts,
-    filled: choices.Filled,
-    curve: tuple[CurvePoint, ...],
-    began: float,
-) -> None:
-    """Shape, write, certify and publish what was trained."""
-    out, choice = Path(request.out), choose(curve)
-    partial = publish.fresh(out.with_name(f".{out.name}.partial"))
-    scratch = out.with_name(f".{out.name}.scratch")
-    shipped, distance = forms.shaped(model, request, scratch, parts.validation or parts.train.rows)
-    files = publish.write(partial, shipped, request.base)
-    shutil.rmtree(scratch, ignore_errors=True)
-    checks: dict[str, Json] = {
-        "request": draft.id,
-        "parity": {"rows": len(parts.train.rows), "prompt_ids_equal": True, "stop_supervised": True},
-        "round_trip": roundtrip.certify(shipped, request.base, partial, parts.train.rows),
-    }
-    manifest = replace(
-        draft,
-        recipe=filled.recipe,
-        choices=filled.reasons | ({"checkpoint": choice.reason} if choice else {}) | _form_words(draft.form, distance),
-        files=files,
-        rows=parts.train.fates,
-        tokens=parts.train.tokens,
-        steps=choice.step if choice else filled.steps,
-        curve=curve,
-        checks=checks | ({"form": distance} if distance else {}) | ({"chosen_step": choice.step} if choice else {}),
-        seconds=time.monotonic() - began,
-        peak_bytes=peak_bytes(),
-    )
-    publish.publish(partial, out, manifest)
+def preview(request: TuneRequest, count: int) -> Preview:
+    """`count` rows token by token, and the fate of all. Raises what training would raise."""
+    options_of(request)
+    return _preview(request, count)
 
 
-def _form_words(form: str, distance: dict[str, Json]) -> dict[str, str]:
-    if not distance:
-        return {}
-    return {"form": f"{form}: KL {distance['kl']:.2g} nats a token, {distance['greedy']:.1%} the same first choice"}
+def estimate(request: TuneRequest) -> Estimate:
+    """Steps, tokens, time and memory, from steps that are tried here. Nothing is written."""
+    options_of(request)
+    return _estimate(request)
+
+
+def options_of(request: TuneRequest) -> Options:
+    """The request's options. Raises UsageError on one that neither the recipe nor the kind of adapter knows."""
+    return knobs.read(request, Options, besides=kind_of(request.recipe).options)

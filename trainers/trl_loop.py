@@ -3,25 +3,36 @@
 TRL brings the losses of preference learning, reinforcement and distillation. What it would do by default and we do not
 let it: render and truncate rows itself, train in bfloat16 where the processor has none, go on after a NaN, resume from
 a checkpoint that was cut short, write model cards, and report home.
+
+Where a recipe measures as it goes (`Plan.after`), the checkpoint that is kept is the one `validation.choose` names.
 """
 
 import shutil
+import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import safetensors.torch
 import torch
+from msgspec.structs import replace
+from safetensors import SafetensorError
 from transformers import Trainer, TrainerCallback
 from transformers.utils import logging as transformers_logging
 
 from harness.codec import encode, file_digest, read, write_atomic
-from harness.errors import InputError, InvalidError
+from harness.errors import InputError, InvalidError, StorageError
 from harness.types import CurvePoint, Noun, Recipe
 from trainers import models
 from trainers.descent import OnPoint
+from trainers.memory import fitting
+from trainers.validation import choose, spent
 
 SEAL = "complete.json"
+TRIALS = 2
+"""Steps whose time is taken before a training, after one that pays for what is built once."""
 
 
 class Seal(Noun, frozen=True):
@@ -43,8 +54,10 @@ class Plan(NamedTuple):
     folder: Path
     """For checkpoints."""
     on_point: OnPoint
-    after: Callable[[int, float], float | None] | None = None
-    """Called after each step with its number and mean reward; what it returns is the step's validation score."""
+    before: Callable[[], CurvePoint] | None = None
+    """Measures the model before the first step, as step 0 of the curve."""
+    after: Callable[[CurvePoint], CurvePoint] | None = None
+    """Gets each step's point and returns it, with a task score where the training is to be measured."""
 
 
 def settings(plan: Plan) -> dict[str, Any]:
@@ -80,7 +93,14 @@ def tokenized(trainer: type) -> type:
         return dataset
 
     def without_card(self: Any, model: Any, trial: Any) -> None:
-        Trainer._save_checkpoint(self, model, trial)
+        try:
+            Trainer._save_checkpoint(self, model, trial)
+        except (OSError, RuntimeError, SafetensorError) as error:  # each library says a full disk in its own way
+            raise StorageError(
+                f"the checkpoint cannot be written: {error}",
+                where=self.args.output_dir,
+                next="free space, then type the same command: it goes on",
+            ) from error
 
     members = {"_prepare_dataset": as_it_is, "_save_checkpoint": without_card, "_send_telemetry": lambda self: None}
     return type(trainer.__name__, (trainer,), members)
@@ -89,14 +109,52 @@ def tokenized(trainer: type) -> type:
 def run(trainer: Any, plan: Plan) -> tuple[CurvePoint, ...]:
     """Train from the newest whole checkpoint on; returns the curve. `trainer` is a TRL trainer on `settings(plan)`.
 
-    Raises InvalidError when loss or gradient is not a number, before that step changes a weight.
+    A measured training leaves the weights of the checkpoint that `validation.choose` names. Raises InvalidError when loss
+    or gradient is not a number, before that step changes a weight, and InputError when memory does not suffice.
     """
     transformers_logging.disable_progress_bar()
     checkpoint, curve = newest(plan)
+    if plan.before is not None and not curve:
+        curve = (plan.before(),)
+        plan.on_point(curve[0], plan.recipe.max_steps or 0)
     watch = Watching(trainer, plan, curve)
     trainer.add_callback(watch)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if not spent(curve, plan.recipe.patience):
+        with fitting(f"a step of {plan.recipe.batch_size} rows"):
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    best = choose(watch.curve)
+    if best:
+        models.load_weights(trainer.model, _kept(_best(plan, best.step)))
     return tuple(watch.curve)
+
+
+def trial(make: Callable[[Plan], Any], recipe: Recipe) -> float:
+    """Seconds of one step of the trainer that `make` gives for a plan, tried here and now; nothing of it is kept."""
+    seconds: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        short = replace(recipe, max_steps=1 + TRIALS, checkpoint_every=10**9)
+        plan = Plan(short, "trial", Path(folder), lambda point, steps: seconds.append(point.seconds))
+        run(make(plan), plan)
+    return min(later - earlier for earlier, later in pairwise(seconds))
+
+
+def _best(plan: Plan, step: int) -> Path:
+    """File with the weights of a measured step."""
+    return plan.folder / f"best-{step:08d}.safetensors"
+
+
+def _prune(plan: Plan, step: int) -> None:
+    """Only once a checkpoint was sealed: a run that is resumed from before it may still need an older best one."""
+    for file in plan.folder.glob("best-*.safetensors"):
+        if file != _best(plan, step):
+            file.unlink()
+
+
+def _kept(file: Path) -> dict[str, torch.Tensor]:
+    try:
+        return safetensors.torch.load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise StorageError("the checkpoint that was chosen is gone", where=str(file), next="trueup tune") from error
 
 
 def newest(plan: Plan) -> tuple[Path | None, tuple[CurvePoint, ...]]:
@@ -120,7 +178,7 @@ def _sealed(folder: Path) -> Seal | None:
 
 
 class Watching(TrainerCallback):
-    """Passes the curve on, seals checkpoints, and stops on what is not a number."""
+    """Passes the curve on, seals checkpoints, keeps the best, and stops on what is not a number or brings nothing more."""
 
     def __init__(self, trainer: Any, plan: Plan, curve: tuple[CurvePoint, ...]) -> None:
         self.curve = list(curve)
@@ -139,24 +197,36 @@ class Watching(TrainerCallback):
             return
         if loss != loss or loss in (float("inf"), -float("inf")):
             raise wrong(state.global_step, "loss")
-        reward = logs.get("reward")
         point = CurvePoint(
             step=state.global_step,
             epoch=state.epoch or 0.0,
             loss=loss,
             learning_rate=logs.get("learning_rate", 0.0),
             seconds=time.monotonic() - self._began,
-            reward=reward,
-            score=self._plan.after(state.global_step, reward or 0.0) if self._plan.after else None,
+            reward=logs.get("reward"),
         )
+        if self._plan.after is not None:
+            point = self._plan.after(point)
         self.curve.append(point)
+        if point.score is not None:
+            self._keep(point.step)
+            control.should_training_stop |= spent(self.curve, self._plan.recipe.patience)
         self._plan.on_point(point, state.max_steps)
+
+    def _keep(self, step: int) -> None:
+        """Keep the weights of a measured step if it is the best so far."""
+        best = choose(self.curve)
+        if best is not None and best.step == step:
+            tensors = safetensors.torch.save(models.weights(self._trainer.model))
+            write_atomic(_best(self._plan, step), tensors)
 
     def on_save(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
         digests = {name: file_digest(path) for name, path in files.items() if name != SEAL}
         write_atomic(folder / SEAL, encode(Seal(request=self._plan.request, files=digests, curve=tuple(self.curve))))
+        if best := choose(self.curve):
+            _prune(self._plan, best.step)
 
 
 def wrong(step: int, what: str) -> InvalidError:

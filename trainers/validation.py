@@ -16,6 +16,7 @@ from harness.answers import json_object, same
 from harness.plugins import load
 from harness.types import CurvePoint, Recipe
 from trainers.loss import collate, nll_sum, split
+from trainers.memory import fitting
 from trainers.tokens import Row
 from trainers.writing import answers
 
@@ -47,12 +48,13 @@ class Exam:
     def measure(self, model: Any, point: CurvePoint) -> CurvePoint:
         """The point with the model's task score and losses. The model is left in training mode."""
         model.eval()
-        measured = replace(
-            point,
-            validation_loss=_loss(model, self.rows),
-            guard_loss=_loss(model, self.guard) if self.guard else None,
-            score=self._score(model),
-        )
+        with fitting(f"answering the {len(self.rows)} rows that are set aside"):
+            measured = replace(
+                point,
+                validation_loss=_loss(model, self.rows),
+                guard_loss=_loss(model, self.guard) if self.guard else None,
+                score=self._score(model),
+            )
         model.train()
         return measured
 

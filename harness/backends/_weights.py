@@ -14,6 +14,7 @@ from harness.adapters import verify
 from harness.backends import _quantized
 from harness.backends._attention import Prefix, install, read_virtual
 from harness.backends._dtype import DTYPES, dtype_name
+from harness.backends._head import lay_out
 from harness.errors import InputError, InvalidError, UsageError
 from harness.plugins import helper
 from harness.rendering import stop_ids
@@ -140,7 +141,7 @@ class Resident:
         self.model: PreTrainedModel = _open(AutoModelForCausalLM, self.folder, use_safetensors=True, **options)
         if not _quantized.settled(self.model):
             self.model.to(device)
-        install(self.model.eval())
+        install(lay_out(self.model.eval()))
 
     def _fold(self, adapter: str) -> None:
         if self._peft is not None:

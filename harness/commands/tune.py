@@ -39,19 +39,24 @@ def tune(work: Any, dry_run: bool, preview: int | None, prove_resume: bool, as_j
 def _dry_run(work: Any, as_json: bool) -> dict:
     cost, console = late("rehearsal").estimate(work), late("console")
     if not as_json:
-        share = cost.trained_weights / cost.weights
-        facts = {
-            "steps": cost.steps,
-            "rows": ", ".join(f"{count:,} {fate}" for fate, count in cost.rows.items()),
-            "tokens an epoch": ", ".join(f"{count:,} {kind}" for kind, count in cost.tokens.items()),
-            "weights": f"{cost.trained_weights:,} trained of {cost.weights:,} ({share:.1%})",
-            "time": f"{_time(cost.seconds)} of training steps on this machine, as busy as it is now",
-            "memory": f"{cost.peak_bytes / 2**30:.1f} GiB",
-        }
-        console.table(("", "this training"), facts.items())
+        console.table(("", "this training"), _facts(cost).items())
         for knob, reason in cost.choices.items():
             console.say(f"{knob}: {reason}")
     return {"estimate": cost}
+
+
+def _facts(cost: Any) -> dict[str, str]:
+    """What is known of a training's cost; what is 0 was not measured, and stands in the details."""
+    share = cost.trained_weights / cost.weights if cost.weights else 0.0
+    facts = {
+        "steps": f"{cost.steps:,}" * bool(cost.steps),
+        "rows": ", ".join(f"{count:,} {fate}" for fate, count in cost.rows.items()),
+        "tokens an epoch": ", ".join(f"{count:,} {kind}" for kind, count in cost.tokens.items()),
+        "weights": f"{cost.trained_weights:,} trained of {cost.weights:,} ({share:.1%})" * bool(cost.weights),
+        "time": f"{_time(cost.seconds)} of training steps on this machine, as busy as it is now" * bool(cost.seconds),
+        "memory": f"{cost.peak_bytes / 2**30:.1f} GiB" * bool(cost.peak_bytes),
+    }
+    return {name: words for name, words in (facts | cost.details).items() if words}
 
 
 def _time(seconds: float) -> str:

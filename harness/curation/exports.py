@@ -20,6 +20,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from harness import codec
 from harness.curation.pairs import pairs
 from harness.errors import InputError, UsageError
+from harness.rendering import merge_prompt
 from harness.types import Case, Prompt
 
 Splits = Mapping[str, Sequence[Case]]
@@ -29,7 +30,7 @@ EMPTY = Prompt(name="none")
 def export(splits: Splits, form: str, folder: Path, prompt: Prompt = EMPTY) -> list[Path]:
     """Write `splits` in one form below `folder`; the files or folders written.
 
-    `prompt` goes in front of every case, as it will when the model serves. Raises UsageError for an unknown form and
+    `prompt` goes in front of every case as it does when the model serves: its system text replaces a case's own. Raises UsageError for an unknown form and
     InputError when no row has a target.
     """
     if form not in FORMS:
@@ -61,7 +62,7 @@ def push(splits: Splits, repository: str, card: str, prompt: Prompt = EMPTY) -> 
 def chat_row(case: Case, prompt: Prompt) -> dict[str, Any]:
     """One conversation that ends in the target. Loss belongs on the last message only."""
     assert case.target is not None
-    messages = [codec.to_chat(message) for message in (*prompt.messages, *case.messages, case.target)]
+    messages = [codec.to_chat(message) for message in (*merge_prompt(prompt, case.messages), case.target)]
     return {"messages": messages, **({"tools": list(case.tools)} if case.tools else {})}
 
 
@@ -69,7 +70,7 @@ def preference_row(case: Case, prompt: Prompt) -> dict[str, Any]:
     """Input, the target, and the failing answer."""
     assert case.target is not None
     return {
-        "input": {"messages": [codec.to_chat(message) for message in (*prompt.messages, *case.messages)]},
+        "input": {"messages": [codec.to_chat(message) for message in merge_prompt(prompt, case.messages)]},
         "preferred_output": [codec.to_chat(case.target)],
         "non_preferred_output": [{"role": "assistant", "content": case.rejected}],
     }

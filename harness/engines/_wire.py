@@ -4,6 +4,7 @@ A job takes the bytes of its request and a way to send events, and returns the b
 bytes only, so a job need not know where it runs, and a new engine need not know what it runs.
 """
 
+import errno
 from collections.abc import Callable
 
 import msgspec
@@ -13,6 +14,8 @@ from harness.codec import decode, encode
 from harness.types import CurvePoint, Noun, TuneRequest
 
 Emit = Callable[[bytes], None]
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a system says when there is no room for a file."""
 
 
 class Point(Noun, frozen=True):
@@ -57,12 +60,18 @@ def read(data: bytes) -> Line:
 
 
 def work(job: str, request: bytes, send: Callable[[Line], None]) -> None:
-    """Run a job and send its events, then its result or its TrueupError. Any other exception is our fault and is raised."""
+    """Run a job and send its events, then its result or its TrueupError; a full disk is one. Any other exception is our
+    fault and is raised."""
     try:
         result = _job(job)(request, lambda data: send(Event(data=msgspec.Raw(data))))
     except errors.TrueupError as error:
         known = next(kind for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
         send(Failed(error=known.__name__, what=error.what, where=error.where, next=error.next))
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        where = str(error.filename or "")
+        send(Failed("StorageError", f"{error.strerror}", where, "free space, then type the same command: it goes on"))
     else:
         send(Done(data=msgspec.Raw(result)))
 
@@ -75,22 +84,25 @@ def _tune(request: bytes, emit: Emit) -> bytes:
 
 def _preview(request: bytes, emit: Emit) -> bytes:
     wanted, count = decode(request, tuple[TuneRequest, int])
-    return encode(plugins.load("trainers", wanted.recipe.method).preview(wanted, count))
+    return encode(_offer(wanted, "preview", "shows no rows before it trains")(wanted, count))
 
 
 def _estimate(request: bytes, emit: Emit) -> bytes:
     wanted = decode(request, TuneRequest)
-    return encode(plugins.load("trainers", wanted.recipe.method).estimate(wanted))
+    return encode(_offer(wanted, "estimate", "gives no estimate")(wanted))
 
 
 def _cancel(request: bytes, emit: Emit) -> bytes:
     wanted = decode(request, TuneRequest)
-    trainer = plugins.load("trainers", wanted.recipe.method)
-    if not hasattr(trainer, "cancel"):
-        raise errors.UsageError(
-            f"the method {wanted.recipe.method!r} runs no jobs elsewhere", next="stop it with Ctrl-C: it resumes"
-        )
-    return encode(trainer.cancel(wanted))
+    return encode(_offer(wanted, "cancel", "runs no jobs elsewhere", "stop it with Ctrl-C: it resumes")(wanted))
+
+
+def _offer(request: TuneRequest, what: str, lack: str, then: str = "trueup tune") -> Callable:
+    """What the method's own file offers besides training. Raises UsageError when it does not."""
+    trainer = plugins.load("trainers", request.recipe.method)
+    if not hasattr(trainer, what):
+        raise errors.UsageError(f"the method {request.recipe.method!r} {lack}", next=then)
+    return getattr(trainer, what)
 
 
 JOBS: dict[str, Callable[[bytes, Emit], bytes]] = {

@@ -71,6 +71,23 @@ def test_an_unknown_adapter_kind_names_the_known(request_for):
         sft.train(replace(request, recipe=replace(request.recipe, adapter="loar")), nothing)
 
 
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        ("lora", {"supervse": "all"}, "supervse"),
+        ("lora", {"supervise": "every"}, "supervise"),
+        ("lora", {"virtual_tokens": 4}, "virtual_tokens"),
+        ("prompt", {"virtual_tokens": "many"}, "not a number"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(kind, options, words, request_for):
+    """A misspelt option, an unknown value, or one of another kind of adapter is a usage error, not ignored."""
+    request = request_for()
+    recipe = replace(request.recipe, adapter=kind, options=options)
+    with pytest.raises(UsageError, match=words):
+        sft.train(replace(request, recipe=recipe), nothing)
+
+
 def test_out_of_memory_says_what_to_change(request_for, tmp_path, monkeypatch):
     """A step that does not fit ends the run with the knobs to turn; nothing is written, nothing is changed silently."""
 

@@ -85,6 +85,20 @@ def test_no_answer_is_asked_for_twice(taught_for, monkeypatch):
     assert asked == [1]
 
 
+def test_a_preview_and_an_estimate_ask_the_teacher_nothing(taught_for, tmp_path, monkeypatch):
+    """Prompts are shown as the student reads them, beside the length of the teacher's; the questions to come are
+    counted; the teacher is not asked."""
+    monkeypatch.setattr(teaching, "_ask", lambda *given: pytest.fail("asked"))
+    request = taught_for(samples=3)
+    shown = distill.preview(request, 2)
+    assert shown.fates == {"asked": 20} and {kind for _, kind in shown.rows[0].tokens} == {"context", "special"}
+    student, teacher = (int(word) for word in shown.rows[0].counts.split() if word.isdigit())
+    assert student > teacher  # the student has a system text, this teacher has none
+    cost = distill.estimate(request)
+    assert cost.steps == 2 and "60 answers of at most 12 tokens" in cost.details["teacher"]
+    assert not (tmp_path / "adapter.checkpoints").exists()
+
+
 def test_a_teacher_that_is_mostly_wrong_is_refused(taught_for, tmp_path):
     """With too few accepted answers nothing is trained, and the numbers are said."""
     request = taught_for()

@@ -57,6 +57,18 @@ def test_rows_go_up_and_a_model_comes_back(ask, tmp_path):
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"secret-key" in path.read_bytes()]
 
 
+def test_a_preview_and_an_estimate_send_nothing(ask, tmp_path):
+    """What would be uploaded is shown as text and counted; no connection is made, and nothing is written."""
+    request = ask(Provider())
+    before = sorted(tmp_path.rglob("*"))
+    shown = recipe.preview(request, 2)
+    assert shown.rows[0].tokens[-1] == ("assistant: It is 1.\n", "supervised") and "3 messages" in shown.rows[0].counts
+    assert shown.fates == {"uploaded": 20} and not shown.tokens and "would leave this machine" in shown.notes[0]
+    cost = recipe.estimate(request)
+    assert cost.rows == {"uploaded": 20} and (cost.steps, cost.seconds, cost.weights) == (0, 0.0, 0)
+    assert "2 epochs" in cost.details["schedule"] and sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_killed_run_waits_for_the_same_job(ask):
     """Killed while it waits, the same command finds the job by its noted id: one upload, one job."""
 

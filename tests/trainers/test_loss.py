@@ -46,6 +46,14 @@ def test_loss_and_gradient_are_those_of_the_plainest_loop(model, rows, share):
     assert torch.allclose(gradient(model), wanted, rtol=1e-3, atol=1e-4 * wanted.abs().max())
 
 
+def test_the_vocabulary_reads_one_block(model, rows):
+    """The rows' last positions reach the vocabulary's layer in one block: of a view, torch would copy its weights a row."""
+    given = []
+    model.get_output_embeddings().register_forward_pre_hook(lambda module, args: given.append(args[0]))
+    nll_sum(model, collate(rows[:6], CPU, share=False))
+    assert given[-1].shape[0] == 6 and given[-1].shape[1] > 1 and given[-1].is_contiguous()
+
+
 def test_the_common_start_runs_once(rows):
     """What all rows start with is taken out of the batch, and no supervised token or its predictor is in it."""
     batch = collate(rows[:6], CPU)

@@ -82,6 +82,34 @@ def test_a_supervised_stage_comes_first_and_is_kept(pairs_for, unchecked, monkey
     assert again.id == adapter.checks["start"] and again.adapter.steps == 3 and not calls
 
 
+def test_a_preview_shows_both_answers_and_an_estimate_counts_both_stages(pairs_for, tmp_path):
+    """A pair is shown as its prompt, the answer to prefer and the answer to avoid; the steps are those of the supervised
+    stage and of the preference's own, tried here; nothing is written."""
+    request = pairs_for(steps=2, sft={"max_steps": 3, "batch_size": 4})
+    shown = preference.preview(request, 2)
+    texts = {
+        kind: "".join(text for text, one in shown.rows[0].tokens if one == kind) for kind in ("supervised", "rejected")
+    }
+    assert texts == {"supervised": "It is 1.", "rejected": "It is 0.<|im_end|>"}
+    assert "preferred" in shown.rows[0].counts and any("supervised stage" in note for note in shown.notes)
+    before = sorted(tmp_path.rglob("*"))
+    cost = preference.estimate(request)
+    assert cost.steps == 5 and "3 steps of supervised training, then 2 of dpo" in cost.details["stages"]
+    assert cost.seconds > 0 and 0 < cost.trained_weights < cost.weights
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_form_that_is_asked_for_is_the_form_that_ships(pairs_for, base, unchecked):
+    """A preference training with `form = "merged"` publishes a whole checkpoint, not an adapter under that name."""
+    request = pairs_for(steps=1, start="base")
+    request = replace(request, recipe=replace(request.recipe, form="merged"))
+    adapter = preference.train(request, nothing)
+    assert adapter.form == "merged" and "model.safetensors" in adapter.files
+    assert adapter.checks["form"]["greedy"] > 0.9 and "the last" in adapter.choices["checkpoint"]
+    with pytest.raises(UsageError, match="a model that is merged"):
+        preference.beginning.begin(request, request.out, {}, nothing)
+
+
 @pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_the_same(pairs_for, tmp_path, unchecked):
     """Stopped after its third step and started again, DPO ends with the bytes of an undisturbed training."""

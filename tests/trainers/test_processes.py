@@ -8,8 +8,10 @@ from msgspec.structs import replace
 
 from harness.codec import decode, encode
 from harness.engines.local import environment
+from harness.errors import UsageError
 from harness.types import Adapter
-from trainers import processes, publish, roundtrip, sft
+from trainers import descent, launch, processes, publish, roundtrip, sft
+from trainers.loss import families
 
 
 def test_one_process_does_all_the_work():
@@ -19,25 +21,57 @@ def test_one_process_does_all_the_work():
     assert processes.add([weight], 0.5) == 0.5 and weight.grad is None
 
 
+def test_a_recipe_that_does_not_share_is_refused(monkeypatch):
+    """Two processes that would each publish the whole adapter are stopped; supervised training may have them."""
+    pytest.importorskip("openai")
+    monkeypatch.setattr(processes, "count", lambda: 2)
+    assert launch._trainer("sft") is sft
+    with pytest.raises(UsageError, match="'hosted' trains in one process"):
+        launch._trainer("hosted")
+
+
+@pytest.fixture
+def one_thread():
+    """As the launched processes have: the order of a sum depends on how many threads make it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_two_processes_train_the_adapter_of_one(request_for, tmp_path, monkeypatch):
-    """`accelerate launch` with two gloo processes gives, up to the order of sums, the weights that one process gives."""
+def test_two_processes_train_the_adapter_of_one(request_for, tmp_path, monkeypatch, one_thread):
+    """`accelerate launch` with two gloo processes gives, to the bit, what one process gives that adds up the same two
+    halves of each step; and what one gives that takes each step whole, up to the order of sums."""
     monkeypatch.setattr(roundtrip, "certify", lambda *given: {})
     request = request_for()
     request = replace(request, recipe=replace(request.recipe, dtype="float32", max_steps=4))
+    two = launched(replace(request, out=str(tmp_path / "pair")), tmp_path / "request.json")
+    whole = alone(request)
+    monkeypatch.setattr(descent, "families", lambda rows: [*families(rows[0::2]), *families(rows[1::2])])
+    halves = alone(replace(request, out=str(tmp_path / "halves")))
+    assert whole.keys() == halves.keys() == two.keys()
+    assert all(torch.equal(halves[name], two[name]) for name in two)
+    assert all(torch.allclose(whole[name], two[name], rtol=1e-3, atol=1e-5) for name in two)
+
+
+def alone(request):
+    """The weights that this process trains."""
     sft.train(request, lambda *given: None)
-    pair = replace(request, out=str(tmp_path / "pair"))
-    (tmp_path / "request.json").write_bytes(encode(pair))
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2", "--cpu"]
+    return safetensors.torch.load_file(f"{request.out}/{publish.WEIGHTS}")
+
+
+def launched(request, file):
+    """The weights that two processes train."""
+    file.write_bytes(encode(request))
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2", "--cpu"]
     done = subprocess.run(
-        [*launch, "-m", "trainers.launch", str(tmp_path / "request.json")],
+        [*command, "-m", "trainers.launch", str(file)],
         capture_output=True,
         env=environment() | {"OMP_NUM_THREADS": "1"},
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()[-3000:]
     assert decode(done.stdout.splitlines()[-1], Adapter).rows == {"trained": 20}
-    one, two = (safetensors.torch.load_file(f"{r.out}/{publish.WEIGHTS}") for r in (request, pair))
-    assert one.keys() == two.keys()
-    assert all(torch.allclose(one[name], two[name], rtol=1e-3, atol=1e-5) for name in one)
+    return safetensors.torch.load_file(f"{request.out}/{publish.WEIGHTS}")

@@ -1,6 +1,8 @@
 """Reinforcement from a suite's scores: the wiring, with a tiny random model, and the checks that stop it."""
 
 import pytest
+import safetensors.torch
+import torch
 from msgspec.structs import replace
 
 pytest.importorskip("trl")
@@ -63,8 +65,41 @@ def test_the_reward_is_the_suites_own_score(loss, scored_for, base, unchecked):
     assert found["suite"] == "eval_it::eval_letters" and found["broken"] == 0
     assert adapter.rows == {"trained": 17, "validation": 3}
     assert found["answers"] == 2 * 8 + 3 * 3  # two steps of eight answers, and validation before and after each
-    assert all(point.reward is not None and point.score is not None for point in adapter.curve)
+    assert [point.step for point in adapter.curve] == [0, 1, 2]
+    assert all(point.score is not None and (point.reward is not None) == (point.step > 0) for point in adapter.curve)
     assert verify(request.out, base) == adapter
+
+
+@pytest.mark.slow
+def test_the_checkpoint_that_scores_best_is_kept(scored_for, unchecked, tmp_path, monkeypatch):
+    """Where validation was best at the first step, that step's weights are published, and not those of the last."""
+    means = iter([0.2, 0.9, 0.5])  # before the training, after its first and after its second step
+    monkeypatch.setattr(reinforcement.Rollouts, "_validate", lambda self: [next(means)] * 3)
+    monkeypatch.setattr(Together, "check", lambda self, step, scores: scores[0])
+    adapter = reinforcement.train(scored_for(), nothing)
+    assert adapter.steps == adapter.checks["chosen_step"] == 1 and "step 1" in adapter.choices["checkpoint"]
+    kept = [path.name for path in (tmp_path / "adapter.checkpoints").glob("best-*")]
+    assert kept == ["best-00000001.safetensors"]
+    best, published = (
+        safetensors.torch.load_file(path)
+        for path in (tmp_path / "adapter.checkpoints" / kept[0], tmp_path / "adapter" / "adapter_model.safetensors")
+    )
+    assert all(torch.equal(best[name], published[name]) for name in published)
+
+
+def test_a_preview_shows_the_prompts_and_an_estimate_counts_the_answers(scored_for, tmp_path, monkeypatch):
+    """Prompts are shown without an answer, since the model writes it; answers and their tokens are counted; nothing is
+    written and the suite's own limit is the one that is said."""
+    monkeypatch.setattr(reinforcement.trl_loop, "trial", lambda make, recipe: 2.0)
+    request = scored_for(steps=3)
+    shown = reinforcement.preview(request, 4)
+    assert shown.fates == {"trained": 17, "validation": 3} and len(shown.rows) == 4
+    assert {kind for row in shown.rows for _, kind in row.tokens} == {"context", "special"}
+    assert "4 answers of at most 6 tokens" in shown.rows[0].counts
+    cost = reinforcement.estimate(request)
+    assert (cost.steps, cost.seconds) == (3, 6.0)
+    assert "8 a step to 2 prompts, 24 in all" in cost.details["answers"] and "144 in all" in cost.details["generated"]
+    assert not (tmp_path / "adapter").exists() and not (tmp_path / "adapter.checkpoints").exists()
 
 
 def test_scores_that_never_differ_stop_it(scored_for, monkeypatch, tmp_path):

@@ -43,6 +43,16 @@ def test_a_reward_model_tells_right_from_wrong_and_judges_in_a_suite(request_on_
         hf.digest(Arm(name="tuned", model=str(base), adapter=request_on_pairs.out))
 
 
+@pytest.mark.slow
+def test_a_preview_shows_pairs_and_an_estimate_the_rows_kept_aside(request_on_pairs, tmp_path):
+    """Both answers of a pair are shown; the estimate counts the pairs that check apart from those that train."""
+    shown = reward.preview(request_on_pairs, 1)
+    assert {"supervised", "rejected"} <= {kind for _, kind in shown.rows[0].tokens}
+    cost = reward.estimate(request_on_pairs)
+    assert cost.rows["trained"] + cost.rows["validation"] == 20 and cost.steps == 12 and cost.seconds > 0
+    assert not (tmp_path / "adapter").exists()
+
+
 def test_a_reward_model_no_better_than_a_coin_is_refused(request_on_pairs, tmp_path, monkeypatch):
     """Where it prefers the wrong answer as often, nothing is published."""
     monkeypatch.setattr(reward, "accuracy", lambda model, rows: 0.5)

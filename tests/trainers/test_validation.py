@@ -154,3 +154,17 @@ def test_the_choice_is_in_the_manifest(request_for, monkeypatch):
     assert adapter.checks["chosen_step"] == adapter.steps and "task score" in adapter.choices["checkpoint"]
     assert adapter.rows == {"trained": 16, "validation": 4}
     assert sum(each.score is not None for each in adapter.curve) == 7
+    fit = adapter.checks["fit"]
+    assert fit["gap"] == fit["loss_set_aside"] - fit["training_loss"] and fit["loss_set_aside"] > 0
+
+
+@pytest.mark.parametrize(("share", "words"), [(0.0, "validation_share is 0"), (0.1, "fewer than 100")])
+def test_without_rows_aside_the_manifest_says_why_it_is_the_last(share, words, request_for, monkeypatch):
+    """Where nothing was set aside the last checkpoint is kept, and the reason says that and why."""
+    monkeypatch.setattr(roundtrip, "certify", lambda *given: {})
+    request = request_for()
+    recipe = replace(request.recipe, validation_share=share, max_steps=1)
+    adapter = sft.train(replace(request, recipe=recipe), lambda *given: None)
+    reason = adapter.choices["checkpoint"]
+    assert reason.startswith("step 1, the last: no rows are set aside") and words in reason
+    assert "chosen_step" not in adapter.checks

@@ -21,6 +21,8 @@ class Kind(NamedTuple):
     """Its learning rate as a multiple of LoRA's."""
     why: str = "for LoRA"
     """Reason for that rate."""
+    options: tuple[str, ...] = ()
+    """Keys of `[tune.options]` that it reads."""
 
 
 def kind_of(recipe: Recipe) -> Kind:

@@ -7,14 +7,19 @@ from typing import Any
 
 from transformers import DynamicCache
 
+from harness.errors import UsageError
 from harness.types import Recipe
 
-TOKENS = 20
-"""Virtual tokens unless `options.virtual_tokens` says otherwise."""
+TOKENS, OPTION = 20, "virtual_tokens"
+"""Virtual tokens, unless this key of `[tune.options]` says otherwise."""
 
 
 def count(recipe: Recipe) -> int:
-    return int(recipe.options.get("virtual_tokens", TOKENS))
+    """Raises UsageError when it is not a number of tokens."""
+    found = recipe.options.get(OPTION, TOKENS)
+    if not isinstance(found, int) or found < 1:
+        raise UsageError(f"{OPTION} is {found!r}, not a number of tokens", next=f"options = {{ {OPTION} = {TOKENS} }}")
+    return found
 
 
 def start(peft: Any) -> DynamicCache:

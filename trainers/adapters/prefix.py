@@ -13,6 +13,7 @@ from peft.tuners.cartridge.utils import initialize_kv_prefix_from_past_key_value
 from harness.types import Recipe
 from trainers.adapters import _virtual
 
+OPTIONS = (_virtual.OPTION,)
 RATE = 10.0
 WHY = "ten times LoRA's for prefix tuning, which moves few numbers"
 

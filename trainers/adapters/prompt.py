@@ -7,6 +7,7 @@ from peft import PromptTuningConfig, PromptTuningInit, get_peft_model
 from harness.types import Recipe
 from trainers.adapters import _virtual
 
+OPTIONS = (_virtual.OPTION,)
 RATE = 10.0
 WHY = "ten times LoRA's for prompt tuning, which moves few numbers"
 
