@@ -84,6 +84,15 @@ def test_a_model_that_is_not_there_makes_errors_and_a_problem(ran):
     assert any("gone" in problem and "does not exist" in problem for problem in said["problems"])
 
 
+def test_errors_are_told_with_their_reason_and_number(ran):
+    """The commonest first under each arm; where there are many reasons, how many more."""
+    errors = ran[1]["errors"]
+    assert any("under gone: InputError: the file of recorded calls does not exist" in line for line in errors)
+    assert any(line.startswith("1 case is an error under echo: KeyError: 'column'") for line in errors)
+    spent = {line["replies of"]: line for line in ran[1]["spent"]}
+    assert spent["echo"]["calls"] == 6 and spent["echo"]["tokens in"] == 6 and spent["gone"]["calls"] == 0
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
