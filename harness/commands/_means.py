@@ -9,6 +9,9 @@ from harness.errors import Exit
 
 COLUMNS = ("suite", "arm", "cases", "mean", "errors")
 SPENT = ("replies of", "calls", "cached", "tokens in", "tokens out", "seconds", "cost")
+CONFUSED = ("suite", "arm", "expected", "said", "cases")
+SHOWN = 12
+"""Pairs of confused labels that are shown, the commonest first."""
 REASONS = 3
 """Reasons of an arm's errors that are shown, the commonest first."""
 
@@ -16,28 +19,42 @@ REASONS = 3
 def show(runs: Any, as_json: bool) -> dict:
     """Arm name to run, as tables, and as what --json prints."""
     console, rows = late("console"), late("shelf").means(runs)
+    spent, confused = late("evalrun.spending").of_runs(runs.values()), _confused(runs.values())
+    judged, reasons = late("judging.words").sentences(runs.values()), list(_reasons(runs.values()))
     problems = sorted({problem for run in runs.values() for problem in run.problems})
-    judged = late("judging.words").sentences(runs.values())
-    spent = [tuple(getattr(one, name) for name in one.__struct_fields__) for one in _spent(runs)]
     if not as_json:
         console.table(COLUMNS, rows)
-        console.table(SPENT, spent)
+        console.table(SPENT, [tuple(_fields(one).values()) for one in spent])
+        if confused:
+            console.table(CONFUSED, confused[:SHOWN])
         for line in judged:
             console.say(line)
-    unmeasured = any(errors and not cases for _, _, cases, _, errors in rows)
-    reasons = list(_reasons(runs.values()))
-    for line in reasons:
+    for line in [*reasons, *(f"{problem}\n  next:  mend that, then run it again" for problem in problems)]:
         console.warn(f"trueup: {line}")
-    for problem in problems:
-        console.warn(f"trueup: {problem}\n  next:  mend that, then run it again")
-    means, costs = (
-        [dict(zip(names, row, strict=True)) for row in of] for names, of in ((COLUMNS, rows), (SPENT, spent))
+    tables = {"means": [_row(COLUMNS, row) for row in rows], "confused": [_row(CONFUSED, row) for row in confused]}
+    unmeasured = any(errors and not cases for _, _, cases, _, errors in rows)
+    told = {**tables, "spent": [_fields(one) for one in spent], "judges": judged, "errors": reasons}
+    return told | problems_of(problems, unmeasured)
+
+
+def _row(columns: tuple[str, ...], row: Any) -> dict:
+    return dict(zip(columns, row, strict=True))
+
+
+def _fields(value: Any) -> dict:
+    return {name: getattr(value, name) for name in value.__struct_fields__}
+
+
+def _confused(runs: Iterable[Any]) -> list[tuple[str, str, str, str, int]]:
+    """Labels that were taken for others: what the confusion matrix holds beside its diagonal."""
+    pairs = Counter(
+        (result.suite, run.arm.name, score.expected, score.label)
+        for run in runs
+        for result in run.results
+        for score in result.scores
+        if score.expected and score.label != score.expected
     )
-    return {"means": means, "spent": costs, "judges": judged, "errors": reasons, **problems_of(problems, unmeasured)}
-
-
-def _spent(runs: Any) -> Any:
-    return late("evalrun.spending").of_runs(runs.values())
+    return [(*pair, count) for pair, count in pairs.most_common()]
 
 
 def _reasons(runs: Iterable[Any]) -> Iterable[str]:

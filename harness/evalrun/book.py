@@ -50,7 +50,8 @@ class Book:
         if error is not None:
             return self._keep(arm, replace(blank, error=error_text(error)))
         try:
-            return self._keep(arm, replace(blank, scores=to_scores(value, entry.suite.asserts)))
+            scores = to_scores(value, entry.suite.asserts, entry.suite.suite.metric)
+            return self._keep(arm, replace(blank, scores=scores))
         except TrueupError as problem:
             return self._keep(arm, replace(blank, error=problem.what))
 
