@@ -53,7 +53,7 @@ class Book:
             scores = to_scores(value, entry.suite.asserts, entry.suite.suite.metric)
             return self._keep(arm, replace(blank, scores=scores))
         except TrueupError as problem:
-            return self._keep(arm, replace(blank, error=problem.what))
+            return self._keep(arm, replace(blank, error=": ".join(filter(None, (problem.what, problem.next)))))
 
     def broken(self, arm: Arm, entry: Entry, error: BaseException) -> None:
         """Keep what setup or teardown raised; it takes the place of any score."""
