@@ -4,7 +4,8 @@ Cases are taken from what production answers well today only: a corrected failur
 be trained on, since no training row may be near a case of any eval file.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -49,6 +50,7 @@ def from_traces(folder: Path, traces: str, model: str = "") -> Started:
 def write(folder: Path, calls: Sequence[Call], feedback: Sequence[Feedback], traces: str, model: str = "") -> Started:
     """As `from_traces`, of these calls; feedback has its `call_id`."""
     found = tasks.guess(_good(calls, feedback))[:MOST_TASKS]
+    counts = Counter(call.route for call in calls)
     if not found:
         raise InputError(
             f"too little to guess from: {len(calls):,} calls, and no route has {tasks.ENOUGH} answers that nothing "
@@ -66,12 +68,26 @@ def write(folder: Path, calls: Sequence[Call], feedback: Sequence[Feedback], tra
             raise UsageError("this file is there already", where=str(path), next="move it, or init another folder")
     for path, data in files.items():
         write_atomic(path, data)
-    counts = {task.route: sum(call.route == task.route for call in calls) for task in found}
+    left = counts.keys() - {task.route for task in found}
     recorded = folder / "evals" / RECORDED
     return Started(
         written=tuple(files),
-        sentences=tuple(tasks.sentence(task, counts[task.route]) for task in found),
+        sentences=(
+            *(tasks.sentence(task, counts[task.route]) for task in found),
+            *([_left_out(sorted(left, key=lambda route: (-counts[route], route)), counts)] if left else []),
+        ),
         next=f"pytest {folder / 'evals'} --model recorded:{recorded}",
+    )
+
+
+def _left_out(routes: Sequence[str], counts: Mapping[str, int]) -> str:
+    """What nothing was written for, so that nobody takes the guesses for all there is."""
+    named = ", ".join(f"{tasks.named(route)} ({counts[route]:,})" for route in routes[:MOST_TASKS])
+    more = ", ..." if len(routes) > MOST_TASKS else ""
+    total = sum(counts[route] for route in routes)
+    return (
+        f"nothing for {total:,} calls of {len(routes):,} other routes: {named}{more}; they have fewer good answers, and "
+        f"at most {MOST_TASKS} routes with {tasks.ENOUGH} or more get a suite"
     )
 
 

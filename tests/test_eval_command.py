@@ -96,6 +96,7 @@ def test_errors_are_told_with_their_reason_and_number(ran):
     errors = ran[1]["errors"]
     assert any("under gone: InputError: the file of recorded calls does not exist" in line for line in errors)
     assert any(line.startswith("1 case is an error under echo: KeyError: 'column'") for line in errors)
+    assert any("fixture 'fixture_that_is_not_there' not found" in line for line in errors)
     spent = {line["name"]: line for line in ran[1]["spent"]}
     assert (spent["echo"]["calls"], spent["echo"]["input"], spent["gone"]["calls"]) == (8, 8, 0)
 

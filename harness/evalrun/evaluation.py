@@ -296,5 +296,6 @@ def _check_stop(session: pytest.Session) -> None:
 
 
 def _last_lines(text: str, count: int = 3) -> str:
-    lines = [line.removeprefix("E").strip() for line in text.splitlines() if line.strip()]
+    marked = [line for line in text.splitlines() if line.startswith("E ")]  # pytest's mark of what was raised
+    lines = [line.removeprefix("E").strip() for line in marked or text.splitlines() if line.strip()]
     return " | ".join(lines[-count:])

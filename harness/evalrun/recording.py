@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from harness.codec import digest
@@ -52,6 +53,8 @@ def failed_check(error: BaseException) -> Score:
 def error_text(error: BaseException) -> str:
     """One line for `Result.error`: type, message and the line of the eval file or fixture where it was raised."""
     name, text = type(error).__name__, " ".join(str(error).split())
+    if isinstance(error, pytest.FixtureLookupError):
+        text = f"fixture {error.argname!r} not found"
     own = _theirs(error)
     place = f" ({own[-1].tb_frame.f_code.co_filename}:{own[-1].tb_lineno})" if own else ""
     return f"{name}: {text}{place}" if text else f"{name}{place}"

@@ -187,6 +187,11 @@ def _written(answer: Message) -> str:
     return answer.text + "".join(call.name + call.arguments for call in answer.tool_calls)
 
 
+def named(route: str) -> str:
+    """A route as a person reads it."""
+    return route or "calls without a route"
+
+
 def sentence(task: Task, calls: int) -> str:
     """What was guessed, and from how much."""
     said = "said to be good" if task.good[0].evidence else "that nothing speaks against"
@@ -200,4 +205,4 @@ def sentence(task: Task, calls: int) -> str:
     }[task.kind]
     unknown = task.kind == "tools" and not any(one.tools for one in task.good)
     missing = "; the calls do not say which tools there were: put them into the cases as `tools`" if unknown else ""
-    return f"{task.route or 'all calls'}: {task.share:.0%} are {form}; from {basis}{missing}"
+    return f"{named(task.route)}: {task.share:.0%} are {form}; from {basis}{missing}"
