@@ -155,7 +155,7 @@ def _files(folder: Path, found: Sequence[Task]) -> dict[Path, bytes]:
         name = suites.identifier(task.route or "answers", names)
         names.append(name)
         shown = _chosen(task)
-        rows = b"".join(encode(_row(one)) + b"\n" for one in shown)
+        rows = b"".join(encode(_row(one, task.toolbox)) + b"\n" for one in shown)
         files[evals / name / f"eval_{name}.py"] = suites.source(task, name, f"{name}.jsonl", len(found) == 1).encode()
         files[evals / name / f"{name}.jsonl"] = rows
         recorded += [Call(id=one.case_id, input=one.messages, output=(one.answer,), usage=one.usage) for one in shown]
@@ -171,10 +171,10 @@ def _chosen(task: Task) -> list[Good]:
     return [by_input[key] for key in sorted(by_input)[:MOST_CASES]]
 
 
-def _row(one: Good) -> dict[str, Json]:
-    """A line of the file of cases, in the form that people write."""
+def _row(one: Good, toolbox: tuple[Json, ...]) -> dict[str, Json]:
+    """A line of the file of cases, in the form that people write; with the tools that were guessed where it brings none."""
     row: dict[str, Json] = {"id": one.case_id, "messages": [to_chat(message) for message in one.messages]}
     row["expected"] = expected_of(one.answer)
-    if one.tools:
-        row["tools"] = list(one.tools)
+    if one.tools or toolbox:
+        row["tools"] = list(one.tools or toolbox)
     return {**row, "session_id": one.session_id} if one.session_id else row

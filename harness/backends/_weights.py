@@ -114,7 +114,7 @@ class Resident:
                     f"replies can be held to a schema by the package {error.name!r} only",
                     next='pip install "trueup[schema]"',
                 ) from error
-            vocabulary = self.model.get_output_embeddings().weight.shape[0]
+            vocabulary = self.model.get_output_embeddings().out_features
             self._grammars = grammar.Grammars(self.tokenizer, self.ends, vocabulary)
         return self._grammars.matcher(schema)
 
