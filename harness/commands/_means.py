@@ -23,10 +23,11 @@ def show(runs: Any, as_json: bool) -> dict:
     judged, reasons = late("judging.words").sentences(runs.values()), list(_reasons(runs.values()))
     problems = sorted({problem for run in runs.values() for problem in run.problems})
     if not as_json:
-        console.table(COLUMNS, rows)
-        console.table(SPENT, [tuple(_fields(one).values()) for one in spent])
-        if confused:
-            console.table(CONFUSED, confused[:SHOWN])
+        costs = [tuple(_fields(one).values()) for one in spent]
+        for columns, lines in ((COLUMNS, rows), (SPENT, costs), (CONFUSED, confused[:SHOWN])):
+            if lines:
+                console.table(columns, lines)
+                console.say("")
         for line in judged:
             console.say(line)
     for line in [*reasons, *(f"{problem}\n  next:  mend that, then run it again" for problem in problems)]:
