@@ -88,7 +88,7 @@ def _for_developer(config: pytest.Config) -> "Evaluation":
     from msgspec.structs import replace
 
     from harness import developer
-    from harness.evalrun.evaluation import Evaluation
+    from harness.evalrun.developing import Developing
 
     here = config.invocation_params.dir
     paths = tuple(str(here / arg.split("::")[0]) for arg in config.args)
@@ -96,6 +96,6 @@ def _for_developer(config: pytest.Config) -> "Evaluation":
         config.getoption("--model"), config.rootpath, here, paths, repeats=config.getoption("--repeats")
     )
     request = replace(request, otel=config.getoption("--otel"))
-    return Evaluation(
+    return Developing(
         request, recording=False, model_names=lambda: developer.arm_names(*map(Path, paths), here, config.rootpath)
     )

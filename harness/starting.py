@@ -4,7 +4,8 @@ Cases are taken from what production answers well today only: a corrected failur
 be trained on, since no training row may be near a case of any eval file.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -49,6 +50,7 @@ def from_traces(folder: Path, traces: str, model: str = "") -> Started:
 def write(folder: Path, calls: Sequence[Call], feedback: Sequence[Feedback], traces: str, model: str = "") -> Started:
     """As `from_traces`, of these calls; feedback has its `call_id`."""
     found = tasks.guess(_good(calls, feedback))[:MOST_TASKS]
+    counts = Counter(call.route for call in calls)
     if not found:
         raise InputError(
             f"too little to guess from: {len(calls):,} calls, and no route has {tasks.ENOUGH} answers that nothing "
@@ -66,12 +68,26 @@ def write(folder: Path, calls: Sequence[Call], feedback: Sequence[Feedback], tra
             raise UsageError("this file is there already", where=str(path), next="move it, or init another folder")
     for path, data in files.items():
         write_atomic(path, data)
-    counts = {task.route: sum(call.route == task.route for call in calls) for task in found}
+    left = counts.keys() - {task.route for task in found}
     recorded = folder / "evals" / RECORDED
     return Started(
         written=tuple(files),
-        sentences=tuple(tasks.sentence(task, counts[task.route]) for task in found),
+        sentences=(
+            *(tasks.sentence(task, counts[task.route]) for task in found),
+            *([_left_out(sorted(left, key=lambda route: (-counts[route], route)), counts)] if left else []),
+        ),
         next=f"pytest {folder / 'evals'} --model recorded:{recorded}",
+    )
+
+
+def _left_out(routes: Sequence[str], counts: Mapping[str, int]) -> str:
+    """What nothing was written for, so that nobody takes the guesses for all there is."""
+    named = ", ".join(f"{tasks.named(route)} ({counts[route]:,})" for route in routes[:MOST_TASKS])
+    more = ", ..." if len(routes) > MOST_TASKS else ""
+    total = sum(counts[route] for route in routes)
+    return (
+        f"nothing for {total:,} calls of {len(routes):,} other routes: {named}{more}; they have fewer good answers, and "
+        f"at most {MOST_TASKS} routes with {tasks.ENOUGH} or more get a suite"
     )
 
 
@@ -139,7 +155,7 @@ def _files(folder: Path, found: Sequence[Task]) -> dict[Path, bytes]:
         name = suites.identifier(task.route or "answers", names)
         names.append(name)
         shown = _chosen(task)
-        rows = b"".join(encode(_row(one)) + b"\n" for one in shown)
+        rows = b"".join(encode(_row(one, task.toolbox)) + b"\n" for one in shown)
         files[evals / name / f"eval_{name}.py"] = suites.source(task, name, f"{name}.jsonl", len(found) == 1).encode()
         files[evals / name / f"{name}.jsonl"] = rows
         recorded += [Call(id=one.case_id, input=one.messages, output=(one.answer,), usage=one.usage) for one in shown]
@@ -155,10 +171,10 @@ def _chosen(task: Task) -> list[Good]:
     return [by_input[key] for key in sorted(by_input)[:MOST_CASES]]
 
 
-def _row(one: Good) -> dict[str, Json]:
-    """A line of the file of cases, in the form that people write."""
+def _row(one: Good, toolbox: tuple[Json, ...]) -> dict[str, Json]:
+    """A line of the file of cases, in the form that people write; with the tools that were guessed where it brings none."""
     row: dict[str, Json] = {"id": one.case_id, "messages": [to_chat(message) for message in one.messages]}
     row["expected"] = expected_of(one.answer)
-    if one.tools:
-        row["tools"] = list(one.tools)
+    if one.tools or toolbox:
+        row["tools"] = list(one.tools or toolbox)
     return {**row, "session_id": one.session_id} if one.session_id else row

@@ -61,7 +61,7 @@ def declaration(function: Callable[..., Any]) -> Declaration:
 
 
 def suite(
-    *,
+    *bare: Any,
     role: Role = Info(),
     metric: str = "",
     cluster: str = "",
@@ -74,8 +74,10 @@ def suite(
 ) -> Callable[[F], F]:
     """Say what a suite is for; see `harness.types.Suite` for the fields.
 
-    Raises UsageError on a role that is not one and on fewer than one repeat.
+    Raises UsageError on a role that is not one, on fewer than one repeat, and without brackets.
     """
+    if bare:
+        raise UsageError("@suite stands without brackets", next="@suite(role=guard()), or no @suite at all")
     if not isinstance(role, Role):
         raise UsageError(
             f"not a role: {role!r}", next="role=target(...), guard(...), contract(), budget(...) or info()"
@@ -97,7 +99,9 @@ class Cases:
     """`@cases("booking.jsonl")`: one call of the eval function for each row. See `Source` for what it takes."""
 
     def __call__(self, source: Source, *, id: str = "", split: str = "", schema: Any = None) -> Callable[[F], F]:
-        """`id`, `split` and `schema`: see `Declaration`."""
+        """`id`, `split` and `schema`: see `Declaration`. Raises UsageError without brackets."""
+        if getattr(source, "__name__", "").startswith("eval_"):
+            raise UsageError("@cases stands without brackets", next='@cases("FILE.jsonl")')
 
         def note(function: F) -> F:
             noted = _noted(function)

@@ -651,6 +651,22 @@ class Reply(Noun, frozen=True):
         return self.text
 
 
+class Spent(Noun, frozen=True):
+    """What a number of replies took together."""
+
+    name: str
+    """Arm, or judge, whose replies they are."""
+    calls: int = 0
+    cached: int = 0
+    """How many of them came from the cache: an earlier run paid for these."""
+    input: int | None = None
+    """Tokens, without padding; None where nothing counted them."""
+    output: int | None = None
+    seconds: float = 0.0
+    cost: float | None = None
+    """In the currency of `prices`; None where no price is known."""
+
+
 class Request(Noun, frozen=True):
     """One thing asked of a model."""
 
@@ -754,6 +770,8 @@ class Run(Noun, frozen=True):
     seconds: float = 0.0
     generated: int = 0
     """Replies that were computed, not taken from the cache."""
+    judged: tuple[Spent, ...] = ()
+    """What judges took beside the arm's own replies, one a judge; a judge's trial is in the run that came first."""
     problems: tuple[str, ...] = ()
     """Collection errors and the like: a run with problems never promotes."""
     stopped: str = ""

@@ -84,6 +84,8 @@ def _costs(story: Story, rows: list[CaseRow]) -> Iterator[str]:
         saved = f", of which the judged arm saves {percent(cost.saved)}" if cost.saved and cost.saved > 0 else ""
         price = f", {number(cost.price)} for 1,000 calls" if cost.price is not None else ""
         yield f"- {safe(cost.arm)}: {number(cost.input)} tokens in{saved}, {number(cost.output)} out, {number(cost.seconds)} s a call{price}"
+    for name, part in ((run.arm.name, part) for run in story.runs for part in run.judged):
+        yield f"- {safe(part.name)}, for {safe(name)}: {part.calls:,} calls, {number(part.input)} tokens in, {number(part.output)} out"
 
 
 def _broken(story: Story, rows: list[CaseRow]) -> Iterator[str]:

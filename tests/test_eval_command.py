@@ -31,6 +31,10 @@ def eval_raising(case, model):
         raise KeyError("column")
     return score.text(model.chat(case.messages), case.expected)
 
+@cases([{"id": "right", "text": "late", "expected": "late"}, {"id": "wrong", "text": "lost", "expected": "late"}])
+def eval_labels(case, model):
+    return score.label(model.chat(case.messages), case.expected, among=["late", "lost"])
+
 @cases([{"id": "lost", "text": "x"}])
 def eval_fixture(case, model, fixture_that_is_not_there):
     pass
@@ -38,6 +42,9 @@ def eval_fixture(case, model, fixture_that_is_not_there):
     "eval_syntax.py": "def eval_it(case, model:\n",
     "eval_twice.py": '@cases("twice.jsonl")\ndef eval_twice(case, model): pass\n',
     "eval_empty.py": "@cases([])\ndef eval_empty(case, model): pass\n",
+    "eval_column.py": '@suite(cluster="sesion")\n@cases([{"session": "s"}])\ndef eval_column(case, model): pass\n',
+    "eval_bare.py": "@suite\n@cases([{}])\ndef eval_bare(case, model): pass\n",
+    "eval_bare_cases.py": "@cases\ndef eval_bare(case, model): pass\n",
     "eval_mined.py": "@cases.held_out()\ndef eval_mined(case, model): pass\n",
 }
 
@@ -84,16 +91,35 @@ def test_a_model_that_is_not_there_makes_errors_and_a_problem(ran):
     assert any("gone" in problem and "does not exist" in problem for problem in said["problems"])
 
 
+def test_errors_are_told_with_their_reason_and_number(ran):
+    """The commonest first under each arm; where there are many reasons, how many more."""
+    errors = ran[1]["errors"]
+    assert any("under gone: InputError: the file of recorded calls does not exist" in line for line in errors)
+    assert any(line.startswith("1 case is an error under echo: KeyError: 'column'") for line in errors)
+    assert any("fixture 'fixture_that_is_not_there' not found" in line for line in errors)
+    spent = {line["name"]: line for line in ran[1]["spent"]}
+    assert (spent["echo"]["calls"], spent["echo"]["input"], spent["gone"]["calls"]) == (8, 8, 0)
+
+
+def test_labels_that_are_taken_for_others_are_counted(ran):
+    """What the confusion matrix holds beside its diagonal, the commonest first."""
+    rows = [row for row in ran[1]["confused"] if row["arm"] == "echo"]
+    assert [(row["expected"], row["said"], row["cases"]) for row in rows] == [("late", "lost", 1)]
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
         ("eval_syntax.py", "SyntaxError"),
         ("eval_twice.py", "twice.jsonl:3"),
         ("eval_empty.py", "eval_empty has an empty source"),
+        ("eval_column.py", "no case has the column 'sesion'"),
+        ("eval_bare.py", "@suite stands without brackets"),
+        ("eval_bare_cases.py", "@cases stands without brackets"),
     ],
 )
 def test_each_file_that_cannot_be_used_says_why(ran, name, words):
-    """A syntax error, an id that comes twice (with its line) and a suite without cases are problems of their file."""
+    """A syntax error, an id that comes twice (with its line), no cases, a misspelt column: problems of their file."""
     (problem,) = [problem for problem in ran[1]["problems"] if name in problem]
     assert words in problem
 
@@ -103,7 +129,7 @@ def test_a_dry_run_lists_cases_and_problems_and_asks_nothing(project):
     code, said = trueup(project, "--dry-run")
     assert said["cases"]["eval_good::eval_good"] == ["a", "b"]
     assert len(said["cases"]["eval_good::eval_raising"]) == 3
-    assert code == 4 and len(said["problems"]) == 3
+    assert code == 4 and len(said["problems"]) == 6
 
 
 @pytest.mark.parametrize(("select", "ids"), [("money", ["a", "b"]), ("payments and not slow", ["a"])])

@@ -3,21 +3,27 @@
 import torch
 
 from harness.errors import UsageError
-from harness.types import Arm
+from harness.types import Arm, Json
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+NF4: dict[str, Json] = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
+"""Weights in 4-bit NormalFloat, the constants of its blocks quantized too: what QLoRA adapters are trained on."""
 
 
 def dtype_name(arm: Arm) -> str:
-    """The arm's `dtype` option; by default bfloat16 where the processor multiplies it in hardware, else float32."""
+    """What the arm computes in: its `dtype` option, or bfloat16 where the processor multiplies it in hardware, else float32."""
     name = arm.options.get("dtype", "auto")
-    if name == "auto":
+    if name in ("auto", "nf4"):
         return "bfloat16" if _fast_bfloat16() else "float32"
     if name not in DTYPES:
-        raise UsageError(
-            f"there is no dtype {name!r}", where=f"arm {arm.name}", next=f"known: auto, {', '.join(DTYPES)}"
-        )
+        known = ", ".join(("auto", *DTYPES, "nf4"))
+        raise UsageError(f"there is no dtype {name!r}", where=f"arm {arm.name}", next=f"known: {known}")
     return str(name)
+
+
+def quantization(arm: Arm) -> dict[str, Json]:
+    """How the arm asks for its base to be quantized; empty: not at all."""
+    return NF4 if arm.options.get("dtype") == "nf4" else {}
 
 
 def _fast_bfloat16() -> bool:

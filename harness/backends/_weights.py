@@ -13,7 +13,7 @@ from transformers.utils import logging as transformers_logging
 from harness.adapters import verify
 from harness.backends import _quantized
 from harness.backends._attention import Prefix, install, read_virtual
-from harness.backends._dtype import DTYPES, dtype_name
+from harness.backends._dtype import DTYPES, dtype_name, quantization
 from harness.backends._head import lay_out
 from harness.errors import InputError, InvalidError, UsageError
 from harness.plugins import helper
@@ -30,7 +30,7 @@ class Opened(NamedTuple):
     folder: str
     dtype: str
     quantization: str = ""
-    """JSON text of what the adapter's manifest says; empty: none."""
+    """JSON text of what the adapter's manifest or the arm's `dtype` says; empty: none."""
 
 
 class Place(NamedTuple):
@@ -45,14 +45,13 @@ def place_of(arm: Arm) -> Place:
     An adapter goes on the base that it was trained on, quantized as it was then; one that is a whole checkpoint takes the
     base's place. Raises InvalidError when the adapter was made for another base, tokenizer or template.
     """
-    dtype = dtype_name(arm)
-    if not arm.adapter:
-        return Place(Opened(arm.model, dtype), "")
-    manifest = verify(arm.adapter, arm.model)
-    if manifest.form != "adapter":
-        return Place(Opened(arm.adapter, dtype), "")
-    quantization = json.dumps(manifest.quantization, sort_keys=True) if manifest.quantization else ""
-    return Place(Opened(arm.model, dtype, quantization), arm.adapter)
+    manifest = verify(arm.adapter, arm.model) if arm.adapter else None
+    whole = manifest is not None and manifest.form != "adapter"
+    packed = (manifest.quantization if manifest and not whole else {}) or quantization(arm)
+    opened = Opened(
+        arm.adapter if whole else arm.model, dtype_name(arm), json.dumps(packed, sort_keys=True) if packed else ""
+    )
+    return Place(opened, "" if whole else arm.adapter)
 
 
 class Resident:
@@ -116,7 +115,7 @@ class Resident:
                     f"replies can be held to a schema by the package {error.name!r} only",
                     next='pip install "trueup[schema]"',
                 ) from error
-            vocabulary = self.model.get_output_embeddings().weight.shape[0]
+            vocabulary = self.model.get_output_embeddings().out_features
             self._grammars = grammar.Grammars(self.tokenizer, self.ends, vocabulary)
         return self._grammars.matcher(schema)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness import codec
 from harness.adapters import verify
-from harness.backends._dtype import dtype_name
+from harness.backends._dtype import dtype_name, quantization
 from harness.digests import model_digests
 from harness.plugins import helper
 from harness.types import Arm
@@ -34,7 +34,7 @@ def digest(arm: Arm) -> str:
     """
     base = model_digests(arm.model)
     adapter = verify(arm.adapter, arm.model).id if arm.adapter else ""
-    return codec.digest([ENGINE, base, adapter, dtype_name(arm)])
+    return codec.digest([ENGINE, base, adapter, dtype_name(arm), *filter(None, [quantization(arm)])])
 
 
 def open(arms: Sequence[Arm], *, batch_size: int = 0) -> Any:

@@ -17,7 +17,7 @@ from harness.evalrun.collection import SuiteCases
 from harness.evalrun.model import Exchange, Model
 from harness.evalrun.nearest import Nearest
 from harness.evalrun.recording import error_text, failed_check, name_metrics, to_scores
-from harness.types import Arm, Budget, Case, Json, Result, Run, Score, Suite
+from harness.types import Arm, Budget, Case, Json, Result, Run, Score, Spent, Suite
 
 
 class Entry:
@@ -37,6 +37,7 @@ class Book:
         self._exchanges: dict[tuple[str, str, str, int], Sequence[Exchange]] = {}
         self._started = time.time_ns()
         self._seconds: dict[str, float] = {}
+        self._judged: dict[str, tuple[Spent, ...]] = {}
 
     def outcome(self, arm: Arm, entry: Entry, model: Model | None, value: Any, error: BaseException | None) -> Result:
         """Keep what an eval function returned or raised."""
@@ -49,9 +50,10 @@ class Book:
         if error is not None:
             return self._keep(arm, replace(blank, error=error_text(error)))
         try:
-            return self._keep(arm, replace(blank, scores=to_scores(value, entry.suite.asserts)))
+            scores = to_scores(value, entry.suite.asserts, entry.suite.suite.metric)
+            return self._keep(arm, replace(blank, scores=scores))
         except TrueupError as problem:
-            return self._keep(arm, replace(blank, error=problem.what))
+            return self._keep(arm, replace(blank, error=": ".join(filter(None, (problem.what, problem.next)))))
 
     def broken(self, arm: Arm, entry: Entry, error: BaseException) -> None:
         """Keep what setup or teardown raised; it takes the place of any score."""
@@ -69,9 +71,9 @@ class Book:
         """What is known of a case under an arm so far."""
         return self._results.get(_key(arm, entry))
 
-    def took(self, arm: Arm, seconds: float) -> None:
-        """Add to the wall-clock time of an arm."""
-        self._seconds[arm.name] = self._seconds.get(arm.name, 0.0) + seconds
+    def took(self, arm: Arm, seconds: float, judged: tuple[Spent, ...]) -> None:
+        """The wall-clock time of an arm, and what its judges took."""
+        self._seconds[arm.name], self._judged[arm.name] = seconds, judged
 
     def runs(self, entries: Sequence[Entry], environment: dict[str, str]) -> tuple[Run, ...]:
         """One run an arm, each with the same cases in the same order."""
@@ -100,6 +102,7 @@ class Book:
             started_ns=self._started,
             seconds=self._seconds.get(arm.name, 0.0),
             generated=self._answerer.generated[arm.name],
+            judged=self._judged.get(arm.name, ()),
             problems=tuple(problems),
             environment=environment,
         )

@@ -4,6 +4,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,7 @@ def parametrize(metafunc: pytest.Metafunc, request: EvalRequest, bench: RunBench
             folder=metafunc.definition.path.parent,
             datasets=request.datasets,
         )
+        _check_columns(noted, cases)
     found = SuiteCases(metafunc.definition, cases, request, bench)
     if unmined:
         reason = "there are no mined cases yet: trueup curate"
@@ -106,6 +108,20 @@ def parametrize(metafunc: pytest.Metafunc, request: EvalRequest, bench: RunBench
     else:
         _spread(metafunc, noted, cases, found.suite.repeats)
     return found
+
+
+def _check_columns(noted: Declaration, cases: Sequence[Case]) -> None:
+    """A misspelt column would make every case a cluster of its own, or lose its slices. What is mined has its own."""
+    if isinstance(noted.source, Mined):
+        return
+    known = {*Case.__struct_fields__, *(name for case in cases for name in case.fields)}
+    for option, names in (("cluster", [noted.cluster]), ("slices", noted.slices)):
+        for name in names:
+            if name and name not in known and cases:
+                near = ", ".join(get_close_matches(name, sorted(known), n=1)) or ", ".join(sorted(known))
+                raise InputError(
+                    f"no case has the column {name!r}, which @suite({option}=...) names", next=f"try {near}"
+                )
 
 
 def _spread(metafunc: pytest.Metafunc, noted: Declaration, cases: Sequence[Case], repeats: int) -> None:

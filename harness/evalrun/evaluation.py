@@ -159,7 +159,7 @@ class Evaluation:
         for done, _ in enumerate(ended, start=1):
             self._on_event({"event": "case", "arm": arm.name, "done": done, "total": total})
             _check_stop(session)
-        self.book.took(arm, time.perf_counter() - started)
+        self.book.took(arm, time.perf_counter() - started, self.bench.spent())
 
     def _jobs(self, arm: Arm, session: pytest.Session) -> Iterator[Job | None]:
         """The arm's tests in order, each prepared when there is room for it."""
@@ -296,5 +296,6 @@ def _check_stop(session: pytest.Session) -> None:
 
 
 def _last_lines(text: str, count: int = 3) -> str:
-    lines = [line.removeprefix("E").strip() for line in text.splitlines() if line.strip()]
+    marked = [line for line in text.splitlines() if line.startswith("E ")]  # pytest's mark of what was raised
+    lines = [line.removeprefix("E").strip() for line in marked or text.splitlines() if line.strip()]
     return " | ".join(lines[-count:])

@@ -12,12 +12,13 @@ from msgspec.structs import replace
 
 from harness.batching import ask
 from harness.errors import InvalidError, UsageError
+from harness.evalrun import spending
 from harness.evalrun.answering import Answerer
 from harness.evalrun.loading import load_cases
 from harness.judging.judge import Judge
 from harness.judging.trial import exhibits, trial
 from harness.plugins import load
-from harness.types import Arm, Calibration, Case, EvalRequest, Reply, Request
+from harness.types import Arm, Calibration, Case, EvalRequest, Reply, Request, Spent
 
 PREFIX = "judge:"
 SCRIPTED = "scripted:"
@@ -33,6 +34,7 @@ class RunBench:
         self._request, self._answerer = request, answerer
         self.calibrations: dict[Judge, Calibration] = {}
         self._arms: dict[Judge, Arm] = {}
+        self._spent: list[Spent] = []
 
     def arm(self, judge: Judge) -> Arm:
         """The model that a judge asks. Raises UsageError when there is none of that name."""
@@ -64,7 +66,7 @@ class RunBench:
         for judge in (one for one in judges if one not in self.calibrations):
             arm = self._arms[judge] = self.arm(judge)
             self._answerer.join(arm)
-            answer = self._by_batches(arm)
+            answer = self._by_batches(judge, arm)
             self.calibrations[judge] = trial(
                 judge, self._digest(judge), self._labelled(judge), answer, self.bare(judge)
             )
@@ -83,7 +85,14 @@ class RunBench:
     def ask(self, judge: Judge, request: Request) -> Reply:
         """The judge's reply, in a batch with those to other cases."""
         arm = self._arms[judge]
-        return ask((arm, request), lambda questions: self.answer(questions, arm))
+        reply: Reply = ask((arm, request), lambda questions: self.answer(questions, arm))
+        self._spent.append(spending.of_reply(f"judge {judge.name}", reply))
+        return reply
+
+    def spent(self) -> tuple[Spent, ...]:
+        """What each judge took since this was last asked."""
+        spent, self._spent = spending.together(self._spent), []
+        return spent
 
     def answer(self, questions: Sequence[Question], arm: Arm) -> list[Reply | Exception]:
         """Answer a batch in which some ask a judge's model and the others `arm`."""
@@ -101,11 +110,14 @@ class RunBench:
     def _labelled(self, judge: Judge) -> tuple[Case, ...]:
         return load_cases(judge.calibration, folder=judge.folder, datasets={}) if judge.calibration else ()
 
-    def _by_batches(self, arm: Arm) -> Callable[[Sequence[Request]], list[Reply | Exception]]:
-        size = self._answerer.size(arm)
+    def _by_batches(self, judge: Judge, arm: Arm) -> Callable[[Sequence[Request]], list[Reply | Exception]]:
+        """Asks a judge's model in its trial."""
+        size, name = self._answerer.size(arm), f"judge {judge.name}, its trial"
 
         def answer(requests: Sequence[Request]) -> list[Reply | Exception]:
             starts = range(0, len(requests), size)
-            return [reply for start in starts for reply in self._answerer.answer(arm, requests[start : start + size])]
+            given = [reply for start in starts for reply in self._answerer.answer(arm, requests[start : start + size])]
+            self._spent += [spending.of_reply(name, reply) for reply in given if isinstance(reply, Reply)]
+            return given
 
         return answer

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from harness.codec import digest
@@ -23,11 +24,12 @@ OURS = ("harness", "_pytest", "pluggy")
 """Packages whose steps of a traceback say nothing to the author of an eval file."""
 
 
-def to_scores(value: Any, asserts: bool) -> tuple[Score, ...]:
+def to_scores(value: Any, asserts: bool, metric: str = "") -> tuple[Score, ...]:
     """Scores of what an eval function returned without raising.
 
     `asserts`: the function holds assertions, so it also has the score `passed`, which is the only one when it returned
-    nothing. Raises InputError on a value that is no score and on numbers that are not finite.
+    nothing. Raises InputError on a value that is no score, on numbers that are not finite, and when none is named
+    `metric`, where that is given.
     """
     scores = tuple(_flatten(value))
     for score in scores:
@@ -37,6 +39,9 @@ def to_scores(value: Any, asserts: bool) -> tuple[Score, ...]:
         raise InputError(f"two scores have one name: {', '.join(score.name for score in scores)}")
     if not scores or (asserts and all(score.name != PASSED for score in scores)):
         scores += (Score(name=PASSED, value=1.0),)
+    if metric and all(score.name != metric for score in scores):
+        there = ", ".join(score.name for score in scores)
+        raise InputError(f"no score is named {metric!r}, which @suite(metric=...) names; there is {there}")
     return scores
 
 
@@ -48,6 +53,8 @@ def failed_check(error: BaseException) -> Score:
 def error_text(error: BaseException) -> str:
     """One line for `Result.error`: type, message and the line of the eval file or fixture where it was raised."""
     name, text = type(error).__name__, " ".join(str(error).split())
+    if isinstance(error, pytest.FixtureLookupError):
+        text = f"fixture {error.argname!r} not found"
     own = _theirs(error)
     place = f" ({own[-1].tb_frame.f_code.co_filename}:{own[-1].tb_lineno})" if own else ""
     return f"{name}: {text}{place}" if text else f"{name}{place}"

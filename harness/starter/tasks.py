@@ -13,6 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from harness.answers import fold, json_object
+from harness.starter.toolbox import toolbox
 from harness.types import Json, Message, Usage
 
 Kind = Literal["json", "labels", "number", "tools", "text"]
@@ -68,6 +69,8 @@ class Task(Struct, frozen=True):
     """Commonest first."""
     tools: tuple[tuple[str, int], ...] = ()
     """Name and number of calls, commonest first."""
+    toolbox: tuple[Json, ...] = ()
+    """Definitions of these, guessed where the calls bring none."""
     max_tokens: int = 256
     """Half as much again as the longest good answer seems to need."""
     sessions: bool = False
@@ -114,6 +117,7 @@ def _task(route: str, good: list[Good]) -> Task:
         fields=_fields(objects) if kind == "json" else (),
         labels=labels if kind == "labels" else (),
         tools=tuple(called.most_common()),
+        toolbox=toolbox(one.answer for one in good) if kind == "tools" and not any(one.tools for one in good) else (),
         max_tokens=_max_tokens(good),
         sessions=sum(bool(one.session_id) for one in good) > len(good) / 2,
     )
@@ -187,6 +191,11 @@ def _written(answer: Message) -> str:
     return answer.text + "".join(call.name + call.arguments for call in answer.tool_calls)
 
 
+def named(route: str) -> str:
+    """A route as a person reads it."""
+    return route or "calls without a route"
+
+
 def sentence(task: Task, calls: int) -> str:
     """What was guessed, and from how much."""
     said = "said to be good" if task.good[0].evidence else "that nothing speaks against"
@@ -198,6 +207,9 @@ def sentence(task: Task, calls: int) -> str:
         "tools": "tool calls: " + ", ".join(f"{name} ({count:,})" for name, count in task.tools[:8]),
         "text": "free text",
     }[task.kind]
-    unknown = task.kind == "tools" and not any(one.tools for one in task.good)
-    missing = "; the calls do not say which tools there were: put them into the cases as `tools`" if unknown else ""
-    return f"{task.route or 'all calls'}: {task.share:.0%} are {form}; from {basis}{missing}"
+    guessed = (
+        f"; the calls do not say which tools there were, so `tools` of the cases holds the {len(task.toolbox):,} that were "
+        "called, without descriptions: put the real ones there"
+    )
+    missing = guessed if task.toolbox else ""
+    return f"{named(task.route)}: {task.share:.0%} are {form}; from {basis}{missing}"

@@ -1,5 +1,6 @@
 """The hf backend: adapters, digests, mixed requests, and what cannot be answered."""
 
+import json
 import random
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from transformers import AutoModelForCausalLM
 from harness import adapters, codec
 from harness.backends import _engine, hf
 from harness.backends._attention import Frame, Prefix
-from harness.backends._weights import Resident
+from harness.backends._weights import Resident, place_of
 from harness.digests import model_digests
 from harness.errors import InputError, InvalidError, TrueupError, UsageError
+from harness.plugins import load
 from harness.rendering import prompt_ids
 from harness.types import Adapter, Prompt, Recipe, Reply, Request
 from tests.tiny import tiny_model
@@ -180,3 +182,12 @@ def test_a_folder_without_weights_is_an_input_error(arm, tmp_path):
     with pytest.raises(TrueupError, match="weights") as caught:
         hf.open([replace(arm, model=str(tmp_path))])
     assert str(tmp_path) in str(caught.value)
+
+
+def test_a_base_in_four_bits_is_the_one_that_a_qlora_adapter_goes_on(backend, arm, user):
+    """dtype = "nf4": another model than the base in full, with the weights that QLoRA trains on, so both share them."""
+    packed = replace(arm, name="packed", options={"dtype": "nf4"})
+    assert json.loads(place_of(packed).opened.quantization) == load("adapters", "qlora").QUANTIZATION
+    assert hf.digest(packed) != hf.digest(arm)
+    (reply,) = backend.answer(packed, chats(user, 1))
+    assert isinstance(reply, Reply) and reply.usage.output

@@ -74,14 +74,14 @@ def test_every_outcome_is_recorded_as_what_it_is(project):
     assert scores["wrong"] == [("exact", 0), ("passed", 1)]
     assert scores["asserts"] == [("exact", 0), ("passed", 0)]
     assert "assert 'asserts' == 'other'" in results["asserts"].scores[1].explanation
-    assert scores["bool"] == [("passed", 1)]
+    assert "no score is named 'exact'" in results["bool"].error and "there is passed" in results["bool"].error
     assert scores["several"] == [("exact", 1), ("score", 0.5), ("passed", 1)]
     assert results["skips"].skipped == "not tonight"
     assert results["raises"].error.startswith("KeyError: 'column'") and "eval_it.py:" in results["raises"].error
     assert "not a number" in results["nan"].error
     assert "returned str" in results["text"].error
     assert results["case"].error.startswith("OSError: no database")
-    assert all(not scores[name] for name in ("raises", "skips", "nan", "text", "case"))
+    assert all(not scores[name] for name in ("raises", "skips", "nan", "text", "bool", "case"))
     assert results["right"].replies[0].text == "right"
 
 

@@ -6,6 +6,7 @@ from textwrap import dedent
 
 import pytest
 
+from harness.evalrun import spending
 from harness.stages.evaluate import evaluate, survey
 from harness.types import Arm, EvalRequest
 
@@ -90,6 +91,19 @@ def test_a_judge_that_stands_its_trial_gives_scores(run):
     assert suite.metric == found.name == "polite"
     assert (found.true_pass, found.true_fail, found.kappa, found.flips, found.problem) == (4, 4, 1, 0, "")
     assert found.attacks > 50
+
+
+def test_what_a_judge_takes_is_counted_apart_from_the_arm(run):
+    """Its verdicts and its trial have tokens of their own; the arm's results hold the arm's replies only."""
+    spent = {part.name: part for part in run.judged}
+    assert spent["judge polite"].calls == 2
+    assert spent["judge polite, its trial"].calls == 8 + of(run, "eval_sound")[0].judge.attacks
+    assert spent["judge polite"].input > 0 and spent["judge polite"].output > 0 and spent["judge polite"].cost is None
+    assert "judge gullible" not in spent and "judge gullible, its trial" in spent
+    arm = spending.of_runs([run])[0]
+    assert (arm.name, arm.calls) == ("echo", sum(len(result.replies) for result in run.results))
+    twice = {part.name: part for part in spending.of_runs([run, run])}
+    assert twice["judge polite"].calls == 4 and twice["judge polite"].input == 2 * spent["judge polite"].input
 
 
 @pytest.mark.parametrize(("name", "why"), [("eval_gullible", "attacks made it pass"), ("eval_away", "HTTP 500")])

@@ -430,6 +430,23 @@ def test_junit_xml_holds_the_same_cases(both, pytester):
     assert "failure" in found["eval_fails"][0] and "skipped" in found["eval_skips"][0]
 
 
+def test_what_each_suite_scored_is_said_at_the_end(pytester):
+    """Means of all scores, the deciding one first, cases and errors apart, and what the model took."""
+    pytester.makefile(".json", script="{}")
+    pytester.makepyfile(
+        eval_it="from harness import cases, score, suite\n"
+        "@suite(metric='f1')\n@cases([{'text': '{\"a\": 1}'}, {'text': '{\"a\": 2}'}, {'text': 'x', 'broken': True}])\n"
+        "def eval_it(case, model):\n    broken = case.fields.get('broken')\n"
+        "    return score.json_fields(model.chat(case.messages), None if broken else {'a': 1, 'b': 1})\n"
+        "def eval_nothing(model): raise OSError\n"
+    )
+    text = pytester.runpytest("--model", "scripted:script.json", "-q").stdout.str()
+    assert "= scores of scripted =" in text
+    assert "eval_it::eval_it: f1 0.333, exact 0.000, precision 0.500, recall 0.250 (2 cases, 1 errors)" in text
+    assert "eval_it::eval_nothing:" not in text
+    assert "scripted: 3 calls (0 cached), 5 tokens in, 5 out" in text
+
+
 def test_last_failed_runs_what_failed(pytester):
     """`--lf` after a failure runs the failed cases only."""
     pytester.makefile(".json", script="{}")

@@ -5,6 +5,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from harness import score
 from harness.errors import UsageError
@@ -172,6 +173,9 @@ def test_budgets_add_up_the_replies_of_a_case():
     assert score.budget(reply, reply).value == 6
     assert score.budget(reply, measure="total_tokens").value == 13
     assert score.budget(reply, reply, measure="seconds").value == 1
+    assert score.budget(replace(reply, cost=0.25), replace(reply, cost=0.5), measure="cost").value == 0.75
+    with pytest.raises(ValueError, match="prices"):
+        score.budget(reply, measure="cost")
     with pytest.raises(ValueError, match="no token counts"):
         score.budget(Reply(text="x"))
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from msgspec.structs import replace
 
 from harness import config, starting
 from harness.codec import from_chat
@@ -97,6 +98,14 @@ def test_too_few_calls_are_no_basis(tmp_path):
     with pytest.raises(InputError, match="too little to guess from: 4 calls"):
         starting.write(tmp_path, calls[:4], praise[:4], "exports")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_nothing_was_written_for_is_said(tmp_path):
+    """Routes with too few good answers are named with their calls, so that nobody takes the suites for all there is."""
+    calls, praise = FORMS["chat"]
+    others = [replace(call, id=f"r{n}", route=("rare", "")[n % 2]) for n, call in enumerate(calls[:5])]
+    *_, last = starting.write(tmp_path, [*calls, *others], praise, "exports").sentences
+    assert "nothing for 5 calls of 2 other routes: rare (3), calls without a route (2)" in last
 
 
 def test_corrected_failures_stay_out_of_the_eval_files(tmp_path):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from harness.codec import canonical, from_chat
 from harness.starter import settings, suites, tasks
 from harness.starter.tasks import Good
+from harness.starter.toolbox import toolbox
 from harness.types import Message, ToolCallPart, Usage
 
 values = st.recursive(
@@ -127,3 +128,28 @@ def test_hostile_names_stand_in_the_source_as_text_only(answers):
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     assert called <= {"cases", "suite", "guard", "target", "scored"}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+
+
+def test_tools_are_read_off_the_calls_that_were_made():
+    """Names, arguments with their types, and which are always there; what comes in several types has none."""
+    made = [
+        ("find", '{"id": 1, "tags": ["a"], "at": 1}'),
+        ("find", '{"id": "x", "at": 2.5, "deep": null}'),
+        ("stop", ""),
+        ("stop", "no json"),
+    ]
+    answers = [Message(role="assistant", parts=(ToolCallPart(name=name, arguments=text),)) for name, text in made]
+    find, stop = (tool["function"] for tool in toolbox(answers))
+    assert find["parameters"]["properties"] == {
+        "id": {},
+        "tags": {"type": "array"},
+        "at": {"type": "number"},
+        "deep": {},
+    }
+    assert find["parameters"]["required"] == ["id", "at"]
+    assert stop == {"name": "stop", "parameters": {"type": "object", "properties": {}, "required": []}}
+    (task,) = tasks.guess(good(*[calling("find")] * 5))
+    assert [tool["function"]["name"] for tool in task.toolbox] == ["find"]
+    assert "holds the 1 that were called" in tasks.sentence(task, 5)
+    (task,) = tasks.guess(good(*[calling("find")] * 5, tools=({"type": "function"},)))
+    assert task.toolbox == () and "do not say" not in tasks.sentence(task, 5)
