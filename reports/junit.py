@@ -58,7 +58,8 @@ def _verdict(story: Story) -> xml.Element:
     verdict = story.verdict
     test = _test("verdict", "gate", sum(story.seconds.values()))
     if verdict.outcome != "promote":
-        _note(test, "failure", verdict.sentence, "")
+        why = verdict.sentence.removeprefix(f"{verdict.outcome.capitalize()}: ")
+        _note(test, "failure", f"{verdict.outcome}: {why}", "")
     return test
 
 
