@@ -25,6 +25,7 @@ from benchmarks.gate_calibration_cells import (
     power_errors,
     rate_cells,
     same_against_same,
+    sequence_cells,
     t_rule,
     tables,
 )
@@ -48,6 +49,7 @@ def main() -> None:
         *corpus_cells(options.runs, rng),
         *judged_cells(options.runs, rng),
         *rate_cells(options.runs, rng),
+        *sequence_cells(options.runs // 2, rng),
     ]
     powers = list(power_errors(10 * options.runs, rng))
     ours = [cell for cell in cells if cell.method not in PEERS]

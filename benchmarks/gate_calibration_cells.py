@@ -13,6 +13,7 @@ from harness.statistics.effective import effective, one_rate
 from harness.statistics.judged import corrected
 from harness.statistics.paired import paired
 from harness.statistics.power import power
+from harness.statistics.sequential import FORMULA, sequence
 from harness.types import Calibration, Comparison, Guard, Pair, Policy, Suite, Target
 
 ALPHA = 0.05
@@ -115,6 +116,27 @@ def effective_cells(runs: int, rng: np.random.Generator) -> Iterator[Cell]:
         for n in SIZES:
             passed = np.mean([passes(*draw(n, -0.03, rng), -0.03) for _ in range(runs)])
             yield Cell("tango_effective", setting, n, float(passed), runs)
+
+
+def sequence_cells(runs: int, rng: np.random.Generator) -> Iterator[Cell]:
+    """Looks after every case: how often the sequence was ever above a bound that is the truth, and, in the second
+    setting, ever below it, which is what ends an evaluation early."""
+    for discordance in (0.05, 0.30):
+        for n in (50, 200, 500):
+            found = [sequence(drawn(n, discordance, -0.03, rng), ALPHA).interval for _ in range(runs)]
+            for way, left in (
+                ("above", [one.low > -0.03 for one in found]),
+                ("below", [one.high < -0.03 for one in found]),
+            ):
+                yield Cell(
+                    FORMULA, f"ever {way} the truth, discordance {discordance:.0%}", n, float(np.mean(left)), runs
+                )
+
+
+def drawn(n: int, discordance: float, truth: float, rng: np.random.Generator) -> np.ndarray:
+    """Differences of `n` pass/fail cases."""
+    loss, gain = (discordance - truth) / 2, (discordance + truth) / 2
+    return rng.choice([-1.0, 1.0, 0.0], size=n, p=[loss, gain, 1 - discordance])
 
 
 NUMBERS: dict[str, Callable[[int, np.random.Generator], np.ndarray]] = {

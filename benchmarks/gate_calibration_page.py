@@ -71,6 +71,8 @@ NOTES = {
     "bootstrap_macro_f1": "Macro-F1, counted again in each resample; the bound is the true difference. A label with fewer "
     "than five cases is not judged, so it does not pass.",
     "rogan_gladen": "Pass or fail as a judge says it, corrected for the judge's errors, which are known from labels only.",
+    "betting_sequence": "An evaluation that ends early (`[eval] early_stop`), here with a look after every case: how often the "
+    "sequence ever leaves the true loss of 3 points. A loss that is not there would end it, a gain never does.",
     "clopper_pearson": "The rate of one arm against a limit, as budgets use it; the true rate is the limit. Clusters share "
     "their chance.",
 }

@@ -5,6 +5,7 @@ from xml.etree import ElementTree as xml
 from harness.types import Finding, Story
 from reports._cases import CaseRow, candidate, case_rows, main_baseline
 from reports._safe import plain
+from reports._words import basis
 
 SUFFIX = ".xml"
 _FAILING = ("fail", "unresolved", "invalid")
@@ -57,7 +58,8 @@ def _verdict(story: Story) -> xml.Element:
     verdict = story.verdict
     test = _test("verdict", "gate", sum(story.seconds.values()))
     if verdict.outcome != "promote":
-        _note(test, "failure", f"{verdict.outcome}: {verdict.sentence}", "")
+        why = verdict.sentence.removeprefix(f"{verdict.outcome.capitalize()}: ")
+        _note(test, "failure", f"{verdict.outcome}: {why}", "")
     return test
 
 
@@ -65,7 +67,8 @@ def _finding(finding: Finding) -> xml.Element:
     against = f" against {finding.baseline}" if finding.baseline else ""
     test = _test(f"{finding.rule}{against}", f"gate.{finding.suite}" if finding.suite else "gate", 0.0)
     if finding.outcome in _FAILING:
-        _note(test, "failure", f"{finding.outcome}: {finding.sentence}", finding.next)
+        rests = [*basis(finding), f"next: {finding.next}" if finding.next else ""]
+        _note(test, "failure", f"{finding.outcome}: {finding.sentence}", "\n".join(filter(None, rests)))
     return test
 
 

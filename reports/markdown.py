@@ -8,7 +8,7 @@ from reports._costs import arm_costs
 from reports._groups import clusters
 from reports._safe import markdown as safe
 from reports._summary import SuiteRow, Summary, summary
-from reports._words import MARKS, number, percent, short_name
+from reports._words import MARKS, basis, number, percent, short_name
 
 SUFFIX = ".md"
 SHOWN = 10
@@ -22,6 +22,7 @@ def render(story: Story) -> bytes:
         _head(first),
         _suites(first),
         _checks(first),
+        _against(story),
         _clusters(story, rows),
         _costs(story, rows),
         _broken(story, rows),
@@ -68,6 +69,18 @@ def _outcome(row: SuiteRow) -> str:
 def _checks(first: Summary) -> Iterator[str]:
     if first.checks:
         yield "- " + ", ".join(f"{MARKS[one.outcome]} {safe(one.name)} {safe(one.value)}" for one in first.checks)
+
+
+def _against(story: Story) -> Iterator[str]:
+    """What stands in the way: each finding with what it rests on and what to type next."""
+    against = [one for one in story.verdict.findings if one.outcome in ("invalid", "fail", "unresolved")]
+    for one in against[:SHOWN]:
+        rests = safe("; ".join(basis(one)))
+        yield f"- {MARKS[one.outcome]} {one.rule}: {safe(one.sentence)} *{rests}*" + (
+            f" Next: {safe(one.next)}" if one.next else ""
+        )
+    if len(against) > SHOWN:
+        yield f"- and {len(against) - SHOWN:,} more"
 
 
 def _clusters(story: Story, rows: list[CaseRow]) -> Iterator[str]:

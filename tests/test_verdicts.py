@@ -208,5 +208,16 @@ def test_the_report_files_say_the_same(work):
     }
     assert "**Booking gains 60.0 points" in html.unescape(files["md"])
     assert files["github.txt"].startswith("::notice title=trueup%3A promote::Promote: booking gains")
-    assert "failures=" in files["xml"]
+    assert 'failures="2"' in files["xml"]  # the two broken cases; no finding stands in the way
     assert read(Path(out) / "report.verdict.json", verdicts.VerdictFile).verdict == verdict
+
+
+def test_each_report_says_what_stands_in_the_way(work):
+    """Markdown and JUnit give each such finding with its formula, its counts and what to type next."""
+    evaluated(work, {**RIGHT, "tuned": {"booking": 240, "general": 120}})
+    assert typed(work, "gate").exit_code == 1
+    assert typed(work, "report", "--format", "md", "--format", "junit").exit_code == 0
+    for suffix in ("md", "xml"):
+        text = html.unescape((Path(work.config.report.out) / f"report.{suffix}").read_text(encoding="utf-8"))
+        assert "tango exact" in text and "b 80" in text and "trueup report --open" in text
+        assert "Hold: Hold" not in text and "hold: Hold" not in text

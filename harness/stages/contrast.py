@@ -61,6 +61,11 @@ def _left_out(comparison: Comparison) -> Iterator[Finding]:
     start = replace(measure.start("difference", comparison), outcome="info", formula="count", next="trueup eval")
     for problem in comparison.problems:
         yield replace(start, sentence=f"{name}: {problem}.")
+    if comparison.stopped:
+        asked = (
+            f"{name}: only {len(pairs)} of {comparison.suite.cases} cases were asked, since the evaluation ended early"
+        )
+        yield replace(start, sentence=f"{asked}: {comparison.stopped}")
     lost = [pair for pair in pairs if pair.baseline is None or pair.candidate is None]
     if lost:
         first = words.error(lost[0]) or "no score"

@@ -49,6 +49,7 @@ def test_guard(compared, table, outcome):
     """Held, lost, too few to say, and fewer than the policy's minimum."""
     (finding,) = told("guard", compared("arc", Guard(margin=0.03), *table))
     assert finding.outcome == outcome
+    assert "a decline" not in finding.sentence
 
 
 def test_guard_names_its_evidence(compared):
@@ -262,6 +263,7 @@ def test_a_prompt_that_nobody_asked_is_said(compared):
     policy = Policy(options={"prompted_arms": ["prompted", "few_shot"]})
     assert [f.baseline for f in told("prompted", one, policy=policy)] == ["prompted", "few_shot"]
     assert all("is not known" in f.sentence for f in told("prompted", one, policy=policy))
+    assert told("prompted", one)[0].counts == {"n": 0}
     assert not told("prompted", compared("arc", Guard(), 20, 0, 0, 20))
 
 
@@ -280,6 +282,10 @@ def test_many_controls_alarm_no_oftener_than_one(compared):
         return [f.outcome for f in told("noise", odd, *even)].count("invalid")
 
     assert (alarms(7, 0), alarms(7, 9), alarms(20, 9)) == (1, 0, 1)
+    weak = compared("s", Guard(), 50, 0, 20, 50, candidate="base")
+    weak = replace(weak, pairs=tuple(replace(p, cluster=str(i % 5)) for i, p in enumerate(weak.pairs)))
+    (finding,) = told("noise", weak)
+    assert (finding.outcome, finding.p_value) == ("info", 1.0)
 
 
 def test_slices_show_only_what_is_not_chance(compared):
@@ -393,6 +399,7 @@ def test_a_judge_without_labels_decides_nothing(compared):
     for judge in (Calibration(judge="tone-1"), checked):
         (finding,) = told("target", replace(one, suite=replace(one.suite, judge=judge)))
         outcomes.append((finding.outcome, round(finding.estimate, 2)))
+        assert ("which cannot be judged" in finding.sentence) == (judge is not checked)
     assert outcomes == [("unresolved", 0.39), ("pass", 0.46)]
 
 

@@ -54,6 +54,14 @@ def test_what_was_left_out_is_said():
     assert "1 of 100 cases have no score under both, such as c0 (timeout)" in found.left_out[1].sentence
 
 
+def test_an_evaluation_that_ended_early_is_said():
+    """How many cases were asked stands among what was left out, with the reason."""
+    part = replace(LOSS, stopped="it lost.", suite=replace(LOSS.suite, cases=400))
+    found = contrast([part], (), 0.05)
+    assert "only 100 of 400 cases were asked, since the evaluation ended early: it lost." in found.left_out[0].sentence
+    assert found.changed[0].formula == "betting_sequence"
+
+
 def test_noise_of_repeats_stands_beside():
     """The flips of an arm against itself are counted beside the difference."""
     control = replace(compared("gain", 47, 1, 2, 50), candidate="base")
