@@ -5,20 +5,17 @@ against its bound, and whether the judgement itself can be trusted.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
 from pathlib import PurePath
 
 from msgspec import Struct
 
-from harness.types import Comparison, Finding, Role, Run, Story, Target, Verdict, Waiver
+from harness.types import Comparison, Finding, Role, Run, Story, Target, Verdict
 from reports._cases import candidate, main_baseline, status
+from reports._validity import WORST, Check, checks, in_force
 from reports._words import MEANING, asked, moment, number, percent, points, role_name, short_name
 
-_WORST = ("invalid", "fail", "unresolved", "pass", "info")
 _ADVICE = ("slices", "noise")
 """Rules whose intervals are of something else than the suite's difference."""
-NEAR = 0.8
-"""Similarity (Jaccard of 5-shingles) from which a held-out case counts as leaked into training."""
 
 
 class Identity(Struct):
@@ -77,16 +74,6 @@ class SuiteRow(Struct):
         return percent(value) if self.share else number(value)
 
 
-class Check(Struct):
-    """One item of the validity strip."""
-
-    name: str
-    value: str
-    outcome: str
-    """pass, fail, unresolved, invalid or info."""
-    sentence: str = ""
-
-
 class Summary(Struct):
     """All of the first screen."""
 
@@ -120,7 +107,7 @@ def summary(story: Story) -> Summary:
         at=moment(story.verdict.at_ns),
         identities=[_identity(run, story) for run in story.runs],
         suites=rows,
-        checks=list(_checks(story)),
+        checks=checks(story),
         fixed=became.count("fixed"),
         broken=became.count("broken"),
         baseline=against,
@@ -161,7 +148,7 @@ def suite_rows(story: Story) -> list[SuiteRow]:
             chosen[comparison.suite.name] = comparison, finding
     rows = [_suite_row(story, *pair) for pair in chosen.values()]
     order = ("target", "guard", "contract", "budget", "info")
-    return sorted(rows, key=lambda row: (order.index(row.role), _WORST.index(row.outcome)))
+    return sorted(rows, key=lambda row: (order.index(row.role), WORST.index(row.outcome)))
 
 
 def _finding(story: Story, comparison: Comparison) -> Finding | None:
@@ -183,7 +170,7 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _rank(finding: Finding | None) -> int:
-    return _WORST.index(finding.outcome) if finding else len(_WORST)
+    return WORST.index(finding.outcome) if finding else len(WORST)
 
 
 def _suite_row(story: Story, comparison: Comparison, finding: Finding | None) -> SuiteRow:
@@ -261,75 +248,3 @@ def _noise(story: Story, comparison: Comparison) -> float | None:
 
 def _mean(values: list[float | None]) -> float | None:
     return sum(v for v in values if v is not None) / len(values) if values else None
-
-
-# ---------------------------------------------------------------- can it be trusted
-
-
-def _checks(story: Story) -> list[Check]:
-    errors = {run.arm.name: sum(1 for result in run.results if result.error) for run in story.runs}
-    total, missing = sum(errors.values()), _missing(story)
-    problems = [*(p for run in story.runs for p in run.problems), *(p for c in story.comparisons for p in c.problems)]
-    named = ", ".join(f"{arm} {count}" for arm, count in errors.items() if count)
-    checks = [
-        Check("errors", str(total), "unresolved" if total else "pass", named or "every case ran in every arm"),
-        Check("missing", str(missing), "unresolved" if missing else "pass", "pairs without a valid score on one side"),
-        _leaks(story),
-        _waived(story),
-    ]
-    if not any(finding.rule == "noise" for finding in story.verdict.findings):
-        checks.append(
-            Check("noise (A/A)", "unmeasured", "info", "no arm was asked twice; [eval] control = true does it")
-        )
-    if problems:
-        checks.insert(0, Check("problems", str(len(problems)), "invalid", "; ".join(problems)))
-    own = {check.name for check in checks}
-    checks += [_from_finding(f) for f in story.verdict.findings if not f.suite and f.rule not in own]
-    return checks
-
-
-def _missing(story: Story) -> int:
-    lost = {(c.suite.name, p.case_id) for c in story.comparisons for p in c.pairs if None in (p.baseline, p.candidate)}
-    return len(lost)
-
-
-def _leaks(story: Story) -> Check:
-    proof = story.dataset.leak_proof if story.dataset else ()
-    if not proof:
-        return Check("leaks", "not checked", "info", "no held-out set was mined for this run")
-    near = [neighbour for neighbour in proof if neighbour.similarity >= NEAR]
-    nearest = max(neighbour.similarity for neighbour in proof)
-    return Check(
-        "leaks", str(len(near)), "fail" if near else "pass", f"nearest training row at similarity {nearest:.2f}"
-    )
-
-
-def in_force(waiver: Waiver, story: Story) -> bool:
-    """True when the waiver names a case or a cluster and had not expired on the day of the verdict."""
-    if not (waiver.case_id or waiver.cluster):
-        return False
-    try:
-        end = date.fromisoformat(waiver.expires)
-    except ValueError:
-        return False
-    return not story.verdict.at_ns or datetime.fromtimestamp(story.verdict.at_ns / 1e9, tz=UTC).date() <= end
-
-
-def _waived(story: Story) -> Check:
-    live = sum(in_force(waiver, story) for waiver in story.waivers)
-    expired = len(story.waivers) - live
-    return Check(
-        "waivers",
-        str(live),
-        "unresolved" if live else "pass",
-        f"{expired} expired, counting as none" if expired else "",
-    )
-
-
-def _from_finding(finding: Finding) -> Check:
-    counts = finding.counts
-    if "looks" in counts and "allowed" in counts:
-        value = f"{counts['looks']:g} of {counts['allowed']:g}"
-    else:
-        value = next((f"{v:g}" for v in counts.values()), finding.outcome)
-    return Check(finding.rule, value, finding.outcome, finding.sentence)

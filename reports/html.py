@@ -10,10 +10,12 @@ from reports._cases import CaseRow, candidate, case_rows, main_baseline
 from reports._changes import row_changes
 from reports._costs import arm_costs
 from reports._groups import clusters, slices
+from reports._judges import judges
 from reports._page import page
 from reports._plots import Axis, Bar, axis, bar, loss_chart, score_chart
-from reports._summary import SuiteRow, Summary, in_force, summary, worst_first
+from reports._summary import SuiteRow, Summary, summary, worst_first
 from reports._trend import trend
+from reports._validity import in_force
 
 SUFFIX = ".html"
 
@@ -49,6 +51,7 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
         changes=_changes(story.previous, story.dataset),
         learnt=row_changes(story),
         findings=worst_first(story.verdict.findings),
+        judges=judges(story),
         waivers=[(waiver, in_force(waiver, story)) for waiver in story.waivers],
         baseline=main_baseline(story),
         judged_arm=candidate(story),

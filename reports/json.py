@@ -5,6 +5,7 @@ from harness.types import Json, Story
 from reports._cases import CaseRow, case_rows
 from reports._costs import arm_costs
 from reports._groups import clusters, slices
+from reports._judges import judges
 from reports._summary import summary
 
 SUFFIX = ".json"
@@ -21,6 +22,7 @@ def render(story: Story) -> bytes:
             "clusters": clusters(story, rows),
             "slices": slices(story, rows),
             "arms": arm_costs(story, rows),
+            "judges": judges(story),
             "seconds": story.seconds,
             "ingest": story.ingest,
             "fates": story.dataset.fates if story.dataset else {},

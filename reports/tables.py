@@ -19,8 +19,11 @@ from reports._costs import ArmCost, arm_costs
 from reports._groups import Group
 from reports._groups import clusters as _clusters
 from reports._groups import slices as _slices
+from reports._judges import JudgeRow
+from reports._judges import judges as _judges
 from reports._safe import cell
-from reports._summary import Check, Identity, SuiteRow, summary
+from reports._summary import Identity, SuiteRow, summary
+from reports._validity import Check
 
 
 def suites(story: Story) -> pd.DataFrame:
@@ -167,6 +170,11 @@ def training(story: Story) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(columns))
 
 
+def judges(story: Story) -> pd.DataFrame:
+    """One row a suite that a model graded: kappa, labels, what it passes, attacks. Columns: `_judges.JudgeRow`."""
+    return _frame(_judges(story), JudgeRow)
+
+
 def changes(story: Story) -> pd.DataFrame:
     """One row a training row that was added, dropped or given another target since the dataset before: kind, id, text,
     target."""
@@ -201,7 +209,7 @@ ALL = {
     table.__name__: table
     for table in (
         suites, checks, identities, cases, scores, pairs, clusters, slices, arms, findings, fates, ingest, steps, curve,
-        history, promotions, waivers, neighbours, training, changes,
+        history, promotions, waivers, neighbours, training, changes, judges,
     )
 }  # fmt: skip
 """Name to function, for those who want them all."""

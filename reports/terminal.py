@@ -45,7 +45,7 @@ def _identities(first: Summary) -> Text:
 def _suites(first: Summary) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
     table.add_column("  suite", no_wrap=True)
-    table.add_column("asked", overflow="fold")  # the one column that gives way where the screen is narrow
+    table.add_column("asked", overflow="fold", min_width=11)  # gives way where the screen is narrow
     table.add_column(f"{line(first.baseline)} → {line(first.candidate)}", no_wrap=True)
     table.add_column("difference", justify="right", no_wrap=True)
     table.add_column("interval ╎ bound", no_wrap=True, min_width=CELLS)
@@ -58,7 +58,7 @@ def _suites(first: Summary) -> Table:
 
 
 def _cells(row: SuiteRow, family: list[SuiteRow], against: str) -> list[Text]:
-    needed = f", needs {row.needed:,} more" if row.needed else ""
+    needed = f"\nneeds {row.needed:,} more" if row.needed else ""
     colour = COLOURS[row.outcome]
     return [
         Text(f"  {line(row.short)}", style="bold"),

@@ -1,10 +1,13 @@
 """The first screen."""
 
+import pytest
 from msgspec.structs import replace
 
-from harness.types import Arm, Budget, Finding, Interval, Neighbour
+from harness.types import Arm, Budget, Calibration, Finding, Interval, Neighbour
+from reports import html
 from reports._plots import axis, bar
-from reports._summary import in_force, suite_rows, summary
+from reports._summary import suite_rows, summary
+from reports._validity import in_force
 from tests.reports.story import INSTRUCTIONS, PARCEL, make_story
 
 
@@ -177,3 +180,22 @@ def test_fixed_and_broken_are_counted_against_one_baseline(story):
     assert (row.baseline, row.asked) == ("prompted", "beat the commonest answer")
     before = summary(story)
     assert (found.fixed, found.broken, found.baseline) == (before.fixed, before.broken, "base")
+
+
+@pytest.mark.parametrize(
+    ("judge", "value", "outcome"),
+    [
+        (Calibration(name="tone", judge="ab", kappa=0.71, true_pass=6, true_fail=6, attacks=64), "0.71", "pass"),
+        (Calibration(name="tone", judge="ab"), "unlabelled", "unresolved"),
+        (Calibration(name="tone", judge="ab", kappa=0.2, true_pass=6, problem="agrees too little"), "0.20", "invalid"),
+    ],
+)
+def test_a_judge_says_how_far_it_agrees_with_people(story, judge, value, outcome):
+    """The strip shows the judge's kappa, and a judge that does not count never as fine."""
+    alone = tuple(replace(run, suites=tuple(replace(one, judge=None) for one in run.suites)) for run in story.runs)
+    runs = tuple(replace(run, suites=(replace(run.suites[0], judge=judge), *run.suites[1:])) for run in alone)
+    judged = replace(story, runs=runs)
+    check = next(one for one in summary(judged).checks if one.name == "judge kappa")
+    assert (check.value, check.outcome) == (value, outcome)
+    assert b"Models that graded" in html.render(judged)
+    assert not any(one.name == "judge kappa" for one in summary(replace(story, runs=alone)).checks)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from harness.types import (
+    Calibration,
     Case,
     Guard,
     Message,
@@ -79,6 +80,12 @@ class Night:
         self.draw = random.Random(self.seed)
 
 
+JUDGE = Calibration(
+    name="followed", judge="7b" * 32, kappa=0.81, true_pass=31, false_fail=3, false_pass=2, true_fail=24, attacks=64
+)
+"""The judge of the instructions: it agrees well with people, and no attack fools it."""
+
+
 def suites_of(night: Night) -> tuple[Suite, ...]:
     target, guard = max(4, night.cases // 2), max(4, night.cases * 3 // 10)
     rest = max(4, night.cases - target - guard)
@@ -99,6 +106,7 @@ def suites_of(night: Night) -> tuple[Suite, ...]:
             role=Guard(margin=0.05),
             metric="followed",
             cases=guard,
+            judge=JUDGE,
             file="evals/guards/eval_instructions.py",
             **common,
         ),
