@@ -481,11 +481,15 @@ class Adapter(Noun, frozen=True):
     """How the base is quantized under it, in training and in serving: arguments of transformers' BitsAndBytesConfig."""
 
 
+TokenKind = Literal["context", "special", "supervised", "stop", "rejected"]
+"""What becomes of a token of a training row."""
+
+
 class PreviewRow(Noun, frozen=True):
     """One training row, token by token: the token's text, and what becomes of it."""
 
     id: str
-    tokens: tuple[tuple[str, Literal["context", "special", "supervised", "stop", "rejected"]], ...]
+    tokens: tuple[tuple[str, TokenKind], ...]
     """`special`: a control token that is read; `supervised`: a token that is learnt; `stop`: the learnt end of turn;
     `rejected`: of an answer that is to become less likely."""
     counts: str = ""

@@ -23,7 +23,7 @@ from harness.adapters import HOSTED, HOSTED_FILE, Hosted, content_id
 from harness.codec import digest, encode, file_digest, read, write_atomic
 from harness.curation.exports import export
 from harness.errors import InputError, InvalidError, UsageError
-from harness.types import Adapter, CurvePoint, Estimate, Noun, Preview, PreviewRow, TuneRequest
+from harness.types import Adapter, CurvePoint, Estimate, Noun, Preview, PreviewRow, TokenKind, TuneRequest
 from trainers import dataset, knobs, provider, publish, tokens
 from trainers.descent import OnPoint
 from trainers.preview import spread
@@ -153,6 +153,7 @@ def _leaves(options: Options, rows: int, size: int) -> str:
 
 def _shown(name: str, line: dict[str, Any]) -> PreviewRow:
     """One line of the upload: whoever speaks, and what of it is learnt."""
+    parts: list[tuple[dict[str, Any], TokenKind]]
     if "messages" in line:
         parts = [(message, "context") for message in line["messages"][:-1]] + [(line["messages"][-1], "supervised")]
     else:

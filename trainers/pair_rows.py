@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from harness.curation.pairs import BIASED, Pairs, pairs
 from harness.errors import InputError, UsageError
 from harness.rendering import stop_ids
-from harness.types import Case, Estimate, Json, Message, Preview, PreviewRow, TextPart, TuneRequest
+from harness.types import Case, Estimate, Json, Message, Preview, PreviewRow, TextPart, TokenKind, TuneRequest
 from trainers import choices, dataset, models, tokens
 from trainers.memory import peak_bytes
 from trainers.preview import shown, spread
@@ -120,7 +120,9 @@ def foreseen(
 def _shown(row: PairRow, tokenizer: Any) -> PreviewRow:
     kept, avoided = shown(row.chosen, tokenizer), shown(row.rejected, tokenizer)
     counts = f"{len(row.prompt)} tokens of prompt, {len(row.chosen_ids)} preferred, {len(row.rejected_ids)} rejected"
-    rejected = tuple((text, "rejected") for text, _ in avoided.tokens[row.rejected.first :])
+    rejected: tuple[tuple[str, TokenKind], ...] = tuple(
+        (text, "rejected") for text, _ in avoided.tokens[row.rejected.first :]
+    )
     return PreviewRow(id=row.id, tokens=(*kept.tokens, *rejected), counts=counts)
 
 

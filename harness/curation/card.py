@@ -5,6 +5,7 @@ The same sections, as titles, words and tables, make the HTML card; see `reports
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 from harness.codec import canonical
 from harness.curation.pairs import pairs
@@ -56,7 +57,7 @@ def sections(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> tuple[Se
     train = splits.get("train", ())
     notes = dataset.notes
     found = (
-        Section("Rows", ("split", "rows"), tuple(sorted(dataset.counts.items(), key=lambda item: -item[1]))),
+        Section("Rows", ("split", "rows"), tuple(sorted(dataset.counts.items(), key=itemgetter(1), reverse=True))),
         Section("Targets", ("source", "rows"), tuple(dataset.target_sources.items())),
         Section("Largest share of training", ("one", "rows, share and cap"), tuple(_shares(train, notes))),
         Section("Where every call ended", ("fate", "calls", "meaning"), tuple(_fates(dataset))),
