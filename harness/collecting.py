@@ -15,7 +15,7 @@ from harness import privacy
 from harness.collector.admission import Door
 from harness.collector.receiver import Receiver
 from harness.collector.server import Server, hosts_of
-from harness.errors import StorageError, UsageError
+from harness.errors import UsageError
 from harness.shelf import Work
 
 TOKEN = "TRUEUP_COLLECT_TOKEN"
@@ -27,7 +27,7 @@ def collect(
 ) -> dict[str, int]:
     """Serve until the process is told to end. Returns the counts. `ready` gets the address.
 
-    Raises UsageError for an address that others can reach without a token, StorageError when the port is taken.
+    Raises UsageError for an address that others can reach without a token, and for one that cannot be listened on.
     """
     token = os.environ.get(TOKEN, "")
     if not (token or _is_loopback(host)):
@@ -51,8 +51,8 @@ def collect(
 def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except (OSError, OverflowError) as error:
-        raise StorageError(
+    except OSError as error:
+        raise UsageError(
             f"cannot listen: {error}", where=f"{host}:{port}", next="trueup collect --port PORT, with one that is free"
         ) from error
 

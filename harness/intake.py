@@ -42,9 +42,13 @@ def ingest(work: Work, paths: Sequence[str] = (), format: str = "") -> Intake:
 
     Without `paths`: those of trueup.toml, and what `trueup collect` received.
     """
-    settings = work.config.ingest
-    with inbox.taken(work.store.root / privacy.INBOX, wanted=not paths) as received:
-        return _read(work, (*(paths or settings.paths), *received), format or settings.format)
+    settings, folder = work.config.ingest, work.store.root / privacy.INBOX
+    with inbox.taken(folder, wanted=not paths) as received:
+        chosen = (*(paths or settings.paths), *received)
+        if not chosen and folder.is_dir():  # whoever only receives has nights on which nothing came
+            work.watch.note(f"nothing to read; {inbox.waiting(folder):,} bytes are still being received")
+            return Intake()
+        return _read(work, chosen, format or settings.format)
 
 
 def receive(work: Work) -> None:

@@ -168,5 +168,5 @@ def _remains(work: Work, gone: Sequence[str], held: dict[str, int], adapters: li
         places.append(f"ids of calls and sessions, without a text, in {root}/ledger: what was held out stays known")
     unread = work.store.traces.counts()["quarantined"]
     if unread:
-        places.append(f"excerpts of {unread:,} records that could not be read, so that nobody knows whose they are")
+        places.append(f"excerpts of what could not be read ({unread:,}): nobody knows whose they are")
     return (*places, "the trace exports themselves; what they hold of it is not read again, but is still there")

@@ -1,6 +1,7 @@
 """What redaction would find, who is forgotten, and what a mark keeps from being used; and the inbox seen from the loop."""
 
 import json
+import socket
 
 import pytest
 from click.testing import CliRunner
@@ -9,7 +10,7 @@ from harness import config, intake, loop, privacy, shelf
 from harness.cli import cli
 from harness.codec import write_lines
 from harness.collector.inbox import Writer
-from harness.errors import InvalidError, UsageError
+from harness.errors import InputError, InvalidError, UsageError
 from harness.stages import curate as curate_stage
 from harness.store.salt import salt
 from harness.types import Adapter, Case, Dataset, Prompt, Recipe
@@ -212,6 +213,28 @@ def test_a_receiver_and_a_run_do_not_wait_for_each_other(work):
     with work.store.lock():
         assert intake.ingest(work).calls == 3
     writer.close()
+
+
+def test_a_night_on_which_nothing_came_is_no_error(project):
+    """Who only receives, and names no paths, ingests nothing while nothing has come; without a receiver it is an error."""
+    (project / "trueup.toml").write_text("")
+    work = loop.open_work(config.load(project))
+    with pytest.raises(InputError):
+        intake.ingest(work)
+    writer = Writer(work.store.root / privacy.INBOX)
+    writer.append(exported(span(9, "9" * 32, **TALK)))
+    assert intake.ingest(work).calls == 0
+    writer.close()
+    assert [intake.ingest(work).calls for _ in range(2)] == [1, 0]
+
+
+@pytest.mark.parametrize("words", [["--port", "99999"], ["--grpc-port", "-1"], ["--port", "{taken}"]], ids=str)
+def test_a_port_that_cannot_be_listened_on_is_a_wrong_flag(project, words):
+    """Out of range, or taken by another: refused before anything is received, with the exit code of wrong usage."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        words = [word.format(taken=taken.getsockname()[1]) for word in words]
+        found = CliRunner().invoke(cli, ["collect", *words, "--config", str(project)])
+    assert isinstance(found.exception, UsageError) or found.exit_code == 2
 
 
 def test_only_this_machine_is_served_without_a_token(project, monkeypatch):

@@ -15,14 +15,14 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 from harness.collector import bodies, signals
 from harness.collector.receiver import Receiver
 from harness.collector.signals import LOGS, TRACES, Signal
-from harness.errors import StorageError, TrueupError
+from harness.errors import TrueupError, UsageError
 
 CALLS = 64
 THREADS = 4
 
 
 def start(receiver: Receiver, address: str, token: str = "") -> grpc.Server:
-    """A server that listens on `address` (host:port). Raises StorageError when it cannot."""
+    """A server that listens on `address` (host:port). Raises UsageError when it cannot."""
     options = [("grpc.max_receive_message_length", bodies.LARGEST), ("grpc.so_reuseport", 0)]
     server = grpc.server(ThreadPoolExecutor(THREADS, "grpc"), options=options, maximum_concurrent_rpcs=CALLS)
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Service(receiver, TRACES, token), server)
@@ -30,7 +30,7 @@ def start(receiver: Receiver, address: str, token: str = "") -> grpc.Server:
     try:
         server.add_insecure_port(address)
     except RuntimeError as error:
-        raise StorageError(f"cannot listen: {error}", where=address, next="trueup collect --grpc-port PORT") from error
+        raise UsageError(f"cannot listen: {error}", where=address, next="trueup collect --grpc-port PORT") from error
     server.start()
     return server
 

@@ -6,12 +6,14 @@ import click
 
 from harness.commands._command import command, late
 
+PORT = click.IntRange(0, 65535)
+
 
 @command(changes=False)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; others want a token.")
-@click.option("--port", default=4318, show_default=True, help="Port for OTLP over HTTP; 0 takes a free one.")
+@click.option("--port", type=PORT, default=4318, show_default=True, help="Port for OTLP over HTTP; 0 takes a free one.")
 @click.option("--name", "names", multiple=True, help="A further host name that senders may use.")
-@click.option("--grpc-port", default=0, help="Port for OTLP over gRPC, usually 4317 (needs trueup[grpc]).")
+@click.option("--grpc-port", type=PORT, default=0, help="Port for OTLP over gRPC, usually 4317 (needs trueup[grpc]).")
 def collect(work: Any, host: str, port: int, names: tuple[str, ...], grpc_port: int, as_json: bool) -> dict:
     """Receive traces from running applications, until Ctrl-C.
 

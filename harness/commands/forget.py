@@ -26,9 +26,12 @@ def forget(work: Any, user: str, trace: str, later: bool, as_json: bool) -> dict
         late("intake").receive(work)
     found = late("privacy").forget(work, user, trace, later)
     say = (lambda *_: None) if as_json else late("console").say
-    say(f"{len(found.calls)} calls erased from the table, from its older versions too; no export brings them back")
-    if not found.calls:
-        say("nothing of that id was stored: if you expected some, check its spelling")
+    if found.calls:
+        say(f"{len(found.calls)} calls erased from the table, from its older versions too; no export brings them back")
+    else:
+        say(
+            "0 calls erased: nothing of that id is stored, and none from before now will be; if you expected some, check it"
+        )
     for what, idents in (("dataset", found.datasets), ("adapter", found.adapters)):
         for ident in idents:
             say(f"{what} {ident[:12]} was made with some of them: marked, it is not used again")

@@ -155,7 +155,9 @@ class _Export:
         raise InputError(
             "the export is empty" if empty else "none of the files holds traces in a format that trueup knows",
             where=", ".join(file.path for file in self._files[:3]) + (" …" if len(self._files) > 3 else ""),
-            next=f"known formats: {', '.join(plugins.names('formats'))}; name one with --format",
+            next="look at what wrote it"
+            if empty
+            else f"known formats: {', '.join(plugins.names('formats'))}; name one with --format",
         )
 
 
