@@ -46,14 +46,32 @@ KNOWN_PARAMS = frozenset(
 )
 
 USAGE = {
-    "input": ("input_tokens", "prompt_tokens", "inputTokens", "promptTokens", "input"),
-    "output": ("output_tokens", "completion_tokens", "outputTokens", "completionTokens", "output"),
+    "input": (
+        "input_tokens",
+        "prompt_tokens",
+        "inputTokens",
+        "promptTokens",
+        "input",
+        "promptTokenCount",
+        "prompt_token_count",
+    ),
+    "output": (
+        "output_tokens",
+        "completion_tokens",
+        "outputTokens",
+        "completionTokens",
+        "output",
+        "candidatesTokenCount",
+        "candidates_token_count",
+    ),
     "cache_read": (
         "cache_read.input_tokens",
         "cache_read_input_tokens",
         "cachedInputTokens",
         "cachedPromptTokens",
         "cacheReadInputTokens",
+        "cachedContentTokenCount",
+        "cached_content_token_count",
         "cached_tokens",
         "cache_read",
     ),
@@ -69,6 +87,8 @@ USAGE = {
         "details.reasoning_tokens",
         "reasoning_tokens",
         "reasoningTokens",
+        "thoughtsTokenCount",
+        "thoughts_token_count",
     ),
 }
 """Field of `Usage` -> the names it goes by, preferred first. Input includes the cache, output includes reasoning."""
@@ -111,7 +131,7 @@ def request(raw: Json) -> dict[str, Json]:
         "input": messages(body) if body else (),
         "tools": tuple(listing(body.get("tools"))),
         "params": params(body),
-        "model_requested": text_of(body.get("model")),
+        "model_requested": text_of(body.get("model") or body.get("modelId")),
         "response_format": body.get("response_format") or mapping(body.get("text")).get("format"),
     }
 
@@ -126,14 +146,20 @@ def response(raw: Json) -> dict[str, Json]:
     told = {**mapping(body.get("llm_output")), **response_metadata(body)} if "generations" in body else body
     return {
         "output": choices(raw),
-        "response_id": text_of(told.get("id")).removeprefix(NO_ID),
-        "model_served": text_of(told.get("model_name") or told.get("model")),
-        "usage": _whole_input(body, tokens(told.get("usage") or told.get("token_usage"))),
+        "response_id": text_of(_first(told, "id", "responseId", "response_id")).removeprefix(NO_ID),
+        "model_served": text_of(_first(told, "model_name", "model", "modelVersion", "model_version")),
+        "usage": _whole_input(body, tokens(_first(told, "usage", "token_usage", "usageMetadata", "usage_metadata"))),
     }
 
 
+def _first(body: dict[str, Json], *names: str) -> Json:
+    return next((body[name] for name in names if body.get(name)), None)
+
+
 def _whole_input(body: dict[str, Json], used: dict[str, int]) -> dict[str, int]:
-    """Anthropic counts what went through the cache beside `input_tokens`; here it is part of the input."""
+    """Anthropic counts what went through the cache beside `input_tokens`, and Gemini thoughts beside the answer."""
+    if {"usageMetadata", "usage_metadata"} & body.keys() and "candidates" in body:
+        return {**used, "output": used.get("output", 0) + used.get("reasoning", 0)}
     if body.get("type") != "message" or "input" not in used:
         return used
     return {**used, "input": used["input"] + used.get("cache_read", 0) + used.get("cache_write", 0)}

@@ -105,8 +105,11 @@ def _shaped(raw: Json) -> Json:
 _MARKS = {"role", "parts", "messages", "choices", "generations", "kwargs", "finish_reason", "object", "call_id"}
 
 
+_LEADS = ("instructions", "system", "system_instruction", "systemInstruction")
+
+
 def _from_request(value: dict[str, Json], role: str) -> tuple[Message, ...]:
-    lead = value.get("instructions") or value.get("system") or value.get("system_instruction")
+    lead = next((value[key] for key in _LEADS if value.get(key)), None)
     before = _led(lead) if lead else ()
     for key in ("messages", "input", "prompt", "contents"):
         if isinstance(value.get(key), (list, str, dict)):
@@ -124,12 +127,14 @@ def _led(lead: Json) -> tuple[Message, ...]:
 
 
 def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
-    for key in ("choices", "generations"):
+    for key in ("choices", "generations", "candidates"):
         if isinstance(value.get(key), list):
             flat = [item for inner in value[key] for item in (inner if isinstance(inner, list) else (inner,))]
             return tuple(_choice(item) for item in flat if isinstance(item, dict))
     if isinstance(value.get("message"), dict) or (isinstance(value.get("text"), str) and "type" not in value):
         return (_choice(value),)
+    if isinstance(value.get("output"), dict) and "message" in value["output"]:  # Bedrock's Converse
+        return (_choice({**value["output"], "finish_reason": value.get("stopReason")}),)
     if isinstance(value.get("output"), (list, str)):
         return joined(messages(value["output"], "assistant"), mapping(value.get("incomplete_details")).get("reason"))
     if isinstance(value.get("messages"), list):
@@ -139,9 +144,14 @@ def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
 
 
 def _choice(raw: dict[str, Json]) -> Message:
-    body = raw.get("message") if raw.get("message") is not None else raw.get("delta")
+    body = next((raw[key] for key in ("message", "delta", "content") if raw.get(key) is not None), None)
     found = message(body if body is not None else text_of(raw.get("text")), "assistant") or Message(role="assistant")
-    why = raw.get("finish_reason") or mapping(raw.get("generation_info")).get("finish_reason") or _ended(raw, found)
+    why = (
+        raw.get("finish_reason")
+        or raw.get("finishReason")
+        or mapping(raw.get("generation_info")).get("finish_reason")
+        or _ended(raw, found)
+    )
     return reasoned([found], [why])[0]
 
 

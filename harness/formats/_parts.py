@@ -27,7 +27,7 @@ def tool_call(raw: dict[str, Json]) -> ToolCallPart:
     function: dict[str, Json] = inner if isinstance(inner, dict) else {}
     arguments = _first({**raw, **function}, "arguments", "args", "input")
     return ToolCallPart(
-        id=text_of(_first(raw, "call_id", "id", "toolCallId", "tool_call_id")),
+        id=text_of(_first(raw, "call_id", "id", "toolCallId", "tool_call_id", "toolUseId")),
         name=text_of(_first({**raw, **function}, "name", "toolName", "tool_name")),
         arguments=text_of(arguments),
     )
@@ -42,7 +42,8 @@ def tool_result(raw: dict[str, Json]) -> ToolResultPart:
         texts = [part.text for part in parts(content) if isinstance(part, TextPart)]
         content = "".join(texts) if texts else content
     return ToolResultPart(
-        id=text_of(_first(raw, "id", "call_id", "tool_call_id", "toolCallId", "tool_use_id")), content=text_of(content)
+        id=text_of(_first(raw, "id", "call_id", "tool_call_id", "toolCallId", "tool_use_id", "toolUseId")),
+        content=text_of(content),
     )
 
 
@@ -73,9 +74,16 @@ def _part(raw: dict[str, Json]) -> Iterator[Part]:
         if found is not None:
             yield found
     elif isinstance(raw.get("text"), str):
-        yield from parts(raw["text"])
+        thought = raw.get("thought") is True  # Gemini's
+        yield from parts({"type": "reasoning", "content": raw["text"]} if thought else raw["text"])
     else:
-        yield OtherPart(raw=text_of(raw))
+        yield _keyed(raw) or OtherPart(raw=text_of(raw))
+
+
+def _keyed(raw: dict[str, Json]) -> Part | None:
+    """A part of Bedrock's Converse API or of Gemini, whose only key tells its kind."""
+    read = next((read for key, read in _KEYED.items() if isinstance(raw.get(key), dict)), None)
+    return read(next(raw[key] for key in _KEYED if isinstance(raw.get(key), dict))) if read else None
 
 
 def _text(raw: dict[str, Json]) -> TextPart | None:
@@ -149,6 +157,42 @@ _SCHEMES = ("data:", "http", "file", "s3:", "gs:", "@@@")
 def _first(raw: dict[str, Json], *keys: str) -> Json:
     return next((raw[key] for key in keys if raw.get(key) is not None), None)
 
+
+def _bedrock_image(raw: dict[str, Json]) -> MediaPart:
+    source = mapping(raw.get("source"))
+    mime = f"image/{text_of(raw.get('format'))}"
+    address = mapping(source.get("s3Location")).get("uri")
+    return media(text_of(address), "image", mime) if address else inline(source.get("bytes"), "image", mime)
+
+
+def _bedrock_reasoning(raw: dict[str, Json]) -> ReasoningPart | None:
+    return _reasoning({**raw, **mapping(raw.get("reasoningText"))})
+
+
+def _gemini_file(raw: dict[str, Json]) -> MediaPart:
+    mime = text_of(_first(raw, "mimeType", "mime_type"))
+    return media(text_of(_first(raw, "fileUri", "file_uri")), _modality({}, mime), mime)
+
+
+def _gemini_bytes(raw: dict[str, Json]) -> MediaPart:
+    mime = text_of(_first(raw, "mimeType", "mime_type"))
+    return inline(raw.get("data"), _modality({}, mime), mime)
+
+
+def _gemini_result(raw: dict[str, Json]) -> ToolResultPart:
+    return tool_result({**raw, "id": raw.get("id") or raw.get("name")})
+
+
+_KEYED: dict[str, Callable[[dict[str, Json]], Part | None]] = {
+    "toolUse": tool_call,
+    "toolResult": tool_result,
+    "image": _bedrock_image,
+    "reasoningContent": _bedrock_reasoning,
+    **dict.fromkeys(("functionCall", "function_call"), tool_call),
+    **dict.fromkeys(("functionResponse", "function_response"), _gemini_result),
+    **dict.fromkeys(("inlineData", "inline_data"), _gemini_bytes),
+    **dict.fromkeys(("fileData", "file_data"), _gemini_file),
+}
 
 _READERS: dict[str, Callable[[dict[str, Json]], Part | None]] = {
     **dict.fromkeys(("text", "input_text", "output_text", "system_prompt", "user_prompt"), _text),

@@ -14,43 +14,15 @@ from msgspec.structs import replace
 from harness import plugins
 from harness.formats import _twins, genai
 from harness.formats._draft import Draft, feedback
-from harness.formats._json import Json, listing, mapping, number, parsed, text_of
-from harness.formats._otlp import SERVER, Attributes, Event, Log, Span
+from harness.formats._inherited import INHERITED, SESSION, USER, inherit, named
+from harness.formats._json import Json, mapping, number, text_of
+from harness.formats._otlp import Attributes, Event, Log, Span
 from harness.types import Call, CallError, Feedback, Source
 
 EVALUATION = "gen_ai.evaluation.result"
 CORRECTIONS = ("correction", "corrected_output", "corrected", "expected_output")
 """Last part of the names of attributes that may hold a corrected answer, such as `app.correction`: no convention names
 one. The option `corrections` lists whole names instead."""
-
-SESSION = (
-    "session.id",
-    "gen_ai.conversation.id",
-    "langfuse.session.id",
-    "langfuse.observation.metadata.langfuse_session_id",
-    "traceloop.association.properties.session_id",
-    "ai.telemetry.metadata.sessionId",
-    "ai.settings.context.sessionId",
-)
-USER = (
-    "user.id",
-    "enduser.id",
-    "langfuse.user.id",
-    "langfuse.observation.metadata.langfuse_user_id",
-    "traceloop.association.properties.user_id",
-    "ai.telemetry.metadata.userId",
-    "ai.settings.context.userId",
-)
-TAGS = (
-    "tag.tags",
-    "langfuse.trace.tags",
-    "langfuse.observation.metadata.langfuse_tags",
-    "app.tags",
-    "ai.telemetry.metadata.tags",
-    "logfire.tags",
-)
-_ROUTE = ("http.request.method", "http.method", "http.route")
-_INHERITED = frozenset((*SESSION, *USER, *TAGS, *_ROUTE))
 
 Count = tuple[str, int]
 """A name of what was counted, and how many."""
@@ -86,7 +58,7 @@ def lean(span: Span) -> Span:
     """The span without what no call needs: an application span keeps only what its calls inherit, and feedback."""
     if speaking(span):
         return span
-    kept = {name: value for name, value in span.attributes.items() if name in _INHERITED}
+    kept = {name: value for name, value in span.attributes.items() if name in INHERITED}
     told = [event for event in span.events if event.name == EVALUATION]
     return replace(span, attributes=kept, events=told, scope="", version="")
 
@@ -113,7 +85,7 @@ def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any])
         yield "repeated_spans", spans.repeated.total()
         yield "repeated_calls", copies + len(calls) - len(once)
     for draft, span, convention, source in once:
-        _inherit(draft, span, tree)
+        inherit(draft, span, tree)
         yield _finished(draft, span, convention, source)
     said = [(log, source) for records in logs.values() for log, source in records if log.name == EVALUATION]
     yield from _once(_feedback(log, source, options) for log, source in said)
@@ -227,43 +199,6 @@ def _error(span: Span) -> CallError | None:
     )
 
 
-def _inherit(draft: Draft, span: Span, tree: dict[str, Span]) -> None:
-    line = list(_ancestors(span, tree))
-    for held in (*(above.attributes for above in line), span.resource):
-        if not _INHERITED.isdisjoint(held):
-            draft.fill(
-                session_id=_named(held, SESSION),
-                user_id=_named(held, USER),
-                tags=tuple(text_of(tag) for name in TAGS for tag in listing(held.get(name))),
-            )
-    above = line[1:]
-    server = next((other for other in above if other.kind == SERVER), above[-1] if above else None)
-    if server:
-        draft.fill(route=_route(server))
-    if not draft.user_id:
-        draft.user_id = text_of(draft.params.get("user") or span.attributes.get("llm.user"))
-
-
-def _ancestors(span: Span, tree: dict[str, Span]) -> Iterator[Span]:
-    seen = set[str]()
-    here: Span | None = span
-    while here and here.span_id not in seen:
-        yield here
-        seen.add(here.span_id)
-        here = tree.get(here.parent_id)
-
-
-def _named(held: Attributes, names: Iterable[str]) -> str:
-    found = (text_of(parsed(held.get(name))) for name in names)  # Langfuse writes metadata as JSON texts
-    return next((text for text in found if text and not text.startswith("[Scrubbed")), "")
-
-
-def _route(span: Span) -> str:
-    method = text_of(span.attributes.get("http.request.method") or span.attributes.get("http.method"))
-    path = text_of(span.attributes.get("http.route"))
-    return f"{method} {path}" if method and path else span.name
-
-
 def _on_span(span: Span, source: Source, options: Mapping[str, Any]) -> Iterator[Feedback]:
     for event in span.events:
         if event.name == EVALUATION:
@@ -281,8 +216,8 @@ def _feedback(log: Log, source: Source, options: Mapping[str, Any]) -> Feedback:
         trace_id=log.trace_id,
         span_id=log.span_id,
         response_id=text_of(held.get("gen_ai.response.id")),
-        session_id=_named(held, SESSION),
-        user_id=_named(held, USER),
+        session_id=named(held, SESSION),
+        user_id=named(held, USER),
         name=text_of(held.get("gen_ai.evaluation.name")),
         value=number(held.get("gen_ai.evaluation.score.value")),
         label=text_of(held.get("gen_ai.evaluation.score.label")),

@@ -187,9 +187,11 @@ def _transcript(prompt: Json) -> Iterable[Message]:
     return [made for role, lines in said if (made := message({"role": role, "content": "\n".join(lines)}))]
 
 
+_REQUEST = ("gen_ai.request.", "gen_ai.openai.request.")
+
+
 def _facts(held: Attributes, draft: Draft) -> None:
-    asked = {name[15:]: value for name, value in held.items() if name.startswith("gen_ai.request.")}
-    asked |= {name[22:]: value for name, value in held.items() if name.startswith("gen_ai.openai.request.")}
+    asked = {name.partition("request.")[2]: value for name, value in held.items() if name.startswith(_REQUEST)}
     used = {name[13:]: value for name, value in held.items() if name.startswith("gen_ai.usage.")}
     draft.fill(
         operation=text_of(held.get("gen_ai.operation.name")),
@@ -209,7 +211,8 @@ def _facts(held: Attributes, draft: Draft) -> None:
 
 def _offered(held: Attributes) -> list[Json]:
     """The tools of a request as Pydantic AI keeps them."""
-    return listing(mapping(held.get("model_request_parameters")).get("function_tools"))
+    raw = held.get("model_request_parameters")
+    return listing(mapping(raw).get("function_tools")) if raw else []
 
 
 def _streaming(held: Attributes) -> dict[str, Any]:
@@ -217,8 +220,8 @@ def _streaming(held: Attributes) -> dict[str, Any]:
 
 
 def _format(held: Attributes) -> Json:
-    schema = parsed(held.get("gen_ai.request.structured_output_schema"))  # OpenLLMetry's
-    if isinstance(schema, dict):
+    schema = mapping(held.get("gen_ai.request.structured_output_schema"))  # OpenLLMetry's
+    if schema:
         return {"type": "json_schema", "json_schema": {"schema": schema}}
     kind = held.get("gen_ai.output.type") or held.get("gen_ai.openai.request.response_format")
     return {"type": kind} if kind and kind != "text" else None

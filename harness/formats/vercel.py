@@ -26,9 +26,7 @@ def fill(span: Span, draft: Draft) -> bool:
     settings = {name[12:]: value for name, value in held.items() if name.startswith("ai.settings.")}
     used = {name[9:]: value for name, value in held.items() if name.startswith("ai.usage.")}
     metadata = {name[22:]: value for name, value in held.items() if name.startswith("ai.telemetry.metadata.")}
-    own: dict[str, Json] = next(
-        iter(mapping(_answer(held, "providerMetadata")).values()), {}
-    )  # the provider's own counts
+    own: Json = next(iter(mapping(_answer(held, "providerMetadata")).values()), {})  # the provider's own counts
     prompt = held.get("ai.prompt.messages") or held.get("ai.prompt")
     draft.flags |= cut(prompt, _answer(held, "toolCalls"))
     draft.fill(

@@ -107,3 +107,93 @@ def test_columns_of_a_csv_file_can_be_named(tmp_path):
     assert (given.call_id, given.correction) == (call.id, "Good day")
     with pytest.raises(UsageError, match="no such column"):
         list(ingest([str(path)], format="table", options={"columns": {"inptu": "question"}}))
+
+
+GEMINI = {
+    "request": {
+        "systemInstruction": {"parts": [{"text": "Be brief."}]},
+        "contents": [
+            {
+                "role": "user",
+                "parts": [{"text": "Weather?"}, {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}],
+            },
+            {"role": "model", "parts": [{"functionCall": {"id": "1", "name": "get", "args": {"city": "Leiden"}}}]},
+            {"role": "user", "parts": [{"functionResponse": {"id": "1", "name": "get", "response": {"temp": 9}}}]},
+        ],
+    },
+    "response": {
+        "candidates": [{"content": {"role": "model", "parts": [{"text": "Cold."}]}, "finishReason": "STOP"}],
+        "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 2, "thoughtsTokenCount": 3},
+        "modelVersion": "gemini-x",
+        "responseId": "r",
+    },
+}
+CONVERSE = {
+    "request": {
+        "modelId": "claude-x",
+        "system": [{"text": "Be brief."}],
+        "messages": [
+            {
+                "role": "user",
+                "content": [{"text": "Weather?"}, {"image": {"format": "png", "source": {"bytes": "AAAA"}}}],
+            },
+            {
+                "role": "assistant",
+                "content": [{"toolUse": {"toolUseId": "1", "name": "get", "input": {"city": "Leiden"}}}],
+            },
+            {"role": "user", "content": [{"toolResult": {"toolUseId": "1", "content": [{"text": '{"temp":9}'}]}}]},
+        ],
+    },
+    "response": {
+        "output": {"message": {"role": "assistant", "content": [{"text": "Cold."}]}},
+        "stopReason": "end_turn",
+        "usage": {"inputTokens": 9, "outputTokens": 5},
+    },
+}
+
+
+@pytest.mark.parametrize("pair", [GEMINI, CONVERSE], ids=["gemini", "converse"])
+def test_bodies_of_gemini_and_bedrock_are_read(tmp_path, pair):
+    """Parts that are named by their key: texts, images, tool calls and their results, with tokens and the reason."""
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(json.dumps(pair) + "\n")
+    (batch,) = ingest([str(path)])
+    (call,) = batch.calls
+    system, question, made, result = call.input
+    assert (system.role, system.text, question.text) == ("system", "Be brief.", "Weather?")
+    assert (question.parts[1].modality, question.parts[1].bytes, made.role) == ("image", 3, "assistant")
+    assert (made.tool_calls[0].id, made.tool_calls[0].name) == ("1", "get")
+    assert json.loads(made.tool_calls[0].arguments) == {"city": "Leiden"}
+    assert (result.parts[0].id, result.parts[0].content) == ("1", '{"temp":9}')
+    assert (call.reply, call.output[0].finish_reason) == ("Cold.", "stop")
+    assert (call.usage.input, call.usage.output) == (9, 5)
+
+
+def test_a_bedrock_invocation_log_is_a_call(tmp_path):
+    """A logged Converse call has its messages, tools, tokens and session, and is one call however often it is logged."""
+    row = {
+        "schemaType": "ModelInvocationLog",
+        "timestamp": "2026-10-01T00:00:00Z",
+        "requestId": "q",
+        "operation": "Converse",
+        "modelId": "anthropic.claude-x",
+        "requestMetadata": {"session_id": "s", "user_id": "u"},
+        "input": {"inputBodyJson": CONVERSE["request"], "inputTokenCount": 9},
+        "output": {"outputBodyJson": CONVERSE["response"], "outputTokenCount": 5},
+    }
+    events = [
+        {"type": "message_start", "message": {"id": "msg_1", "type": "message", "role": "assistant", "content": []}},
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "Co"}},
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "ld."}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+    ]
+    streamed = {**row, "requestId": "p", "operation": "InvokeModelWithResponseStream"}
+    streamed["output"] = {"outputBodyJson": events, "outputTokenCount": 5}
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in (row, row, streamed)))
+    (batch,) = ingest([str(path)])
+    assert len(batch.calls) == 2
+    for call in batch.calls:
+        assert (call.reply, call.output[0].finish_reason, call.usable) == ("Cold.", "stop", True)
+        assert (call.session_id, call.user_id, call.usage.input, call.usage.output) == ("s", "u", 9, 5)
+        assert (len(call.input), call.model_requested) == (4, "anthropic.claude-x")
