@@ -150,8 +150,9 @@ def _clusters(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> list[tu
 
 
 def _lengths(cases: Sequence[Case]) -> list[tuple[int, int]]:
-    """Histogram of answer lengths in doubling steps."""
-    lengths = [len(case.target.text) for case in cases if case.target]
+    """Histogram of lengths, with the arguments of tool calls, in doubling steps."""
+    said = [(case.target.text, *(call.arguments for call in case.target.tool_calls)) for case in cases if case.target]
+    lengths = [sum(map(len, texts)) for texts in said]
     bounds = [bound for bound in (2**power for power in range(5, 17)) if any(bound / 2 < n <= bound for n in lengths)]
     return [(bound, sum((bound / 2 if bound > 32 else -1) < n <= bound for n in lengths)) for bound in bounds]
 
