@@ -56,7 +56,7 @@ def sections(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> tuple[Se
     train = splits.get("train", ())
     notes = dataset.notes
     found = (
-        Section("Rows", ("split", "rows"), tuple(sorted(dataset.counts.items(), key=lambda item: -item[1]))),
+        Section("Rows", ("split", "rows"), tuple(sorted(dataset.counts.items(), key=_size))),
         Section("Targets", ("source", "rows"), tuple(dataset.target_sources.items())),
         Section("Largest share of training", ("one", "rows, share and cap"), tuple(_shares(train, notes))),
         Section("Where every call ended", ("fate", "calls", "meaning"), tuple(_fates(dataset))),
@@ -71,6 +71,10 @@ def sections(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> tuple[Se
         Section("Hashes", ("split", "sha256 of its rows"), _note(notes, "hashes")),
     )
     return tuple(section for section in found if section.rows or section.text)
+
+
+def _size(item: tuple[str, int]) -> tuple[int, str]:
+    return -item[1], item[0]
 
 
 def markdown(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> str:

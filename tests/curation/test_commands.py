@@ -5,6 +5,7 @@ from click.testing import CliRunner
 
 from harness import loop
 from harness.commands import curate, inspect, mine, review
+from harness.commands._command import NO_CALLS
 from harness.types import Dataset, Neighbour
 
 
@@ -24,7 +25,9 @@ def said(tmp_path):
 @pytest.mark.parametrize("command", [mine.mine, inspect.inspect, review.review], ids=lambda command: command.name)
 def test_without_calls_the_next_command_is_named(said, command):
     """No empty table, and no "everything is fine"."""
-    assert "there are no calls yet; next: trueup ingest" in said(command)
+    output = said(command)
+    assert output.endswith(NO_CALLS + "\n")
+    assert "trueup ingest" in NO_CALLS
 
 
 def night(similarity):
