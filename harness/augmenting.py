@@ -23,7 +23,7 @@ from harness.types import Case, Noun, TuneRequest
 
 ASIDE = 0.2
 """Share of the training rows that is set aside to judge by, at most `MOST` rows."""
-MOST = 200
+MOST = 100
 
 
 class Trial(Noun, frozen=True):

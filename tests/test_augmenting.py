@@ -8,10 +8,13 @@ from msgspec.structs import replace
 
 from harness import augmenting, loop, shelf
 from harness.codec import read_lines
+from harness.config import load
 from harness.curation.augment import MARK
 from harness.errors import UndecidedError
 from harness.stages import tune as tune_stage
 from harness.types import Adapter, Case, CurvePoint, Prompt, Recipe, TuneRequest
+from tests.test_cli import CONFIG, TRACES
+from tests.test_cli import project as tiny_project
 from tests.test_following import curated, work  # noqa: F401  (a fixture)
 
 
@@ -74,3 +77,18 @@ def test_rows_without_a_field_to_swap_are_no_trial(project, monkeypatch):
     with pytest.raises(UndecidedError, match="can be swapped"):
         augmenting.augment(project.work, 0.5, [1])
     assert project.asked == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_both_arms_train_for_real(tmp_path):
+    """A tiny model on the parcel desk's rows: both arms are scored on the rows set aside, and asked again they are recalled."""
+    folder = tiny_project(tmp_path / "p", CONFIG.replace("max_steps = 2", "epochs = 0.1"))
+    (folder / "traces").symlink_to(TRACES)
+    opened = loop.open_work(load(folder))
+    loop.ingest(opened)
+    loop.curate(opened)
+    first = augmenting.augment(opened, 0.3, [1])
+    assert first.added > 0 and first.aside > 0
+    assert all(0 <= score <= 1 for one in first.trials for score in (one.without, one.with_them))
+    assert augmenting.augment(opened, 0.3, [1]) == first

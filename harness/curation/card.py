@@ -5,7 +5,6 @@ The same sections, as titles, words and tables, make the HTML card; see `reports
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
 
 from harness.codec import canonical
 from harness.curation.pairs import pairs
@@ -57,7 +56,7 @@ def sections(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> tuple[Se
     train = splits.get("train", ())
     notes = dataset.notes
     found = (
-        Section("Rows", ("split", "rows"), tuple(sorted(dataset.counts.items(), key=itemgetter(1), reverse=True))),
+        Section("Rows", ("split", "rows"), tuple(sorted(dataset.counts.items(), key=_size))),
         Section("Targets", ("source", "rows"), tuple(dataset.target_sources.items())),
         Section("Largest share of training", ("one", "rows, share and cap"), tuple(_shares(train, notes))),
         Section("Where every call ended", ("fate", "calls", "meaning"), tuple(_fates(dataset))),
@@ -72,6 +71,10 @@ def sections(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> tuple[Se
         Section("Hashes", ("split", "sha256 of its rows"), _note(notes, "hashes")),
     )
     return tuple(section for section in found if section.rows or section.text)
+
+
+def _size(item: tuple[str, int]) -> tuple[int, str]:
+    return -item[1], item[0]
 
 
 def markdown(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> str:
@@ -151,8 +154,9 @@ def _clusters(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> list[tu
 
 
 def _lengths(cases: Sequence[Case]) -> list[tuple[int, int]]:
-    """Histogram of answer lengths in doubling steps."""
-    lengths = [len(case.target.text) for case in cases if case.target]
+    """Histogram of lengths, with the arguments of tool calls, in doubling steps."""
+    said = [(case.target.text, *(call.arguments for call in case.target.tool_calls)) for case in cases if case.target]
+    lengths = [sum(map(len, texts)) for texts in said]
     bounds = [bound for bound in (2**power for power in range(5, 17)) if any(bound / 2 < n <= bound for n in lengths)]
     return [(bound, sum((bound / 2 if bound > 32 else -1) < n <= bound for n in lengths)) for bound in bounds]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from harness.curation.rows import written
 from harness.types import Case, Noun
 
 
@@ -55,4 +56,4 @@ def _change(was: tuple[str, Case] | None, now: tuple[str, Case] | None) -> Chang
 
 
 def _target(case: Case) -> str:
-    return case.target.text if case.target else ""
+    return written(case.target) if case.target else ""

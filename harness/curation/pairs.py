@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from statistics import fmean, pvariance
 
 from harness.answers import same
+from harness.curation.rows import written
 from harness.types import Case, Noun
 
 BIASED = 0.5
@@ -42,7 +43,7 @@ def _unusable(case: Case) -> str:
 
 
 def _chosen(case: Case) -> str:
-    return case.target.text if case.target else ""
+    return written(case.target) if case.target else ""
 
 
 def _effect(first: Sequence[int], second: Sequence[int]) -> float:

@@ -1,7 +1,7 @@
 """What changed between two nights."""
 
 from harness.curation.difference import difference
-from harness.types import Case
+from harness.types import Case, Message, ToolCallPart
 from tests.curation.traces import say
 
 
@@ -26,3 +26,15 @@ def test_added_removed_moved_and_changed_rows_are_told_apart():
 def test_equal_datasets_do_not_differ():
     """Nothing to say of a night in which nothing came."""
     assert difference({"train": [case(1)]}, {"train": [case(1)]}).changes == ()
+
+
+def test_another_tool_call_is_another_target():
+    """A target without words is compared, and shown, by what it calls."""
+
+    def calling(seats):
+        part = ToolCallPart(id="1", name="book", arguments=f'{{"seats":{seats}}}')
+        return Case(id="1", target=Message(role="assistant", parts=(part,)))
+
+    (change,) = difference({"train": [calling(2)]}, {"train": [calling(3)]}).changes
+    assert change.kind == "changed"
+    assert "seats" in change.before and change.before != change.after
