@@ -112,12 +112,16 @@ def name_metrics(runs: Sequence[Run], judged: Mapping[str, Mapping[str, Calibrat
 
     `judged` maps suites to their judges by name of score: the one that gives the metric is the suite's judge.
 
-    A suite that names no metric is decided by the first score that its function returned. A case whose assertion failed
+    A suite that names no metric is decided by the first score that its function returned; if none did, by its judge, so
+    that a judge who does not count is seen. A case whose assertion failed
     never returned, so its deciding score is 0: otherwise the very cases that fail would be missing from it.
     """
     suites = {suite.name: suite for run in runs for suite in run.suites}
     results = [result for run in runs for result in run.results]
-    metrics = {name: suite.metric or _first_metric(name, results) for name, suite in suites.items()}
+    metrics = {
+        name: suite.metric or _first_metric(name, results) or next(iter(judged.get(name, {})), PASSED)
+        for name, suite in suites.items()
+    }
     named = {
         name: replace(suite, metric=metrics[name], judge=judged.get(name, {}).get(metrics[name]))
         for name, suite in suites.items()
@@ -126,10 +130,11 @@ def name_metrics(runs: Sequence[Run], judged: Mapping[str, Mapping[str, Calibrat
 
 
 def _first_metric(suite: str, results: Sequence[Result]) -> str:
+    """Name of the first score that the function returned; empty when it never did."""
     for result in results:
         if result.suite == suite and result.scores and not _stopped(result):
             return result.scores[0].name
-    return PASSED
+    return ""
 
 
 def _stopped(result: Result) -> bool:

@@ -7,6 +7,7 @@ from textwrap import dedent
 import pytest
 
 from harness.evalrun import spending
+from harness.judging import words
 from harness.stages.evaluate import evaluate, survey
 from harness.types import Arm, EvalRequest
 
@@ -108,9 +109,10 @@ def test_what_a_judge_takes_is_counted_apart_from_the_arm(run):
 
 @pytest.mark.parametrize(("name", "why"), [("eval_gullible", "attacks made it pass"), ("eval_away", "HTTP 500")])
 def test_a_judge_that_fails_its_trial_makes_errors_not_zeros(run, name, why):
-    """Every case of it is an error with the reason, and has no score."""
-    _, results = of(run, name)
+    """Every case of it is an error with the reason, and has no score; the outcome of the trial is there to be read."""
+    suite, results = of(run, name)
     assert all(why in result.error and not result.scores for result in results.values())
+    assert why in suite.judge.problem and "it does not count" in words.sentence(suite.judge)
 
 
 def test_the_other_suites_run_all_the_same(run):

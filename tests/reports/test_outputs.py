@@ -11,9 +11,9 @@ from rich.console import Console
 from harness import codec
 from harness.plugins import load, names
 from harness.stages.gate import judge
-from harness.types import Judgement
+from harness.types import Judgement, Spent
 from harness.verdicts import VerdictFile
-from reports import github, junit, markdown, tables, terminal, verdict
+from reports import github, html, junit, markdown, tables, terminal, verdict
 from reports import json as json_report
 from reports._cases import case_rows, main_baseline
 from reports._summary import suite_rows
@@ -151,3 +151,13 @@ def test_what_an_endpoint_asks_stands_beside_its_tokens(story):
     priced = replace(story, runs=(story.runs[0], replace(story.runs[1], results=results), story.runs[2]))
     assert abs(tables.arms(priced).set_index("arm").price["prompted"] - 2.1) < 1e-9
     assert "2.1 for 1,000 calls" in markdown.render(priced).decode()
+
+
+def test_what_a_judge_took_stands_apart_from_the_arm_that_it_judged():
+    """Its calls and tokens are said for each arm, on the page and in Markdown; without a judge nothing is said."""
+    plain = make_story(20)
+    judged = replace(plain, runs=tuple(replace(run, judged=(Spent("judge tone", 2, 0, 30, 9),)) for run in plain.runs))
+    name = plain.runs[0].arm.name
+    assert f"- judge tone, for {name}: 2 calls, 30 tokens in, 9 out" in markdown.render(judged).decode()
+    assert f"the judge tone was asked 2 times for {name}: 30 tokens in, 9 out" in html.render(judged).decode()
+    assert "judge tone" not in markdown.render(plain).decode() + html.render(plain).decode()
