@@ -304,6 +304,8 @@ def test_noise_is_shown(compared):
     """A/A flips are counted and shown, and decide nothing while they are balanced."""
     (finding,) = told("noise", compared("arc", Guard(), 50, 3, 2, 45, baseline="base", candidate="base"))
     assert (finding.outcome, finding.counts["flips"]) == ("info", 5)
+    (even,) = told("noise", compared("arc", Guard(), 50, 3, 3, 44, baseline="base", candidate="base"))
+    assert even.p_value == 1.0
 
 
 def test_many_controls_alarm_no_oftener_than_one(compared):
