@@ -904,6 +904,9 @@ class Judgement(Noun, frozen=True):
     quarantine: tuple["Quarantine", ...] = ()
     today: str = ""
     """ISO date, for what expires."""
+    bar: tuple[Suite, ...] = ()
+    """The suites by which the champion was promoted, and the version of the policy then: see the rule `lowered`."""
+    bar_version: str = ""
 
 
 class Promotion(Noun, frozen=True):

@@ -80,7 +80,11 @@ def of_runs(work: Work, runs: dict[str, Run], candidate: str, policy: Policy) ->
     promoted = champion.adapter if champion else ""
     if arm_choice.CHAMPION in runs and arm_choice.CHAMPION not in policy.baselines:
         policy = replace(policy, baselines=(*policy.baselines, arm_choice.CHAMPION))
+    before = _judgement_of(work, champion.verdict) if promoted and champion else None
+    suites = {one.suite.name: one.suite for one in _judged(before)} if before else {}
     return Judgement(
+        bar=tuple(suites[name] for name in sorted(suites)),
+        bar_version=before.policy.version if before else "",
         comparisons=shelf.comparisons(runs),
         policy=policy,
         candidate=candidate,
@@ -93,6 +97,11 @@ def of_runs(work: Work, runs: dict[str, Run], candidate: str, policy: Policy) ->
         quarantine=quarantine.read(Path(work.config.root) / quarantine.FILE),
         today=_today(runs),
     )
+
+
+def _judgement_of(work: Work, verdict: str) -> Judgement | None:
+    known = work.store.artifacts.has("judgement", verdict)
+    return work.store.artifacts.get("judgement", verdict, Judgement) if known else None
 
 
 def _today(runs: dict[str, Run]) -> str:

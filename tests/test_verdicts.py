@@ -15,6 +15,7 @@ from harness.codec import digest, encode, read, write_lines
 from harness.errors import InvalidError
 from harness.shelf import Evaluation, keep_evaluation
 from harness.stages import curate as curate_stage
+from harness.stages import gate as gate_stage
 from harness.types import (
     Adapter,
     Arm,
@@ -121,7 +122,7 @@ def test_what_stands_in_the_way_says_what_to_type(work):
 def test_what_was_promoted_since_must_be_held_against(work):
     """Another adapter in production makes the verdict invalid until it was evaluated too."""
     assert verdicts.judge(work).outcome == "promote"
-    work.store.promotions.move("production", OTHER, "v" * 8, expected=None)
+    work.store.promotions.move("production", OTHER, "e" * 64, expected=None)
     verdict = verdicts.judge(work)
     assert verdict.outcome == "invalid" and "in production" in verdict.sentence
     champion = str(work.store.artifacts.folder("adapter", OTHER))
@@ -131,10 +132,32 @@ def test_what_was_promoted_since_must_be_held_against(work):
     assert "changed since the evaluation" in verdicts.judge(work).sentence
 
 
+def test_the_bar_is_that_of_the_last_promotion(work):
+    """A guard that is no longer there leaves the next candidate undecided, until the policy has a new version."""
+    verdicts.judge(work)
+    loop.promote(work)
+    name = GENERAL.name
+    runs = verdicts.shelf.runs_of(work, verdicts.shelf.latest_evaluation(work))
+    folder = str(work.store.artifacts.folder("adapter", TUNED))
+    runs["champion"] = replace(runs["base"], arm=Arm(name="champion", adapter=folder))
+    less = {
+        arm: replace(
+            run,
+            suites=tuple(suite for suite in run.suites if suite.name != name),
+            results=tuple(result for result in run.results if result.suite != name),
+        )
+        for arm, run in runs.items()
+    }
+    for version, outcome in (("", "undecided"), ("2", "promote")):
+        policy = replace(work.config.gate, version=version)
+        assert gate_stage.judge(verdicts.of_runs(work, less, OTHER, policy)).outcome == outcome
+    assert gate_stage.judge(verdicts.of_runs(work, runs, OTHER, work.config.gate)).outcome == "promote"
+
+
 def test_a_verdict_older_than_the_champion_promotes_nothing(work):
     """What was not held against the adapter in production does not take its place, though its verdict says promote."""
     verdicts.judge(work)
-    work.store.promotions.move("production", OTHER, "v" * 8, expected=None)
+    work.store.promotions.move("production", OTHER, "e" * 64, expected=None)
     with pytest.raises(InvalidError, match="not held against it"):
         loop.promote(work)
     work.store.promotions.rollback("production")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from harness.rules._quarantine import Sorted
-from harness.types import Comparison, Pair, Policy, Role, Waiver
+from harness.types import Comparison, Pair, Policy, Role, Suite, Waiver
 
 PROMPTED, CONSTANT, CHAMPION = "prompted", "constant", "champion"
 """Arms that rules know by name: the prompt as production sends it, the commonest answer given to everything, and the
@@ -24,6 +24,9 @@ class Context:
     """Arms that every target and guard is held against."""
     champion: str = ""
     """Digest of the adapter in production; empty when there is none, or when it is the candidate itself."""
+    bar: tuple[Suite, ...] = ()
+    bar_version: str = ""
+    """By what the champion was promoted; see `Judgement`."""
     looks: int = 0
     problems: tuple[str, ...] = ()
     waivers: tuple[Waiver, ...] = ()

@@ -99,6 +99,8 @@ def _context(judgement: Judgement) -> Context:
         policy=judgement.policy,
         baselines=tuple(name for name in judgement.policy.baselines if name != itself),
         champion="" if own else judgement.champion,
+        bar=judgement.bar,
+        bar_version=judgement.bar_version,
         looks=judgement.looks,
         problems=(*judgement.problems, *_ambiguous(judged)),
         waivers=tuple(one for one in waivers if _in_force(one, today)),

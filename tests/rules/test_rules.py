@@ -196,6 +196,39 @@ def test_required_suites_must_be_there_and_decide(compared):
     assert not told("required", gain, told_only)
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        (Guard(margin=0.03), None, "is gone"),
+        (Guard(margin=0.03), Info(), "has the role info instead of guard"),
+        (Guard(margin=0.03), Guard(margin=0.1), "may lose 0.1 instead of 0.03"),
+        (Target(min_gain=0.1), Target(min_gain=0.05), "must gain 0.05 instead of 0.1"),
+        (Target(min_gain=0.1), Guard(), "has the role guard instead of target"),
+        (Budget(limit=1.0), Budget(limit=2.0), "may reach 2 instead of 1"),
+        (Guard(margin=0.1), Guard(margin=0.03), ""),
+        (Guard(margin=0.1), Contract(), ""),
+        (Info(), None, ""),
+    ],
+)
+def test_a_lowered_bar_is_undecided_until_it_is_meant(compared, before, now, words):
+    """What decided when the champion was promoted decides again; a new version of the policy makes it a note."""
+    bar = (compared("arc", before, 60, 0, 0, 40).suite,)
+    there = [compared("arc", now, 60, 0, 0, 40)] if now else []
+    found = told("lowered", compared("booking", Target(), 20, 0, 20, 20), *there, bar=bar)
+    assert [f.outcome for f in found] == (["unresolved"] if words else [])
+    assert all(words in f.sentence for f in found)
+    meant = told("lowered", *there, compared("b", Target(), 9, 0, 9, 9), bar=bar, policy=Policy(version="2"))
+    assert [f.outcome for f in meant] == (["info"] if words else [])
+
+
+def test_a_suite_that_shrank_or_lets_a_case_go_lowers_the_bar(compared):
+    """Under half of the cases, or a name that no longer must pass, is said; a few cases fewer are not."""
+    now = compared("arc", Guard(), 60, 0, 0, 40)
+    for before, words in (({"cases": 201}, "from 201 to 100"), ({"cases": 200}, ""), ({"must_pass": ("c1",)}, "c1")):
+        found = told("lowered", now, bar=(replace(now.suite, **before),))
+        assert [words in f.sentence for f in found] == ([True] if words else [])
+
+
 def test_without_a_guard_it_is_said(compared):
     """A verdict that rests on targets alone says what it does not know."""
     assert [f.outcome for f in told("unguarded", compared("b", Target(), 20, 0, 20, 20))] == ["info"]
@@ -271,6 +304,8 @@ def test_noise_is_shown(compared):
     """A/A flips are counted and shown, and decide nothing while they are balanced."""
     (finding,) = told("noise", compared("arc", Guard(), 50, 3, 2, 45, baseline="base", candidate="base"))
     assert (finding.outcome, finding.counts["flips"]) == ("info", 5)
+    (even,) = told("noise", compared("arc", Guard(), 50, 3, 3, 44, baseline="base", candidate="base"))
+    assert even.p_value == 1.0
 
 
 def test_many_controls_alarm_no_oftener_than_one(compared):

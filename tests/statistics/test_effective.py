@@ -70,12 +70,13 @@ def test_pass_or_fail_in_clusters_of_one_or_alone_is_the_same():
     assert effective(values, np.arange(40)).design == 1.0
 
 
-def test_two_clusters_have_one_degree_of_freedom():
+def test_clusters_have_one_degree_of_freedom_less():
     """The correction for few clusters is (t / z) squared with one degree less than clusters."""
     values = np.tile([1.0, -1.0, 0.0, 0.0], 10)
-    few, many = (effective(values, np.arange(40) % groups, alpha=0.05).design for groups in (2, 40))
-    bare = _design(values, np.arange(40) % 2)
-    assert few == pytest.approx(max(bare, 1.0) * (6.3138 / 1.6449) ** 2, rel=1e-3) and many == 1.0
+    for groups, quantile in ((2, 6.3138), (3, 2.9200), (40, 1.6449)):
+        bare = max(_design(values, np.arange(40) % groups), 1.0) if groups < 40 else 1.0
+        found = effective(values, np.arange(40) % groups, alpha=0.05).design
+        assert found == pytest.approx(bare * (quantile / 1.6449) ** 2, rel=1e-3)
 
 
 def test_one_rate_of_independent_cases_is_clopper_pearson():
