@@ -11,7 +11,9 @@ from harness.commands._command import command, late
 @click.option("--share", default=0.2, show_default=True, type=click.FloatRange(0.01, 5), help="New rows to old rows.")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="Trainings of each arm.")
 def augment(work: Any, share: float, seeds: int, as_json: bool) -> dict:
-    """Do slot-swapped rows help? Trains with them and, for as long, without; judges on rows set aside.
+    """Measure whether slot-swapped training rows help.
+
+    Trains with them and, for as long, without; judges on rows that are set aside.
 
     \b
     Example: trueup augment --share 0.2

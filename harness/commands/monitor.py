@@ -15,9 +15,9 @@ MARKS = {"pass": "better", "fail": "worse", "unresolved": "not clear", "info": "
 @click.option("--days", default=14.0, show_default=True, help="How far back the calls before the promotion may lie.")
 @click.option("--since", default="", help="When the adapter was deployed, if later than its promotion: 2026-03-31.")
 def monitor(work: Any, days: float, since: str, as_json: bool) -> dict:
-    """Did production confirm the last promotion? The calls since then against those before it.
+    """Say whether production confirmed the last promotion.
 
-    Exit code 0 confirmed, 1 contradicted, 3 open.
+    The calls since then are held against those before it. Exit code 0 confirmed, 1 contradicted, 3 open.
 
     \b
     Example: trueup ingest exports/ && trueup monitor --days 7

@@ -7,7 +7,7 @@ from harness.commands._command import command, late
 
 @command(changes=False)
 def status(work: Any, as_json: bool) -> dict:
-    """What is stored, judged and promoted, and what waits to be read.
+    """What is stored, judged, promoted, and waits to be read.
 
     The records add up: each that was read has one fate.
 

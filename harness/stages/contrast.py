@@ -74,4 +74,4 @@ def _left_out(comparison: Comparison) -> Iterator[Finding]:
         )
         yield replace(start, sentence=text)
     elif len(pairs) < 2:
-        yield replace(start, sentence=f"{name}: {len(pairs)} cases are too few to compare.")
+        yield replace(start, sentence=f"{name}: {'one case is' if pairs else 'no cases are'} too few to compare.")

@@ -255,7 +255,7 @@ def test_the_index_of_nights_links_to_each_report(story, opened):
 def test_compare_shows_two_runs_without_a_verdict(story, opened):
     """The page of two runs has their difference, and no word of promotion."""
     page = opened(compare.render(story)).page
-    assert page.locator("h1").inner_text() == "tuned against base"
+    assert page.locator("#word").inner_text() == "tuned against base"
     assert page.get_by_text("Promote", exact=True).count() == 0
     assert page.locator(".zone, .bound, #training, #history").count() == 0
 
