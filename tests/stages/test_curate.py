@@ -134,7 +134,7 @@ def test_conflicting_labels_are_counted():
 def test_too_few_failures_stop_before_training():
     """The error says how many corrections are missing."""
     calls, feedback = restaurant(30)
-    with pytest.raises(UndecidedError, match="correct 10 more"):
+    with pytest.raises(UndecidedError, match="give 10 more"):
         curated(calls, feedback, min_failures=20)
 
 
