@@ -55,8 +55,9 @@ def sections(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> tuple[Se
     """The card's sections, without the empty ones. Everything is computed from the dataset; nothing is promised."""
     train = splits.get("train", ())
     notes = dataset.notes
+    splits_by_size = sorted(dataset.counts.items(), key=_size)
     found = (
-        Section("Rows", ("split", "rows"), tuple(sorted(dataset.counts.items(), key=_size))),
+        Section("Rows", ("split", "rows"), tuple(splits_by_size)),
         Section("Targets", ("source", "rows"), tuple(dataset.target_sources.items())),
         Section("Largest share of training", ("one", "rows, share and cap"), tuple(_shares(train, notes))),
         Section("Where every call ended", ("fate", "calls", "meaning"), tuple(_fates(dataset))),
