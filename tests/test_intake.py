@@ -47,6 +47,17 @@ def test_an_export_that_was_sent_twice_is_counted_once(work):
     assert (again.calls, again.repeated, again.formats) == (0, 29, {})
 
 
+def test_a_file_that_nobody_understood_is_read_again(work, tmp_path):
+    """A later version may know its format; until then its lines stay in quarantine once."""
+    (tmp_path / "odd.jsonl").write_text('{"neither": "call"}\n')
+    said = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+    (tmp_path / "good.jsonl").write_text(json.dumps({"messages": said}) + "\n")
+    for repeated in (0, 1):
+        found = intake.ingest(work, [str(tmp_path / "odd.jsonl"), str(tmp_path / "good.jsonl")])
+        assert (found.quarantined, found.repeated) == (1 - repeated, 2 * repeated)
+    assert work.store.traces.counts()["quarantined"] == 1
+
+
 def test_two_libraries_on_one_client_are_one_call_each(work):
     """60 recordings are 30 calls, and the other 30 are repeated."""
     found = intake.ingest(work, exports("dual_traceloop*"))

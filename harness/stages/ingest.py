@@ -56,12 +56,15 @@ def ingest(
         plugins.load("formats", format)
     export = _Export(files, format, options, on_progress or (lambda done, total: None), skip or (lambda known: False))
     count = _workers(files) if workers is None else workers
-    batches, given = Batches(), Counter[str]()
+    batches, given, refused = Batches(), Counter[str](), set[str]()
     for found in export.alone() if count < 2 else export.shared(count):
-        if not isinstance(found, Quarantined):
+        if isinstance(found, Quarantined):
+            refused.add(found.file)
+        else:
             given[found.source.file] += 1
         yield from batches.add(found)
-    done = export.cut.files
+    # A file that went into quarantine as a whole is read anew next time: a later version may know its format.
+    done = {known: path for known, path in export.cut.files.items() if given[path] or path not in refused}
     yield batches.take(counts=export.counts(), files=done, held={known: given[path] for known, path in done.items()})
     export.check()
 
@@ -149,7 +152,7 @@ class _Export:
         """Raises InputError when the files hold nothing that any format knows."""
         counts = self.counts()
         known = sum(count for name, count in counts.items() if name.startswith("records:"))
-        if known or counts.get("skipped_files") == len(self._files):
+        if known or counts.get("skipped_files"):
             return
         empty = not counts.get("records") and not self.cut.damaged
         raise InputError(
