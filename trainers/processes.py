@@ -1,9 +1,9 @@
 """Several processes that train one adapter together, as `accelerate launch` starts them.
 
-Each takes its share of every step's rows, and the gradients are added up. So a step is, to the bit, that of one process
-that adds up the same shares; and up to the order of a sum that of one process that takes it whole. AdamW divides a
-gradient by its own size, so where it is next to nothing that order shows in the fourth digit of a weight. Everything
-else is done by all alike (the weights stay equal) or by the first alone (files, progress).
+Each takes its share of every step's rows, and the gradients are added up, over all supervised tokens of the step: the
+step is that of one process up to the order of a sum. AdamW divides a gradient by its own size, so where it is next to
+nothing that order shows in the fourth digit of a weight. Everything else is done by all alike (the weights stay equal)
+or by the first alone (files, progress).
 """
 
 from collections.abc import Iterable, Sequence

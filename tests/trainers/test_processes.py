@@ -10,8 +10,7 @@ from harness.codec import decode, encode
 from harness.engines.local import environment
 from harness.errors import UsageError
 from harness.types import Adapter
-from trainers import descent, launch, processes, publish, roundtrip, sft
-from trainers.loss import families
+from trainers import launch, processes, publish, roundtrip, sft
 
 
 def test_one_process_does_all_the_work():
@@ -42,17 +41,13 @@ def one_thread():
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_two_processes_train_the_adapter_of_one(request_for, tmp_path, monkeypatch, one_thread):
-    """`accelerate launch` with two gloo processes gives, to the bit, what one process gives that adds up the same two
-    halves of each step; and what one gives that takes each step whole, up to the order of sums."""
+    """`accelerate launch` with two gloo processes gives, up to the order of sums, the weights that one process gives."""
     monkeypatch.setattr(roundtrip, "certify", lambda *given: {})
     request = request_for()
     request = replace(request, recipe=replace(request.recipe, dtype="float32", max_steps=4))
     two = launched(replace(request, out=str(tmp_path / "pair")), tmp_path / "request.json")
     whole = alone(request)
-    monkeypatch.setattr(descent, "families", lambda rows: [*families(rows[0::2]), *families(rows[1::2])])
-    halves = alone(replace(request, out=str(tmp_path / "halves")))
-    assert whole.keys() == halves.keys() == two.keys()
-    assert all(torch.equal(halves[name], two[name]) for name in two)
+    assert whole.keys() == two.keys()
     assert all(torch.allclose(whole[name], two[name], rtol=1e-3, atol=1e-5) for name in two)
 
 
