@@ -41,6 +41,8 @@ Outcome = Literal["promote", "hold", "undecided", "invalid"]
 
 ORDER = ("invalid", "fail", "unresolved", "pass", "info")
 """What decides comes first; the first finding that is not a pass gives the verdict its reason."""
+HARM = ("contract", "guard", "ratchet", "slice_guard")
+"""Rules that find something broken: of equal outcomes these come before what was not gained."""
 OUTCOMES: dict[str, Outcome] = {"invalid": "invalid", "fail": "hold", "unresolved": "undecided"}
 
 
@@ -187,6 +189,7 @@ def _place(finding: Finding) -> tuple:
     return (
         ORDER.index(finding.outcome),
         finding.rule != "evidence",
+        finding.rule not in HARM,
         finding.rule,
         finding.suite,
         finding.baseline,

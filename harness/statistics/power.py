@@ -56,11 +56,20 @@ def more_cases(seen: Interval, n: int, bound: float, truth: float, power_wanted:
     """Further cases that would show a difference above `bound`, were the truth `truth` and the noise that of `seen`.
 
     At once, for "needs about N more cases": by the normal approximation, at the one-sided error of the interval's ends.
+    What was seen stays in: never fewer than after which all cases together are expected to show it.
     """
     alpha = (1 - seen.level) / 2
-    error = (seen.high - seen.low) / 2 / float(norm.isf(alpha))
+    estimate, error = (seen.low + seen.high) / 2, (seen.high - seen.low) / 2 / float(norm.isf(alpha))
     quantiles = float(norm.isf(alpha) + norm.isf(1 - power_wanted))
-    return max(1, min(math.ceil(n * (quantiles * error / (truth - bound)) ** 2) - n, MOST))
+    more = max(1, math.ceil(n * (quantiles * error / (truth - bound)) ** 2) - n)
+
+    def expected_low() -> float:
+        share = n / (n + more)
+        return share * estimate + (1 - share) * truth - float(norm.isf(alpha)) * error * math.sqrt(share)
+
+    while more < MOST and expected_low() <= bound:
+        more = math.ceil(1.05 * more)
+    return min(more, MOST)
 
 
 def resolvable(

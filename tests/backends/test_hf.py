@@ -149,7 +149,7 @@ def test_stop_string_ends_the_reply_before_it(backend, arm, user):
     [
         (Request(kind="complete", text="we " * 3000), InputError, "reads 2048"),
         (Request(kind="loglikelihood", text="we", options=("", "a")), InputError, "options"),
-        (Request(kind="complete", text="a", schema={"type": "object"}), UsageError, "schema"),
+        (Request(kind="complete", text="a", schema={"type": "nonsense"}), UsageError, "schema"),
     ],
 )
 def test_a_request_that_cannot_be_answered_is_an_error_of_its_own(backend, arm, user, request_, error, message):

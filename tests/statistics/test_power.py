@@ -66,6 +66,15 @@ def test_more_cases_follow_the_noise_that_was_seen():
     assert all_wide == pytest.approx(100 * ((1.644854 + 0.841621) * error / 0.03) ** 2, abs=1)
 
 
+def test_more_cases_outweigh_an_unlucky_start():
+    """500 cases that lost 2.4 points of 4 do not clear the margin with one more: those after them have to make it up."""
+    seen = Interval(low=-0.049, high=0.001, level=0.9, method="t")
+    more = more_cases(seen, 500, -0.04, 0.0)
+    share = 500 / (500 + more)
+    assert more > 100
+    assert share * -0.024 - 0.025 * share**0.5 > -0.04
+
+
 def test_large_samples_are_planned_without_the_exact_sum():
     """Above the exact range the normal approximation continues it."""
     n = tango.EXACT_UP_TO
