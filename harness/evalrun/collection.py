@@ -41,6 +41,13 @@ class EvalModule(_Named, pytest.Module):
     def source(self) -> bytes:
         return self.path.read_bytes()
 
+    @cached_property
+    def helpers(self) -> list[str]:
+        """Digests of what the suites may lean on: other Python files of their folder, and each conftest.py above it."""
+        beside = {path for path in self.path.parent.glob("*.py") if not path.name.startswith("eval_")}
+        above = {folder / "conftest.py" for folder in self.path.parents if folder.is_relative_to(self.config.rootpath)}
+        return [digest(path.read_bytes()) for path in sorted(beside | {path for path in above if path.is_file()})]
+
 
 class EvalClass(_Named, pytest.Class):
     """A class `Eval*` in an eval file, whose `eval_*` methods are suites."""
@@ -184,7 +191,7 @@ def _describe(
         owner=noted.owner,
         tags=noted.tags,
         file=module.nodeid,
-        digest=digest([digest(module.source), cases, *judged]),
+        digest=digest([digest(module.source), cases, *judged, *module.helpers]),
         cases=len(cases),
     )
 

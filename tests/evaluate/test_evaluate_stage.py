@@ -122,6 +122,16 @@ def test_a_second_run_generates_nothing_and_has_the_same_id(project, tmp_path):
     assert first.suites[0].digest == second.suites[0].digest != changed.suites[0].digest
 
 
+def test_a_changed_helper_changes_the_suite(project, tmp_path):
+    """What a suite leans on is part of what it is: a run scored by an older helper is not compared with a newer one."""
+    request = project("def eval_it(model):\n    assert model.chat('hi').text\n")
+    digests = []
+    for text in ("", "LIMIT = 1", "LIMIT = 2"):
+        (tmp_path / "evals" / "helper.py").write_text(text)
+        digests.append(collect(request)[0].digest)
+    assert len(set(digests)) == 3
+
+
 def test_a_failing_environment_is_retried_by_the_next_run_only(project, tmp_path):
     """An exception from the backend is the case's error and is not cached."""
     script = tmp_path / "script.jsonl"
