@@ -189,7 +189,7 @@ def _models(side: Side) -> dict[str, int]:
 def _rates(metric: str, before: Side, after: Side, event: Callable[[_Seen], bool], alpha: float) -> Finding:
     """The change of the share of a person's calls for which `event` holds; a pass when it fell, a fail when it rose."""
     old, new = _by_person(before, event), _by_person(after, event)
-    found = change(list(old.values()), list(new.values()), list(old), list(new), 1 - alpha)
+    found = change([*old.values()], [*new.values()], 1 - alpha)
     low, high = found.interval.low, found.interval.high
     outcome: Literal["pass", "fail", "unresolved"] = "pass" if high < 0 else "fail" if low > 0 else "unresolved"
     return Finding(
