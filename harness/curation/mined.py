@@ -10,5 +10,7 @@ class Mined(Noun, frozen=True):
     """Largest first."""
     calls: int = 0
     """How many calls were looked at."""
+    hints: tuple[str, ...] = ()
+    """Detectors that only show where to look: what they find is no failure of the call."""
     passed: tuple[str, ...] = ()
     """Ids of calls with positive evidence and no failure."""

@@ -20,7 +20,7 @@ from harness.types import Call, Cluster, Failure, Feedback, Json
 
 __all__ = ["VERSION", "Mined", "Ordered", "by_call", "mine"]
 
-VERSION = 3
+VERSION = 4
 """Raise it when the same calls would be mined otherwise: what was remembered is then mined anew."""
 TEXT = 500
 """Characters of a failed call's message that clustering looks at."""
@@ -60,7 +60,7 @@ def mine(
         )
     marked, clusters = cluster(found.in_order(), found.seen, known, encode)
     passed = tuple(call_id for _, call_id in sorted(found.passed))
-    return Mined(failures=marked, clusters=clusters, calls=traffic.size, passed=passed)
+    return Mined(failures=marked, clusters=clusters, calls=traffic.size, hints=found.hints, passed=passed)
 
 
 class _Found:
@@ -68,7 +68,7 @@ class _Found:
 
     def __init__(self, modules: Mapping[str, ModuleType]) -> None:
         self._modules = modules
-        self._hints = {name for name, module in modules.items() if getattr(module, "HINT", False)}
+        self.hints = tuple(sorted(name for name, module in modules.items() if getattr(module, "HINT", False)))
         self._failures: list[tuple[int, str, int, Failure]] = []
         self.passed: list[tuple[int, str]] = []
         self.seen: dict[str, Seen] = {}
@@ -81,7 +81,7 @@ class _Found:
                 call = calls[failure.call_id]
                 self._failures.append((call.start_ns, call.id, len(self._failures), failure))
                 self.seen[call.id] = Seen(route=call.route, day=day(call), text=window.asked(call)[:TEXT])
-                if failure.detector not in self._hints:
+                if failure.detector not in self.hints:
                     failed.add(call.id)
         for call in window.calls:
             if call.id not in failed and _praised(call, window.said(call)):

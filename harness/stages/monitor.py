@@ -13,7 +13,6 @@ from operator import attrgetter
 from statistics import fmean, median
 from typing import Any, Literal
 
-from harness import plugins
 from harness.codec import digest
 from harness.curation.duplicates import normalise
 from harness.curation.mined import Mined
@@ -119,12 +118,11 @@ class _Watched:
     """What is known of each call by its id."""
 
     def __init__(self, mined: Mined, rated: Mapping[str, tuple[int, bool]]) -> None:
-        hints = {name for name in plugins.names("detectors") if getattr(plugins.load("detectors", name), "HINT", False)}
         self._rated = rated
         self._clusters: dict[str, set[str]] = defaultdict(set)
         self._environment = {failure.call_id for failure in mined.failures if failure.environment}
         for failure in mined.failures:
-            if failure.detector not in hints and not failure.environment:
+            if failure.detector not in mined.hints and not failure.environment:
                 self._clusters[failure.call_id].add(failure.cluster)
 
     def sides(self, traffic: Traffic, moment: Moment, newest: int) -> tuple[Side, Side, tuple[int, int], int]:

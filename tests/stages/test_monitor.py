@@ -31,7 +31,7 @@ def watched(before_failed, after_failed, count=200, detector="correction", feedb
     ids = [f"before:{n}" for n in range(before_failed)] + [f"after:{n}" for n in range(after_failed)]
     failures = tuple(Failure(call_id=i, detector=detector, reason="", cluster="c") for i in ids)
     clusters = (Cluster(id="c", label="late parcels", detector=detector, call_ids=tuple(ids)),)
-    mined = Mined(failures=failures, clusters=clusters, calls=2 * count)
+    mined = Mined(failures=failures, clusters=clusters, calls=2 * count, hints=("abandoned",))
     return monitor([*both["before"], *both["after"]], feedback, mined, Moment(at_ns=AT))
 
 
