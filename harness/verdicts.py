@@ -106,7 +106,7 @@ def _judgement_of(work: Work, verdict: str) -> Judgement | None:
 
 def _today(runs: dict[str, Run]) -> str:
     """The day, never before that of the runs: a clock that was set back brings no waiver to life again."""
-    now = max(time.time_ns(), *(run.started_ns for run in runs.values()))
+    now = max([time.time_ns(), *(run.started_ns for run in runs.values())])
     return time.strftime("%Y-%m-%d", time.gmtime(now / 1e9))
 
 
