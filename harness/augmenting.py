@@ -10,7 +10,7 @@ from statistics import fmean
 
 from msgspec.structs import replace
 
-from harness import datasets, loop, shelf, sweep
+from harness import datasets, lessons, loop, shelf, sweep
 from harness.codec import digest, write_lines
 from harness.curation import augment as rows
 from harness.curation import benchmark_files
@@ -49,10 +49,11 @@ class Augmentation(Noun, frozen=True):
 def augment(work: Work, share: float, seeds: Sequence[int]) -> Augmentation:
     """Train both arms under each seed. `share`: added rows, as a share (above 0) of the training rows.
 
-    Raises UndecidedError when the latest dataset has no field that could be swapped, or too few rows to set some aside.
+    Raises UndecidedError when the latest dataset has no field that could be swapped, or too few rows to set some aside,
+    UsageError when training would ask an endpoint.
     """
     dataset = shelf.latest_dataset(work)
-    request, splits = shelf.tune_request(work, dataset), datasets.splits(work, dataset)
+    request, splits = lessons.unpaid(work, "both arms"), datasets.splits(work, dataset)
     train, aside = _parted([case for case in splits["train"] if rows.MARK not in case.tags], request.recipe.seed)
     judged = [*splits["held_out"], *splits["regression"], *aside]
     options = shelf.curate_options(work)

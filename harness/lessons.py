@@ -37,6 +37,24 @@ def complete(work: Work, dataset: Dataset, request: TuneRequest) -> TuneRequest:
     )
 
 
+def latest(work: Work) -> TuneRequest:
+    """The complete request for the latest dataset."""
+    dataset = shelf.latest_dataset(work)
+    return complete(work, dataset, shelf.tune_request(work, dataset))
+
+
+def unpaid(work: Work, what: str) -> TuneRequest:
+    """As `latest`, for trainings that nobody keeps: `what` they are. Raises UsageError when an endpoint would be asked."""
+    request = latest(work)
+    if request.secrets:
+        raise UsageError(
+            f"method {request.recipe.method!r} asks an endpoint, which would be asked, and paid, for {what}",
+            where="[tune]",
+            next='set method = "sft" for it',
+        )
+    return request
+
+
 def key(request: TuneRequest, dataset: Dataset, suites: Sequence[Suite]) -> str:
     """What the same training has, tonight and on any later night. `suites`: those that there are, if one scores."""
     return digest(["tune", dataset.id, request.recipe, request.prompt, *_bound_to(request, suites)])

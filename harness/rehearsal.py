@@ -8,8 +8,8 @@ import shutil
 
 from msgspec.structs import replace
 
-from harness import lessons, shelf
-from harness.errors import InvalidError, UsageError
+from harness import lessons
+from harness.errors import InvalidError
 from harness.shelf import Work
 from harness.stages import tune as tune_stage
 from harness.types import Adapter, CurvePoint, Estimate, Noun, Preview, TuneRequest
@@ -33,13 +33,13 @@ class Proof(Noun, frozen=True):
 def estimate(work: Work) -> Estimate:
     """Steps, tokens, time and memory of `trueup tune`, from trial steps. Raises what the training would raise."""
     with work.watch.step("estimate"):
-        return tune_stage.estimate(_request(work))
+        return tune_stage.estimate(lessons.latest(work))
 
 
 def preview(work: Work, count: int) -> Preview:
     """`count` training rows token by token, and the fate of all. Raises what the training would raise."""
     with work.watch.step("preview"):
-        return tune_stage.preview(_request(work), count)
+        return tune_stage.preview(lessons.latest(work), count)
 
 
 def prove_resume(work: Work) -> Proof:
@@ -48,13 +48,7 @@ def prove_resume(work: Work) -> Proof:
     Raises InvalidError when a byte of the two adapters differs, UsageError when the training would ask a provider, who
     would be paid for three trainings that nobody wants.
     """
-    request = _request(work)
-    if request.secrets:
-        raise UsageError(
-            f"method {request.recipe.method!r} asks an endpoint, which would be asked, and paid, for a trial",
-            where="[tune]",
-            next='prove the training alone: set method = "sft" for a moment',
-        )
+    request = lessons.unpaid(work, "a trial")
     steps = min(request.recipe.max_steps or PROOF_STEPS, PROOF_STEPS)
     recipe = replace(request.recipe, max_steps=steps, checkpoint_every=max(1, steps // 4), patience=0)
     folder = work.store.artifacts.scratch("prove-resume")
@@ -74,11 +68,6 @@ def prove_resume(work: Work) -> Proof:
         )
     shutil.rmtree(folder, ignore_errors=True)
     return Proof(steps=steps, killed_at=step, resumed_from=max(0, first[0] - 1), files=again.files)
-
-
-def _request(work: Work) -> TuneRequest:
-    dataset = shelf.latest_dataset(work)
-    return lessons.complete(work, dataset, shelf.tune_request(work, dataset))
 
 
 class _Killed(Exception):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from harness import lessons, shelf
+from harness import lessons
 from harness.codec import digest
 from harness.errors import UndecidedError, UsageError
 from harness.shelf import Work
@@ -83,14 +83,7 @@ def recipe_of(recipe: Recipe, knobs: Mapping[str, float]) -> Recipe:
 
 def _request(work: Work) -> TuneRequest:
     """What every trial asks for, but for its knobs."""
-    dataset = shelf.latest_dataset(work)
-    request = lessons.complete(work, dataset, shelf.tune_request(work, dataset))
-    if request.secrets:
-        raise UsageError(
-            f"method {request.recipe.method!r} asks an endpoint, which would be asked, and paid, for every trial",
-            where="[tune]",
-            next='sweep with method = "sft"',
-        )
+    request = lessons.unpaid(work, "every trial")
     share = Recipe().validation_share
     if request.recipe.validation_share:
         return request

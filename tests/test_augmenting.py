@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from harness import augmenting, loop, shelf
+from harness import augmenting, lessons, loop, shelf
 from harness.codec import read_lines
 from harness.config import load
 from harness.curation.augment import MARK
-from harness.errors import UndecidedError
+from harness.errors import UndecidedError, UsageError
 from harness.stages import tune as tune_stage
 from harness.types import Adapter, Case, CurvePoint, Prompt, Recipe, TuneRequest
 from tests.test_cli import CONFIG, TRACES
@@ -61,6 +61,17 @@ def test_they_are_kept_only_if_the_arm_without_them_does_worse(project, scores, 
     found = augmenting.augment(project.work, 0.5, [1, 2])
     assert found.keep is keep
     assert [(one.without, one.with_them) for one in found.trials] == list(zip(scores[::2], scores[1::2], strict=True))
+
+
+def test_a_trial_pays_no_endpoint(project, monkeypatch):
+    """Trainings that nobody keeps are not bought from a provider."""
+    paid = TuneRequest(
+        base="", dataset="", prompt=Prompt(name="none"), recipe=Recipe(method="hosted"), out="", secrets=("KEY",)
+    )
+    monkeypatch.setattr(lessons, "latest", lambda _: paid)
+    with pytest.raises(UsageError, match="'hosted' asks an endpoint"):
+        augmenting.augment(project.work, 0.5, [1])
+    assert project.asked == []
 
 
 def test_rows_without_a_field_to_swap_are_no_trial(project, monkeypatch):

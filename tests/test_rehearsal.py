@@ -1,7 +1,7 @@
 import pytest
 from click.testing import CliRunner
 
-from harness import rehearsal
+from harness import lessons, rehearsal
 from harness.commands import _rows
 from harness.commands.tune import _facts, tune
 from harness.config import load
@@ -63,7 +63,7 @@ def test_what_was_not_measured_is_no_zero():
 def test_a_proof_pays_no_endpoint(monkeypatch):
     """A training that needs a key is not run three times to prove that it resumes."""
     request = TuneRequest(base="", dataset="", prompt=NONE, recipe=Recipe(method="hosted"), out="", secrets=("KEY",))
-    monkeypatch.setattr(rehearsal, "_request", lambda work: request)
+    monkeypatch.setattr(lessons, "latest", lambda work: request)
     with pytest.raises(UsageError, match="'hosted' asks an endpoint"):
         rehearsal.prove_resume(None)
 
