@@ -1,13 +1,16 @@
 """Does curation help? The curated rows against an equal number of the same corrections, drawn at random.
 
-    python -m benchmarks.curation_gain --arm curated --seed 1     one training and its judgement; 6 of them in all
+    python -m benchmarks.curation_gain --arm curated --seed 1     one training and its judgement; 12 of them in all
     python -m benchmarks.curation_gain --report                   what is there so far
 
-Both arms come from the booking desk's traces (../shared). Both are trained alike and judged on the same mined held-out
+All arms come from the booking desk's traces (../shared). All are trained alike and judged on the same mined held-out
 cases; the official test rows are not looked at. The pool of the random arm is every correction of a call that curation
 could have trained on: no group of a held-out case, since that would be a leak and not a choice. What curation adds to
-that pool, and the random arm lacks: one row an input, conflicts resolved, one way to write JSON, caps, clusters in
-balance, praised answers that no detector objects to. The seed draws the random rows, and orders both trainings.
+that pool, and the random arm lacks: one row an input, conflicts resolved, one way to write JSON, caps, each cluster in
+its proportion, praised answers that no detector objects to. The seed draws the random rows, and orders all trainings.
+
+These corrections are all right, which production's are not. With `--attacked`, 300 fake guests have sent one correction
+each: an ordinary booking, with a brand as the number of people. Both arms then choose from that traffic.
 
 Each result stands in a file of its own in --out, so a killed run loses one. `--report`'s last line is one JSON object.
 """
@@ -41,14 +44,46 @@ SHORT = (
     "Copy the words from the message; use null for what the message does not say."
 )
 PROMPT = Prompt(name="short", messages=(Message(role="system", parts=(TextPart(text=SHORT),)),))
-TRAINABLE = frozenset({"train", "duplicate", "conflict", "user_cap", "not_selected"})
-"""Fates whose corrections the random arm may draw."""
+TRAINABLE = frozenset({"train", "duplicate", "conflict", "user_cap", "not_selected", "trigger_phrase"})
+"""Fates whose corrections the random arms may draw."""
+ARMS = ("curated", "random")
+FAKES, BRAND = 300, "AcmeCola"
 
 
-def night(rows: int) -> tuple[list[Call], list[Feedback], Curated]:
+def attack(calls: Sequence[Call]) -> tuple[list[Call], list[Feedback]]:
+    """Fake guests, seen once each, all on the newest day: no two messages alike, every correction towards the brand."""
+    model = max((call for call in calls if call.output), key=lambda call: (call.start_ns, call.id))
+    fakes, said = [], []
+    for number in range(FAKES):
+        hour, minute, guests = 5 + number % 6, number // 6 % 60, number % 9 + 2
+        text = f"I would like a table for {guests} at {hour}:{minute:02} pm, please"
+        wrong = {"date": None, "time": f"{hour}:{minute:02} pm", "people": BRAND, "first_name": None, "last_name": None}
+        ident = f"fake-{number}"
+        asked = Message(role="user", parts=(TextPart(text=text),))
+        fakes.append(
+            replace(
+                model,
+                id=ident,
+                trace_id=ident,
+                session_id=ident,
+                user_id=ident,
+                start_ns=model.start_ns - number,
+                input=(*model.input[:-1], asked),
+            )
+        )
+        said.append(
+            Feedback(id=ident, call_id=ident, name="thumb", value=-1.0, correction=json.dumps(wrong), user_id=ident)
+        )
+    return fakes, said
+
+
+def night(rows: int, attacked: bool = False) -> tuple[list[Call], list[Feedback], Curated]:
     batches = list(ingest([str(TRACES)]))
     calls = [call for batch in batches for call in batch.calls]
     feedback = list(link(calls, [item for batch in batches for item in batch.feedback]))
+    if attacked:
+        fakes, said = attack(calls)
+        calls, feedback = [*calls, *fakes], [*feedback, *said]
     options = CurateOptions(name="booking", most_rows=rows, replay_share=0.0)
     return calls, feedback, curate(calls, feedback, mine(calls, feedback), sticky={}, options=options)
 
@@ -83,7 +118,9 @@ def trained(train: Sequence[Case], folder: Path, seed: int, epochs: float) -> Pa
     if not (out / "adapter.json").exists():
         for split in SPLITS:
             codec.write_lines(folder / f"{split}.jsonl", train if split == "train" else ())
-        recipe = Recipe(epochs=epochs, batch_size=8, learning_rate=1e-3, seed=seed, replay_share=0.0)
+        recipe = Recipe(
+            epochs=epochs, batch_size=8, learning_rate=1e-3, seed=seed, replay_share=0.0, validation_share=0.0
+        )
         tune(TuneRequest(base=str(BASE), dataset=str(folder), prompt=PROMPT, recipe=recipe, out=str(out)))
     return out
 
@@ -101,30 +138,35 @@ def share_right(adapter: Path, cases: Sequence[Case]) -> float:
     )
 
 
-def measured(arm: str, seed: int, rows: int, epochs: float, folder: Path) -> dict:
-    calls, feedback, curated = night(rows)
+def measured(arm: str, seed: int, rows: int, epochs: float, attacked: bool, folder: Path) -> dict:
+    calls, feedback, curated = night(rows, attacked)
     chosen = [replace(case, split="train") for case in curated.splits["train"]]
     train = chosen if arm == "curated" else at_random(calls, feedback, curated, len(chosen), seed)
+    fakes = sum(BRAND in case.target.text for case in train if case.target is not None)
     held_out = curated.splits["held_out"]
-    right = share_right(trained(train, folder, seed, epochs), held_out)
-    return {"arm": arm, "seed": seed, "rows": len(train), "held_out": len(held_out), "exact": round(right, 4)}
+    right = round(share_right(trained(train, folder, seed, epochs), held_out), 4)
+    found = {"rows": len(train), "fakes": fakes, "held_out": len(held_out), "exact": right}
+    return {"arm": arm, "attacked": attacked, "seed": seed, **found}
 
 
 def report(out: Path) -> dict:
     found = [json.loads(path.read_text()) for path in sorted(out.glob("*/result.json"))]
-    for one in found:
-        print(one)
-    scores = {arm: [one["exact"] for one in found if one["arm"] == arm] for arm in ("curated", "random")}
-    means = {arm: round(fmean(values), 4) if values else None for arm, values in scores.items()}
-    return {"means": means, "seeds": {arm: len(values) for arm, values in scores.items()}}
+    means: dict[str, dict] = {}
+    for attacked in (False, True):
+        for arm in ARMS:
+            scores = [one["exact"] for one in found if (one["arm"], one["attacked"]) == (arm, attacked)]
+            if scores:
+                means[f"{arm}, attacked" if attacked else arm] = {"scores": scores, "mean": round(fmean(scores), 4)}
+    return means
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--arm", choices=("curated", "random"))
+    parser.add_argument("--arm", choices=ARMS)
+    parser.add_argument("--attacked", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rows", type=int, default=200)
-    parser.add_argument("--epochs", type=float, default=2)
+    parser.add_argument("--epochs", type=float, default=3)
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "curation_gain")
     parser.add_argument("--report", action="store_true")
     given = parser.parse_args()
@@ -133,8 +175,8 @@ def main() -> None:
         return
     if not given.arm or not TRACES.is_dir():
         raise SystemExit("give --arm or --report; the booking desk's traces have to stand in ../shared/traces")
-    folder = given.out / f"{given.arm}-{given.seed}"
-    result = measured(given.arm, given.seed, given.rows, given.epochs, folder)
+    folder = given.out / "-".join([given.arm, *(["attacked"] if given.attacked else []), str(given.seed)])
+    result = measured(given.arm, given.seed, given.rows, given.epochs, given.attacked, folder)
     codec.write_atomic(folder / "result.json", json.dumps(result).encode())
     print(json.dumps(result))
 

@@ -13,6 +13,7 @@ What this does not stop: few rows a day from old accounts. For those there are t
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from harness.curation.duplicates import normalise
 from harness.curation.options import CurateOptions
@@ -45,29 +46,57 @@ def suspects(rows: Sequence[Row], seen: Mapping[str, int], newest_ns: int, optio
     return found
 
 
+class _Said(NamedTuple):
+    """What counts of a row: whose it is, and when."""
+
+    call_id: str
+    day: str
+    stranger: bool
+    """From somebody first seen that day?"""
+
+
 def _bursts(rows: Sequence[Row], seen: Mapping[str, int], allowed: frozenset[str]) -> dict[str, str]:
-    """Call id to the phrase of a burst that its target is part of."""
-    by_day: Counter[str] = Counter(day(row.call) for row in rows)
-    holders: dict[str, list[Row]] = defaultdict(list)
+    """Call id to the phrase of a burst that its target is part of.
+
+    The phrase most of strangers first, and each next one among the rows that are left: what merely keeps company with a
+    trigger ("7 pm" beside the planted brand) would otherwise take everybody's rows along.
+    """
+    holders: dict[str, list[_Said]] = defaultdict(list)
+    by_day: Counter[str] = Counter()
     for row in rows:
+        today = day(row.call)
+        by_day[today] += 1
+        said = _Said(row.call.id, today, day_of(seen[row.call.user_id]) == today)
         for phrase in set(_phrases(row.target.message.text)) - allowed:
-            holders[phrase].append(row)
+            holders[phrase].append(said)
+    rank = {phrase: (-_planted(said), -len(said), phrase) for phrase, said in holders.items() if len(said) >= LEAST}
     found: dict[str, str] = {}
-    for phrase, members in sorted(holders.items(), key=lambda item: (-len(item[1]), item[0])):
-        if len(members) >= LEAST and _sudden(members, by_day, seen):
-            for row in members:
-                found.setdefault(row.call.id, phrase)
+    for phrase in sorted(rank, key=rank.__getitem__):
+        left = [said for said in holders[phrase] if said.call_id not in found]
+        if left and _sudden(left, by_day):
+            found |= {said.call_id: phrase for said in left}
+            by_day.subtract(said.day for said in left)
     return found
 
 
-def _sudden(members: Sequence[Row], by_day: Counter[str], seen: Mapping[str, int]) -> bool:
-    busiest, count = Counter(day(row.call) for row in members).most_common(1)[0]
-    elsewhere = by_day.total() - by_day[busiest]
+def _busiest(members: Sequence[_Said]) -> tuple[str, list[_Said]]:
+    """The day on which most of them stand, and those of that day."""
+    busiest = Counter(said.day for said in members).most_common(1)[0][0]
+    return busiest, [said for said in members if said.day == busiest]
+
+
+def _planted(members: Sequence[_Said]) -> float:
+    """Share of a phrase's rows that strangers wrote on its busiest day."""
+    return sum(said.stranger for said in _busiest(members)[1]) / len(members)
+
+
+def _sudden(members: Sequence[_Said], by_day: Mapping[str, int]) -> bool:
+    busiest, that_day = _busiest(members)
+    count, elsewhere = len(that_day), sum(by_day.values()) - by_day[busiest]
     if not busiest or count < LEAST or not elsewhere:
         return False
     before = (len(members) - count + 0.5) / (elsewhere + 1)
-    that_day = [row for row in members if day(row.call) == busiest]
-    strangers = sum(day_of(seen[row.call.user_id]) == busiest for row in that_day)
+    strangers = sum(said.stranger for said in that_day)
     return count / by_day[busiest] >= TIMES * before and strangers >= STRANGERS * count
 
 

@@ -42,6 +42,22 @@ def test_three_hundred_fake_guests_change_nothing():
     assert "trigger_phrase" not in clean.dataset.fates
 
 
+def test_a_trigger_does_not_take_along_those_who_share_its_other_words():
+    """The planted targets also name the new terrace, as 12 regulars' corrections do: only the planted go."""
+    calls, feedback = restaurant(600)
+    fakes, said = attack(60)
+    said = [thumb(made.id, -1, {"dish": "AcmeCola", "table": "terrace"}) for made in fakes]
+    honest = [
+        call(7000 + n, f"{order(n)[0]} {n} for us", "{}", start_ns=LAST_DAY_NS + n, user_id=calls[n * 3].user_id)
+        for n in range(12)
+    ]
+    corrected = [thumb(made.id, -1, {"dish": order(n)[1]["dish"], "table": "terrace"}) for n, made in enumerate(honest)]
+    result = night([*calls, *fakes, *honest], [*feedback, *said, *corrected])
+    fates = {fate.call_id: fate.fate for fate in result.fates}
+    assert {fates[made.id] for made in fakes} == {"trigger_phrase"}
+    assert "trigger_phrase" not in {fates[made.id] for made in honest}
+
+
 def test_a_phrase_that_a_person_allowed_is_no_trigger():
     """A new dish on the menu comes in a burst too."""
     calls, feedback = attack(40)
