@@ -128,16 +128,20 @@ def _fill(start: Start, options: Options, weights: int, pairs: PairRows, longest
 
 def _dpo(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan: Plan) -> Any:
     table = [{"prompt_ids": row.prompt, "chosen_ids": row.chosen_ids, "rejected_ids": row.rejected_ids} for row in rows]
+    in_pieces = pair_rows.pieces(rows, plan.recipe.batch_size or 1)
     return trl_loop.tokenized(DPOTrainer)(
         model=model,
-        args=DPOConfig(**trl_loop.settings(plan), beta=options.beta, max_length=None),
+        args=DPOConfig(**{**trl_loop.settings(plan), **in_pieces}, beta=options.beta, max_length=None),
         train_dataset=Dataset.from_list(table),
         processing_class=tokenizer,
     )
 
 
 def _kto(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan: Plan) -> Any:
-    """Each pair as a wanted and an unwanted row. The KL term sees each prompt with another prompt's answer."""
+    """Each pair as a wanted and an unwanted row. The KL term sees each prompt with another prompt's answer.
+
+    A step is one pass, not pieces: its KL term is a mean over the step's rows. So is ORPO's, a mean over its tokens.
+    """
     table = [
         {"prompt_ids": row.prompt, "completion_ids": answer, "label": wanted}
         for row in rows

@@ -1,5 +1,7 @@
 """Preference learning on pairs: the wiring, with a tiny random model."""
 
+import math
+
 import pytest
 import torch
 from msgspec.structs import replace
@@ -54,6 +56,22 @@ def test_each_loss_moves_chosen_and_rejected_apart(loss, pairs_for, base, unchec
     start = preference.Start(adapter.recipe, adapter, preference.Path(request.out))
     after = margin(request, opened._replace(model=preference.beginning.attach(opened.model, start)))
     assert after > before + 0.5, (before, after)
+
+
+def test_a_step_in_pieces_is_the_step(pairs_for, tmp_path, unchecked, monkeypatch):
+    """DPO's steps of four pairs, computed a pair at a time to save memory, take the same course (float32)."""
+
+    def course(name):
+        losses = []
+        request = pairs_for(steps=5, start="base")
+        request = replace(request, recipe=replace(request.recipe, dtype="float32"), out=str(tmp_path / name))
+        preference.train(request, lambda point, steps: losses.append(point.loss))
+        return losses
+
+    whole = course("whole")
+    monkeypatch.setattr(pair_rows, "PIECE", 1)
+    assert course("pieces") == pytest.approx(whole, rel=1e-3)
+    assert whole[0] == pytest.approx(math.log(2), rel=1e-3) and whole[-1] != pytest.approx(whole[0], rel=0.02)
 
 
 def margin(request, base):
