@@ -1,4 +1,4 @@
-"""Whether slot-swapped rows help: an arm with them against an equal-sized one without, on rows that neither trained on.
+"""Whether added rows help: an arm with them against an equal-sized one without, on rows that neither trained on.
 
 Both arms see as many rows as the other: the one without goes over its own rows more often. They are judged on training
 rows that were set aside, whole groups at a time, never on what is held out for the verdict. New rows that help no more
@@ -10,7 +10,7 @@ from statistics import fmean
 
 from msgspec.structs import replace
 
-from harness import datasets, lessons, loop, shelf, sweep
+from harness import datasets, lessons, loop, rewording, shelf, sweep
 from harness.codec import digest, write_lines
 from harness.curation import augment as rows
 from harness.curation import benchmark_files
@@ -21,6 +21,7 @@ from harness.shelf import Work
 from harness.stages import tune as tune_stage
 from harness.types import Case, Noun, TuneRequest
 
+SWAPS, PARAPHRASES = "swaps", "paraphrases"
 ASIDE = 0.2
 """Share of the training rows that is set aside to judge by, at most `MOST` rows."""
 MOST = 100
@@ -46,28 +47,20 @@ class Augmentation(Noun, frozen=True):
     """Is the arm without them worse, on average over the seeds?"""
 
 
-def augment(work: Work, share: float, seeds: Sequence[int]) -> Augmentation:
-    """Train both arms under each seed. `share`: added rows, as a share (above 0) of the training rows.
+def augment(work: Work, share: float, seeds: Sequence[int], how: str = SWAPS) -> Augmentation:
+    """Train both arms under each seed. `share`: added rows, as a share (above 0) of the training rows. `how`: `swaps`
+    of values between rows, or a teacher's `paraphrases`.
 
-    Raises UndecidedError when the latest dataset has no field that could be swapped, or too few rows to set some aside,
-    UsageError when training would ask an endpoint.
+    Raises UndecidedError when no row could be added to the latest dataset, or too few are there to set some aside,
+    UsageError when training would ask an endpoint, or without a teacher where one has to word rows otherwise.
     """
     dataset = shelf.latest_dataset(work)
     request, splits = lessons.unpaid(work, "both arms"), datasets.splits(work, dataset)
     train, aside = _parted([case for case in splits["train"] if rows.MARK not in case.tags], request.recipe.seed)
-    judged = [*splits["held_out"], *splits["regression"], *aside]
-    options = shelf.curate_options(work)
-    texts = (*loop.survey(work).texts, *benchmark_files.texts(options.contamination_files), *options.contamination)
-    added = rows.swaps(
-        train,
-        [normalise(text) for text in (*texts, *(spoken(case.messages) for case in judged))],
-        share=share,
-        threshold=options.near_duplicate,
-        seed=options.seed,
-    )
+    added = _added(work, how, share, train, [*splits["held_out"], *splits["regression"], *aside])
     if not added or not aside:
         raise UndecidedError(
-            "no training row has a field whose value can be swapped" if aside else "too few training rows to judge by",
+            f"no row could be made by {how}" if aside else "too few training rows to judge by",
             where=f"dataset {dataset.id[:12]}",
             next="curate more corrections first",
         )
@@ -80,6 +73,16 @@ def augment(work: Work, share: float, seeds: Sequence[int]) -> Augmentation:
         trials.append(Trial(seed=seed, without=plain, with_them=more))
     keep = fmean(one.with_them for one in trials) > fmean(one.without for one in trials)
     return Augmentation(train=len(train), added=len(added), aside=len(aside), trials=tuple(trials), keep=keep)
+
+
+def _added(work: Work, how: str, share: float, train: Sequence[Case], judging: Sequence[Case]) -> list[Case]:
+    """New rows that come near nothing that is judged with, by an eval file or by `judging`."""
+    options = shelf.curate_options(work)
+    texts = (*loop.survey(work).texts, *benchmark_files.texts(options.contamination_files), *options.contamination)
+    judged = [normalise(text) for text in (*texts, *(spoken(case.messages) for case in judging))]
+    if how == SWAPS:
+        return rows.swaps(train, judged, share=share, threshold=options.near_duplicate, seed=options.seed)
+    return rows.apart(rewording.reword(work, train, options, share), judged, options.near_duplicate)
 
 
 def _parted(found: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:

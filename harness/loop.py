@@ -12,8 +12,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness import arms as arm_choice
-from harness import controls, early, lessons, privacy, shelf, stories, teaching, verdicts
-from harness.codec import digest, write_lines
+from harness import controls, early, lessons, privacy, rewording, shelf, stories, teaching, verdicts
+from harness.codec import digest, file_digest, write_lines
 from harness.config import Config
 from harness.curation import benchmark_files
 from harness.digests import source_digest
@@ -104,6 +104,7 @@ def curate(work: Work) -> Dataset:
             sticky=work.store.ledger.splits(),
             options=told,
             taught=taught,
+            reword=lambda train: rewording.reword(work, train, options, options.paraphrase_share),
         )
         folder = work.store.artifacts.scratch("dataset")
         curate_stage.write(curated, folder)
@@ -238,7 +239,10 @@ def _curate_key(work: Work, options: curate_stage.CurateOptions, taught: Mapping
     # The ledger is part of the key: a dataset made before something was held out must not be used after it.
     ledger = digest(work.store.ledger.splits())
     detectors = work.config.mine.detectors or names("detectors")
-    parts = [work.store.traces.version(), detectors, work.config.mine.options, options, ledger, taught]
+    # What the teacher said otherwise is accepted by these files, so another text of theirs may accept other rows.
+    teacher = options.teacher
+    accepting = [file_digest(Path(path)) for path in teaching.suites(work, teacher)] if teacher.backend else []
+    parts = [work.store.traces.version(), detectors, work.config.mine.options, options, ledger, taught, accepting]
     return digest(["curate", *parts, mine_stage.VERSION, curate_stage.VERSION])
 
 

@@ -1,5 +1,8 @@
 """Targets from a teacher, for failures that nobody corrected: asked once, kept among the replies, accepted by the suites."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from msgspec.structs import replace
 
 from harness import shelf
@@ -25,12 +28,7 @@ def teach(work: Work, mined: Mined, options: CurateOptions) -> dict[str, Message
     teacher = options.teacher
     if not teacher.backend:
         return {}
-    if not teacher.suites:
-        raise UsageError(
-            "a teacher's answers need eval files that accept them",
-            where="[curate.teacher]",
-            next='suites = ["evals/eval_tone.py"]',
-        )
+    accepting = suites(work, teacher)
     with work.watch.step("teach"):
         feedback, traffic = shelf.feedback(work), Traffic(shelf.calls(work))
         fates = Sieve(traffic, feedback, mined).rows(options)[1]
@@ -40,8 +38,8 @@ def teach(work: Work, mined: Mined, options: CurateOptions) -> dict[str, Message
         taught = teach_stage.teach(
             calls,
             {call.id: traffic.prompts.strip(call) for call in calls},
-            _replies(work, teacher, calls),
-            [work.config.path(path) for path in teacher.suites],
+            replies(work, teacher, [(call.id, request) for call in calls for request in _requests(call, teacher)]),
+            accepting,
             learn(traffic, mine_stage.by_call(feedback), traffic.prompts.strip),
         )
         why = ", ".join(f"{count} {reason}" for reason, count in taught.refused.items())
@@ -51,22 +49,41 @@ def teach(work: Work, mined: Mined, options: CurateOptions) -> dict[str, Message
     return taught.answers
 
 
-def _replies(work: Work, teacher: Teacher, calls: list[Call]) -> dict[str, list[Reply]]:
-    """Call id to what the teacher said, from the cache where it was asked before. Calls that it failed on have none."""
+def suites(work: Work, teacher: Teacher) -> list[str]:
+    """Paths of the eval files that accept what a teacher says. Raises UsageError without a teacher or without files."""
+    if not teacher.backend:
+        raise UsageError("there is no teacher", where="[curate.teacher]", next='backend = "openai", and its model')
+    if not teacher.suites:
+        raise UsageError(
+            "a teacher's answers need eval files that accept them",
+            where="[curate.teacher]",
+            next='suites = ["evals/eval_tone.py"]',
+        )
+    paths = [work.config.path(path) for path in teacher.suites]
+    for path in paths:
+        if not Path(path).is_file():
+            raise UsageError("there is no such eval file", where=path, next="mend [curate.teacher] suites")
+    return paths
+
+
+def replies(work: Work, teacher: Teacher, asked: Sequence[tuple[str, Request]]) -> dict[str, list[Reply]]:
+    """What the teacher said, by the name that each request came with; from the cache where it was asked before.
+
+    Requests that it failed on have no reply.
+    """
     arm = Arm(name="teacher", backend=teacher.backend, model=work.config.path(teacher.model), options=teacher.options)
     answerer = Answerer((arm,), str(work.store.root / "replies"))
-    asked = [(call.id, request) for call in calls for request in _requests(call, teacher)]
-    size, replies = answerer.size(arm), dict[str, list[Reply]]()
+    size, found = answerer.size(arm), dict[str, list[Reply]]()
     try:
         for start in range(0, len(asked), size):
             part = asked[start : start + size]
-            for (call_id, _), reply in zip(part, answerer.answer(arm, [one for _, one in part]), strict=True):
+            for (name, _), reply in zip(part, answerer.answer(arm, [one for _, one in part]), strict=True):
                 if isinstance(reply, Reply):
-                    replies.setdefault(call_id, []).append(reply)
+                    found.setdefault(name, []).append(reply)
             work.watch.progress(min(start + size, len(asked)), len(asked), "answers")
     finally:
         answerer.close()
-    return replies
+    return found
 
 
 def _requests(call: Call, teacher: Teacher) -> list[Request]:

@@ -85,7 +85,7 @@ def test_rows_without_a_field_to_swap_are_no_trial(project, monkeypatch):
         }
 
     monkeypatch.setattr(augmenting.datasets, "splits", prose)
-    with pytest.raises(UndecidedError, match="can be swapped"):
+    with pytest.raises(UndecidedError, match="no row could be made by swaps"):
         augmenting.augment(project.work, 0.5, [1])
     assert project.asked == []
 

@@ -6,7 +6,7 @@ anything that is judged with. Whether they help is for an arm without them to sa
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -28,8 +28,14 @@ def swaps(train: Sequence[Case], judged: Sequence[str], *, share: float, thresho
     values = _values(train)
     made = {case.id: case for old in train for case in _swapped(old, values, seed)}
     drawn = sorted(made.values(), key=lambda case: digest([seed, case.id]))
-    reasons = contaminated([normalise(spoken(case.messages)) for case in drawn], judged, threshold)
-    return [case for case, reason in zip(drawn, reasons, strict=True) if not reason][:wanted]
+    return apart(drawn, judged, threshold)[:wanted]
+
+
+def apart(cases: Iterable[Case], judged: Sequence[str], threshold: float) -> list[Case]:
+    """The cases that come near nothing that is judged with."""
+    known = list(cases)
+    reasons = contaminated([normalise(spoken(case.messages)) for case in known], judged, threshold)
+    return [case for case, reason in zip(known, reasons, strict=True) if not reason]
 
 
 def _values(train: Sequence[Case]) -> dict[str, list[str]]:

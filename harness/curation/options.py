@@ -63,6 +63,8 @@ class CurateOptions(Noun, frozen=True):
     """Regression rows above this are left out: each is judged every night."""
     augment_share: float = 0.0
     """Slot-swapped rows to add, as a share of the training rows."""
+    paraphrase_share: float = 0.0
+    """Rows that the teacher words otherwise, to add, as a share of the training rows."""
     teacher: Teacher = Teacher()
     contamination: tuple[str, ...] = ()
     """Texts of the eval files' cases; nothing near one of them trains."""

@@ -6,12 +6,11 @@ selection.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness import codec
 from harness.curation import augment, groups, manifest, replay, splits
-from harness.curation.contamination import contaminated
 from harness.curation.duplicates import normalise
 from harness.curation.manifest import SPLITS
 from harness.curation.mined import Mined
@@ -25,6 +24,9 @@ from harness.types import Call, Case, Dataset, Fate, Feedback, Message, Noun
 
 VERSION = 6
 """Raise it when the same calls would be curated otherwise: what was remembered is then curated anew."""
+
+
+Reword = Callable[[Sequence[Case]], Iterable[Case]]
 
 
 class Curated(Noun, frozen=True):
@@ -43,9 +45,10 @@ def curate(
     sticky: Mapping[str, str],
     options: CurateOptions = CurateOptions(),
     taught: Mapping[str, Message] = {},
+    reword: Reword = lambda train: (),
 ) -> Curated:
     """Curate. `sticky` is the ledger of all nights before: key to the split it was put in. `taught`: call id to a
-    teacher's answer that the scorers accepted.
+    teacher's answer that the scorers accepted. `reword`: gives rows in other words for the chosen training rows.
 
     Raises UndecidedError when there are too few corrected failures, and InvalidError when the fates do not add up.
     The result does not depend on the order of calls or feedback; give `Ordered` calls where they do not fit into memory.
@@ -64,7 +67,7 @@ def curate(
     selection.select("regression", options.most_regression, options)
     for row, side in zip(rows, selection.split, strict=True):
         fates[row.call.id] = Fate(call_id=row.call.id, fate=side, detail=selection.details.get(row.call.id, ""))
-    cases = _cases(rows, selection.split, group_of, options)
+    cases = _cases(rows, selection.split, group_of, options, reword)
     _enough(cases, options)
     by_time = tuple(fates[call.id] for call in traffic if call.id in fates)
     notes = {"groups": len(formed), "largest_group": max(map(len, formed), default=0)}
@@ -86,17 +89,18 @@ def read_split(folder: Path, split: str) -> tuple[Case, ...]:
 
 
 def _cases(
-    rows: Sequence[Row], split: Sequence[str], group_of: Sequence[str], options: CurateOptions
+    rows: Sequence[Row], split: Sequence[str], group_of: Sequence[str], options: CurateOptions, reword: Reword
 ) -> dict[str, tuple[Case, ...]]:
     found: dict[str, list[Case]] = {name: [] for name in SPLITS}
     for row, side, group in zip(rows, split, group_of, strict=True):
         if side in found:
             found[side].append(manifest.case(row, side, group))
-    judged = _judged(found, options)
+    judged, corrected = _judged(found, options), tuple(found["train"])
     found["train"] += augment.swaps(
-        found["train"], judged, share=options.augment_share, threshold=options.near_duplicate, seed=options.seed
+        corrected, judged, share=options.augment_share, threshold=options.near_duplicate, seed=options.seed
     )
-    general = _clean(replay.read(options.replay_files), judged, options)
+    found["train"] += augment.apart(reword(corrected), judged, options.near_duplicate)
+    general = augment.apart(replay.read(options.replay_files), judged, options.near_duplicate)
     mixed = replay.mix(general, len(found["train"]), options.replay_share, options.seed)
     return {**{name: tuple(items) for name, items in found.items()}, "replay": mixed}
 
@@ -105,14 +109,6 @@ def _judged(found: Mapping[str, Sequence[Case]], options: CurateOptions) -> list
     """Normalised texts of everything that is judged with: mined cases and eval files."""
     mined_texts = [spoken(case.messages) for name in ("held_out", "regression") for case in found[name]]
     return [normalise(text) for text in (*options.contamination, *mined_texts)]
-
-
-def _clean(cases: Iterable[Case], judged: Sequence[str], options: CurateOptions) -> list[Case]:
-    """Cases that are not near anything that is judged with."""
-    known = list(cases)
-    texts = [normalise(spoken(case.messages)) for case in known]
-    reasons = contaminated(texts, judged, options.near_duplicate)
-    return [case for case, reason in zip(known, reasons, strict=True) if not reason]
 
 
 def _enough(cases: Mapping[str, Sequence[Case]], options: CurateOptions) -> None:

@@ -42,7 +42,7 @@ def teach(
         accepted = []
         for reply in replies.get(call.id, ()):
             message = _message(reply)
-            reason = next(_objections(call, message, conversations[call.id], suites, norms), "")
+            reason = next(objections(call, message, conversations[call.id], suites, norms), "")
             if reason:
                 refused[reason] += 1
             else:
@@ -52,17 +52,22 @@ def teach(
     return Taught(answers=answers, refused=dict(refused.most_common()))
 
 
+def says(reply: Reply, target: Message) -> bool:
+    """Does the reply say what the target says?"""
+    return _key(_message(reply)) == _key(target)
+
+
 def _message(reply: Reply) -> Message:
     texts: list[Part] = [TextPart(text=reply.text)] if reply.text else []
     return Message(role="assistant", parts=(*texts, *reply.tool_calls), finish_reason=reply.finish_reason)
 
 
-def _objections(
+def objections(
     call: Call,
     message: Message,
     conversation: tuple[Message, ...],
     suites: Sequence[str],
-    norms: Mapping[str, Norms],
+    norms: Mapping[str, Norms] = {},
 ) -> Iterator[str]:
     """Why the answer may not be learnt from, by name of the detector or eval function."""
     said = replace(call, output=(message,), error=None, flags=(), usage=type(call.usage)())
