@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
-import torch
 from msgspec.structs import replace
 
 from harness.curation.pairs import BIASED, Pairs, pairs
@@ -21,8 +20,6 @@ LEAST = 10
 """Fewer pairs teach nothing but themselves."""
 LARGE = 0.8
 """Cohen's d of the lengths from which pairs are refused: a large effect (J. Cohen, 1988)."""
-PIECE = 16_384 if torch.cuda.is_available() else 1024
-"""Most tokens that one forward pass reads, unless a single pair has more: a CPU is no faster with more, a GPU is."""
 REFUSE, ACCEPT = "refuse", "accept"
 
 
@@ -101,15 +98,9 @@ def tokens_of(row: PairRow) -> int:
     return len(row.chosen.ids) + len(row.rejected.ids)
 
 
-def pieces(rows: Sequence[PairRow], batch: int) -> dict[str, int]:
-    """TRL's settings that compute a step of `batch` pairs in equal pieces of at most `PIECE` tokens, padding counted.
-
-    For losses that are means over pairs: the gradients of the pieces add up to the step's. What is kept for the way back
-    shrinks with the piece, and on a CPU a step of pieces that stay near the caches is the faster one too.
-    """
-    widest = 2 * max(max(len(row.chosen.ids), len(row.rejected.ids)) for row in rows)
-    size = max(size for size in range(1, batch + 1) if batch % size == 0 and (size == 1 or size * widest <= PIECE))
-    return {"per_device_train_batch_size": size, "gradient_accumulation_steps": batch // size}
+def widest(rows: Sequence[PairRow]) -> int:
+    """Tokens of the widest pair, with the padding of its shorter side."""
+    return 2 * max(max(len(row.chosen.ids), len(row.rejected.ids)) for row in rows)
 
 
 def foreseen(

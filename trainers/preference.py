@@ -128,10 +128,9 @@ def _fill(start: Start, options: Options, weights: int, pairs: PairRows, longest
 
 def _dpo(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan: Plan) -> Any:
     table = [{"prompt_ids": row.prompt, "chosen_ids": row.chosen_ids, "rejected_ids": row.rejected_ids} for row in rows]
-    in_pieces = pair_rows.pieces(rows, plan.recipe.batch_size or 1)
     return trl_loop.tokenized(DPOTrainer)(
         model=model,
-        args=DPOConfig(**{**trl_loop.settings(plan), **in_pieces}, beta=options.beta, max_length=None),
+        args=DPOConfig(**trl_loop.settings(plan, pair_rows.widest(rows)), beta=options.beta, max_length=None),
         train_dataset=Dataset.from_list(table),
         processing_class=tokenizer,
     )

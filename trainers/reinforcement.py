@@ -245,7 +245,8 @@ def _trainer(run: Rollouts, options: Options, plan: Plan) -> Any:
     def tokenize(self: Any, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
         return [run.ids[prompt] for prompt in prompts], None, {}
 
-    settings = {**trl_loop.settings(plan), "remove_unused_columns": False}
+    widest = max(len(run.ids[case.id]) for case in run.parts.train) + run.max_tokens
+    settings = {**trl_loop.settings(plan, widest), "remove_unused_columns": False}
     return type(trainer.__name__, (trl_loop.tokenized(trainer),), {"_tokenize_prompts": tokenize})(
         model=run.model,
         reward_funcs=[run.reward],
@@ -254,7 +255,7 @@ def _trainer(run: Rollouts, options: Options, plan: Plan) -> Any:
             num_generations=options.generations,
             max_completion_length=run.max_tokens,
             temperature=options.temperature,
-            steps_per_generation=1,
+            steps_per_generation=settings["gradient_accumulation_steps"],  # all answers of a step are written at once
             **({} if options.beta is None else {"beta": options.beta}),
         ),
         train_dataset=Dataset.from_list([{"prompt": case.id} for case in run.parts.train]),

@@ -117,10 +117,9 @@ def estimate(request: TuneRequest) -> Estimate:
 
 def _trainer(model: Any, tokenizer: Any, rows: Sequence[PairRow], plan: Plan) -> Any:
     table = [{"chosen_ids": row.chosen.ids, "rejected_ids": row.rejected.ids} for row in rows]
-    in_pieces = pair_rows.pieces(rows, plan.recipe.batch_size or 1)
     return trl_loop.tokenized(RewardTrainer)(
         model=model,
-        args=RewardConfig(**{**trl_loop.settings(plan), **in_pieces}, max_length=None),
+        args=RewardConfig(**trl_loop.settings(plan, pair_rows.widest(rows)), max_length=None),
         train_dataset=Dataset.from_list(table),
         processing_class=tokenizer,
     )

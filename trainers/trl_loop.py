@@ -31,6 +31,8 @@ from trainers.memory import fitting
 from trainers.validation import choose, spent
 
 SEAL = "complete.json"
+PIECE = 16_384 if torch.cuda.is_available() else 1024
+"""Most tokens that one forward pass reads, unless a single item has more: a CPU is no faster with more, a GPU is."""
 TRIALS = 2
 """Steps whose time is taken before a training, after one that pays for what is built once."""
 
@@ -60,14 +62,22 @@ class Plan(NamedTuple):
     """Gets each step's point and returns it, with a task score where the training is to be measured."""
 
 
-def settings(plan: Plan) -> dict[str, Any]:
-    """What every TRL config gets, whatever the method."""
+def settings(plan: Plan, widest: int = 0) -> dict[str, Any]:
+    """What every TRL config gets, whatever the method.
+
+    `widest`: tokens of the widest item of a step, where the loss is a mean over the items and its gradient so the mean of
+    equal pieces'. The step is then computed in pieces of at most `PIECE` tokens, which need as much less memory. Without
+    it a step is one pass.
+    """
     recipe = plan.recipe
+    assert recipe.batch_size is not None
+    piece = _piece(recipe.batch_size, widest) if widest else recipe.batch_size
     return {
         "output_dir": str(plan.folder),
         "max_steps": recipe.max_steps,
         "learning_rate": recipe.learning_rate,
-        "per_device_train_batch_size": recipe.batch_size,
+        "per_device_train_batch_size": piece,
+        "gradient_accumulation_steps": recipe.batch_size // piece,
         "warmup_steps": recipe.warmup,
         "lr_scheduler_type": recipe.schedule,
         "weight_decay": recipe.weight_decay,
@@ -84,6 +94,11 @@ def settings(plan: Plan) -> dict[str, Any]:
         "restore_callback_states_from_checkpoint": True,
         "disable_tqdm": True,
     }
+
+
+def _piece(batch: int, widest: int) -> int:
+    """The largest divisor of `batch` whose items fit into a piece; at least 1."""
+    return max(size for size in range(1, batch + 1) if batch % size == 0 and (size == 1 or size * widest <= PIECE))
 
 
 def tokenized(trainer: type) -> type:

@@ -12,7 +12,7 @@ from harness.adapters import verify
 from harness.codec import write_lines
 from harness.errors import InputError, InvalidError, UsageError
 from harness.types import Recipe
-from trainers import models, pair_rows, preference, roundtrip
+from trainers import models, pair_rows, preference, roundtrip, trl_loop
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_step_in_pieces_is_the_step(pairs_for, tmp_path, unchecked, monkeypatc
         return losses
 
     whole = course("whole")
-    monkeypatch.setattr(pair_rows, "PIECE", 1)
+    monkeypatch.setattr(trl_loop, "PIECE", 1)
     assert course("pieces") == pytest.approx(whole, rel=1e-3)
     assert whole[0] == pytest.approx(math.log(2), rel=1e-3) and whole[-1] != pytest.approx(whole[0], rel=0.02)
 

@@ -10,7 +10,7 @@ pytest.importorskip("trl")
 from harness.adapters import verify
 from harness.errors import InputError, InvalidError, UsageError
 from harness.types import Recipe
-from trainers import reinforcement, roundtrip, scored
+from trainers import models, reinforcement, roundtrip, scored, trl_loop
 from trainers.scored import Together
 
 SUITE = """
@@ -68,6 +68,26 @@ def test_the_reward_is_the_suites_own_score(loss, scored_for, base, unchecked):
     assert [point.step for point in adapter.curve] == [0, 1, 2]
     assert all(point.score is not None and (point.reward is not None) == (point.step > 0) for point in adapter.curve)
     assert verify(request.out, base) == adapter
+
+
+@pytest.mark.parametrize("loss", ["grpo", pytest.param("rloo", marks=pytest.mark.slow)])
+def test_a_step_in_pieces_is_the_step(loss, scored_for, tmp_path, unchecked, monkeypatch):
+    """Eight answers of a step, learnt from one at a time to save memory: the same gradients (float32)."""
+
+    grads = []
+
+    def noted(self, *given, **named):
+        grads[-1] += [weight.grad.clone() for weight in models.trainable(self._trainer.model)]
+
+    monkeypatch.setattr(trl_loop.Watching, "on_pre_optimizer_step", noted)
+    for name, piece in (("whole", 10**6), ("pieces", 1)):
+        grads.append([])
+        monkeypatch.setattr(trl_loop, "PIECE", piece)
+        request = scored_for(loss=loss)
+        request = replace(request, recipe=replace(request.recipe, dtype="float32"), out=str(tmp_path / name))
+        reinforcement.train(request, nothing)
+    whole, pieces = (torch.cat([grad.flatten() for grad in found]) for found in grads)
+    assert (whole - pieces).norm() < 1e-3 * whole.norm() and whole.norm() > 1e-3
 
 
 @pytest.mark.slow
