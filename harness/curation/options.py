@@ -58,7 +58,7 @@ class CurateOptions(Noun, frozen=True):
     replay_files: tuple[str, ...] = ()
     """JSON Lines with `messages`, `instruction` and `output`, or `prompt` and `answer`."""
     most_rows: int = 5000
-    """Training rows above this are chosen from each failure cluster in proportion to its size."""
+    """Training rows above this are chosen: failures first, from each cluster in proportion to its size."""
     most_regression: int = 500
     """Regression rows above this are left out: each is judged every night."""
     augment_share: float = 0.0

@@ -56,17 +56,18 @@ class Selection:
         """Keep at most `most` rows of a split, of each cluster its share, by a stable hash.
 
         In proportion, as production asks: the same number from each cluster, large or rare, made adapters that did
-        worse than those of rows drawn at random (docs/benchmarks.md).
+        worse than those of rows drawn at random (docs/benchmarks.md). Failures go before what passed, whose praise is
+        so common that it would take their room, and which teaches what is known.
         """
         members = [at for at, at_side in enumerate(self.split) if at_side == side]
         size = Counter(self.rows[at].cluster for at in members)
         turns: Counter[str] = Counter()
-        ranked: list[tuple[float, int, int]] = []
+        ranked: list[tuple[bool, float, int, int]] = []
         for at in sorted(members, key=lambda at: digest([options.seed, self.rows[at].key])):
             cluster = self.rows[at].cluster
-            ranked.append(((turns[cluster] + 0.5) / size[cluster], len(ranked), at))
+            ranked.append((not self.rows[at].failed, (turns[cluster] + 0.5) / size[cluster], len(ranked), at))
             turns[cluster] += 1
-        for _, _, at in sorted(ranked)[most:]:
+        for *_, at in sorted(ranked)[most:]:
             self._leave_out(at, "not_selected", f"the {side} set has its {most:,} rows")
 
     def _training(self) -> list[int]:

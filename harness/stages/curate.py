@@ -22,7 +22,7 @@ from harness.curation.traffic import Traffic
 from harness.errors import InvalidError, UndecidedError
 from harness.types import Call, Case, Dataset, Fate, Feedback, Message, Noun
 
-VERSION = 6
+VERSION = 7
 """Raise it when the same calls would be curated otherwise: what was remembered is then curated anew."""
 
 

@@ -149,12 +149,23 @@ def test_a_written_dataset_reads_back_equal(night, tmp_path):
 
 
 def test_large_sets_are_chosen_as_production_asks(night):
-    """Asked for ten rows, each cluster gives its share of them, to a row."""
+    """Asked for ten rows, each cluster of failures gives its share of them, to a row."""
     calls, feedback, full = night
     result = curated(calls, feedback, most_rows=10, most_regression=3)
     assert (len(result.splits["train"]), len(result.splits["regression"])) == (10, 3)
-    had, got = (Counter(case.cluster for case in one.splits["train"]) for one in (full, result))
+    failed = [[case for case in one.splits["train"] if case.rejected is not None] for one in (full, result)]
+    had, got = (Counter(case.cluster for case in cases) for cases in failed)
     assert all(abs(got[cluster] - 10 * count / had.total()) <= 1 for cluster, count in had.items())
+
+
+def test_what_passed_fills_the_room_that_failures_leave(night):
+    """Praised answers are no rows of a set that failures fill; with room to spare they are."""
+    calls, feedback, full = night
+    failures = sum(case.rejected is not None for case in full.splits["train"])
+    assert failures < len(full.splits["train"])
+    for most, praised in ((failures, 0), (failures + 1, 1)):
+        train = curated(calls, feedback, most_rows=most).splits["train"]
+        assert sum(case.rejected is None for case in train) == praised
 
 
 def test_a_dataset_whose_fates_do_not_add_up_is_refused(monkeypatch):
