@@ -3,6 +3,10 @@
 DPO (arXiv 2305.18290) and KTO (arXiv 2402.01306) sharpen a model that can do the task already, so they start from a
 supervised stage and keep near it; ORPO (arXiv 2403.07691) learns both at once and starts from the base. The reference
 of DPO and KTO is a frozen copy of the adapter that they start from.
+
+DPO looks at the distance of two answers only, and where they are alike both become unlikely (A. Pal et al., "Smaug", arXiv
+2402.13228). So the preferred answers' own log-likelihood is part of its loss, as in R. Y. Pang et al., "Iterative
+Reasoning Preference Optimization" (arXiv 2404.19733).
 """
 
 import time
@@ -37,6 +41,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """dpo, kto or orpo."""
     beta: float = 0.1
     """How strongly the answers are held near the reference; for ORPO the weight of the odds ratio."""
+    anchor: float = 1.0
+    """Weight of the preferred answers' own log-likelihood beside DPO's loss, which alone makes both answers unlikely."""
     start: str = ""
     """sft, base, or an adapter's folder; empty: sft for dpo and kto, base for orpo."""
     sft: dict[str, Any] = {}
@@ -128,9 +134,12 @@ def _fill(start: Start, options: Options, weights: int, pairs: PairRows, longest
 
 def _dpo(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan: Plan) -> Any:
     table = [{"prompt_ids": row.prompt, "chosen_ids": row.chosen_ids, "rejected_ids": row.rejected_ids} for row in rows]
+    anchored = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, options.anchor]} if options.anchor else {}
     return trl_loop.tokenized(DPOTrainer)(
         model=model,
-        args=DPOConfig(**trl_loop.settings(plan, pair_rows.widest(rows)), beta=options.beta, max_length=None),
+        args=DPOConfig(
+            **trl_loop.settings(plan, pair_rows.widest(rows)), beta=options.beta, max_length=None, **anchored
+        ),
         train_dataset=Dataset.from_list(table),
         processing_class=tokenizer,
     )

@@ -58,12 +58,34 @@ def test_each_loss_moves_chosen_and_rejected_apart(loss, pairs_for, base, unchec
     assert after > before + 0.5, (before, after)
 
 
+@pytest.mark.slow
+def test_the_anchor_keeps_the_preferred_answers_likely(pairs_for, tmp_path, unchecked):
+    """The same DPO training leaves the chosen answers likelier with the anchor than without."""
+
+    def after(anchor):
+        request = replace(pairs_for(steps=12, start="base", anchor=anchor), out=str(tmp_path / str(anchor)))
+        adapter = preference.train(request, nothing)
+        start = preference.Start(adapter.recipe, adapter, preference.Path(request.out))
+        opened = models.open_base(request.base, torch.float32)
+        return chosen(request, opened._replace(model=preference.beginning.attach(opened.model, start)))
+
+    assert after(1.0) > after(0.0) + 1.0
+
+
+def chosen(request, base):
+    """Mean log-likelihood of the preferred answers, in nats."""
+    found = pair_rows.build(request, base, pair_rows.ACCEPT).rows
+    base.model.eval()
+    with torch.no_grad():
+        return sum(log_likelihood(base.model, pair.chosen) for pair in found) / len(found)
+
+
 def test_a_step_in_pieces_is_the_step(pairs_for, tmp_path, unchecked, monkeypatch):
     """DPO's steps of four pairs, computed a pair at a time to save memory, take the same course (float32)."""
 
     def course(name):
         losses = []
-        request = pairs_for(steps=5, start="base")
+        request = pairs_for(steps=5, start="base", anchor=0.0)  # the anchor is a mean over a piece's tokens
         request = replace(request, recipe=replace(request.recipe, dtype="float32"), out=str(tmp_path / name))
         preference.train(request, lambda point, steps: losses.append(point.loss))
         return losses
@@ -137,7 +159,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(pairs_for, tmp_path, unchec
         if point.step == 3:
             raise KeyboardInterrupt
 
-    request = pairs_for(steps=5, start="base")
+    request = pairs_for(steps=5, start="base", anchor=0.0)  # the anchor is a mean over a piece's tokens
     with pytest.raises(KeyboardInterrupt):
         preference.train(request, kill)
     steps = []
