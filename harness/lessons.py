@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from harness import shelf
 from harness.codec import digest
-from harness.digests import model_digests
+from harness.digests import model_digests, trainers_digest
 from harness.errors import UsageError
 from harness.plugins import load
 from harness.shelf import Work
@@ -56,8 +56,12 @@ def unpaid(work: Work, what: str) -> TuneRequest:
 
 
 def key(request: TuneRequest, dataset: Dataset, suites: Sequence[Suite]) -> str:
-    """What the same training has, tonight and on any later night. `suites`: those that there are, if one scores."""
-    return digest(["tune", dataset.id, request.recipe, request.prompt, *_bound_to(request, suites)])
+    """What the same training has, tonight and on any later night. `suites`: those that there are, if one scores.
+
+    Another version of the trainers trains anew, but where an endpoint would be paid a second time.
+    """
+    code = "" if request.secrets else trainers_digest()
+    return digest(["tune", code, dataset.id, request.recipe, request.prompt, *_bound_to(request, suites)])
 
 
 def folder(work: Work, key: str) -> Path:

@@ -55,3 +55,12 @@ def test_the_same_training_has_the_same_key_until_its_judge_or_teacher_changes(c
     assert lessons.key(request, DATASET, [replace(suites[0], digest="4"), suites[1]]) != key
     other = replace(request, teacher=replace(request.teacher, model="n"))
     assert lessons.key(other, DATASET, suites) != key
+
+
+@pytest.mark.parametrize(("options", "again"), [({}, True), ({"url": "http://127.0.0.1:1/v1"}, False)])
+def test_other_trainers_train_anew_unless_that_is_paid(complete, monkeypatch, options, again):
+    """An adapter of an older version is not taken for what this one would make; a provider's job is not bought twice."""
+    request = complete(**options)
+    before = lessons.key(request, DATASET, ())
+    monkeypatch.setattr(lessons, "trainers_digest", lambda: "another version")
+    assert (lessons.key(request, DATASET, ()) != before) is again

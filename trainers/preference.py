@@ -134,7 +134,9 @@ def _fill(start: Start, options: Options, weights: int, pairs: PairRows, longest
 
 def _dpo(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan: Plan) -> Any:
     table = [{"prompt_ids": row.prompt, "chosen_ids": row.chosen_ids, "rejected_ids": row.rejected_ids} for row in rows]
-    anchored = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, options.anchor]} if options.anchor else {}
+    anchored: dict[str, Any] = (
+        {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, options.anchor]} if options.anchor else {}
+    )
     return trl_loop.tokenized(DPOTrainer)(
         model=model,
         args=DPOConfig(

@@ -12,8 +12,8 @@ from peft import PeftModel
 from safetensors import SafetensorError
 
 from harness.adapters import MANIFEST, content_id, read_manifest
-from harness.codec import digest, encode, file_digest, sync_folder, write_atomic
-from harness.digests import TOKENIZER_FILES, model_digests
+from harness.codec import encode, file_digest, sync_folder, write_atomic
+from harness.digests import TOKENIZER_FILES, model_digests, trainers_digest
 from harness.errors import InputError, InvalidError, StorageError
 from harness.types import Adapter, TuneRequest
 from trainers import dataset, models
@@ -44,13 +44,7 @@ def draft(request: TuneRequest) -> Adapter:
 
 def code() -> str:
     """trueup's version, and which source of the trainers."""
-    return f"{version('trueup')}+{code_digest()[:16]}"
-
-
-def code_digest() -> str:
-    """Digest of the trainers' source: another trainer makes another adapter."""
-    sources = sorted(Path(__file__).parent.rglob("*.py"))
-    return digest([[path.name, path.read_text(encoding="utf-8")] for path in sources])
+    return f"{version('trueup')}+{trainers_digest()[:16]}"
 
 
 def published(out: Path, request: Adapter) -> Adapter | None:
