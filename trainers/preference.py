@@ -20,6 +20,7 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 from trl.experimental.utils import DPODataCollatorWithPadding
 
+from harness.codec import digest
 from harness.errors import UsageError
 from harness.types import Adapter, Estimate, Preview, TuneRequest
 from trainers import beginning, choices, knobs, models, pair_rows, publish, trl_loop
@@ -66,7 +67,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     start = beginning.begin(request, _start_of(options), options.sft, on_point)
     filled = _fill(start, options, models.parameters(base.model), pairs, base.max_tokens)
     folder = Path(f"{request.out}.checkpoints")
-    plan = Plan(filled.recipe, publish.digest([draft.id, start.id]), folder, on_point)
+    plan = Plan(filled.recipe, digest([draft.id, start.id]), folder, on_point)
     trainer = LOSSES[options.loss](beginning.attach(base.model, start), base.tokenizer, pairs.rows, options, plan)
     curve = trl_loop.run(trainer, plan)
     weights = models.weights(trainer.model)
