@@ -22,13 +22,15 @@ from trl.experimental.utils import DPODataCollatorWithPadding
 
 from harness.codec import digest
 from harness.errors import UsageError
-from harness.types import Adapter, Estimate, Preview, TuneRequest
-from trainers import beginning, choices, knobs, models, pair_rows, publish, trl_loop
+from harness.rendering import stop_ids
+from harness.types import Adapter, CurvePoint, Estimate, Preview, TuneRequest
+from trainers import beginning, choices, dataset, knobs, models, pair_rows, publish, tokens, trl_loop
 from trainers.beginning import Start
 from trainers.conclude import Outcome, reopened
 from trainers.descent import OnPoint
 from trainers.pair_rows import PairRow, PairRows
 from trainers.trl_loop import Plan
+from trainers.validation import POINTS, Exam, choose
 
 RATE_SHARE = {"dpo": 1 / 20, "kto": 1 / 20, "orpo": 1 / 2}
 """Learning rate as a share of supervised LoRA's. Tinker's guide has DPO at 1e-5 where LoRA has 2e-4; ORPO learns the
@@ -63,12 +65,13 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     if known is not None:
         return known
     base = models.open_for(request)
-    pairs = pair_rows.build(request, base, options.length_bias)
+    aside, pairs = _parted(request, base, options)
     start = beginning.begin(request, _start_of(options), options.sft, on_point)
     filled = _fill(start, options, models.parameters(base.model), pairs, base.max_tokens)
-    folder = Path(f"{request.out}.checkpoints")
-    plan = Plan(filled.recipe, digest([draft.id, start.id]), folder, on_point)
-    trainer = LOSSES[options.loss](beginning.attach(base.model, start), base.tokenizer, pairs.rows, options, plan)
+    folder, model = Path(f"{request.out}.checkpoints"), beginning.attach(base.model, start)
+    exam = Exam(aside.validation, aside.guard, base.tokenizer, stop_ids(base.tokenizer, request.base), filled.recipe)
+    plan = _measured(Plan(filled.recipe, digest([draft.id, start.id]), folder, on_point), exam, model)
+    trainer = LOSSES[options.loss](model, base.tokenizer, pairs.rows, options, plan)
     curve = trl_loop.run(trainer, plan)
     weights = models.weights(trainer.model)
     outcome = Outcome(
@@ -79,15 +82,18 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         tokens=pairs.tokens,
         checks={**pairs.checks, "start": start.id},
         began=began,
+        choice=choose(curve),
+        unmeasured=dataset.none_aside(request.recipe),
+        aside=aside.validation,
     )
-    del trainer, base
+    del trainer, base, model, exam, plan
     return reopened(request, draft, weights, outcome)
 
 
 def preview(request: TuneRequest, count: int) -> Preview:
     """`count` pairs token by token. Raises what training would raise."""
     options, base = options_of(request), models.open_for(request)
-    found = pair_rows.build(request, base, options.length_bias)
+    found = _parted(request, base, options)[1]
     first = ('a supervised stage on all training rows comes first: method = "sft" shows them',)
     return pair_rows.preview(found, base.tokenizer, count, first if _start_of(options) == beginning.SFT else ())
 
@@ -95,7 +101,7 @@ def preview(request: TuneRequest, count: int) -> Preview:
 def estimate(request: TuneRequest) -> Estimate:
     """Steps, tokens, time and memory, with those of a supervised stage that comes first. Nothing is written."""
     options, base = options_of(request), models.open_for(request)
-    pairs = pair_rows.build(request, base, options.length_bias)
+    pairs = _parted(request, base, options)[1]
     ahead = beginning.foresee(request, _start_of(options), options.sft)
     filled = _fill(ahead.start, options, models.parameters(base.model), pairs, base.max_tokens)
     model = beginning.attach(base.model, ahead.start)
@@ -103,6 +109,32 @@ def estimate(request: TuneRequest) -> Estimate:
     loss = LOSSES[options.loss]
     seconds = trl_loop.trial(lambda plan: loss(model, base.tokenizer, tried, options, plan), filled.recipe)
     return ahead.joined(pair_rows.foreseen(pairs, pairs.rows, filled, weights, seconds), options.loss)
+
+
+def _parted(request: TuneRequest, base: models.Base, options: Options) -> tuple[dataset.Parts, PairRows]:
+    """What is set aside, as a supervised stage on the same cases sets it aside, and the pairs of the other cases."""
+    pairs, parts = pair_rows.build(request, base, options.length_bias), dataset.parts(request, base)
+    aside = {row.id for row in parts.validation}
+    train = [row for row in pairs.rows if row.id not in aside]
+    left = len(pairs.rows) - len(train)
+    fates = {**pairs.fates, tokens.TRAINED: len(train), **({dataset.VALIDATION: left} if left else {})}
+    return parts, pairs._replace(rows=train, fates=fates)
+
+
+def _measured(plan: Plan, exam: Exam, model: Any) -> Plan:
+    """The plan, with the task score of what it starts from and of `POINTS` checkpoints, where rows are set aside."""
+    if not exam:
+        return plan
+    steps = plan.recipe.max_steps or 1
+
+    def look(point: CurvePoint) -> CurvePoint:
+        """Without the loss on these rows: it is in nats a token, which a preference's loss is not."""
+        return replace(exam.measure(model, point), validation_loss=None)
+
+    def after(point: CurvePoint) -> CurvePoint:
+        return look(point) if point.step % -(-steps // POINTS) == 0 or point.step == steps else point
+
+    return plan._replace(before=lambda: look(CurvePoint(step=0, epoch=0.0, loss=0.0)), after=after)
 
 
 def _start_of(options: Options) -> str:

@@ -101,8 +101,11 @@ def choose(curve: Sequence[CurvePoint]) -> Choice | None:
         return Choice(
             best.step, f"step {best.step}, the first: every checkpoint forgets more than {GUARD:.0%} of replay"
         )
-    left = len(measured) - len(held)
-    return Choice(best.step, f"the best {words}" + (f"; {left} of them forget too much" if left else ""))
+    left, start = len(measured) - len(held), next((point.score for point in curve if point.step == 0), None)
+    notes = [f"{left} of them forget too much"] if left else []
+    if start is not None and best.score is not None and start > best.score:
+        notes.append(f"worse than what it started from, {start:.3f}")
+    return Choice(best.step, "; ".join([f"the best {words}", *notes]))
 
 
 def spent(curve: Sequence[CurvePoint], patience: int) -> bool:

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from msgspec.structs import replace
+from safetensors.torch import load_file
 
 pytest.importorskip("trl")
 
@@ -13,6 +14,7 @@ from harness.codec import write_lines
 from harness.errors import InputError, InvalidError, UsageError
 from harness.types import Recipe
 from trainers import models, pair_rows, preference, roundtrip, trl_loop
+from trainers.publish import WEIGHTS
 
 
 @pytest.fixture
@@ -56,6 +58,39 @@ def test_each_loss_moves_chosen_and_rejected_apart(loss, pairs_for, base, unchec
     start = preference.Start(adapter.recipe, adapter, preference.Path(request.out))
     after = margin(request, opened._replace(model=preference.beginning.attach(opened.model, start)))
     assert after > before + 0.5, (before, after)
+
+
+@pytest.fixture
+def many(pairs_for, tmp_path, cases):
+    """As `pairs_for`, on 120 pairs: enough for some to be set aside."""
+    found = [replace(cases[n % 20], id=f"case-{n}", group=f"g-{n}", rejected=f"It is {n % 20}.") for n in range(120)]
+    write_lines(tmp_path / "data" / "train.jsonl", found)
+    return pairs_for
+
+
+@pytest.mark.slow
+def test_the_checkpoint_that_answers_best_is_kept(many, unchecked, monkeypatch, tmp_path):
+    """Pairs are set aside and answered before and in the training; what answered best ships, not what came last."""
+    scores = iter([0.2, 0.9, 0.5, 0.4])
+    monkeypatch.setattr(preference.Exam, "_score", lambda exam, model: next(scores))
+    adapter = preference.train(many(steps=3, start="base"), nothing)
+    assert adapter.rows == {"trained": 108, "validation": 12}
+    assert [point.score for point in adapter.curve] == [0.2, 0.9, 0.5, 0.4]
+    assert adapter.steps == adapter.checks["chosen_step"] == 1 and "step 1" in adapter.choices["checkpoint"]
+    best, published = (
+        load_file(path)
+        for path in (tmp_path / "adapter.checkpoints" / "best-00000001.safetensors", tmp_path / "adapter" / WEIGHTS)
+    )
+    assert all(torch.equal(best[name], published[name]) for name in published)
+
+
+def test_what_is_set_aside_is_previewed_and_counted_as_such(many, tmp_path):
+    """No pair of a row that a supervised stage sets aside is trained on."""
+    request = many(start="base")
+    base = models.open_for(request)
+    parts, found = preference._parted(request, base, preference.options_of(request))
+    assert len(parts.validation) == 12 and not {row.id for row in parts.validation} & {row.id for row in found.rows}
+    assert preference.preview(request, 1).fates == {"trained": 108, "validation": 12}
 
 
 @pytest.mark.slow
@@ -159,7 +194,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(pairs_for, tmp_path, unchec
         if point.step == 3:
             raise KeyboardInterrupt
 
-    request = pairs_for(steps=5, start="base", anchor=0.0)  # the anchor is a mean over a piece's tokens
+    request = pairs_for(steps=5, start="base")
     with pytest.raises(KeyboardInterrupt):
         preference.train(request, kill)
     steps = []
