@@ -21,7 +21,7 @@ from harness.shelf import Work
 from harness.stages import tune as tune_stage
 from harness.types import Case, Noun, TuneRequest
 
-SWAPS, PARAPHRASES = "swaps", "paraphrases"
+SWAPS = "swaps"
 ASIDE = 0.2
 """Share of the training rows that is set aside to judge by, at most `MOST` rows."""
 MOST = 100

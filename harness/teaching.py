@@ -52,7 +52,11 @@ def teach(work: Work, mined: Mined, options: CurateOptions) -> dict[str, Message
 def suites(work: Work, teacher: Teacher) -> list[str]:
     """Paths of the eval files that accept what a teacher says. Raises UsageError without a teacher or without files."""
     if not teacher.backend:
-        raise UsageError("there is no teacher", where="[curate.teacher]", next='backend = "openai", and its model')
+        raise UsageError(
+            "there is no teacher",
+            where="[curate.teacher]",
+            next='backend = "openai_compatible", with its model and options = { url = ... }',
+        )
     if not teacher.suites:
         raise UsageError(
             "a teacher's answers need eval files that accept them",
