@@ -439,6 +439,8 @@ class CurvePoint(Noun, frozen=True):
     """Of the rows set aside; like `score` and `guard_loss`, only where the training was measured."""
     score: float | None = None
     """Task score on the rows set aside, 0 to 1. The point of step 0 is the base model's."""
+    answered: int = 0
+    """Rows that `score` is the mean of; 0 where that is not told."""
     guard_loss: float | None = None
     """Loss on replay rows that did not train: what shows forgetting."""
     reward: float | None = None

@@ -3,9 +3,12 @@
 A part of the training rows is set aside, whole groups of near-duplicates at a time, never a held-out case. A few times in
 a training the model answers them; the task score is the share it gets right. Beside them stand some replay rows: where
 their loss has grown by more than `GUARD` over the base model's, the model has begun to forget, and that checkpoint is
-not taken. Loss alone never decides: it goes on falling, or rises, while the task score does something else.
+not taken. Loss alone never decides: it goes on falling, or rises, while the task score does something else. But among
+scores within one standard error of the highest, which a few dozen rows cannot tell apart, the lower loss does (the rule
+of one standard error: L. Breiman et al., "Classification and Regression Trees", 1984).
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -54,6 +57,7 @@ class Exam:
                 validation_loss=_loss(model, self.rows),
                 guard_loss=_loss(model, self.guard) if self.guard else None,
                 score=self._score(model),
+                answered=len(self.rows),
             )
         model.train()
         return measured
@@ -90,35 +94,64 @@ class Exam:
 
 
 def choose(curve: Sequence[CurvePoint]) -> Choice | None:
-    """The measured step that is kept, and why; None when nothing was measured."""
-    measured = [point for point in curve if point.score is not None and point.step]
+    """The measured step that is kept, and why; None when nothing was measured.
+
+    A longer curve keeps the step of a shorter one or takes its own last, so no other checkpoint has to be held.
+    """
+    measured = _measured(curve)
     if not measured:
         return None
     held = [point for point in measured if _holds(point, curve)]
-    best = max(held or measured[:1], key=_rank)
-    words = f"step {best.step}: task score {best.score:.3f} on rows that did not train, of {len(measured)} checkpoints"
     if not held:
-        return Choice(
-            best.step, f"step {best.step}, the first: every checkpoint forgets more than {GUARD:.0%} of replay"
-        )
-    left, start = len(measured) - len(held), next((point.score for point in curve if point.step == 0), None)
-    notes = [f"{left} of them forget too much"] if left else []
-    if start is not None and best.score is not None and start > best.score:
-        notes.append(f"worse than what it started from, {start:.3f}")
-    return Choice(best.step, "; ".join([f"the best {words}", *notes]))
+        first = measured[0].step
+        return Choice(first, f"step {first}, the first: every checkpoint forgets more than {GUARD:.0%} of replay")
+    kept = highest = held[0]
+    for point in held[1:]:
+        highest = max(highest, point, key=_score)
+        least = _score(highest) - _error(highest)
+        if _score(point) >= least and (_score(kept) < least or _gains(point, kept)):
+            kept = point
+    words = f"step {kept.step}: task score {kept.score:.3f} on rows that did not train, of {len(measured)} checkpoints"
+    return Choice(kept.step, "; ".join([f"the best {words}", *_notes(kept, highest, curve, len(measured) - len(held))]))
 
 
 def spent(curve: Sequence[CurvePoint], patience: int) -> bool:
-    """True when the last `patience` measured checkpoints are all no better than one before them; 0: never."""
-    measured = [point for point in curve if point.score is not None and point.step]
-    if not patience or len(measured) <= patience:
+    """True when none of the last `patience` measured checkpoints is the one to keep; 0: never."""
+    measured, choice = _measured(curve), choose(curve)
+    if not patience or len(measured) <= patience or choice is None:
         return False
-    return max(map(_rank, measured[-patience:])) <= max(map(_rank, measured[:-patience]))
+    return choice.step not in [point.step for point in measured[-patience:]]
 
 
-def _rank(point: CurvePoint) -> tuple[float, float, int]:
-    """A higher task score is better; then a lower loss on the same rows; then the earlier step."""
-    return point.score or 0.0, -(point.validation_loss or 0.0), -point.step
+def _measured(curve: Sequence[CurvePoint]) -> list[CurvePoint]:
+    return [point for point in curve if point.score is not None and point.step]
+
+
+def _score(point: CurvePoint) -> float:
+    return point.score or 0.0
+
+
+def _error(point: CurvePoint) -> float:
+    """Standard error of the score, as of a share of answers; a mean of other scores between 0 and 1 has no larger one."""
+    return math.sqrt(_score(point) * (1 - _score(point)) / point.answered) if point.answered else 0.0
+
+
+def _gains(point: CurvePoint, kept: CurvePoint) -> bool:
+    """Is it better than the one that is kept, where the scores are too near to tell?"""
+    if point.validation_loss is None or kept.validation_loss is None:
+        return _score(point) > _score(kept)
+    return point.validation_loss < kept.validation_loss
+
+
+def _notes(kept: CurvePoint, highest: CurvePoint, curve: Sequence[CurvePoint], forgetting: int) -> list[str]:
+    """What a reader has to know beside the kept checkpoint's score."""
+    notes = [f"{forgetting} of them forget too much"] if forgetting else []
+    if _score(highest) > _score(kept):
+        notes.append(f"within a standard error of the highest, {highest.score:.3f}, at less loss")
+    start = next((point.score for point in curve if point.step == 0), None)
+    if start is not None and start > _score(kept):
+        notes.append(f"worse than what it started from, {start:.3f}")
+    return notes
 
 
 def _holds(point: CurvePoint, curve: Sequence[CurvePoint]) -> bool:

@@ -16,8 +16,10 @@ from trainers.writing import answers
 FLOATS = st.floats(0, 1)
 
 
-def point(step, score, loss=1.0, guard=None):
-    return CurvePoint(step=step, epoch=step / 5, loss=1.0, validation_loss=loss, score=score, guard_loss=guard)
+def point(step, score, loss=1.0, guard=None, answered=0):
+    return CurvePoint(
+        step=step, epoch=step / 5, loss=1.0, validation_loss=loss, score=score, guard_loss=guard, answered=answered
+    )
 
 
 @given(st.lists(st.tuples(FLOATS, FLOATS, FLOATS), min_size=1, max_size=8), FLOATS)
@@ -35,6 +37,28 @@ def test_a_higher_score_that_forgets_is_passed_over():
     curve = [point(0, 0.0, guard=2.0), point(5, 0.5, guard=2.05), point(10, 0.9, guard=2.2)]
     choice = choose(curve)
     assert choice.step == 5 and "forget too much" in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("scores", "losses", "step"),
+    [
+        pytest.param([0.625, 0.5, 0.56], [0.08, 0.09, 0.06], 3, id="too near to tell: the lower loss"),
+        pytest.param([0.625, 0.5, 0.25], [0.08, 0.09, 0.01], 1, id="clearly worse, whatever the loss"),
+        pytest.param([0.25, 0.5, 0.9], [0.01, 0.09, 0.2], 3, id="clearly better, whatever the loss"),
+    ],
+)
+def test_scores_within_one_standard_error_are_told_apart_by_loss(scores, losses, step):
+    """Of 16 answers two more may be luck: the standard error there is 0.12."""
+    curve = [point(at, *each, answered=16) for at, each in enumerate(zip(scores, losses, strict=True), start=1)]
+    choice = choose(curve)
+    assert choice.step == step and ("standard error" in choice.reason) == (scores[step - 1] < max(scores))
+
+
+@given(st.lists(st.tuples(FLOATS, FLOATS, FLOATS), min_size=2, max_size=8), st.integers(0, 40))
+def test_a_longer_curve_keeps_the_choice_or_takes_its_last(measures, answered):
+    """So only one checkpoint beside the newest has to be on disk."""
+    curve = [point(step, *each, answered=answered) for step, each in enumerate(measures, start=1)]
+    assert choose(curve).step in (choose(curve[:-1]).step, curve[-1].step)
 
 
 def test_nothing_measured_is_nothing_chosen():
