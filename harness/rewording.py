@@ -33,7 +33,9 @@ def reword(work: Work, train: Sequence[Case], options: CurateOptions, share: flo
     refused: Counter[str] = Counter()
     tried = _wordings(work, [case for case in drawn if case.call_id in calls], options, refused)
     answers = teaching.replies(
-        work, options.teacher, [(new.id, _as_in_production(calls[new.call_id], new)) for _, new in tried]
+        work,
+        options.teacher,
+        [(new.id, _as_in_production(calls[new.call_id], new, options.teacher.max_tokens)) for _, new in tried],
     )
     found: dict[str, Case] = {}
     for old, new in tried:
@@ -66,9 +68,9 @@ def _wordings(
     return list(found.values())
 
 
-def _as_in_production(call: Call, new: Case) -> Request:
+def _as_in_production(call: Call, new: Case, max_tokens: int) -> Request:
     """The call's own request, prompt and tools, with the new wording."""
-    return Request(messages=(*call.input[:-1], new.messages[-1]), tools=call.tools, max_tokens=512)
+    return Request(messages=(*call.input[:-1], new.messages[-1]), tools=call.tools, max_tokens=max_tokens)
 
 
 def _objections(call: Call, new: Case, answers: Sequence[Reply], suites: Sequence[str]) -> Iterator[str]:
