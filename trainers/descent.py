@@ -22,7 +22,7 @@ from trainers.checkpoints import Shelf, State
 from trainers.loss import collate, families, nll_sum, split
 from trainers.memory import fitting
 from trainers.tokens import Row
-from trainers.validation import POINTS, Exam, choose, spent
+from trainers.validation import Exam, choose, due, spent
 
 OnPoint = Callable[[CurvePoint, int], None]
 CURVE_POINTS = 100
@@ -62,7 +62,7 @@ def descend(
         point = CurvePoint(
             step=step, epoch=step / epoch, loss=value, learning_rate=rate, seconds=time.monotonic() - began
         )
-        measured = exam is not None and bool(exam) and (step % -(-steps // POINTS) == 0 or step == steps)
+        measured = exam is not None and bool(exam) and due(step, steps)
         if exam and measured:
             point = exam.measure(model, point)
         state = replace(_reached(state, point, steps, on_point), epoch_end=step % epoch == 0)

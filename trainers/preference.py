@@ -30,7 +30,7 @@ from trainers.conclude import Outcome, reopened
 from trainers.descent import OnPoint
 from trainers.pair_rows import PairRow, PairRows
 from trainers.trl_loop import Plan
-from trainers.validation import POINTS, Exam, choose
+from trainers.validation import Exam, choose, due
 
 RATE_SHARE = {"dpo": 1 / 20, "kto": 1 / 20, "orpo": 1 / 2}
 """Learning rate as a share of supervised LoRA's. Tinker's guide has DPO at 1e-5 where LoRA has 2e-4; ORPO learns the
@@ -122,7 +122,7 @@ def _parted(request: TuneRequest, base: models.Base, options: Options) -> tuple[
 
 
 def _measured(plan: Plan, exam: Exam, model: Any) -> Plan:
-    """The plan, with the task score of what it starts from and of `POINTS` checkpoints, where rows are set aside."""
+    """The plan, with the task score of what it starts from and of some checkpoints, where rows are set aside."""
     if not exam:
         return plan
     steps = plan.recipe.max_steps or 1
@@ -132,7 +132,7 @@ def _measured(plan: Plan, exam: Exam, model: Any) -> Plan:
         return replace(exam.measure(model, point), validation_loss=None)
 
     def after(point: CurvePoint) -> CurvePoint:
-        return look(point) if point.step % -(-steps // POINTS) == 0 or point.step == steps else point
+        return look(point) if due(point.step, steps) else point
 
     return plan._replace(before=lambda: look(CurvePoint(step=0, epoch=0.0, loss=0.0)), after=after)
 

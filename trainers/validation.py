@@ -93,6 +93,11 @@ class Exam:
         return self.tokenizer.decode([token for token in tokens if token not in self.stop], skip_special_tokens=True)
 
 
+def due(step: int, steps: int) -> bool:
+    """Is the model measured after this step, of 1..steps?"""
+    return step % -(-steps // POINTS) == 0 or step == steps
+
+
 def choose(curve: Sequence[CurvePoint]) -> Choice | None:
     """The measured step that is kept, and why; None when nothing was measured.
 
