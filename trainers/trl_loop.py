@@ -32,7 +32,8 @@ from trainers.validation import choose, spent
 
 SEAL = "complete.json"
 PIECE = 16_384 if torch.cuda.is_available() else 1024
-"""Most tokens that one forward pass reads, unless a single item has more: a CPU is no faster with more, a GPU is."""
+"""Most tokens that one forward pass reads, unless a single item has more. Measured on a CPU, which is no faster with more;
+a GPU wants more to be busy, and its number is not measured."""
 TRIALS = 2
 """Steps whose time is taken before a training, after one that pays for what is built once."""
 
