@@ -61,6 +61,13 @@ def test_a_longer_curve_keeps_the_choice_or_takes_its_last(measures, answered):
     assert choose(curve).step in (choose(curve[:-1]).step, curve[-1].step)
 
 
+@pytest.mark.parametrize(("start", "said"), [(0.8, True), (0.6, False), (0.2, False)])
+def test_a_training_that_made_it_worse_says_so(start, said):
+    """Where the best checkpoint scores less than what was started from, the reason names both."""
+    choice = choose([point(0, start), point(1, 0.5), point(2, 0.6)])
+    assert choice.step == 2 and ("worse than what it started from, 0.800" in choice.reason) == said
+
+
 def test_nothing_measured_is_nothing_chosen():
     """Without rows set aside there is no choice, and no stop before the end."""
     curve = [CurvePoint(step=step, epoch=1, loss=1.0) for step in range(1, 20)]
