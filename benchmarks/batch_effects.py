@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.evaluation.workloads import PROBES, loglikelihood, mixed
-from harness import codec
-from harness.backends import hf
+from harness.core import codec
+from harness.evaluate.backends import hf
 from harness.types import Arm, Reply, Request
 
 WIDTHS = {"1": 1, "8": 8, "again": 32}

@@ -21,8 +21,8 @@ from datasketch import MinHash, MinHashLSH
 from semhash import SemHash
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from harness.curation.duplicates import near_pairs, normalise, similarity
-from harness.curation.groups import Groups
+from harness.core.near_duplicates import near_pairs, normalise, similarity
+from harness.curate.groups import Groups
 
 THRESHOLD = 0.8
 Pairs = set[tuple[int, int]]

@@ -24,16 +24,16 @@ from statistics import fmean
 
 from msgspec.structs import replace
 
-from harness import codec
-from harness.answers import json_object, same
-from harness.backends import hf
-from harness.curation.manifest import SPLITS
-from harness.curation.targets import Style, from_correction
-from harness.linking import link
-from harness.stages.curate import Curated, CurateOptions, curate
-from harness.stages.ingest import ingest
-from harness.stages.mine import by_call, mine
-from harness.stages.tune import tune
+from harness.core import codec
+from harness.core.link_feedback import link
+from harness.core.replies import json_object, same
+from harness.curate.manifest import SPLITS
+from harness.curate.stage import Curated, CurateOptions, curate
+from harness.curate.targets import Style, from_correction
+from harness.evaluate.backends import hf
+from harness.ingest.stage import ingest
+from harness.mine.stage import by_call, mine
+from harness.tune.stage import tune
 from harness.types import Arm, Call, Case, Feedback, Message, Prompt, Recipe, Reply, Request, TextPart, TuneRequest
 
 ROOT = Path(__file__).parents[1]

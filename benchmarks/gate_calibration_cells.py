@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm, t
 
-from harness.stages.gate import gate
-from harness.statistics import mean, tango
-from harness.statistics.corpus import paired_corpus
-from harness.statistics.effective import effective, one_rate
-from harness.statistics.judged import corrected
-from harness.statistics.paired import paired
-from harness.statistics.power import power
-from harness.statistics.sequential import FORMULA, sequence
+from harness.gate.stage import gate
+from harness.gate.statistics import mean, tango
+from harness.gate.statistics.corpus import paired_corpus
+from harness.gate.statistics.effective import effective, one_rate
+from harness.gate.statistics.judged import corrected
+from harness.gate.statistics.paired import paired
+from harness.gate.statistics.power import power
+from harness.gate.statistics.sequential import FORMULA, sequence
 from harness.types import Calibration, Comparison, Guard, Pair, Policy, Suite, Target
 
 ALPHA = 0.05

@@ -91,7 +91,7 @@ def page(
         "",
         "How often a guard with a 3-point margin passes a model that did not change, as simulated, ",
     ]
-    lines += ["and in brackets as the planner (`harness.statistics.power`) foretold.", ""]
+    lines += ["and in brackets as the planner (`harness.gate.statistics.power`) foretold.", ""]
     lines += ["| discordance | " + " | ".join(f"n = {n:,}" for n in SIZES) + " |", "|---|" + "---:|" * len(SIZES)]
     for setting in dict.fromkeys(name for name, *_ in powers):
         row = [f"{seen:.0%} ({told:.0%})" for name, _, told, seen in powers if name == setting]

@@ -25,13 +25,13 @@ import torch
 from msgspec.structs import replace
 
 from benchmarks.tune import RATE, SEED, recipe, training_rows
-from harness.engines.local import environment
+from harness.tune.engines.local import environment
 from harness.types import Recipe
-from trainers import models
-from trainers.adapters._kind import kind_of
-from trainers.checkpoints import Shelf
-from trainers.descent import descend
-from trainers.tokens import Row
+from trainers.model import parameters as models
+from trainers.model.kind import kind_of
+from trainers.rows.tokens import Row
+from trainers.training.checkpoints import Shelf
+from trainers.training.descent import descend
 
 KINDS, LOOPS = ("lora", "qlora"), ("ours", "trl")
 

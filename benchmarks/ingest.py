@@ -27,9 +27,10 @@ from pathlib import Path
 
 import orjson
 
-from harness import intake, loop
+from harness import loop
 from harness.config import Config
-from harness.stages.ingest import ingest
+from harness.ingest import step as intake
+from harness.ingest.stage import ingest
 
 WORDS = [
     "the",

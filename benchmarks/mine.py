@@ -20,7 +20,7 @@ from pathlib import Path
 
 from harness.config import Config, ProjectSection
 from harness.loop import mine, open_work
-from harness.shelf import Work
+from harness.project import Work
 from harness.types import Call, Feedback, Message, TextPart, Usage
 
 BATCH = 50_000

@@ -1,7 +1,7 @@
 """Mutation testing of the gate: is there a test that fails when one operator, number or condition is wrong?
 
-    python -m benchmarks.mutants harness/rules harness/stages/gate.py            # all mutants of these files
-    python -m benchmarks.mutants harness/statistics --seconds 280                # as many as fit; go on with the same command
+    python -m benchmarks.mutants harness/gate/rules harness/gate/stage.py            # all mutants of these files
+    python -m benchmarks.mutants harness/gate/statistics --seconds 280                # as many as fit; go on with the same command
 
 mutmut (3.8) does not mutate decorated functions, which the cached ones are, and cosmic-ray (8.7) starts pytest anew for
 every mutant, which takes longer than the tests; hence this file. The tests are collected once; each mutant is a fork in

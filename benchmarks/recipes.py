@@ -21,10 +21,10 @@ from msgspec.structs import replace
 
 from harness import config as configuration
 from harness import loop
+from harness.cli.console import ConsoleWatch
 from harness.config import ArmSection, Config
-from harness.console import ConsoleWatch
-from harness.shelf import Work
-from harness.statistics.binary import clopper_pearson
+from harness.gate.statistics.binary import clopper_pearson
+from harness.project import Work
 from harness.types import Adapter, Dataset, Recipe
 
 PROJECT = Path(__file__).parent / "booking_desk"

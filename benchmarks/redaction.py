@@ -19,7 +19,7 @@ from detect_secrets.core.scan import scan_line
 from detect_secrets.settings import default_settings
 
 from benchmarks.planted import FORMS, LOOKALIKES, VALUES, planted
-from harness.redaction import Redactor
+from harness.redact.redaction import Redactor
 from harness.types import Call, Message, TextPart
 
 PAGE = Path(__file__).parents[1] / "docs" / "redaction.md"

@@ -23,16 +23,16 @@ from typing import Any
 
 import torch
 
-from harness.engines.local import environment
-from harness.rendering import stop_ids
+from harness.core.rendering import stop_ids
+from harness.tune.engines.local import environment
 from harness.types import Case, Message, Prompt, Recipe, TextPart
-from trainers import models
-from trainers.batches import schedule, steps_per_epoch
-from trainers.checkpoints import Shelf
-from trainers.descent import descend
-from trainers.loss import IGNORE, collate
-from trainers.memory import peak_bytes
-from trainers.tokens import Renderer, Row, build
+from trainers.model import parameters as models
+from trainers.model.memory import peak_bytes
+from trainers.rows.batches import schedule, steps_per_epoch
+from trainers.rows.tokens import Renderer, Row, build
+from trainers.training.checkpoints import Shelf
+from trainers.training.descent import descend
+from trainers.training.loss import IGNORE, collate
 
 SYSTEM = (
     "You read messages to a parcel desk. Reply with one JSON object with the keys category, order_number, days_waiting "
@@ -79,7 +79,7 @@ def recipe(rows: int, batch: int, steps: int) -> Recipe:
 
 
 def ours(model: Any, rows: list[Row], batch: int, steps: int) -> Losses:
-    """`trainers.descent`, as `trainers.sft` calls it."""
+    """`trainers.training.descent`, as `trainers.sft` calls it."""
     losses: Losses = []
     with tempfile.TemporaryDirectory() as folder:
         shelf = Shelf(Path(folder), "benchmark")

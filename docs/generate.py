@@ -16,9 +16,9 @@ sys.path.insert(0, str(ROOT))
 
 from harness import config as configuration  # noqa: E402
 from harness import types as nouns  # noqa: E402
-from harness.cli import all_commands, cli  # noqa: E402
+from harness.cli.main import all_commands, cli  # noqa: E402
+from harness.core.plugins import PACKAGES, names  # noqa: E402
 from harness.errors import Exit  # noqa: E402
-from harness.plugins import PACKAGES, names  # noqa: E402
 
 NOTE = "<!-- Written by docs/generate.py from the code; edit that instead. -->\n\n"
 
@@ -53,7 +53,7 @@ def config() -> str:
         struct = get_args(kind)[-1] if named else kind
         text += f"## [{entry.name}{named}]\n\n"
         if entry.name == "curate":
-            from harness.stages.curate import CurateOptions as struct  # heavy, so only when the pages are written
+            from harness.curate.stage import CurateOptions as struct  # heavy, so only when the pages are written
 
             docs = {**docs, **field_docs_of(struct)}
         text += table(struct, docs)

@@ -13,9 +13,9 @@ __all__ = ["budget", "cases", "contract", "guard", "info", "judge", "score", "su
 
 def __getattr__(name: str) -> Any:
     if name == "score":
-        return importlib.import_module("harness.score")
+        return importlib.import_module("harness.evaluate.score")
     if name == "judge":
-        return importlib.import_module("harness.judging.judge").judge
+        return importlib.import_module("harness.evaluate.judging.judge").judge
     if name in __all__:
-        return getattr(importlib.import_module("harness.suites"), name)
+        return getattr(importlib.import_module("harness.evaluate.suites"), name)
     raise AttributeError(f"module 'harness' has no attribute {name!r}")

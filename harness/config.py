@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from harness.codec import from_chat
+from harness.core.codec import from_chat
 from harness.errors import UsageError
 from harness.types import Json, Message, Policy, Prompt, Recipe, TextPart
 
@@ -104,11 +104,11 @@ class EvalSection(Section, frozen=True):
     batch_size: int = 0
     repeats: int = 0
     control: bool = False
-    """True: ask the base model twice (A/A), so that the report shows what is noise; see `harness.controls`."""
+    """True: ask the base model twice (A/A), so that the report shows what is noise; see `harness.evaluate.aa_control`."""
     pytest_args: tuple[str, ...] = ()
     early_stop: int = 0
     """Ask the cases in so many parts, and end after the one that shows that the verdict can only be hold; 0: all at once.
-    See `harness.early`."""
+    See `harness.gate.early_stop`."""
 
 
 class ReportSection(Section, frozen=True):
@@ -129,7 +129,7 @@ class Config(Section, frozen=True):
     privacy: PrivacySection = PrivacySection()
     mine: MineSection = MineSection()
     curate: dict[str, Json] = {}
-    """Options of curation; their names and defaults stand in `harness.stages.curate.CurateOptions`."""
+    """Options of curation; their names and defaults stand in `harness.curate.stage.CurateOptions`."""
     prompts: dict[str, PromptSection] = {}
     arms: dict[str, ArmSection] = {}
     judges: dict[str, JudgeSection] = {}

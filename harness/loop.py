@@ -11,25 +11,33 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness import arms as arm_choice
-from harness import controls, early, lessons, privacy, rewording, shelf, stories, teaching, verdicts
-from harness.codec import digest, file_digest, write_lines
+from harness import forget as privacy
+from harness import project as shelf
+from harness import report as stories
 from harness.config import Config
-from harness.curation import benchmark_files
-from harness.digests import source_digest
+from harness.core.codec import digest, file_digest, write_lines
+from harness.core.digests import source_digest
+from harness.core.plugins import load, names
+from harness.core.progress import Watch
+from harness.curate import benchmark_files
+from harness.curate import levers as inspect_stage
+from harness.curate import stage as curate_stage
+from harness.curate.teacher import paraphrase_step as rewording
+from harness.curate.teacher import step as teaching
 from harness.errors import InvalidError, TrueupError, UndecidedError
-from harness.intake import ingest
-from harness.plugins import load, names
-from harness.shelf import LATEST, Evaluation, Work
-from harness.stages import curate as curate_stage
-from harness.stages import evaluate as evaluate_stage
-from harness.stages import inspect as inspect_stage
-from harness.stages import mine as mine_stage
-from harness.stages import plan as plan_stage
-from harness.stages import tune as tune_stage
+from harness.evaluate import aa_control as controls
+from harness.evaluate import arms as arm_choice
+from harness.evaluate import stage as evaluate_stage
+from harness.gate import early_stop as early
+from harness.gate import power as plan_stage
+from harness.gate import step as verdicts
+from harness.ingest.step import ingest
+from harness.mine import stage as mine_stage
+from harness.project import LATEST, Evaluation, Work
 from harness.store import Store
+from harness.tune import request as lessons
+from harness.tune import stage as tune_stage
 from harness.types import Adapter, Arm, Case, CurvePoint, Dataset, EvalRequest, Message, Promotion, Run, Verdict
-from harness.watch import Watch
 
 
 def open_work(config: Config, watch: Watch | None = None) -> Work:
@@ -196,7 +204,7 @@ def evaluate(
 
 
 def gate(work: Work) -> Verdict:
-    """The verdict on the latest evaluation under the policy of trueup.toml; see `harness.verdicts`."""
+    """The verdict on the latest evaluation under the policy of trueup.toml; see `harness.gate.step`."""
     return verdicts.judge(work)
 
 

@@ -5,7 +5,7 @@ The nouns follow the loop: a `Call` was recorded in production, `Feedback` was g
 them, a suite scores each case into a `Result`, two `Run`s give a `Comparison`, rules turn comparisons into `Finding`s,
 and findings into one `Verdict`, which a `Promotion` carries out.
 
-All are frozen msgspec structs: cheap to build, validated when read, equal by value. `harness.codec` turns them into
+All are frozen msgspec structs: cheap to build, validated when read, equal by value. `harness.core.codec` turns them into
 JSON and back and gives their content id.
 """
 
@@ -589,7 +589,7 @@ class Suite(Noun, frozen=True):
     """How many cases were collected, before any selection."""
     corpus: str = ""
     """Name of a measure of the whole suite that is counted from the cases' labels, such as `macro_f1`; empty: the mean
-    of the metric decides. See `harness.statistics.corpus`."""
+    of the metric decides. See `harness.gate.statistics.corpus`."""
     judge: "Calibration | None" = None
     """Set when a judge gives the metric: how often it erred against people's labels."""
 
@@ -720,7 +720,7 @@ class Arm(Noun, frozen=True):
     name: str
     """base, prompted, champion, tuned, or a name of the user's."""
     backend: str = "hf"
-    """Name of a file in `harness/backends/`."""
+    """Name of a file in `harness/evaluate/backends/`."""
     model: str = ""
     """Folder, or the endpoint's model name."""
     adapter: str = ""
@@ -890,7 +890,7 @@ class Policy(Noun, frozen=True):
 
 
 class Judgement(Noun, frozen=True):
-    """All that a verdict was computed from: `harness.stages.gate.judge` makes the same verdict of it again."""
+    """All that a verdict was computed from: `harness.gate.stage.judge` makes the same verdict of it again."""
 
     comparisons: tuple[Comparison, ...]
     """The judged arm against each other arm, and arms against themselves (A/A)."""

@@ -1,7 +1,7 @@
 """One row a case as CSV, for a spreadsheet; no cell of it can start a formula."""
 
 from harness.types import Story
-from reports import tables
+from reports.parts import tables
 
 SUFFIX = ".csv"
 

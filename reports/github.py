@@ -7,9 +7,9 @@ errors and ten warnings a step, so what decides comes first and broken cases are
 from collections.abc import Iterator
 
 from harness.types import Finding, Story
-from reports._cases import CaseRow, candidate, case_rows, main_baseline
-from reports._safe import line
-from reports._words import short_name
+from reports.parts.cases import CaseRow, candidate, case_rows, main_baseline
+from reports.parts.safe import line
+from reports.parts.words import short_name
 
 SUFFIX = ".github.txt"
 SHOWN = 10

@@ -1,9 +1,9 @@
 """The index over all nights: one line a night with a link to its report, and the trend of each suite and cluster."""
 
 from harness.types import Story
-from reports._cases import candidate
-from reports._page import page
-from reports._trend import trend
+from reports.parts.cases import candidate
+from reports.parts.page import page
+from reports.parts.trend import trend
 
 SUFFIX = ".html"
 

@@ -5,17 +5,17 @@ from itertools import groupby
 from msgspec.structs import replace
 
 from harness.types import Adapter, Dataset, Json, Run, Story
-from reports import _pack
-from reports._cases import CaseRow, candidate, case_rows, main_baseline
-from reports._changes import row_changes
-from reports._costs import arm_costs
-from reports._groups import clusters, slices
-from reports._judges import judges
-from reports._page import page
-from reports._plots import Axis, Bar, axis, bar, loss_chart, score_chart
-from reports._summary import SuiteRow, Summary, summary, worst_first
-from reports._trend import trend
-from reports._validity import in_force
+from reports.parts import pack as _pack
+from reports.parts.cases import CaseRow, candidate, case_rows, main_baseline
+from reports.parts.changes import row_changes
+from reports.parts.costs import arm_costs
+from reports.parts.groups import clusters, slices
+from reports.parts.judges import judges
+from reports.parts.page import page
+from reports.parts.plots import Axis, Bar, axis, bar, loss_chart, score_chart
+from reports.parts.summary import SuiteRow, Summary, summary, worst_first
+from reports.parts.trend import trend
+from reports.parts.validity import in_force
 
 SUFFIX = ".html"
 

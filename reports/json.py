@@ -1,12 +1,12 @@
 """The report for machines: the first screen, every group, and one object a case, as one JSON document."""
 
-from harness import codec
+from harness.core import codec
 from harness.types import Json, Story
-from reports._cases import CaseRow, case_rows
-from reports._costs import arm_costs
-from reports._groups import clusters, slices
-from reports._judges import judges
-from reports._summary import summary
+from reports.parts.cases import CaseRow, case_rows
+from reports.parts.costs import arm_costs
+from reports.parts.groups import clusters, slices
+from reports.parts.judges import judges
+from reports.parts.summary import summary
 
 SUFFIX = ".json"
 

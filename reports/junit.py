@@ -3,9 +3,9 @@
 from xml.etree import ElementTree as xml
 
 from harness.types import Finding, Story
-from reports._cases import CaseRow, candidate, case_rows, main_baseline
-from reports._safe import plain
-from reports._words import basis
+from reports.parts.cases import CaseRow, candidate, case_rows, main_baseline
+from reports.parts.safe import plain
+from reports.parts.words import basis
 
 SUFFIX = ".xml"
 _FAILING = ("fail", "unresolved", "invalid")

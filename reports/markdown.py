@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from harness.types import Story
-from reports._cases import CaseRow, case_rows, main_baseline
-from reports._costs import arm_costs
-from reports._groups import clusters
-from reports._safe import markdown as safe
-from reports._summary import SuiteRow, Summary, summary
-from reports._words import MARKS, basis, number, percent, short_name
+from reports.parts.cases import CaseRow, case_rows, main_baseline
+from reports.parts.costs import arm_costs
+from reports.parts.groups import clusters
+from reports.parts.safe import markdown as safe
+from reports.parts.summary import SuiteRow, Summary, summary
+from reports.parts.words import MARKS, basis, number, percent, short_name
 
 SUFFIX = ".md"
 SHOWN = 10

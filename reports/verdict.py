@@ -1,6 +1,6 @@
 """The verdict with all that it was computed from: `trueup gate --check FILE` computes it again."""
 
-from harness import codec
+from harness.core import codec
 from harness.types import Story
 
 SUFFIX = ".verdict.json"

@@ -1,9 +1,9 @@
 import pytest
 from msgspec.structs import replace
 
-from harness.adapters import MANIFEST, content_id, read_manifest, verify
-from harness.codec import digest, encode, write_atomic
-from harness.digests import model_digests
+from harness.core.adapters import MANIFEST, content_id, read_manifest, verify
+from harness.core.codec import digest, encode, write_atomic
+from harness.core.digests import model_digests
 from harness.errors import InputError, InvalidError
 from harness.types import Adapter, Prompt, Recipe
 

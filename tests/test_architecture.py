@@ -53,7 +53,7 @@ def ours(path: Path) -> set[str]:
 
 
 def room(name: str) -> str:
-    """`harness.formats.otlp` is in the room `formats`, `harness.codec` is `codec`, `trainers.sft` is `trainers`."""
+    """`harness.ingest.formats.otlp` is in the room `formats`, `harness.core.codec` is `codec`, `trainers.sft` is `trainers`."""
     parts = name.split(".")
     return parts[1] if parts[0] == "harness" and len(parts) > 1 else parts[0]
 

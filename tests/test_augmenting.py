@@ -6,12 +6,15 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from harness import augmenting, lessons, loop, shelf
-from harness.codec import read_lines
+from harness import loop
+from harness import project as shelf
 from harness.config import load
-from harness.curation.augment import MARK
+from harness.core.codec import read_lines
+from harness.curate.slot_swaps import MARK
 from harness.errors import UndecidedError, UsageError
-from harness.stages import tune as tune_stage
+from harness.tune import augmentation_trial as augmenting
+from harness.tune import request as lessons
+from harness.tune import stage as tune_stage
 from harness.types import Adapter, Case, CurvePoint, Prompt, Recipe, TuneRequest
 from tests.test_cli import CONFIG, TRACES
 from tests.test_cli import project as tiny_project

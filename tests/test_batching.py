@@ -1,4 +1,4 @@
-"""Plain functions in full batches: `harness.batching`."""
+"""Plain functions in full batches: `harness.evaluate.batching`."""
 
 import contextvars
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.batching import BARRIER, Job, ask, run
 from harness.errors import TrueupError
+from harness.evaluate.batching import BARRIER, Job, ask, run
 
 
 def double(questions):

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.cli import all_commands
+from harness.cli.main import all_commands
+from harness.core.plugins import names
 from harness.errors import Exit
-from harness.plugins import names
 
 FOLDER = Path(__file__).parents[1] / "docs" / "ci"
 FILES = sorted(FOLDER.glob("*.yml"))

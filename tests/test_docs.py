@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import config as configuration
-from harness.cli import all_commands
+from harness.cli.main import all_commands
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = all_commands()

@@ -3,9 +3,10 @@
 import pytest
 from msgspec.structs import replace
 
-from harness import early, loop
+from harness import loop
 from harness.config import load
-from harness.digests import drawn
+from harness.core.digests import drawn
+from harness.gate import early_stop as early
 from harness.types import Arm, Contract, EvalRequest, Guard, Policy, Result, Run, Score, Suite, Target
 from harness.types import Case as Row
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.stages.evaluate import evaluate
+from harness.evaluate.stage import evaluate
 from harness.types import Arm, EvalRequest
 
 FOLDER = Path(__file__).parents[1] / "docs" / "examples"

@@ -8,8 +8,8 @@ from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 
-from harness.exporter import DayFileLogExporter, DayFileSpanExporter
-from harness.stages.ingest import ingest, link
+from harness.ingest.stage import ingest, link
+from trueup.exporter import DayFileLogExporter, DayFileSpanExporter
 
 
 def test_spans_and_feedback_of_the_real_sdk_come_back_as_calls(tmp_path):

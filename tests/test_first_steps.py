@@ -2,9 +2,11 @@
 
 import pytest
 
-from harness import arms, config, doctor
-from harness.cli import all_commands
+from harness import config
+from harness.cli import checks as doctor
+from harness.cli.main import all_commands
 from harness.errors import UsageError
+from harness.evaluate import arms
 
 ARMS = """
 [model]

@@ -4,12 +4,14 @@ from html.parser import HTMLParser
 
 import pytest
 
-from harness import datasets, loop, shelf
+from harness import loop
+from harness import project as shelf
 from harness.config import Config, ProjectSection
+from harness.core.plugins import helper
+from harness.curate import datasets
+from harness.curate import stage as curate_stage
 from harness.errors import UsageError
-from harness.following import follow, with_examples
-from harness.plugins import helper
-from harness.stages import curate as curate_stage
+from harness.mine.cluster_history import follow, with_examples
 from tests.curation.traces import call, restaurant, thumb
 from tests.reports.payloads import MARK, hostile
 

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from harness import intake, loop
+from harness import loop
 from harness.config import Config
 from harness.errors import InputError
+from harness.ingest import step as intake
 from harness.types import Call, Source
 from tests.formats import derive
 
@@ -198,7 +199,7 @@ def test_a_broken_connection_does_not_pass_for_a_damaged_file(work, bucket, monk
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr("harness.containers.sources.shutil.copyfileobj", broken)
+        patch.setattr("harness.ingest.containers.sources.shutil.copyfileobj", broken)
         with pytest.raises(InputError):
             intake.ingest(work, ["memory://day 1/"])
     assert work.store.traces.counts()["quarantined"] == 1

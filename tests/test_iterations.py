@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from harness.errors import UndecidedError, UsageError
-from harness.iterations import Round, deciding, gains, split, with_failures
+from harness.tune.rounds import Round, deciding, gains, split, with_failures
 from harness.types import Adapter, Case, Dataset, Prompt, Recipe, Suite, Target
 from tests.test_cli import TRACES, project, trueup
 

@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from harness import lessons
 from harness.errors import UsageError
+from harness.tune import request as lessons
 from harness.types import Arm, Dataset, Prompt, Recipe, Suite, TuneRequest
 
 REQUEST = TuneRequest(

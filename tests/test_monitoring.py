@@ -6,10 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from harness import loop
-from harness.cli import cli
+from harness.cli.main import cli
 from harness.config import Config
 from harness.errors import InvalidError, UsageError
-from harness.monitoring import monitor
+from harness.promote.monitor import monitor
 from tests.curation.traces import DAY_NS, call, thumb
 
 

@@ -6,12 +6,15 @@ import socket
 import pytest
 from click.testing import CliRunner
 
-from harness import config, intake, loop, privacy, shelf
-from harness.cli import cli
-from harness.codec import write_lines
-from harness.collector.inbox import Writer
+from harness import config, loop
+from harness import forget as privacy
+from harness import project as shelf
+from harness.cli.main import cli
+from harness.core.codec import write_lines
+from harness.curate import stage as curate_stage
 from harness.errors import InputError, InvalidError, UsageError
-from harness.stages import curate as curate_stage
+from harness.ingest import step as intake
+from harness.ingest.collector.inbox import Writer
 from harness.store.salt import salt
 from harness.types import Adapter, Case, Dataset, Prompt, Recipe
 from tests.collector.serving import request, span

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import InputError, UsageError
-from harness.quarantine import measure, read, write
+from harness.gate.flaky import measure, read, write
 from harness.types import Arm, Result, Run, Score, Suite
 
 SUITE = Suite(name="demo::eval_demo", cases=60, repeats=3)

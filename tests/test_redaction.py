@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
-from harness.redaction import RedactionError, Redactor
+from harness.redact.redaction import RedactionError, Redactor
 from harness.types import Call, Message, Quarantined, TextPart, ToolCallPart
 
 PLANTED = {
@@ -215,7 +215,7 @@ def test_a_quarantined_excerpt_is_redacted():
 
 def test_a_failing_detector_lets_nothing_out(monkeypatch):
     """When a test of a candidate raises, the record is refused, not given away."""
-    monkeypatch.setattr("harness.redactors.card.confirm", lambda *_: 1 / 0)
+    monkeypatch.setattr("harness.redact.redactors.card.confirm", lambda *_: 1 / 0)
     with pytest.raises(RedactionError):
         Redactor()(call("card 4111 1111 1111 1111"))
 
@@ -257,7 +257,7 @@ class Analyzer:
 )
 def test_names_are_found_where_prose_is(monkeypatch, text, found):
     """Offsets fit what is replaced, and neither keys of JSON text nor names of models are taken for people."""
-    monkeypatch.setattr("harness.redactors.presidio._analyzer", Analyzer)
+    monkeypatch.setattr("harness.redact.redactors.presidio._analyzer", Analyzer)
     redact = Redactor(["presidio"])
     clean = redact.text(text)
     assert redact.counts.total() == found

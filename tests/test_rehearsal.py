@@ -1,12 +1,13 @@
 import pytest
 from click.testing import CliRunner
 
-from harness import lessons, rehearsal
-from harness.commands import _rows
-from harness.commands.tune import _facts, tune
+from harness.cli.commands import _rows
+from harness.cli.commands.tune import _facts, tune
 from harness.config import load
 from harness.errors import UsageError
 from harness.loop import curate, ingest, open_work
+from harness.tune import dry_run as rehearsal
+from harness.tune import request as lessons
 from harness.types import Adapter, Estimate, Preview, PreviewRow, Prompt, Recipe, TuneRequest
 from tests.test_cli import CONFIG, TRACES, project
 

@@ -1,7 +1,7 @@
 import pytest
 
+from harness.core.rendering import merge_prompt, prompt_ids, stop_ids, target_ids
 from harness.errors import InputError
-from harness.rendering import merge_prompt, prompt_ids, stop_ids, target_ids
 from harness.types import Message, Prompt, TextPart, ToolCallPart
 from tests.tiny import CONTROL, tiny_tokenizer
 

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from harness import loop
-from harness.codec import read_lines
 from harness.config import Config, ProjectSection
-from harness.curation.augment import MARK
-from harness.detectors import from_suite
+from harness.core.codec import read_lines
+from harness.curate.slot_swaps import MARK
 from harness.errors import UsageError
+from harness.mine.detectors import from_suite
 from harness.types import Case
 from tests.curation.traces import order, restaurant
 

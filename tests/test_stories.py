@@ -1,6 +1,6 @@
 """What one night leaves for the next, and which pages become of it."""
 
-from harness.stories import night
+from harness.report import night
 from tests.reports.story import make_story
 
 

@@ -3,10 +3,12 @@ import contextlib
 import pytest
 from msgspec.structs import replace
 
-from harness import lessons, shelf, sweep
+from harness import project as shelf
 from harness.config import load
 from harness.errors import UndecidedError, UsageError
 from harness.loop import curate, ingest, open_work
+from harness.tune import request as lessons
+from harness.tune import sweep
 from harness.types import Prompt, Recipe, TuneRequest
 from tests.test_cli import CONFIG, TRACES, project
 

@@ -9,13 +9,14 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from harness import config, loop, verdicts
-from harness.cli import cli
-from harness.codec import digest, encode, read, write_lines
+from harness import config, loop
+from harness.cli.main import cli
+from harness.core.codec import digest, encode, read, write_lines
+from harness.curate import stage as curate_stage
 from harness.errors import InvalidError
-from harness.shelf import Evaluation, keep_evaluation
-from harness.stages import curate as curate_stage
-from harness.stages import gate as gate_stage
+from harness.gate import stage as gate_stage
+from harness.gate import step as verdicts
+from harness.project import Evaluation, keep_evaluation
 from harness.types import (
     Adapter,
     Arm,

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import UsageError
-from harness.waivers import read
+from harness.gate.waivers import read
 
 GOOD = 'suite = "s"\ncase_id = "a"\nreason = "r"\nowner = "o"\nexpires = "2026-12-31"\n'
 

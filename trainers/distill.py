@@ -16,28 +16,22 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from harness.codec import digest, write_lines
+from harness.core.codec import digest, write_lines
+from harness.core.rendering import prompt_ids
 from harness.errors import InputError, UsageError
-from harness.rendering import prompt_ids
 from harness.types import Adapter, Arm, Case, Estimate, Message, Preview, Recipe, Request, TextPart, TuneRequest
-from trainers import (
-    beginning,
-    choices,
-    conclude,
-    dataset,
-    knobs,
-    models,
-    on_policy,
-    publish,
-    scored,
-    sft,
-    teaching,
-    tokens,
-)
-from trainers.descent import OnPoint
-from trainers.preview import shown, spread
-from trainers.teaching import Lessons
-from trainers.tokens import Row
+from trainers import sft
+from trainers.model import parameters as models
+from trainers.publishing import adapter_folder as publish
+from trainers.publishing import conclude
+from trainers.rows import dataset, scored, tokens
+from trainers.rows import teacher_answers as teaching
+from trainers.rows.teacher_answers import Lessons
+from trainers.rows.tokens import Row
+from trainers.training import beginning, choices, on_policy
+from trainers.training import options as knobs
+from trainers.training.descent import OnPoint
+from trainers.training.preview import shown, spread
 
 LEAST = 10
 """Fewer accepted answers teach nothing."""

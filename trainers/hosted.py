@@ -19,14 +19,17 @@ from msgspec.structs import replace
 from openai import OpenAI
 from openai.types.fine_tuning import FineTuningJob
 
-from harness.adapters import HOSTED, HOSTED_FILE, Hosted, content_id
-from harness.codec import digest, encode, file_digest, read, write_atomic
-from harness.curation.exports import export
+from harness.core.adapters import HOSTED, HOSTED_FILE, Hosted, content_id
+from harness.core.codec import digest, encode, file_digest, read, write_atomic
+from harness.curate.export_formats import export
 from harness.errors import InputError, InvalidError, UsageError
 from harness.types import Adapter, CurvePoint, Estimate, Noun, Preview, PreviewRow, TokenKind, TuneRequest
-from trainers import dataset, knobs, provider, publish, tokens
-from trainers.descent import OnPoint
-from trainers.preview import spread
+from trainers.provider import connection as provider
+from trainers.publishing import adapter_folder as publish
+from trainers.rows import dataset, tokens
+from trainers.training import options as knobs
+from trainers.training.descent import OnPoint
+from trainers.training.preview import spread
 
 FORMS = {"supervised": "openai-sft", "dpo": "openai-preference"}
 """Method of the provider to the form of its rows."""

@@ -20,17 +20,22 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 from trl.experimental.utils import DPODataCollatorWithPadding
 
-from harness.codec import digest
+from harness.core.codec import digest
+from harness.core.rendering import stop_ids
 from harness.errors import UsageError
-from harness.rendering import stop_ids
 from harness.types import Adapter, CurvePoint, Estimate, Preview, TuneRequest
-from trainers import beginning, choices, dataset, knobs, models, pair_rows, publish, tokens, trl_loop
-from trainers.beginning import Start
-from trainers.conclude import Outcome, reopened
-from trainers.descent import OnPoint
-from trainers.pair_rows import PairRow, PairRows
-from trainers.trl_loop import Plan
-from trainers.validation import Exam, choose, due
+from trainers.model import parameters as models
+from trainers.publishing import adapter_folder as publish
+from trainers.publishing.conclude import Outcome, reopened
+from trainers.rows import dataset, tokens
+from trainers.rows import pairs as pair_rows
+from trainers.rows.pairs import PairRow, PairRows
+from trainers.training import beginning, choices, trl_loop
+from trainers.training import options as knobs
+from trainers.training.beginning import Start
+from trainers.training.descent import OnPoint
+from trainers.training.trl_loop import Plan
+from trainers.training.validation import Exam, choose, due
 
 RATE_SHARE = {"dpo": 1 / 20, "kto": 1 / 20, "orpo": 1 / 2}
 """Learning rate as a share of supervised LoRA's. Tinker's guide has DPO at 1e-5 where LoRA has 2e-4; ORPO learns the

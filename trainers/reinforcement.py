@@ -16,20 +16,24 @@ from datasets import Dataset
 from msgspec.structs import replace
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
-from harness.codec import digest, write_lines
+from harness.core.codec import digest, write_lines
+from harness.core.rendering import stop_ids
 from harness.errors import InvalidError, UsageError
-from harness.rendering import stop_ids
 from harness.types import Adapter, CurvePoint, Estimate, Preview, Request, TuneRequest
-from trainers import beginning, choices, dataset, knobs, models, publish, scored, tokens, trl_loop
-from trainers.beginning import Start
-from trainers.conclude import Outcome, reopened
-from trainers.descent import OnPoint
-from trainers.memory import peak_bytes
-from trainers.preview import shown, spread
-from trainers.scored import Scores, Split, Together
-from trainers.tokens import Row
-from trainers.trl_loop import Plan
-from trainers.validation import choose
+from trainers.model import parameters as models
+from trainers.model.memory import peak_bytes
+from trainers.publishing import adapter_folder as publish
+from trainers.publishing.conclude import Outcome, reopened
+from trainers.rows import dataset, scored, tokens
+from trainers.rows.scored import Scores, Split, Together
+from trainers.rows.tokens import Row
+from trainers.training import beginning, choices, trl_loop
+from trainers.training import options as knobs
+from trainers.training.beginning import Start
+from trainers.training.descent import OnPoint
+from trainers.training.preview import shown, spread
+from trainers.training.trl_loop import Plan
+from trainers.training.validation import choose
 
 LOSSES: dict[str, Any] = {"grpo": (GRPOConfig, GRPOTrainer), "rloo": (RLOOConfig, RLOOTrainer)}
 RATE_SHARE = 1 / 20

@@ -19,18 +19,22 @@ from msgspec.structs import replace
 from peft import LoraConfig, get_peft_model
 from trl import RewardConfig, RewardTrainer
 
-from harness.adapters import REWARD, content_id
-from harness.codec import decode, encode
+from harness.core.adapters import REWARD, content_id
+from harness.core.codec import decode, encode
+from harness.core.plugins import load
 from harness.errors import InvalidError, TrueupError, UsageError
-from harness.plugins import load
 from harness.types import Adapter, Estimate, Json, Preview, Recipe, TuneRequest
-from trainers import choices, knobs, models, pair_rows, publish, trl_loop
-from trainers.descent import OnPoint, thin
-from trainers.memory import peak_bytes
-from trainers.pair_rows import PairRow
-from trainers.trl_loop import Plan
+from trainers.model import parameters as models
+from trainers.model.memory import peak_bytes
+from trainers.publishing import adapter_folder as publish
+from trainers.rows import pairs as pair_rows
+from trainers.rows.pairs import PairRow
+from trainers.training import choices, trl_loop
+from trainers.training import options as knobs
+from trainers.training.descent import OnPoint, thin
+from trainers.training.trl_loop import Plan
 
-SERVER = "harness.scorers.reward"
+SERVER = "harness.evaluate.scorers.reward"
 CHECK_SHARE, PROBES, TOLERANCE = 0.2, 4, 1e-4
 """Share of the pairs that is kept to check on; rows that a fresh process scores, and how near its rewards must be."""
 KINDS: dict[str, dict[str, Any]] = {"lora": {}, "rslora": {"use_rslora": True}, "dora": {"use_dora": True}}

@@ -6,15 +6,20 @@ from typing import Literal
 
 import msgspec
 
-from harness.rendering import stop_ids
+from harness.core.rendering import stop_ids
 from harness.types import Adapter, Estimate, Preview, TuneRequest
-from trainers import choices, conclude, dataset, forms, knobs, models, processes, publish
-from trainers.adapters._kind import kind_of
-from trainers.checkpoints import Shelf
-from trainers.descent import OnPoint, descend
-from trainers.preview import estimate as _estimate
-from trainers.preview import preview as _preview
-from trainers.validation import Exam, choose
+from trainers.model import parameters as models
+from trainers.model.kind import kind_of
+from trainers.publishing import adapter_folder as publish
+from trainers.publishing import conclude, forms
+from trainers.rows import dataset
+from trainers.training import choices, processes
+from trainers.training import options as knobs
+from trainers.training.checkpoints import Shelf
+from trainers.training.descent import OnPoint, descend
+from trainers.training.preview import estimate as _estimate
+from trainers.training.preview import preview as _preview
+from trainers.training.validation import Exam, choose
 
 SHARED = True
 """Several processes may train one adapter together."""

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from harness import adapters, codec
-from harness.digests import model_digests
+from harness.core import adapters, codec
+from harness.core.digests import model_digests
 from harness.types import Adapter, Prompt, Recipe
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.evaluation.workloads import Workload
-from harness import codec
-from harness.backends import hf
-from harness.evalrun.child import run_file
+from harness.core import codec
+from harness.evaluate.backends import hf
+from harness.evaluate.runner.worker import run_file
 from harness.types import Arm, EvalRequest, Reply, Request, Run
 
 CHAT = """

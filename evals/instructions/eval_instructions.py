@@ -3,7 +3,8 @@
 import json
 import re
 
-from harness import cases, guard, score, suite
+from harness import cases, guard, suite
+from harness.evaluate import score
 
 FENCE = re.compile(r"^```\w*\n|\n?```$")
 

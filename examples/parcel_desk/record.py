@@ -29,8 +29,8 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
 from examples.parcel_desk.grammar import Message, messages
-from harness.backends import hf
-from harness.codec import from_chat
+from harness.core.codec import from_chat
+from harness.evaluate.backends import hf
 from harness.types import Arm, Prompt, Reply, Request
 
 HERE = Path(__file__).parent

@@ -12,8 +12,8 @@ import json
 import sys
 from pathlib import Path
 
-from harness.backends import hf
-from harness.codec import from_chat
+from harness.core.codec import from_chat
+from harness.evaluate.backends import hf
 from harness.types import Arm, Prompt, Reply, Request
 
 FILE = Path(__file__).parent / "replay.jsonl"

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness import codec
+from harness.core import codec
 from harness.errors import InputError, StorageError
 from harness.store import durable, sealed
 from harness.store.names import ident, name

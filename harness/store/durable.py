@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.codec import sync_folder
+from harness.core.codec import sync_folder
 from harness.errors import StorageError
 
 SPACE = "free space, then run the same command again"

@@ -8,7 +8,7 @@ trace, as a batch job has them, stays.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from harness import codec
+from harness.core import codec
 from harness.store import suppression
 from harness.store.rows import CALL, Row
 from harness.store.suppression import EVER

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness import codec
+from harness.core import codec
 from harness.errors import StorageError
 from harness.store import sealed
 from harness.store.names import name

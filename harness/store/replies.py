@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness import codec
+from harness.core import codec
 from harness.errors import StorageError
 from harness.store import durable
 from harness.types import Reply

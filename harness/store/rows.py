@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 from msgspec.structs import replace
 
-from harness import codec
+from harness.core import codec
 from harness.errors import InputError
 from harness.types import Call, Feedback, Noun, Quarantined, Source
 

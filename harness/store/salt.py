@@ -5,7 +5,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from harness.codec import sync_folder
+from harness.core.codec import sync_folder
 from harness.errors import StorageError
 from harness.store import durable
 

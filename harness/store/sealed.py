@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from harness import codec
+from harness.core import codec
 from harness.errors import StorageError
 from harness.store import durable
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness import codec
+from harness.core import codec
 from harness.errors import StorageError
 from harness.store import durable, sealed
 from harness.store.artifacts import Artifacts

@@ -25,7 +25,7 @@ from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
-from harness import codec
+from harness.core import codec
 from harness.errors import StorageError
 from harness.store import durable, rows, sealed
 from harness.store.rows import Row

@@ -14,8 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 from msgspec.structs import asdict
 
-from harness import codec
-from harness.calls import is_pair
+from harness.core import codec
+from harness.core.recordings import is_pair
 from harness.store import forgetting, rows, variants
 from harness.store.lock import Lock
 from harness.store.rows import CALL, FEEDBACK, QUARANTINED, RECEIPT, Receipt, Row

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from harness import codec
-from harness.calls import agree, united
+from harness.core import codec
+from harness.core.recordings import agree, united
 from harness.store.rows import CALL, CONFLICT, Row
 from harness.store.table import Snapshot
 from harness.types import Call

@@ -6,7 +6,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from harness.backends import _engine, hf
+from harness.evaluate.backends import hf
+from harness.evaluate.inference import engine as _engine
 from harness.types import Arm, Message, TextPart
 from tests.tiny import tiny_model
 

@@ -5,11 +5,11 @@ import random
 import pytest
 import torch
 
-from harness.backends import _generate
-from harness.backends._attention import Prefix, read_prefix
-from harness.backends._generate import Row, generate
-from harness.backends._sampling import Sampling
-from harness.backends._weights import Resident
+from harness.evaluate.inference import generate as _generate
+from harness.evaluate.inference.attention import Prefix, read_prefix
+from harness.evaluate.inference.generate import Row, generate
+from harness.evaluate.inference.sampling import Sampling
+from harness.evaluate.inference.weights import Resident
 
 
 @pytest.fixture(scope="module")

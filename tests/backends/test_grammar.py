@@ -74,7 +74,7 @@ def test_without_the_extra_the_error_says_what_to_install(ask, backend, monkeypa
     """A request with a schema is an error that names the extra; others are answered."""
     for model in backend._residents.values():
         monkeypatch.setattr(model, "_grammars", None)
-    monkeypatch.delitem(sys.modules, "harness.backends._grammar", raising=False)
+    monkeypatch.delitem(sys.modules, "harness.evaluate.inference.grammar", raising=False)
     monkeypatch.setitem(sys.modules, "llguidance", None)
     bad, good = ask(SHORT, None)
     assert isinstance(bad, UsageError) and 'pip install "trueup[schema]"' in str(bad)

@@ -10,14 +10,15 @@ from msgspec.structs import replace
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from harness import adapters, codec
-from harness.backends import _engine, hf
-from harness.backends._attention import Frame, Prefix
-from harness.backends._weights import Resident, place_of
-from harness.digests import model_digests
+from harness.core import adapters, codec
+from harness.core.digests import model_digests
+from harness.core.plugins import load
+from harness.core.rendering import prompt_ids
 from harness.errors import InputError, InvalidError, TrueupError, UsageError
-from harness.plugins import load
-from harness.rendering import prompt_ids
+from harness.evaluate.backends import hf
+from harness.evaluate.inference import engine as _engine
+from harness.evaluate.inference.attention import Frame, Prefix
+from harness.evaluate.inference.weights import Resident, place_of
 from harness.types import Adapter, Prompt, Recipe, Reply, Request
 from tests.tiny import tiny_model
 

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.backends._attention import read_prefix
-from harness.backends._loglikelihood import Tree, encode_pair, loglikelihoods
-from harness.backends._weights import Resident
+from harness.evaluate.inference.attention import read_prefix
+from harness.evaluate.inference.loglikelihood import Tree, encode_pair, loglikelihoods
+from harness.evaluate.inference.weights import Resident
 from tests.tiny import tiny_tokenizer
 
 

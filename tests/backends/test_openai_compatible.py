@@ -7,8 +7,8 @@ import time
 import httpx2
 import pytest
 
-from harness.backends import openai_compatible as api
 from harness.errors import UsageError
+from harness.evaluate.backends import openai_compatible as api
 from harness.types import Arm, Reply, Request
 
 ARM = Arm(name="hosted", backend="openai_compatible", model="m", options={"url": "http://host/v1", "retries": 3})

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.backends._prefix import common, groups
+from harness.evaluate.inference.prefix import common, groups
 
 ROWS = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=12), max_size=12)
 

@@ -1,8 +1,8 @@
 import pytest
 
-from harness import codec
-from harness.backends import recorded
+from harness.core import codec
 from harness.errors import InputError
+from harness.evaluate.backends import recorded
 from harness.types import Arm, Call, Message, Request, TextPart, Usage
 
 

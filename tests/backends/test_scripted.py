@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from harness.backends import scripted
 from harness.errors import InputError, TrueupError
+from harness.evaluate.backends import scripted
 from harness.types import Arm, Reply, Request
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from harness.backends import hf, openai_compatible
-from harness.engines.local import OFFLINE
+from harness.evaluate.backends import hf, openai_compatible
+from harness.tune.engines.local import OFFLINE
 from harness.types import Arm, Reply, Request
 
 pytest.importorskip("fastapi", reason="transformers serve needs it")

@@ -6,8 +6,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from harness.core.plugins import load
 from harness.errors import UsageError
-from harness.plugins import load
 from harness.types import Reply, Request
 
 
@@ -54,9 +54,9 @@ def backend(monkeypatch):
         module = ModuleType(name)
         module.__dict__.update(held)
         monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.delitem(sys.modules, "harness.backends.vllm", raising=False)
-    yield importlib.import_module("harness.backends.vllm")
-    sys.modules.pop("harness.backends.vllm", None)
+    monkeypatch.delitem(sys.modules, "harness.evaluate.backends.vllm", raising=False)
+    yield importlib.import_module("harness.evaluate.backends.vllm")
+    sys.modules.pop("harness.evaluate.backends.vllm", None)
 
 
 def test_prompts_go_in_as_the_tokens_that_we_render(backend, arm, user):

@@ -1,7 +1,7 @@
 """An application as a user has it: the openai client under real instrumentation, its spans and logs sent to a receiver.
 
 python app.py INSTRUMENTATION ENDPOINT FOLDER: the same spans and logs go to the receiver at ENDPOINT, by the SDK's own exporter,
-and into day files in FOLDER, by `harness.exporter`. The model is a small server in this process.
+and into day files in FOLDER, by `trueup.exporter`. The model is a small server in this process.
 """
 
 import importlib
@@ -18,7 +18,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from harness.exporter import DayFileLogExporter, DayFileSpanExporter
+from trueup.exporter import DayFileLogExporter, DayFileSpanExporter
 
 INSTRUMENTORS = {
     "openai_v2": ("opentelemetry.instrumentation.openai_v2", "OpenAIInstrumentor"),

@@ -7,10 +7,10 @@ import socket
 import threading
 from contextlib import contextmanager
 
-from harness.collector.admission import Door
-from harness.collector.receiver import Receiver
-from harness.collector.server import Limits, Server, hosts_of
-from harness.redaction import Redactor
+from harness.ingest.collector.admission import Door
+from harness.ingest.collector.receiver import Receiver
+from harness.ingest.collector.server import Limits, Server, hosts_of
+from harness.redact.redaction import Redactor
 
 
 def span(number=1, trace="0af7651916cd43dd8448eb211c80319c", **attributes):

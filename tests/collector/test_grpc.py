@@ -11,9 +11,9 @@ from google.protobuf.json_format import ParseDict  # noqa: E402
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc  # noqa: E402
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest  # noqa: E402
 
-from harness.collector import grpc as over_grpc  # noqa: E402
-from harness.collector.receiver import Receiver  # noqa: E402
-from harness.redaction import RedactionError, Redactor  # noqa: E402
+from harness.ingest.collector import grpc as over_grpc  # noqa: E402
+from harness.ingest.collector.receiver import Receiver  # noqa: E402
+from harness.redact.redaction import RedactionError, Redactor  # noqa: E402
 from tests.collector.serving import lines, request, span  # noqa: E402
 
 

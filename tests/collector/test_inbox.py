@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.collector import inbox, traces
-from harness.collector.inbox import Writer, taken
 from harness.errors import StorageError
-from harness.stages.ingest import ingest
+from harness.ingest.collector import inbox, traces
+from harness.ingest.collector.inbox import Writer, taken
+from harness.ingest.stage import ingest
 from tests.collector.serving import Client, lines, request, span
 
 ROOT = Path(__file__).parents[2]

@@ -14,9 +14,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from harness.collector import bodies, server, signals
-from harness.collector.server import Limits
-from harness.redaction import RedactionError, Redactor
+from harness.ingest.collector import bodies, server, signals
+from harness.ingest.collector.server import Limits
+from harness.redact.redaction import RedactionError, Redactor
 from tests.collector.serving import answer, lines, request, serving, span
 
 

@@ -2,10 +2,10 @@
 
 import json
 
-from harness.curation.augment import MARK, swaps
-from harness.curation.duplicates import normalise
-from harness.stages.curate import CurateOptions, curate
-from harness.stages.mine import mine
+from harness.core.near_duplicates import normalise
+from harness.curate.slot_swaps import MARK, swaps
+from harness.curate.stage import CurateOptions, curate
+from harness.mine.stage import mine
 from harness.types import Case
 from tests.curation.traces import order, restaurant, say
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.curation.benchmark_files import texts
+from harness.curate.benchmark_files import texts
 from harness.errors import InputError
 
 QUESTION = "which gas do plants take in"

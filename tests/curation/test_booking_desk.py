@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.answers import same
-from harness.curation.duplicates import normalise
-from harness.stages.curate import CurateOptions, curate
-from harness.stages.ingest import ingest
-from harness.stages.mine import mine
+from harness.core.near_duplicates import normalise
+from harness.core.replies import same
+from harness.curate.stage import CurateOptions, curate
+from harness.ingest.stage import ingest
+from harness.mine.stage import mine
 
 SHARED = Path(__file__).parents[3] / "shared"
 TRACES = SHARED / "traces" / "booking_desk"

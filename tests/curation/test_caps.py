@@ -5,8 +5,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.curation.caps import over
-from harness.curation.rows import Row, Target
+from harness.curate.caps import over
+from harness.curate.rows import Row, Target
 from tests.curation.traces import call, say
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from harness.curation import embedded
-from harness.curation.clusters import Seen, cluster
-from harness.curation.traffic import day
 from harness.errors import UsageError
+from harness.mine import embeddings as embedded
+from harness.mine.clusters import Seen, cluster
+from harness.mine.traffic import day
 from harness.types import Failure
 from tests.curation.traces import DAY_NS, START_NS, call
 

@@ -4,8 +4,8 @@ import pytest
 from click.testing import CliRunner
 
 from harness import loop
-from harness.commands import curate, inspect, mine, review
-from harness.commands._command import NO_CALLS
+from harness.cli.commands import curate, inspect, mine, review
+from harness.cli.commands._command import NO_CALLS
 from harness.types import Dataset, Neighbour
 
 

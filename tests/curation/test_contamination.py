@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.curation.contamination import contaminated
+from harness.curate.contamination import contaminated
 
 EVAL = ("table at 7 pm please", "do you have a table for six on the terrace tonight", "yes please", "ok")
 LONG = " ".join(f"word{n}" for n in range(40))

@@ -1,8 +1,8 @@
 """Users cannot steer the data."""
 
-from harness.curation.options import CurateOptions
-from harness.stages.curate import curate
-from harness.stages.mine import mine
+from harness.curate.options import CurateOptions
+from harness.curate.stage import curate
+from harness.mine.stage import mine
 from tests.curation.traces import START_NS, call, order, restaurant, thumb
 
 LAST_DAY_NS = START_NS + 4 * 86_400 * 10**9

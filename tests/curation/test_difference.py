@@ -1,6 +1,6 @@
 """What changed between two nights."""
 
-from harness.curation.difference import difference
+from harness.curate.diff import difference
 from harness.types import Case, Message, ToolCallPart
 from tests.curation.traces import say
 

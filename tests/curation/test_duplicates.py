@@ -5,7 +5,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.curation.duplicates import near_pairs, nearest, normalise, similarity, template
+from harness.core.near_duplicates import near_pairs, nearest, normalise, similarity, template
 
 TEXT = st.text(alphabet="abc de", max_size=30).map(normalise)
 

@@ -7,13 +7,13 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import load_from_disk
 
-from harness.curation import exports
-from harness.curation.card import FATES, about, markdown, sections
-from harness.curation.exports import FORMS, export
+from harness.core.plugins import helper
+from harness.curate import export_formats as exports
+from harness.curate.card import FATES, about, markdown, sections
+from harness.curate.export_formats import FORMS, export
+from harness.curate.stage import curate
 from harness.errors import InputError, UsageError
-from harness.plugins import helper
-from harness.stages.curate import curate
-from harness.stages.mine import mine
+from harness.mine.stage import mine
 from harness.types import Case, Dataset, Message, Neighbour, Prompt, ToolCallPart
 from tests.curation.traces import restaurant, say
 

@@ -1,7 +1,7 @@
 """What has to stand on one side."""
 
-from harness.curation.groups import Groups, form
-from harness.curation.rows import Row, Target
+from harness.curate.groups import Groups, form
+from harness.curate.rows import Row, Target
 from tests.curation.traces import call, say
 
 

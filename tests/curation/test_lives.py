@@ -1,7 +1,7 @@
 """What became of a failure cluster."""
 
-from harness.curation.following import follow
-from harness.curation.lives import Judged, lives
+from harness.mine.cluster_ids import follow
+from harness.mine.cluster_states import Judged, lives
 from harness.types import Case, Cluster
 from tests.curation.test_clusters import mined
 

@@ -5,10 +5,10 @@ import itertools
 import pytest
 
 from harness.config import ProjectSection
-from harness.curation.card import about, sections
-from harness.curation.lives import Life
-from harness.following import Followed
-from harness.plugins import helper
+from harness.core.plugins import helper
+from harness.curate.card import about, sections
+from harness.mine.cluster_history import Followed
+from harness.mine.cluster_states import Life
 from harness.types import Case, Cluster, Dataset, Neighbour
 from tests.curation.traces import call, say
 from tests.reports.conftest import Opened

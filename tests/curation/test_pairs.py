@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.curation.pairs import pairs
+from harness.curate.preference_pairs import pairs
 from harness.types import Case
 from tests.curation.traces import say
 

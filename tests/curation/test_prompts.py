@@ -1,6 +1,6 @@
 """The prompt that production sends is found, taken off, and kept."""
 
-from harness.curation.prompts import Prompts
+from harness.mine.prompts import Prompts
 from tests.curation.traces import SYSTEM, call, prompted, say
 
 

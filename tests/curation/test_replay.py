@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.curation.replay import mix, read
+from harness.curate.replay import mix, read
 from harness.errors import InputError
 
 ROWS = (

@@ -1,8 +1,8 @@
 """The last sieve before training."""
 
-from harness.curation.options import CurateOptions
-from harness.curation.rows import Row, Target
-from harness.curation.selection import Selection
+from harness.curate.options import CurateOptions
+from harness.curate.rows import Row, Target
+from harness.curate.selection import Selection
 from tests.curation.traces import call, say
 
 

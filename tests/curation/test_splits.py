@@ -3,10 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.curation.groups import form
-from harness.curation.options import CurateOptions
-from harness.curation.rows import Row, Target
-from harness.curation.splits import EVALUATED, JOINED, assign, new_marks
+from harness.curate.groups import form
+from harness.curate.options import CurateOptions
+from harness.curate.rows import Row, Target
+from harness.curate.splits import EVALUATED, JOINED, assign, new_marks
 from tests.curation.traces import call, order, say
 
 OPTIONS = CurateOptions()

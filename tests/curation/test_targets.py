@@ -1,7 +1,7 @@
 """What should have been answered, by the best evidence there is."""
 
-from harness.curation.rows import Row, Target
-from harness.curation.targets import Style, from_correction, from_retry, resolve, turned_down
+from harness.curate.rows import Row, Target
+from harness.curate.targets import Style, from_correction, from_retry, resolve, turned_down
 from harness.types import Message, ToolCallPart, ToolResultPart
 from tests.curation.traces import START_NS, call, say, thumb
 

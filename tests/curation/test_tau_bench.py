@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.curation.exports import export
-from harness.linking import link
-from harness.stages.curate import CurateOptions, curate
-from harness.stages.ingest import ingest
-from harness.stages.inspect import inspect
-from harness.stages.mine import mine
+from harness.core.link_feedback import link
+from harness.curate.export_formats import export
+from harness.curate.levers import inspect
+from harness.curate.stage import CurateOptions, curate
+from harness.ingest.stage import ingest
+from harness.mine.stage import mine
 
 RUNS = Path(__file__).parents[3] / "shared" / "traces" / "tau_bench" / "gpt-4o-airline.json.gz"
 TASKS = 20

@@ -4,7 +4,7 @@ import json
 
 import msgspec
 
-from harness.detectors import (
+from harness.mine.detectors import (
     abandoned,
     correction,
     error,
@@ -19,8 +19,8 @@ from harness.detectors import (
     thumbs_down,
     ungrounded,
 )
-from harness.detectors.norms import learn
-from harness.detectors.window import Norms, Window
+from harness.mine.norms import learn
+from harness.mine.window import Norms, Window
 from harness.types import CallError, Message, RefusalPart, ToolCallPart
 from tests.curation.traces import START_NS, call, say, thumb
 

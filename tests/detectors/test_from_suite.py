@@ -2,9 +2,9 @@
 
 import pytest
 
-from harness.detectors import from_suite
-from harness.detectors.window import Window
 from harness.errors import UsageError
+from harness.mine.detectors import from_suite
+from harness.mine.window import Window
 from tests.curation.traces import call
 
 FILE = """

@@ -1,6 +1,6 @@
 """What is usual on a route is learnt from its good answers."""
 
-from harness.detectors.norms import learn
+from harness.mine.norms import learn
 from tests.curation.traces import call, say, thumb
 
 

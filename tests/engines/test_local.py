@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from harness.codec import encode
-from harness.engines import _wire, local
+from harness.core.codec import encode
 from harness.errors import InputError, TrueupError, UsageError
+from harness.tune.engines import _wire, local
 from harness.types import Prompt, Recipe, TuneRequest
 
 SLEEPER = """
@@ -31,7 +31,7 @@ def job(monkeypatch, tmp_path):
     def make(body: str) -> None:
         lines = "\n".join(f"    {line}" for line in body.splitlines())
         script = (
-            f"import os, sys, time\nfrom harness.engines import _wire, local\nfrom harness.errors import *\n"
+            f"import os, sys, time\nfrom harness.tune.engines import _wire, local\nfrom harness.errors import *\n"
             f"def job(request, emit):\n{lines}\n_wire.JOBS['job'] = job\nlocal.main('job')\n"
         )
         start = subprocess.Popen

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from harness.errors import TrueupError
-from harness.evalrun import answering
-from harness.evalrun.answering import Answerer
+from harness.evaluate.runner import answering
+from harness.evaluate.runner.answering import Answerer
 from harness.types import Arm, Reply, Request
 
 ARM = Arm(name="base", backend="fake")

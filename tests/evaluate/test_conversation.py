@@ -2,10 +2,10 @@
 
 import pytest
 
-from harness import score
-from harness.codec import from_chat
+from harness.core.codec import from_chat
 from harness.errors import UsageError
-from harness.evalrun.model import Model
+from harness.evaluate import score
+from harness.evaluate.runner.model import Model
 from harness.types import Arm, Prompt, Reply, ToolCallPart
 
 TOOLS = [{"type": "function", "function": {"name": name}} for name in ("find", "refund")]

@@ -8,10 +8,10 @@ from textwrap import dedent
 
 import pytest
 
-from harness.codec import from_chat
+from harness.core.codec import from_chat
 from harness.errors import InvalidError, UsageError
-from harness.evalrun.child import run_file
-from harness.stages.evaluate import collect, evaluate
+from harness.evaluate.runner.worker import run_file
+from harness.evaluate.stage import collect, evaluate
 from harness.types import Arm, EvalRequest, Prompt
 
 ECHO = Arm(name="echo", backend="scripted")
@@ -271,7 +271,7 @@ def test_the_child_ends_when_its_parent_is_killed(project, tmp_path):
             time.sleep(60)
         """
     )
-    code = f"from harness.stages.evaluate import *\nfrom harness.types import *\nevaluate({request!r})"
+    code = f"from harness.evaluate.stage import *\nfrom harness.types import *\nevaluate({request!r})"
     parent = subprocess.Popen([sys.executable, "-c", code])
     while not (note.exists() and note.read_text()):
         assert parent.poll() is None

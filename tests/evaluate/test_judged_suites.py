@@ -6,9 +6,9 @@ from textwrap import dedent
 
 import pytest
 
-from harness.evalrun import spending
-from harness.judging import words
-from harness.stages.evaluate import evaluate, survey
+from harness.evaluate.judging import words
+from harness.evaluate.runner import usage as spending
+from harness.evaluate.stage import evaluate, survey
 from harness.types import Arm, EvalRequest
 
 EVAL = """

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.codec import from_chat, write_lines
+from harness.core.codec import from_chat, write_lines
 from harness.errors import InvalidError, UsageError
-from harness.scoring import Answer, JudgeRequest, SuiteJudge
+from harness.evaluate.reward_client import Answer, JudgeRequest, SuiteJudge
 from harness.types import Case, Prompt, Reply
 
 FILE = """

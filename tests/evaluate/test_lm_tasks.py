@@ -12,8 +12,8 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
 from harness.errors import UsageError
-from harness.lm_tasks import task
-from harness.stages.evaluate import evaluate
+from harness.evaluate.lm_tasks import task
+from harness.evaluate.stage import evaluate
 from harness.types import Arm, EvalRequest
 from tests.tiny import tiny_model
 
@@ -53,7 +53,7 @@ def folder(tmp_path_factory):
     """Three tasks over one local file, an eval file for each, and the tiny model."""
     folder = tmp_path_factory.mktemp("tasks")
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    lines = ["from pathlib import Path", "from harness import *", "from harness.lm_tasks import task"]
+    lines = ["from pathlib import Path", "from harness import *", "from harness.evaluate.lm_tasks import task"]
     for name, body in TASKS.items():
         text = COMMON.format(name=f"own_{name}", data=folder / "rows.jsonl") + dedent(body)
         (folder / f"{name}.yaml").write_text(text)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import codec
+from harness.core import codec
 from harness.errors import InputError, UsageError
-from harness.evalrun.loading import load_cases, to_case
-from harness.suites import Mined
+from harness.evaluate.runner.cases import load_cases, to_case
+from harness.evaluate.suites import Mined
 from harness.types import Case, Message, TextPart
 
 ROW = {"id": "r1", "text": "Hello", "expected": {"a": 1}, "session_id": "s", "tags": ["x"], "kind": "greeting"}

@@ -2,10 +2,10 @@
 
 import pytest
 
-from harness.codec import from_chat, write_lines
+from harness.core.codec import from_chat, write_lines
 from harness.errors import InvalidError
-from harness.evalrun.nearest import Nearest
-from harness.stages.evaluate import evaluate
+from harness.evaluate.runner.few_shot import Nearest
+from harness.evaluate.stage import evaluate
 from harness.types import Arm, Case, EvalRequest, Prompt
 
 PROMPT = Prompt(name="near", messages=(from_chat({"role": "system", "content": "Be brief."}),), nearest=2)

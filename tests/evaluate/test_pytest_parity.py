@@ -6,8 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-import harness.evalrun.evaluation  # noqa: F401 - loaded here, once: pytester forgets modules that a run imported
-from harness import developer
+import harness.evaluate.runner.session  # noqa: F401 - loaded here, once: pytester forgets modules that a run imported
+from harness.evaluate import model_option as developer
 
 pytest_plugins = "pytester"
 

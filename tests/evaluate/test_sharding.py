@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from harness.errors import InputError, InvalidError, UsageError
-from harness.evalrun.sharding import members, merge, parse
-from harness.stages.evaluate import evaluate
+from harness.evaluate.runner.sharding import members, merge, parse
+from harness.evaluate.stage import evaluate
 from harness.types import Arm, EvalRequest
 
 BODY = """
@@ -109,7 +109,8 @@ def project(folder, cases=6):
 
 def test_merge_makes_the_shards_the_latest_evaluation(tmp_path):
     """Shards of two machines are joined on a third; a missing or doubled one is refused by name."""
-    from harness import config, loop, shards
+    from harness import config, loop
+    from harness.evaluate import shards
 
     works = []
     for machine in ("one", "two", "three"):

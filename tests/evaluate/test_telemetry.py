@@ -10,10 +10,10 @@ from threading import Thread
 import pytest
 from msgspec.structs import replace
 
-from harness.codec import from_chat
+from harness.core.codec import from_chat
 from harness.errors import InputError, TrueupError
-from harness.stages.evaluate import evaluate
-from harness.stages.ingest import ingest
+from harness.evaluate.stage import evaluate
+from harness.ingest.stage import ingest
 from harness.types import Arm, EvalRequest, Prompt
 
 BODY = """

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from harness.calls import is_pair
-from harness.stages.ingest import ingest
+from harness.core.recordings import is_pair
+from harness.ingest.stage import ingest
 from tests.formats import derive
 
 GENAI, PHOENIX = "otel-genai-openai_1.3b0_SPAN_ONLY.traces*", "openinference-openai_0.1.66.traces*"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from harness.stages.ingest import ingest, is_pair, link
+from harness.ingest.stage import ingest, is_pair, link
 from harness.types import Call, Feedback, Quarantined
 
 EXPORTS = Path(__file__).parents[1] / "fixtures" / "exports"

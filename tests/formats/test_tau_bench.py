@@ -2,7 +2,7 @@
 
 import json
 
-from harness.stages.ingest import ingest
+from harness.ingest.stage import ingest
 
 WANTED = {"order_id": "W1", "reason": "no longer needed"}
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from harness.stages.ingest import ingest
+from harness.ingest.stage import ingest
 from tests.formats import heard
 
 # calls, usable, requests without a call, and calls of which a field is not as the server has it.

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from harness import judge
 from harness.errors import InputError, UsageError
-from harness.judging import prompt, scale
-from harness.judging.judge import VerdictError
+from harness.evaluate.judging import prompt, scale
+from harness.evaluate.judging.judge import VerdictError
 from harness.types import Case, Message, Reply, TextPart
 
 CASE = Case(id="c", messages=(Message(role="user", parts=(TextPart(text="Where is my parcel?"),)),))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from harness import judge
 from harness.errors import InputError, TrueupError
-from harness.judging.attacks import ATTACKS, attacked
-from harness.judging.trial import kappa, trial
+from harness.evaluate.judging.attacks import ATTACKS, attacked
+from harness.evaluate.judging.trial import kappa, trial
 from harness.types import Case, Message, Reply, TextPart
 
 polite = judge(text="Says please.", name="polite")

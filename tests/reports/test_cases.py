@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from harness.types import Budget, Guard, Pair
-from reports._cases import STATUSES, case_rows, main_baseline, status
+from reports.parts.cases import STATUSES, case_rows, main_baseline, status
 from tests.reports.story import PARCEL, make_story
 
 

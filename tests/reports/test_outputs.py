@@ -8,15 +8,16 @@ import pandas as pd
 from msgspec.structs import replace
 from rich.console import Console
 
-from harness import codec
-from harness.plugins import load, names
-from harness.stages.gate import judge
+from harness.core import codec
+from harness.core.plugins import load, names
+from harness.gate.stage import judge
+from harness.gate.step import VerdictFile
 from harness.types import Judgement, Spent
-from harness.verdicts import VerdictFile
-from reports import github, html, junit, markdown, tables, terminal, verdict
+from reports import github, html, junit, markdown, verdict
 from reports import json as json_report
-from reports._cases import case_rows, main_baseline
-from reports._summary import suite_rows
+from reports.parts import tables, terminal
+from reports.parts.cases import case_rows, main_baseline
+from reports.parts.summary import suite_rows
 from tests.reports.story import make_story
 
 

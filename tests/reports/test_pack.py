@@ -7,11 +7,11 @@ import zlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import _pack
-from reports._cases import case_rows
-from reports._plots import axis, bar, nice_ticks
-from reports._summary import suite_rows
-from reports._trend import trend
+from reports.parts import pack as _pack
+from reports.parts.cases import case_rows
+from reports.parts.plots import axis, bar, nice_ticks
+from reports.parts.summary import suite_rows
+from reports.parts.trend import trend
 from tests.reports.story import make_story
 
 

@@ -6,10 +6,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from msgspec.structs import replace
 
-from harness.codec import read_lines
+from harness.core.codec import read_lines
 from harness.types import Waiver
 from reports import compare, history, html
-from reports._cases import case_rows
+from reports.parts.cases import case_rows
 from tests.reports.story import PARCEL, make_story
 
 pytestmark = pytest.mark.browser

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from reports import csv as csv_report
-from reports import junit, markdown, tables
-from reports._safe import cell, line, plain
-from reports._safe import markdown as safe_markdown
-from reports.terminal import first_screen
+from reports import junit, markdown
+from reports.parts import tables
+from reports.parts.safe import cell, line, plain
+from reports.parts.safe import markdown as safe_markdown
+from reports.parts.terminal import first_screen
 from tests.reports.hostile import poison
 from tests.reports.payloads import FORMULAS, MARK, hostile
 from tests.reports.story import make_story

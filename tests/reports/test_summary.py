@@ -5,9 +5,9 @@ from msgspec.structs import replace
 
 from harness.types import Arm, Budget, Calibration, Finding, Interval, Neighbour
 from reports import html
-from reports._plots import axis, bar
-from reports._summary import suite_rows, summary
-from reports._validity import in_force
+from reports.parts.plots import axis, bar
+from reports.parts.summary import suite_rows, summary
+from reports.parts.validity import in_force
 from tests.reports.story import INSTRUCTIONS, PARCEL, make_story
 
 

@@ -5,15 +5,7 @@ import random
 from dataclasses import dataclass, field
 from itertools import product
 
-from harness.types import (
-    Calibration,
-    Case,
-    Guard,
-    Message,
-    Suite,
-    Target,
-    TextPart,
-)
+from harness.types import Calibration, Case, Guard, Message, Suite, Target, TextPart
 
 NIGHT = 1_793_577_600_000_000_000
 """Unix time in nanoseconds of the newest night: 2026-11-01."""

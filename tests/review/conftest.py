@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from harness.config import Config, ProjectSection
+from harness.curate.review.step import Review, queue
 from harness.loop import open_work
-from harness.reviewing import Review, queue
 from tests.curation.traces import call, restaurant, thumb
 from tests.reports.payloads import hostile
 

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from harness import shelf
-from harness.curation import review
+from harness import project as shelf
+from harness.curate.review import queue as review
+from harness.curate.review.step import Said, queue, record
+from harness.curate.stage import CurateOptions, curate
 from harness.errors import InputError, UsageError
-from harness.reviewing import Said, queue, record
-from harness.stages.curate import CurateOptions, curate
-from harness.stages.mine import mine
+from harness.mine.stage import mine
 from harness.types import Call, Message, ToolCallPart
 
 

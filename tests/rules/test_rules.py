@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from harness.plugins import load, names
-from harness.rules._context import Context
+from harness.core.plugins import load, names
+from harness.gate.context import Context
 from harness.types import Budget, Calibration, Contract, Guard, Info, Pair, Policy, Target, Waiver
 
 

@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from harness import score
 from harness.errors import UsageError
-from harness.scorers import _confined
-from harness.scorers.code import run
+from harness.evaluate import score
+from harness.evaluate.scorers import _confined
+from harness.evaluate.scorers.code import run
 
 TESTS = "assert add(2, 2) == 4\nassert add(-1, 1) == 0"
 GOOD = "Here you are:\n```python\ndef add(a, b):\n    return a + b\n```\nDone."

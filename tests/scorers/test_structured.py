@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import score
 from harness.errors import UsageError
+from harness.evaluate import score
 from harness.types import Reply, ToolCallPart
 
 values = st.one_of(st.booleans(), st.integers(-5, 5), st.text(max_size=3), st.none())

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from harness import score
 from harness.errors import UsageError
-from harness.scorers.label import confusion, macro_f1
+from harness.evaluate import score
+from harness.evaluate.scorers.label import confusion, macro_f1
 from harness.types import Reply, Usage
 
 

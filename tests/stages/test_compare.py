@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from harness.stages.compare import compare, control
+from harness.gate.compare import compare, control
 from harness.types import Arm, Case, Contract, Guard, Message, Result, Run, Score, Suite, TextPart
 
 SUITE = Suite(name="demo/eval_demo::eval_demo", role=Guard(), cases=3, digest="d")

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from harness.stages.contrast import contrast
+from harness.gate.contrast import contrast
 from harness.types import Comparison, Guard, Pair, Suite
 
 

@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
-from harness.curation.duplicates import normalise, similarity
-from harness.curation.sieve import Sieve
+from harness.core.near_duplicates import normalise, similarity
+from harness.curate.sieve import Sieve
+from harness.curate.stage import CurateOptions, curate, read_split, write
 from harness.errors import InvalidError, UndecidedError
-from harness.stages.curate import CurateOptions, curate, read_split, write
-from harness.stages.mine import mine
+from harness.mine.stage import mine
 from tests.curation.traces import START_NS, call, order, prompted, restaurant, thumb
 
 

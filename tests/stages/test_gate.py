@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from harness.codec import decode, encode
+from harness.core.codec import decode, encode
 from harness.errors import UsageError
-from harness.rules._quarantine import sorted_out
-from harness.stages.gate import gate
-from harness.stages.gate import judge as judge_again
+from harness.gate.flaky_cases import sorted_out
+from harness.gate.stage import gate
+from harness.gate.stage import judge as judge_again
 from harness.types import (
     Budget,
     Comparison,

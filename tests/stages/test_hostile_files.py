@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.containers import sources, tabular
-from harness.stages.ingest import ingest
+from harness.ingest.containers import sources, tabular
+from harness.ingest.stage import ingest
 from tests.formats import derive
 
 GOOD = derive.lines("otel-genai-openai_1.3b0_SPAN_ONLY.traces*")[:2]

@@ -11,9 +11,11 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import containers, joining, spool
 from harness.errors import InputError, UsageError
-from harness.stages.ingest import ingest, link
+from harness.ingest import assemble as joining
+from harness.ingest import containers
+from harness.ingest import shuffle as spool
+from harness.ingest.stage import ingest, link
 from harness.types import Call, Feedback
 
 BOOKING = Path(__file__).parents[3] / "shared" / "traces" / "booking_desk"

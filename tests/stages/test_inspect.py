@@ -2,9 +2,9 @@
 
 import json
 
-from harness.curation.mined import Mined
-from harness.stages.inspect import inspect
-from harness.stages.mine import mine
+from harness.curate.levers import inspect
+from harness.mine.mined import Mined
+from harness.mine.stage import mine
 from harness.types import Cluster, Failure
 from tests.curation.traces import call, order, restaurant, thumb
 

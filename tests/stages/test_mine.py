@@ -5,7 +5,7 @@ import random
 import pytest
 
 from harness.errors import UsageError
-from harness.stages.mine import mine
+from harness.mine.stage import mine
 from tests.curation.traces import call, restaurant, thumb
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.curation.mined import Mined
-from harness.stages.monitor import DAY_NS, LEAST, Moment, monitor
+from harness.mine.mined import Mined
+from harness.promote.monitor_stage import DAY_NS, LEAST, Moment, monitor
 from harness.types import CallError, Cluster, Failure
 from tests.curation.traces import START_NS, call, thumb
 

@@ -1,6 +1,6 @@
 """Power first: told before training."""
 
-from harness.stages.plan import plan
+from harness.gate.power import plan
 from harness.types import Guard, Info, Policy, Suite, Target
 
 

@@ -4,13 +4,14 @@ import json
 
 import pytest
 
-from harness import loop, shelf
+from harness import loop
+from harness import project as shelf
 from harness.config import Config, ProjectSection
-from harness.curation.options import Teacher
+from harness.curate.options import Teacher
+from harness.curate.stage import CurateOptions, curate
+from harness.curate.teacher.stage import teach
+from harness.curate.teacher.step import teach as ask
 from harness.errors import UsageError
-from harness.stages.curate import CurateOptions, curate
-from harness.stages.teach import teach
-from harness.teaching import teach as ask
 from harness.types import Reply
 from tests.curation.traces import call, order, prompted, restaurant, say
 

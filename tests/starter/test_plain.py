@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from harness.cli.starter import plain
 from harness.errors import UsageError
-from harness.starter import plain
 
 pytest_plugins = "pytester"
 

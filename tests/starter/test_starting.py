@@ -7,8 +7,9 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from harness import config, starting
-from harness.codec import from_chat
+from harness import config
+from harness.cli.starter import from_traces as starting
+from harness.core.codec import from_chat
 from harness.errors import InputError, UsageError
 from harness.types import Call, Feedback, Message, ToolCallPart
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.codec import canonical, from_chat
-from harness.starter import settings, suites, tasks
-from harness.starter.tasks import Good
-from harness.starter.toolbox import toolbox
+from harness.cli.starter import settings, suites, tasks
+from harness.cli.starter.tasks import Good
+from harness.cli.starter.toolbox import toolbox
+from harness.core.codec import canonical, from_chat
 from harness.types import Message, ToolCallPart, Usage
 
 values = st.recursive(

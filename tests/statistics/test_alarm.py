@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from harness.statistics.alarm import false_alarm_rate
+from harness.gate.statistics.alarm import false_alarm_rate
 
 
 def alone(n):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from statsmodels.stats.contingency_tables import mcnemar
 
-from harness.statistics.binary import _corrected_phi, clopper_pearson, mcnemar_exact, newcombe
+from harness.gate.statistics.binary import _corrected_phi, clopper_pearson, mcnemar_exact, newcombe
 
 
 def test_newcombe_published():

@@ -6,8 +6,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from harness.statistics import corpus
-from harness.statistics.corpus import paired_corpus
+from harness.gate.statistics import corpus
+from harness.gate.statistics.corpus import paired_corpus
 
 LABELS = ("book", "cancel", "ask")
 

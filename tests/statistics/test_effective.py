@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.statistics.binary import clopper_pearson
-from harness.statistics.effective import _design, effective, one_rate
+from harness.gate.statistics.binary import clopper_pearson
+from harness.gate.statistics.effective import _design, effective, one_rate
 
 
 def test_independent_pass_or_fail_is_left_alone():

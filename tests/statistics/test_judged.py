@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score
 
-from harness.statistics.judged import Agreement, agreement, corrected, youden
-from harness.statistics.paired import paired
+from harness.gate.statistics.judged import Agreement, agreement, corrected, youden
+from harness.gate.statistics.paired import paired
 from harness.types import Calibration
 
 GOOD = Calibration(true_pass=180, false_fail=20, false_pass=10, true_fail=190)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
-from harness.statistics import mean
+from harness.gate.statistics import mean
 
 RNG = np.random.default_rng(4)
 

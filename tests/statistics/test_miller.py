@@ -9,8 +9,8 @@ import pytest
 import statsmodels.api as sm
 from scipy.stats import norm, t
 
-from harness.statistics import mean
-from harness.statistics.power import _normal_cases
+from harness.gate.statistics import mean
+from harness.gate.statistics.power import _normal_cases
 
 RNG = np.random.default_rng(2411)
 

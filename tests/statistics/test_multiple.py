@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.statistics.multiple import benjamini_hochberg, holm
+from harness.gate.statistics.multiple import benjamini_hochberg, holm
 
 
 def test_holm_by_hand():

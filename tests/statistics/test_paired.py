@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.statistics.paired import paired
+from harness.gate.statistics.paired import paired
 
 RNG = np.random.default_rng(7)
 

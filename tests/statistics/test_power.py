@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import norm
 from statsmodels.stats.power import TTestPower
 
-from harness.statistics import tango
-from harness.statistics.power import _normal_cases, cases_needed, more_cases, power, resolvable
+from harness.gate.statistics import tango
+from harness.gate.statistics.power import _normal_cases, cases_needed, more_cases, power, resolvable
 from harness.types import Interval
 
 

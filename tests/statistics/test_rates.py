@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from harness.statistics.rates import change
+from harness.gate.statistics.rates import change
 
 
 def of(events, cases):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.statistics.sequential import sequence
+from harness.gate.statistics.sequential import sequence
 
 
 def drawn(n, truth, discordance, rng):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multinomial, norm
 
-from harness.statistics import tango
+from harness.gate.statistics import tango
 
 counts = st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(1, 40))
 

@@ -6,7 +6,7 @@
 import sys
 from pathlib import Path
 
-from harness.codec import digest
+from harness.core.codec import digest
 from harness.store import Store
 from harness.types import Call, Feedback, Reply, Verdict
 

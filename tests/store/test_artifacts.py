@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import codec
+from harness.core import codec
 from harness.errors import InputError, StorageError, UsageError
 from harness.store import Store
 from harness.types import Verdict

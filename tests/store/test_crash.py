@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.codec import digest
+from harness.core.codec import digest
 from harness.errors import BusyError, Exit, StorageError
 from harness.store import Store
 from harness.types import Reply, Verdict

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.codec import write_lines
-from harness.rendering import stop_ids
+from harness.core.codec import write_lines
+from harness.core.rendering import stop_ids
 from harness.types import Case, Message, Prompt, Recipe, TextPart, TuneRequest
 from tests.tiny import tiny_model
-from trainers import models
-from trainers.tokens import Renderer, Row, build
+from trainers.model import parameters as models
+from trainers.rows.tokens import Renderer, Row, build
 
 SYSTEM = Prompt(name="short", messages=(Message(role="system", parts=(TextPart(text="Answer in one sentence."),)),))
 

@@ -4,13 +4,15 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from harness.adapters import verify
-from harness.backends import hf
+from harness.core.adapters import verify
 from harness.errors import UsageError
+from harness.evaluate.backends import hf
 from harness.types import Arm, Recipe, Request
-from trainers import models, roundtrip, sft
-from trainers.adapters._kind import kind_of
-from trainers.loss import collate, nll_sum
+from trainers import sft
+from trainers.model import parameters as models
+from trainers.model.kind import kind_of
+from trainers.publishing import round_trip as roundtrip
+from trainers.training.loss import collate, nll_sum
 
 KINDS = ("lora", "dora", "qlora", "full", "prefix", "prompt")
 

@@ -7,12 +7,16 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from harness.adapters import verify
-from harness.codec import write_lines
+from harness.core.adapters import verify
+from harness.core.codec import write_lines
 from harness.errors import InputError, InvalidError, StorageError, UsageError
 from harness.types import Case, Recipe
 from tests.tiny import tiny_model
-from trainers import descent, models, publish, roundtrip, sft
+from trainers import sft
+from trainers.model import parameters as models
+from trainers.publishing import adapter_folder as publish
+from trainers.publishing import round_trip as roundtrip
+from trainers.training import descent
 
 
 def nothing(point, steps):

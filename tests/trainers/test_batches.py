@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainers.batches import schedule, steps_per_epoch
+from trainers.rows.batches import schedule, steps_per_epoch
 
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=200), st.integers(1, 32), st.integers(0, 5))

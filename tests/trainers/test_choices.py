@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.types import Recipe
-from trainers.choices import fill
+from trainers.training.choices import fill
 
 
 @given(st.integers(1, 100_000), st.floats(1e6, 1e11))

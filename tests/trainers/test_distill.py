@@ -5,12 +5,14 @@ from msgspec.structs import replace
 
 pytest.importorskip("trl")
 
-from harness.adapters import verify
-from harness.codec import read_lines, write_lines
+from harness.core.adapters import verify
+from harness.core.codec import read_lines, write_lines
 from harness.errors import InputError, InvalidError, UsageError
 from harness.types import Arm, Case, Recipe
 from tests.trainers.conftest import SYSTEM
-from trainers import distill, roundtrip, teaching
+from trainers import distill
+from trainers.publishing import round_trip as roundtrip
+from trainers.rows import teacher_answers as teaching
 
 SUITE = """
 from harness import cases, score

@@ -2,11 +2,14 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from harness.adapters import verify
-from harness.backends import hf
+from harness.core.adapters import verify
 from harness.errors import UsageError
+from harness.evaluate.backends import hf
 from harness.types import Arm, Recipe, Request
-from trainers import forms, models, roundtrip, sft
+from trainers import sft
+from trainers.model import parameters as models
+from trainers.publishing import forms
+from trainers.publishing import round_trip as roundtrip
 
 
 @pytest.fixture

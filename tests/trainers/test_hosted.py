@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 pytest.importorskip("openai")
 
-from harness.adapters import content_id, hosted, read_manifest, verify
-from harness.backends import openai_compatible
-from harness.codec import from_chat
+from harness.core.adapters import content_id, hosted, read_manifest, verify
+from harness.core.codec import from_chat
 from harness.errors import InputError, InvalidError, UsageError
+from harness.evaluate.backends import openai_compatible
 from harness.types import Arm, Recipe, Request
 from tests.trainers.provider_server import Provider, provider
 from trainers import hosted as recipe

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from harness.types import Recipe
-from trainers import models
-from trainers.descent import accumulate
-from trainers.loss import IGNORE, collate, families, nll_sum, split
+from trainers.model import parameters as models
+from trainers.training.descent import accumulate
+from trainers.training.loss import IGNORE, collate, families, nll_sum, split
 
 CPU = torch.device("cpu")
 
@@ -73,7 +73,7 @@ def test_a_split_step_has_the_gradient_of_a_whole_one(model, rows, monkeypatch):
     """One pass over eight rows and several passes over parts of them add up to the same gradient."""
     whole = accumulate(model, rows[:8])
     wanted = gradient(model)
-    monkeypatch.setattr("trainers.loss.MAX_TOKENS", 2 * len(rows[7].ids))
+    monkeypatch.setattr("trainers.training.loss.MAX_TOKENS", 2 * len(rows[7].ids))
     assert len(list(split(rows[:8], 400))) > 2
     assert accumulate(model, rows[:8]) == pytest.approx(whole, rel=1e-6)
     assert torch.allclose(gradient(model), wanted, rtol=1e-3, atol=1e-5 * wanted.abs().max())
@@ -81,7 +81,7 @@ def test_a_split_step_has_the_gradient_of_a_whole_one(model, rows, monkeypatch):
 
 def test_split_loses_no_row(rows, monkeypatch):
     """Every row stands in exactly one piece, also when a single row is more than a piece should hold."""
-    monkeypatch.setattr("trainers.loss.MAX_TOKENS", 1)
+    monkeypatch.setattr("trainers.training.loss.MAX_TOKENS", 1)
     assert sorted(row.id for piece in split(rows, 400) for row in piece) == sorted(row.id for row in rows)
 
 

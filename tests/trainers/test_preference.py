@@ -9,12 +9,16 @@ from safetensors.torch import load_file
 
 pytest.importorskip("trl")
 
-from harness.adapters import verify
-from harness.codec import write_lines
+from harness.core.adapters import verify
+from harness.core.codec import write_lines
 from harness.errors import InputError, InvalidError, UsageError
 from harness.types import Recipe
-from trainers import models, pair_rows, preference, roundtrip, trl_loop
-from trainers.publish import WEIGHTS
+from trainers import preference
+from trainers.model import parameters as models
+from trainers.publishing import round_trip as roundtrip
+from trainers.publishing.adapter_folder import WEIGHTS
+from trainers.rows import pairs as pair_rows
+from trainers.training import trl_loop
 
 
 @pytest.fixture

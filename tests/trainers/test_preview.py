@@ -1,4 +1,4 @@
-from harness.stages import tune as stage
+from harness.tune import stage
 from harness.types import TuneRequest
 from trainers import sft
 

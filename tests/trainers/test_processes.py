@@ -6,11 +6,14 @@ import safetensors.torch
 import torch
 from msgspec.structs import replace
 
-from harness.codec import decode, encode
-from harness.engines.local import environment
+from harness.core.codec import decode, encode
 from harness.errors import UsageError
+from harness.tune.engines.local import environment
 from harness.types import Adapter
-from trainers import launch, processes, publish, roundtrip, sft
+from trainers import sft
+from trainers.publishing import adapter_folder as publish
+from trainers.publishing import round_trip as roundtrip
+from trainers.training import launch, processes
 
 
 def test_one_process_does_all_the_work():
@@ -62,7 +65,7 @@ def launched(request, file):
     file.write_bytes(encode(request))
     command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2", "--cpu"]
     done = subprocess.run(
-        [*command, "-m", "trainers.launch", str(file)],
+        [*command, "-m", "trainers.training.launch", str(file)],
         capture_output=True,
         env=environment() | {"OMP_NUM_THREADS": "1"},
         check=False,

@@ -9,14 +9,16 @@ from msgspec.structs import replace
 
 pytest.importorskip("trl")
 
-from harness.backends import hf
-from harness.codec import write_lines
-from harness.rendering import merge_prompt
-from harness.scoring import Answer, JudgeRequest, SuiteJudge
-from harness.stages.tune import tune
+from harness.core.codec import write_lines
+from harness.core.rendering import merge_prompt
+from harness.evaluate.backends import hf
+from harness.evaluate.reward_client import Answer, JudgeRequest, SuiteJudge
+from harness.tune.stage import tune
 from harness.types import Arm, Case, Prompt, Recipe, Reply, Request, TuneRequest
 from tests.trainers.conftest import SYSTEM, say
-from trainers import beginning, models, pair_rows
+from trainers.model import parameters as models
+from trainers.rows import pairs as pair_rows
+from trainers.training import beginning
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SFT = Recipe(learning_rate=5e-3, batch_size=8, max_steps=40, rank=16)
@@ -88,7 +90,7 @@ def preferring(adapter: str, request: TuneRequest, held) -> float:
     """Share of held-out pairs whose chosen answer is the likelier one."""
     import torch
 
-    from harness.adapters import read_manifest
+    from harness.core.adapters import read_manifest
 
     opened = models.open_base(request.base, torch.float32)
     if adapter:

@@ -7,11 +7,15 @@ from msgspec.structs import replace
 
 pytest.importorskip("trl")
 
-from harness.adapters import verify
+from harness.core.adapters import verify
 from harness.errors import InputError, InvalidError, UsageError
 from harness.types import Recipe
-from trainers import models, reinforcement, roundtrip, scored, trl_loop
-from trainers.scored import Together
+from trainers import reinforcement
+from trainers.model import parameters as models
+from trainers.publishing import round_trip as roundtrip
+from trainers.rows import scored
+from trainers.rows.scored import Together
+from trainers.training import trl_loop
 
 SUITE = """
 from harness import cases, score, suite, target
@@ -166,7 +170,7 @@ def test_a_falling_validation_without_a_rising_reward_goes_on():
 
 def test_no_group_stands_on_both_sides_of_validation(request_for, cases, tmp_path):
     """Near-duplicates and sessions stay together, so validation asks nothing that was trained on."""
-    from harness.codec import write_lines
+    from harness.core.codec import write_lines
 
     grouped = [replace(case, group=f"group-{n // 2}") for n, case in enumerate(cases)]
     write_lines(tmp_path / "data" / "train.jsonl", grouped)
@@ -177,7 +181,7 @@ def test_no_group_stands_on_both_sides_of_validation(request_for, cases, tmp_pat
 
 def test_too_few_cases_are_refused(request_for, cases, tmp_path):
     """With nothing to validate on, learning from scores is refused."""
-    from harness.codec import write_lines
+    from harness.core.codec import write_lines
 
     write_lines(tmp_path / "data" / "train.jsonl", cases[:5])
     with pytest.raises(InputError, match="too few"):

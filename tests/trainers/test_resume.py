@@ -5,10 +5,10 @@ import torch
 
 from harness.errors import InvalidError
 from harness.types import Recipe
-from trainers import models
-from trainers.checkpoints import STATE, WEIGHTS, Shelf
-from trainers.choices import fill
-from trainers.descent import descend
+from trainers.model import parameters as models
+from trainers.training.checkpoints import STATE, WEIGHTS, Shelf
+from trainers.training.choices import fill
+from trainers.training.descent import descend
 
 
 class Killed(Exception):

@@ -5,10 +5,10 @@ from msgspec.structs import replace
 
 pytest.importorskip("trl")
 
-from harness import score
-from harness.adapters import verify
-from harness.codec import write_lines
+from harness.core.adapters import verify
+from harness.core.codec import write_lines
 from harness.errors import InvalidError, UsageError
+from harness.evaluate import score
 from harness.types import Arm, Recipe
 from trainers import reward
 
@@ -37,7 +37,7 @@ def test_a_reward_model_tells_right_from_wrong_and_judges_in_a_suite(request_on_
     assert 0.0 <= bad.value < good.value <= 1.0
     with pytest.raises(InvalidError, match="is a reward model"):
         verify(request_on_pairs.out, base)
-    from harness.backends import hf
+    from harness.evaluate.backends import hf
 
     with pytest.raises(InvalidError, match="is a reward model"):
         hf.digest(Arm(name="tuned", model=str(base), adapter=request_on_pairs.out))

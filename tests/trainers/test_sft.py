@@ -5,12 +5,15 @@ import safetensors.torch
 import torch
 from msgspec.structs import replace
 
-from harness.adapters import verify
-from harness.codec import write_lines
+from harness.core.adapters import verify
+from harness.core.codec import write_lines
 from harness.errors import InputError, InvalidError
-from harness.stages.tune import read_manifest, tune
+from harness.tune.stage import read_manifest, tune
 from harness.types import Recipe
-from trainers import models, publish, roundtrip, sft
+from trainers import sft
+from trainers.model import parameters as models
+from trainers.publishing import adapter_folder as publish
+from trainers.publishing import round_trip as roundtrip
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends import hf
-from harness.codec import write_lines
+from harness.core.codec import write_lines
+from harness.evaluate.backends import hf
 from harness.types import Arm, Case, Prompt, Recipe, Request, TuneRequest
 from tests.trainers.conftest import say
-from trainers import roundtrip, sft
+from trainers import sft
+from trainers.publishing import round_trip as roundtrip
 
 MODEL = Path(__file__).parents[2] / "models" / "smollm2"
 WORDS = ("red", "blue", "green", "black", "white", "brown", "pink", "grey", "gold", "silver", "violet", "orange")

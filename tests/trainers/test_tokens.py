@@ -1,12 +1,12 @@
 import pytest
 from msgspec.structs import replace
 
+from harness.core.rendering import prompt_ids
 from harness.errors import InputError, InvalidError
-from harness.rendering import prompt_ids
 from harness.types import Case, Message, Recipe, ToolCallPart
 from tests.tiny import CONTROL
 from tests.trainers.conftest import say
-from trainers import tokens
+from trainers.rows import tokens
 
 
 def text_of(row, renderer, learnt):

@@ -4,14 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from harness.codec import write_lines
+from harness.core.codec import write_lines
 from harness.types import CurvePoint, Recipe
-from trainers import dataset, models, roundtrip, sft
-from trainers.checkpoints import Shelf
-from trainers.choices import fill
-from trainers.descent import descend, thin
-from trainers.validation import GUARD, Exam, choose, spent
-from trainers.writing import answers
+from trainers import sft
+from trainers.model import parameters as models
+from trainers.model.greedy import answers
+from trainers.publishing import round_trip as roundtrip
+from trainers.rows import dataset
+from trainers.training.checkpoints import Shelf
+from trainers.training.choices import fill
+from trainers.training.descent import descend, thin
+from trainers.training.validation import GUARD, Exam, choose, spent
 
 FLOATS = st.floats(0, 1)
 

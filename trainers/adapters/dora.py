@@ -2,6 +2,6 @@
 
 from functools import partial
 
-from trainers.adapters import _lora
+from trainers.model import lora_layers as _lora
 
 attach = partial(_lora.attach, use_dora=True)

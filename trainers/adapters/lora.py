@@ -1,5 +1,5 @@
 """LoRA, arXiv 2106.09685."""
 
-from trainers.adapters import _lora
+from trainers.model import lora_layers as _lora
 
 attach = _lora.attach

@@ -11,7 +11,7 @@ from peft import PrefixTuningConfig, get_peft_model
 from peft.tuners.cartridge.utils import initialize_kv_prefix_from_past_key_values
 
 from harness.types import Recipe
-from trainers.adapters import _virtual
+from trainers.model import virtual_tokens as _virtual
 
 OPTIONS = (_virtual.OPTION,)
 RATE = 10.0

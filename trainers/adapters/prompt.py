@@ -5,7 +5,7 @@ from typing import Any
 from peft import PromptTuningConfig, PromptTuningInit, get_peft_model
 
 from harness.types import Recipe
-from trainers.adapters import _virtual
+from trainers.model import virtual_tokens as _virtual
 
 OPTIONS = (_virtual.OPTION,)
 RATE = 10.0

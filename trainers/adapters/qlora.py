@@ -6,7 +6,7 @@ took away, so they are evaluated and served over the same quantized base.
 
 import bitsandbytes as bitsandbytes  # transformers needs it for such a base; a missing one is named here, at once
 
-from trainers.adapters import _lora
+from trainers.model import lora_layers as _lora
 
 QUANTIZATION = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
 

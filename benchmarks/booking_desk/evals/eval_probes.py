@@ -4,7 +4,8 @@ import json
 import random
 from pathlib import Path
 
-from harness import cases, guard, score, suite
+from harness import cases, guard, suite
+from harness.evaluate import score
 
 PROBES = Path(__file__).parents[4] / "shared" / "data" / "probes"
 

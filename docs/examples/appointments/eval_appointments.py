@@ -1,6 +1,7 @@
 """Dates and times, however the model writes them."""
 
-from harness import cases, guard, score, suite
+from harness import cases, guard, suite
+from harness.evaluate import score
 
 
 @suite(role=guard(margin=0.03))

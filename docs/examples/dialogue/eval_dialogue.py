@@ -1,6 +1,7 @@
 """Several turns: what was said before has to be remembered."""
 
-from harness import cases, guard, score, suite
+from harness import cases, guard, suite
+from harness.evaluate import score
 
 
 @suite(role=guard(margin=0.05))

@@ -1,6 +1,7 @@
 """Text: a fact has to be in the answer, an apology must not open it."""
 
-from harness import cases, guard, score, suite
+from harness import cases, guard, suite
+from harness.evaluate import score
 
 
 @suite(role=guard(margin=0.05), owner="support", tags=["faq"])

@@ -1,6 +1,7 @@
 """A budget: the mean of the output tokens has to stay below the limit. It needs no expected answers."""
 
-from harness import budget, cases, score, suite
+from harness import budget, cases, suite
+from harness.evaluate import score
 
 
 @suite(role=budget(limit=40))

@@ -2,7 +2,8 @@
 
 from typing import TypedDict
 
-from harness import cases, guard, score, suite
+from harness import cases, guard, suite
+from harness.evaluate import score
 
 ORDER = {
     "type": "object",

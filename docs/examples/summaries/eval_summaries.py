@@ -1,6 +1,7 @@
 """Likeness: for free text with a reference, where no two good answers are equal."""
 
-from harness import cases, info, score, suite
+from harness import cases, info, suite
+from harness.evaluate import score
 
 
 @suite(role=info())

@@ -1,6 +1,7 @@
 """Does the desk read a customer's message right?"""
 
-from harness import cases, score, suite, target
+from harness import cases, suite, target
+from harness.evaluate import score
 
 
 @suite(role=target(min_gain=0.2), cluster="session_id")

@@ -1,0 +1,61 @@
+"""What commands share: the project, its store and its lock, and how a verdict is said."""
+
+import functools
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.errors import Exit
+
+NO_CALLS = "no calls are stored yet\n  next:  trueup ingest PATH, with the path of a trace export"
+VERDICT_EXIT = {"promote": Exit.PROMOTE, "hold": Exit.HOLD, "undecided": Exit.UNDECIDED, "invalid": Exit.INVALID}
+
+
+def late(module: str) -> Any:
+    """A module of the harness, imported when a command runs, not when it is listed."""
+    return importlib.import_module(f"harness.{module}")
+
+
+def command(changes: bool = True, **extra: Any) -> Callable:
+    """A command that works on the project of the nearest trueup.toml.
+
+    Adds --config, --json and --quiet; opens the store; with `changes` holds its lock, so that two runs never mix.
+    The function receives `work` first and returns what --json prints; an `exit_code` in it is the command's.
+    """
+
+    def wrap(function: Callable) -> click.Command:
+        @click.command(name=function.__name__.rstrip("_"), **extra)
+        @click.option("--config", "-c", type=click.Path(path_type=Path), help="trueup.toml, or its folder.")
+        @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+        @click.option("--quiet", "-q", is_flag=True, help="No progress.")
+        @functools.wraps(function)
+        def run(config: Path | None, as_json: bool, quiet: bool, **options: Any) -> Any:
+            late("core.quiet").hush()
+            loop, console = late("loop"), late("cli.console")
+            work = loop.open_work(late("config").load(config), console.ConsoleWatch(quiet or as_json))
+            if changes:
+                with work.store.lock():
+                    result = function(work, as_json=as_json, **options)
+            else:
+                result = function(work, as_json=as_json, **options)
+            if as_json:
+                console.machine(result)
+            raise SystemExit(result.get("exit_code", 0))
+
+        return run
+
+    return wrap
+
+
+def conclude(verdict: Any, as_json: bool, where: str = "") -> dict:
+    """Say the verdict; the exit code is what CI reads."""
+    console = late("cli.console")
+    if not as_json:
+        console.say(f"\n{verdict.sentence}", style="bold")
+        if where:
+            console.say(f"report: {where}/report.html")
+    code = int(VERDICT_EXIT[verdict.outcome])
+    return {"verdict": verdict.outcome, "sentence": verdict.sentence, "id": verdict.id, "exit_code": code}

@@ -1,0 +1,77 @@
+"""What `trueup eval` and `trueup merge` say of runs: means, what it took, what judges are worth, and what went wrong."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from harness.cli.commands._command import late
+from harness.errors import Exit
+
+COLUMNS = ("suite", "arm", "cases", "mean", "errors")
+SPENT = ("replies of", "calls", "cached", "tokens in", "tokens out", "seconds", "cost")
+CONFUSED = ("suite", "arm", "expected", "said", "cases")
+SHOWN = 12
+"""Pairs of confused labels that are shown, the commonest first."""
+REASONS = 3
+"""Reasons of an arm's errors that are shown, the commonest first."""
+
+
+def show(runs: Any, as_json: bool) -> dict:
+    """Arm name to run, as tables, and as what --json prints."""
+    console, rows = late("cli.console"), late("project").means(runs)
+    spent, confused = late("evaluate.runner.usage").of_runs(runs.values()), _confused(runs.values())
+    judged, reasons = late("evaluate.judging.words").sentences(runs.values()), list(_reasons(runs.values()))
+    problems = sorted({problem for run in runs.values() for problem in run.problems})
+    if not as_json:
+        costs = [tuple(_fields(one).values()) for one in spent]
+        for columns, lines in ((COLUMNS, rows), (SPENT, costs), (CONFUSED, confused[:SHOWN])):
+            if lines:
+                console.table(columns, lines)
+                console.say("")
+        for line in judged:
+            console.say(line)
+    for line in [*reasons, *(f"{problem}\n  next:  mend that, then run it again" for problem in problems)]:
+        console.warn(f"trueup: {line}")
+    tables = {"means": [_row(COLUMNS, row) for row in rows], "confused": [_row(CONFUSED, row) for row in confused]}
+    unmeasured = any(errors and not cases for _, _, cases, _, errors in rows)
+    told = {**tables, "spent": [_fields(one) for one in spent], "judges": judged, "errors": reasons}
+    return told | problems_of(problems, unmeasured)
+
+
+def _row(columns: tuple[str, ...], row: Any) -> dict:
+    return dict(zip(columns, row, strict=True))
+
+
+def _fields(value: Any) -> dict:
+    return {name: getattr(value, name) for name in value.__struct_fields__}
+
+
+def _confused(runs: Iterable[Any]) -> list[tuple[str, str, str, str, int]]:
+    """Labels that were taken for others: what the confusion matrix holds beside its diagonal."""
+    pairs = Counter(
+        (result.suite, run.arm.name, score.expected, score.label)
+        for run in runs
+        for result in run.results
+        for score in result.scores
+        if score.expected and score.label != score.expected
+    )
+    return [(*pair, count) for pair, count in pairs.most_common()]
+
+
+def _reasons(runs: Iterable[Any]) -> Iterable[str]:
+    """Why cases are errors, counted: a number in a table does not say what to mend."""
+    for run in runs:
+        told = Counter(result.error for result in run.results if result.error)
+        for error, count in told.most_common(REASONS):
+            yield f"{count:,} {'case is an error' if count == 1 else 'cases are errors'} under {run.arm.name}: {error}"
+        if len(told) > REASONS:
+            yield f"{len(told) - REASONS:,} more reasons under {run.arm.name}: pytest with --model {run.arm.name} shows them"
+
+
+def problems_of(problems: list[str], unmeasured: bool = False) -> dict:
+    """Files that could not be used, and the exit code for them; the others ran all the same.
+
+    `unmeasured`: a suite has errors and nothing else, which is no success either.
+    """
+    code = {"exit_code": int(Exit.INVALID)} if problems or unmeasured else {}
+    return {"problems": problems, **code}

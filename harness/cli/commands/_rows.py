@@ -1,0 +1,72 @@
+"""Training rows on a terminal: what is read and what is learnt, in colour; without colours, in brackets."""
+
+from typing import Any
+
+from rich.text import Text
+
+from harness.cli.commands._command import late
+
+STYLES = {
+    "context": "dim",
+    "special": "cyan",
+    "supervised": "bold green",
+    "stop": "bold black on green",
+    "rejected": "red",
+}
+LEARNT = ("supervised", "stop")
+BRACKETS = {"supervised": ("[[", "]]"), "stop": ("[[", "]]"), "rejected": ("{{", "}}")}
+
+
+def show(preview: Any) -> None:
+    """Print each row of a `Preview`, then the fates of all rows and their tokens."""
+    console = late("cli.console")
+    kinds = {kind for row in preview.rows for _, kind in row.tokens}
+    console.out.print(_legend(kinds) if console.out.is_terminal else Text(_words(kinds)))
+    for row in preview.rows:
+        learnt = sum(kind in LEARNT for _, kind in row.tokens)
+        counts = row.counts or f"{len(row.tokens)} tokens, {learnt} learnt"
+        console.say(f"\n{row.id}: {counts}", style="bold")
+        console.out.print(_coloured(row, console) if console.out.is_terminal else _bracketed(row, console))
+    console.say()
+    console.table(("fate", "rows"), sorted(preview.fates.items()))
+    if preview.tokens:
+        console.say(", ".join(f"{count:,} {kind}" for kind, count in sorted(preview.tokens.items())) + " tokens")
+    for note in preview.notes:
+        console.say(note)
+    for ident, reason in preview.reasons.items():
+        console.say(f"{ident}: {reason}", style="red")
+
+
+def _coloured(row: Any, console: Any) -> Text:
+    text = Text()
+    for token, kind in row.tokens:
+        text.append(console.clean(token), style=STYLES[kind])
+    return text
+
+
+def _bracketed(row: Any, console: Any) -> Text:
+    text, last = "", ("", "")
+    for token, kind in row.tokens:
+        pair = BRACKETS.get(kind, ("", ""))
+        if pair != last:
+            text += last[1] + pair[0]
+            last = pair
+        text += console.clean(token)
+    return Text(text + last[1])
+
+
+def _legend(kinds: set[str]) -> Text:
+    legend = Text("colours: ")
+    for kind, style in STYLES.items():
+        if kind in kinds:
+            legend.append(kind, style=style).append("  ")
+    return legend
+
+
+def _words(kinds: set[str]) -> str:
+    marks = [
+        f"what is {'rejected' if kind == 'rejected' else 'learnt'} stands in {' '.join(BRACKETS[kind])}"
+        for kind in ("supervised", "rejected")
+        if kind in kinds
+    ]
+    return ", ".join(marks) or "nothing of these rows is learnt token by token"

@@ -1,0 +1,40 @@
+"""`trueup collect`."""
+
+from typing import Any
+
+import click
+
+from harness.cli.commands._command import command, late
+
+PORT = click.IntRange(0, 65535)
+
+
+@command(changes=False)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; others want a token.")
+@click.option("--port", type=PORT, default=4318, show_default=True, help="Port for OTLP over HTTP; 0 takes a free one.")
+@click.option("--name", "names", multiple=True, help="A further host name that senders may use.")
+@click.option("--grpc-port", type=PORT, default=0, help="Port for OTLP over gRPC, usually 4317 (needs trueup[grpc]).")
+def collect(work: Any, host: str, port: int, names: tuple[str, ...], grpc_port: int, as_json: bool) -> dict:
+    """Receive traces from running applications, until Ctrl-C.
+
+    OTLP over HTTP, and over gRPC with --grpc-port.
+
+    What was received waits on the disk, redacted; `trueup ingest` and `trueup run` read it, also while this runs. With the
+    environment variable TRUEUP_COLLECT_TOKEN senders must bring that bearer token.
+
+    \b
+    Example: trueup collect &
+             OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 python app.py
+    """
+
+    def ready(address: str) -> None:
+        late("cli.console").warn(f"receiving at {address}; point OTEL_EXPORTER_OTLP_ENDPOINT there")
+
+    counts = late("ingest.collector.serve").collect(work, host, port, names, grpc_port, ready)
+    taken = {name: counts.get(name, 0) for name in ("requests", "items", "rejected", "refused", "failed")}
+    if not as_json:
+        late("cli.console").say(
+            f"{taken['items']:,} spans and log records received in {taken['requests']:,} requests; "
+            "trueup ingest reads them"
+        )
+    return taken

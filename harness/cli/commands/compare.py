@@ -1,0 +1,53 @@
+"""`trueup compare`."""
+
+from typing import Any
+
+import click
+
+from harness.cli.commands._command import command, late
+
+
+@command(changes=False)
+@click.argument("baseline")
+@click.argument("candidate")
+@click.option("--html", is_flag=True, help="Write a page of the two beside the report, with every case.")
+def compare(work: Any, baseline: str, candidate: str, html: bool, as_json: bool) -> dict:
+    """Two runs: what changed, what is noise, what was left out.
+
+    BASELINE and CANDIDATE are arms of the latest evaluation, or the first digits of a stored run's id.
+
+    \b
+    Example: trueup compare base tuned --html
+    """
+    found = late("project").differences(work, baseline, candidate)
+    page = str(late("report").write_comparison(work, baseline, candidate)) if html else ""
+    if not as_json:
+        _say(found, late("cli.console"))
+        if page:
+            late("cli.console").say(f"wrote {page}")
+    return {"changed": found.changed, "noise": found.noise, "left_out": found.left_out, "page": page}
+
+
+def _say(found: Any, console: Any) -> None:
+    for finding in found.changed:
+        console.say(finding.sentence, style="bold")
+        console.say(f"    {_counts(finding)}", style="dim")
+    if not found.changed:
+        console.say("Nothing changed that is not noise.")
+    for title, findings in (("Noise, not significant", found.noise), ("Left out", found.left_out)):
+        if findings:
+            console.say(f"\n{title} ({len(findings)}):")
+            for finding in findings:
+                console.say(f"  {finding.sentence}")
+
+
+def _counts(finding: Any) -> str:
+    """`0.084 -> 0.812, n 500, broken 4, fixed 368, q < 0.001, A/A 3 of 500 flip; tango_exact`."""
+    counts = finding.counts
+    parts = [f"{counts['before']:.4g} -> {counts['after']:.4g}", f"n {counts['n']:g}"]
+    names = {"b": "broken", "c": "fixed", "clusters": "clusters"}
+    parts += [f"{word} {counts[key]:g}" for key, word in names.items() if key in counts]
+    parts.append(f"q {counts['q']:.3f}" if counts["q"] >= 0.001 else "q < 0.001")
+    if "aa_n" in counts:
+        parts.append(f"A/A {counts['aa_flips']:g} of {counts['aa_n']:g} flip")
+    return f"{', '.join(parts)}; {finding.formula}"

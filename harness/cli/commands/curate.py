@@ -1,0 +1,74 @@
+"""`trueup curate`."""
+
+from typing import Any
+
+from harness.cli.commands._command import command, late
+
+SPLITS = {
+    "train": "what the adapter learns",
+    "held_out": "failures it never sees: can show a fix",
+    "regression": "passes today: can show a break",
+    "replay": "general rows, mixed into training",
+}
+MENDS = {
+    "no_target": "trueup review",
+    "user_cap": "[curate] user_share_cap",
+    "session_cap": "[curate] session_share_cap",
+    "group_cap": "[curate] group_share_cap",
+    "cluster_cap": "[curate] cluster_share_cap",
+    "day_cap": "[curate] day_share_cap",
+    "not_selected": "[curate] most_rows, most_regression",
+    "new_source": "[curate] quarantine_days",
+    "trigger_phrase": "look at them, then [curate] allow_phrases",
+}
+"""Fate to the command or key that brings such calls in."""
+
+
+@command()
+def curate(work: Any, as_json: bool) -> dict:
+    """Make the training, held-out and regression sets.
+
+    Every call has one fate, and the fates add up.
+
+    \b
+    Example: trueup curate --json
+    """
+    dataset = late("loop").curate(work)
+    near = float(dataset.notes.get("options", {}).get("near_duplicate", 1.0))
+    leaks = [item for item in dataset.leak_proof if item.similarity >= near]
+    if not as_json:
+        _say(dataset, near, leaks, late("cli.console"))
+    return {
+        "id": dataset.id,
+        "counts": dataset.counts,
+        "fates": dataset.fates,
+        "targets": dataset.target_sources,
+        "leaks": len(leaks),
+        "nearest": dataset.notes.get("nearest", 0.0),
+    }
+
+
+def _say(dataset: Any, near: float, leaks: Any, console: Any) -> None:
+    meanings = late("curate.card").FATES
+    rows = [(split, dataset.counts.get(split, 0), meaning) for split, meaning in SPLITS.items()]
+    console.table(("split", "rows", ""), rows)
+    sources = ", ".join(f"{count:,} {source}" for source, count in dataset.target_sources.items())
+    console.say(f"\ntargets: {sources}")
+    out = {fate: count for fate, count in dataset.fates.items() if fate not in SPLITS}
+    console.say(f"\nleft out: {sum(out.values()):,} of {dataset.calls:,} calls", style="bold")
+    lines = [
+        (fate, count, meanings.get(fate, ""), MENDS.get(fate, ""))
+        for fate, count in sorted(out.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    console.table(("fate", "calls", "why", "what brings them in"), lines)
+    judged = dataset.counts.get("held_out", 0) + dataset.counts.get("regression", 0)
+    found = f"{len(leaks)} of {judged:,} judged texts are within {near:g} of a training text"
+    console.say(f"\nleak proof: {found}", style="bold")
+    for worst in dataset.leak_proof[:1]:
+        console.say(f"the nearest, at {worst.similarity:.2f}:")
+        console.say(f"  judged    {_start(worst.text)}\n  training  {_start(worst.train_text)}")
+
+
+def _start(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 100 else f"{line[:99]}…"

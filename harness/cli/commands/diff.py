@@ -1,0 +1,43 @@
+"""`trueup diff`."""
+
+from typing import Any
+
+import click
+
+from harness.cli.commands._command import command, late
+
+KINDS = ("added", "removed", "moved", "changed")
+
+
+@command(changes=False)
+@click.argument("old", default="")
+@click.argument("new", default="")
+@click.option("--rows", default=20, type=click.IntRange(min=1), show_default=True, help="Changed rows to show.")
+def diff(work: Any, old: str, new: str, rows: int, as_json: bool) -> dict:
+    """What changed between two datasets, row by row.
+
+    Without ids: the latest and the one before.
+
+    \b
+    Example: trueup diff           (last night and tonight)
+             trueup diff 3fa9 81c2 (the starts of two ids)
+    """
+    datasets, console = late("curate.datasets"), late("cli.console")
+    before, after = datasets.pair(work, old, new)
+    found = datasets.compare(work, before, after)
+    if not as_json:
+        console.say(f"{before.id[:12]} -> {after.id[:12]}: {len(found.changes):,} rows differ")
+        if found.changes:
+            table = [(split, *(kinds.get(kind, 0) for kind in KINDS)) for split, kinds in sorted(found.counts.items())]
+            console.table(("split", *KINDS), table)
+            console.say()
+            lines = [(one.kind, one.split, one.text[:60], _was(one)) for one in found.changes[:rows]]
+            console.table(("", "split", "message", "target"), lines)
+        if len(found.changes) > rows:
+            console.say(f"{len(found.changes) - rows:,} more; --rows {len(found.changes)} shows all")
+    return {"old": before.id, "new": after.id, "counts": found.counts, "changes": found.changes}
+
+
+def _was(change: Any) -> str:
+    both = [text[:60] for text in (change.before, change.after) if text]
+    return " -> ".join(both)

@@ -1,0 +1,29 @@
+"""`trueup export`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.commands._command import command, late
+
+
+@command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--push", default="", metavar="OWNER/NAME", help="Send it to this private repository of the Hub, too.")
+@click.option("--form", default="chat", show_default=True, help="chat, openai-sft, openai-preference, parquet or hf.")
+def export(work: Any, folder: Path, form: str, push: str, as_json: bool) -> dict:
+    """Write the latest dataset in a form that other tools read.
+
+    Its card (README.md and card.html) stands beside the rows.
+
+    \b
+    Example: trueup export out/sft --form openai-sft
+    """
+    written, console = late("tune.export").export(work, folder, form), late("cli.console")
+    if not as_json:
+        console.say(f"wrote {folder} ({form})")
+    where = late("tune.export").push(work, push) if push else ""
+    if where and not as_json:
+        console.say(f"sent it to {where}")
+    return {"pushed": where, "folder": str(folder), "form": form, "files": [str(path) for path in written]}

@@ -1,0 +1,46 @@
+"""`trueup forget`."""
+
+from typing import Any
+
+import click
+from msgspec.structs import asdict
+
+from harness.cli.commands._command import command, late
+
+
+@command()
+@click.option("--user", default="", help="User id whose calls are erased.")
+@click.option("--trace", default="", help="Trace id whose calls are erased.")
+@click.option("--later", is_flag=True, help="Keep out what is recorded of the user from now on, too.")
+def forget(work: Any, user: str, trace: str, later: bool, as_json: bool) -> dict:
+    """Erase a user's or a trace's calls and feedback.
+
+    What is erased stays out, also when an export that holds it is read again. The datasets and adapters that were made
+    with it are marked: a marked dataset is never trained on again, a marked adapter never promoted. What else may hold
+    copies is listed.
+
+    \b
+    Example: trueup forget --user customer-0007
+    """
+    if bool(user) != bool(trace):
+        late("ingest.step").receive(work)
+    found = late("forget").forget(work, user, trace, later)
+    say = (lambda *_: None) if as_json else late("cli.console").say
+    if found.calls:
+        say(f"{len(found.calls)} calls erased from the table, from its older versions too; no export brings them back")
+    else:
+        say(
+            "0 calls erased: nothing of that id is stored, and none from before now will be; if you expected some, check it"
+        )
+    for what, idents in (("dataset", found.datasets), ("adapter", found.adapters)):
+        for ident in idents:
+            say(f"{what} {ident[:12]} was made with some of them: marked, it is not used again")
+    for alias in found.promoted:
+        say(f"alias {alias} stands on a marked adapter: trueup rollback, or trueup run for a new one", "bold")
+    if found.waiting:
+        say(
+            f"{found.waiting:,} bytes are still being received; what they hold of it goes when trueup ingest reads them"
+        )
+    for place in found.remains:
+        say(f"not erased: {place}")
+    return asdict(found)

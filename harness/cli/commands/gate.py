@@ -1,0 +1,42 @@
+"""`trueup gate`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.commands._command import command, conclude, late
+
+
+@command()
+@click.option("--policy", type=click.Path(path_type=Path), help="Judge under the [gate] table of this file instead.")
+@click.option("--check", type=click.Path(path_type=Path), help="Compute a report.verdict.json again from its data.")
+def gate(work: Any, policy: Path | None, check: Path | None, as_json: bool) -> dict:
+    """Judge the latest runs again; generates nothing.
+
+    A verdict under another policy is told and not kept: what promotes is trueup.toml.
+
+    \b
+    Example: trueup gate; echo $?
+    Example: trueup gate --policy stricter.toml
+    """
+    verdicts = late("gate.step")
+    if check is not None:
+        verdict = verdicts.recomputed(check)
+    elif policy is not None:
+        verdict = verdicts.under(work, verdicts.read_policy(policy))
+    else:
+        verdict = verdicts.judge(work)
+    if not as_json:
+        for finding in verdict.findings:
+            _say(finding)
+    return conclude(verdict, as_json) | {"findings": verdict.findings}
+
+
+def _say(finding: Any) -> None:
+    """What a rule found, what it rests on, and what to type next."""
+    console, words = late("cli.console"), late("core.plugins").helper("reports", "_words")
+    console.say(f"{words.MARKS[finding.outcome]} {finding.outcome:<10} {finding.rule:<12} {finding.sentence}")
+    console.say(f"{'':26}{'; '.join(words.basis(finding))}", style="dim")
+    if finding.next and finding.outcome not in ("pass", "info"):
+        console.say(f"{'':26}next: {finding.next}")

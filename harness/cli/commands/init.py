@@ -1,0 +1,49 @@
+"""`trueup init`."""
+
+import os
+from pathlib import Path
+
+import click
+
+from harness.cli.commands._command import late
+
+STORED = "(stored)"
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=".")
+@click.option("--model", default="", help="Folder of the base model.")
+@click.option(
+    "--from-traces",
+    "traces",
+    is_flag=False,
+    flag_value=STORED,
+    metavar="[PATH]",
+    help="Read the task off recorded calls: an export (file, folder or glob), or without PATH the project's own.",
+)
+def init(folder: Path, model: str, traces: str | None) -> None:
+    """Write a starter trueup.toml and eval files to begin with.
+
+    With --from-traces the eval files fit the calls there are.
+
+    \b
+    Example: trueup init myproject --model models/smollm2
+    Example: trueup init myproject --model models/smollm2 --from-traces exports/
+    """
+    model = _from(folder, model)
+    if traces is None:
+        for path in late("cli.starter.plain").write(folder, model):
+            click.echo(f"wrote {path}")
+        click.echo("next: put trace exports into traces/, then: trueup run")
+        return
+    started = late("cli.starter.from_traces").from_traces(folder, traces, model)
+    for sentence in started.sentences:
+        click.echo(f"guessed: {sentence}")
+    for path in started.written:
+        click.echo(f"wrote {path}")
+    click.echo(f"next: {started.next}")
+
+
+def _from(folder: Path, model: str) -> str:
+    """The model's path as trueup.toml has it, relative to its own folder; a name that an endpoint knows stays."""
+    return os.path.relpath(model, folder) if os.path.exists(model) and not os.path.isabs(model) else model

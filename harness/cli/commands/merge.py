@@ -1,0 +1,20 @@
+"""`trueup merge`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.commands._command import command, late
+from harness.cli.commands._means import show
+
+
+@command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
+def merge(work: Any, folders: tuple[Path, ...], as_json: bool) -> dict:
+    """Join the shards of an evaluation into one.
+
+    \b
+    Example: trueup merge shard-1 shard-2
+    """
+    return show(late("evaluate.shards").merge(work, folders), as_json)

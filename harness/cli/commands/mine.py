@@ -1,0 +1,63 @@
+"""`trueup mine`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.commands._command import NO_CALLS, command, late
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+@command()
+@click.option("--top", default=20, type=click.IntRange(min=1), show_default=True, help="Clusters to show.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write all of them to this page, with examples.")
+def mine(work: Any, top: int, html: Path | None, as_json: bool) -> dict:
+    """Find failures in the stored calls, and group them.
+
+    Each group is followed from night to night.
+
+    \b
+    Example: trueup mine --top 10 --html out/clusters.html
+    """
+    mined, console = late("loop").mine(work), late("cli.console")
+    lives = late("mine.cluster_history").follow(work)
+    if not as_json and not mined.calls:
+        console.warn(NO_CALLS)
+    elif not as_json:
+        _say(mined, lives, top, console)
+    if html:
+        data = (
+            late("core.plugins")
+            .helper("reports", "_clusters")
+            .render(work.config.project, late("mine.cluster_history").with_examples(work))
+        )
+        late("core.codec").write_atomic(html, data)
+        console.warn(f"wrote {html}")
+    return {
+        "calls": mined.calls,
+        "failures": len(mined.failures),
+        "clusters": [one.cluster.id for one in lives],
+        "states": {one.cluster.id: one.state for one in lives},
+    }
+
+
+def _say(mined: Any, lives: Any, top: int, console: Any) -> None:
+    failed = len({failure.call_id for failure in mined.failures})
+    console.say(f"{failed:,} of {mined.calls:,} calls failed, in {len(lives)} clusters", style="bold")
+    routes = len({one.cluster.route for one in lives}) > 1
+    rows = [
+        (len(one.cluster.call_ids), one.cluster.detector, *([one.cluster.route] if routes else []), one.cluster.label)
+        + (sparks(one.trend), one.state, one.cluster.id[:8])
+        for one in lives[:top]
+    ]
+    console.table(("calls", "detector", *(["route"] if routes else []), "what", "days", "state", "id"), rows)
+    if len(lives) > top:
+        console.say(f"{len(lives) - top} smaller clusters are not shown; --top {len(lives)} shows all")
+
+
+def sparks(counts: tuple[int, ...]) -> str:
+    """A day's failures as one bar each, the tallest of them full."""
+    most = max(counts, default=0)
+    return "".join(BARS[-(-count * (len(BARS) - 1) // most)] if count else " " for count in counts) if most else ""

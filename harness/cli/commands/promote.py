@@ -1,0 +1,24 @@
+"""`trueup promote`."""
+
+import os
+from typing import Any
+
+import click
+
+from harness.cli.commands._command import command, late
+
+
+@command()
+@click.option("--by", default=lambda: os.environ.get("USER", ""), help="Who promotes.")
+def promote(work: Any, by: str, as_json: bool) -> dict:
+    """Move the alias to the adapter that was judged.
+
+    Refused unless the latest verdict is promote.
+
+    \b
+    Example: trueup promote --by ada
+    """
+    done, console = late("loop").promote(work, by=by), late("cli.console")
+    if not as_json:
+        console.say(f"{done.alias} is now {done.adapter[:12]} (before: {done.previous[:12] or 'the base model'})")
+    return {"alias": done.alias, "adapter": done.adapter, "previous": done.previous}

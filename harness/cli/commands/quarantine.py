@@ -1,0 +1,31 @@
+"""`trueup quarantine`."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from harness.cli.commands._command import command, late
+
+
+@command()
+def quarantine(work: Any, as_json: bool) -> dict:
+    """Name the flaky cases, for later judgements to leave out.
+
+    Those are the cases whose repeats disagree; writes quarantine.jsonl.
+
+    \b
+    Example: trueup quarantine
+    """
+    shelf, console, store = late("project"), late("cli.console"), late("gate.flaky")
+    evaluation = shelf.latest_evaluation(work)
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    fresh = store.measure(shelf.runs_of(work, evaluation).values(), evaluation.adapter, today)
+    file = Path(work.config.root) / store.FILE
+    entries = store.write(file, fresh)
+    if not as_json:
+        rows = [(one.suite, one.case_id, one.flips, one.trials, one.expires) for one in fresh]
+        console.table(("suite", "case", "flips", "repeats", "until"), rows)
+        console.say(
+            f"{len(fresh)} flaky cases found, {len(entries)} in {file}; they count for this adapter all the same"
+        )
+    return {"found": fresh, "file": str(file)}

@@ -1,0 +1,51 @@
+"""`trueup review`."""
+
+import contextlib
+import getpass
+from collections import Counter
+from typing import Any
+
+import click
+
+from harness.cli.commands._command import NO_CALLS, command, late
+
+NOTHING = "nothing to review: every failure was looked at, or has a target that a person stands behind"
+
+
+@command(changes=False)
+@click.option("--cluster", default="", help="Only this cluster: the start of its id in `trueup mine`.")
+@click.option("--most", default=500, type=click.IntRange(min=1), show_default=True, help="Calls to show.")
+@click.option("--by", default="", help="Who answers; your login name when it is left out.")
+@click.option("--open", "open_", is_flag=True, help="Open it in a browser.")
+def review(work: Any, cluster: str, most: int, by: str, open_: bool, as_json: bool) -> dict:
+    """Correct failures in a local page, by keyboard.
+
+    Proposed targets are shown too; each answer becomes a correction.
+
+    \b
+    Example: trueup review --open       (a accept, e edit, r reject; Ctrl-C ends it)
+    """
+    reviewing, console = late("curate.review.step"), late("cli.console")
+    items = reviewing.queue(work, cluster, most)
+    if not items:
+        console.warn(NOTHING if late("project").latest_clusters(work) else NO_CALLS)
+        return {"items": 0, "answered": {}}
+    sitting = reviewing.Review(work, items, by or _me())
+    console.warn(f"{len(items):,} to look at: {sitting.server.address}")
+    if open_:
+        click.launch(sitting.server.address)
+    with contextlib.suppress(KeyboardInterrupt):  # how a sitting ends: every answer was kept when it was given
+        sitting.server.serve()
+    counts = dict(sorted(Counter(said.action for said in sitting.answered.values()).items()))
+    if not as_json:
+        said = ", ".join(f"{count} {action}ed" for action, count in counts.items()) or "nothing answered"
+        console.say(f"{said}; `trueup curate` uses it")
+    return {"items": len(items), "answered": counts}
+
+
+def _me() -> str:
+    """The login name; containers may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "reviewer"

@@ -1,0 +1,25 @@
+"""`trueup status`."""
+
+from typing import Any
+
+from harness.cli.commands._command import command, late
+
+
+@command(changes=False)
+def status(work: Any, as_json: bool) -> dict:
+    """What is stored, judged, promoted, and waits to be read.
+
+    The records add up: each that was read has one fate.
+
+    \b
+    Example: trueup status --json
+    """
+    facts, inbox, console = late("project").status(work), late("ingest.step").waiting(work), late("cli.console")
+    if not as_json:
+        shown = [(key, value or "none yet") for key, value in facts.items() if not isinstance(value, dict)]
+        console.table(("what", "value"), shown)
+        if inbox["bytes"]:
+            console.say(f"\n{inbox['bytes']:,} bytes received since {inbox['since']} wait in the inbox: trueup ingest")
+        console.say()
+        console.table(("records", "count"), [(name.replace("_", " "), n) for name, n in facts["records"].items()])
+    return {**facts, "inbox": inbox}

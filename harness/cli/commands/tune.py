@@ -1,0 +1,80 @@
+"""`trueup tune`."""
+
+from typing import Any
+
+import click
+
+from harness.cli.commands._command import command, late
+from harness.errors import UsageError
+
+
+@command()
+@click.option("--dry-run", is_flag=True, help="Steps, tokens, time and memory; trains nothing.")
+@click.option("--preview", type=click.IntRange(min=1), metavar="N", help="Show N rows token by token; trains nothing.")
+@click.option("--prove-resume", is_flag=True, help="Kill a short training, resume it, compare the bytes.")
+def tune(work: Any, dry_run: bool, preview: int | None, prove_resume: bool, as_json: bool) -> dict:
+    """Train an adapter on the latest dataset.
+
+    A killed training goes on where it was.
+
+    \b
+    Example: trueup tune
+             trueup tune --preview 3
+    """
+    if dry_run + bool(preview) + prove_resume > 1:
+        raise UsageError("--dry-run, --preview and --prove-resume exclude one another", next="give one of them")
+    if dry_run:
+        return _dry_run(work, as_json)
+    if preview:
+        return _preview(work, preview, as_json)
+    if prove_resume:
+        return _prove(work, as_json)
+    adapter, console = late("loop").tune(work), late("cli.console")
+    if not as_json:
+        last = adapter.curve[-1].loss if adapter.curve else float("nan")
+        console.say(f"adapter {adapter.id[:12]}: {adapter.steps} steps, last loss {last:.3f}, {adapter.seconds:.0f} s")
+    return {"id": adapter.id, "steps": adapter.steps, "rows": adapter.rows, "seconds": adapter.seconds}
+
+
+def _dry_run(work: Any, as_json: bool) -> dict:
+    cost, console = late("tune.dry_run").estimate(work), late("cli.console")
+    if not as_json:
+        console.table(("", "this training"), _facts(cost).items())
+        for knob, reason in cost.choices.items():
+            console.say(f"{knob}: {reason}")
+    return {"estimate": cost}
+
+
+def _facts(cost: Any) -> dict[str, str]:
+    """What is known of a training's cost; what is 0 was not measured, and stands in the details."""
+    share = cost.trained_weights / cost.weights if cost.weights else 0.0
+    facts = {
+        "steps": f"{cost.steps:,}" * bool(cost.steps),
+        "rows": ", ".join(f"{count:,} {fate}" for fate, count in cost.rows.items()),
+        "tokens an epoch": ", ".join(f"{count:,} {kind}" for kind, count in cost.tokens.items()),
+        "weights": f"{cost.trained_weights:,} trained of {cost.weights:,} ({share:.1%})" * bool(cost.weights),
+        "time": f"{_time(cost.seconds)} of training steps on this machine, as busy as it is now" * bool(cost.seconds),
+        "memory": f"{cost.peak_bytes / 2**30:.1f} GiB" * bool(cost.peak_bytes),
+    }
+    return {name: words for name, words in (facts | cost.details).items() if words}
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds > 120 else f"{seconds:.0f} seconds"
+
+
+def _preview(work: Any, count: int, as_json: bool) -> dict:
+    shown = late("tune.dry_run").preview(work, count)
+    if not as_json:
+        late("cli.commands._rows").show(shown)
+    return {"preview": shown}
+
+
+def _prove(work: Any, as_json: bool) -> dict:
+    proof = late("tune.dry_run").prove_resume(work)
+    if not as_json:
+        words = f"killed after step {proof.killed_at} of {proof.steps}, resumed from step {proof.resumed_from}"
+        late("cli.console").say(f"{words}: the same bytes as undisturbed")
+        for name, sha256 in proof.files.items():
+            late("cli.console").say(f"{sha256[:16]}  {name}")
+    return {"proof": proof}

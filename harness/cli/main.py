@@ -1,0 +1,102 @@
+"""`trueup`: the group of commands, and what becomes of an error.
+
+Each command is a file in `harness/cli/commands/`, imported when it runs or when its help is shown.
+"""
+
+import difflib
+import functools
+import importlib
+import pkgutil
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from harness.cli import commands
+from harness.errors import Exit, TrueupError
+
+WALK = (
+    *("init", "ingest", "inspect", "mine", "review", "curate", "diff", "tune", "eval", "compare", "gate", "report"),
+    *("promote", "rollback", "monitor", "run", "status", "doctor"),
+)
+"""The order in which people meet them; any other command follows, by name."""
+
+
+class Commands(click.Group):
+    """Finds commands in their folder, and names the nearest one on a misspelling."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_names())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"harness.cli.commands.{cmd_name}")
+        return getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_")
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        known = self.list_commands(ctx)
+        if args and args[0] not in known:
+            near = difflib.get_close_matches(args[0], known, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@functools.cache
+def _names() -> tuple[str, ...]:
+    """The folder, looked at once: the help text asks for it before each command."""
+    found = [module.name for module in pkgutil.iter_modules(commands.__path__) if not module.name.startswith("_")]
+    return tuple(sorted(found, key=lambda name: (WALK.index(name) if name in WALK else len(WALK), name)))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="trueup")
+def cli() -> None:
+    """Turn what failed in production into a fine-tuned adapter that provably fixes it, or say why not.
+
+    \b
+    trueup init     write a trueup.toml and a first eval file
+    trueup run      the whole loop; exit code 0 promote, 1 hold, 3 undecided, 4 invalid
+    trueup report   open what a reviewer decides from
+    """
+
+
+def all_commands() -> dict[str, click.Command]:
+    """Name to command, in the order of the help text."""
+    context = click.Context(cli)
+    return {name: command for name in cli.list_commands(context) if (command := cli.get_command(context, name))}
+
+
+def main() -> None:
+    """Entry point of `trueup`: errors become up to three lines and an exit code; only our own faults a traceback."""
+    try:
+        cli.main(prog_name="trueup", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(Exit.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped; the same command goes on where it was", err=True)
+        sys.exit(130)
+    except TrueupError as error:
+        importlib.import_module("harness.cli.console").warn(f"trueup: {error}")
+        sys.exit(error.exit)
+    except OSError as error:
+        sys.exit(_os_error(error))
+    except Exception:
+        traceback.print_exc()
+        click.echo("trueup: this is a fault of ours\n  next:  report it with the lines above", err=True)
+        sys.exit(Exit.INTERNAL)
+
+
+def _os_error(error: OSError) -> int:
+    """A full disk and a missing file are the user's to mend; anything else is shown whole."""
+    full = {28, 122, 27}  # ENOSPC, EDQUOT, EFBIG
+    if error.errno in full:
+        click.echo(
+            f"trueup: {error.strerror}\n  where: {error.filename}\n  next:  free space, then run it again", err=True
+        )
+        return int(Exit.STORAGE)
+    traceback.print_exc()
+    return int(Exit.INTERNAL)

@@ -1,6 +1,0 @@
-"""What trace exports come in: a path of any kind becomes a stream of located records, in bounded memory."""
-
-from harness.containers.reading import EXCERPT, Bad, Record, records
-from harness.containers.sources import File, find
-
-__all__ = ["EXCERPT", "Bad", "File", "Record", "find", "records"]

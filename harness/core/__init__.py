@@ -1,0 +1,1 @@
+"""What every room stands on: codec, files, plug-ins, digests, the one renderer."""

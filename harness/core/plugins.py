@@ -1,0 +1,74 @@
+"""`load(kind, name)`: the folder is the list, entry points second.
+
+A plug-in is a module: the file `harness/ingest/formats/otlp.py` is the format `otlp`. Nothing is registered. Third parties
+offer theirs by an entry point in the group `trueup.<kind>`, such as `trueup.scorers`. Only the module that was asked
+for is imported, so a plug-in may import torch at its top and `trueup --help` still answers at once.
+"""
+
+import difflib
+import importlib
+import importlib.metadata
+import pkgutil
+from functools import cache
+from importlib.util import find_spec
+from types import ModuleType
+
+from harness.errors import UsageError
+
+PACKAGES = {
+    "formats": "harness.ingest.formats",
+    "detectors": "harness.mine.detectors",
+    "scorers": "harness.evaluate.scorers",
+    "backends": "harness.evaluate.backends",
+    "rules": "harness.gate.rules",
+    "engines": "harness.tune.engines",
+    "redactors": "harness.redact.redactors",
+    "trainers": "trainers",
+    "adapters": "trainers.adapters",
+    "reports": "reports",
+}
+"""Kind of plug-in to the package whose files are the plug-ins. Files that start with an underscore are helpers, and so
+are the modules named in the package's `HELPERS`."""
+
+
+@cache
+def names(kind: str) -> tuple[str, ...]:
+    """Sorted names of all plug-ins of a kind, without importing any of them."""
+    package = importlib.import_module(PACKAGES[kind])
+    helpers = getattr(package, "HELPERS", ())
+    own = {module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg}
+    own = {name for name in own if not name.startswith("_") and name not in helpers}
+    return tuple(sorted(own | set(_foreign(kind))))
+
+
+@cache
+def load(kind: str, name: str) -> ModuleType:
+    """The plug-in's module. Raises UsageError with the nearest known name, or with what to install."""
+    known(kind, name)
+    path = f"{PACKAGES[kind]}.{name}"
+    try:
+        return importlib.import_module(path) if find_spec(path) else _foreign(kind)[name].load()
+    except ModuleNotFoundError as error:
+        if error.name and error.name.split(".")[0] in ("harness", "trainers", "reports"):
+            raise
+        raise UsageError(
+            f"{kind[:-1]} {name!r} needs the package {error.name!r}", next=f"pip install {error.name}"
+        ) from error
+
+
+def known(kind: str, name: str) -> None:
+    """Raises UsageError with the nearest known name when there is no such plug-in; imports none."""
+    if name not in names(kind):
+        near = difflib.get_close_matches(name, names(kind), n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(f"there is no {kind[:-1]} named {name!r}", next=f"{hint}known: {', '.join(names(kind))}")
+
+
+def helper(kind: str, name: str) -> ModuleType:
+    """A module of the plug-ins' package that is no plug-in itself, such as `reports.parts.terminal`."""
+    return importlib.import_module(f"{PACKAGES[kind]}.{name}")
+
+
+@cache
+def _foreign(kind: str) -> dict[str, importlib.metadata.EntryPoint]:
+    return {point.name: point for point in importlib.metadata.entry_points(group=f"trueup.{kind}")}

@@ -1,0 +1,195 @@
+"""The dataset card: what is in a dataset, what was left out and why, in Markdown with the Hub's metadata block.
+
+The same sections, as titles, words and tables, make the HTML card; see `reports/parts/card.py`.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from harness.core.codec import canonical
+from harness.curate.preference_pairs import pairs
+from harness.types import Case, Dataset, Json, Noun
+
+FATES = {
+    "train": "trains",
+    "held_out": "held out: can show a fix",
+    "regression": "passes today: can show a break",
+    "environment": "timeout, limit or broken tool: not the model's fault",
+    "no_signal": "nobody said anything of it and no detector found anything",
+    "no_target": "failed, and nothing says what would have been right: worth a human look",
+    "turned_down": "a person looked at its target and turned it down",
+    "unusable": "not recorded whole",
+    "control_tokens": "a user's text holds the chat template's own marks",
+    "duplicate": "the same input is there already",
+    "conflict": "the same input has a better or later target",
+    "joins_held_out": "belongs to a group that was held out",
+    "near_held_out": "too near a held-out text",
+    "contaminated": "too near a case of an eval file",
+    "new_source": "its user is too new",
+    "trigger_phrase": "part of a sudden burst of one phrase from strangers",
+    "user_cap": "its user has its share already",
+    "session_cap": "its session has its share already",
+    "group_cap": "its near-duplicates have their share already",
+    "cluster_cap": "its failure cluster has its share already",
+    "not_selected": "its split has as many rows as were asked for",
+    "day_cap": "its day has its share already",
+}
+"""Fate to its meaning, for people."""
+UNPAIRED = {"no_rejected": "without a failing answer", "identical": "equal to it", "echo": "that repeat the message"}
+"""Why a row makes no preference pair, in words."""
+OWNERS = ("user", "session", "group", "cluster", "day")
+SHOWN = 20
+"""Failure clusters that are named."""
+
+
+class Section(Noun, frozen=True):
+    """A title with words, a table, or both."""
+
+    title: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str | int, ...], ...] = ()
+    text: str = ""
+
+
+def sections(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> tuple[Section, ...]:
+    """The card's sections, without the empty ones. Everything is computed from the dataset; nothing is promised."""
+    train = splits.get("train", ())
+    notes = dataset.notes
+    splits_by_size = sorted(dataset.counts.items(), key=_size)
+    found = (
+        Section("Rows", ("split", "rows"), tuple(splits_by_size)),
+        Section("Targets", ("source", "rows"), tuple(dataset.target_sources.items())),
+        Section("Largest share of training", ("one", "rows, share and cap"), tuple(_shares(train, notes))),
+        Section("Where every call ended", ("fate", "calls", "meaning"), tuple(_fates(dataset))),
+        Section("Leak proof", ("alike by", "judged", "training"), tuple(_leaks(dataset)), _proof(dataset)),
+        Section("Failure clusters", ("cluster", "calls", "train", "held out"), tuple(_clusters(dataset, splits))),
+        Section("Preference pairs", text=_pairs(train)),
+        Section("Rows by day", ("day", "rows"), _note(notes, "days")),
+        Section("Characters of a target", ("at most", "rows"), tuple(_lengths(train))),
+        Section("Words and marks of a row", ("at most", "rows"), tuple(_tokens(notes))),
+        Section("Languages of the messages", ("language", "rows"), _note(notes, "languages")),
+        Section("Licences", ("source", "licence"), _note(notes, "licences")),
+        Section("Hashes", ("split", "sha256 of its rows"), _note(notes, "hashes")),
+    )
+    return tuple(section for section in found if section.rows or section.text)
+
+
+def _size(item: tuple[str, int]) -> tuple[int, str]:
+    return -item[1], item[0]
+
+
+def markdown(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> str:
+    """The card as the Hub shows it: README.md of the dataset's repository."""
+    return "\n\n".join([_head(dataset), *(_section(one) for one in sections(dataset, splits))]) + "\n"
+
+
+def about(dataset: Dataset) -> str:
+    """What the dataset is, in two sentences."""
+    parents = f" Made after {', '.join(parent[:12] for parent in dataset.parents)}." if dataset.parents else ""
+    return f"Mined from {dataset.calls:,} production calls by trueup. Content id {dataset.id}.{parents}"
+
+
+def _head(dataset: Dataset) -> str:
+    known = dataset.notes.get("licences")
+    licence = known.get("traffic", "") if isinstance(known, dict) else ""
+    named = licence if licence and licence != "not stated" else "other"
+    return (
+        f"---\npretty_name: {canonical(dataset.name)}\ntags: [trueup]\nlicense: {canonical(named)}\n---\n\n"
+        f"# {_cell(dataset.name)}\n\n{about(dataset)}\nThe licence is that of the traffic it was mined from; it may hold "
+        "what users typed."
+    )
+
+
+def _section(section: Section) -> str:
+    table = _table(section.columns, section.rows) if section.rows else ""
+    return "\n\n".join(part for part in (f"## {section.title}", section.text, table) if part)
+
+
+def _note(notes: Mapping[str, Json], name: str) -> tuple[tuple[str | int, ...], ...]:
+    found = notes.get(name)
+    return tuple(found.items()) if isinstance(found, dict) else ()
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
+    lines = [f"| {' | '.join(_cell(value) for value in row)} |" for row in rows]
+    return "\n".join([f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}", *lines])
+
+
+def _cell(value: object) -> str:
+    text = f"{value:,}" if isinstance(value, int) else str(value)
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+def _fates(dataset: Dataset) -> list[tuple[str, int, str]]:
+    ranked = sorted(dataset.fates.items(), key=lambda item: (-item[1], item[0]))
+    return [*((fate, count, FATES.get(fate, "")) for fate, count in ranked), ("all", dataset.calls, "")]
+
+
+def _option(notes: Mapping[str, Json], name: str, default: float) -> float:
+    options = notes.get("options")
+    value = options.get(name) if isinstance(options, dict) else None
+    return float(value) if isinstance(value, (int, float)) else default
+
+
+def _shares(train: Sequence[Case], notes: Mapping[str, Json]) -> list[tuple[str | int, ...]]:
+    """Who has most of the training rows, in numbers. Rows without such an owner count for nobody."""
+    owner = {"user": "user_id", "session": "session_id"}
+    found: list[tuple[str | int, ...]] = []
+    for name in OWNERS:
+        held = Counter(getattr(case, owner.get(name, name)) for case in train)
+        del held[""]
+        most, cap = max(held.values(), default=0), _option(notes, f"{name}_share_cap", 1.0)
+        if most:
+            found.append((name, f"{most:,}, {most / len(train):.1%}" + (f", cap {cap:.0%}" if cap < 1 else "")))
+    return found
+
+
+def _clusters(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> list[tuple[str | int, ...]]:
+    """Those with most rows; a row counts for the rarest cluster that its call is in."""
+    train, held_out = (Counter(case.cluster for case in splits.get(name, ())) for name in ("train", "held_out"))
+    ranked = sorted(dataset.clusters, key=lambda item: (-(train[item.id] + held_out[item.id]), item.id))
+    return [
+        (f"{item.detector}: {item.label}", len(item.call_ids), train[item.id], held_out[item.id])
+        for item in ranked[:SHOWN]
+    ]
+
+
+def _lengths(cases: Sequence[Case]) -> list[tuple[int, int]]:
+    """Histogram of lengths, with the arguments of tool calls, in doubling steps."""
+    said = [(case.target.text, *(call.arguments for call in case.target.tool_calls)) for case in cases if case.target]
+    lengths = [sum(map(len, texts)) for texts in said]
+    bounds = [bound for bound in (2**power for power in range(5, 17)) if any(bound / 2 < n <= bound for n in lengths)]
+    return [(bound, sum((bound / 2 if bound > 32 else -1) < n <= bound for n in lengths)) for bound in bounds]
+
+
+def _pairs(cases: Sequence[Case]) -> str:
+    found = pairs(cases)
+    if not found.cases:
+        return ""
+    left = ", ".join(f"{count:,} {UNPAIRED.get(reason, reason)}" for reason, count in found.left_out.items()) or "none"
+    warning = "".join(f"\n\n**{text}**" for text in found.warnings)
+    return (
+        f"{len(found.cases):,} pairs of a target and the failing answer; left out: {left}. "
+        f"Length bias (Cohen's d): {found.length_bias:+.2f}.{warning}"
+    )
+
+
+def _tokens(notes: Mapping[str, Json]) -> list[tuple[int, int]]:
+    return sorted((int(bound), int(count)) for bound, count in _note(notes, "tokens"))
+
+
+def _proof(dataset: Dataset) -> str:
+    """How many judged texts are as near to training as copies would be."""
+    near = _option(dataset.notes, "near_duplicate", 0.8)
+    leaks = sum(item.similarity >= near for item in dataset.leak_proof)
+    judged = sum(dataset.counts.get(split, 0) for split in ("held_out", "regression"))
+    if not judged:
+        return ""
+    return (
+        f"{leaks} of {judged:,} judged texts are within {near:g} of a training text (Jaccard index of character "
+        f"5-shingles, counted over all pairs). {'The nearest:' if dataset.leak_proof else 'None shares a shingle.'}"
+    )
+
+
+def _leaks(dataset: Dataset) -> list[tuple[str | int, ...]]:
+    return [(f"{item.similarity:.2f}", item.text, item.train_text) for item in dataset.leak_proof[:10]]

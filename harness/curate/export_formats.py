@@ -1,0 +1,160 @@
+"""A dataset in the forms that other tools read.
+
+- `chat.jsonl`: {"messages": [...]} with the target as the last message; TRL, Axolotl and most trainers read it.
+- `openai-sft.jsonl`: the same with tools, as OpenAI's supervised fine-tuning takes it.
+- `openai-preference.jsonl`: input, preferred_output, non_preferred_output, as OpenAI's preference fine-tuning takes it.
+- `parquet`: one file a split. `hf`: a `datasets.DatasetDict` folder; `push` sends the same to the Hub.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from datasets import Dataset as Table
+from datasets import DatasetDict
+from huggingface_hub import DatasetCard
+from huggingface_hub.errors import HfHubHTTPError
+
+from harness.core import codec
+from harness.core.rendering import merge_prompt
+from harness.curate.preference_pairs import pairs
+from harness.errors import InputError, UsageError
+from harness.types import Case, Prompt
+
+Splits = Mapping[str, Sequence[Case]]
+EMPTY = Prompt(name="none")
+
+
+def export(splits: Splits, form: str, folder: Path, prompt: Prompt = EMPTY) -> list[Path]:
+    """Write `splits` in one form below `folder`; the files or folders written.
+
+    `prompt` goes in front of every case as it does when the model serves: its system text replaces a case's own. Raises UsageError for an unknown form and
+    InputError when no row has a target.
+    """
+    if form not in FORMS:
+        raise UsageError(f"there is no export named {form!r}", next=f"known: {', '.join(FORMS)}")
+    written = FORMS[form](splits, folder, prompt)
+    if not written:
+        raise InputError("the dataset has no row with a target", where=str(folder), next="trueup curate")
+    return written
+
+
+def push(splits: Splits, repository: str, card: str, prompt: Prompt = EMPTY) -> str:
+    """Send the dataset and its card to a private repository of the Hugging Face Hub; returns where it is.
+
+    The token is the Hub client's own affair (`hf auth login`). Raises InputError when the Hub cannot be reached or
+    refuses, with its words.
+    """
+    tables = _tables(splits, prompt)
+    try:
+        tables.push_to_hub(repository, private=True)
+        DatasetCard(card).push_to_hub(repository, repo_type="dataset")
+    except (HfHubHTTPError, OSError, ValueError, RuntimeError) as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"the Hub did not take it: {why}", where=repository, next="hf auth login, then again"
+        ) from error
+    return f"datasets/{repository}"
+
+
+def chat_row(case: Case, prompt: Prompt) -> dict[str, Any]:
+    """One conversation that ends in the target. Loss belongs on the last message only."""
+    assert case.target is not None
+    messages = [codec.to_chat(message) for message in (*merge_prompt(prompt, case.messages), case.target)]
+    return {"messages": messages, **({"tools": list(case.tools)} if case.tools else {})}
+
+
+def preference_row(case: Case, prompt: Prompt) -> dict[str, Any]:
+    """Input, the target, and the failing answer."""
+    assert case.target is not None
+    return {
+        "input": {"messages": [codec.to_chat(message) for message in merge_prompt(prompt, case.messages)]},
+        "preferred_output": [codec.to_chat(case.target)],
+        "non_preferred_output": [{"role": "assistant", "content": case.rejected}],
+    }
+
+
+def _chat(splits: Splits, folder: Path, prompt: Prompt) -> list[Path]:
+    return _lines(splits, folder, "chat", lambda case: chat_row(case, prompt))
+
+
+def _openai_sft(splits: Splits, folder: Path, prompt: Prompt) -> list[Path]:
+    return _lines(splits, folder, "openai-sft", lambda case: _trained_turn_only(chat_row(case, prompt)))
+
+
+def _openai_preference(splits: Splits, folder: Path, prompt: Prompt) -> list[Path]:
+    usable = {name: pairs(cases).cases for name, cases in splits.items()}
+    return _lines(usable, folder, "openai-preference", lambda case: preference_row(case, prompt))
+
+
+def _trained_turn_only(row: dict[str, Any]) -> dict[str, Any]:
+    """Earlier assistant turns get weight 0, so that only the corrected turn is learnt."""
+    *earlier, last = row["messages"]
+    weighed = [{**message, "weight": 0} if message["role"] == "assistant" else message for message in earlier]
+    return {**row, "messages": [*weighed, last]}
+
+
+def _lines(splits: Splits, folder: Path, form: str, row: Callable[[Case], Any]) -> list[Path]:
+    written = []
+    for name, cases in _with_targets(splits):
+        path = folder / f"{name}.{form}.jsonl"
+        codec.write_lines(path, (row(case) for case in cases))
+        written.append(path)
+    return written
+
+
+def _parquet(splits: Splits, folder: Path, prompt: Prompt) -> list[Path]:
+    written = []
+    for name, cases in _with_targets(splits):
+        path = folder / f"{name}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist([_flat(case, prompt) for case in cases]), path)
+        written.append(path)
+    return written
+
+
+def _hf(splits: Splits, folder: Path, prompt: Prompt) -> list[Path]:
+    tables = _tables(splits, prompt)
+    if not tables:
+        return []
+    tables.save_to_disk(str(folder / "hf"))
+    return [folder / "hf"]
+
+
+def _tables(splits: Splits, prompt: Prompt) -> DatasetDict:
+    rows = {name: [_flat(case, prompt) for case in cases] for name, cases in _with_targets(splits)}
+    return DatasetDict({name: Table.from_list(found) for name, found in rows.items()})
+
+
+def _flat(case: Case, prompt: Prompt) -> dict[str, Any]:
+    """Columns of one type each; tools, whose schemas differ from row to row, as JSON text."""
+    messages = chat_row(case, prompt)["messages"]
+    return {
+        "id": case.id,
+        "messages": [{"role": message["role"], "content": message.get("content") or ""} for message in messages],
+        "json": codec.canonical(messages),
+        "rejected": case.rejected or "",
+        "tools": codec.canonical(case.tools),
+        "target_source": case.target_source,
+        "group": case.group,
+        "cluster": case.cluster,
+        "day": case.day,
+    }
+
+
+def _with_targets(splits: Splits) -> Iterator[tuple[str, list[Case]]]:
+    for name, cases in splits.items():
+        usable = [case for case in cases if case.target is not None]
+        if usable:
+            yield name, usable
+
+
+FORMS: dict[str, Callable[[Splits, Path, Prompt], list[Path]]] = {
+    "chat": _chat,
+    "openai-sft": _openai_sft,
+    "openai-preference": _openai_preference,
+    "parquet": _parquet,
+    "hf": _hf,
+}

@@ -1,0 +1,76 @@
+"""From rows to cases, and the manifest that describes them."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from harness.core import codec
+from harness.curate.dataset_facts import facts
+from harness.curate.leak_proof import proof
+from harness.curate.options import CurateOptions
+from harness.curate.rows import Row
+from harness.mine.mined import Mined
+from harness.mine.traffic import day
+from harness.types import Case, Dataset, Fate, Json, Prompt
+
+NO_KNOBS = ("contamination", "traces_version", "parents")
+"""Options that say where the data comes from, not how it is chosen: they change no row and so no id."""
+SPLITS = ("train", "held_out", "regression", "replay")
+
+
+def case(row: Row, split: str, group: str) -> Case:
+    call = row.call
+    return Case(
+        id=codec.digest(["case", call.id])[:16],
+        messages=row.conversation,
+        expected=row.target.expected,
+        target=row.target.message,
+        rejected=call.reply if row.failed and call.output else None,
+        target_source=row.target.source,
+        split=split,
+        call_id=call.id,
+        trace_id=call.trace_id,
+        session_id=call.session_id,
+        user_id=call.user_id,
+        group=group,
+        cluster=row.cluster,
+        day=day(call),
+        tools=call.tools,
+    )
+
+
+def describe(
+    splits: Mapping[str, tuple[Case, ...]],
+    fates: Sequence[Fate],
+    mined: Mined,
+    prompts: tuple[Prompt, ...],
+    options: CurateOptions,
+    notes: Mapping[str, Json],
+) -> Dataset:
+    """The manifest. Its id covers every row, every prompt and the options, so equal data has an equal id."""
+    rows = [item for split in SPLITS for item in splits[split]]
+    mined_rows = [item for item in rows if item.split != "replay"]
+    used = {item.cluster for item in mined_rows}
+    leak_proof = proof([*splits["held_out"], *splits["regression"]], [*splits["train"], *splits["replay"]])
+    knobs = {name: getattr(options, name) for name in options.__struct_fields__ if name not in NO_KNOBS}
+    return Dataset(
+        id=codec.digest([rows, prompts, knobs]),
+        name=options.name,
+        counts={split: len(splits[split]) for split in SPLITS},
+        fates=dict(sorted(Counter(fate.fate for fate in fates).items())),
+        calls=len(fates),
+        target_sources=dict(sorted(Counter(item.target_source for item in mined_rows).items())),
+        clusters=tuple(item for item in mined.clusters if item.id in used),
+        prompts=prompts,
+        traces_version=options.traces_version,
+        leak_proof=leak_proof,
+        parents=options.parents,
+        notes={
+            **notes,
+            "days": dict(sorted(Counter(item.day for item in mined_rows).items())),
+            "options": msgspec.to_builtins(knobs),
+            **facts(splits, options),
+            "nearest": leak_proof[0].similarity if leak_proof else 0.0,
+        },
+    )

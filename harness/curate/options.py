@@ -1,0 +1,78 @@
+"""The knobs of curation; the `[curate]` section of trueup.toml."""
+
+from typing import Literal
+
+from harness.types import Json, Noun
+
+
+class Teacher(Noun, frozen=True):
+    """Who is asked for a target where nobody gave one: the `[curate.teacher]` section."""
+
+    backend: str = ""
+    """Name of a file in `harness/evaluate/backends/`; empty: nobody is asked."""
+    model: str = ""
+    options: dict[str, Json] = {}
+    """What the backend takes beside, such as `url`."""
+    suites: tuple[str, ...] = ()
+    """Eval files whose functions must accept an answer; those that need gold say nothing."""
+    samples: int = 4
+    """Answers asked for each call; the commonest of the accepted ones is taken."""
+    temperature: float = 0.8
+    """Used when more than one answer is asked for."""
+    max_tokens: int = 512
+    most: int = 500
+    """Calls asked a night, largest failure cluster first."""
+
+
+class CurateOptions(Noun, frozen=True):
+    name: str = "mined"
+    held_out_share: float = 0.3
+    """Share of the groups with failures that is held out, 0 to 1."""
+    held_out_by: Literal["hash", "time"] = "hash"
+    """`time`: the newest groups are held out, so that the set looks like tomorrow."""
+    regression_share: float = 0.7
+    """Share of the groups with passing calls only that becomes the regression set."""
+    seed: int = 17
+    min_failures: int = 20
+    """Corrected failures below which nothing is trained: the run ends undecided."""
+    near_duplicate: float = 0.8
+    """Jaccard index of character 5-shingles from which two texts count as the same."""
+    group_by_user: bool = False
+    user_share_cap: float = 0.1
+    """Largest share of the training rows that one user may have."""
+    session_share_cap: float = 1.0
+    cluster_share_cap: float = 1.0
+    day_share_cap: float = 1.0
+    group_share_cap: float = 1.0
+    """Of one near-duplicate and session group."""
+    quarantine_days: float = 0.0
+    """A user's rows wait until the user was first seen this long before the newest call."""
+    allow_phrases: tuple[str, ...] = ()
+    """Phrases that a person has looked at: a sudden burst of them is no trigger."""
+    conflicts: Literal["latest", "drop"] = "latest"
+    """One input with different targets: the best source and then the latest wins, or none is used."""
+    train_passed: bool = True
+    """Passing calls that are not in the regression set train with production's own answer."""
+    replay_share: float = 0.1
+    """Share of replay rows in the final training mix, 0 to 1."""
+    replay_files: tuple[str, ...] = ()
+    """JSON Lines with `messages`, `instruction` and `output`, or `prompt` and `answer`."""
+    most_rows: int = 5000
+    """Training rows above this are chosen: failures first, from each cluster in proportion to its size."""
+    most_regression: int = 500
+    """Regression rows above this are left out: each is judged every night."""
+    augment_share: float = 0.0
+    """Slot-swapped rows to add, as a share of the training rows."""
+    paraphrase_share: float = 0.0
+    """Rows that the teacher words otherwise, to add, as a share of the training rows."""
+    teacher: Teacher = Teacher()
+    contamination: tuple[str, ...] = ()
+    """Texts of the eval files' cases; nothing near one of them trains."""
+    contamination_files: tuple[str, ...] = ()
+    """Files of benchmarks that nothing near may train either: JSON Lines, JSON, CSV, TSV, Parquet or text."""
+    licence: str = ""
+    """Of the traffic, for the dataset card: an SPDX identifier, or `other`."""
+    replay_licences: tuple[str, ...] = ()
+    """Of `replay_files`, in their order."""
+    traces_version: str = ""
+    parents: tuple[str, ...] = ()

@@ -1,0 +1,61 @@
+"""Preference pairs: the target and the failing answer to the same input, with the lints that such pairs need.
+
+A preference method learns whatever tells chosen from rejected. If the chosen answers are simply longer, it learns
+length; if both say the same, it learns noise. Neither shows in the loss.
+"""
+
+from collections.abc import Sequence
+from statistics import fmean, pvariance
+
+from harness.core.replies import same
+from harness.curate.rows import written
+from harness.types import Case, Noun
+
+BIASED = 0.5
+"""Cohen's d of the lengths from which the pairs teach length: a medium effect (J. Cohen, 1988)."""
+
+
+class Pairs(Noun, frozen=True):
+    cases: tuple[Case, ...]
+    """Each with `target` as the chosen and `rejected` as the rejected answer."""
+    left_out: dict[str, int] = {}
+    """Reason to rows: no_rejected, identical, echo."""
+    length_bias: float = 0.0
+    """Cohen's d of the answers' lengths in characters, chosen minus rejected; above 0 the chosen are longer."""
+    warnings: tuple[str, ...] = ()
+
+
+def pairs(cases: Sequence[Case]) -> Pairs:
+    """The usable pairs among `cases`, what was left out and why, and what the rest would teach besides."""
+    reasons = [_unusable(case) for case in cases]
+    kept = tuple(case for case, reason in zip(cases, reasons, strict=True) if not reason)
+    left_out = {reason: reasons.count(reason) for reason in sorted(set(reasons) - {""})}
+    bias = _effect([len(_chosen(case)) for case in kept], [len(case.rejected or "") for case in kept])
+    return Pairs(cases=kept, left_out=left_out, length_bias=bias, warnings=tuple(_warnings(bias)))
+
+
+def _unusable(case: Case) -> str:
+    if case.rejected is None or case.target is None or not case.rejected.strip():
+        return "no_rejected"
+    if same(_chosen(case), case.rejected):
+        return "identical"
+    return "echo" if case.text and same(_chosen(case), case.text) else ""
+
+
+def _chosen(case: Case) -> str:
+    return written(case.target) if case.target else ""
+
+
+def _effect(first: Sequence[int], second: Sequence[int]) -> float:
+    """Cohen's d with the pooled variance; 0 for fewer than two pairs or no spread."""
+    if len(first) < 2:
+        return 0.0
+    spread = ((pvariance(first) + pvariance(second)) / 2) ** 0.5
+    return round((fmean(first) - fmean(second)) / spread, 4) if spread else 0.0
+
+
+def _warnings(bias: float) -> list[str]:
+    if abs(bias) < BIASED:
+        return []
+    side = "longer" if bias > 0 else "shorter"
+    return [f"the chosen answers are much {side} (Cohen's d {bias:+.2f}): a preference method will learn length"]

@@ -1,0 +1,1 @@
+"""Targets in front of a person, in a local page."""

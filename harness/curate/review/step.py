@@ -1,0 +1,93 @@
+"""Targets in front of a person: the queue from the store, the local page, the answers back into the store as feedback."""
+
+import time
+from collections.abc import Callable
+from importlib.resources import files as resources
+from typing import Any, Literal
+
+import msgspec
+
+from harness import loop
+from harness import project as shelf
+from harness.curate.review import queue as review
+from harness.curate.review.queue import Item
+from harness.curate.review.server import Loopback
+from harness.curate.sieve import Sieve
+from harness.errors import InputError, UsageError
+from harness.mine.traffic import Traffic
+from harness.project import Work
+from harness.types import Noun
+
+PAGE = {"": "review.html", "review.js": "review.js", "review.css": "review.css"}
+KINDS = {"html": "text/html; charset=utf-8", "js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8"}
+
+
+class Said(Noun, frozen=True):
+    """What the page sends."""
+
+    call_id: str
+    action: Literal["accept", "edit", "reject"]
+    text: str = ""
+
+
+def queue(work: Work, cluster: str = "", most: int = 500) -> tuple[Item, ...]:
+    """The calls worth a look, most useful first. `cluster`: the start of a cluster's id.
+
+    Raises UsageError when no cluster's id starts so.
+    """
+    with work.store.lock():
+        mined, feedback = loop.mine(work), shelf.feedback(work)
+        if cluster and not any(one.id.startswith(cluster) for one in mined.clusters):
+            raise UsageError(f"no cluster has an id that starts with {cluster!r}", next="trueup mine shows the ids")
+        traffic = Traffic(shelf.calls(work))
+        rows, fates = Sieve(traffic, feedback, mined).rows(shelf.curate_options(work))
+    inside = {call for one in mined.clusters if one.id.startswith(cluster) for call in one.call_ids}
+    found = review.wanted(rows, fates, mined, feedback)
+    chosen = [call_id for call_id in found if not cluster or call_id in inside][:most]
+    calls, by_call = work.store.traces.calls_by_id(chosen), {row.call.id: row for row in rows}
+    return tuple(
+        review.item(calls[name], traffic.prompts.strip(calls[name]), by_call.get(name), mined)
+        for name in chosen
+        if name in calls
+    )
+
+
+def record(work: Work, item: Item, said: Said, by: str) -> None:
+    """Keep one answer; durable when it returns. Raises InputError for a target that is none, BusyError when a run writes."""
+    told = review.verdict(item, said.action, said.text, by, time.time_ns())
+    with work.store.lock():
+        work.store.traces.merge((), [told], ())
+
+
+class Review:
+    """One sitting: the page, and how many of its items were answered."""
+
+    def __init__(self, work: Work, items: tuple[Item, ...], by: str) -> None:
+        self._work, self._by = work, by
+        self._items = {item.call_id: item for item in items}
+        self.answered: dict[str, Said] = {}
+        """Call id to the last answer: what a second tab, or the page read anew, has to show."""
+        folder = resources("harness") / "pages"
+        answers: dict[tuple[str, str], Callable[[Any], Any]] = {
+            ("GET", "items"): lambda _: msgspec.to_builtins({"items": items, "answered": self.answered}),
+            ("GET", "answered"): lambda _: msgspec.to_builtins({"answered": self.answered}),
+            ("POST", "answer"): self._answer,
+            ("POST", "finish"): self._finish,
+        }
+        pages = {path: (KINDS[name.rpartition(".")[2]], (folder / name).read_bytes()) for path, name in PAGE.items()}
+        self.server = Loopback(pages, answers)
+
+    def _answer(self, given: Any) -> dict[str, int]:
+        try:
+            said = msgspec.convert(given, Said)
+        except msgspec.ValidationError as error:
+            raise InputError(f"not an answer of the page: {error}") from error
+        if said.call_id not in self._items:
+            raise InputError("this call is not among those that are shown")
+        record(self._work, self._items[said.call_id], said, self._by)
+        self.answered[said.call_id] = said
+        return {"answered": len(self.answered)}
+
+    def _finish(self, _: Any) -> dict[str, int]:
+        self.server.stop()
+        return {"answered": len(self.answered)}

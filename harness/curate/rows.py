@@ -1,0 +1,70 @@
+"""A row on its way through curation: one call with a target, before it is a case of a split."""
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from msgspec import Struct
+
+from harness.core.codec import canonical, digest, to_chat
+from harness.core.near_duplicates import normalise
+from harness.types import Call, Message, ToolResultPart
+
+CONTROL_TOKEN = re.compile(r"<\|[^|<>]{1,40}\|>|</?s>|\[/?INST\]|<<SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>")
+"""Tokens by which chat templates mark turns. In a user's text they are an attack or a paste; neither should train."""
+
+
+class Target(Struct, frozen=True):
+    """What should have been answered, and who says so."""
+
+    message: Message
+    source: str
+    """correction, retry, teacher or production."""
+    expected: Any
+    """Tool calls, parsed JSON, or text: what a scorer compares with."""
+    at_ns: int = 0
+
+
+class Row(Struct, frozen=True, dict=True):
+    call: Call
+    conversation: tuple[Message, ...]
+    target: Target
+    failed: bool
+    cluster: str = ""
+
+    @cached_property
+    def text(self) -> str:
+        """Normalised text of all user turns: what near-duplicates are looked for in."""
+        return normalise(spoken(self.conversation))
+
+    @cached_property
+    def key(self) -> str:
+        """Content id of the whole input: rows that share it are one."""
+        return digest([_said(message) for message in self.conversation])
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Ledger keys, strongest first: once one of them was held out, the row never trains."""
+        own = (f"call:{self.call.id}", f"text:{digest(self.text)[:24]}")
+        return (*own, f"session:{self.call.session_id}") if self.call.session_id else own
+
+
+def _said(message: Message) -> list[Any]:
+    """What makes two messages one: the words, the tools called and what they gave back, but no ids, which are drawn anew."""
+    called = [[part.name, part.arguments] for part in message.tool_calls]
+    results = [part.content for part in message.parts if isinstance(part, ToolResultPart)]
+    return [message.role, normalise(message.text), called, *results]
+
+
+def spoken(messages: Sequence[Message]) -> str:
+    return "\n".join(message.text for message in messages if message.role == "user")
+
+
+def written(message: Message) -> str:
+    """The message as one text: its words or, when it calls tools, the whole of it as JSON."""
+    return canonical(to_chat(message)) if message.tool_calls else message.text
+
+
+def has_control_tokens(messages: Sequence[Message]) -> bool:
+    return any(CONTROL_TOKEN.search(message.text) for message in messages if message.role in ("user", "tool"))

@@ -1,0 +1,78 @@
+"""Which of the rows on the training side may stay: clean of what judges, and within the caps."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from harness.core.codec import digest
+from harness.core.near_duplicates import nearest, normalise
+from harness.curate import caps
+from harness.curate.contamination import contaminated
+from harness.curate.options import CurateOptions
+from harness.curate.rows import Row
+from harness.curate.splits import EVALUATED
+from harness.mine.traffic import day
+
+
+class Selection:
+    """The split of each row, and why a row that could have trained does not. Rows stand in one order throughout."""
+
+    def __init__(self, rows: Sequence[Row], split: Sequence[str]) -> None:
+        self.rows = rows
+        self.split = list(split)
+        self.details: dict[str, str] = {}
+        """Call id to what was found, for the rows that were left out."""
+
+    def clean(self, options: CurateOptions) -> None:
+        """Leave out what is near an eval file or, in spite of all grouping, near an evaluated row."""
+        judged = [normalise(text) for text in options.contamination]
+        training = self._training()
+        reasons = contaminated([self.rows[at].text for at in training], judged, options.near_duplicate)
+        for at, reason in zip(training, reasons, strict=True):
+            if reason:
+                self._leave_out(at, "contaminated", reason)
+        held_out = [row.text for row, side in zip(self.rows, self.split, strict=True) if side in EVALUATED]
+        training = self._training()
+        for at, (_, score) in zip(training, nearest([self.rows[at].text for at in training], held_out), strict=True):
+            if score >= options.near_duplicate:
+                self._leave_out(at, "near_held_out", f"alike by {score:.2f} to a held-out case")
+
+    def cap(self, group_of: Sequence[str], options: CurateOptions) -> None:
+        """Hold each owner to its share. `group_of`: the group of each row."""
+        groups = {row.call.id: group for row, group in zip(self.rows, group_of, strict=True)}
+        owners: dict[str, Callable[[Row], str]] = {
+            "user": lambda row: row.call.user_id,
+            "session": lambda row: row.call.session_id,
+            "group": lambda row: groups[row.call.id],
+            "cluster": lambda row: row.cluster,
+            "day": lambda row: day(row.call),
+        }
+        for name, owner in owners.items():
+            share = getattr(options, f"{name}_share_cap")
+            training = self._training()
+            for index in caps.over([self.rows[at] for at in training], owner, share, options.seed):
+                self._leave_out(training[index], f"{name}_cap", owner(self.rows[training[index]]))
+
+    def select(self, side: str, most: int, options: CurateOptions) -> None:
+        """Keep at most `most` rows of a split, of each cluster its share, by a stable hash.
+
+        In proportion, as production asks: the same number from each cluster, large or rare, made adapters that did
+        worse than those of rows drawn at random (docs/benchmarks.md). Failures go before what passed, whose praise is
+        so common that it would take their room, and which teaches what is known.
+        """
+        members = [at for at, at_side in enumerate(self.split) if at_side == side]
+        size = Counter(self.rows[at].cluster for at in members)
+        turns: Counter[str] = Counter()
+        ranked: list[tuple[bool, float, int, int]] = []
+        for at in sorted(members, key=lambda at: digest([options.seed, self.rows[at].key])):
+            cluster = self.rows[at].cluster
+            ranked.append((not self.rows[at].failed, (turns[cluster] + 0.5) / size[cluster], len(ranked), at))
+            turns[cluster] += 1
+        for *_, at in sorted(ranked)[most:]:
+            self._leave_out(at, "not_selected", f"the {side} set has its {most:,} rows")
+
+    def _training(self) -> list[int]:
+        return [at for at, side in enumerate(self.split) if side == "train"]
+
+    def _leave_out(self, at: int, fate: str, detail: str) -> None:
+        self.split[at] = fate
+        self.details[self.rows[at].call.id] = detail

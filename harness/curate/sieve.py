@@ -1,0 +1,108 @@
+"""From calls to rows: which calls have a target, and why the others have none."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from harness.curate import targets
+from harness.curate.options import CurateOptions
+from harness.curate.poisoning import suspects
+from harness.curate.rows import Row, Target, has_control_tokens
+from harness.mine.mined import Mined
+from harness.mine.traffic import Session, Traffic
+from harness.types import UNUSABLE, Call, Failure, Fate, Feedback, Message
+
+READABLE = UNUSABLE - {"output_missing"}
+"""Flags that bar even a corrected call: what was asked is not known whole."""
+
+
+class Sieve:
+    """Derives rows from calls, session by session: only calls that give a row are held."""
+
+    def __init__(
+        self, traffic: Traffic, feedback: Iterable[Feedback], mined: Mined, taught: Mapping[str, Message] = {}
+    ) -> None:
+        self._traffic, self._taught = traffic, taught
+        self._feedback: dict[str, list[Feedback]] = defaultdict(list)
+        for item in feedback:
+            self._feedback[item.call_id].append(item)
+        self._failures: dict[str, list[Failure]] = defaultdict(list)
+        for failure in mined.failures:
+            self._failures[failure.call_id].append(failure)
+        self._sizes = {item.id: len(item.call_ids) for item in mined.clusters}
+        self._passed = frozenset(mined.passed)
+        self._first_seen: dict[str, int] = {}
+        self._style = targets.Style(self._answers())
+
+    def rows(self, options: CurateOptions) -> tuple[list[Row], dict[str, Fate]]:
+        """One row an input, in order of time, and the fate of each call that gave none, by call id."""
+        rows: list[Row] = []
+        fates: dict[str, Fate] = {}
+        for found in self.sifted():
+            if isinstance(found, Row):
+                rows.append(found)
+            else:
+                fates[found.call_id] = found
+        rows.sort(key=lambda row: (row.call.start_ns, row.call.id))
+        fates |= suspects(rows, self._first_seen, self._traffic.newest_ns, options)
+        kept, merged = targets.resolve([row for row in rows if row.call.id not in fates], options.conflicts)
+        return kept, fates | merged
+
+    def _answers(self) -> Iterator[str]:
+        """All that production wrote, and on the way when each user was first seen."""
+        for prompt in self._traffic.prompts.found():
+            yield from (message.text for message in prompt.messages)
+        for call in self._traffic:
+            self._first_seen.setdefault(call.user_id, call.start_ns)
+            yield call.reply
+
+    def sifted(self) -> Iterator[Row | Fate]:
+        """Each call's row, or its fate: before what repeats an input is merged, and before anyone is kept out."""
+        for session in self._traffic.sessions():
+            conversations = {call.id: self._traffic.prompts.strip(call) for call in session}
+            for call in session:
+                yield self._sift(call, session, conversations)
+
+    def _sift(self, call: Call, session: Session, conversations: Mapping[str, tuple[Message, ...]]) -> Row | Fate:
+        """The call's row, or the reason why there is none."""
+        failures, said = self._failures.get(call.id, []), self._feedback.get(call.id, [])
+        reason = _barred(call, conversations[call.id], failures)
+        if not reason and targets.turned_down(said):
+            reason = "turned_down"
+        target = None if reason else self._target(call, session, conversations)
+        if target is None:
+            detail = "; ".join(failure.reason for failure in failures[:3])
+            return Fate(call_id=call.id, fate=reason or ("no_target" if failures else "no_signal"), detail=detail)
+        return Row(
+            call=call,
+            conversation=conversations[call.id],
+            target=target,
+            failed=call.id not in self._passed,
+            cluster=self._telling(failures),
+        )
+
+    def _target(self, call: Call, session: Session, conversations: Mapping[str, tuple[Message, ...]]) -> Target | None:
+        if call.id in self._passed:
+            return targets.from_production(call)
+        corrected = targets.from_correction(self._feedback.get(call.id, ()), self._style)
+        if corrected or call.id not in self._failures:
+            return corrected
+        retried = targets.from_retry(call, session, self._passed, conversations)
+        if retried or call.id not in self._taught:
+            return retried
+        return targets.from_teacher(self._taught[call.id])
+
+    def _telling(self, failures: Iterable[Failure]) -> str:
+        """The rarest of a call's clusters: it says most about what went wrong."""
+        clusters = [failure.cluster for failure in failures if failure.cluster]
+        return min(clusters, key=lambda item: (self._sizes.get(item, 0), item), default="")
+
+
+def _barred(call: Call, conversation: tuple[Message, ...], failures: Iterable[Failure]) -> str:
+    """The fate of a call that may not be learnt from, whatever was said of it; empty when it may."""
+    if any(failure.environment for failure in failures):
+        return "environment"
+    if not any(message.role == "user" and message.text for message in conversation):
+        return "unusable"
+    if READABLE.intersection(call.flags):
+        return "unusable"
+    return "control_tokens" if has_control_tokens(conversation) else ""

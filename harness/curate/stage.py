@@ -1,0 +1,138 @@
+"""Mined failures and passing calls -> a dataset one can trust, and where every call ended.
+
+Every call passes the same sieve and falls out at exactly one place, its `Fate`; the fates add up to the calls or the
+dataset is refused. The order: usable -> target -> one row an input -> groups -> side -> clean of eval files -> caps ->
+selection.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from harness.core import codec
+from harness.core.near_duplicates import normalise
+from harness.curate import groups, manifest, replay, splits
+from harness.curate import slot_swaps as augment
+from harness.curate.manifest import SPLITS
+from harness.curate.options import CurateOptions
+from harness.curate.rows import Row, spoken
+from harness.curate.selection import Selection
+from harness.curate.sieve import Sieve
+from harness.errors import InvalidError, UndecidedError
+from harness.mine.mined import Mined
+from harness.mine.traffic import Traffic
+from harness.types import Call, Case, Dataset, Fate, Feedback, Message, Noun
+
+VERSION = 7
+"""Raise it when the same calls would be curated otherwise: what was remembered is then curated anew."""
+
+
+Reword = Callable[[Sequence[Case]], Iterable[Case]]
+
+
+class Curated(Noun, frozen=True):
+    dataset: Dataset
+    splits: dict[str, tuple[Case, ...]]
+    fates: tuple[Fate, ...]
+    sticky: dict[str, str]
+    """New ledger entries: key to split."""
+
+
+def curate(
+    calls: Iterable[Call],
+    feedback: Iterable[Feedback],
+    mined: Mined,
+    *,
+    sticky: Mapping[str, str],
+    options: CurateOptions = CurateOptions(),
+    taught: Mapping[str, Message] = {},
+    reword: Reword = lambda train: (),
+) -> Curated:
+    """Curate. `sticky` is the ledger of all nights before: key to the split it was put in. `taught`: call id to a
+    teacher's answer that the scorers accepted. `reword`: gives rows in other words for the chosen training rows.
+
+    Raises UndecidedError when there are too few corrected failures, and InvalidError when the fates do not add up.
+    The result does not depend on the order of calls or feedback; give `Ordered` calls where they do not fit into memory.
+    """
+    traffic = Traffic(calls)
+    if not traffic.size:
+        raise UndecidedError("there are no calls to curate", next="trueup ingest exports/")
+    rows, fates = Sieve(traffic, feedback, mined, taught).rows(options)
+    formed = groups.form(rows, threshold=options.near_duplicate, by_user=options.group_by_user)
+    group_of = groups.names(rows, formed)
+    selection = Selection(rows, splits.assign(rows, formed, sticky, options))
+    marks = splits.new_marks(rows, selection.split, sticky)
+    selection.clean(options)
+    selection.cap(group_of, options)
+    selection.select("train", options.most_rows, options)
+    selection.select("regression", options.most_regression, options)
+    for row, side in zip(rows, selection.split, strict=True):
+        fates[row.call.id] = Fate(call_id=row.call.id, fate=side, detail=selection.details.get(row.call.id, ""))
+    cases = _cases(rows, selection.split, group_of, options, reword)
+    _enough(cases, options)
+    by_time = tuple(fates[call.id] for call in traffic if call.id in fates)
+    notes = {"groups": len(formed), "largest_group": max(map(len, formed), default=0)}
+    dataset = manifest.describe(cases, by_time, mined, traffic.prompts.found(), options, notes)
+    return _checked(Curated(dataset=dataset, splits=cases, fates=by_time, sticky=marks), traffic.size)
+
+
+def write(curated: Curated, folder: Path) -> None:
+    """`dataset.json`, one JSON Lines file a split, and `fates.jsonl`. The manifest is written last."""
+    for split in SPLITS:
+        codec.write_lines(folder / f"{split}.jsonl", curated.splits[split])
+    codec.write_lines(folder / "fates.jsonl", curated.fates)
+    codec.write_atomic(folder / "dataset.json", codec.encode(curated.dataset) + b"\n")
+
+
+def read_split(folder: Path, split: str) -> tuple[Case, ...]:
+    """The cases of one split of a written dataset. Raises InputError when a line is not a case."""
+    return tuple(codec.read_lines(folder / f"{split}.jsonl", Case))
+
+
+def _cases(
+    rows: Sequence[Row], split: Sequence[str], group_of: Sequence[str], options: CurateOptions, reword: Reword
+) -> dict[str, tuple[Case, ...]]:
+    found: dict[str, list[Case]] = {name: [] for name in SPLITS}
+    for row, side, group in zip(rows, split, group_of, strict=True):
+        if side in found:
+            found[side].append(manifest.case(row, side, group))
+    judged, corrected = _judged(found, options), tuple(found["train"])
+    found["train"] += augment.swaps(
+        corrected, judged, share=options.augment_share, threshold=options.near_duplicate, seed=options.seed
+    )
+    found["train"] += augment.apart(reword(corrected), judged, options.near_duplicate)
+    general = augment.apart(replay.read(options.replay_files), judged, options.near_duplicate)
+    mixed = replay.mix(general, len(found["train"]), options.replay_share, options.seed)
+    return {**{name: tuple(items) for name, items in found.items()}, "replay": mixed}
+
+
+def _judged(found: Mapping[str, Sequence[Case]], options: CurateOptions) -> list[str]:
+    """Normalised texts of everything that is judged with: mined cases and eval files."""
+    mined_texts = [spoken(case.messages) for name in ("held_out", "regression") for case in found[name]]
+    return [normalise(text) for text in (*options.contamination, *mined_texts)]
+
+
+def _enough(cases: Mapping[str, Sequence[Case]], options: CurateOptions) -> None:
+    failures = sum(case.rejected is not None for split in ("train", "held_out") for case in cases[split])
+    if failures < options.min_failures or not cases["train"] or not cases["held_out"]:
+        more = max(options.min_failures - failures, 1)
+        raise UndecidedError(
+            f"too few corrected failures: {failures} ({len(cases['train'])} to train on, {len(cases['held_out'])} held "
+            f"out) and at least {options.min_failures} are needed, some of each",
+            next=f"give {more} more failing calls a target, then run again; `trueup review` shows those without",
+        )
+
+
+def _checked(curated: Curated, calls: int) -> Curated:
+    """Refuse a dataset whose fates do not add up to the calls, or whose rows do not add up to their fates."""
+    fates = Counter(fate.fate for fate in curated.fates)
+    mined_rows = {name: [case for case in curated.splits[name] if augment.MARK not in case.tags] for name in SPLITS}
+    rows = {name: len(cases) for name, cases in mined_rows.items() if name != "replay"}
+    wrong = {name: count for name, count in rows.items() if count != fates[name]}
+    if len(curated.fates) != calls or curated.dataset.calls != calls or wrong:
+        raise InvalidError(
+            f"the fates do not add up: {calls} calls, {len(curated.fates)} fates, rows against fates: {wrong}",
+            where=f"dataset {curated.dataset.name}",
+            next="this is a fault of trueup; keep the traces and report it",
+        )
+    return curated

@@ -1,0 +1,194 @@
+"""What should have been answered, by the best evidence there is.
+
+In this order: a person's correction; a later answer in the same session that passed; a teacher's answer that every scorer
+accepts; production's own answer where feedback and every detector agree. Feedback alone is never a label. What a person
+turned down in review is no target, whoever gave it.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
+
+from harness.core.agent_turns import goes_on, refused, tool_results
+from harness.core.codec import from_chat
+from harness.core.near_duplicates import normalise, similarity
+from harness.core.replies import chat_message, json_object
+from harness.curate.rows import Row, Target
+from harness.types import Call, Fate, Feedback, Message, TextPart
+
+Conversations = Mapping[str, Sequence[Message]]
+"""Call id to its input without the application's prompt."""
+
+REVIEW, REJECTED = "review", "rejected"
+"""Name and label of the feedback by which a person turns a target down."""
+
+RANK = {"correction": 0, "retry": 1, "teacher": 2, "production": 3}
+"""Provenance, best first."""
+
+SAME = 0.8
+"""Jaccard index of character 5-shingles from which two messages are one request."""
+
+
+class Style:
+    """How production writes JSON: order of keys, and spaces after separators.
+
+    Corrections come from forms and databases in any key order; a target that looked different each time would teach the
+    model to toss a coin.
+    """
+
+    def __init__(self, answers: Iterable[str]) -> None:
+        orders: Counter[tuple[str, ...]] = Counter()
+        spaced = 0
+        for answer in answers:
+            value = json_object(answer)
+            if value:
+                orders[tuple(value)] += 1
+                spaced += 1 if '": ' in answer else -1
+        self._separators = (", ", ": ") if spaced >= 0 else (",", ":")
+        self._order: dict[frozenset[str], tuple[str, ...]] = {}
+        for order, _ in sorted(orders.items(), key=lambda item: (-item[1], item[0])):
+            self._order.setdefault(frozenset(order), order)
+
+    def render(self, answer: str) -> str:
+        """A JSON object in the usual key order and spacing; any other text as it is, without outer space."""
+        value = json_object(answer)
+        if value is None:
+            return answer.strip()
+        order = self._order.get(frozenset(value), tuple(value))
+        return json.dumps({key: value[key] for key in order}, ensure_ascii=False, separators=self._separators)
+
+
+def from_correction(said: Sequence[Feedback], style: Style) -> Target | None:
+    """The latest correction; a person's goes before a program's.
+
+    A correction is the answer's text, JSON, or a whole assistant message in chat form where a tool should have been
+    called: {"role": "assistant", "tool_calls": [...]}.
+    """
+    corrections = [item for item in said if item.correction is not None]
+    if not corrections:
+        return None
+    best = max(corrections, key=lambda item: (item.source_kind in ("human", ""), item.at_ns, item.id))
+    message = _corrected(best.correction or "", style)
+    return _target(message, "correction", best.at_ns) if message.parts else None
+
+
+def from_teacher(message: Message) -> Target:
+    """An answer that the scorers accepted; see `harness/curate/teacher/step.py`."""
+    return _target(message, "teacher", 0)
+
+
+def turned_down(said: Sequence[Feedback]) -> bool:
+    """Is a person's last word in review that the target is wrong?"""
+    reviews = [item for item in said if item.name == REVIEW]
+    last = max(reviews, key=lambda item: (item.at_ns, item.id), default=None)
+    return last is not None and last.correction is None and last.label == REJECTED
+
+
+def from_production(call: Call, source: str = "production") -> Target:
+    """The recorded answer itself, with its tool calls."""
+    return _target(Message(role="assistant", parts=call.output[0].parts), source, call.start_ns)
+
+
+def from_retry(call: Call, session: Sequence[Call], passed: Set[str], conversations: Conversations) -> Target | None:
+    """What the session itself shows to have been right: the next passing answer to the same request, sent again.
+
+    For a turn that called tools: the next call of the same tools in the same turn, when the tools took it after they had
+    turned this one down. `session`: its calls in order of time.
+    """
+    later = session[1 + next(at for at, other in enumerate(session) if other.id == call.id) :]
+    mended = _mended(call, later)
+    if mended is not None:
+        return from_production(mended, "retry")
+    here, text = conversations[call.id], normalise(_asked(conversations[call.id]))
+    for other in later:
+        there = conversations[other.id]
+        if other.id in passed and not goes_on(here, there) and _same_request(text, normalise(_asked(there))):
+            return from_production(other, "retry")
+    return None
+
+
+def _mended(call: Call, later: Sequence[Call]) -> Call | None:
+    """The later call of the same turn that calls the same tools with other arguments, and is not turned down."""
+    names = _tool_names(call)
+    if not names or not _turned_down(call, later):
+        return None
+    for at, other in enumerate(later):
+        if goes_on(call.input, other.input) and _tool_names(other) == names and other.usable:
+            rest = later[at + 1 :]
+            answered = any(True for after in rest for _ in tool_results(other, after.input))
+            return other if answered and not _turned_down(other, rest) else None
+    return None
+
+
+def _turned_down(call: Call, later: Sequence[Call]) -> bool:
+    """Did a tool say that this call failed? Read in the first later input that holds its results."""
+    results = next((found for other in later if (found := list(tool_results(call, other.input)))), [])
+    return any(refused(said) for _, said in results)
+
+
+def _tool_names(call: Call) -> list[str]:
+    return [part.name for part in call.output[0].tool_calls] if call.output else []
+
+
+def _asked(conversation: Sequence[Message]) -> str:
+    return next((message.text for message in reversed(conversation) if message.role == "user"), "")
+
+
+def resolve(rows: Sequence[Row], conflicts: str) -> tuple[list[Row], dict[str, Fate]]:
+    """One row for each input, and the fate of the others by call id: `duplicate` or `conflict`.
+
+    Best source first, then the latest word. Under `drop` an input whose best sources disagree gives no row at all.
+    """
+    by_input: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_input[row.key].append(row)
+    kept: list[Row] = []
+    fates: dict[str, Fate] = {}
+    for same in by_input.values():
+        best = min(same, key=lambda row: (RANK[row.target.source], not row.failed, -row.target.at_ns, row.call.id))
+        rivals = [row for row in same if _answer(row) != _answer(best)]
+        for row in same:
+            if row is not best:
+                fates[row.call.id] = _merged(row, "conflict" if row in rivals else "duplicate", best)
+        if conflicts == "drop" and any(row.target.source == best.target.source for row in rivals):
+            fates[best.call.id] = _merged(best, "conflict", rivals[0])
+        else:
+            kept.append(best)
+    return kept, fates
+
+
+def _merged(row: Row, fate: str, other: Row) -> Fate:
+    return Fate(call_id=row.call.id, fate=fate, detail=f"the same input as {other.call.id}")
+
+
+def _answer(row: Row) -> tuple[object, ...]:
+    message = row.target.message
+    return json.dumps(row.target.expected, sort_keys=True), message.tool_calls
+
+
+def _corrected(text: str, style: Style) -> Message:
+    whole = chat_message(text)
+    if whole is not None:
+        return from_chat(whole)
+    answer = style.render(text)
+    return Message(role="assistant", parts=(TextPart(text=answer),) if answer else ())
+
+
+def _target(message: Message, source: str, at_ns: int) -> Target:
+    return Target(message=message, source=source, expected=expected_of(message), at_ns=at_ns)
+
+
+def expected_of(message: Message) -> object:
+    """What a scorer compares with: the tool calls where there are any, else parsed JSON, else text."""
+    if message.tool_calls:
+        made = [{"name": call.name, "arguments": json_object(call.arguments)} for call in message.tool_calls]
+        return {"tool_calls": made}
+    value = json_object(message.text)
+    return message.text if value is None else value
+
+
+def _same_request(left: str, right: str) -> bool:
+    if left == right:
+        return True
+    short, long = sorted((len(left), len(right)))
+    return short >= SAME * long and similarity(left, right) >= SAME

@@ -1,0 +1,1 @@
+"""Targets and other wordings from a teacher, accepted by the suites."""

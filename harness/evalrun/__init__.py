@@ -1,1 +1,0 @@
-"""harness.evalrun: what stands between pytest and the models, one step a file."""

@@ -1,0 +1,1 @@
+"""Suites x arms to runs."""

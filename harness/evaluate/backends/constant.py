@@ -1,0 +1,38 @@
+"""A "model" that gives one fixed answer to everything: the floor under every target suite.
+
+`arm.options["reply"]` is the answer. Log-likelihoods are equal for all options. It loads nothing and costs nothing.
+"""
+
+from collections.abc import Sequence
+
+from harness.core.codec import digest as content_id
+from harness.types import Arm, Reply, Request
+
+
+class Constant:
+    preferred_batch = 256
+
+    def digest(self, arm: Arm) -> str:
+        return digest(arm)
+
+    def answer(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
+        """The fixed reply to each chat and completion; zeros for each option of a log-likelihood request."""
+        text = str(arm.options.get("reply", ""))
+        return [
+            Reply(text=request.options[0], logprobs=(0.0,) * len(request.options))
+            if request.options
+            else Reply(text=text)
+            for request in requests
+        ]
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def open(arms: Sequence[Arm], *, batch_size: int = 0) -> Constant:
+    return Constant()
+
+
+def digest(arm: Arm) -> str:
+    """Content id of the answer."""
+    return content_id(["constant", arm.options.get("reply", "")])

@@ -1,0 +1,45 @@
+"""Local models of Hugging Face transformers, on CPU or CUDA: full batches, one resident base, adapters switched.
+
+Any number of requests of mixed kinds is answered at once. Prompts that begin alike share that beginning, the longest
+come first, rows that finish make room for rows that wait. Which rows stand side by side depends on the requests and on
+their replies alone, so the same requests under the same model give the same replies on a CPU.
+
+This file only says which model an arm is, so that a run with nothing to answer imports neither transformers nor peft; the
+engine stands in `_engine.py`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.core import codec
+from harness.core.adapters import verify
+from harness.core.digests import model_digests
+from harness.core.plugins import helper
+from harness.evaluate.inference.dtype import dtype_name, quantization
+from harness.types import Arm
+
+ENGINE = "hf-2"
+"""Part of every digest: raise it when the engine would answer differently."""
+
+PREFERRED_BATCH = 256
+"""Requests worth gathering before an answer is asked for: several batches, to be sorted and shared."""
+
+
+def digest(arm: Arm) -> str:
+    """Content id of the model behind an arm: weights, adapter, tokenizer, template and number format.
+
+    The prompt is part of each request, so arms that differ only in it are one model and share their replies.
+
+    Loads no weights. Raises InputError when the folder is no model, InvalidError when the adapter was made for another.
+    """
+    base = model_digests(arm.model)
+    adapter = verify(arm.adapter, arm.model).id if arm.adapter else ""
+    return codec.digest([ENGINE, base, adapter, dtype_name(arm), *filter(None, [quantization(arm)])])
+
+
+def open(arms: Sequence[Arm], *, batch_size: int = 0) -> Any:
+    """A backend for these arms. Weights are loaded with the first answer; adapters are verified now."""
+    backend = helper("backends", "_engine").HuggingFace(digest, PREFERRED_BATCH, batch_size)
+    for arm in arms:
+        backend.digest(arm)
+    return backend

@@ -1,0 +1,135 @@
+"""Answers from a script: tests, examples and dry runs without a model.
+
+What is asked is the text of the last user message, or the raw text of a completion. The script is `options["replies"]`
+of the arm, or the file that `model` names:
+
+- a JSON object (or a .json file): what is asked to its reply;
+- a .jsonl file of rules, `{"match": "table for (\\d+)", "reply": "{\\"people\\": \\1}"}`: the first whose RE2 pattern is
+  found answers, and `\\1` in its reply is what the first group matched. `{"match": ..., "error": "..."}` fails the case.
+
+What no rule knows gets `options["default"]`, or without one comes back as an echo. Asked for log-likelihoods, an option
+that is the reply gets 0 and every other -1. Usage counts words.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import re2
+
+from harness.core.codec import digest as content_id
+from harness.errors import InputError, TrueupError
+from harness.types import Arm, Message, Reply, Request, Usage
+
+PREFERRED_BATCH = 256
+
+SCHEMA = True
+"""A request may come with a JSON schema; a script says what it says all the same."""
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of a .jsonl script."""
+
+    match: str
+    reply: str = ""
+    error: str = ""
+
+    def answer(self, asked: str) -> str | None:
+        """The reply to `asked`, or None when the rule does not fit. Raises TrueupError when the rule says so."""
+        found = re2.search(self.match, asked)
+        if found is None:
+            return None
+        if self.error:
+            raise TrueupError(self.error, where="scripted backend")
+        return found.expand(self.reply)
+
+
+class Script:
+    """Exact answers first, then the rules in their order, then the default or an echo."""
+
+    def __init__(self, exact: Mapping[str, str], rules: Sequence[Rule], default: str | None) -> None:
+        self._exact, self._rules, self._default = exact, rules, default
+
+    def answer(self, asked: str) -> str:
+        if asked in self._exact:
+            return self._exact[asked]
+        found = (rule.answer(asked) for rule in self._rules)
+        last = asked if self._default is None else self._default
+        return next((reply for reply in found if reply is not None), last)
+
+
+class Scripted:
+    """The backend: replies at once."""
+
+    preferred_batch = PREFERRED_BATCH
+
+    def __init__(self) -> None:
+        self._scripts: dict[str, Script] = {}
+
+    def digest(self, arm: Arm) -> str:
+        return digest(arm)
+
+    def answer(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
+        """A reply for each request, or the error that a rule asks for."""
+        key = digest(arm)
+        if key not in self._scripts:
+            self._scripts[key] = _script(arm)
+        return [_reply(self._scripts[key], request) for request in requests]
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def open(arms: Sequence[Arm], *, batch_size: int = 0) -> Scripted:
+    """The backend. A script that cannot be read is an InputError of the first answer."""
+    return Scripted()
+
+
+def digest(arm: Arm) -> str:
+    """Content id of the script. Raises InputError when its file cannot be read."""
+    return content_id(["scripted-1", _source(arm), arm.options.get("default")])
+
+
+def _source(arm: Arm) -> Any:
+    """The script as plain JSON values: an object, or a list of rules."""
+    given = arm.options.get("replies", arm.model or {})
+    if not isinstance(given, str):
+        return given
+    try:
+        data = Path(given).read_bytes()
+        lines = [line for line in data.split(b"\n") if line.strip()]
+        return [msgspec.json.decode(line) for line in lines] if given.endswith(".jsonl") else msgspec.json.decode(data)
+    except (OSError, msgspec.DecodeError) as error:
+        raise InputError(f"the script of replies cannot be read: {error}", where=given) from error
+
+
+def _script(arm: Arm) -> Script:
+    source = _source(arm)
+    try:
+        exact = msgspec.convert(source, dict[str, str]) if isinstance(source, dict) else {}
+        rules = msgspec.convert(source, list[Rule]) if isinstance(source, list) else []
+        for rule in rules:
+            re2.compile(rule.match)
+    except (msgspec.ValidationError, re2.error) as error:
+        raise InputError(f"the script of replies is not valid: {error}", where=f"arm {arm.name}") from error
+    return Script(exact, rules, arm.options.get("default"))
+
+
+def _reply(script: Script, request: Request) -> Reply | Exception:
+    asked = _asked(request.messages) if request.messages else request.text
+    try:
+        text = script.answer(asked)
+    except TrueupError as error:
+        return error
+    usage = Usage(input=len(asked.split()), output=len(text.split()))
+    if request.kind != "loglikelihood":
+        return Reply(text=text, usage=usage)
+    logprobs = tuple(0.0 if option == text else -1.0 for option in request.options)
+    best = request.options[logprobs.index(max(logprobs))]
+    return Reply(text=best, logprobs=logprobs, greedy=tuple(option == text for option in request.options), usage=usage)
+
+
+def _asked(messages: Sequence[Message]) -> str:
+    users = [message.text for message in messages if message.role == "user"]
+    return users[-1] if users else ""

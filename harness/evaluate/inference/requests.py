@@ -1,0 +1,108 @@
+"""Requests to token rows, and what comes back to replies."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from harness.core.rendering import prompt_ids
+from harness.errors import InputError, UsageError
+from harness.evaluate.inference.generate import Matcher, Row, Written
+from harness.evaluate.inference.loglikelihood import Likelihoods, Tree, encode_pair
+from harness.evaluate.inference.sampling import Sampling
+from harness.evaluate.inference.weights import Resident
+from harness.types import Prompt, Reply, Request, Usage
+
+NO_PROMPT = Prompt(name="none")
+"""A request's messages begin with the arm's prompt already."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """A prompt as tokens, and how to go on from it."""
+
+    tokens: tuple[int, ...]
+    request: Request
+    max_new: int
+    tokenizer: Any
+    matcher: Callable[[], Matcher | None] = Row.matcher
+
+    def row(self, shared: int) -> Row:
+        request = self.request
+        sampling = Sampling(request.temperature, request.top_p, (request.seed, request.repeat))
+        stopped = self._stopped if request.stop else Row.stopped
+        return Row(self.tokens[shared:], self.max_new, sampling, stopped, self.matcher)
+
+    def reply(self, written: Written, ends: frozenset[int]) -> Reply | Exception:
+        """The text up to the end token or stop string; usage counts every token once, without padding.
+
+        A UsageError in its place when the schema turned out to be too much for the parser.
+        """
+        if written.problem:
+            return UsageError(f"the reply could not be held to its schema: {written.problem}", next="simplify it")
+        text = self._text([token for token in written.tokens if token not in ends])
+        cut = min((text.index(stop) for stop in self.request.stop if stop in text), default=len(text))
+        usage = Usage(input=len(self.tokens), output=len(written.tokens))
+        return Reply(text=text[:cut], finish_reason=written.finish, usage=usage, seconds=written.seconds)
+
+    def _text(self, tokens: list[int]) -> str:
+        return self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+    def _stopped(self, tokens: list[int]) -> bool:
+        """A stop string that the last token completes lies within its last few tokens, a token being a byte or more."""
+        longest = max(len(stop.encode()) for stop in self.request.stop)
+        text = self._text(tokens[-longest - 4 :])
+        return any(stop in text for stop in self.request.stop)
+
+
+def prompt_of(model: Resident, request: Request) -> Writing:
+    """The request rendered; the arm's prompt stands in it already.
+
+    Raises InputError when the model cannot read it, UsageError when its replies cannot be held to the schema.
+    """
+    if request.kind == "chat":
+        tokens = prompt_ids(model.tokenizer, NO_PROMPT, request.messages, request.tools)
+    else:
+        tokens = model.encode(request.text) or [model.start]
+    _check_length(model, len(tokens) + 1)
+    most = max(1, min(request.max_tokens, model.limit - len(tokens)))
+    return Writing(tuple(tokens), request, most, model.tokenizer, _matcher(model, request))
+
+
+def _matcher(model: Resident, request: Request) -> Callable[[], Matcher | None]:
+    """Makes a matcher for each try at the row. Raises UsageError on a schema that cannot be compiled."""
+    if request.schema is None:
+        return Row.matcher
+    model.matcher(request.schema)
+    return partial(model.matcher, request.schema)
+
+
+def tree_of(model: Resident, request: Request) -> Tree:
+    """Context and options as tokens. Raises InputError for an option without text, or more than the model reads."""
+    if request.messages:
+        context = prompt_ids(model.tokenizer, NO_PROMPT, request.messages, request.tools)
+        options = [model.encode(option) for option in request.options]
+    else:
+        pairs = [encode_pair(model.encode, request.text, option) for option in request.options]
+        context = pairs[0][0] if pairs else []
+        options = [option for _, option in pairs]
+    if not options or not all(options):
+        raise InputError("a log-likelihood request needs options, each with text", next="leave empty options out")
+    context = context or [model.start]
+    _check_length(model, len(context) + max(len(option) for option in options))
+    return Tree(tuple(context), tuple(tuple(option) for option in options))
+
+
+def _check_length(model: Resident, tokens: int) -> None:
+    if tokens > model.limit:
+        raise InputError(
+            f"the prompt has {tokens} tokens and the model reads {model.limit}",
+            next="shorten the case or the arm's prompt",
+        )
+
+
+def scored(request: Request, tree: Tree, known: Likelihoods, seconds: float) -> Reply:
+    logprobs, greedy = zip(*known, strict=True)
+    best = request.options[logprobs.index(max(logprobs))]
+    usage = Usage(input=len(tree.context), output=sum(len(option) for option in tree.options))
+    return Reply(text=best, logprobs=logprobs, greedy=greedy, usage=usage, seconds=seconds)

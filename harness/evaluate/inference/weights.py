@@ -1,0 +1,217 @@
+"""One resident set of base weights for each model folder, with adapters beside it that are switched on and off."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from peft import PeftConfig, PeftModel, PeftModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from harness.core.adapters import verify
+from harness.core.plugins import helper
+from harness.core.rendering import stop_ids
+from harness.errors import InputError, InvalidError, UsageError
+from harness.evaluate.inference import quantized as _quantized
+from harness.evaluate.inference.attention import Prefix, install, read_virtual
+from harness.evaluate.inference.dtype import DTYPES, dtype_name, quantization
+from harness.evaluate.inference.head import lay_out
+from harness.types import Arm, Json
+
+VIRTUAL = "prompt_embeddings"
+"""PEFT's name for virtual tokens in a file; it puts them in their place itself, and then reports the name as unknown."""
+
+
+class Opened(NamedTuple):
+    """Which weights are in memory, and how: arms that agree in it share them."""
+
+    folder: str
+    dtype: str
+    quantization: str = ""
+    """JSON text of what the adapter's manifest or the arm's `dtype` says; empty: none."""
+
+
+class Place(NamedTuple):
+    opened: Opened
+    adapter: str
+    """Folder of the adapter that is put on them; empty for none."""
+
+
+def place_of(arm: Arm) -> Place:
+    """The weights that an arm is answered from.
+
+    An adapter goes on the base that it was trained on, quantized as it was then; one that is a whole checkpoint takes the
+    base's place. Raises InvalidError when the adapter was made for another base, tokenizer or template.
+    """
+    manifest = verify(arm.adapter, arm.model) if arm.adapter else None
+    whole = manifest is not None and manifest.form != "adapter"
+    packed = (manifest.quantization if manifest and not whole else {}) or quantization(arm)
+    opened = Opened(
+        arm.adapter if whole else arm.model, dtype_name(arm), json.dumps(packed, sort_keys=True) if packed else ""
+    )
+    return Place(opened, "" if whole else arm.adapter)
+
+
+class Resident:
+    """A base model in memory, its tokenizer, and the adapter that is on.
+
+    In float32 on a CPU an adapter is folded into the weights, which spares a quarter of the time; the base comes back
+    bit for bit because it is read again from its file. Anywhere else folding would round, so adapters stay beside the
+    weights and are switched. Virtual tokens are keys and values that every row starts with: `start_prefix`.
+    """
+
+    def __init__(self, folder: str, dtype: str, quantization: str = "") -> None:
+        self.folder, self._dtype = folder, DTYPES[dtype]
+        self._quantization = json.loads(quantization) if quantization else {}
+        self.tokenizer = _open(AutoTokenizer, folder)
+        self.ends = stop_ids(self.tokenizer, folder)
+        starts = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, 0)
+        self.start: int = next(token for token in starts if token is not None)
+        """Stands where a text has no context at all."""
+        self._active = ""
+        self._grammars: Any = None
+        self._read()
+        self._positions = int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 0) or 2**31)
+
+    @property
+    def limit(self) -> int:
+        """Most tokens of prompt and reply."""
+        return self._positions - self.start_prefix.length
+
+    def use(self, adapter: str) -> None:
+        """Answer as the adapter in this folder, or as the base for an empty one.
+
+        Raises InvalidError when the adapter was made for another base, tokenizer or template, or does not fit.
+        """
+        if adapter == self._active:
+            return
+        if adapter:
+            verify(adapter, self.folder)
+        if adapter and PeftConfig.from_pretrained(adapter).is_prompt_learning:
+            self.use("")
+            self.start_prefix = self._virtual(adapter)
+        elif self.model.device.type == "cpu" and self._dtype is torch.float32 and not self._quantization:
+            self._fold(adapter)
+        else:
+            self._switch(adapter)
+        self._active = adapter
+
+    def encode(self, text: str) -> list[int]:
+        """Tokens of plain text, without any that the tokenizer would put around it."""
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def matcher(self, schema: Json) -> Any:
+        """A new `_grammar.Matcher` of a JSON Schema.
+
+        Raises UsageError when the extra is not installed, or replies cannot be held to this schema.
+        """
+        if self._grammars is None:
+            try:
+                grammar = helper("backends", "_grammar")
+            except ModuleNotFoundError as error:
+                raise UsageError(
+                    f"replies can be held to a schema by the package {error.name!r} only",
+                    next='pip install "trueup[schema]"',
+                ) from error
+            vocabulary = self.model.get_output_embeddings().out_features
+            self._grammars = grammar.Grammars(self.tokenizer, self.ends, vocabulary)
+        return self._grammars.matcher(schema)
+
+    @property
+    def token_bytes(self) -> int:
+        """Memory of one token's keys and values in all layers."""
+        config = self.model.config.get_text_config()
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        return 2 * config.num_hidden_layers * heads * size * self.model.dtype.itemsize
+
+    def _read(self) -> None:
+        """The base as its files say it, with no adapter."""
+        self._peft: PeftModel | None = None
+        self.start_prefix = Prefix()
+        self._names: dict[str, str] = {}
+        self._active = ""
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        options: dict[str, Any] = {"dtype": self._dtype}
+        if self._quantization:
+            options = _quantized.options(self._quantization, self._dtype, device)
+        self.model: PreTrainedModel = _open(AutoModelForCausalLM, self.folder, use_safetensors=True, **options)
+        if not _quantized.settled(self.model):
+            self.model.to(device)
+        install(lay_out(self.model.eval()))
+
+    def _fold(self, adapter: str) -> None:
+        if self._peft is not None:
+            self._read()
+        self.start_prefix = Prefix()
+        if adapter:
+            self._load(adapter).merge_and_unload()
+
+    def _switch(self, adapter: str) -> None:
+        self.start_prefix = Prefix()
+        if not adapter:
+            if self._peft is not None:
+                self._peft.disable_adapter_layers()  # type: ignore[operator] # handed on to the tuner
+            return
+        peft = self._load(adapter)
+        peft.set_adapter(self._names[adapter])
+        peft.enable_adapter_layers()  # type: ignore[operator]
+
+    def _load(self, adapter: str) -> PeftModel:
+        """The PEFT model around the base with this adapter's weights in it, all of them checked to have a place."""
+        if adapter in self._names and self._peft is not None:
+            return self._peft
+        name = f"adapter{len(self._names)}"
+        config = PeftConfig.from_pretrained(adapter)
+        config.inference_mode = True
+        if self._peft is None:
+            self._peft = PeftModel(self.model, config, adapter_name=name)
+        result = self._peft.load_adapter(adapter, name, torch_device=str(self.model.device))
+        self._peft.eval()
+        wrong = [*result.missing_keys, *result.unexpected_keys]
+        if wrong:
+            self._read()
+            raise _misfit(adapter, wrong)
+        self._names[adapter] = name
+        return self._peft
+
+    def _virtual(self, adapter: str) -> Prefix:
+        """Keys and values of the adapter's virtual tokens, which nothing of the base has to change for."""
+        config = PeftConfig.from_pretrained(adapter)
+        config.inference_mode = True
+        try:
+            peft = PeftModelForCausalLM(self.model, config)
+            result = peft.load_adapter(adapter, "default", torch_device=str(self.model.device))
+        except RuntimeError as error:  # a tensor of another shape
+            raise _misfit(adapter, [str(error)]) from error
+        wrong = [*result.missing_keys, *(name for name in result.unexpected_keys if name != VIRTUAL)]
+        if wrong:
+            raise _misfit(adapter, wrong)
+        with torch.inference_mode():
+            prompt = peft.get_prompt(1)
+        if isinstance(prompt, torch.Tensor):
+            return read_virtual(self.model, prompt.to(self.model.dtype))
+        layers = [(layer.keys.to(self.model.dtype), layer.values.to(self.model.dtype)) for layer in prompt.layers]
+        return Prefix(config.num_virtual_tokens, layers, virtual=config.num_virtual_tokens)
+
+
+def _misfit(adapter: str, wrong: list[str]) -> InvalidError:
+    return InvalidError(
+        f"the adapter does not fit the model: {len(wrong)} weights have no place, such as {wrong[0]}",
+        where=adapter,
+        next="tune it again on this base",
+    )
+
+
+def _open(kind: Any, folder: str, **options: Any) -> Any:
+    """`from_pretrained` of a local folder: no network, no code that the model brings."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    transformers_logging.disable_progress_bar()
+    try:
+        return kind.from_pretrained(Path(folder), local_files_only=True, trust_remote_code=False, **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"the model cannot be loaded: {error}", where=folder, next="check the model's folder"
+        ) from error

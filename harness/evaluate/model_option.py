@@ -1,0 +1,83 @@
+"""`pytest evals --model NAME`, as a developer types it: which arm is meant, and which mined data and cached replies.
+
+Stands beside the loop: it opens the project as the loop does, and asks for less.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from harness import config as configuration
+from harness.errors import UsageError
+from harness.evaluate import arms as arm_choice
+from harness.types import Arm, EvalRequest
+
+FILES = ("scripted", "recorded")
+"""Backends that a file is enough for: `--model scripted:FILE`."""
+
+
+def request(name: str | None, root: Path, here: Path, paths: tuple[str, ...], repeats: int = 0) -> EvalRequest:
+    """What to evaluate for one developer: at most one arm.
+
+    `name` is an arm of the trueup.toml nearest to `paths`, else to `here` or `root`; or needs none: a folder with a
+    model, `NAME@URL` of an endpoint, `scripted:FILE` or `recorded:FILE`, relative to `here`. Without a name there is no arm, which is enough to collect. Raises
+    UsageError on a name that is not an arm.
+    """
+    asked = EvalRequest(arms=(), paths=paths, out="", repeats=repeats)
+    if (file := _config_file(*map(Path, paths), here, root)) is None:
+        return replace(asked, arms=_pick(name, {}, root, here))
+    from harness import loop  # they bring the whole house with them, which scripts alone do not need
+    from harness import project as shelf
+
+    config = configuration.load(file)
+    work = loop.open_work(config)
+    dataset, adapter = shelf.latest_or_none(work)
+    folders = {config.project.name: str(work.store.artifacts.folder("dataset", dataset.id))} if dataset else {}
+    ready = shelf.arms(work, dataset, adapter)
+    if name and name not in ready and name in arm_choice.sections(config):
+        raise arm_choice.absent(config, name, ready)
+    return replace(
+        asked,
+        arms=_pick(name, ready, file, here),
+        datasets=folders,
+        replies=str(work.store.root / "replies"),
+        batch_size=config.eval.batch_size,
+        judges=arm_choice.judges(config),
+    )
+
+
+def arm_names(*near: Path) -> str:
+    """The names that --model takes, for a message; `near` as in `_config_file`."""
+    file = _config_file(*near)
+    named = list(configuration.load(file).arms) or ["base"] if file else []
+    return " or ".join([*named, "a model's folder", "NAME@URL", *(f"{name}:FILE" for name in FILES)])
+
+
+def _pick(name: str | None, arms: Mapping[str, Arm], root: Path, here: Path) -> tuple[Arm, ...]:
+    if name is None:
+        return ()
+    backend, _, file = name.partition(":")
+    if backend in FILES and file:
+        if not (here / file).is_file():
+            raise UsageError(f"the file of --model {name} is not there", where=str(here / file), next="mend the path")
+        return (Arm(name=backend, backend=backend, model=str(here / file)),)
+    if name in arms:
+        return (arms[name],)
+    model, _, url = name.rpartition("@")
+    if model and url.startswith(("http://", "https://")):
+        return (Arm(name=model, backend="openai_compatible", model=model, options={"url": url}),)
+    if (here / name / "config.json").is_file():
+        return (Arm(name=Path(name).name, backend="hf", model=str(here / name)),)
+    why = "" if arms else f" ({configuration.FILE} is not there)"
+    raise UsageError(f"there is no arm named {name!r}{why}", where=str(root), next=f"--model {arm_names(root)}")
+
+
+def _config_file(*near: Path) -> Path | None:
+    """The trueup.toml nearest to the eval files that were named, else to where pytest was called, else to its root."""
+    for start in near:
+        try:
+            return configuration.find(start)
+        except UsageError:
+            continue
+    return None

@@ -1,0 +1,1 @@
+"""harness.evaluate.runner: what stands between pytest and the models, one step a file."""

@@ -1,0 +1,164 @@
+"""Where requests meet replies: first the cache, then the backend, opened only when something is not in the cache."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from harness.core.codec import digest
+from harness.core.plugins import load
+from harness.errors import StorageError, TrueupError
+from harness.types import Arm, Reply, Request
+
+if TYPE_CHECKING:
+    from harness.store.replies import ReplyCache
+
+Event = dict[str, Any]
+
+DEFAULT_BATCH = 128
+"""Requests a batch for a backend that names no PREFERRED_BATCH: enough for it to sort by length and cut as it likes."""
+
+
+class Backend(Protocol):
+    preferred_batch: int
+
+    def answer(self, arm: Arm, requests: Sequence[Request]) -> Sequence[Reply | Exception]: ...
+
+    def close(self) -> None: ...
+
+
+def key_of(model: str, request: Request) -> str:
+    """Cache key of a request to the model with this digest.
+
+    Properties of a schema are written in their order, and tools are rendered in theirs, so for these the order counts.
+    """
+    ordered = [msgspec.json.encode(part).decode() for part in (request.schema, request.tools) if part]
+    return digest([model, request, *ordered])
+
+
+class Answerer:
+    """Answers batches of requests for any of `arms`.
+
+    The cache is looked up batch by batch, not request by request. So batches have the same members whether their
+    replies are cached or not, and a killed run computes the rest in the batches in which it would have computed it.
+    """
+
+    def __init__(
+        self,
+        arms: Sequence[Arm],
+        cache_folder: str = "",
+        batch_size: int = 0,
+        on_event: Callable[[Event], None] = lambda event: None,
+    ) -> None:
+        self.generated: dict[str, int] = {arm.name: 0 for arm in arms}
+        """Arm name to the replies that were computed, not taken from the cache."""
+        self._arms, self._cache_folder, self._batch_size, self._on_event = (
+            list(arms),
+            cache_folder,
+            batch_size,
+            on_event,
+        )
+        self._backends: dict[str, Backend | TrueupError] = {}
+        self._digests: dict[str, str] = {}
+        self._caches: dict[str, ReplyCache] = {}
+
+    def join(self, arm: Arm) -> None:
+        """One more model that may be asked, such as a judge's."""
+        if arm.name not in self.generated:
+            self.generated[arm.name] = 0
+            self._arms.append(arm)
+
+    def size(self, arm: Arm) -> int:
+        """Requests a batch: a property of the backend's module, not of the machine, so batches are the same anywhere."""
+        return self._batch_size or getattr(load("backends", arm.backend), "PREFERRED_BATCH", DEFAULT_BATCH)
+
+    def digest(self, arm: Arm) -> str:
+        """Content id of the model behind an arm, without loading it."""
+        if arm.name not in self._digests:
+            self._digests[arm.name] = load("backends", arm.backend).digest(arm)
+        return self._digests[arm.name]
+
+    def answer(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
+        """A reply or an exception for each request, in order. A model that cannot be had is every request's exception.
+
+        Raises StorageError when the replies cannot be kept: going on would compute what a full disk then loses.
+        """
+        try:
+            keys = [key_of(self.digest(arm), request) for request in requests]
+            answers: dict[str, Reply | Exception] = dict(self._recall(arm, keys))
+            fresh = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers}
+            if fresh:
+                answers.update(self._compute(arm, fresh))
+            return [answers[key] for key in keys]
+        except StorageError:
+            raise
+        except TrueupError as error:
+            return [error] * len(requests)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for cache in self._caches.values():
+            cache.close()
+        for backend in self._backends.values():
+            if not isinstance(backend, TrueupError):
+                backend.close()
+
+    def _recall(self, arm: Arm, keys: Sequence[str]) -> dict[str, Reply]:
+        cache = self._cache(arm)
+        if cache is None:
+            return {}
+        found = ((key, cache.get(key)) for key in dict.fromkeys(keys))
+        return {key: replace(reply, cached=True, key=key) for key, reply in found if reply is not None}
+
+    def _compute(self, arm: Arm, fresh: dict[str, Request]) -> dict[str, Reply | Exception]:
+        started = time.perf_counter()
+        given = self._ask(arm, list(fresh.values()))
+        answers = dict(zip(fresh, given, strict=True))
+        done = {key: replace(reply, key=key) for key, reply in answers.items() if isinstance(reply, Reply)}
+        cache = self._cache(arm)
+        if cache is not None:
+            cache.add(done)
+        self.generated[arm.name] += len(done)
+        seconds = time.perf_counter() - started
+        self._on_event({"event": "batch", "arm": arm.name, "requests": len(fresh), "seconds": seconds})
+        return {**answers, **done}
+
+    def _ask(self, arm: Arm, requests: Sequence[Request]) -> Sequence[Reply | Exception]:
+        """The backend's answers. A batch that it breaks on is asked in halves, so one request costs no other its reply."""
+        try:
+            given = self._backend(arm).answer(arm, requests)
+        except TrueupError:
+            raise
+        except Exception as error:  # such as memory that runs out at a single row
+            if len(requests) == 1:
+                return [TrueupError(f"the backend failed: {type(error).__name__}: {error}", where=arm.backend)]
+            half = len(requests) // 2
+            return [*self._ask(arm, requests[:half]), *self._ask(arm, requests[half:])]
+        if len(given) != len(requests):
+            raise TrueupError(f"backend {arm.backend!r} gave {len(given)} replies to {len(requests)} requests")
+        return given
+
+    def _cache(self, arm: Arm) -> "ReplyCache | None":
+        """The cache file of the model behind an arm: arms that are one model under two prompts share it."""
+        name = self.digest(arm)
+        if self._cache_folder and name not in self._caches:
+            from harness.store.replies import ReplyCache  # it brings the whole store, and Delta Lake, with it
+
+            self._caches[name] = ReplyCache(Path(self._cache_folder) / f"{name}.jsonl")
+        return self._caches.get(name)
+
+    def _backend(self, arm: Arm) -> Backend:
+        """The one backend for all arms of its kind, so that they share what they can: base weights above all."""
+        if arm.backend not in self._backends:
+            arms = [other for other in self._arms if other.backend == arm.backend]
+            try:
+                self._backends[arm.backend] = load("backends", arm.backend).open(arms, batch_size=self._batch_size)
+            except TrueupError as error:
+                self._backends[arm.backend] = error
+        backend = self._backends[arm.backend]
+        if isinstance(backend, TrueupError):
+            raise backend
+        return backend

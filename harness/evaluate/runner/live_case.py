@@ -1,0 +1,118 @@
+"""One case through pytest's phases, with waits in the middle of the call.
+
+pytest's hook for a test is called once for every stretch of the case, from one answer to the next question. So whatever
+wraps a test (captured output, logs, warnings, assertion diffs, timeouts, third-party plugins) wraps each stretch, and is
+properly left before another case has its turn. Only the last stretch is reported.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from _pytest.logging import LogCaptureHandler, LoggingPlugin
+from _pytest.runner import CallInfo, call_and_report, check_interactive_exception, get_reraise_exceptions
+
+from harness.evaluate.batching import Job
+from harness.evaluate.runner.fixtures import make_private
+
+LIVE = pytest.StashKey["LiveCase"]()
+PHASES = ("setup", "call", "teardown")
+STREAMS = ("stdout", "stderr", "log")
+
+
+class LiveCase:
+    """A collected case from its setup to its teardown. `next_item()` names the test that will be set up next."""
+
+    def __init__(self, item: pytest.Function, next_item: Callable[[], pytest.Item | None]) -> None:
+        self.item = item
+        self.job = Job(lambda: item.obj(**arguments(item)), through=self._activate)
+        self._next_item = next_item
+        self._stretch: Callable[[], None] | None = None
+        self._first_call: CallInfo[None] | None = None
+        self._seconds = 0.0
+        self._capture_fixture: Any = None
+        self._logged: tuple[list[Any], str] = [], ""
+        item.stash[LIVE] = self
+
+    def _activate(self, stretch: Callable[[], None]) -> None:
+        self._stretch = stretch
+        capture = self.item.config.pluginmanager.getplugin("capturemanager")
+        if capture is not None:
+            capture._capture_fixture = self._capture_fixture
+        try:
+            self.item.config.hook.pytest_runtest_protocol(item=self.item, nextitem=self._next_item())
+        finally:
+            if capture is not None:
+                self._capture_fixture, capture._capture_fixture = capture._capture_fixture, None
+
+    def protocol(self) -> None:
+        """What `pytest_runtest_protocol` does for this case: set up if new, run one stretch, tear down at the end."""
+        item, hook = self.item, self.item.ihook
+        if self._first_call is None:
+            hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+            make_private(item)
+            if not call_and_report(item, "setup").passed:
+                self.job.stop()
+                return self._end()
+        call = CallInfo.from_call(
+            lambda: hook.pytest_runtest_call(item=item), when="call", reraise=get_reraise_exceptions(item.config)
+        )
+        self._first_call = self._first_call or call
+        self._seconds += call.duration
+        if call.excinfo is not None:
+            self.job.stop()  # a plugin around the stretch may have raised, such as a timeout
+        if self.job.ended:
+            self._report(call)
+            self._end()
+        return None
+
+    def stretch(self) -> None:
+        """What `pytest_pyfunc_call` does for this case. Log records of earlier stretches stay visible to `caplog`."""
+        assert self._stretch is not None
+        logs: LoggingPlugin | None = self.item.config.pluginmanager.getplugin("logging-plugin")
+        if logs is None:
+            return self._stretch()
+        handler: LogCaptureHandler = logs.caplog_handler
+        handler.records.extend(self._logged[0])
+        handler.stream.write(self._logged[1])
+        self._stretch()
+        self._logged = list(handler.records), handler.stream.getvalue()
+        return None
+
+    def _report(self, call: CallInfo[None]) -> None:
+        assert self._first_call is not None
+        call.start, call.duration = self._first_call.start, self._seconds
+        _merge_sections(self.item)
+        report = self.item.ihook.pytest_runtest_makereport(item=self.item, call=call)
+        self.item.ihook.pytest_runtest_logreport(report=report)
+        if check_interactive_exception(call, report):
+            self.item.ihook.pytest_exception_interact(node=self.item, call=call, report=report)
+
+    def _end(self) -> None:
+        item, session = self.item, self.item.session
+        last = session.shouldfail or session.shouldstop
+        call_and_report(item, "teardown", nextitem=None if last else self._next_item())
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        item._request, item.funcargs = False, None  # type: ignore[assignment] # as pytest does: let them be freed
+        del item.stash[LIVE]
+
+
+def arguments(item: pytest.Function) -> dict[str, Any]:
+    """What the eval function is called with."""
+    return {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
+
+
+def _merge_sections(item: pytest.Function) -> None:
+    """Put the output of all stretches together: one section a stream, in pytest's order, as if there had been one."""
+    merged: dict[tuple[str, str], str] = {}
+    for when, key, content in item._report_sections:
+        known = merged.get((when, key))
+        line_end = "\n" if key == "log" else ""  # pytest strips it off a log
+        merged[when, key] = content if known is None else known + line_end + content
+    sections = [(when, key, content) for (when, key), content in merged.items()]
+    item._report_sections[:] = sorted(sections, key=_place)
+
+
+def _place(section: tuple[str, str, str]) -> tuple[int, int]:
+    when, key, _ = section
+    return PHASES.index(when), STREAMS.index(key) if key in STREAMS else len(STREAMS)

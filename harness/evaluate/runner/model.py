@@ -1,0 +1,172 @@
+"""The `model` that an eval function is given: plain methods that wait for the answer."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from harness.core.codec import digest, from_chat
+from harness.core.rendering import merge_prompt
+from harness.errors import UsageError
+from harness.evaluate.runner.conversation import Conversation
+from harness.types import Arm, Json, Message, Prompt, Reply, Request, TextPart
+
+Said = str | Message | Sequence[Message | Mapping[str, Any]]
+"""A conversation: one user message as text, or messages in our own form or the OpenAI one."""
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """One request of a case, its reply or what was raised in its place, and when (ns since 1970)."""
+
+    request: Request
+    answer: Reply | Exception
+    start_ns: int
+    end_ns: int
+
+
+class Model:
+    """One arm, asked on behalf of one case.
+
+    `identity` names case and repeat: sampling is seeded with it, so every arm sees the same random numbers.
+    `replies` keeps every reply in order, for the result, and `exchanges` what each was asked with. `fill` adds what a
+    prompt takes from the training split for the conversation at hand. Without `prompted` the arm's prompt is left out:
+    what a suite of general ability asks for.
+    """
+
+    def __init__(
+        self,
+        arm: Arm,
+        ask: Callable[[Request], Reply],
+        identity: str = "",
+        repeat: int = 0,
+        prompted: bool = True,
+        fill: Callable[[Prompt, tuple[Message, ...]], Prompt] = lambda prompt, messages: prompt,
+    ) -> None:
+        self.arm = arm
+        self._fill = fill
+        self._prompt = arm.prompt if prompted else Prompt(name="none")
+        self.replies: list[Reply] = []
+        self.exchanges: list[Exchange] = []
+        self._ask, self._identity, self._repeat = ask, identity, repeat
+
+    def __repr__(self) -> str:
+        return f"<model {self.arm.name}>"
+
+    def chat(
+        self,
+        messages: Said,
+        *,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        schema: Json = None,
+        tools: Sequence[Json] = (),
+        stop: Sequence[str] = (),
+    ) -> Reply:
+        """The assistant's answer to a conversation, after the arm's prompt.
+
+        `max_tokens` bounds the new tokens; `temperature` 0 is greedy. Raises what the environment raised; an answer
+        that is merely bad is returned.
+        """
+        return self._send(
+            Request(
+                messages=self._prompted(messages),
+                max_tokens=max_tokens,
+                temperature=temperature,
+                top_p=top_p,
+                schema=schema,
+                tools=tuple(tools),
+                stop=_texts(stop),
+            )
+        )
+
+    def complete(
+        self,
+        text: str,
+        *,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        stop: Sequence[str] = (),
+    ) -> Reply:
+        """What follows the raw `text`, without chat template or prompt."""
+        return self._send(
+            Request(
+                kind="complete",
+                text=text,
+                max_tokens=max_tokens,
+                temperature=temperature,
+                top_p=top_p,
+                stop=_texts(stop),
+            )
+        )
+
+    def choose(self, messages: Said, options: Sequence[str], *, normalize: bool = False, raw: bool = False) -> Reply:
+        """The option that the model finds likeliest as its answer; `reply.logprobs` has the sum for each, in nats.
+
+        `normalize` divides each sum by the option's length in UTF-8 bytes, so that long options stand a chance (the
+        `acc_norm` of lm-evaluation-harness). `raw` takes `messages` as bare text, without chat template and prompt.
+        """
+        if len(options) < 2 or len(set(options)) < len(options):
+            raise UsageError(f"choose() needs two or more different options, not {list(options)!r}")
+        reply = self._send(self._likelihood(messages, options, raw), keep=False)
+        sizes = [max(1, len(option.encode())) if normalize else 1 for option in options]
+        best = max(range(len(options)), key=lambda index: reply.logprobs[index] / sizes[index])
+        chosen = replace(reply, text=options[best])
+        self.replies.append(chosen)
+        return chosen
+
+    def loglikelihood(self, text: Said, continuation: str, *, raw: bool = True) -> float:
+        """Log-probability of `continuation` after `text`, summed over its tokens, in nats."""
+        return self._send(self._likelihood(text, (continuation,), raw)).logprobs[0]
+
+    def loglikelihoods(self, text: str, continuations: Sequence[str]) -> dict[str, tuple[float, bool]]:
+        """For each continuation of the raw `text` its log-probability in nats, and whether greedy decoding writes it."""
+        reply = self._send(self._likelihood(text, continuations, raw=True))
+        return dict(zip(continuations, zip(reply.logprobs, reply.greedy, strict=True), strict=True))
+
+    def session(self, messages: Said = (), tools: Sequence[Json] = (), **sampling: Any) -> Conversation:
+        """A conversation of several turns, with tools; see `Conversation`."""
+        return Conversation(self.chat, conversation(messages), tuple(tools), sampling)
+
+    def _likelihood(self, said: Said, options: Sequence[str], raw: bool) -> Request:
+        if raw and not isinstance(said, str):
+            raise UsageError("raw=True takes plain text, not messages")
+        texts = tuple(options)
+        if raw:
+            return Request(kind="loglikelihood", text=str(said), options=texts)
+        return Request(kind="loglikelihood", messages=self._prompted(said), options=texts)
+
+    def _prompted(self, said: Said) -> tuple[Message, ...]:
+        messages = conversation(said)
+        return merge_prompt(self._fill(self._prompt, messages), messages)
+
+    def _send(self, request: Request, keep: bool = True) -> Reply:
+        seed = 0
+        if request.temperature > 0:
+            seed = int(digest([self._identity, self._repeat, len(self.replies)])[:8], 16)
+        request, started = replace(request, seed=seed, repeat=self._repeat), time.time_ns()
+        try:
+            reply = self._ask(request)
+        except Exception as error:
+            self.exchanges.append(Exchange(request, error, started, time.time_ns()))
+            raise
+        self.exchanges.append(Exchange(request, reply, started, time.time_ns()))
+        if keep:
+            self.replies.append(reply)
+        return reply
+
+
+def conversation(said: Said) -> tuple[Message, ...]:
+    """Messages of whatever an eval function gives as a conversation. Raises InputError on what is not a message."""
+    if isinstance(said, str):
+        return (Message(role="user", parts=(TextPart(text=said),)),)
+    if isinstance(said, Message):
+        return (said,)
+    return tuple(from_chat(dict(item) if isinstance(item, Mapping) else item) for item in said)
+
+
+def _texts(texts: Sequence[str]) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else tuple(texts)

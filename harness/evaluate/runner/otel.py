@@ -1,0 +1,261 @@
+"""Runs as OpenTelemetry traces: to a file, or to whatever speaks OTLP over HTTP.
+
+A case under an arm is one trace: a span for the case, below it one span a call of the model under the GenAI semantic
+conventions (1.41), and an event `gen_ai.evaluation.result` a score, as a log record on the last call. Trace ids come
+from the run's content id, so a run that is exported twice is stored once.
+
+Calls of the model are those that write text. What a model was asked to choose from has the operation `loglikelihood`,
+which is not a call that could be learnt from.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from opentelemetry import trace
+from opentelemetry._logs import LogRecord
+from opentelemetry.exporter.otlp.json.file._log_exporter import FileLogExporter
+from opentelemetry.exporter.otlp.json.file.trace_exporter import FileSpanExporter
+from opentelemetry.exporter.otlp.json.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.json.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_context
+
+from harness.core.codec import digest
+from harness.errors import InputError, TrueupError
+from harness.evaluate.runner.model import Exchange
+from harness.types import Arm, Message, Reply, Request, Result, Run, Score, TextPart, ToolCallPart, ToolResultPart
+
+Told = Callable[[Arm, Result], Sequence[Exchange]]
+"""What was asked and answered for one result."""
+OPERATIONS = {"chat": "chat", "complete": "text_completion", "loglikelihood": "loglikelihood"}
+BATCH = 256
+"""Records of one export request."""
+NO_LIMITS = SpanLimits(
+    max_span_attributes=SpanLimits.UNSET,
+    max_span_attribute_length=SpanLimits.UNSET,
+    max_attribute_length=SpanLimits.UNSET,
+)
+"""Messages are written whole, whatever the environment says."""
+
+
+def export(runs: Sequence[Run], exchanges: Told, target: str) -> None:
+    """Write every result of `runs` to `target`: an http(s) address (the collector's base), or a file, made anew.
+
+    Raises InputError when the file cannot be written, TrueupError when the endpoint does not take the traces.
+    """
+    with _providers(target) as (spans, logs, ids):
+        tracer, logger = spans.get_tracer("trueup"), logs.get_logger("trueup")
+        for run in runs:
+            for result in run.results:
+                ids.seed([run.id, run.arm.name, result.suite, result.case_id, result.repeat])
+                _case(tracer, logger, run, result, exchanges(run.arm, result))
+
+
+def _case(tracer: Any, logger: Any, run: Run, result: Result, exchanges: Sequence[Exchange]) -> None:
+    start = exchanges[0].start_ns if exchanges else run.started_ns
+    end = exchanges[-1].end_ns if exchanges else start
+    root = tracer.start_span(f"{result.suite} {result.case_id}", start_time=start, attributes=_named(run, result))
+    if result.error:
+        root.set_status(Status(StatusCode.ERROR, result.error))
+    inside = set_span_in_context(root)
+    last: Span = root
+    for exchange in exchanges:
+        last = tracer.start_span(
+            f"{OPERATIONS[exchange.request.kind]} {_model(run.arm)}",
+            context=inside,
+            kind=SpanKind.CLIENT,
+            start_time=exchange.start_ns,
+            attributes=_asked(run.arm, exchange.request, root),
+        )
+        _answer(last, exchange)
+        last.end(exchange.end_ns)
+    for score in result.scores:
+        logger.emit(_evaluation(score, end, last))
+    root.end(end)
+
+
+def _named(run: Run, result: Result) -> dict[str, Any]:
+    named = {
+        "test.suite.name": result.suite,
+        "test.case.name": result.case_id,
+        "trueup.arm": run.arm.name,
+        "trueup.repeat": result.repeat,
+        "trueup.run": run.id,
+        "trueup.model_digest": run.model_digest,
+    }
+    return {**named, "trueup.skipped": result.skipped} if result.skipped else named
+
+
+def _model(arm: Arm) -> str:
+    return Path(arm.model).name or arm.name
+
+
+def _asked(arm: Arm, request: Request, root: Span) -> dict[str, Any]:
+    messages = request.messages or (Message(role="user", parts=(TextPart(text=request.text),)),)
+    held: dict[str, Any] = {
+        "gen_ai.operation.name": OPERATIONS[request.kind],
+        "gen_ai.provider.name": arm.backend,
+        "gen_ai.request.model": _model(arm),
+        "gen_ai.conversation.id": trace.format_trace_id(root.get_span_context().trace_id),
+        "gen_ai.input.messages": _json([_message(message) for message in messages]),
+    }
+    if request.kind == "loglikelihood":
+        return held | {"trueup.options": list(request.options)}
+    held |= {
+        "gen_ai.request.max_tokens": request.max_tokens,
+        "gen_ai.request.temperature": request.temperature,
+        "gen_ai.request.top_p": request.top_p,
+        "gen_ai.request.seed": request.seed,
+    }
+    if request.stop:
+        held["gen_ai.request.stop_sequences"] = list(request.stop)
+    if request.tools:
+        held["gen_ai.tool.definitions"] = _json(request.tools)
+    return held
+
+
+def _answer(span: Span, exchange: Exchange) -> None:
+    reply = exchange.answer
+    if not isinstance(reply, Reply):
+        span.set_attribute("error.type", type(reply).__name__)
+        span.set_status(Status(StatusCode.ERROR, str(reply)))
+        return
+    parts = (*((TextPart(text=reply.text),) if reply.text else ()), *reply.tool_calls)
+    said = {**_message(Message(role="assistant", parts=parts)), "finish_reason": reply.finish_reason}
+    held: dict[str, Any] = {
+        "gen_ai.output.messages": _json([said]),
+        "gen_ai.response.model": span_model(span),
+        "gen_ai.response.finish_reasons": [reply.finish_reason],
+        "gen_ai.usage.input_tokens": reply.usage.input,
+        "gen_ai.usage.output_tokens": reply.usage.output,
+        "gen_ai.usage.cache_read.input_tokens": reply.usage.cache_read,
+        "gen_ai.usage.reasoning.output_tokens": reply.usage.reasoning,
+        "trueup.seconds": reply.seconds,
+        "trueup.cached": reply.cached,
+        "trueup.logprobs": list(reply.logprobs) or None,
+    }
+    span.set_attributes({name: value for name, value in held.items() if value is not None})
+
+
+def span_model(span: Any) -> Any:
+    """The model that the span was started with: an arm is served by what it names."""
+    return span.attributes["gen_ai.request.model"]
+
+
+def _evaluation(score: Score, at_ns: int, span: Span) -> LogRecord:
+    held: dict[str, Any] = {"gen_ai.evaluation.name": score.name, "gen_ai.evaluation.score.value": score.value}
+    if score.label:
+        held["gen_ai.evaluation.score.label"] = score.label
+    if score.explanation:
+        held["gen_ai.evaluation.explanation"] = score.explanation
+    return LogRecord(
+        timestamp=at_ns,
+        observed_timestamp=at_ns,
+        context=set_span_in_context(span),
+        event_name="gen_ai.evaluation.result",
+        attributes=held,
+    )
+
+
+def _message(message: Message) -> dict[str, Any]:
+    return {"role": message.role, "parts": [_part(part) for part in message.parts]}
+
+
+def _part(part: Any) -> Any:
+    """A part as the conventions' JSON schema of messages has it; what it does not know is written as we keep it."""
+    if isinstance(part, TextPart):
+        return {"type": "text", "content": part.text}
+    if isinstance(part, ToolCallPart):
+        return {"type": "tool_call", "id": part.id, "name": part.name, "arguments": part.arguments}
+    if isinstance(part, ToolResultPart):
+        return {"type": "tool_call_response", "id": part.id, "response": part.content}
+    return msgspec.to_builtins(part)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+# ---------------------------------------------------------------- the SDK
+
+
+class _Ids(IdGenerator):
+    """Ids drawn from a seed, so that the same result has the same trace."""
+
+    def seed(self, value: Any) -> None:
+        self._draw = random.Random(digest(value))
+
+    def generate_trace_id(self) -> int:
+        return self._draw.getrandbits(128) or 1
+
+    def generate_span_id(self) -> int:
+        return self._draw.getrandbits(64) or 1
+
+
+class _Batch(SpanProcessor, LogRecordProcessor):
+    """Hands records on in batches and drops none: the SDK's own batching drops what comes too fast."""
+
+    def __init__(self, send: Callable[[Sequence[Any]], Any], target: str) -> None:
+        self._send, self._target = send, target
+        self._held: list[Any] = []
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self._add(span)
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        resource = log_record.resource or Resource.get_empty()
+        scope, limits = log_record.instrumentation_scope, log_record.limits
+        self._add(ReadableLogRecord(log_record.log_record, resource, scope, limits))
+
+    def flush(self) -> None:
+        batch, self._held = self._held, []
+        if batch and getattr(self._send(batch), "name", "") != "SUCCESS":
+            raise TrueupError("the traces were not taken", where=self._target, next="check the address and try again")
+
+    def _add(self, record: Any) -> None:
+        self._held.append(record)
+        if len(self._held) >= BATCH:
+            self.flush()
+
+    def shutdown(self) -> None:
+        """Everything was flushed, or an error says that it was not."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return True
+
+
+@contextmanager
+def _providers(target: str) -> Iterator[tuple[TracerProvider, LoggerProvider, _Ids]]:
+    resource = Resource.create({"service.name": "trueup"})
+    ids = _Ids()
+    with _exporters(target) as (span_exporter, log_exporter):
+        batches = _Batch(span_exporter.export, target), _Batch(log_exporter.export, target)
+        spans = TracerProvider(ALWAYS_ON, resource, False, id_generator=ids, span_limits=NO_LIMITS)
+        logs = LoggerProvider(resource, shutdown_on_exit=False)
+        spans.add_span_processor(batches[0])
+        logs.add_log_record_processor(batches[1])
+        yield spans, logs, ids
+        for batch in batches:
+            batch.flush()
+
+
+@contextmanager
+def _exporters(target: str) -> Iterator[tuple[Any, Any]]:
+    if target.startswith(("http://", "https://")):
+        base = target.rstrip("/")
+        yield OTLPSpanExporter(f"{base}/v1/traces"), OTLPLogExporter(f"{base}/v1/logs")
+        return
+    try:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        with open(target, "w", encoding="utf-8") as stream:
+            yield FileSpanExporter(stream=stream), FileLogExporter(stream=stream)
+    except OSError as error:
+        raise InputError(f"the traces cannot be written: {error.strerror}", where=target) from error

@@ -1,0 +1,301 @@
+"""The pytest plugin proper: registered when the first eval file is met, and told by hooks what pytest does.
+
+Two ways to run. A developer's `pytest evals --model NAME` asks one arm, and a wrong answer is a failed test. A request of
+the loop asks several arms, one after the other, records everything and writes one `Run` an arm: the gate decides later.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeGuard
+
+import pytest
+from _pytest.runner import CallInfo
+
+from harness.core.digests import drawn
+from harness.errors import TrueupError
+from harness.evaluate.batching import BARRIER, Job, ask, run
+from harness.evaluate.judging.judge import BENCH
+from harness.evaluate.runner.answering import Answerer, Event
+from harness.evaluate.runner.collection import SuiteCases, case_of, module_of, parametrize
+from harness.evaluate.runner.environment import environment
+from harness.evaluate.runner.few_shot import Nearest
+from harness.evaluate.runner.fixtures import SetupTree, may_join
+from harness.evaluate.runner.judges import Question, RunBench
+from harness.evaluate.runner.live_case import LIVE, LiveCase, arguments
+from harness.evaluate.runner.model import Model
+from harness.evaluate.runner.outcomes import without_ours
+from harness.evaluate.runner.results import Book, Entry, verdict_text
+from harness.evaluate.runner.sharding import members
+from harness.types import Arm, EvalRequest, Reply, Run
+
+ENTRY = pytest.StashKey[Entry]()
+MODEL = pytest.StashKey[Model]()
+
+ALONE = ("usepdb", "trace", "setupshow", "setuponly", "setupplan", "stepwise", "stepwise_skip")
+"""Options of pytest under which cases run one after the other."""
+NOTHING = "no cases: nothing was collected"
+
+Planned = tuple[Arm, pytest.Item]
+
+
+class EvalItem(pytest.Function):
+    """For the type checker: a test of an eval file."""
+
+    parent: pytest.Collector
+
+
+class Evaluation:
+    """Runs the eval items of one pytest session.
+
+    `recording`: keep results for the gate, so a wrong answer does not fail its test. `model_names()`: what --model takes,
+    for the message that it is missing.
+    """
+
+    def __init__(
+        self,
+        request: EvalRequest,
+        *,
+        recording: bool,
+        on_event: Callable[[Event], None] = lambda event: None,
+        model_names: Callable[[], str] = lambda: "an arm",
+    ) -> None:
+        self.request, self.recording, self._on_event, self._model_names = request, recording, on_event, model_names
+        self.answerer = Answerer(request.arms, request.replies, request.batch_size, on_event)
+        self.bench = RunBench(request, self.answerer)
+        self._nearest = Nearest(request.datasets)
+        self.book = Book(request.arms, self.answerer, self._nearest)
+        self.suites: dict[tuple[str, str], SuiteCases] = {}
+        self.entries: list[Entry] = []
+        self._arm = request.arms[0] if request.arms else None
+        self._tree = SetupTree()
+        self._plan: list[Planned] = []
+        self._position = 0
+        self._spared = False
+        """Whether cases were found, all or some of which other shards run."""
+
+    # ------------------------------------------------------------ collection
+
+    @pytest.hookimpl
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if is_eval(metafunc.definition):
+            try:
+                self.suites[suite_key(metafunc.definition)] = parametrize(
+                    metafunc, self.request, self.bench, lenient=not self.recording
+                )
+            except TrueupError as error:
+                raise pytest.Collector.CollectError(str(error)) from error
+
+    @pytest.hookimpl
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """-k finds a case by its tags, and by tags and owner of its suite."""
+        if is_eval(item):
+            suite = self.suites[suite_key(item)].suite
+            item.extra_keyword_matches.update((*suite.tags, suite.owner, *case_of(item)[1].tags))
+            item.extra_keyword_matches.discard("")
+
+    @pytest.hookimpl
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.book.problems.append(f"{report.nodeid} could not be collected: {_last_lines(report.longreprtext)}")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        if not self.request.shard:
+            return
+        keys = {item: (*suite_key(item), case_of(item)[0]) for item in items if is_eval(item)}
+        order = (lambda key: drawn(key[-1])) if self.request.drawn else None
+        mine = members(keys.values(), self.request.shard, order)
+        kept = [item for item in items if item not in keys or keys[item] in mine]  # type: ignore[index]
+        config.hook.pytest_deselected(items=list({*items} - {*kept}))
+        items[:] = kept
+        self._spared = len(keys) > 0
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        evals = [item for item in session.items if is_eval(item)]
+        for item in evals:
+            found = self.suites[suite_key(item)]
+            ident, case, repeat = case_of(item)
+            item.stash[ENTRY] = Entry(found, ident, case, repeat)
+            self.entries.append(item.stash[ENTRY])
+        if not evals and not self._spared:
+            self.book.problems.append(NOTHING)
+        elif not self.request.arms and not session.config.option.collectonly:
+            names = self._model_names()
+            raise pytest.UsageError(f"eval files need a model\n  next:  pytest ... --model NAME; NAME is {names}")
+
+    # ------------------------------------------------------------ the run
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        option = session.config.option
+        if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
+            return None  # pytest says it better
+        if hasattr(session.config, "workerinput"):  # of pytest-xdist, which hands out tests one at a time
+            self._try_judges()
+            return None
+        arms = self.request.arms
+        others: list[Planned] = [(arms[0], item) for item in session.items if not is_eval(item)]
+        self._plan = others + [(arm, item) for arm in arms for item in session.items if is_eval(item)]
+        session._setupstate = self._tree
+        self._try_judges()
+        for arm in arms:
+            self._run_arm(arm, session)
+        return True
+
+    def _try_judges(self) -> None:
+        """Before anything is graded: the cases of a judge that does not stand its trial are errors, not zeros."""
+        BENCH.set(self.bench)
+        for found in {id(entry.suite): entry.suite for entry in self.entries}.values():
+            self.bench.try_all(found.judges)
+            found.calibrations = {judge.name: self.bench.calibrations[judge] for judge in found.judges}
+
+    def _run_arm(self, arm: Arm, session: pytest.Session) -> None:
+        started = time.perf_counter()
+        self._arm = arm
+        answer = self._answer_for(arm)
+        total = sum(planned is arm for planned, _ in self._plan)
+        ended = run(self._jobs(arm, session), answer, self.answerer.size(arm))
+        for done, _ in enumerate(ended, start=1):
+            self._on_event({"event": "case", "arm": arm.name, "done": done, "total": total})
+            _check_stop(session)
+        self.book.took(arm, time.perf_counter() - started, self.bench.spent())
+
+    def _jobs(self, arm: Arm, session: pytest.Session) -> Iterator[Job | None]:
+        """The arm's tests in order, each prepared when there is room for it."""
+        alone = one_at_a_time(session.config)
+        while self._position < len(self._plan) and self._plan[self._position][0] is arm:
+            item = self._plan[self._position][1]
+            if alone or not is_eval(item):
+                yield BARRIER
+                self._position += 1
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=self._next_item())
+                _check_stop(session)
+            else:
+                if not may_join(self._tree, item):
+                    yield BARRIER
+                self._position += 1
+                yield LiveCase(item, self._next_item).job
+
+    def _next_item(self) -> pytest.Item | None:
+        return self._plan[self._position][1] if self._position < len(self._plan) else None
+
+    def _answer_for(self, arm: Arm) -> Callable[[Sequence[Question]], list[Reply | Exception]]:
+        return lambda questions: self.bench.answer(questions, arm)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        live = item.stash.get(LIVE, None)
+        if live is None:
+            return None
+        live.protocol()
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        self._tree.leave(item)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        if not is_eval(pyfuncitem):
+            return None
+        live = pyfuncitem.stash.get(LIVE, None)
+        if live is None:
+            self._settle(pyfuncitem, *_called(pyfuncitem))
+            return True
+        live.stretch()
+        if live.job.ended:
+            self._settle(pyfuncitem, live.job.value, live.job.error)
+        return True
+
+    def _settle(self, item: pytest.Function, value: Any, error: BaseException | None) -> None:
+        """Record the outcome; raise it where the test is to show it."""
+        entry = item.stash[ENTRY]
+        assert self._arm is not None
+        if error is not None and not isinstance(error, (Exception, pytest.fail.Exception, pytest.skip.Exception)):
+            raise error  # KeyboardInterrupt, pytest.exit(), a debugger that quits
+        result = self.book.outcome(self._arm, entry, item.stash.get(MODEL, None), value, error)
+        wrong = isinstance(error, (AssertionError, pytest.fail.Exception))
+        if error is not None and not (self.recording and wrong):
+            raise error if item.config.option.fulltrace else without_ours(error)
+        if result.error and error is None:
+            pytest.fail(result.error, pytrace=False)
+        if not self.recording and (text := verdict_text(result, entry)):
+            pytest.fail(text, pytrace=False)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: CallInfo[None]) -> Iterator[None]:
+        if call.excinfo is not None and call.when != "call" and is_eval(item):
+            assert self._arm is not None
+            self.book.broken(self._arm, item.stash[ENTRY], call.excinfo.value)
+        return (yield)
+
+    @pytest.hookimpl
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self._tree.abandon()  # pytest tears down now what an aborted run left set up
+        self.answerer.close()
+        if not session.config.option.collectonly:
+            try:
+                self.conclude(self.book.runs(self.entries, environment()))
+            except TrueupError as error:
+                self.complain(error)
+
+    def complain(self, error: TrueupError) -> None:
+        """Say what went wrong when all cases had run."""
+        pytest.exit(str(error), returncode=int(error.exit))
+
+    def conclude(self, runs: Sequence[Run]) -> None:
+        """What becomes of the runs: traces, where these are asked for."""
+        if self.request.otel:
+            from harness.evaluate.runner import otel as telemetry  # it brings the OpenTelemetry SDK with it
+
+            telemetry.export(runs, self.book.exchanges, self.request.otel)
+
+    # ------------------------------------------------------------ what an eval function is given
+
+    @pytest.fixture
+    def model(self, request: pytest.FixtureRequest) -> Model:
+        """The model under test, asked on behalf of this case."""
+        arm, node = self._arm, request.node
+        assert arm is not None
+        entry = node.stash.get(ENTRY, None)
+        identity = f"{entry.suite.suite.name} {entry.case_id}" if entry else node.nodeid
+        answer, repeat = self._answer_for(arm), entry.repeat if entry else 0
+        prompted = entry.suite.suite.prompt if entry else True
+        fill = self._nearest.fill
+        node.stash[MODEL] = Model(arm, lambda asked: ask(asked, answer), identity, repeat, prompted, fill)
+        return node.stash[MODEL]
+
+
+def is_eval(item: pytest.Item) -> TypeGuard[EvalItem]:
+    return module_of(item) is not None
+
+
+def suite_key(item: EvalItem) -> tuple[str, str]:
+    """The file or class that holds an eval function, and the function's name there."""
+    return item.parent.nodeid, item.originalname
+
+
+def one_at_a_time(config: pytest.Config) -> bool:
+    """Whether someone looks at single tests, or goes from one to the next: then each ends before the next begins."""
+    return any(config.getoption(name, False) for name in ALONE)
+
+
+def _called(item: pytest.Function) -> tuple[Any, BaseException | None]:
+    try:
+        return item.obj(**arguments(item)), None
+    except BaseException as error:
+        return None, error
+
+
+def _check_stop(session: pytest.Session) -> None:
+    if session.shouldfail:
+        raise session.Failed(session.shouldfail)
+    if session.shouldstop:
+        raise session.Interrupted(session.shouldstop)
+
+
+def _last_lines(text: str, count: int = 3) -> str:
+    marked = [line for line in text.splitlines() if line.startswith("E ")]  # pytest's mark of what was raised
+    lines = [line.removeprefix("E").strip() for line in marked or text.splitlines() if line.strip()]
+    return " | ".join(lines[-count:])

@@ -1,0 +1,36 @@
+"""Dates and times, however they are written."""
+
+from datetime import datetime
+from typing import Any
+
+from dateutil import parser
+
+from harness.evaluate.scorers._common import or_comparator, shown, text_of, verdict
+from harness.types import Score
+
+ANCHORS = (datetime(2000, 1, 1), datetime(2001, 2, 2, 1))
+"""What a date leaves open is taken from the anchor: parsing with both shows what was left open."""
+
+
+@or_comparator
+def date(reply: Any, expected: Any, *, day_first: bool = True, name: str = "date") -> Score:
+    """1.0 when the reply names the same date or time as `expected`: 2024-03-05, 5 March 2024, or 5.3.24.
+
+    What one of them leaves open (the year, the time of day) must be left open by the other too. In 05/03/2024 the day
+    comes first unless `day_first` is False; an ISO date is read as one either way. Raises ValueError when `expected` is
+    not a date.
+    """
+    wanted, got = read_date(expected, day_first), read_date(reply, day_first)
+    if wanted is None:
+        raise ValueError(f"the expected value is not a date: {expected!r}")
+    return verdict(name, got == wanted, f"expected {shown(expected)}, got {shown(reply)}")
+
+
+def read_date(value: Any, day_first: bool = True) -> tuple[datetime, ...] | None:
+    """What `value` says, read against each of two anchors; equal values are equal pairs. None when it is no date."""
+    text = text_of(value).strip()
+    iso = text[:4].isdigit() and text[4:5] == "-"
+    try:
+        return tuple(parser.parse(text, dayfirst=day_first and not iso, default=anchor) for anchor in ANCHORS)
+    except (ValueError, OverflowError):
+        return None

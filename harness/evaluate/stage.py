@@ -1,0 +1,155 @@
+"""Suites x arms -> one `Run` an arm, by pytest in a child process.
+
+In a child, because eval files are the user's own code, and because a model takes memory that must be given back. All arms
+of a request run in one child, one after the other on the same backend, with the same cases in the same order.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from harness import errors
+from harness.core.codec import digest, encode, read, write_atomic
+from harness.errors import InvalidError, TrueupError, UsageError
+from harness.evaluate.runner.worker import SUITES_FILE, run_file
+from harness.types import EvalRequest, Noun, Run, Suite
+
+Event = dict[str, Any]
+T = TypeVar("T")
+REQUEST_FILE, LOG_FILE = "request.json", "pytest.log"
+ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONHASHSEED": "0",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+}
+"""Nothing is fetched, and only the pytest plugins that [eval] pytest_args names (`-p NAME`) join in: others may shuffle or
+split the tests, and several take seconds to load."""
+PYTEST_USAGE_ERROR = 4
+
+
+def evaluate(request: EvalRequest, *, on_event: Callable[[Event], None] | None = None) -> tuple[Run, ...]:
+    """One run for each arm of the request, in order.
+
+    `on_event` gets `{"event": "case", "arm", "done", "total"}` and `{"event": "batch", "arm", "requests", "seconds"}`.
+    Files that do not load, and that nothing was collected, are `Run.problems`. Raises UsageError when pytest refuses its
+    arguments, StorageError on a full disk, and InvalidError when the child dies; each with the end of its output.
+    """
+    out = Path(request.out)
+    for arm in request.arms:
+        (out / run_file(arm.name)).unlink(missing_ok=True)
+    if not request.arms:
+        raise UsageError("there is no arm to evaluate", next="name a model in trueup.toml")
+    if len({arm.name for arm in request.arms}) < len(request.arms):
+        raise UsageError("two arms have the same name", next="give each its own")
+    _run_child(request, (), on_event or (lambda event: None))
+    return tuple(_read(out / run_file(arm.name), Run) for arm in request.arms)
+
+
+class Survey(Noun, frozen=True):
+    """What the eval files hold, before anything is run."""
+
+    suites: tuple[Suite, ...]
+    problems: tuple[str, ...]
+    """Files that did not load."""
+    texts: tuple[str, ...]
+    """The texts of all cases, each once."""
+    cases: dict[str, tuple[str, ...]] = {}
+    """Suite name to the ids of its selected cases."""
+
+
+def survey(request: EvalRequest) -> Survey:
+    """The suites that `evaluate` would run and the texts of their cases, without running them."""
+    found = Path(request.out) / SUITES_FILE
+    found.unlink(missing_ok=True)
+    _run_child(request, ("--collect-only", "-q"), lambda event: None)
+    return Survey(*_read(found, tuple[tuple[Suite, ...], tuple[str, ...], tuple[str, ...], dict[str, tuple[str, ...]]]))
+
+
+def collect(request: EvalRequest) -> tuple[Suite, ...]:
+    """The suites that `evaluate` would run, without running them.
+
+    A file that does not load stands as a suite without cases, whose digest is its problem: so no earlier run can be
+    taken for one in which it was left out.
+    """
+    found = survey(request)
+    return (*found.suites, *(Suite(name=problem, digest=digest(problem)) for problem in found.problems))
+
+
+def _command(request: EvalRequest, events: int, extra: Sequence[str]) -> list[str]:
+    """pytest without the options that a project adds for its own tests."""
+    plugin = ["-p", "trueup", "-p", "no:cacheprovider", "-o", "addopts="]
+    ours = ["--trueup-request", str(Path(request.out) / REQUEST_FILE), "--trueup-events", str(events)]
+    select = ["-k", request.select] if request.select else []
+    tolerant = ["--import-mode=importlib", "--continue-on-collection-errors"]
+    command = [sys.executable, "-P", "-m", "pytest", *tolerant, *plugin, *ours, *select]
+    return [*command, *request.pytest_args, *extra, *request.paths]
+
+
+def _run_child(request: EvalRequest, extra: Sequence[str], on_event: Callable[[Event], None]) -> None:
+    out = Path(request.out)
+    write_atomic(out / REQUEST_FILE, encode(request))
+    reader, writer = os.pipe()
+    with open(out / LOG_FILE, "wb") as log, open(reader, "rb") as events:
+        child = subprocess.Popen(
+            _command(request, writer, extra),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(writer,),
+            start_new_session=True,
+            env={**os.environ, **ENVIRONMENT},
+        )
+        os.close(writer)
+        try:
+            fatal = _follow(events, on_event)
+            code = child.wait()
+        finally:
+            _end(child)
+    if fatal is not None:
+        raise fatal
+    if code < 0 or code == PYTEST_USAGE_ERROR:
+        raise _died(code, out / LOG_FILE)
+
+
+def _follow(events: Any, on_event: Callable[[Event], None]) -> TrueupError | None:
+    """Pass events on until the child closes the pipe; returns the error that stopped it, if one did."""
+    fatal = None
+    for line in events:
+        event = msgspec.json.decode(line)
+        if event.get("event") == "fatal":
+            kind = getattr(errors, event["kind"], TrueupError)
+            fatal = kind(event["what"], where=event["where"], next=event["next"])
+        else:
+            on_event(event)
+    return fatal
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    """Kill the child's whole group, if any of it is left: also when this process is being interrupted."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _read(file: Path, kind: type[T]) -> T:
+    if not file.exists():
+        raise _died(0, file.parent / LOG_FILE)
+    return read(file, kind)
+
+
+def _died(code: int, log: Path) -> TrueupError:
+    tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+    if code == PYTEST_USAGE_ERROR:
+        return UsageError(f"pytest refused its arguments:\n{tail}", where=str(log), next="mend [eval] in trueup.toml")
+    how = f"was killed by signal {-code}" if code < 0 else "ended without results"
+    return InvalidError(f"the evaluation {how}:\n{tail}", where=str(log), next="run the same command again: it resumes")

@@ -1,0 +1,174 @@
+"""What the project keeps of people: how it is redacted, what redaction would find, and how someone is forgotten.
+
+Joins stages and store as `harness.loop` does. What was made with a forgotten call is marked: a marked dataset is never
+trained on again, and an adapter of one is not judged or promoted.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from harness import project as shelf
+from harness.cli import console
+from harness.curate import stage as curate_stage
+from harness.errors import InvalidError, UsageError
+from harness.ingest import stage as ingest_stage
+from harness.ingest.collector import inbox
+from harness.project import Work
+from harness.redact import redaction
+from harness.store.salt import salt
+from harness.types import Noun
+
+INBOX = "inbox"
+"""Folder of the store in which `trueup collect` leaves what it received."""
+
+
+class Mark(Noun, frozen=True):
+    """Why a dataset or an adapter is not used again. Who was forgotten is not written down."""
+
+    of: str
+    """dataset or adapter."""
+    calls: int = 0
+    """How many of its calls were forgotten, in all."""
+
+
+class Forgotten(Noun, frozen=True):
+    calls: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    adapters: tuple[str, ...] = ()
+    promoted: tuple[str, ...] = ()
+    """Aliases that stand on one of the adapters."""
+    waiting: int = 0
+    """Bytes in the inbox that a receiver is still writing. What they hold of it stays out of the table."""
+    remains: tuple[str, ...] = ()
+    """Where copies of what was said, or ids, may still be, in words."""
+
+
+def options(work: Work) -> dict[str, Any]:
+    """Ingest's options, with those of [privacy] and the store's salt."""
+    chosen = work.config.privacy
+    own: dict[str, Any] = {
+        "redact": (list(chosen.kinds) or True) if chosen.redact else False,
+        "salt": chosen.salt or salt(work.store.root),
+        "keep": chosen.keep,
+        "patterns": chosen.patterns,
+    }
+    return {**own, **work.config.ingest.options}
+
+
+def redactor(work: Work) -> redaction.Redactor | None:
+    return redaction.of(options(work))
+
+
+def rehearse(work: Work, paths: Sequence[str], format: str = "") -> Counter[str]:
+    """What ingest would read and redact, with nothing stored: the counts of every batch. Without `paths`: those of
+    trueup.toml, and what was received and is not still being written."""
+    totals: Counter[str] = Counter()
+    settings = work.config.ingest
+    files = tuple(paths) or (*settings.paths, *inbox.closed(work.store.root / INBOX))
+    for batch in ingest_stage.ingest(files, format=format or settings.format, options=options(work)):
+        calls, feedback = work.store.suppression.kept(batch.calls), work.store.suppression.kept(batch.feedback)
+        totals.update(batch.counts)
+        totals["calls"] += len(calls)
+        totals["calls_redacted"] += sum(redaction.REDACTED in call.flags for call in calls)
+        totals["feedback"] += len(feedback)
+        totals["quarantined"] += len(batch.quarantined)
+        totals["suppressed"] += len(batch.calls) + len(batch.feedback) - len(calls) - len(feedback)
+    return totals
+
+
+def show_rehearsal(work: Work, paths: Sequence[str], format: str = "", quiet: bool = False) -> Counter[str]:
+    """Say what `rehearse` found, kind by kind."""
+    found = rehearse(work, paths, format)
+    if not quiet:
+        console.say(
+            f"{found['calls']:,} calls, {found['feedback']:,} feedback records, {found['quarantined']:,} that cannot be read; "
+            f"nothing was stored"
+        )
+        if found["suppressed"]:
+            console.say(f"{found['suppressed']:,} records of users or traces that were forgotten would stay out")
+        kinds = {name.removeprefix("redacted:"): count for name, count in found.items() if name.startswith("redacted:")}
+        console.say(f"{found['calls_redacted']:,} calls hold something that would be replaced" + ":" * bool(kinds))
+        for kind, count in sorted(kinds.items(), key=lambda pair: -pair[1]):
+            console.say(f"  {count:6,} {kind}")
+    return found
+
+
+def forget(work: Work, user: str = "", trace: str = "", later: bool = False) -> Forgotten:
+    """Erase a user's or a trace's calls and feedback for good, and mark what was made with them. Hold the store's lock.
+
+    A user's id is found as it was traced, and as its pseudonym; with `later` the user's later calls are kept out too. What
+    was made is marked first, for once the calls are erased nothing tells any more what was. Raises UsageError when not
+    exactly one of the two is given.
+    """
+    if bool(user) == bool(trace):
+        what = "one at a time" if user else "nothing to forget"
+        raise UsageError(what, next="trueup forget --user ID, or --trace ID")
+    if later and not user:
+        raise UsageError("only a user has later calls", next="trueup forget --user ID --later")
+    redact = redactor(work)
+    users = {user, redact.text(user) if redact else user} - {""}
+    gone = work.store.traces.belonging(users, trace)
+    held = _datasets(work, {*gone})
+    adapters = [ident for ident in work.store.artifacts.ids("adapter") if shelf.adapter_of(work, ident).dataset in held]
+    for ident, calls in held.items():
+        _mark(work, ident, Mark(of="dataset", calls=calls))
+    for ident in adapters:
+        _mark(work, ident, Mark(of="adapter", calls=held[shelf.adapter_of(work, ident).dataset]))
+    return Forgotten(
+        calls=work.store.traces.forget(users, trace, later),
+        datasets=tuple(held),
+        adapters=tuple(adapters),
+        promoted=tuple(alias for alias in work.store.promotions.aliases() if _current(work, alias) in adapters),
+        waiting=inbox.waiting(work.store.root / INBOX),
+        remains=_remains(work, gone, held, adapters),
+    )
+
+
+def check(work: Work, what: str, ident: str) -> None:
+    """Raises InvalidError when it was made with calls that were forgotten since."""
+    if shelf.is_marked(work, ident):
+        raise InvalidError(
+            f"the {what} {shelf.MARKED}", where=ident[:12], next="trueup run: curates and tunes without them"
+        )
+
+
+def _datasets(work: Work, gone: set[str]) -> dict[str, int]:
+    """Ids of the datasets that hold some of these calls, and how many."""
+    found = {}
+    for ident in work.store.artifacts.ids("dataset") if gone else ():
+        folder = work.store.artifacts.folder("dataset", ident)
+        cases = (case for split in curate_stage.SPLITS for case in curate_stage.read_split(folder, split))
+        calls = {case.call_id for case in cases} & gone
+        if calls:
+            found[ident] = len(calls)
+    return found
+
+
+def _mark(work: Work, ident: str, mark: Mark) -> None:
+    if not shelf.is_marked(work, ident):
+        work.store.artifacts.put(shelf.FORGOTTEN, mark, id=ident)
+
+
+def _current(work: Work, alias: str) -> str:
+    current = work.store.promotions.current(alias)
+    return current.adapter if current else ""
+
+
+def _remains(work: Work, gone: Sequence[str], held: dict[str, int], adapters: list[str]) -> tuple[str, ...]:
+    """What erasing rows cannot reach."""
+    root = work.store.root
+    places = [
+        *(f"the rows of dataset {ident[:12]}: rm -r {root}/artifacts/dataset/{ident}" for ident in held),
+        *(f"what adapter {ident[:12]} learnt: rm -r {root}/artifacts/adapter/{ident}" for ident in adapters),
+    ]
+    if held:
+        places.append(
+            f"answers and reports on their cases: {root}/artifacts/run, {root}/artifacts/mined, {root}/replies, {work.config.report.out}"
+        )
+    if any(f"call:{call}" in work.store.ledger.splits() for call in gone):
+        places.append(f"ids of calls and sessions, without a text, in {root}/ledger: what was held out stays known")
+    unread = work.store.traces.counts()["quarantined"]
+    if unread:
+        places.append(f"excerpts of what could not be read ({unread:,}): nobody knows whose they are")
+    return (*places, "the trace exports themselves; what they hold of it is not read again, but is still there")

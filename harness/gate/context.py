@@ -1,0 +1,62 @@
+"""What every rule is given: the comparisons of the judged arm, the policy, and what was asked for beside."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from harness.gate.flaky_cases import Sorted
+from harness.types import Comparison, Pair, Policy, Role, Suite, Waiver
+
+PROMPTED, CONSTANT, CHAMPION = "prompted", "constant", "champion"
+"""Arms that rules know by name: the prompt as production sends it, the commonest answer given to everything, and the
+adapter that was promoted before."""
+
+
+@dataclass(frozen=True)
+class Context:
+    comparisons: tuple[Comparison, ...]
+    """The judged arm against each other arm, in a fixed order."""
+    controls: tuple[Comparison, ...]
+    """An arm against itself (A/A): what the gate sees when nothing changed."""
+    policy: Policy
+    baselines: tuple[str, ...]
+    """Arms that every target and guard is held against."""
+    champion: str = ""
+    """Digest of the adapter in production; empty when there is none, or when it is the candidate itself."""
+    bar: tuple[Suite, ...] = ()
+    bar_version: str = ""
+    """By what the champion was promoted; see `Judgement`."""
+    looks: int = 0
+    problems: tuple[str, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    """Those that have not expired."""
+    expired: tuple[Waiver, ...] = ()
+    quarantine: tuple[Sorted, ...] = ()
+    """Flaky cases, and whether they were left out of `comparisons`."""
+
+    def having(self, role: type[Role]) -> Iterator[Comparison]:
+        """Comparisons of suites with that role, against the required baselines."""
+        for one in self.comparisons:
+            if isinstance(one.suite.role, role) and one.baseline in self.baselines:
+                yield one
+
+    def against(self, baseline: str, role: type[Role]) -> Iterator[Comparison]:
+        """Comparisons with one named arm."""
+        return (one for one in self.comparisons if one.baseline == baseline and isinstance(one.suite.role, role))
+
+    def unwaived(self, comparison: Comparison) -> Comparison:
+        """Without the cases that a waiver in force names."""
+        kept = tuple(pair for pair in comparison.pairs if not self.waiver(comparison, pair))
+        return replace(comparison, pairs=kept)
+
+    def waiver(self, comparison: Comparison, pair: Pair) -> Waiver | None:
+        """The waiver that names this case, or its cluster; one for a suite is one for its checks too."""
+        suites = {comparison.suite.name, comparison.suite.name.split("[")[0]}
+        for waiver in self.waivers:
+            if waiver.suite in suites and (
+                (waiver.case_id and waiver.case_id == pair.case_id)
+                or (waiver.cluster and waiver.cluster == pair.cluster)
+            ):
+                return waiver
+        return None

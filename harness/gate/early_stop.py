@@ -1,0 +1,66 @@
+"""An evaluation that ends when it is decided: the cases in parts, and after each part a look at what it shows.
+
+    [eval]
+    early_stop = 4      # four parts
+
+The parts are cut from an order of the cases that was drawn beforehand, and every arm is asked the same part. A look may
+only end what can no longer promote: a broken contract, or a bound that a confidence sequence rules out, which holds at
+every look. So a candidate that is good is asked everything and judged as without looks, and none is promoted by luck at
+an early one. Suites in clusters, with a judge, of a corpus measure or of numbers are waited for.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from harness.evaluate import stage as evaluate_stage
+from harness.evaluate.arms import TUNED
+from harness.evaluate.runner import sharding
+from harness.gate import stage as gate_stage
+from harness.gate import step as verdicts
+from harness.gate.statistics.sequential import FORMULA
+from harness.project import Work
+from harness.types import EvalRequest, Finding, Policy, Run
+
+
+def evaluate(
+    work: Work, request: EvalRequest, known: Mapping[str, str], adapter: str, on_event: Callable[[dict[str, Any]], None]
+) -> tuple[Run, ...]:
+    """The runs of the request's arms, as `harness.evaluate.stage` gives them. `known` maps arms that were asked on
+    another night to the content ids of their runs.
+
+    All end with the same part, and say why under `Run.stopped`, when the tuned arm among them is shown to be lost. What is
+    only a selection of cases is asked at once.
+    """
+    parts = work.config.eval.early_stop
+    if parts < 2 or request.select or TUNED not in {arm.name for arm in request.arms}:
+        return evaluate_stage.evaluate(request, on_event=on_event)
+    before = {name: work.store.artifacts.get("run", ident, Run) for name, ident in known.items()}
+    asked: list[tuple[Run, ...]] = []
+    for number in range(1, parts + 1):
+        part = replace(request, shard=f"{number}/{parts}", drawn=True)
+        asked.append(evaluate_stage.evaluate(part, on_event=on_event))
+        runs = tuple(sharding.merge(of_arm) for of_arm in zip(*asked, strict=True))
+        why = lost(work, {**before, **{run.arm.name: run for run in runs}}, adapter) if number < parts else ""
+        if why:
+            work.watch.note(f"ended after part {number} of {parts}: {why}")
+            return tuple(replace(run, stopped=why) for run in runs)
+    return runs
+
+
+def lost(work: Work, runs: dict[str, Run], adapter: str) -> str:
+    """Why the tuned arm can no longer be promoted, whatever the cases not yet asked would say; empty while it can."""
+    partial = {name: replace(run, stopped="a part was asked so far") for name, run in runs.items()}
+    verdict = gate_stage.judge(verdicts.of_runs(work, partial, adapter, work.config.gate))
+    return next((one.sentence for one in verdict.findings if _final(one, work.config.gate)), "")
+
+
+def _final(finding: Finding, policy: Policy) -> bool:
+    """A failure that no further case mends. Where any target is enough, one that gained too little may not matter."""
+    if finding.outcome != "fail" or finding.rule == "contract":
+        return finding.outcome == "fail"
+    if finding.interval is None or finding.bound is None or finding.interval.method != FORMULA:
+        return False
+    enough = policy.targets == "any" and finding.rule == "target"
+    return finding.interval.high < (0.0 if enough else finding.bound)

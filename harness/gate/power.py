@@ -1,0 +1,21 @@
+"""Power first: what gain or loss can these suites resolve? Asked before anything is trained.
+
+A guard is planned for a model that did not change, a target for one that gains `expected_gain` (or three times what is
+asked for, whichever is more). What cannot be shown with 80 % power is unresolved here, with the cases that are missing:
+training for it would end in "undecided" whatever the model did. Options of the policy: `discordance` (share of cases
+whose outcome is expected to differ, 0.1), `expected_gain` (0.2), `power` (0.8), `design_effect` (1.0: independent cases).
+"""
+
+from collections.abc import Sequence
+
+from harness.gate import options as _options
+from harness.gate.power_rules import joint, planned
+from harness.types import Finding, Policy, Suite
+
+
+def plan(suites: Sequence[Suite], policy: Policy) -> tuple[Finding, ...]:
+    """One finding a target or guard, from the number of its cases alone: pass, or unresolved with `needed`; and, told
+    only, the power of all guards together. Raises UsageError on an option of the policy that no rule has."""
+    _options.check(policy)
+    found = tuple(planned(suites, policy))
+    return (*found, *joint(found, suites))

@@ -1,0 +1,70 @@
+"""What a set of suites can resolve, from the number of its cases alone."""
+
+from collections.abc import Iterator, Sequence
+from math import prod
+
+from harness.gate import options as _options
+from harness.gate.statistics.power import cases_needed, power
+from harness.gate.wording import label
+from harness.types import Finding, Guard, Policy, Suite, Target
+
+DISCORDANCE = _options.number("discordance", 0.1, most=1.0)
+GAIN = _options.number("expected_gain", 0.2, most=1.0)
+POWER = _options.number("power", 0.8, least=0.01, most=0.99)
+DESIGN = _options.number("design_effect", 1.0, least=0.01)
+OPTIONS = (DISCORDANCE, GAIN, POWER, DESIGN)
+
+
+def planned(suites: Sequence[Suite], policy: Policy) -> Iterator[Finding]:
+    """One finding a target or guard, in order of name: pass, or unresolved with the cases that are missing."""
+    discordance = float(DISCORDANCE.of(policy))
+    for suite in sorted(suites, key=lambda suite: suite.name):
+        role = suite.role
+        if isinstance(role, Guard) and role.margin > 0:
+            what = f"a loss of {100 * role.margin:.1f} points"
+            yield _finding(suite, policy, what, bound=-role.margin, truth=0.0, discordance=discordance)
+        elif isinstance(role, Target):
+            gain = max(float(GAIN.of(policy)), min(3 * role.min_gain, 1.0))
+            what = f"a gain of {100 * gain:.1f} points where {100 * role.min_gain:.1f} are asked for"
+            yield _finding(suite, policy, what, bound=role.min_gain, truth=gain, discordance=discordance + gain)
+
+
+def _finding(suite: Suite, policy: Policy, what: str, *, bound: float, truth: float, discordance: float) -> Finding:
+    wanted, design = float(POWER.of(policy)), float(DESIGN.of(policy))
+    discordance = min(discordance, 1.0)
+    n, name = suite.cases, label(suite.name)
+    forecast = power(n, bound, truth, discordance, policy.alpha, design) if n else 0.0
+    counts = {"n": n, "power": round(forecast, 4), "discordance": discordance, "design_effect": design}
+    if forecast >= wanted and n >= policy.min_cases:
+        text = f"{name}: {n:,} cases resolve {what} with {forecast:.0%} power at {discordance:.0%} discordance."
+        return Finding(
+            rule="power", suite=suite.name, outcome="pass", sentence=text, counts=counts, formula="tango_exact"
+        )
+    planned = cases_needed(bound, truth, discordance, policy.alpha, wanted, design) if truth > bound else n + 1
+    needed = max(planned, policy.min_cases) - n
+    return Finding(
+        rule="power",
+        suite=suite.name,
+        outcome="unresolved",
+        sentence=f"{name}: {n:,} cases resolve {what} with {forecast:.0%} power only; needs {needed:,} more cases.",
+        bound=bound,
+        counts=counts | {"needed": needed},
+        formula="tango_exact",
+        next=f"add cases to {suite.file or suite.name}, or ask for less",
+    )
+
+
+def joint(found: Sequence[Finding], suites: Sequence[Suite]) -> Iterator[Finding]:
+    """The power of all guards together, were they independent: each must hold, so it is the product."""
+    guards = {suite.name for suite in suites if isinstance(suite.role, Guard)}
+    powers = [one.counts["power"] for one in found if one.suite in guards]
+    if len(powers) > 1:
+        together = prod(powers)
+        yield Finding(
+            rule="power",
+            suite="",
+            outcome="info",
+            sentence=f"All {len(powers)} guards together hold with {together:.0%} power, if nothing truly changed.",
+            counts={"power": round(together, 4), "guards": len(powers)},
+            formula="product",
+        )

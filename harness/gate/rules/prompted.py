@@ -1,0 +1,76 @@
+"""Is the fine-tune needed at all? If prompting does as well within the margin, the verdict says: do not fine-tune for this.
+
+A tie holds the promotion back, because prompting can be changed in a minute and taken back in another. Where the saving
+in tokens is what the fine-tune is for, the policy says so with `prompted_tie = false`; then it is only told. Nothing else
+that this rule finds decides, but what was not measured, or cannot be told, is said.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from msgspec.structs import replace
+
+from harness.gate import measure
+from harness.gate import options as _options
+from harness.gate import wording as words
+from harness.gate.context import PROMPTED, Context
+from harness.gate.statistics.paired import Paired
+from harness.types import Comparison, Finding, Guard, Target
+
+ARMS = _options.words("prompted_arms", PROMPTED)
+MARGIN = _options.number("prompted_margin", Guard().margin)
+OPTIONS = (ARMS, MARGIN)
+
+
+def findings(context: Context) -> Iterator[Finding]:
+    for arm in ARMS.of(context.policy):
+        if arm in context.baselines:  # then every target must beat it, which says more
+            continue
+        measured = [one for one in context.against(arm, Target) if len(measure.scored(one)) >= 2]
+        for comparison in measured:
+            yield _judge(comparison, context)
+        if not measured and any(context.having(Target)):
+            yield _unmeasured(arm)
+
+
+def _unmeasured(arm: str) -> Finding:
+    return Finding(
+        rule="prompted",
+        suite="",
+        outcome="info",
+        sentence=f"Whether a prompt would do as well is not known: there is no run of the arm {arm}.",
+        baseline=arm,
+        counts={"n": 0},
+        formula="count",
+        next=f"name its prompt under [arms.{arm}], then trueup eval",
+    )
+
+
+def _judge(comparison: Comparison, context: Context) -> Finding:
+    margin, alpha = float(MARGIN.of(context.policy)), context.policy.alpha
+    found = measure.measure(comparison, alpha)
+    finding = measure.measured(measure.start("prompted", comparison), comparison, found, margin, alpha)
+    said = words.change(comparison, found.estimate, found.interval)
+    if len(measure.scored(comparison)) < context.policy.min_cases or found.weakness:
+        return replace(finding, outcome="info", sentence=f"{said}; too few cases to say whether prompting would do.")
+    finding = replace(finding, p_value=found.below(margin))
+    if found.shows_below(margin, alpha):
+        return _tie(finding, found, said, words.amount(margin, words.is_rate(comparison)), context)
+    if found.shows_above(0.0, alpha):
+        text = f"{said}: the fine-tune does what the prompt does not."
+        return replace(finding, outcome="info", p_value=found.above(0.0), sentence=text)
+    return replace(
+        finding, outcome="info", sentence=f"{said}: whether prompting would do as well cannot be told from these cases."
+    )
+
+
+def _tie(finding: Finding, found: Paired, said: str, margin: str, context: Context) -> Finding:
+    outcome: Literal["fail", "info"] = "fail" if context.policy.prompted_tie else "info"
+    better = found.shows_below(0.0, context.policy.alpha)
+    how = "prompting does better" if better else f"prompting does as well within {margin}"
+    return replace(
+        finding,
+        outcome=outcome,
+        sentence=f"{said}: {how}, so do not fine-tune for this.",
+        next="use the prompt; or set prompted_tie = false under [gate] if the saved tokens are the point",
+    )

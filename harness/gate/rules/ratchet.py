@@ -1,0 +1,39 @@
+"""Small losses must not add up: with a champion, every guard is held against the original base as well.
+
+A candidate that loses one point to the champion, which lost one to the champion before it, passes each night and is far
+below where it started after a month. Whoever holds candidates against the champion alone gets this rule's findings; where
+the base is among the policy's baselines, the guard's own findings say the same. `original` under [gate.options] names
+the arm that counts as the original, `base` if left out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace as with_fields
+
+from msgspec.structs import replace
+
+from harness.gate import options as _options
+from harness.gate.context import CHAMPION, Context
+from harness.gate.rules import guard
+from harness.types import Finding, Guard
+
+ORIGINAL = _options.word("original", "base")
+OPTIONS = (ORIGINAL,)
+
+
+def findings(context: Context) -> Iterator[Finding]:
+    original = ORIGINAL.of(context.policy)
+    guarded = {one.suite.name for one in context.against(CHAMPION, Guard)}
+    if not guarded or original in context.baselines:
+        return
+    held = {one.suite.name for one in context.against(original, Guard)}
+    for finding in guard.findings(with_fields(context, baselines=(original,))):
+        yield replace(finding, rule="ratchet")
+    for suite in sorted(guarded - held):
+        yield Finding(
+            rule="ratchet",
+            suite=suite,
+            outcome="invalid",
+            sentence=f"Held against the champion alone: there is no run of {original}, so losses may have added up.",
+            baseline=original,
+            next=f"trueup eval --model {original}",
+        )

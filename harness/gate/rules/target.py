@@ -1,0 +1,106 @@
+"""A target must improve: by more than nothing, and by at least its `min_gain`.
+
+Both are shown, never assumed: exact McNemar (or sign flips) for a gain at all, and the score interval above `min_gain`.
+Against the champion any shown gain will do; the policy's option `champion_gain` asks for more. With `targets = "any"`
+one of several suites is enough, and Holm's correction pays for the choice; but none may be shown to have become worse.
+"""
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from harness.gate import measure
+from harness.gate import options as _options
+from harness.gate import wording as words
+from harness.gate.context import Context
+from harness.gate.statistics.multiple import holm
+from harness.gate.statistics.paired import Paired
+from harness.gate.statistics.power import more_cases
+from harness.types import Comparison, Finding, Target
+
+CHAMPION_GAIN = _options.number("champion_gain", 0.0)
+OPTIONS = (CHAMPION_GAIN,)
+
+
+def findings(context: Context) -> Iterator[Finding]:
+    found = [_judge(one, _bound(one, context), context) for one in context.having(Target)]
+    yield from _any(found, context.policy.alpha) if context.policy.targets == "any" else found
+
+
+def _bound(comparison: Comparison, context: Context) -> float:
+    role = comparison.suite.role
+    assert isinstance(role, Target)
+    return role.min_gain if comparison.baseline == context.baselines[0] else float(CHAMPION_GAIN.of(context.policy))
+
+
+def _judge(comparison: Comparison, bound: float, context: Context) -> Finding:
+    finding = measure.start("target", comparison)
+    short = measure.too_few(finding, context.policy.min_cases)
+    if short is not None:
+        return short
+    alpha = context.policy.alpha
+    found = measure.measure(comparison, alpha)
+    p = max(found.above(bound), found.gain())
+    finding = replace(measure.measured(finding, comparison, found, bound, alpha), p_value=p)
+    said, asked = (
+        words.change(comparison, found.estimate, found.interval),
+        words.amount(bound, words.is_rate(comparison)),
+    )
+    if found.weakness:
+        return measure.unresolvable(finding, said, found.weakness)
+    if found.shows_below(bound, alpha):
+        why = f"and {asked} more were asked for" if found.estimate > 0 else "so it does not improve"
+        p = found.below(bound)
+        return replace(finding, outcome="fail", p_value=p, sentence=f"{said}, {why}.", next="trueup report --open")
+    if found.shows_above(bound, alpha) and p <= alpha:
+        return measure.survives(
+            replace(finding, outcome="pass", sentence=f"{said}, {asked} were asked for."), comparison, bound, alpha
+        )
+    return _unresolved(finding, comparison, found, bound, said)
+
+
+def _unresolved(finding: Finding, comparison: Comparison, found: Paired, bound: float, said: str) -> Finding:
+    asked = words.amount(bound, words.is_rate(comparison))
+    if found.estimate <= bound:
+        return replace(
+            finding,
+            sentence=f"{said}: whether it reaches {asked} cannot be told, and more cases alone will hardly show it.",
+            next="trueup mine",
+        )
+    needed = more_cases(found.interval, int(finding.counts["n"]), bound, found.estimate)
+    return replace(
+        finding,
+        sentence=f"{said}: not yet shown to be above {asked}; needs about {needed:,} more cases.",
+        counts=finding.counts | {"needed": needed},
+        next=f"add cases to {words.file(comparison)}",
+    )
+
+
+def _any(found: list[Finding], alpha: float) -> Iterator[Finding]:
+    """Holm over suites; a suite's p is its largest over the baselines, since it must hold against each."""
+    by_suite: dict[str, list[Finding]] = {}
+    for finding in found:
+        by_suite.setdefault(finding.suite, []).append(finding)
+    largest = {
+        suite: max(1.0 if one.p_value is None or one.outcome == "fail" else one.p_value for one in group)
+        for suite, group in by_suite.items()
+    }
+    adjusted = dict(zip(largest, holm(list(largest.values())), strict=True))
+    won = {suite for suite, p in adjusted.items() if p <= alpha and all(f.outcome == "pass" for f in by_suite[suite])}
+    for finding in found:
+        finding = replace(finding, counts=finding.counts | {"holm_p": adjusted[finding.suite]})
+        lost = finding.outcome == "fail" and finding.interval is not None and finding.interval.high < 0
+        if finding.suite in won or finding.outcome == "invalid" or lost:
+            yield finding
+        elif won:
+            yield replace(
+                finding, outcome="info", sentence=f"{finding.sentence} Another target holds, which is enough."
+            )
+        elif finding.outcome == "pass":
+            yield replace(
+                finding,
+                outcome="unresolved",
+                sentence=f"{finding.sentence} Not clear enough for one of several targets.",
+            )
+        else:
+            yield finding

@@ -1,0 +1,190 @@
+"""The verdict on what was evaluated: under the project's policy, under another one, or computed again from its file.
+
+Nothing is generated here. Candidate and dataset are those that were evaluated, whatever was tuned or curated since.
+"""
+
+import time
+import tomllib
+from collections.abc import Iterator
+from itertools import zip_longest
+from math import isclose
+from pathlib import Path
+from typing import Any
+
+from msgspec import to_builtins
+from msgspec.structs import replace
+
+from harness import forget as privacy
+from harness import project as shelf
+from harness import report as stories
+from harness.config import section
+from harness.core.codec import SCHEMA, decode, digest, encode, read
+from harness.errors import InputError, InvalidError, UsageError
+from harness.evaluate import arms as arm_choice
+from harness.gate import compare as compare_stage
+from harness.gate import flaky as quarantine
+from harness.gate import stage as gate_stage
+from harness.project import LATEST, Work
+from harness.types import Comparison, Judgement, Noun, Policy, Run, Verdict
+
+
+class VerdictFile(Noun, frozen=True):
+    """`report.verdict.json`: a verdict with all that it was computed from."""
+
+    verdict: Verdict
+    judgement: Judgement
+    schema: int = SCHEMA
+
+
+def judge(work: Work) -> Verdict:
+    """The verdict on the latest evaluation under the policy of trueup.toml, kept as the latest."""
+    with work.watch.step("gate"):
+        found, evaluation = judgement(work, work.config.gate)
+        privacy.check(work, "adapter", evaluation.adapter)
+        verdict = _identified(gate_stage.judge(found))
+        work.store.memo.remember(shelf.JUDGED, verdict.id, work.store.artifacts.put("evaluation", evaluation))
+        work.store.artifacts.put("policy", found.policy)
+        if verdict.id not in work.store.artifacts.ids("judgement"):
+            work.store.artifacts.put("judgement", found, id=verdict.id)
+        if verdict.id not in work.store.artifacts.ids("verdict"):  # else judged before: one record, its first time
+            verdict = replace(verdict, at_ns=time.time_ns())
+            runs = shelf.runs_of(work, evaluation)
+            work.store.artifacts.put("night", stories.night(verdict, _judged(found), runs.values()))
+            work.store.artifacts.put("verdict", verdict, id=verdict.id)
+        work.store.memo.remember(LATEST, "verdict", verdict.id)  # last: a kill before it leaves the verdict before
+    return shelf.latest_verdict(work)
+
+
+def under(work: Work, policy: Policy) -> Verdict:
+    """What the latest evaluation would get under another policy. It is told, never kept: only trueup.toml promotes."""
+    return _identified(gate_stage.judge(judgement(work, policy)[0]))
+
+
+def judgement(work: Work, policy: Policy) -> tuple[Judgement, shelf.Evaluation]:
+    """All that a verdict on the latest evaluation is computed from. Counts as a look at its held-out set.
+
+    A champion's run makes the champion a baseline, whatever the policy says.
+    """
+    evaluation = shelf.latest_evaluation(work)
+    dataset, runs = shelf.dataset_of(work, evaluation.dataset), shelf.runs_of(work, evaluation)
+    found = of_runs(work, runs, evaluation.adapter, policy)
+    found = replace(
+        found,
+        comparisons=(*found.comparisons, *controls(work, evaluation, runs)),
+        dataset=evaluation.dataset,
+        looks=work.store.ledger.look(*shelf.held_out_version(work, dataset), evaluation.adapter),
+    )
+    return found, evaluation
+
+
+def of_runs(work: Work, runs: dict[str, Run], candidate: str, policy: Policy) -> Judgement:
+    """The tuned arm against every other one, with what is promoted, waived and quarantined today; counts no look."""
+    champion = work.store.promotions.current(work.config.promote.alias)
+    promoted = champion.adapter if champion else ""
+    if arm_choice.CHAMPION in runs and arm_choice.CHAMPION not in policy.baselines:
+        policy = replace(policy, baselines=(*policy.baselines, arm_choice.CHAMPION))
+    before = _judgement_of(work, champion.verdict) if promoted and champion else None
+    suites = {one.suite.name: one.suite for one in _judged(before)} if before else {}
+    return Judgement(
+        bar=tuple(suites[name] for name in sorted(suites)),
+        bar_version=before.policy.version if before else "",
+        comparisons=shelf.comparisons(runs),
+        policy=policy,
+        candidate=candidate,
+        champion=promoted,
+        problems=(
+            *(f"{name}: {problem}" for name, run in runs.items() for problem in run.problems),
+            *_moved(work, runs, promoted),
+        ),
+        waivers=shelf.waivers(work),
+        quarantine=quarantine.read(Path(work.config.root) / quarantine.FILE),
+        today=_today(runs),
+    )
+
+
+def _judgement_of(work: Work, verdict: str) -> Judgement | None:
+    known = work.store.artifacts.has("judgement", verdict)
+    return work.store.artifacts.get("judgement", verdict, Judgement) if known else None
+
+
+def _today(runs: dict[str, Run]) -> str:
+    """The day, never before that of the runs: a clock that was set back brings no waiver to life again."""
+    now = max([time.time_ns(), *(run.started_ns for run in runs.values())])
+    return time.strftime("%Y-%m-%d", time.gmtime(now / 1e9))
+
+
+def _moved(work: Work, runs: dict[str, Run], promoted: str) -> Iterator[str]:
+    """The champion that answered must be the one in production now."""
+    run = runs.get(arm_choice.CHAMPION)
+    folder = Path(run.arm.adapter) if run else Path()
+    if run and folder.is_relative_to(work.store.root) and folder.name != promoted:
+        yield "champion: what is in production changed since the evaluation"
+
+
+def controls(work: Work, evaluation: shelf.Evaluation, runs: dict[str, Run]) -> tuple[Comparison, ...]:
+    """Arms against themselves: from control runs where there are, else from the arms' own repeats."""
+    asked = {run.arm.name: run for run in (work.store.artifacts.get("run", one, Run) for one in evaluation.controls)}
+    return tuple(one for run in {**runs, **asked}.values() for one in compare_stage.control(run))
+
+
+def _judged(found: Judgement) -> list[Comparison]:
+    return [one for one in found.comparisons if one.baseline != one.candidate]
+
+
+def read_policy(path: Path) -> Policy:
+    """The policy of a TOML file: its [gate] table, or the whole file. Raises UsageError on an unknown key."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError("the policy file cannot be read", where=str(path), next="trueup gate --policy FILE") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"not valid TOML: {error}", where=str(path), next="mend that line") from error
+    return section(raw.get("gate", raw), Policy, where=str(path))
+
+
+def recomputed(path: Path) -> Verdict:
+    """The verdict of a `report.verdict.json`, computed again from the data in it.
+
+    Raises InputError when it is no such file, InvalidError when its data give another verdict than it says.
+    """
+    if not path.is_file():
+        raise InputError("there is no such file", where=str(path), next="trueup report")
+    kept = read(path, VerdictFile)
+    again = gate_stage.judge(kept.judgement)
+    different = _difference(kept.verdict, replace(again, id=kept.verdict.id, at_ns=kept.verdict.at_ns))
+    if _identified(kept.verdict) != kept.verdict:
+        different = different or "its id is not that of its content"
+    if different:
+        raise InvalidError(
+            f"the data in it do not give its verdict: {different}",
+            where=str(path),
+            next="judge with the version of trueup that wrote it, or trust neither",
+        )
+    return kept.verdict
+
+
+def _difference(told: Verdict, again: Verdict) -> str:
+    """The first thing in which two verdicts differ; empty when only the last digits of numbers do, as they may between
+    two machines."""
+    if told.outcome != again.outcome:
+        return f"it says {told.outcome}, they give {again.outcome}"
+    for one, other in zip_longest(told.findings, again.findings):
+        if not _alike(to_builtins(one), to_builtins(other)):
+            found = one or other
+            return f"the finding of the rule {found.rule} on {found.suite or 'the run'} differs"
+    bare = [replace(verdict, findings=()) for verdict in (told, again)]
+    return "" if bare[0] == bare[1] else "it is of another policy, candidate or comparison"
+
+
+def _alike(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(value, other[key]) for key, value in one.items())
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
+        return isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
+    return bool(one == other)
+
+
+def _identified(verdict: Verdict) -> Verdict:
+    """With its content id, which is that of the verdict as it is read back: a count of 3 is then 3.0."""
+    bare = replace(verdict, id="", at_ns=0)
+    return replace(verdict, id=digest(decode(encode(bare), Verdict)))

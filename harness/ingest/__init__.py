@@ -1,0 +1,1 @@
+"""Trace exports to calls, feedback and what could not be read."""

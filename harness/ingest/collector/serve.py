@@ -1,0 +1,71 @@
+"""`trueup collect`: listens on this machine, and leaves what it receives in the store's inbox.
+
+Takes no lock of the store: a nightly run goes on beside it, and finds what has arrived.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import ip_address
+
+from harness import forget as privacy
+from harness.errors import UsageError
+from harness.ingest.collector.admission import Door
+from harness.ingest.collector.receiver import Receiver
+from harness.ingest.collector.server import Server, hosts_of
+from harness.project import Work
+
+TOKEN = "TRUEUP_COLLECT_TOKEN"
+"""Environment variable: when set, senders must bring it (OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20…")."""
+
+
+def collect(
+    work: Work, host: str, port: int, names: tuple[str, ...], grpc_port: int, ready: Callable[[str], None]
+) -> dict[str, int]:
+    """Serve until the process is told to end. Returns the counts. `ready` gets the address.
+
+    Raises UsageError for an address that others can reach without a token, and for one that cannot be listened on.
+    """
+    token = os.environ.get(TOKEN, "")
+    if not (token or _is_loopback(host)):
+        raise UsageError(
+            f"others can reach {host}, so a token is needed", next=f"export {TOKEN}=…, or leave out --host"
+        )
+    with _listening(host, port) as sock:
+        port = sock.getsockname()[1]
+        receiver = Receiver(work.store.root / privacy.INBOX, privacy.redactor(work), work.watch.note)
+        if grpc_port:
+            from harness.ingest.collector import grpc  # an extra
+
+            rpc = grpc.start(receiver, f"{host}:{grpc_port}", token)
+        server = Server(receiver, Door(hosts_of([host, *names], port), token))
+        asyncio.run(_until_told(server, sock, lambda: ready(f"http://{host}:{port}")))
+        if grpc_port:
+            rpc.stop(5).wait()
+    return dict(receiver.counts)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen: {error}", where=f"{host}:{port}", next="trueup collect --port PORT, with one that is free"
+        ) from error
+
+
+async def _until_told(server: Server, sock: socket.socket, ready: Callable[[], None]) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(ValueError, RuntimeError):  # not in the main thread
+            loop.add_signal_handler(number, stop.set)
+    await server.run(sock, stop, ready)
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"

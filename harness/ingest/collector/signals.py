@@ -1,0 +1,104 @@
+"""The two signals that are taken in, traces and logs: what a request holds, and what is answered (OTLP 1.x, over HTTP)."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+from harness.ingest.collector.traces import Record, items, kept
+from harness.ingest.formats import _otlp
+from harness.ingest.formats._json import loads
+
+JSON, PROTOBUF = "application/json", "application/x-protobuf"
+
+LARGEST_ITEM = 4 << 20
+"""Bytes of one span or log record as JSON; a larger one is refused, the others of its request are taken."""
+
+
+class Signal(NamedTuple):
+    field: str
+    """The only field a request has, in JSON."""
+    request: Any
+    response: Any
+    rejected: str
+    """The field of a partial success that counts what was refused, in protobuf."""
+    read: Callable[[Record], Iterator[Any]]
+    """Items as ingest will read them; a text for one that it cannot."""
+
+
+TRACES = Signal("resourceSpans", ExportTraceServiceRequest, ExportTraceServiceResponse, "rejected_spans", _otlp.spans)
+LOGS = Signal("resourceLogs", ExportLogsServiceRequest, ExportLogsServiceResponse, "rejected_log_records", _otlp.logs)
+PATHS = {"/v1/traces": TRACES, "/v1/logs": LOGS}
+
+
+class Checked(NamedTuple):
+    records: list[Record]
+    """What is to be kept: the request as OTLP JSON, or nothing."""
+    items: int
+    rejected: int
+    reason: str
+
+
+def parsed(signal: Signal, body: bytes, media: str) -> Record:
+    """A request as OTLP JSON. Raises ValueError when it is none."""
+    if media == PROTOBUF:
+        message = signal.request()
+        try:
+            message.ParseFromString(body)
+        except DecodeError as error:
+            raise ValueError(f"not an OTLP request in protobuf: {error}") from None
+        return as_json(message)
+    value = loads(body)
+    if not isinstance(value, dict) or not isinstance(value.get(signal.field, []), list):
+        raise ValueError("not an OTLP request in JSON")
+    return {signal.field: value.get(signal.field, [])}
+
+
+def as_json(message: Any) -> Record:
+    found: Record = MessageToDict(message)
+    return found
+
+
+def checked(signal: Signal, record: Record, size: int) -> Checked:
+    """What of a request is kept, and what is refused: what is too large, and, kept for the quarantine, what is unreadable."""
+    try:
+        total = sum(1 for _ in items(record))
+        large = {id(item) for item in items(record) if size > LARGEST_ITEM and _size(item) > LARGEST_ITEM}
+        records = kept(record, lambda item: id(item) not in large)
+        broken = [found for one in records for found in signal.read(one) if isinstance(found, str)]
+    except (TypeError, AttributeError, KeyError) as error:
+        raise ValueError(f"not an OTLP request: {error}") from None
+    reasons = [f"larger than {LARGEST_ITEM} bytes"] * bool(large) + broken[:1]
+    return Checked(records, total, len(large) + len(broken), "; ".join(reasons))
+
+
+def answer(signal: Signal, media: str, rejected: int, reason: str) -> bytes:
+    """The body of a success; of a partial one when something was refused."""
+    message = signal.response()
+    if rejected:
+        setattr(message.partial_success, signal.rejected, rejected)
+        message.partial_success.error_message = reason[:500]
+    return message.SerializeToString() if media == PROTOBUF else msgspec.json.encode(MessageToDict(message))
+
+
+def refusal(media: str, reason: str) -> bytes:
+    """The body of a failure: google.rpc.Status with only its message (field 2, a string)."""
+    if media == PROTOBUF:
+        return b"\x12" + _text(reason)
+    return msgspec.json.encode({"message": reason[:500]})
+
+
+def _text(reason: str) -> bytes:
+    data = reason.encode()[:120]  # below 128, so that its length is one byte
+    return bytes([len(data)]) + data
+
+
+def _size(item: Record) -> int:
+    return len(msgspec.json.encode(item))

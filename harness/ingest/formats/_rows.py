@@ -1,0 +1,157 @@
+"""Rows of other tracing systems as spans and log records, so that one join reads them all.
+
+A row becomes a span that carries the row itself under an attribute of its format, which the same format then reads.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
+from typing import Any
+
+from msgspec.structs import replace
+
+from harness.ingest.formats import _trace
+from harness.ingest.formats._json import Json, mapping, parsed, text_of
+from harness.ingest.formats._otlp import Attributes, Log, Span
+from harness.ingest.formats._trace import EVALUATION
+from harness.types import Call, Feedback, Source
+
+Found = list[tuple[Span | Log, Source]]
+
+
+def evaluation(trace_id: str, span_id: str, name: Json, **said: Any) -> Log:
+    """Feedback on a call as the log record that OpenTelemetry would make of it. An empty trace or span id is unknown.
+
+    `said` holds value, label, comment, correction, user_id, session_id, response_id, source_kind and at_ns.
+    """
+    names = {"value": "score.value", "label": "score.label", "comment": "explanation"}
+    held = {f"gen_ai.evaluation.{names[key]}": said[key] for key in names if said.get(key) is not None}
+    held |= {
+        "gen_ai.evaluation.name": text_of(name),
+        "gen_ai.response.id": said.get("response_id"),
+        "session.id": said.get("session_id"),
+        "user.id": said.get("user_id"),
+        "source_kind": said.get("source_kind"),
+        "correction": unwrapped(said.get("correction")),
+    }
+    return Log(
+        trace_id,
+        span_id,
+        EVALUATION,
+        said.get("at_ns") or 0,
+        {key: value for key, value in held.items() if value not in (None, "")},
+    )
+
+
+def unwrapped(correction: Json) -> Json:
+    """A correction without the wrapper that only says it is the output."""
+    if isinstance(correction, dict) and len(correction) == 1:
+        return next(
+            (correction[key] for key in ("output", "content", "response", "value", "corrected") if key in correction),
+            correction,
+        )
+    return correction
+
+
+def context(*holders: Json) -> Attributes:
+    """Session, user and tags of a row, from the first of the given maps that names them, under OpenTelemetry's names."""
+    found: Attributes = {}
+    for held in map(mapping, holders):
+        for name, keys in _CONTEXT.items():
+            value = next((held[key] for key in keys if held.get(key)), None)
+            if value is not None:
+                found.setdefault(name, value if name == "tag.tags" else text_of(value))
+    return found
+
+
+_CONTEXT = {
+    "session.id": ("session_id", "thread_id", "conversation_id", "sessionId", "Helicone-Session-Id", "session"),
+    "user.id": ("user_id", "userId", "end_user", "helicone_user", "Helicone-User-Id"),
+    "tag.tags": ("tags", "request_tags", "trace_tags"),
+}
+
+
+def folded(found: Found, key: str) -> tuple[Found, Counter[str]]:
+    """Rows that came in pieces, such as a creation and its update, as one: later values win, maps are merged.
+
+    Also how often a row came again just as it was, by its id.
+    """
+    pieces: dict[str, list[tuple[Span, Source]]] = {}
+    rest: Found = []
+    repeated: Counter[str] = Counter()
+    for piece, source in found:
+        if not isinstance(piece, Span) or key not in piece.attributes:
+            rest.append((piece, source))
+        elif any(piece == other for other, _ in pieces.get(piece.span_id, ())):
+            repeated[piece.span_id] += 1
+        else:
+            pieces.setdefault(piece.span_id, []).append((piece, source))
+    return [*(_as_one(held, key) for held in pieces.values()), *rest], repeated
+
+
+def read(found: Found, key: str, options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:
+    """What the rows of one trace say together, those that came in pieces as one."""
+    whole, repeated = folded(found, key)
+    return counted(_trace.read(whole, options), repeated)
+
+
+def counted(
+    found: Iterable[Call | Feedback | _trace.Count], repeated: Counter[str]
+) -> Iterator[Call | Feedback | _trace.Count]:
+    """What was found, and a `repeated_calls` for each row of a call that came again."""
+    yield "repeated_spans", repeated.total()
+    for item in found:
+        yield item
+        if isinstance(item, Call):
+            yield "repeated_calls", repeated[item.span_id]
+
+
+def _as_one(held: list[tuple[Span, Source]], key: str) -> tuple[Span, Source]:
+    """The pieces of a row in the order they were sent, whatever order they were read in."""
+    ordered = sorted(held, key=lambda pair: _sent(pair[0].attributes[key], pair[0]))
+    return reduce(lambda one, two: _merged(one, two, key), (span for span, _ in ordered)), ordered[0][1]
+
+
+def _sent(row: dict[str, Json], span: Span) -> tuple[bool, bool, str, str]:
+    """Creations come before updates: an update says so, or has an end and no start."""
+    update = bool(row.get("_is_merge")) or not span.start_ns
+    return update, bool(span.end_ns), text_of(row.get("_xact_id") or row.get("updated_at")), text_of(row)
+
+
+def _merged(one: Span, two: Span, key: str) -> Span:
+    row = deep_merge(one.attributes[key], two.attributes[key])
+    return replace(
+        one,
+        trace_id=one.trace_id or two.trace_id,
+        scope=max(one.scope, two.scope, key=len),
+        parent_id=one.parent_id or two.parent_id,
+        name=one.name or two.name,
+        start_ns=min(filter(None, (one.start_ns, two.start_ns)), default=0),
+        end_ns=max(one.end_ns, two.end_ns),
+        failed=one.failed or two.failed,
+        status=one.status or two.status,
+        attributes={**one.attributes, **two.attributes, key: row},
+    )
+
+
+def deep_merge(one: Json, two: Json) -> Json:
+    """`two` over `one`; maps merge key by key, and None never takes a value away."""
+    if isinstance(one, dict) and isinstance(two, dict):
+        merged = {key: deep_merge(one.get(key), value) for key, value in two.items()}
+        return {**one, **{key: value for key, value in merged.items() if value is not None or key not in one}}
+    return one if two is None else two
+
+
+def rows(record: Mapping[str, Json], *keys: str) -> Iterable[dict[str, Json]]:
+    """The rows of a page such as `{"data": [...]}`, or the record itself."""
+    for key in keys:
+        if isinstance(record.get(key), list):
+            return [row for row in record[key] if isinstance(row, dict)]
+    return [dict(record)]
+
+
+def by_dots(row: dict[str, Json], prefix: str) -> Iterator[tuple[str, Json]]:
+    """Columns `prefix.x.y` of a flattened row, each decoded when it holds JSON text."""
+    for name, value in row.items():
+        if name.startswith(prefix) and value is not None:
+            yield name[len(prefix) :], parsed(value)

@@ -1,0 +1,243 @@
+"""The pieces of one trace to calls and feedback: copies collapse, log records find their span, calls inherit.
+
+Session, user, tags and route often stand on the server span only, so a call takes them from its nearest ancestor.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from msgspec.structs import replace
+
+from harness.core import plugins
+from harness.ingest.formats import _twins, genai
+from harness.ingest.formats._draft import Draft, feedback
+from harness.ingest.formats._inherited import INHERITED, SESSION, USER, inherit, named
+from harness.ingest.formats._json import Json, mapping, number, text_of
+from harness.ingest.formats._otlp import Attributes, Event, Log, Span
+from harness.types import Call, CallError, Feedback, Source
+
+EVALUATION = "gen_ai.evaluation.result"
+CORRECTIONS = ("correction", "corrected_output", "corrected", "expected_output")
+"""Last part of the names of attributes that may hold a corrected answer, such as `app.correction`: no convention names
+one. The option `corrections` lists whole names instead."""
+
+Count = tuple[str, int]
+"""A name of what was counted, and how many."""
+
+Found = tuple[Draft, Span, str, Source]
+"""A call in the making, its span, the convention it was read by, and its place."""
+
+
+@cache
+def dialects() -> tuple[ModuleType, ...]:
+    """The formats that read spans, most trusted first."""
+    modules = [plugins.load("formats", name) for name in plugins.names("formats")]
+    return tuple(sorted((m for m in modules if hasattr(m, "speaks")), key=lambda m: getattr(m, "TRUST", 50)))
+
+
+_spoken: dict[tuple[str, ...], tuple[ModuleType, ...]] = {}
+MOST_SHAPES = 4096
+"""Sets of names that are remembered."""
+
+
+def speaking(span: Span) -> tuple[ModuleType, ...]:
+    """The dialects that the span speaks, most trusted first. Few sets of names are met in one export."""
+    names = (*span.attributes, "", *[event.name for event in span.events])
+    found = _spoken.get(names)
+    if found is None:
+        if len(_spoken) >= MOST_SHAPES:
+            _spoken.clear()
+        found = _spoken[names] = tuple(dialect for dialect in dialects() if dialect.speaks(span))
+    return found
+
+
+def lean(span: Span) -> Span:
+    """The span without what no call needs: an application span keeps only what its calls inherit, and feedback."""
+    if speaking(span):
+        return span
+    kept = {name: value for name, value in span.attributes.items() if name in INHERITED}
+    told = [event for event in span.events if event.name == EVALUATION]
+    return replace(span, attributes=kept, events=told, scope="", version="")
+
+
+def matters(log: Log) -> bool:
+    return log.name == EVALUATION or genai.is_content(log.name)
+
+
+def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | Count]:
+    """Everything that the pieces of one trace say together, and counts of what was met."""
+    spans, logs = _Copies(), dict[str, list[tuple[Log, Source]]]()
+    for piece, source in found:
+        if isinstance(piece, Span):
+            spans.add(piece, source)
+        else:
+            logs.setdefault(piece.span_id, []).append((piece, source))
+    kept = spans.kept
+    yield "spans", len(kept)
+    tree = {span.span_id: span for span, _ in kept}
+    calls = list(_calls(kept, logs))
+    once = _twins.merged(calls) if len(calls) > 1 else calls
+    if spans.repeated or len(once) < len(calls):
+        copies = sum(spans.repeated[span.span_id] for _, span, _, _ in calls)
+        yield "repeated_spans", spans.repeated.total()
+        yield "repeated_calls", copies + len(calls) - len(once)
+    for draft, span, convention, source in once:
+        inherit(draft, span, tree)
+        yield _finished(draft, span, convention, source)
+    said = [(log, source) for records in logs.values() for log, source in records if log.name == EVALUATION]
+    yield from _once(_feedback(log, source, options) for log, source in said)
+    for span, source in kept:
+        if span.events:
+            yield from _once(_on_span(span, source, options))
+
+
+class _Copies:
+    """Spans, each once. A fuller copy replaces a poorer one; copies that contradict each other both stay."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, list[tuple[Span, Source]]] = {}
+        self.repeated: Counter[str] = Counter()
+
+    def add(self, span: Span, source: Source) -> None:
+        held = self._by_id.setdefault(span.span_id, [])
+        for place, (other, _) in enumerate(held):
+            if _says_all_of(other, span) or _says_all_of(span, other):
+                self.repeated[span.span_id] += 1
+                if not _says_all_of(other, span):
+                    held[place] = (span, source)
+                return
+        held.append((span, source))
+
+    @property
+    def kept(self) -> list[tuple[Span, Source]]:
+        return [pair for held in self._by_id.values() for pair in held]
+
+
+def _says_all_of(span: Span, other: Span) -> bool:
+    if span == other:
+        return True
+    same = all(span.attributes.get(name, ...) == value for name, value in other.attributes.items())
+    return same and span.end_ns >= other.end_ns and all(event in span.events for event in other.events)
+
+
+def _calls(spans: list[tuple[Span, Source]], logs: dict[str, list[tuple[Log, Source]]]) -> Iterator[Found]:
+    orphans = dict(logs)
+    for span, source in spans:
+        told = [genai.as_event(log) for log, _ in _in_order(orphans.pop(span.span_id, ()))]
+        if not speaking(span):
+            continue
+        whole = replace(span, events=[*told, *span.events]) if told else span
+        draft, convention = draft_of(whole)
+        if draft:
+            yield draft, whole, convention, source
+    for span_id, records in orphans.items():
+        if span_id and any(genai.is_content(log.name) for log, _ in records):
+            yield _orphan(span_id, records)
+
+
+def _in_order(records: Iterable[tuple[Log, Source]]) -> list[tuple[Log, Source]]:
+    """Content events by time, each once; those of one moment as they were read."""
+    once: list[tuple[Log, Source]] = []
+    for log, source in records:
+        if genai.is_content(log.name) and all(log != other for other, _ in once):
+            once.append((log, source))
+    return sorted(once, key=lambda pair: pair[0].at_ns)
+
+
+def _orphan(span_id: str, records: list[tuple[Log, Source]]) -> Found:
+    """The content of a call whose span is in none of the files: kept, and never learnt from."""
+    ordered = _in_order(records)
+    first, source = ordered[0]
+    events = [genai.as_event(log) for log, _ in ordered]
+    span = Span(first.trace_id, span_id, start_ns=first.at_ns, end_ns=ordered[-1][0].at_ns, events=events)
+    draft = Draft(flags={"span_missing"})
+    genai.fill(span, draft)
+    return draft, span, "genai", source
+
+
+def draft_of(span: Span) -> tuple[Draft | None, str]:
+    """What all conventions that the span speaks say of the call, and the first of them; None when it is no call.
+
+    The first decides, or a later one where those before it found nothing that was said.
+    """
+    spoken = speaking(span)
+    draft = Draft()
+    for order, dialect in enumerate(spoken):
+        if not dialect.fill(span, draft) and (order == 0 or not (draft.input or draft.output)):
+            return None, ""
+    draft.fill(error=_error(span))
+    return (draft, spoken[0].__name__.rsplit(".", 1)[-1]) if spoken else (None, "")
+
+
+def _finished(draft: Draft, span: Span, convention: str, source: Source) -> Call:
+    draft.fill(
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        parent_span_id=span.parent_id,
+        start_ns=span.start_ns,
+        end_ns=span.end_ns,
+    )
+    if span.dropped:
+        draft.flags |= {"attributes_dropped"}
+    place = replace(source, convention=convention, producer=f"{span.scope} {span.version}".strip())
+    if not place.span_ids:
+        place = replace(place, span_ids=(span.span_id,))
+    return draft.call(f"{span.trace_id}:{span.span_id}", place)
+
+
+def _error(span: Span) -> CallError | None:
+    raised: Attributes = next((event.attributes for event in span.events if event.name == "exception"), {})
+    kind = text_of(span.attributes.get("error.type"))
+    if not span.failed and not kind:
+        return None
+    return CallError(
+        type=kind or text_of(raised.get("exception.type")) or "error",
+        message=text_of(raised.get("exception.message")) or span.status,
+    )
+
+
+def _on_span(span: Span, source: Source, options: Mapping[str, Any]) -> Iterator[Feedback]:
+    for event in span.events:
+        if event.name == EVALUATION:
+            yield _feedback(_as_log(span, event), source, options)
+
+
+def _as_log(span: Span, event: Event) -> Log:
+    return Log(span.trace_id, span.span_id, event.name, event.at_ns, event.attributes)
+
+
+def _feedback(log: Log, source: Source, options: Mapping[str, Any]) -> Feedback:
+    held = {**log.attributes, **mapping(log.body)}
+    return feedback(
+        replace(source, convention="genai", producer=f"{log.scope} {log.version}".strip()),
+        trace_id=log.trace_id,
+        span_id=log.span_id,
+        response_id=text_of(held.get("gen_ai.response.id")),
+        session_id=named(held, SESSION),
+        user_id=named(held, USER),
+        name=text_of(held.get("gen_ai.evaluation.name")),
+        value=number(held.get("gen_ai.evaluation.score.value")),
+        label=text_of(held.get("gen_ai.evaluation.score.label")),
+        comment=text_of(held.get("gen_ai.evaluation.explanation")),
+        correction=_correction(held, options),
+        source_kind=text_of(held.get("source_kind")),
+        at_ns=log.at_ns,
+    )
+
+
+def _correction(held: Attributes, options: Mapping[str, Any]) -> Json:
+    names = options.get("corrections") or [name for name in held if name.rpartition(".")[2] in CORRECTIONS]
+    return next((held[name] for name in names if held.get(name) not in (None, "")), None)
+
+
+def _once(records: Iterable[Feedback]) -> Iterator[Feedback | Count]:
+    seen = set[str]()
+    for record in records:
+        if record.id in seen:
+            yield "repeated_feedback", 1
+        else:
+            seen.add(record.id)
+            yield record

@@ -1,0 +1,178 @@
+"""Ingest: trace exports of any supported system, as they are, to calls, feedback and what could not be read.
+
+All paths of one command are one export, so that a span finds its log records whatever file they are in. Records are cut
+into pieces, pieces are grouped by trace in a spool (on disk when they are many), and each trace is read as a whole: so
+memory is bounded by the spool's limit and one partition of it, not by the size of the export. A file that turns out
+damaged at its end takes its pieces back before any of them becomes a call. Several large files are shared out to
+processes.
+"""
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from harness.core import plugins
+from harness.core.link_feedback import link
+from harness.core.recordings import is_pair
+from harness.errors import InputError
+from harness.ingest import assemble as joining
+from harness.ingest import containers
+from harness.ingest import dedupe as doubles
+from harness.ingest import parse as cutting
+from harness.ingest import workers as crew
+from harness.ingest.assemble import Batch, Batches, Found, Joiner
+from harness.ingest.containers import File, sources
+from harness.ingest.parse import Cut, Cutter
+from harness.ingest.shuffle import Spool
+from harness.redact import redaction
+from harness.types import Quarantined
+
+__all__ = ["Batch", "ingest", "is_pair", "link"]
+
+WORTH_A_CREW = 64 * 2**20
+"""Bytes in all files together; below, starting processes takes longer than they save."""
+
+Progress = Callable[[int, int], None]
+
+
+def ingest(
+    paths: Sequence[str],
+    *,
+    format: str = "",
+    options: Mapping[str, Any] = {},
+    on_progress: Progress | None = None,
+    skip: Callable[[str], bool] | None = None,
+    workers: int | None = None,
+) -> Iterator[Batch]:
+    """Read exports. The files are named in the last batch: what was merged before a crash is merged again.
+
+    `paths` are files, folders, globs, `-` or addresses; `format` names the format of every record, which is otherwise
+    recognised by content. `options` go to the formats. `on_progress` gets bytes done and in all. A file for whose
+    sha256 `skip` is true is passed over. `workers` is the number of processes; None: one for each core when there are
+    several large files. Secrets and personal data are replaced before anything is given away; the options `redact` (a
+    list of kinds, or false), `salt`, `keep` and `patterns` say which and how. Raises InputError when a path does not
+    exist or no file holds a trace, RedactionError when redaction cannot run.
+    """
+    files = containers.find(paths)
+    if format:
+        plugins.load("formats", format)
+    export = _Export(files, format, options, on_progress or (lambda done, total: None), skip or (lambda known: False))
+    count = _workers(files) if workers is None else workers
+    batches, given, refused = Batches(), Counter[str](), set[str]()
+    for found in export.alone() if count < 2 else export.shared(count):
+        if isinstance(found, Quarantined):
+            refused.add(found.file)
+        else:
+            given[found.source.file] += 1
+        yield from batches.add(found)
+    # A file that went into quarantine as a whole is read anew next time: a later version may know its format.
+    done = {known: path for known, path in export.cut.files.items() if given[path] or path not in refused}
+    yield batches.take(counts=export.counts(), files=done, held={known: given[path] for known, path in done.items()})
+    export.check()
+
+
+def _workers(files: Sequence[File]) -> int:
+    """Processes that are worth starting: standard input is one file, and cannot be handed on."""
+    large = sum(file.size for file in files) >= WORTH_A_CREW and all(file.path != sources.STDIN for file in files)
+    return min(len(os.sched_getaffinity(0)), len(files)) if large else 1
+
+
+class _Export:
+    """One export while it is read."""
+
+    def __init__(
+        self,
+        files: list[File],
+        format: str,
+        options: Mapping[str, Any],
+        progress: Progress,
+        skip: Callable[[str], bool],
+    ) -> None:
+        self._files, self._format, self._options = files, format, options
+        self._progress, self._skip = progress, skip
+        self._counts: Counter[str] = Counter()
+        self.cut = Cut()
+
+    def counts(self) -> dict[str, int]:
+        return dict(self._counts + Counter(self.cut.counts))
+
+    def alone(self) -> Iterator[Found]:
+        """All that the export holds, in this process."""
+        redact = redaction.of(self._options)
+        with Spool() as spool:
+            cutter = Cutter(self._format, spool, self._skip)
+            yield from joining.redacted(cutting.cut(list(enumerate(self._files)), cutter, self._progress), redact)
+            self.cut = cutter.cut
+            joiner = Joiner([file.path for file in self._files], self.cut.damaged, self._options)
+            yield from joining.redacted(self._once(joiner.join(spool.groups())), redact)
+        self._counts += joiner.counts + joining.found_in(redact)
+
+    def shared(self, workers: int) -> Iterator[Found]:
+        """The same by several processes. What joins comes back redacted; only what could not be cut is redacted here."""
+        redact = redaction.of(self._options)
+        with tempfile.TemporaryDirectory(prefix="trueup-") as folder:
+            os.chmod(folder, 0o700)
+            job = crew.Job(str(Path(folder)), "", self._format, crew.options_of(self._options))
+            yield from joining.redacted(self._cut_by(job, workers), redact)
+            self._counts += joining.found_in(redact)
+            yield from self._once(self._joined_by(job, workers))
+
+    def _cut_by(self, job: crew.Job, workers: int) -> Iterator[Quarantined]:
+        total, done = sum(file.size for file in self._files), 0
+
+        def moved(count: int) -> None:
+            nonlocal done
+            done = min(done + count, total)
+            self._progress(done, total)
+
+        for frame in crew.cut(self._files, job, workers, self._known(workers), moved):
+            self.cut += frame.cut
+            yield from frame.batch.quarantined
+        self._progress(total, total)
+
+    def _known(self, workers: int) -> list[str]:
+        """sha256 of the files that are passed over. Hashing lets other threads run."""
+        with ThreadPoolExecutor(workers) as pool:
+            return [known for known in pool.map(_digest, self._files) if known and self._skip(known)]
+
+    def _joined_by(self, job: crew.Job, workers: int) -> Iterator[Found]:
+        for frame in crew.join(job, workers, [file.path for file in self._files], self.cut.damaged):
+            self._counts.update(frame.batch.counts)
+            yield from frame.batch.calls
+            yield from frame.batch.feedback
+            yield from frame.batch.quarantined
+
+    def _once(self, found: Iterator[Found]) -> Iterator[Found]:
+        """Each call once; where one library recorded all, none can be there twice."""
+        once: Iterator[Any] = doubles.merged(found, self._double)
+        yield from once if len(self.cut.producers) > 1 else found
+
+    def _double(self) -> None:
+        self._counts["repeated_calls"] += 1
+
+    def check(self) -> None:
+        """Raises InputError when the files hold nothing that any format knows."""
+        counts = self.counts()
+        known = sum(count for name, count in counts.items() if name.startswith("records:"))
+        if known or counts.get("skipped_files"):
+            return
+        empty = not counts.get("records") and not self.cut.damaged
+        raise InputError(
+            "the export is empty" if empty else "none of the files holds traces in a format that trueup knows",
+            where=", ".join(file.path for file in self._files[:3]) + (" …" if len(self._files) > 3 else ""),
+            next="look at what wrote it"
+            if empty
+            else f"known formats: {', '.join(plugins.names('formats'))}; name one with --format",
+        )
+
+
+def _digest(file: File) -> str:
+    try:
+        with sources.raw(file) as stream:
+            return sources.digest(stream)
+    except OSError:
+        return ""  # whoever cuts it says what is wrong

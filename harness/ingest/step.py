@@ -1,0 +1,129 @@
+"""Ingest as a verb: exports into the trace table, and what became of every record. Joins the ingest stage and the store."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from harness import forget as privacy
+from harness.ingest import stage
+from harness.ingest.collector import inbox
+from harness.ingest.stage import Batch
+from harness.project import Work
+from harness.store import Merged
+from harness.types import Noun
+
+
+class Intake(Noun, frozen=True, omit_defaults=False):
+    """What one command read. Its records are `calls` + `repeated` + `conflicts` + `feedback` + `quarantined` +
+    `suppressed`; `calls` are `usable` + `incomplete`."""
+
+    calls: int = 0
+    """Distinct model calls that this command stored."""
+    usable: int = 0
+    """Those with input and output both there and whole."""
+    repeated: int = 0
+    """Records that were read before: in this export, in an earlier one, or in a file whose bytes are known."""
+    conflicts: int = 0
+    """Records of a known call that contradict what is known of it."""
+    incomplete: int = 0
+    quarantined: int = 0
+    feedback: int = 0
+    corrections: int = 0
+    """Those of `feedback` that bring a corrected answer."""
+    formats: dict[str, int] = {}
+    """Calls stored by format: for OpenTelemetry, the convention they were written in."""
+    suppressed: int = 0
+    """Calls and feedback of a user or trace that was forgotten: they stay out."""
+
+
+def ingest(work: Work, paths: Sequence[str] = (), format: str = "") -> Intake:
+    """Read trace exports into the store; files whose bytes were read before are passed over.
+
+    Without `paths`: those of trueup.toml, and what `trueup collect` received.
+    """
+    settings, folder = work.config.ingest, work.store.root / privacy.INBOX
+    with inbox.taken(folder, wanted=not paths) as received:
+        chosen = (*(paths or settings.paths), *received)
+        if not chosen and folder.is_dir():  # whoever only receives has nights on which nothing came
+            work.watch.note(f"nothing to read; {inbox.waiting(folder):,} bytes are still being received")
+            return Intake()
+        return _read(work, chosen, format or settings.format)
+
+
+def receive(work: Work) -> None:
+    """Ingest all that `trueup collect` received, whether its traces are at their end or not."""
+    with inbox.taken(work.store.root / privacy.INBOX, settle_s=0) as received:
+        if received:
+            _read(work, received, "")
+
+
+def waiting(work: Work) -> dict[str, Any]:
+    """What `trueup collect` received and no ingest has read yet: its `bytes`, and since when the oldest waits."""
+    folder = work.store.root / privacy.INBOX
+    since = inbox.since(folder)
+    said = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(since / 1e9)) if since else ""
+    return {"bytes": inbox.waiting(folder), "since": said}
+
+
+def _read(work: Work, paths: Sequence[str], format: str) -> Intake:
+    traces = work.store.traces
+    known: list[str] = []
+
+    def skip(digest: str) -> bool:
+        seen = traces.seen(digest)
+        known.extend([digest] * seen)
+        return seen
+
+    found = stage.ingest(
+        tuple(paths),
+        format=format,
+        options=privacy.options(work),
+        on_progress=lambda done, total: work.watch.progress(done, total, "bytes"),
+        skip=skip,
+    )
+    with work.watch.step("ingest"):
+        fates: Counter[str] = Counter()
+        formats: Counter[str] = Counter()
+        for batch in found:
+            merged = _merge(work, batch)
+            fates.update(merged.counts())
+            formats.update(merged.formats)
+        fates["repeated"] += sum(map(traces.held, known))
+        intake = _intake(fates, formats)
+        _note(work, intake)
+    return intake
+
+
+def _merge(work: Work, batch: Batch) -> Merged:
+    return work.store.traces.merge(
+        batch.calls,
+        batch.feedback,
+        batch.quarantined,
+        files=batch.files,
+        repeated=batch.counts.get("repeated_calls", 0) + batch.counts.get("repeated_feedback", 0),
+        held=batch.held,
+    )
+
+
+def _intake(fates: Counter[str], formats: Counter[str]) -> Intake:
+    return Intake(
+        calls=fates["stored"],
+        usable=fates["pairs"],
+        repeated=fates["repeated"] + fates["feedback_repeated"] + fates["quarantined_repeated"],
+        conflicts=fates["conflicts"],
+        incomplete=fates["stored"] - fates["pairs"],
+        quarantined=fates["quarantined"],
+        feedback=fates["feedback"],
+        corrections=fates["corrections"],
+        formats=dict(sorted(formats.items())),
+        suppressed=fates["suppressed"],
+    )
+
+
+def _note(work: Work, intake: Intake) -> None:
+    stored: dict[str, Any] = work.store.traces.counts()
+    work.watch.note(
+        f"{stored['calls']:,} calls ({intake.calls:,} new), {stored['feedback']:,} feedback records, "
+        f"{stored['quarantined']:,} in quarantine"
+    )

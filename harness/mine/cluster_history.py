@@ -1,0 +1,78 @@
+"""Failure clusters over the nights: the mined clusters beside the dataset, the judgement and the promotion they led to."""
+
+from harness import loop
+from harness import project as shelf
+from harness.core.codec import read_lines
+from harness.evaluate.arms import TUNED
+from harness.mine.cluster_states import Judged, Life, lives
+from harness.mine.traffic import day_of
+from harness.project import JUDGED, LATEST, Evaluation, Work
+from harness.types import Call, Case, Cluster, Noun
+
+RIGHT = 0.5
+"""Score from which a held-out case counts as passed."""
+EXAMPLES = 3
+
+
+class Followed(Noun, frozen=True):
+    """A cluster's life, with what the page shows beside it."""
+
+    life: Life
+    examples: tuple[Call, ...] = ()
+    reasons: dict[str, str] = {}
+    """Call id of each example to what the detector said of it."""
+
+
+def follow(work: Work, clusters: tuple[Cluster, ...] = ()) -> tuple[Life, ...]:
+    """The life of each of `clusters`, or of all that are mined."""
+    chosen = clusters or loop.mine(work).clusters
+    known = work.store.memo.recall(LATEST, "dataset")
+    folder = work.store.artifacts.folder("dataset", known) if known else None
+    names = ("train", "held_out")
+    splits = {name: tuple(read_lines(folder / f"{name}.jsonl", Case)) for name in names} if folder else {}
+    return lives(chosen, splits, _judged(work))
+
+
+def with_examples(work: Work) -> tuple[Followed, ...]:
+    """Every cluster with its lever, its life and its newest calls."""
+    found = follow(work, loop.inspect(work).clusters)
+    shown = {life.cluster.id: life.cluster.call_ids[-EXAMPLES:] for life in found}
+    calls = work.store.traces.calls_by_id(name for names in shown.values() for name in names)
+    reasons: dict[str, dict[str, str]] = {}
+    for failure in loop.mine(work).failures:
+        if failure.call_id in shown.get(failure.cluster, ()):
+            reasons.setdefault(failure.cluster, {})[failure.call_id] = failure.reason
+    return tuple(
+        Followed(
+            life=life,
+            examples=tuple(calls[name] for name in shown[life.cluster.id] if name in calls),
+            reasons=reasons.get(life.cluster.id, {}),
+        )
+        for life in found
+    )
+
+
+def _judged(work: Work) -> Judged | None:
+    """What the serving adapter did when it was judged; without one, what the latest did."""
+    serving = work.store.promotions.current(work.config.promote.alias)
+    promoted = serving if serving and serving.adapter else None
+    known = work.store.memo.recall(JUDGED, promoted.verdict) if promoted else None
+    known = known or work.store.memo.recall(LATEST, "evaluation")
+    if not known:
+        return None
+    runs = shelf.runs_of(work, work.store.artifacts.get("evaluation", known, Evaluation))
+    if TUNED not in runs:
+        return None
+    call_of = {
+        (suite, case.id): case.call_id
+        for suite, cases in runs[TUNED].cases.items()
+        for case in cases
+        if case.call_id and case.split == "held_out"
+    }
+    metric = {suite.name: suite.metric for suite in runs[TUNED].suites}
+    right: dict[str, bool] = {}
+    for result in runs[TUNED].results:
+        call, score = call_of.get((result.suite, result.case_id)), result.score(metric.get(result.suite, ""))
+        if call and score is not None:
+            right[call] = right.get(call, True) and score >= RIGHT
+    return Judged(right=right, promoted=day_of(promoted.at_ns) if promoted else "")

@@ -1,0 +1,77 @@
+"""The answer is not of the form that it should have.
+
+The form is what the request asked for (`response_format` with a JSON schema) or, without one, what nearly all good
+answers of the route have in common: one JSON object with the same keys. A tool call whose arguments are not JSON, or
+that names a tool which was not offered, breaks the form too.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+
+from harness.core.replies import json_object
+from harness.mine.window import ENOUGH, Norms, Window
+from harness.types import Call, Failure, Json
+
+NEARLY_ALL = 0.95
+
+
+def detect(window: Window) -> Iterator[Failure]:
+    for call in window.calls:
+        if call.error is None and call.output:
+            reason = _tool_break(call) or _form_break(call, window.usual(call))
+            if reason:
+                yield Failure(call_id=call.id, detector="schema_break", reason=reason)
+
+
+def _form_break(call: Call, usual: Norms) -> str:
+    if call.output[0].tool_calls:
+        return ""
+    schema = _schema(call.response_format)
+    value = json_object(call.reply)
+    if schema is not None:
+        return "the answer is not JSON" if value is None else _violation(value, schema)
+    if usual.good < ENOUGH or usual.json_share < NEARLY_ALL:
+        return ""
+    if value is None:
+        return "the answer is not one JSON object"
+    missing, extra = sorted(usual.keys - value.keys()), sorted(value.keys() - usual.keys)
+    if missing:
+        return f"the answer lacks the key {', '.join(missing)}"
+    return f"the answer has the unknown key {', '.join(extra)[:80]}" if extra else ""
+
+
+def _tool_break(call: Call) -> str:
+    offered = {_name(tool) for tool in call.tools}
+    for made in call.output[0].tool_calls:
+        if json_object(made.arguments or "{}") is None:
+            return f"the arguments of tool call {made.name} are not a JSON object"
+        if offered and made.name not in offered:
+            return f"the tool {made.name} was not offered"
+    return ""
+
+
+def _name(tool: Json) -> str:
+    inner = tool.get("function", tool) if isinstance(tool, dict) else {}
+    return str(inner.get("name", ""))
+
+
+def _schema(form: Json) -> dict[str, Any] | None:
+    """The JSON schema of an OpenAI `response_format`; `json_object` asks for any object."""
+    if not isinstance(form, dict):
+        return None
+    if form.get("type") == "json_object":
+        return {"type": "object"}
+    outer = form.get("json_schema", form.get("schema"))
+    schema = outer.get("schema", outer) if isinstance(outer, dict) else None
+    return schema if isinstance(schema, dict) else None
+
+
+def _violation(value: Any, schema: dict[str, Any]) -> str:
+    try:
+        errors = jsonschema.Draft202012Validator(schema).iter_errors(value)
+        first = min((error.message for error in errors), default="")
+    except jsonschema.SchemaError:
+        return ""
+    return f"the answer breaks its schema: {first[:120]}" if first else ""

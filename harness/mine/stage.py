@@ -1,0 +1,111 @@
+"""Calls and feedback -> failures, grouped into clusters; and which calls pass.
+
+Detectors see one session at a time. What is usual on a route (the form of a good answer, its latency) is learnt from all
+calls first, so the calls are read three times and never held: memory grows with the failures, not with the traffic.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from types import ModuleType
+
+from harness.core import plugins
+from harness.core.replies import confirms
+from harness.mine import embeddings as embedded
+from harness.mine.clusters import Seen, cluster
+from harness.mine.mined import Mined
+from harness.mine.norms import learn
+from harness.mine.traffic import Ordered, Traffic, day
+from harness.mine.window import Window
+from harness.types import Call, Cluster, Failure, Feedback, Json
+
+__all__ = ["VERSION", "Mined", "Ordered", "by_call", "mine"]
+
+VERSION = 4
+"""Raise it when the same calls would be mined otherwise: what was remembered is then mined anew."""
+TEXT = 500
+"""Characters of a failed call's message that clustering looks at."""
+
+
+def mine(
+    calls: Iterable[Call],
+    feedback: Iterable[Feedback],
+    *,
+    detectors: Sequence[str] = (),
+    options: Mapping[str, Json] = {},
+    known: Sequence[Cluster] = (),
+) -> Mined:
+    """Run the named detectors, or all of them, over every session. Feedback has its `call_id` resolved.
+
+    `options` goes to the detectors as it is; its `embeddings`, the folder of a local embedding model, parts the clusters by
+    meaning. `known` are the clusters of the night before, whose ids are kept. Give
+    `Ordered` calls where they do not fit into memory; of others the order does not matter, as that of the feedback.
+    Raises UsageError for a detector or an embedding model that does not exist.
+    """
+    encode = embedded.load(str(options["embeddings"])) if options.get("embeddings") else None
+    modules = {name: plugins.load("detectors", name) for name in detectors or plugins.names("detectors")}
+    said = by_call(feedback)
+    traffic = Traffic(calls)
+    norms = learn(traffic, said, traffic.prompts.strip)
+    found = _Found(modules)
+    for session in traffic.sessions():
+        found.look(
+            Window(
+                calls=session,
+                feedback=said,
+                conversations={call.id: traffic.prompts.strip(call) for call in session},
+                norms=norms,
+                options=options,
+                newest_ns=traffic.newest_ns,
+            )
+        )
+    marked, clusters = cluster(found.in_order(), found.seen, known, encode)
+    passed = tuple(call_id for _, call_id in sorted(found.passed))
+    return Mined(failures=marked, clusters=clusters, calls=traffic.size, hints=found.hints, passed=passed)
+
+
+class _Found:
+    """Failures and passing calls, session by session."""
+
+    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
+        self._modules = modules
+        self.hints = tuple(sorted(name for name, module in modules.items() if getattr(module, "HINT", False)))
+        self._failures: list[tuple[int, str, int, Failure]] = []
+        self.passed: list[tuple[int, str]] = []
+        self.seen: dict[str, Seen] = {}
+
+    def look(self, window: Window) -> None:
+        calls = {call.id: call for call in window.calls}
+        failed = set()
+        for module in self._modules.values():
+            for failure in module.detect(window):
+                call = calls[failure.call_id]
+                self._failures.append((call.start_ns, call.id, len(self._failures), failure))
+                self.seen[call.id] = Seen(route=call.route, day=day(call), text=window.asked(call)[:TEXT])
+                if failure.detector not in self.hints:
+                    failed.add(call.id)
+        for call in window.calls:
+            if call.id not in failed and _praised(call, window.said(call)):
+                self.passed.append((call.start_ns, call.id))
+
+    def in_order(self) -> list[Failure]:
+        """By the time of the call, then as the detectors found them."""
+        return [failure for *_, failure in sorted(self._failures, key=lambda item: item[:3])]
+
+
+def by_call(feedback: Iterable[Feedback]) -> dict[str, tuple[Feedback, ...]]:
+    """Call id to its feedback, oldest first. Feedback on no known call is left out."""
+    found: dict[str, list[Feedback]] = defaultdict(list)
+    for item in sorted(feedback, key=lambda item: (item.at_ns, item.id)):
+        if item.call_id:
+            found[item.call_id].append(item)
+    return {call_id: tuple(items) for call_id, items in found.items()}
+
+
+def _praised(call: Call, said: Sequence[Feedback]) -> bool:
+    """Positive evidence: praise and nothing against it, or a correction that says what production said."""
+    if not call.usable or any(item.negative for item in said):
+        return False
+    corrections = [item.correction for item in said if item.correction is not None]
+    return all(confirms(item, call) for item in corrections) and (
+        bool(corrections) or any(item.positive for item in said)
+    )

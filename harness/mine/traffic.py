@@ -1,0 +1,74 @@
+"""All calls, read as often as needed and never held at once: what mining and curation walk over.
+
+A pass over a million calls costs time; holding them costs gigabytes. So the first pass learns the prompts and how many
+calls each session has, and a later one hands out each session as soon as its last call was read. Memory is bounded by
+the sessions that are open at one moment.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+
+from harness.mine.prompts import Prompts
+from harness.types import Call
+
+Session = tuple[Call, ...]
+
+
+class Ordered:
+    """Calls by start time and id, read anew at each pass, such as those of the store."""
+
+    def __init__(self, read: Callable[[], Iterator[Call]]) -> None:
+        self._read = read
+
+    def __iter__(self) -> Iterator[Call]:
+        return self._read()
+
+
+class Traffic:
+    """The calls in order of time, their prompts, and their sessions. Any other iterable than `Ordered` is sorted first."""
+
+    def __init__(self, calls: Iterable[Call]) -> None:
+        in_order = calls if isinstance(calls, Ordered) else sorted(calls, key=lambda call: (call.start_ns, call.id))
+        self._calls: Iterable[Call] = in_order
+        self._sizes: Counter[str] = Counter()
+        self.size = 0
+        self.newest_ns = 0
+        """Start of the newest call, Unix nanoseconds."""
+        self.prompts = Prompts(self._counted())
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(self._calls)
+
+    def sessions(self) -> Iterator[Session]:
+        """Calls of each session in order of time, each session once, when its last call is reached.
+
+        A call without a session stands alone.
+        """
+        begun: dict[str, list[Call]] = {}
+        for call in self:
+            if not call.session_id:
+                yield (call,)
+                continue
+            members = begun.setdefault(call.session_id, [])
+            members.append(call)
+            if len(members) == self._sizes[call.session_id]:
+                yield tuple(begun.pop(call.session_id))
+        yield from map(tuple, begun.values())  # calls that were erased between two passes left these incomplete
+
+    def _counted(self) -> Iterator[Call]:
+        for call in self:
+            self.size += 1
+            self.newest_ns = max(self.newest_ns, call.start_ns)
+            if call.session_id:
+                self._sizes[call.session_id] += 1
+            yield call
+
+
+def day(call: Call) -> str:
+    """ISO date (UTC) of the call; empty when its time is unknown."""
+    return day_of(call.start_ns)
+
+
+def day_of(at_ns: int) -> str:
+    return datetime.fromtimestamp(at_ns / 1e9, UTC).date().isoformat() if at_ns else ""

@@ -1,0 +1,1 @@
+"""The alias moved, and what production said of it."""

@@ -1,0 +1,44 @@
+"""Did production confirm the last promotion? Joins the promotions, the traces and the stage. Apart from the loop, since a
+night's run does not need it."""
+
+from datetime import UTC, datetime
+
+from harness import loop
+from harness import project as shelf
+from harness.errors import InvalidError, UsageError
+from harness.project import Work
+from harness.promote import monitor_stage
+from harness.promote.monitor_stage import DAY_NS, Moment, Monitoring
+
+
+def monitor(work: Work, days: float = 14.0, since: str = "") -> Monitoring:
+    """The calls since the alias moved, against those of the `days` before, as far as the same adapter served then.
+
+    `since` is an ISO date or time (UTC) for a deployment later than the promotion. Raises InvalidError when nothing was
+    promoted yet, UsageError when `since` is no time.
+    """
+    moves = work.store.promotions.history(work.config.promote.alias)
+    if not moves:
+        raise InvalidError(
+            "nothing was promoted yet", where=work.config.promote.alias, next="trueup promote, or trueup run"
+        )
+    at_ns = _time(since) if since else moves[-1].at_ns
+    earlier = max((move.at_ns for move in moves[:-1] if move.at_ns < at_ns), default=0)
+    moment = Moment(
+        at_ns=at_ns,
+        since_ns=max(at_ns - int(days * DAY_NS), earlier),
+        what=f"adapter {moves[-1].adapter[:12]}" if moves[-1].adapter else "the base model",
+    )
+    mined = loop.mine(work)
+    with work.watch.step("monitor"):
+        return monitor_stage.monitor(shelf.calls(work), shelf.feedback(work), mined, moment, work.config.gate.alpha)
+
+
+def _time(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{text!r} is no date or time", where="--since", next="write it as 2026-03-31 or 2026-03-31T18:00"
+        ) from None
+    return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1e9)

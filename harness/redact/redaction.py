@@ -1,0 +1,255 @@
+"""Take secrets and personal data out of everything that is kept.
+
+One RE2 pass over a record's JSON text tells whether it may hold anything; it is linear in the text, whatever a trace holds.
+Only then is the record walked, string by string, keys, numbers and nested arguments too, and each detector's candidates are
+confirmed by a checksum, a parser, entropy or what stands before them (`harness/redact/redactors/`, one kind a file). A string is also
+read as it would be shown (`harness/redact/redactors/_views.py`), so that escapes, base64 and invisible characters hide nothing.
+
+What was found becomes a pseudonym such as `<EMAIL_3fa9c1d2>`, a keyed hash (HMAC, RFC 2104) under the store's salt: the same
+value is the same pseudonym, so a conversation stays readable and a correction still fits its call. Redacting twice changes
+nothing.
+"""
+
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from types import ModuleType, SimpleNamespace
+from typing import Any, TypeVar, cast
+
+import msgspec
+import re2
+from msgspec.structs import replace
+
+from harness.core.plugins import load, names
+from harness.errors import TrueupError, UsageError
+from harness.redact.redactors import _views
+from harness.redact.redactors._walk import IDS, OTLP_IDS, Find, Walk
+from harness.types import Call, Json, Noun
+
+T = TypeVar("T", bound=Noun)
+
+REDACTED = "redacted"
+"""Flag of a call in which something was replaced."""
+
+PSEUDONYM = r"<[A-Z][A-Z0-9_]{1,15}_[0-9a-f]{8}>"
+
+PARTS = b'"},{"type":"text"'
+"""Between two text parts of one message: a secret may lie across."""
+
+DEEPEST = 2
+"""Levels of base64 in base64."""
+
+
+class RedactionError(TrueupError):
+    """Redaction could not run; nothing of the record may be stored."""
+
+
+class Redactor:
+    """Redacts records; `counts` tells how many values of each kind were replaced."""
+
+    def __init__(
+        self, kinds: Iterable[str] = (), salt: str = "", keep: Iterable[str] = (), patterns: Mapping[str, str] = {}
+    ) -> None:
+        """`kinds`: names of detectors, by default all that are not optional. `salt` keys the pseudonyms. `keep`: RE2
+        patterns of whole values that are never replaced; `patterns`: name to RE2 pattern of further kinds.
+
+        Raises UsageError for an unknown kind or a pattern that RE2 refuses.
+        """
+        self._detectors = {**_own(patterns), **_chosen(tuple(kinds))}
+        self._keep = re2.compile(_any(keep, "keep").encode())
+        self._compiled = {
+            name: re2.compile(d.PATTERN.encode()) for name, d in self._detectors.items() if hasattr(d, "PATTERN")
+        }
+        self._unsearched = {
+            name: re2.compile(d.NOT_UNDER.encode()) for name, d in self._detectors.items() if hasattr(d, "NOT_UNDER")
+        }
+        self._named = {name: d.named for name, d in self._detectors.items() if hasattr(d, "named")}
+        self._finders = [name for name, d in self._detectors.items() if hasattr(d, "find")]
+        # Without \b a pattern finds more: what comes before a candidate may be an escape that ends in a letter.
+        hints = [
+            getattr(d, "HINT", "") or d.PATTERN.replace(r"\b", "")
+            for d in self._detectors.values()
+            if hasattr(d, "PATTERN")
+        ]
+        self._gate = _gate([PSEUDONYM, _views.TRIGGER, *hints])
+        self._pseudonym = re2.compile(PSEUDONYM.encode())
+        self._salt = salt.encode()
+        self.counts: Counter[str] = Counter()
+
+    def __call__(self, record: T) -> T:
+        """The record without what was found. Raises RedactionError when that cannot be told."""
+        with _failing_closed():
+            held = [getattr(record, name) for name in record.__struct_fields__ if name not in IDS]
+            text = msgspec.json.encode(held)
+            if not (self._finders or self._gate.search(text) or PARTS in text):
+                return record
+            walk = Walk(self, IDS)
+            plain = msgspec.to_builtins(record)
+            kept = {name: plain.pop(name) for name in IDS & plain.keys()}
+            changed = walk.value(plain)
+            if not walk.found:
+                return record
+            clean = msgspec.convert({**changed, **kept}, type(record))
+            if isinstance(clean, Call) and REDACTED not in clean.flags:
+                return cast(T, replace(clean, flags=tuple(sorted({*clean.flags, REDACTED}))))
+            return clean
+
+    def json(self, value: Json) -> Json:
+        """An OTLP request as JSON value without what was found. Raises RedactionError when that cannot be told."""
+        with _failing_closed():
+            walk = Walk(self, OTLP_IDS)
+            changed = walk.value(value)
+            return changed if walk.found else value
+
+    def text(self, text: str, name: str = "") -> str:
+        """A text with pseudonyms in place of what was found; `name` is the key it stands under."""
+        data = text.encode("utf-8", "surrogatepass")
+        found = self.finds(data, name)
+        if not found:
+            return text
+        return self.replaced(data, found).decode("utf-8", "replace")
+
+    # ------------------------------------------------------------ what the walk asks
+
+    def finds(self, data: bytes, name: str = "", depth: int = 0) -> list[Find]:
+        """What is to be replaced in a text, from left to right, without overlaps."""
+        if len(data) < 6 or not (self._finders or self._gate.search(data)):
+            return []
+        found = list[Find]()
+        for deep, chain in enumerate(_views.views(data)):
+            for find in self._in_view(chain[-1].text, name, depth):
+                start, end = _views.origin(chain, find.start, find.end)
+                found.append(find._replace(start=start, end=end, order=(-deep, find.order[1])))
+        return _without_overlaps(found)
+
+    def called(self, key: str, value: str) -> Find | None:
+        """The whole value, when its key says what it is."""
+        name, data = key.encode("utf-8", "surrogatepass"), value.encode("utf-8", "surrogatepass")
+        if self._pseudonym.search(data):
+            return None
+        kind = next((kind for kind, named in self._named.items() if named(name, data)), "")
+        return Find(0, len(data), kind, data, (0, 0)) if kind and not self._keep.fullmatch(data) else None
+
+    def replaced(self, data: bytes, found: list[Find]) -> bytes:
+        pieces, end = list[bytes](), 0
+        for find in found:
+            pieces += [data[end : find.start], self.pseudonym(find)]
+            end = find.end
+        return b"".join(pieces) + data[end:]
+
+    def pseudonym(self, find: Find) -> bytes:
+        if not find.kind:
+            return find.value
+        self.counts[find.kind] += 1
+        plain = bytes(byte for byte in find.value.lower() if byte not in b" -.()/") or find.value
+        mark = hmac.new(self._salt, plain, hashlib.sha256).hexdigest()[:8]
+        return f"<{find.kind.upper()}_{mark}>".encode()
+
+    # ------------------------------------------------------------ small print
+
+    def _in_view(self, text: bytes, name: str, depth: int) -> Iterator[Find]:
+        for match in self._pseudonym.finditer(text):
+            yield Find(match.start(), match.end(), "", match.group(), (0, -1))
+        for kind, pattern in self._compiled.items():
+            if not (
+                name and kind in self._unsearched and self._unsearched[kind].search(name.encode("utf-8", "replace"))
+            ):
+                yield from self._candidates(kind, pattern, text)
+        for kind in self._finders:
+            yield from (self._find(kind, text, start, end) for start, end in self._detectors[kind].find(text))
+        if depth < DEEPEST:
+            for start, end, inner in _views.encoded(text):
+                hidden = [find for find in self.finds(inner, depth=depth + 1) if find.kind]
+                if hidden:
+                    yield Find(start, end, hidden[0].kind, text[start:end], (0, hidden[0].order[1]))
+
+    def _candidates(self, kind: str, pattern: Any, text: bytes) -> Iterator[Find]:
+        detector, at = self._detectors[kind], 0
+        confirm, overlapping = getattr(detector, "confirm", None), getattr(detector, "OVERLAPPING", False)
+        while match := pattern.search(text, at):
+            start, end = match.span()
+            part = confirm(text, start, end) if confirm else (start, end)
+            if part and not self._keep.fullmatch(text[part[0] : part[1]]):
+                yield self._find(kind, text, *part)
+            # Another candidate may start inside one that was refused; long ones are not tried twice (linear time).
+            again = overlapping and not part and end - start <= 64
+            at = start + 1 if again else part[1] if part else end
+
+    def _find(self, kind: str, text: bytes, start: int, end: int) -> Find:
+        return Find(start, end, kind, text[start:end], (0, self._detectors[kind].RANK))
+
+
+class _failing_closed:
+    """Whatever goes wrong inside, nothing unredacted gets out."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, Exception) and not isinstance(error, UsageError):
+            raise RedactionError(
+                f"redaction failed: {type(error).__name__}", next="report it; nothing was stored"
+            ) from error
+
+
+def of(options: Mapping[str, Any]) -> Redactor | None:
+    """The redactor of ingest's options `redact` (kinds, or false), `salt`, `keep`, `patterns`; None when switched off."""
+    kinds = options.get("redact", True)
+    if kinds is False or kinds == []:
+        return None
+    return Redactor(
+        () if kinds is True else tuple(kinds),
+        str(options.get("salt", "")),
+        options.get("keep", ()),
+        options.get("patterns", {}),
+    )
+
+
+def kinds() -> tuple[str, ...]:
+    """Names of the detectors that run unless told otherwise."""
+    return tuple(name for name in names("redactors") if not getattr(load("redactors", name), "OPTIONAL", False))
+
+
+def _chosen(wanted: tuple[str, ...]) -> dict[str, ModuleType]:
+    unknown = sorted(set(wanted) - set(names("redactors")))
+    if unknown:
+        raise UsageError(f"cannot redact {unknown[0]!r}", next=f"known kinds: {', '.join(names('redactors'))}")
+    found = {name: load("redactors", name) for name in wanted or kinds()}
+    return dict(sorted(found.items(), key=lambda pair: pair[1].RANK))
+
+
+def _own(patterns: Mapping[str, str]) -> dict[str, Any]:
+    for name, pattern in patterns.items():
+        if not (name.isidentifier() and len(name) <= 16):
+            raise UsageError(
+                f"{name[:40]!r} cannot name a kind", where="[privacy.patterns]", next="use up to 16 letters"
+            )
+        if re2.search(_any([pattern], f"patterns.{name}").encode(), b""):
+            raise UsageError("the pattern matches the empty text", where=f"[privacy.patterns] {name}", next="mend it")
+    return {name: SimpleNamespace(RANK=0, PATTERN=pattern) for name, pattern in patterns.items()}
+
+
+def _any(patterns: Iterable[str], where: str) -> str:
+    """One pattern that matches what any of them does; nothing when there are none."""
+    for pattern in patterns:
+        try:
+            re2.compile(pattern.encode())
+        except re2.error as error:
+            raise UsageError(f"not a pattern: {error}", where=f"[privacy] {where}", next="RE2 syntax") from error
+    return "|".join(f"(?:{pattern})" for pattern in patterns) or r"[^\s\S]"
+
+
+def _gate(patterns: list[str]) -> Any:
+    """One automaton that tells whether any pattern matches; with room for all its states."""
+    options = re2.Options()
+    options.max_mem = 64 << 20
+    return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns).encode(), options)
+
+
+def _without_overlaps(found: list[Find]) -> list[Find]:
+    taken = list[Find]()
+    for find in sorted(found, key=lambda one: (one.order, one.start - one.end, one.start)):
+        if all(find.end <= other.start or find.start >= other.end for other in taken):
+            taken.append(find)
+    return sorted(taken)

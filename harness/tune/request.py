@@ -1,0 +1,96 @@
+"""What a recipe learns from beside its rows: a suite's scores, a teacher's answers, a provider's key.
+
+The recipe's options name them (`suite`, `teacher`, `url`, `key_env`); here the names become plain values of the request,
+and digests that say when the same training has to be done again.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from harness import project as shelf
+from harness.core.codec import digest
+from harness.core.digests import model_digests, trainers_digest
+from harness.core.plugins import load
+from harness.errors import UsageError
+from harness.project import Work
+from harness.types import Arm, Dataset, Json, Suite, TuneRequest
+
+DEFAULT_KEY = "OPENAI_API_KEY"
+
+
+def complete(work: Work, dataset: Dataset, request: TuneRequest) -> TuneRequest:
+    """The request with the eval files, the teacher and the names of the keys that its options ask for.
+
+    Raises UsageError when the teacher is no arm of trueup.toml.
+    """
+    options = request.recipe.options
+    teacher = _teacher(work, dataset, str(options["teacher"])) if options.get("teacher") else None
+    keys = {_key(given) for given in (options, teacher.options if teacher else {})} - {""}
+    return replace(
+        request,
+        evals=work.config.eval.paths if "suite" in options else (),
+        pytest_args=work.config.eval.pytest_args if "suite" in options else (),
+        teacher=teacher,
+        secrets=tuple(sorted(keys)),
+    )
+
+
+def latest(work: Work) -> TuneRequest:
+    """The complete request for the latest dataset."""
+    dataset = shelf.latest_dataset(work)
+    return complete(work, dataset, shelf.tune_request(work, dataset))
+
+
+def unpaid(work: Work, what: str) -> TuneRequest:
+    """As `latest`, for trainings that nobody keeps: `what` they are. Raises UsageError when an endpoint would be asked."""
+    request = latest(work)
+    if request.secrets:
+        raise UsageError(
+            f"method {request.recipe.method!r} asks an endpoint, which would be asked, and paid, for {what}",
+            where="[tune]",
+            next='set method = "sft" for it',
+        )
+    return request
+
+
+def key(request: TuneRequest, dataset: Dataset, suites: Sequence[Suite]) -> str:
+    """What the same training has, tonight and on any later night. `suites`: those that there are, if one scores.
+
+    Another version of the trainers trains anew, but where an endpoint would be paid a second time.
+    """
+    code = "" if request.secrets else trainers_digest()
+    return digest(["tune", code, dataset.id, request.recipe, request.prompt, *_bound_to(request, suites)])
+
+
+def folder(work: Work, key: str) -> Path:
+    """Where a training works. The name holds its key, not the process: a killed one is found again and resumed."""
+    return work.store.root / "work" / f"tune-{key[:16]}" / "adapter"
+
+
+def _teacher(work: Work, dataset: Dataset, name: str) -> Arm:
+    known = shelf.arms(work, dataset, None)
+    if name not in known:
+        raise UsageError(
+            f"the teacher {name!r} is no arm that can answer now",
+            where="[tune.options] teacher",
+            next=f"known: {', '.join(known)}; or add [arms.{name}]",
+        )
+    return known[name]
+
+
+def _key(options: dict[str, Json]) -> str:
+    """Name of the variable that holds the key of an endpoint; empty when there is no endpoint."""
+    return str(options.get("key_env") or (DEFAULT_KEY if options.get("url") else ""))
+
+
+def _bound_to(request: TuneRequest, suites: Sequence[Suite]) -> list[Json]:
+    """Digests of what the training would read beside its rows: the base, the suite that scores, the teacher."""
+    found: list[Json] = [model_digests(request.base) if Path(request.base).is_dir() else request.base]
+    if name := request.recipe.options.get("suite"):
+        found.append([suite.digest for suite in suites if suite.name.endswith(str(name))])
+    if request.teacher is not None:
+        arm = request.teacher
+        found.append([load("backends", arm.backend).digest(arm), arm.prompt])
+    return found

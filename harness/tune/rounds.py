@@ -1,0 +1,210 @@
+"""Several tunings in a row: tune, ask the training cases, add what still fails again, and tune anew.
+
+Whether another round helps is read off a part of the training cases that no round trains on, so what was held out is
+looked at once, at the end, by the gate. The rounds stop when that part shows no gain over the round before, or nothing
+fails any more, or they are used up. Each round starts from the base, not from the adapter before: small losses of
+general ability cannot add up.
+"""
+
+import random
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from harness import loop
+from harness import project as shelf
+from harness.core.codec import digest, encode, write_atomic, write_lines
+from harness.curate import stage as curate_stage
+from harness.errors import InvalidError, UndecidedError, UsageError
+from harness.evaluate import arms as arm_choice
+from harness.evaluate import stage as evaluate_stage
+from harness.gate.statistics.paired import paired
+from harness.project import LATEST, Work
+from harness.types import Adapter, Case, Dataset, EvalRequest, Result, Run, Suite, Target, Verdict
+
+CHECK_SHARE, CHECK_CASES, CHECK_LEAST = 0.2, 200, 20
+"""Share of the training cases that is kept to check rounds on, most of them, and the fewest that can show anything."""
+
+
+class Round(NamedTuple):
+    dataset: Dataset
+    adapter: Adapter
+    scores: dict[str, float]
+    """Case id to the suite's deciding score, of training and checking cases."""
+    replies: dict[str, str]
+
+
+def run(work: Work, rounds: int, by: str = "") -> Verdict:
+    """The whole loop with up to `rounds` tunings; the gate judges the last that showed a gain.
+
+    `by` names the suite whose score says what still fails; empty: the only target suite. Raises UsageError when that is
+    not one, UndecidedError when there are too few training cases to check rounds on.
+    """
+    if rounds < 1:
+        raise UsageError(f"iterations must be at least 1, not {rounds}")
+    loop.ingest(work)
+    dataset = loop.curate(work)
+    suite = deciding(loop.survey(work, dataset=dataset).suites, by)
+    train, check = split(_train(work, dataset), work.config.tune.seed)
+    best: Round | None = None
+    weights: Counter[str] = Counter()
+    for number in range(1, rounds + 1):
+        found = _round(work, dataset, suite, train, check, weights, best, number)
+        if best is not None and not gains(best, found, check, work.config.gate.alpha):
+            work.watch.note(
+                f"round {number} shows no gain over round {number - 1}: within the noise, so that one is kept"
+            )
+            break
+        best = found
+        failing = [case.id for case in train if found.scores.get(case.id, 0.0) < 1.0]
+        work.watch.note(
+            f"round {number}: {len(failing)} of {len(train)} training cases still fail{_where(failing, train)}"
+        )
+        if not failing:
+            break
+        weights.update(failing)
+    assert best is not None
+    for what, ident in (("dataset", best.dataset.id), ("adapter", best.adapter.id)):
+        work.store.memo.remember(LATEST, what, ident)
+    return loop.judge(work, best.dataset, best.adapter)
+
+
+def deciding(suites: Sequence[Suite], by: str) -> Suite:
+    """The suite named `by`, or the only target suite. Raises UsageError naming those that there are."""
+    targets = [suite for suite in suites if isinstance(suite.role, Target)]
+    found = [suite for suite in suites if suite.name.endswith(by)] if by else targets
+    if len(found) != 1:
+        names = ", ".join(suite.name for suite in targets)
+        why = f"{len(found)} suites are named {by!r}" if by else f"there are {len(targets)} target suites"
+        raise UsageError(f"{why}: which one says what still fails?", next=f"--by NAME; targets: {names or 'none'}")
+    return found[0]
+
+
+def split(cases: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
+    """Cases to train on, and cases to check rounds on. No group stands on both sides. Raises UndecidedError."""
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(case.group or case.session_id or case.id, []).append(case)
+    names = sorted(groups)
+    random.Random(seed).shuffle(names)
+    wanted = min(CHECK_CASES, max(CHECK_LEAST, round(len(cases) * CHECK_SHARE)))
+    check: list[Case] = []
+    for name in names:
+        if len(check) + len(groups[name]) <= wanted:
+            check += groups[name]
+    kept = {case.id for case in check}
+    train = [case for case in cases if case.id not in kept]
+    if len(check) < CHECK_LEAST or len(train) < len(check):
+        raise UndecidedError(
+            f"{len(cases)} training cases are too few to train on and to check rounds on",
+            next="trueup run, without --iterations",
+        )
+    return train, check
+
+
+def gains(before: Round, after: Round, check: Sequence[Case], alpha: float) -> bool:
+    """Whether the later round is shown to score higher on the cases that neither trained on."""
+    both = [case for case in check if case.id in before.scores and case.id in after.scores]
+    if len(both) < 2:
+        return False
+    found = paired(
+        [before.scores[case.id] for case in both],
+        [after.scores[case.id] for case in both],
+        [case.group or case.id for case in both],
+        alpha,
+    )
+    return found.shows_above(0.0, alpha)
+
+
+def with_failures(train: Sequence[Case], weights: Counter[str], replies: dict[str, str]) -> list[Case]:
+    """The training cases, and once more for each round that they failed in, with the answer they were failed with."""
+    again = [
+        replace(case, id=f"{case.id}+{number}", rejected=replies.get(case.id) or case.rejected)
+        for case in train
+        for number in range(1, weights[case.id] + 1)
+    ]
+    return [*train, *again]
+
+
+def _round(
+    work: Work,
+    dataset: Dataset,
+    suite: Suite,
+    train: Sequence[Case],
+    check: Sequence[Case],
+    weights: Counter[str],
+    before: Round | None,
+    number: int,
+) -> Round:
+    rows = with_failures(train, weights, before.replies if before else {})
+    derived = _derive(work, dataset, rows, len(check), number)
+    adapter = loop.tune(work, derived)
+    results = _ask(work, derived, adapter, suite, [*train, *check]).results
+    scores = {result.case_id: value for result in results if (value := result.score(suite.metric)) is not None}
+    return Round(derived, adapter, scores, {result.case_id: _said(result) for result in results})
+
+
+def _derive(work: Work, dataset: Dataset, rows: Sequence[Case], check: int, number: int) -> Dataset:
+    """The dataset with other training rows; what is held out stays byte for byte."""
+    source = work.store.artifacts.folder("dataset", dataset.id)
+    folder = work.store.artifacts.scratch("dataset")
+    for name in ("held_out", "regression", "replay"):
+        shutil.copyfile(source / f"{name}.jsonl", folder / f"{name}.jsonl")
+    shutil.copyfile(source / "fates.jsonl", folder / "fates.jsonl")
+    write_lines(folder / "train.jsonl", rows)
+    derived = replace(
+        dataset,
+        id=digest([dataset.id, rows]),
+        counts={**dataset.counts, "train": len(rows)},
+        parents=(dataset.id,),
+        notes={**dataset.notes, "round": number, "kept_to_check_rounds": check},
+    )
+    write_atomic(folder / "dataset.json", encode(derived) + b"\n")
+    work.store.artifacts.add_folder("dataset", derived.id, folder)
+    return derived
+
+
+def _ask(work: Work, dataset: Dataset, adapter: Adapter, suite: Suite, cases: Sequence[Case]) -> Run:
+    """The suite on training cases under the adapter. Raises InvalidError when it cannot be run on them."""
+    folder = work.store.artifacts.scratch("round")
+    write_lines(folder / "cases.jsonl", cases)
+    settings = work.config.eval
+    request = EvalRequest(
+        arms=(shelf.arms(work, dataset, adapter)[arm_choice.TUNED],),
+        paths=settings.paths,
+        out=str(folder),
+        datasets={work.config.project.name: str(work.store.artifacts.folder("dataset", dataset.id))},
+        replies=str(work.store.root / "replies"),
+        select=suite.name.split("::")[-1],
+        batch_size=settings.batch_size,
+        repeats=1,
+        pytest_args=settings.pytest_args,
+        cases=str(folder / "cases.jsonl"),
+    )
+    with work.watch.step("rounds"):
+        (found,) = evaluate_stage.evaluate(request)
+    mine = tuple(result for result in found.results if result.suite == suite.name)
+    errors = [result.error for result in mine if result.error]
+    if found.problems or not mine or len(errors) > len(mine) * work.config.gate.max_error_share:
+        why = (*found.problems, *errors, "it asked nothing")[0]
+        raise InvalidError(f"{suite.name} cannot be asked about training cases: {why}", next="name another with --by")
+    return replace(found, results=mine)
+
+
+def _train(work: Work, dataset: Dataset) -> tuple[Case, ...]:
+    return curate_stage.read_split(Path(work.store.artifacts.folder("dataset", dataset.id)), "train")
+
+
+def _said(result: Result) -> str:
+    return result.replies[-1].text if result.replies else ""
+
+
+def _where(failing: Sequence[str], train: Sequence[Case]) -> str:
+    """The failure cluster that most of them are of."""
+    cluster_of = {case.id: case.cluster for case in train}
+    common = Counter(cluster_of[ident] for ident in failing if cluster_of.get(ident)).most_common(1)
+    return f", most of them ({common[0][1]}) of cluster {common[0][0]}" if common else ""

@@ -1,0 +1,125 @@
+"""Which knobs train best, by successive halving on rows that neither trained nor were held out for the verdict.
+
+Every combination gets a short training; the better third goes on to one three times as long, and so on, until the last
+have the full length (Jamieson and Talwalkar, arXiv 1502.07943). Each training is one of its own, with its whole schedule,
+so the winner is what `trueup tune` gives with the same knobs. A training that is done is recalled, so a sweep that was
+killed goes on where it was.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from harness.core.codec import digest
+from harness.errors import UndecidedError, UsageError
+from harness.project import Work
+from harness.tune import request as lessons
+from harness.tune import stage as tune_stage
+from harness.types import Adapter, Noun, Recipe, TuneRequest
+
+KEEP = 3
+"""One of so many goes on to the next, so many times longer round."""
+KNOBS = ("learning_rate", "rank", "epochs", "replay_share")
+EPOCHS = 3.0
+"""Full length where the recipe leaves it open."""
+
+
+class Trial(Noun, frozen=True):
+    """One combination, trained for a part of its epochs."""
+
+    knobs: dict[str, float]
+    round: int
+    epochs: float
+    """How long it trained."""
+    score: float
+    """Task score of its best checkpoint on the rows set aside."""
+    loss: float
+    """Loss on the same rows, in nats a token; decides between equal scores."""
+    seconds: float = 0.0
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        return (-self.score, self.loss)
+
+
+def sweep(work: Work, grid: Mapping[str, Sequence[float]]) -> list[Trial]:
+    """All trials, the winner first, then by round and score. `grid`: knob to the values to try.
+
+    Raises UsageError on a knob that is not swept, a grid of one, or a method that asks an endpoint; UndecidedError when
+    nothing can be measured on rows that are set aside.
+    """
+    unknown = [knob for knob in grid if knob not in KNOBS]
+    if unknown:
+        raise UsageError(f"{unknown[0]} is not swept", next=f"known: {', '.join(KNOBS)}")
+    combinations = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    if len(combinations) < 2:
+        raise UsageError(
+            "there is nothing to choose from", next="trueup sweep --learning-rate 3e-4 --learning-rate 1e-3"
+        )
+    request = _request(work)
+    done: list[Trial] = []
+    rounds = _rounds(len(combinations))
+    for number in range(rounds):
+        share = KEEP ** (number - rounds + 1)
+        with work.watch.step(f"round {number + 1}"):
+            found = []
+            for place, knobs in enumerate(combinations):
+                work.watch.progress(place, len(combinations), _words(knobs))
+                found.append(_trial(work, request, knobs, number + 1, share))
+        found.sort(key=lambda trial: trial.rank)
+        work.watch.note(f"best of {len(found)}: {_words(found[0].knobs)}, task score {found[0].score:.3f}")
+        done = found + done
+        combinations = [trial.knobs for trial in found[: max(1, len(found) // KEEP)]]
+    return done
+
+
+def recipe_of(recipe: Recipe, knobs: Mapping[str, float]) -> Recipe:
+    """The recipe with a trial's knobs in place."""
+    return replace(recipe, **{knob: int(value) if knob == "rank" else value for knob, value in knobs.items()})
+
+
+def _request(work: Work) -> TuneRequest:
+    """What every trial asks for, but for its knobs."""
+    request = lessons.unpaid(work, "every trial")
+    share = Recipe().validation_share
+    if request.recipe.validation_share:
+        return request
+    work.watch.note(f"[tune] validation_share is 0; a sweep chooses by rows that are set aside, so {share:.0%} are")
+    return replace(request, recipe=replace(request.recipe, validation_share=share))
+
+
+def _rounds(candidates: int) -> int:
+    """As many as leave one or two for the last."""
+    return 1 + math.floor(math.log(candidates, KEEP) + 1e-9)
+
+
+def _trial(work: Work, request: TuneRequest, knobs: dict[str, float], number: int, share: float) -> Trial:
+    full = recipe_of(request.recipe, knobs)
+    epochs = (full.epochs or EPOCHS) * share
+    recipe = replace(full, epochs=epochs, max_steps=None, form="adapter")
+    wanted = replace(request, recipe=recipe)
+    folder = work.store.root / "work" / f"sweep-{digest(wanted)[:16]}" / "adapter"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    adapter = tune_stage.tune(replace(wanted, out=str(folder)))
+    score, loss = measured(adapter, folder)
+    return Trial(knobs=knobs, round=number, epochs=epochs, score=score, loss=loss, seconds=adapter.seconds)
+
+
+def measured(adapter: Adapter, folder: Path) -> tuple[float, float]:
+    """Task score and loss of the chosen checkpoint on the rows set aside. Raises UndecidedError when there were none."""
+    for point in adapter.curve:
+        if point.step == adapter.checks.get("chosen_step") and point.score is not None:
+            return point.score, point.validation_loss or 0.0
+    raise UndecidedError(
+        "it is judged by the task score on rows that are set aside, and there was none: "
+        f"{adapter.choices.get('checkpoint', 'this method has no such score')}",
+        where=str(folder),
+        next='ingest more feedback, or set method = "sft" under [tune]',
+    )
+
+
+def _words(knobs: Mapping[str, float]) -> str:
+    return ", ".join(f"{knob} {value:g}" for knob, value in knobs.items())

@@ -1,0 +1,96 @@
+"""The last nights as small drawings: the verdict of each, the means of each suite, the failures of each cluster."""
+
+from msgspec import Struct
+
+from harness.types import HistoryPoint, Story
+from reports.parts.cases import candidate
+from reports.parts.plots import Line
+from reports.parts.words import moment, short_name
+
+WIDTH, HEIGHT, PAD = 220.0, 36.0, 5.0
+MOST_CLUSTERS = 12
+"""Lines of the table of clusters; the index over all nights has the same."""
+
+
+class Night(Struct):
+    """One dot of the verdict line."""
+
+    at: str
+    outcome: str
+    adapter: str
+    report: str
+    """Relative path of that night's page; empty where there is none, or where the path leads elsewhere."""
+
+
+class Spark(Struct):
+    """One small line over the nights."""
+
+    name: str
+    title: str
+    lines: list[Line]
+    first: float
+    last: float
+    change: float
+    """Last night against the one before."""
+
+
+class Trend(Struct):
+    nights: list[Night]
+    suites: list[Spark]
+    clusters: list[Spark]
+
+
+def trend(story: Story, nights: int = 60) -> Trend:
+    """Trend over the newest `nights` of the story's history, oldest first."""
+    points = sorted(story.history, key=lambda point: point.at_ns)[-nights:]
+    suites = list(dict.fromkeys(name for point in points for name in point.means))
+    judged = candidate(story) or "tuned"
+    clusters = list(dict.fromkeys(name for point in points for name in point.clusters))
+    labels = {one.id: one.label for one in story.dataset.clusters} if story.dataset else {}
+    return Trend(
+        nights=[Night(moment(p.at_ns), p.outcome, p.adapter[:12], _inside(p.report)) for p in points],
+        suites=[spark for name in suites if (spark := _suite(points, name, judged))],
+        clusters=_worst(
+            [spark for name in clusters if (spark := _cluster(points, name, labels.get(name) or name[:24]))],
+            len(points),
+        ),
+    )
+
+
+def _worst(sparks: list[Spark], nights: int) -> list[Spark]:
+    """The clusters that fail most tonight, then those that changed; one night alone has no trend."""
+    shown = sorted((one for one in sparks if one.last or one.change), key=lambda one: (-one.last, one.change))
+    return shown[:MOST_CLUSTERS] if nights > 1 else []
+
+
+def _inside(path: str) -> str:
+    """The path, if it is a plain relative one: no scheme, no host, no way up."""
+    parts = path.replace("\\", "/").split("/")
+    return "" if ":" in path or not parts[0] or ".." in parts else path
+
+
+def _suite(points: list[HistoryPoint], name: str, judged: str) -> Spark | None:
+    arms = sorted({arm for point in points for arm in point.means.get(name, {})}, key=lambda arm: (arm == judged, arm))
+    series = [(arm, [point.means.get(name, {}).get(arm) for point in points]) for arm in arms]
+    return _spark(name, short_name(name), series, top=1.0)
+
+
+def _cluster(points: list[HistoryPoint], name: str, label: str) -> Spark | None:
+    return _spark(name, label, [("failing", [point.clusters.get(name) for point in points])])
+
+
+def _spark(name: str, title: str, series: list[tuple[str, list[float | None]]], top: float = 0.0) -> Spark | None:
+    """Lay out series that share one scale; the last series is the one that the numbers are of."""
+    known = [value for _, values in series for value in values if value is not None]
+    last = [value for value in series[-1][1] if value is not None] if series else []
+    if not last:
+        return None
+    high = max([top, *known]) or 1.0
+    lines = [Line(label, _points(values, high)) for label, values in series]
+    return Spark(name, title, lines, last[0], last[-1], last[-1] - last[-2] if len(last) > 1 else 0.0)
+
+
+def _points(values: list[float | None], high: float) -> list[tuple[float, float]]:
+    step = (WIDTH - 2 * PAD) / max(1, len(values) - 1)
+    height = HEIGHT - 2 * PAD
+    return [(PAD + n * step, PAD + (1 - v / high) * height) for n, v in enumerate(values) if v is not None]

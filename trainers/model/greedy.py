@@ -1,0 +1,64 @@
+"""Greedy answers of a model that is being trained, whatever kind of adapter it has."""
+
+from collections.abc import Sequence
+from os.path import commonprefix
+from typing import Any
+
+import torch
+
+from trainers.model import parameters as models
+
+ROWS = 64
+"""Most prompts that are answered at once."""
+
+
+@torch.no_grad()
+def answers(model: Any, prompts: Sequence[Sequence[int]], most: int, stop: frozenset[int]) -> list[list[int]]:
+    """The likeliest next token again and again, up to and with one of `stop`, at most `most` tokens a prompt."""
+    order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
+    found: dict[int, list[int]] = {}
+    for start in range(0, len(order), ROWS):
+        places = order[start : start + ROWS]
+        found |= zip(places, _batch(model, [prompts[place] for place in places], most, stop), strict=True)
+    return [found[place] for place in range(len(prompts))]
+
+
+def _batch(model: Any, prompts: Sequence[Sequence[int]], most: int, stop: frozenset[int]) -> list[list[int]]:
+    reader, past = models.start(model)
+    virtual = past.get_seq_length() if past is not None else 0
+    rows = [list(prompt) for prompt in prompts]
+    shared = min(len(commonprefix(rows)), min(map(len, rows)) - 1) if len(rows) > 1 else 0
+    if shared:
+        common = torch.tensor([list(prompts[0][:shared])], device=model.device)
+        past = reader(input_ids=common, past_key_values=past, use_cache=True, logits_to_keep=1).past_key_values
+    if past is not None:
+        past.batch_repeat_interleave(len(prompts))
+    ids, mask = _padded([prompt[shared:] for prompt in prompts], model.device)
+    positions = virtual + shared + (mask.cumsum(1) - 1).clamp(min=0)
+    mask = torch.cat([mask.new_ones(len(prompts), virtual + shared), mask], dim=1)
+    written: list[list[int]] = [[] for _ in prompts]
+    for _ in range(most):
+        found = reader(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=past,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        past, ids, positions = found.past_key_values, found.logits[:, -1:].argmax(-1), positions[:, -1:] + 1
+        mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], dim=1)
+        for row, token in zip(written, ids[:, 0].tolist(), strict=True):
+            if not (row and row[-1] in stop):
+                row.append(token)
+        if all(row[-1] in stop for row in written):
+            break
+    return written
+
+
+def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and mask, [rows, longest], padded on the left."""
+    longest = max(map(len, rows))
+    ids = torch.tensor([[0] * (longest - len(row)) + list(row) for row in rows], device=device)
+    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=device)
+    return ids, mask

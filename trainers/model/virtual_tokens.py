@@ -1,0 +1,32 @@
+"""Adapters that stand before the text: virtual tokens, learnt as embeddings or as keys and values.
+
+They are computed once a step and every row attends to them, as to any other common start (`trainers.training.loss`).
+"""
+
+from typing import Any
+
+from transformers import DynamicCache
+
+from harness.errors import UsageError
+from harness.types import Recipe
+
+TOKENS, OPTION = 20, "virtual_tokens"
+"""Virtual tokens, unless this key of `[tune.options]` says otherwise."""
+
+
+def count(recipe: Recipe) -> int:
+    """Raises UsageError when it is not a number of tokens."""
+    found = recipe.options.get(OPTION, TOKENS)
+    if not isinstance(found, int) or found < 1:
+        raise UsageError(f"{OPTION} is {found!r}, not a number of tokens", next=f"options = {{ {OPTION} = {TOKENS} }}")
+    return found
+
+
+def start(peft: Any) -> DynamicCache:
+    """Keys and values of the virtual tokens, for one row, with gradients: what every row's text comes after."""
+    prompt = peft.get_prompt(1)
+    if isinstance(prompt, DynamicCache):
+        return prompt
+    base = peft.get_base_model()
+    embeddings = prompt.to(base.dtype)
+    return base(inputs_embeds=embeddings, use_cache=True, logits_to_keep=1).past_key_values

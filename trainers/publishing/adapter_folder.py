@@ -1,0 +1,117 @@
+"""From trained weights to an adapter folder: complete and durable, or absent."""
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from msgspec.structs import replace
+from peft import PeftModel
+from safetensors import SafetensorError
+
+from harness.core.adapters import MANIFEST, content_id, read_manifest
+from harness.core.codec import encode, file_digest, sync_folder, write_atomic
+from harness.core.digests import TOKENIZER_FILES, model_digests, trainers_digest
+from harness.errors import InputError, InvalidError, StorageError
+from harness.types import Adapter, TuneRequest
+from trainers.model import parameters as models
+from trainers.model.kind import kind_of
+from trainers.rows import dataset
+
+WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+"""The names that PEFT reads."""
+
+
+def draft(request: TuneRequest) -> Adapter:
+    """A manifest that is bound to all that the request names, before anything is trained. Its id is the request's."""
+    model, form = model_digests(request.base), request.recipe.form
+    bound = Adapter(
+        id="",
+        method=request.recipe.method,
+        base=model.weights,
+        tokenizer=model.tokenizer,
+        template=model.template,
+        dataset=dataset.ident(request.dataset),
+        recipe=request.recipe,
+        prompt=request.prompt,
+        code=code(),
+        form=kind_of(request.recipe).form if form == "adapter" else form,
+        quantization=kind_of(request.recipe).quantization if form == "adapter" else {},
+    )
+    return replace(bound, id=content_id(bound))
+
+
+def code() -> str:
+    """trueup's version, and which source of the trainers."""
+    return f"{version('trueup')}+{trainers_digest()[:16]}"
+
+
+def published(out: Path, request: Adapter) -> Adapter | None:
+    """The adapter that a killed run had already published for this very request.
+
+    Raises InputError when something else stands at `out`.
+    """
+    if not out.exists():
+        return None
+    found = read_manifest(out)
+    if found.checks.get("request") != request.id:
+        raise InputError("another adapter stands there", where=str(out), next="remove it, or name another folder")
+    return found
+
+
+def write(folder: Path, model: Any, base: str = "") -> dict[str, str]:
+    """What was trained into `folder`: an adapter's weights with PEFT's config, or a whole checkpoint.
+
+    A checkpoint is a model folder of its own, with the tokenizer of `base`. Returns file names with their sha256. Raises
+    InvalidError when a weight is not a finite number, StorageError when the disk is full.
+    """
+    tensors = models.weights(model)
+    broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise InvalidError(f"{len(broken)} tensors hold values that are not numbers", where=broken[0])
+    if isinstance(model, PeftModel):
+        write_atomic(folder / WEIGHTS, safetensors.torch.save(tensors, metadata={"format": "pt"}))
+        write_atomic(folder / CONFIG, _config(model))
+    else:
+        _checkpoint(folder, model, Path(base))
+    return {path.name: file_digest(path) for path in sorted(folder.iterdir())}
+
+
+def _checkpoint(folder: Path, model: Any, base: Path) -> None:
+    try:
+        model.save_pretrained(folder)
+        for name in (*TOKENIZER_FILES, "chat_template.jinja", "generation_config.json"):
+            if (base / name).exists():
+                shutil.copyfile(base / name, folder / name)
+        for path in folder.iterdir():
+            sync_folder(path)  # one that takes files as well
+    except (OSError, SafetensorError) as error:
+        raise StorageError(f"the checkpoint cannot be written: {error}", where=str(folder)) from error
+
+
+def publish(partial: Path, out: Path, manifest: Adapter) -> Adapter:
+    """Give the manifest its id, put it beside the files in `partial`, and move the whole to `out` in one step."""
+    adapter = replace(manifest, id=content_id(manifest))
+    write_atomic(partial / MANIFEST, encode(adapter))
+    partial.rename(out)
+    sync_folder(out.parent)
+    return adapter
+
+
+def fresh(folder: Path) -> Path:
+    """An empty folder at `folder`, whatever stood there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _config(model: Any) -> bytes:
+    """PEFT's adapter_config.json with equal bytes for equal configs: sets in order, and no path of this machine."""
+    config = {name: sorted(value) if isinstance(value, (set, frozenset)) else value for name, value in _fields(model)}
+    return encode({**config, "base_model_name_or_path": "", "inference_mode": True})
+
+
+def _fields(model: Any) -> list[tuple[str, Any]]:
+    return sorted(model.peft_config["default"].to_dict().items())

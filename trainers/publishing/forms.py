@@ -1,0 +1,78 @@
+"""The form that ships: the adapter itself, adapter and base merged into one checkpoint, or that checkpoint in 4 bits.
+
+Merging rounds, quantizing rounds a lot more, and merging into a quantized base is neither of the two models that were
+trained. So the form is made here, before anything is scored: what the gate judges is what ships. How far it is from the
+trained model is measured on rows and stands in the manifest.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftConfig, PeftModel, PeftModelForCausalLM
+
+from harness.core.plugins import load
+from harness.errors import UsageError
+from harness.types import Json, Recipe, TuneRequest
+from trainers.model import parameters as models
+from trainers.publishing import adapter_folder as publish
+from trainers.publishing import round_trip as roundtrip
+from trainers.rows.tokens import Row
+
+ROWS = 16
+
+
+def refuse(recipe: Recipe, model: Any) -> None:
+    """Raises UsageError when the recipe asks for a form that its adapter kind does not have."""
+    whole = not isinstance(model, PeftModel)
+    virtual = not whole and model.active_peft_config.is_prompt_learning
+    if recipe.form != "adapter" and virtual or recipe.form == "merged" and whole:
+        why = "virtual tokens are no part of the weights" if virtual else "a full fine-tune is one checkpoint already"
+        raise UsageError(
+            f'form = "{recipe.form}" does not go with adapter = "{recipe.adapter}": {why}',
+            next='leave [tune] form out, or set it to "adapter"',
+        )
+
+
+def shaped(model: Any, request: TuneRequest, scratch: Path, rows: Sequence[Row]) -> tuple[Any, dict[str, Json]]:
+    """The trained model in the form of the request's recipe, and how far that is from it.
+
+    `scratch` is a folder for what is needed in between; it may be removed afterwards. The measures: `kl`, the mean of
+    KL(trained || form) in nats a supervised token, and `greedy`, the share of them with the same likeliest token.
+    """
+    form = request.recipe.form
+    if form == "adapter":
+        return model, {}
+    chosen = list(rows[:: max(1, len(rows) // ROWS)][:ROWS])
+    trained = roundtrip.logits_of(model, chosen)
+    shipped = model
+    if isinstance(model, PeftModel):
+        shipped = _merged(model, request, publish.fresh(scratch / "adapter"))
+    if form == "quantized":
+        shipped = _quantized(shipped, request, publish.fresh(scratch / "merged"))
+    return shipped, distance(trained, roundtrip.logits_of(shipped, chosen))
+
+
+def distance(trained: torch.Tensor, shipped: torch.Tensor) -> dict[str, Json]:
+    """Both: [positions, vocabulary]."""
+    one, other = trained.float().log_softmax(-1), shipped.float().log_softmax(-1)
+    kl = torch.nn.functional.kl_div(other, one, log_target=True, reduction="batchmean").item()
+    same = (one.argmax(-1) == other.argmax(-1)).float().mean().item()
+    return {"kl": kl, "greedy": same, "tokens": len(one)}
+
+
+def _merged(model: Any, request: TuneRequest, folder: Path) -> Any:
+    """The adapter folded into the base as its files say it: unquantized, also where the training had it in 4 bits."""
+    publish.write(folder, model)
+    base = models.open_base(request.base, models.dtype_of(request.recipe)).model
+    peft = PeftModelForCausalLM(base, PeftConfig.from_pretrained(str(folder)))
+    peft.load_adapter(str(folder), "default")
+    return peft.merge_and_unload(safe_merge=True).eval()
+
+
+def _quantized(model: Any, request: TuneRequest, folder: Path) -> Any:
+    publish.write(folder, model, request.base)
+    return models.open_base(
+        folder, models.dtype_of(request.recipe), load("adapters", "qlora").QUANTIZATION
+    ).model.eval()

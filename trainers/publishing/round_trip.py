@@ -1,0 +1,176 @@
+"""Round trip: does the adapter that was written do what the trained model did?
+
+A process that has seen nothing of the training loads base and adapter from their files and computes the logits of some
+training rows at their supervised positions, in float32. They must equal the trained model's, every weight of the file
+must have found its place, and with the adapter off they must differ: an adapter that changes nothing, or is silently
+not applied, is refused here and never judged. Both sides use PEFT's own forward pass, one row at a time, so nothing of
+`trainers.training.loss` can hide what another program would see. A whole checkpoint is compared with its base in the same way.
+
+    python -P -m trainers.publishing.round_trip REQUEST.json
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from peft import PeftConfig, PeftModel, PeftModelForCausalLM
+
+from harness.core.codec import decode, encode, write_atomic
+from harness.errors import InvalidError, TrueupError
+from harness.types import Json, Noun
+from trainers.model import parameters as models
+from trainers.rows.tokens import Row
+
+ROWS = 4
+TOLERANCE = 1e-5
+"""Largest difference of two float32 logits, absolute and relative, that counts as equal."""
+VIRTUAL = "prompt_embeddings"
+"""PEFT's name for virtual tokens in a file; it puts them in their place itself, and then reports the name as unknown."""
+REQUEST, LOGITS = "roundtrip.json", "roundtrip.safetensors"
+
+
+class Probe(Noun, frozen=True):
+    base: str
+    adapter: str
+    rows: tuple[tuple[tuple[int, ...], tuple[bool, ...]], ...]
+    dtype: str
+    """What the base was trained in: it is opened in that, and then raised to float32 as the trained model was."""
+    quantization: dict[str, Json] = {}
+    whole: bool = False
+    """The adapter's folder holds a checkpoint."""
+    on_cpu: bool = True
+    """Both sides compute there: in float32 a model may need twice the memory of the GPU that trained it."""
+
+
+class Finding(Noun, frozen=True):
+    difference: float
+    """Largest absolute difference to the trained model's logits."""
+    equal: bool
+    effect: float
+    """Largest absolute difference that switching the adapter off makes."""
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+
+
+def certify(model: Any, base: str, adapter: Path, rows: Sequence[Row]) -> dict[str, Json]:
+    """What the fresh process found. Raises InvalidError when the adapter is not what was trained, or does nothing.
+
+    `model` is the trained model; it is left in float32, and unless it is quantized on the CPU. `adapter` is the folder with its files; the probe's own files
+    are put beside it and removed.
+    """
+    chosen = rows[:: max(1, len(rows) // ROWS)][:ROWS]
+    request, logits = adapter.with_name(REQUEST), adapter.with_name(LOGITS)
+    plain = tuple((tuple(row.ids), tuple(row.supervised)) for row in chosen)
+    try:
+        probe = Probe(base=base, adapter=str(adapter), rows=plain, **_opened(model))
+        model = model.to("cpu") if probe.on_cpu else model
+        write_atomic(logits, safetensors.torch.save({"logits": logits_of(_raised(model), chosen)}))
+        write_atomic(request, encode(probe))
+        finding = _in_a_fresh_process(request)
+    finally:
+        request.unlink(missing_ok=True)
+        logits.unlink(missing_ok=True)
+    _judge(finding)
+    return {"rows": len(chosen), "difference": finding.difference, "effect": finding.effect}
+
+
+def _in_a_fresh_process(request: Path) -> Finding:
+    hidden = {"CUDA_VISIBLE_DEVICES": ""} if decode(request.read_bytes(), Probe).on_cpu else {}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "trainers.publishing.round_trip", str(request)],
+        capture_output=True,
+        check=False,
+        env=os.environ | hidden,
+    )
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise TrueupError("the adapter could not be loaded again", where="".join(last))
+    return decode(done.stdout.splitlines()[-1], Finding)
+
+
+def _judge(finding: Finding) -> None:
+    if finding.missing or finding.unexpected:
+        name = (*finding.missing, *finding.unexpected)[0]
+        raise InvalidError("weights of the written adapter do not fit the model", where=name)
+    if not finding.equal:
+        raise InvalidError(f"the written adapter answers differently: its logits are off by {finding.difference:.2g}")
+    if finding.effect == 0.0:
+        raise InvalidError(
+            "the adapter changes nothing", next="raise [tune] learning_rate or epochs, and look at the training rows"
+        )
+
+
+@torch.no_grad()
+def logits_of(model: Any, rows: Sequence[Row]) -> torch.Tensor:
+    """Logits at the supervised positions of all rows: [positions, vocabulary]."""
+    model.eval()
+    found = []
+    for row in rows:
+        ids = torch.tensor([row.ids[:-1]], device=model.device)
+        logits = model(input_ids=ids, logits_to_keep=len(row.ids) - row.first).logits[0]
+        found.append(logits[torch.tensor(row.supervised[row.first :], device=logits.device)])
+    return torch.cat(found).cpu().contiguous()
+
+
+def _opened(model: Any) -> dict[str, Any]:
+    """How the base under a trained model was opened."""
+    base = model.get_base_model() if isinstance(model, PeftModel) else model
+    used = getattr(base.config, "quantization_config", None)
+    names = ("load_in_4bit", "bnb_4bit_quant_type", "bnb_4bit_use_double_quant")
+    whole = not isinstance(model, PeftModel)  # a checkpoint says itself how it is quantized
+    return {
+        "dtype": str(base.dtype).removeprefix("torch."),
+        "quantization": {name: getattr(used, name) for name in names} if used is not None and not whole else {},
+        "whole": whole,
+        "on_cpu": used is None,
+    }
+
+
+def _raised(model: Any) -> Any:
+    """The model in float32; 4-bit weights stay what they are, which transformers' own `float` would refuse."""
+    return torch.nn.Module.float(model)
+
+
+def examine(request: Path) -> Finding:
+    """What the fresh process does: load everything from its files, and compare."""
+    probe = decode(request.read_bytes(), Probe)
+    expected = safetensors.torch.load_file(request.with_name(LOGITS))["logits"]
+    rows = [Row("", list(ids), list(supervised)) for ids, supervised in probe.rows]
+    model, missing, unexpected = _reload(probe)
+    found = logits_of(model, rows)
+    if probe.whole:
+        off = logits_of(_raised(_base(probe, probe.base)), rows)
+    else:
+        with model.disable_adapter():
+            off = logits_of(model, rows)
+    return Finding(
+        difference=(found - expected).abs().max().item(),
+        equal=torch.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE),
+        effect=(found - off).abs().max().item(),
+        missing=missing,
+        unexpected=unexpected,
+    )
+
+
+def _base(probe: Probe, folder: str) -> Any:
+    return models.open_base(folder, models.dtype(probe.dtype), probe.quantization).model
+
+
+def _reload(probe: Probe) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
+    """The written model in float32, with the weights that were missing and those that have no place."""
+    if probe.whole:  # transformers refuses a checkpoint that lacks a weight
+        return _raised(_base(probe, probe.adapter)), (), ()
+    config = PeftConfig.from_pretrained(probe.adapter)
+    peft = PeftModelForCausalLM(_base(probe, probe.base), config)
+    loaded = peft.load_adapter(probe.adapter, "default")
+    unexpected = tuple(name for name in loaded.unexpected_keys if name != VIRTUAL or not config.is_prompt_learning)
+    return _raised(peft), tuple(loaded.missing_keys), unexpected
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(encode(examine(Path(sys.argv[1]))) + b"\n")

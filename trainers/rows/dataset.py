@@ -1,0 +1,108 @@
+"""The rows to train on: those of the dataset, and a share of replay against forgetting."""
+
+import random
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.core.codec import digest, file_digest, read, read_lines
+from harness.core.rendering import stop_ids
+from harness.errors import InputError
+from harness.types import Case, Dataset, Recipe, TuneRequest
+from trainers.model import parameters as models
+from trainers.rows import tokens
+from trainers.rows.tokens import TRAINED
+
+VALIDATION = "validation"
+"""Fate of a row that is set aside to choose the checkpoint by."""
+LEAST_ROWS, MOST_ASIDE = 100, 64
+"""Of fewer rows none is set aside, and never more than so many."""
+TRAIN, REPLAY, MANIFEST = "train.jsonl", "replay.jsonl", "dataset.json"
+
+
+def rows(request: TuneRequest, base: models.Base) -> tokens.Rows:
+    """The request's cases as rows of `base`'s tokens.
+
+    Raises InvalidError when one of them was held out, InputError when the dataset cannot be used.
+    """
+    found = cases(request)
+    tokens.refuse_held_out(found, request.held_out_ids)
+    limit = min(request.recipe.max_tokens or base.max_tokens, base.max_tokens)
+    stop = stop_ids(base.tokenizer, request.base)
+    return tokens.build(found, tokens.Renderer(base.tokenizer, stop, request.prompt, limit), request.recipe)
+
+
+class Parts(NamedTuple):
+    train: tokens.Rows
+    """Without the other two; their rows have the fate `validation`."""
+    validation: list[tokens.Row]
+    """To choose the checkpoint by; may be empty."""
+    guard: list[tokens.Row]
+    """Replay rows, to see forgetting by; may be empty."""
+
+
+def parts(request: TuneRequest, base: models.Base) -> Parts:
+    """The rows of `rows`, with some set aside. Raises what `rows` raises.
+
+    Whole groups of near-duplicates are set aside together: what validates must not have trained in other words. Which
+    ones is a function of their names and the recipe's seed, so a dataset that grows keeps most of its choice.
+    """
+    built, found = rows(request, base), cases(request)
+    drawn = _aside([case for case in found if case.split != "replay"], request.recipe)
+    aside = frozenset(request.validation_ids) or drawn
+    guard = _aside([case for case in found if case.split == "replay"], request.recipe) if aside else frozenset()
+    train = [row for row in built.rows if row.id not in aside | guard]
+    fates = dict(built.fates)
+    if len(train) < len(built.rows):
+        fates = {TRAINED: len(train), VALIDATION: len(built.rows) - len(train)} | {
+            fate: count for fate, count in fates.items() if fate not in (TRAINED, tokens.TRIMMED)
+        }
+    return Parts(
+        built._replace(rows=train, fates=fates),
+        [row for row in built.rows if row.id in aside],
+        [row for row in built.rows if row.id in guard],
+    )
+
+
+def none_aside(recipe: Recipe) -> str:
+    """Why no row was set aside."""
+    if not recipe.validation_share:
+        return "no rows are set aside to choose by, since [tune] validation_share is 0"
+    return f"no rows are set aside to choose by: of fewer than {LEAST_ROWS} all train, and groups stay whole"
+
+
+def _aside(found: list[Case], recipe: Recipe) -> frozenset[str]:
+    """Ids of the cases that are set aside: whole groups, in the order of their hash, up to the recipe's share."""
+    enough = len(found) >= LEAST_ROWS or any(case.split == "replay" for case in found)
+    wanted = min(MOST_ASIDE, round(recipe.validation_share * len(found))) if enough else 0
+    groups: dict[str, list[str]] = {}
+    for case in found:
+        groups.setdefault(case.group or case.id, []).append(case.id)
+    chosen: list[str] = []
+    for name in sorted(groups, key=lambda name: digest([recipe.seed, name])):
+        if len(chosen) + len(groups[name]) <= wanted:
+            chosen += groups[name]
+    return frozenset(chosen)
+
+
+def cases(request: TuneRequest) -> list[Case]:
+    """All of `train.jsonl`, and from `replay.jsonl` as many as make up the recipe's share of the whole."""
+    folder = Path(request.dataset)
+    if not (folder / TRAIN).exists():
+        raise InputError(f"the dataset has no {TRAIN}", where=str(folder), next="trueup curate")
+    train = list(read_lines(folder / TRAIN, Case))
+    pool = list(read_lines(folder / REPLAY, Case)) if (folder / REPLAY).exists() else []
+    return train + _draw(pool, len(train), request.recipe.replay_share, request.recipe.seed)
+
+
+def ident(folder: str | Path) -> str:
+    """Id of the dataset by its manifest; without one, the digest of its rows."""
+    manifest = Path(folder) / MANIFEST
+    if manifest.exists():
+        return read(manifest, Dataset).id
+    return digest([file_digest(path) for name in (TRAIN, REPLAY) if (path := Path(folder) / name).exists()])
+
+
+def _draw(pool: list[Case], train: int, share: float, seed: int) -> list[Case]:
+    """As many of `pool` as are `share` of the final mix, or all when there are fewer; the same ones for the same seed."""
+    wanted = round(train * share / (1 - share)) if share < 1 else len(pool)
+    return random.Random(seed).sample(pool, min(wanted, len(pool)))

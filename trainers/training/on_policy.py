@@ -1,0 +1,70 @@
+"""On-policy distillation: the student answers, and is drawn to the teacher's probabilities for what it said. By TRL."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import PeftModel
+from trl import DistillationConfig, DistillationTrainer
+
+from harness.core.adapters import verify
+from harness.core.digests import model_digests
+from harness.errors import UsageError
+from harness.types import Arm, CurvePoint, Recipe, TuneRequest
+from trainers.model import parameters as models
+from trainers.rows.tokens import Row
+from trainers.training import beginning, trl_loop
+from trainers.training.descent import OnPoint
+from trainers.training.trl_loop import Plan
+
+
+def train(
+    request: TuneRequest,
+    base: models.Base,
+    start: beginning.Start,
+    teacher: Arm,
+    rows: Sequence[Row],
+    beta: float,
+    recipe: Recipe,
+    ident: str,
+    on_point: OnPoint,
+) -> tuple[dict[str, torch.Tensor], tuple[CurvePoint, ...]]:
+    """The trained weights and their curve. The questions are the rows' prompts, the longest answer bounds the student's.
+
+    Raises UsageError when teacher and student do not share a vocabulary.
+    """
+    if model_digests(teacher.model).tokenizer != model_digests(request.base).tokenizer:
+        raise UsageError(
+            "teacher and student have different tokenizers, so their probabilities cannot be compared",
+            where=teacher.model,
+            next="set on_policy = 0: the teacher's accepted answers are learnt all the same",
+        )
+    prompts = {str(place): row.ids[: row.first] for place, row in enumerate(rows)}
+
+    def tokenize(self: Any, asked: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        return [prompts[one] for one in asked], None, {}
+
+    plan = Plan(recipe, ident, Path(f"{request.out}.checkpoints"), on_point)
+    settings = {**trl_loop.settings(plan), "remove_unused_columns": False}
+    trainer = type("DistillationTrainer", (trl_loop.tokenized(DistillationTrainer),), {"_tokenize_prompts": tokenize})(
+        model=beginning.attach(base.model, start),
+        teacher_model=_teacher(teacher, request),
+        args=DistillationConfig(
+            **settings, beta=beta, max_completion_length=max(len(row.ids) - row.first for row in rows)
+        ),
+        train_dataset=Dataset.from_list([{"prompt": name} for name in prompts]),
+        processing_class=base.tokenizer,
+    )
+    curve = trl_loop.run(trainer, plan)
+    return models.weights(trainer.model), curve
+
+
+def _teacher(arm: Arm, request: TuneRequest) -> Any:
+    """The teacher's model, its adapter folded in."""
+    model = models.open_base(arm.model, models.dtype(request.recipe.dtype)).model
+    if arm.adapter:
+        verify(arm.adapter, arm.model)
+        model = PeftModel.from_pretrained(model, arm.adapter).merge_and_unload()
+    return model.eval()

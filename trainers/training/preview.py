@@ -1,0 +1,84 @@
+"""What a training would do, before it does it: its rows token by token, and its steps, time and memory."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from harness.types import Estimate, Preview, PreviewRow, TuneRequest
+from trainers.model import parameters as models
+from trainers.model.memory import fitting, peak_bytes
+from trainers.rows import dataset
+from trainers.rows.batches import schedule
+from trainers.rows.tokens import Row, Rows
+from trainers.training import choices
+from trainers.training.descent import accumulate
+
+T = TypeVar("T")
+TRIALS = 3
+KINDS: Any = {
+    (False, False): "context",
+    (False, True): "special",
+    (True, False): "supervised",
+    (True, True): "stop",
+}
+"""(Is it learnt, is it a control token) to the name of its kind."""
+
+
+def preview(request: TuneRequest, count: int) -> Preview:
+    """`count` rows evenly spread over the training set, as they would be trained. Raises what training would raise."""
+    base = models.open_for(request)
+    built = dataset.parts(request, base).train
+    rows = tuple(shown(row, base.tokenizer) for row in spread(built.rows, count))
+    return Preview(rows=rows, fates=built.fates, tokens=built.tokens, reasons=built.reasons)
+
+
+def estimate(request: TuneRequest) -> Estimate:
+    """Steps, tokens, time and memory of the training that `request` asks for. Nothing is written.
+
+    The time is that of a few steps of median length, the memory that of the longest step, both tried here and now.
+    """
+    base = models.open_for(request)
+    built = dataset.parts(request, base).train
+    filled = choices.fill(request.recipe, models.parameters(base.model), len(built.rows), base.max_tokens)
+    model = models.attach(base.model, filled.recipe)
+    weights, seconds = models.counted(model), _seconds_a_step(model, built, filled)
+    return Estimate(
+        steps=filled.steps,
+        rows=built.fates,
+        tokens=built.tokens,
+        seconds=seconds * filled.steps,
+        peak_bytes=peak_bytes(),
+        weights=weights.all,
+        trained_weights=weights.trained,
+        choices=filled.reasons,
+    )
+
+
+def spread(rows: Sequence[T], count: int) -> Sequence[T]:
+    """`count` of the rows, evenly spread."""
+    return rows[:: max(1, len(rows) // max(1, count))][:count]
+
+
+def shown(row: Row, tokenizer: Any, counts: str = "") -> PreviewRow:
+    """A row token by token; `counts` stands beside its id, where it is not how many tokens there are."""
+    special = frozenset(tokenizer.added_tokens_decoder)
+    kinds = ((KINDS[learn, token in special]) for token, learn in zip(row.ids, row.supervised, strict=True))
+    texts = (tokenizer.decode([token]) for token in row.ids)
+    return PreviewRow(id=row.id, tokens=tuple(zip(texts, kinds, strict=True)), counts=counts)
+
+
+def _seconds_a_step(model: Any, built: Rows, filled: choices.Filled) -> float:
+    assert filled.recipe.batch_size is not None
+    lengths = [len(row.ids) for row in built.rows]
+    batches = list(schedule(lengths, filled.recipe.batch_size, filled.steps, filled.recipe.seed))
+    by_cost = sorted(batches, key=lambda batch: sum(lengths[place] for place in batch))
+    _try(model, built.rows, by_cost[-1])
+    return min(_try(model, built.rows, by_cost[len(by_cost) // 2]) for _ in range(TRIALS))
+
+
+def _try(model: Any, rows: Sequence[Row], batch: Sequence[int]) -> float:
+    began = time.monotonic()
+    with fitting(f"a step of {len(batch)} rows, the longest of {max(len(rows[place].ids) for place in batch)} tokens"):
+        accumulate(model.train(), [rows[place] for place in batch])
+    model.zero_grad()
+    return time.monotonic() - began

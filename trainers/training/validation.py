@@ -1,0 +1,177 @@
+"""Which checkpoint is kept: the one that does its task best on rows that did not train, and forgets nothing.
+
+A part of the training rows is set aside, whole groups of near-duplicates at a time, never a held-out case. A few times in
+a training the model answers them; the task score is the share it gets right. Beside them stand some replay rows: where
+their loss has grown by more than `GUARD` over the base model's, the model has begun to forget, and that checkpoint is
+not taken. Loss alone never decides: it goes on falling, or rises, while the task score does something else. But among
+scores within one standard error of the highest, which a few dozen rows cannot tell apart, the lower loss does (the rule
+of one standard error: L. Breiman et al., "Classification and Regression Trees", 1984).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from msgspec.structs import replace
+
+from harness.core.plugins import load
+from harness.core.replies import json_object, same
+from harness.types import CurvePoint, Recipe
+from trainers.model.greedy import answers
+from trainers.model.memory import fitting
+from trainers.rows.tokens import Row
+from trainers.training.loss import collate, nll_sum, split
+
+POINTS = 6
+"""How often a training is measured, besides before its first step."""
+GUARD = 0.05
+"""Share by which the loss on replay rows may grow over the base model's."""
+SPARE_TOKENS = 16
+"""How much longer than the longest right answer a model may write."""
+
+
+class Choice(NamedTuple):
+    step: int
+    reason: str
+
+
+class Exam:
+    """The rows that a training is measured on."""
+
+    def __init__(
+        self, rows: Sequence[Row], guard: Sequence[Row], tokenizer: Any, stop: frozenset[int], recipe: Recipe
+    ) -> None:
+        self.rows, self.guard, self.tokenizer, self.stop = rows, guard, tokenizer, stop
+        self.scorer, self.patience = recipe.options.get("scorer"), recipe.patience
+
+    def __bool__(self) -> bool:
+        return bool(self.rows)
+
+    def measure(self, model: Any, point: CurvePoint) -> CurvePoint:
+        """The point with the model's task score and losses. The model is left in training mode."""
+        model.eval()
+        with fitting(f"answering the {len(self.rows)} rows that are set aside"):
+            measured = replace(
+                point,
+                validation_loss=_loss(model, self.rows),
+                guard_loss=_loss(model, self.guard) if self.guard else None,
+                score=self._score(model),
+                answered=len(self.rows),
+            )
+        model.train()
+        return measured
+
+    def before(self, model: Any) -> CurvePoint:
+        """The base model's measures, as step 0."""
+        nothing = CurvePoint(step=0, epoch=0.0, loss=0.0)
+        if hasattr(model, "disable_adapter"):
+            with model.disable_adapter():
+                point = self.measure(model.get_base_model(), nothing)
+        else:
+            point = self.measure(model, nothing)
+        model.train()
+        return replace(point, loss=point.validation_loss)
+
+    def _score(self, model: Any) -> float:
+        """Share of the last answers that say the same as the target, or the mean of `options.scorer`."""
+        cuts = [_last_answer(row) for row in self.rows]
+        most = max(len(row.ids) - cut for row, cut in zip(self.rows, cuts, strict=True)) + SPARE_TOKENS
+        prompts = [row.ids[:cut] for row, cut in zip(self.rows, cuts, strict=True)]
+        written = answers(model, prompts, most, self.stop)
+        wanted = [row.ids[cut:] for row, cut in zip(self.rows, cuts, strict=True)]
+        return sum(map(self._right, map(self._text, written), map(self._text, wanted))) / len(self.rows)
+
+    def _right(self, said: str, wanted: str) -> float:
+        if not self.scorer:
+            return float(same(said, wanted))
+        expected = json_object(wanted)
+        score = getattr(load("scorers", self.scorer), self.scorer)(said, wanted if expected is None else expected)
+        return float((score[0] if isinstance(score, tuple) else score).value)
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        return self.tokenizer.decode([token for token in tokens if token not in self.stop], skip_special_tokens=True)
+
+
+def due(step: int, steps: int) -> bool:
+    """Is the model measured after this step, of 1..steps?"""
+    return step % -(-steps // POINTS) == 0 or step == steps
+
+
+def choose(curve: Sequence[CurvePoint]) -> Choice | None:
+    """The measured step that is kept, and why; None when nothing was measured.
+
+    A longer curve keeps the step of a shorter one or takes its own last, so no other checkpoint has to be held.
+    """
+    measured = _measured(curve)
+    if not measured:
+        return None
+    held = [point for point in measured if _holds(point, curve)]
+    if not held:
+        first = measured[0].step
+        return Choice(first, f"step {first}, the first: every checkpoint forgets more than {GUARD:.0%} of replay")
+    kept = highest = held[0]
+    for point in held[1:]:
+        highest = max(highest, point, key=_score)
+        least = _score(highest) - _error(highest)
+        if _score(point) >= least and (_score(kept) < least or _gains(point, kept)):
+            kept = point
+    words = f"step {kept.step}: task score {kept.score:.3f} on rows that did not train, of {len(measured)} checkpoints"
+    return Choice(kept.step, "; ".join([f"the best {words}", *_notes(kept, highest, curve, len(measured) - len(held))]))
+
+
+def spent(curve: Sequence[CurvePoint], patience: int) -> bool:
+    """True when none of the last `patience` measured checkpoints is the one to keep; 0: never."""
+    measured, choice = _measured(curve), choose(curve)
+    if not patience or len(measured) <= patience or choice is None:
+        return False
+    return choice.step not in [point.step for point in measured[-patience:]]
+
+
+def _measured(curve: Sequence[CurvePoint]) -> list[CurvePoint]:
+    return [point for point in curve if point.score is not None and point.step]
+
+
+def _score(point: CurvePoint) -> float:
+    return point.score or 0.0
+
+
+def _error(point: CurvePoint) -> float:
+    """Standard error of the score, as of a share of answers; a mean of other scores between 0 and 1 has no larger one."""
+    return math.sqrt(_score(point) * (1 - _score(point)) / point.answered) if point.answered else 0.0
+
+
+def _gains(point: CurvePoint, kept: CurvePoint) -> bool:
+    """Is it better than the one that is kept, where the scores are too near to tell?"""
+    if point.validation_loss is None or kept.validation_loss is None:
+        return _score(point) > _score(kept)
+    return point.validation_loss < kept.validation_loss
+
+
+def _notes(kept: CurvePoint, highest: CurvePoint, curve: Sequence[CurvePoint], forgetting: int) -> list[str]:
+    """What a reader has to know beside the kept checkpoint's score."""
+    notes = [f"{forgetting} of them forget too much"] if forgetting else []
+    if _score(highest) > _score(kept):
+        notes.append(f"within a standard error of the highest, {highest.score:.3f}, at less loss")
+    start = next((point.score for point in curve if point.step == 0), None)
+    if start is not None and start > _score(kept):
+        notes.append(f"worse than what it started from, {start:.3f}")
+    return notes
+
+
+def _holds(point: CurvePoint, curve: Sequence[CurvePoint]) -> bool:
+    base = next((each.guard_loss for each in curve if each.step == 0), None)
+    return base is None or point.guard_loss is None or point.guard_loss <= base * (1 + GUARD)
+
+
+def _last_answer(row: Row) -> int:
+    """Place of the first token of the last supervised stretch, which ends the row."""
+    return len(row.ids) - list(reversed(row.supervised)).index(False)
+
+
+@torch.no_grad()
+def _loss(model: Any, rows: Sequence[Row]) -> float:
+    """Nats a supervised token over all rows."""
+    pieces = split(rows, model.config.get_text_config().vocab_size)
+    total = sum(nll_sum(model, collate(piece, model.device)).item() for piece in pieces)
+    return total / sum(sum(row.supervised) for row in rows)

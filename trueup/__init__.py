@@ -1,0 +1,1 @@
+"""trueup: what an eval file imports."""
