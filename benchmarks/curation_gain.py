@@ -25,9 +25,9 @@ from statistics import fmean
 from msgspec.structs import replace
 
 from harness.core import codec
+from harness.core.dataset_files import SPLITS
 from harness.core.link_feedback import link
 from harness.core.replies import json_object, same
-from harness.curate.manifest import SPLITS
 from harness.curate.stage import Curated, CurateOptions, curate
 from harness.curate.targets import Style, from_correction
 from harness.evaluate.backends import hf

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import orjson
 
-from harness import loop
+from harness import project as shelf
 from harness.config import Config
 from harness.ingest import step as intake
 from harness.ingest.stage import ingest
@@ -118,7 +118,7 @@ def _parse(path: Path) -> Iterator[object]:
 def stored(paths: list[Path]) -> dict[str, float]:
     """CPU and wall seconds of the whole command: read, redact and merge into a trace table."""
     with tempfile.TemporaryDirectory() as folder:
-        work = loop.open_work(Config(root=folder))
+        work = shelf.open_work(Config(root=folder))
         started, clock = time.process_time(), time.perf_counter()
         calls = intake.ingest(work, [str(path) for path in paths]).calls
         return {"cpu": time.process_time() - started, "wall": time.perf_counter() - clock, "calls": calls}

@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.config import Config, ProjectSection
-from harness.loop import mine, open_work
-from harness.project import Work
+from harness.mine.step import mine
+from harness.project import Work, open_work
 from harness.types import Call, Feedback, Message, TextPart, Usage
 
 BATCH = 50_000

@@ -21,10 +21,14 @@ from msgspec.structs import replace
 
 from harness import config as configuration
 from harness import loop
+from harness import project as shelf
 from harness.cli.console import ConsoleWatch
 from harness.config import ArmSection, Config
+from harness.curate import step as curate_step
+from harness.evaluate import step as evaluate_step
 from harness.gate.statistics.binary import clopper_pearson
 from harness.project import Work
+from harness.tune import step as tune_step
 from harness.types import Adapter, Dataset, Recipe
 
 PROJECT = Path(__file__).parent / "booking_desk"
@@ -78,7 +82,7 @@ def project(recipe: Recipe, first: str) -> Config:
 def first_adapter() -> str:
     """Folder of the adapter of `lora`, once that was measured; empty before."""
     ident = next((row["adapter"] for row in reversed(measured()) if row["recipe"] == "lora"), "")
-    work = loop.open_work(configuration.load(PROJECT))
+    work = shelf.open_work(configuration.load(PROJECT))
     return str(work.store.artifacts.folder("adapter", ident)) if ident else ""
 
 
@@ -92,23 +96,23 @@ def measure(name: str) -> dict[str, Any]:
     recipe = recipes(first)[name]
     if not first and name in ("dpo", "kto", "grpo", "rloo", "distill"):
         raise SystemExit(f"{name} starts from the adapter of lora\n  next:  python -m benchmarks.recipes lora {name}")
-    work = loop.open_work(project(recipe, first), ConsoleWatch(quiet=False))
-    dataset = loop.curate(work) if loop.ingest(work) is not None else None
+    work = shelf.open_work(project(recipe, first), ConsoleWatch(quiet=False))
+    dataset = curate_step.curate(work) if loop.ingest(work) is not None else None
     assert dataset is not None
-    adapter = loop.tune(work, dataset)
+    adapter = tune_step.tune(work, dataset)
     return {"recipe": name, **_asked(work, dataset, adapter, "tuned"), **_cost(adapter)}
 
 
 def baseline(name: str) -> dict[str, Any]:
     """An arm that is not tuned: `base` or `prompted`."""
-    work = loop.open_work(project(SFT, ""), ConsoleWatch(quiet=False))
+    work = shelf.open_work(project(SFT, ""), ConsoleWatch(quiet=False))
     loop.ingest(work)
-    return {"recipe": name, **_asked(work, loop.curate(work), None, name), "seconds": 0.0, "peak_gb": 0.0}
+    return {"recipe": name, **_asked(work, curate_step.curate(work), None, name), "seconds": 0.0, "peak_gb": 0.0}
 
 
 def _asked(work: Work, dataset: Dataset, adapter: Adapter | None, arm: str) -> dict[str, Any]:
     started = time.perf_counter()
-    run = loop.evaluate(work, dataset, adapter, only=(arm,), select=SUITE)[arm]
+    run = evaluate_step.evaluate(work, dataset, adapter, only=(arm,), select=SUITE)[arm]
     if run.problems or any(result.error for result in run.results):
         raise SystemExit(
             f"the evaluation has problems: {run.problems or [r.error for r in run.results if r.error][:1]}"

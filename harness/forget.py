@@ -4,23 +4,16 @@ Joins stages and store as `harness.loop` does. What was made with a forgotten ca
 trained on again, and an adapter of one is not judged or promoted.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from harness import project as shelf
-from harness.cli import console
+from harness.core import dataset_files
 from harness.curate import stage as curate_stage
 from harness.errors import InvalidError, UsageError
-from harness.ingest import stage as ingest_stage
 from harness.ingest.collector import inbox
+from harness.ingest.settings import INBOX, redactor
 from harness.project import Work
-from harness.redact import redaction
-from harness.store.salt import salt
 from harness.types import Noun
-
-INBOX = "inbox"
-"""Folder of the store in which `trueup collect` leaves what it received."""
 
 
 class Mark(Noun, frozen=True):
@@ -42,56 +35,6 @@ class Forgotten(Noun, frozen=True):
     """Bytes in the inbox that a receiver is still writing. What they hold of it stays out of the table."""
     remains: tuple[str, ...] = ()
     """Where copies of what was said, or ids, may still be, in words."""
-
-
-def options(work: Work) -> dict[str, Any]:
-    """Ingest's options, with those of [privacy] and the store's salt."""
-    chosen = work.config.privacy
-    own: dict[str, Any] = {
-        "redact": (list(chosen.kinds) or True) if chosen.redact else False,
-        "salt": chosen.salt or salt(work.store.root),
-        "keep": chosen.keep,
-        "patterns": chosen.patterns,
-    }
-    return {**own, **work.config.ingest.options}
-
-
-def redactor(work: Work) -> redaction.Redactor | None:
-    return redaction.of(options(work))
-
-
-def rehearse(work: Work, paths: Sequence[str], format: str = "") -> Counter[str]:
-    """What ingest would read and redact, with nothing stored: the counts of every batch. Without `paths`: those of
-    trueup.toml, and what was received and is not still being written."""
-    totals: Counter[str] = Counter()
-    settings = work.config.ingest
-    files = tuple(paths) or (*settings.paths, *inbox.closed(work.store.root / INBOX))
-    for batch in ingest_stage.ingest(files, format=format or settings.format, options=options(work)):
-        calls, feedback = work.store.suppression.kept(batch.calls), work.store.suppression.kept(batch.feedback)
-        totals.update(batch.counts)
-        totals["calls"] += len(calls)
-        totals["calls_redacted"] += sum(redaction.REDACTED in call.flags for call in calls)
-        totals["feedback"] += len(feedback)
-        totals["quarantined"] += len(batch.quarantined)
-        totals["suppressed"] += len(batch.calls) + len(batch.feedback) - len(calls) - len(feedback)
-    return totals
-
-
-def show_rehearsal(work: Work, paths: Sequence[str], format: str = "", quiet: bool = False) -> Counter[str]:
-    """Say what `rehearse` found, kind by kind."""
-    found = rehearse(work, paths, format)
-    if not quiet:
-        console.say(
-            f"{found['calls']:,} calls, {found['feedback']:,} feedback records, {found['quarantined']:,} that cannot be read; "
-            f"nothing was stored"
-        )
-        if found["suppressed"]:
-            console.say(f"{found['suppressed']:,} records of users or traces that were forgotten would stay out")
-        kinds = {name.removeprefix("redacted:"): count for name, count in found.items() if name.startswith("redacted:")}
-        console.say(f"{found['calls_redacted']:,} calls hold something that would be replaced" + ":" * bool(kinds))
-        for kind, count in sorted(kinds.items(), key=lambda pair: -pair[1]):
-            console.say(f"  {count:6,} {kind}")
-    return found
 
 
 def forget(work: Work, user: str = "", trace: str = "", later: bool = False) -> Forgotten:
@@ -138,7 +81,7 @@ def _datasets(work: Work, gone: set[str]) -> dict[str, int]:
     found = {}
     for ident in work.store.artifacts.ids("dataset") if gone else ():
         folder = work.store.artifacts.folder("dataset", ident)
-        cases = (case for split in curate_stage.SPLITS for case in curate_stage.read_split(folder, split))
+        cases = (case for split in curate_stage.SPLITS for case in dataset_files.read_split(folder, split))
         calls = {case.call_id for case in cases} & gone
         if calls:
             found[ident] = len(calls)

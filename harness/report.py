@@ -1,19 +1,20 @@
 """What reports are rendered from, and the files that become of it: of one verdict, of two arms, of all nights."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from harness import project as shelf
+from harness.core import dataset_files
 from harness.core.codec import digest, write_atomic
 from harness.core.plugins import helper, load
-from harness.curate import stage as curate_stage
 from harness.errors import InvalidError
 from harness.gate import compare as compare_stage
+from harness.gate import runs as gate_runs
+from harness.gate.history import nights
 from harness.project import Evaluation, Work
-from harness.types import Case, Comparison, Dataset, Finding, HistoryPoint, Judgement, Run, Story, Verdict
+from harness.types import Case, Dataset, Finding, HistoryPoint, Judgement, Story, Verdict
 
 NIGHTS = "nights"
 """Folder, beside the index, of each night's page."""
@@ -36,47 +37,21 @@ def story_of(work: Work, verdict: Verdict) -> Story:
         title=_title(work),
         verdict=verdict,
         runs=tuple(runs.values()),
-        comparisons=shelf.comparisons(runs),
+        comparisons=gate_runs.comparisons(runs),
         dataset=shelf.dataset_of(work, verdict.dataset),
         adapter=adapter,
         calls=work.store.traces.calls_by_id(wanted),
         history=tuple(past),
         promotions=tuple(work.store.promotions.history(work.config.promote.alias)),
-        waivers=shelf.waivers(work),
+        waivers=gate_runs.waivers(work),
         policy=work.config.gate,
-        training=curate_stage.read_split(folder, "train"),
+        training=dataset_files.read_split(folder, "train"),
         previous_training=_rows(work, before),
         feedback=tuple(one for one in shelf.feedback(work) if one.call_id in wanted),
         seconds={**work.watch.seconds, "tune": adapter.seconds},
         ingest=work.store.traces.counts(),
         previous=before,
         judgement=_judgement(work, verdict),
-    )
-
-
-def nights(work: Work) -> tuple[HistoryPoint, ...]:
-    """Every night so far, oldest first."""
-    found = (work.store.artifacts.get("night", ident, HistoryPoint) for ident in work.store.artifacts.ids("night"))
-    return tuple(sorted(found, key=lambda night: night.at_ns))
-
-
-def night(verdict: Verdict, compared: Sequence[Comparison], runs: Iterable[Run]) -> HistoryPoint:
-    """What later nights are held against: the means of the arms, and the cases of each failure cluster still failed."""
-    table: dict[str, dict[str, float]] = {}
-    for one in compared:
-        both = [(p.baseline, p.candidate) for p in one.pairs if p.baseline is not None and p.candidate is not None]
-        if both:
-            row = table.setdefault(one.suite.name, {})
-            row[one.baseline] = sum(pair[0] for pair in both) / len(both)
-            row[one.candidate] = sum(pair[1] for pair in both) / len(both)
-    return HistoryPoint(
-        at_ns=verdict.at_ns,
-        outcome=verdict.outcome,
-        adapter=verdict.candidate,
-        means=table,
-        clusters=_failing(compared, runs),
-        verdict=verdict.id,
-        dataset=verdict.dataset,
     )
 
 
@@ -111,8 +86,8 @@ def write_index(work: Work) -> list[Path]:
 
 def write_comparison(work: Work, baseline: str, candidate: str) -> Path:
     """The page of two stored runs side by side, without a verdict."""
-    runs = shelf.two_runs(work, baseline, candidate)
-    contrast = shelf.contrast(work, *runs)
+    runs = gate_runs.two_runs(work, baseline, candidate)
+    contrast = gate_runs.contrast(work, *runs)
     findings = (*contrast.changed, *contrast.noise)
     story = Story(
         title=_title(work),
@@ -158,18 +133,7 @@ def _before(work: Work, verdict: Verdict, past: Sequence[HistoryPoint]) -> Datas
 
 def _rows(work: Work, dataset: Dataset | None) -> tuple[Case, ...]:
     """The training rows of a dataset, where there is one."""
-    return curate_stage.read_split(work.store.artifacts.folder("dataset", dataset.id), "train") if dataset else ()
-
-
-def _failing(compared: Sequence[Comparison], runs: Iterable[Run]) -> dict[str, int]:
-    """Failure cluster to the cases of it that the candidate fails; a cluster that is solved counts 0."""
-    cluster = {(suite, case.id): case.cluster for run in runs for suite, cases in run.cases.items() for case in cases}
-    judged = {(one.suite.name, pair.case_id): pair.candidate for one in compared for pair in one.pairs}
-    found: Counter[str] = Counter()
-    for case, value in judged.items():
-        if name := cluster.get(case, ""):
-            found[name] += value is None or value < 1.0
-    return dict(found)
+    return dataset_files.read_split(work.store.artifacts.folder("dataset", dataset.id), "train") if dataset else ()
 
 
 def _said(findings: Sequence[Finding]) -> str:

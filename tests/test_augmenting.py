@@ -10,6 +10,7 @@ from harness import loop
 from harness import project as shelf
 from harness.config import load
 from harness.core.codec import read_lines
+from harness.curate import step as curate_step
 from harness.curate.slot_swaps import MARK
 from harness.errors import UndecidedError, UsageError
 from harness.tune import augmentation_trial as augmenting
@@ -99,9 +100,9 @@ def test_both_arms_train_for_real(tmp_path):
     """A tiny model on the parcel desk's rows: both arms are scored on the rows set aside, and asked again they are recalled."""
     folder = tiny_project(tmp_path / "p", CONFIG.replace("max_steps = 2", "epochs = 0.1"))
     (folder / "traces").symlink_to(TRACES)
-    opened = loop.open_work(load(folder))
+    opened = shelf.open_work(load(folder))
     loop.ingest(opened)
-    loop.curate(opened)
+    curate_step.curate(opened)
     first = augmenting.augment(opened, 0.3, [1])
     assert first.added > 0 and first.aside > 0
     assert all(0 <= score <= 1 for one in first.trials for score in (one.without, one.with_them))

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from harness import loop
+from harness import project as shelf
 from harness.config import load
 from harness.core.digests import drawn
 from harness.gate import early_stop as early
@@ -43,7 +43,7 @@ def evaluated(tmp_path, monkeypatch):
         monkeypatch.setattr(early.evaluate_stage, "evaluate", part)
         config = load(tmp_path)
         config = replace(config, eval=replace(config.eval, early_stop=parts), gate=policy or config.gate)
-        work = loop.open_work(config)
+        work = shelf.open_work(config)
         stored = {"base": work.store.artifacts.put("run", runs["base"])} if known else {}
         arms = tuple(Arm(name=name) for name in runs if name not in stored)
         request = EvalRequest(arms=arms, paths=(), out=str(tmp_path))

@@ -4,13 +4,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from harness import loop
 from harness import project as shelf
 from harness.config import Config, ProjectSection
 from harness.core.plugins import helper
 from harness.curate import datasets
 from harness.curate import stage as curate_stage
 from harness.errors import UsageError
+from harness.mine import step as mine_step
 from harness.mine.cluster_history import follow, with_examples
 from tests.curation.traces import call, restaurant, thumb
 from tests.reports.payloads import MARK, hostile
@@ -19,7 +19,7 @@ from tests.reports.payloads import MARK, hostile
 @pytest.fixture
 def work(tmp_path):
     calls, feedback = restaurant(120)
-    opened = loop.open_work(Config(project=ProjectSection(name="waiter"), root=str(tmp_path)))
+    opened = shelf.open_work(Config(project=ProjectSection(name="waiter"), root=str(tmp_path)))
     opened.store.traces.merge(calls, feedback, ())
     return opened
 
@@ -28,7 +28,11 @@ def curated(work, parents=()):
     """What `loop.curate` does, without an eval file."""
     options = curate_stage.CurateOptions(parents=parents)
     made = curate_stage.curate(
-        shelf.calls(work), shelf.feedback(work), loop.mine(work), sticky=work.store.ledger.splits(), options=options
+        shelf.calls(work),
+        shelf.feedback(work),
+        mine_step.mine(work),
+        sticky=work.store.ledger.splits(),
+        options=options,
     )
     folder = work.store.artifacts.scratch("dataset")
     curate_stage.write(made, folder)

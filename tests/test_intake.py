@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from harness import loop
+from harness import project as shelf
 from harness.config import Config
 from harness.errors import InputError
 from harness.ingest import step as intake
@@ -27,7 +27,7 @@ LEGACY = "otel-openai-v2_2.4b0_legacy-events_content"
 
 @pytest.fixture
 def work(tmp_path):
-    return loop.open_work(Config(root=str(tmp_path)))
+    return shelf.open_work(Config(root=str(tmp_path)))
 
 
 def stored(work):
@@ -126,7 +126,7 @@ def _write(path: Path, records: list[dict]) -> str:
 
 
 def _read(folder: Path, commands: list[list[str]]) -> tuple:
-    work = loop.open_work(Config(root=str(folder)))
+    work = shelf.open_work(Config(root=str(folder)))
     for paths in commands:
         intake.ingest(work, paths)
     return stored(work), {said.id for said in work.store.traces.feedback()}

@@ -5,7 +5,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from harness import loop
+from harness import project as shelf
 from harness.cli.main import cli
 from harness.config import Config
 from harness.errors import InvalidError, UsageError
@@ -16,7 +16,7 @@ from tests.curation.traces import DAY_NS, call, thumb
 @pytest.fixture
 def work(tmp_path):
     (tmp_path / "trueup.toml").write_text("")
-    return loop.open_work(Config(root=str(tmp_path)))
+    return shelf.open_work(Config(root=str(tmp_path)))
 
 
 def filled(work):

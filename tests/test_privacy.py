@@ -6,16 +6,18 @@ import socket
 import pytest
 from click.testing import CliRunner
 
-from harness import config, loop
+from harness import config
 from harness import forget as privacy
 from harness import project as shelf
 from harness.cli.main import cli
 from harness.core.codec import write_lines
 from harness.curate import stage as curate_stage
 from harness.errors import InputError, InvalidError, UsageError
+from harness.ingest import settings as ingest_settings
 from harness.ingest import step as intake
 from harness.ingest.collector.inbox import Writer
 from harness.store.salt import salt
+from harness.tune import step as tune_step
 from harness.types import Adapter, Case, Dataset, Prompt, Recipe
 from tests.collector.serving import request, span
 
@@ -40,7 +42,7 @@ def project(tmp_path):
 
 @pytest.fixture
 def work(project):
-    return loop.open_work(config.load(project))
+    return shelf.open_work(config.load(project))
 
 
 def test_a_dry_run_says_what_would_be_found_and_stores_nothing(project, work):
@@ -65,7 +67,7 @@ def test_the_section_privacy_says_what_is_redacted(project, work):
         '[ingest]\npaths = ["traces"]\n[privacy]\nkinds = ["email"]\nkeep = ["ada@example\\\\.com"]\n'
         '[privacy.patterns]\ncustomer = "customer-[0-9]"\n'
     )
-    work = loop.open_work(config.load(project))
+    work = shelf.open_work(config.load(project))
     intake.ingest(work)
     text = str(list(work.store.traces.calls()))
     assert "ada@example.com" in text and "<CUSTOMER_" in text and "bob@" not in text
@@ -74,7 +76,7 @@ def test_the_section_privacy_says_what_is_redacted(project, work):
 def test_a_user_is_forgotten_by_the_id_that_was_traced(project, work):
     """An id that was replaced by a pseudonym is found; no byte of the table holds the pseudonym afterwards."""
     intake.ingest(work)
-    name = privacy.redactor(work).text("bob@example.com")
+    name = ingest_settings.redactor(work).text("bob@example.com")
     assert sum(name in str(call) for call in work.store.traces.calls()) == 2
     found = privacy.forget(work, "bob@example.com", "")
     assert len(found.calls) == 2 and [call.user_id for call in work.store.traces.calls()] == ["customer-7"]
@@ -150,7 +152,7 @@ def test_a_marked_dataset_is_never_trained_on(work, made):
     """Tuning on it is refused, naming the way out, and so is judging and promoting its adapter."""
     privacy.forget(work, "", made.trace_id)
     with pytest.raises(InvalidError, match="forgotten since"):
-        loop.tune(work, shelf.dataset_of(work, "a" * 64))
+        tune_step.tune(work, shelf.dataset_of(work, "a" * 64))
     with pytest.raises(InvalidError, match="forgotten since"):
         privacy.check(work, "adapter", "c" * 64)
 
@@ -172,22 +174,22 @@ def test_the_command_says_what_it_did_and_what_remains(project, work, made):
 
 def test_the_inbox_is_read_beside_the_paths_and_emptied(project, work):
     """`trueup ingest` without paths takes what was received, once; with paths it leaves it."""
-    writer = Writer(work.store.root / privacy.INBOX)
+    writer = Writer(work.store.root / ingest_settings.INBOX)
     writer.append(exported(span(9, "9" * 32, **TALK)))
     writer.close()
     assert intake.ingest(work, [str(project / "traces")]).calls == 3
     assert intake.ingest(work).calls == 1
     assert work.store.traces.counts()["calls"] == 4
-    assert not list((work.store.root / privacy.INBOX).iterdir())
+    assert not list((work.store.root / ingest_settings.INBOX).iterdir())
 
 
 def test_what_waits_in_the_inbox_is_shown_and_rehearsed(project, work):
     """`trueup status` names its bytes, a dry run reads it beside the paths, and both leave it there."""
     assert "wait in the inbox" not in CliRunner().invoke(cli, ["status", "--config", str(project)]).output
-    writer = Writer(work.store.root / privacy.INBOX)
+    writer = Writer(work.store.root / ingest_settings.INBOX)
     writer.append(exported(span(9, "9" * 32, **TALK)))
     writer.close()
-    (segment,) = (work.store.root / privacy.INBOX).iterdir()
+    (segment,) = (work.store.root / ingest_settings.INBOX).iterdir()
     shown = json.loads(CliRunner().invoke(cli, ["status", "--json", "--config", str(project)]).stdout)["inbox"]
     assert shown["bytes"] == segment.stat().st_size and shown["since"].startswith("20")
     assert "wait in the inbox: trueup ingest" in CliRunner().invoke(cli, ["status", "--config", str(project)]).output
@@ -199,7 +201,7 @@ def test_what_waits_in_the_inbox_is_shown_and_rehearsed(project, work):
 
 def test_who_is_forgotten_is_forgotten_in_the_inbox_too(project, work):
     """What waits in the inbox is read before it is erased, so it does not come back with the next ingest."""
-    writer = Writer(work.store.root / privacy.INBOX)
+    writer = Writer(work.store.root / ingest_settings.INBOX)
     writer.append(exported(span(9, "9" * 32, **TALK, **{"user.id": "customer-7"})))
     writer.close()
     found = CliRunner().invoke(cli, ["forget", "--user", "customer-7", "--json", "--config", str(project)])
@@ -211,7 +213,7 @@ def test_who_is_forgotten_is_forgotten_in_the_inbox_too(project, work):
 def test_a_receiver_and_a_run_do_not_wait_for_each_other(work):
     """While the store's lock is held, requests are still taken in; while a receiver runs, the lock is free."""
     with work.store.lock():
-        writer = Writer(work.store.root / privacy.INBOX)
+        writer = Writer(work.store.root / ingest_settings.INBOX)
         writer.append(exported(span(9, "9" * 32, **TALK)))
     with work.store.lock():
         assert intake.ingest(work).calls == 3
@@ -221,10 +223,10 @@ def test_a_receiver_and_a_run_do_not_wait_for_each_other(work):
 def test_a_night_on_which_nothing_came_is_no_error(project):
     """Who only receives, and names no paths, ingests nothing while nothing has come; without a receiver it is an error."""
     (project / "trueup.toml").write_text("")
-    work = loop.open_work(config.load(project))
+    work = shelf.open_work(config.load(project))
     with pytest.raises(InputError):
         intake.ingest(work)
-    writer = Writer(work.store.root / privacy.INBOX)
+    writer = Writer(work.store.root / ingest_settings.INBOX)
     writer.append(exported(span(9, "9" * 32, **TALK)))
     assert intake.ingest(work).calls == 0
     writer.close()

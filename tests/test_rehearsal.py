@@ -4,8 +4,10 @@ from click.testing import CliRunner
 from harness.cli.commands import _rows
 from harness.cli.commands.tune import _facts, tune
 from harness.config import load
+from harness.curate.step import curate
 from harness.errors import UsageError
-from harness.loop import curate, ingest, open_work
+from harness.loop import ingest
+from harness.project import open_work
 from harness.tune import dry_run as rehearsal
 from harness.tune import request as lessons
 from harness.types import Adapter, Estimate, Preview, PreviewRow, Prompt, Recipe, TuneRequest

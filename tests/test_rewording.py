@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from harness import loop
+from harness import project as shelf
 from harness.config import Config, ProjectSection
 from harness.core.codec import read_lines
+from harness.curate import step as curate_step
 from harness.curate.slot_swaps import MARK
 from harness.errors import UsageError
 from harness.mine.detectors import from_suite
@@ -38,7 +39,7 @@ def project(tmp_path, replies, suite=SUITE, size=60, **curate):
         root=str(tmp_path),
         curate={"paraphrase_share": 1.0, "teacher": teacher, **curate},
     )
-    work = loop.open_work(config)
+    work = shelf.open_work(config)
     calls, feedback = restaurant(size)
     work.store.traces.merge(calls, feedback, ())
     return work
@@ -46,7 +47,7 @@ def project(tmp_path, replies, suite=SUITE, size=60, **curate):
 
 def added(work):
     """The rows in other words of tonight's training set, and the rows that they came from, by call."""
-    folder = work.store.artifacts.folder("dataset", loop.curate(work).id)
+    folder = work.store.artifacts.folder("dataset", curate_step.curate(work).id)
     train = list(read_lines(folder / "train.jsonl", Case))
     own = {case.call_id: case for case in train if MARK not in case.tags}
     return [case for case in train if MARK in case.tags], own
@@ -90,7 +91,7 @@ def test_what_might_teach_a_wrong_answer_is_not_added(tmp_path, script, suite):
 def test_no_row_in_other_words_comes_near_what_is_judged_with(tmp_path):
     """Where the teacher's wording of a row is a held-out message, the row is not added."""
     plain = project(tmp_path / "plain", {}, size=120, paraphrase_share=0.0)
-    folder = plain.store.artifacts.folder("dataset", loop.curate(plain).id)
+    folder = plain.store.artifacts.folder("dataset", curate_step.curate(plain).id)
     held_out = next(read_lines(folder / "held_out.jsonl", Case))
     script = {}
     for case in read_lines(folder / "train.jsonl", Case):
@@ -112,4 +113,4 @@ def test_another_suite_accepts_anew(tmp_path):
 def test_a_share_without_a_teacher_is_refused(tmp_path):
     """Nobody could word the rows."""
     with pytest.raises(UsageError, match="there is no teacher"):
-        loop.curate(project(tmp_path, {}, teacher={}))
+        curate_step.curate(project(tmp_path, {}, teacher={}))

@@ -1,6 +1,6 @@
 """What one night leaves for the next, and which pages become of it."""
 
-from harness.report import night
+from harness.gate.history import night
 from tests.reports.story import make_story
 
 

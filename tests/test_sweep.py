@@ -5,9 +5,12 @@ from msgspec.structs import replace
 
 from harness import project as shelf
 from harness.config import load
+from harness.curate.step import curate
 from harness.errors import UndecidedError, UsageError
-from harness.loop import curate, ingest, open_work
+from harness.loop import ingest
+from harness.project import open_work
 from harness.tune import request as lessons
+from harness.tune import request as tune_request_of
 from harness.tune import sweep
 from harness.types import Prompt, Recipe, TuneRequest
 from tests.test_cli import CONFIG, TRACES, project
@@ -109,7 +112,7 @@ def test_a_sweep_trains_for_real_and_a_second_one_is_recalled(work):
 @pytest.mark.timeout(900)
 def test_too_few_rows_to_set_aside_are_no_sweep(work, monkeypatch):
     """Where the share set aside comes to no row at all, the sweep says that there is nothing to choose by."""
-    known = shelf.tune_request
+    known = tune_request_of.tune_request
 
     def without(work, dataset) -> TuneRequest:
         request = known(work, dataset)

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from harness import config, loop
+from harness import config
+from harness import project as shelf
 from harness.cli.main import cli
 from harness.core.codec import digest, encode, read, write_lines
 from harness.curate import stage as curate_stage
@@ -17,6 +18,7 @@ from harness.errors import InvalidError
 from harness.gate import stage as gate_stage
 from harness.gate import step as verdicts
 from harness.project import Evaluation, keep_evaluation
+from harness.promote import step as promote_step
 from harness.types import (
     Adapter,
     Arm,
@@ -84,7 +86,7 @@ def evaluated(work, right=RIGHT, **champion):
 def work(tmp_path):
     """A project with a dataset, two adapters, and an evaluation of the first that gains and breaks nothing."""
     (tmp_path / "trueup.toml").write_text('[project]\nname = "desk"\n')
-    found = loop.open_work(config.load(tmp_path))
+    found = shelf.open_work(config.load(tmp_path))
     folder = found.store.artifacts.scratch("dataset")
     for split in curate_stage.SPLITS:
         write_lines(folder / f"{split}.jsonl", [Case(id=f"{split}-1")])
@@ -136,7 +138,7 @@ def test_what_was_promoted_since_must_be_held_against(work):
 def test_the_bar_is_that_of_the_last_promotion(work):
     """A guard that is no longer there leaves the next candidate undecided, until the policy has a new version."""
     verdicts.judge(work)
-    loop.promote(work)
+    promote_step.promote(work)
     name = GENERAL.name
     runs = verdicts.shelf.runs_of(work, verdicts.shelf.latest_evaluation(work))
     folder = str(work.store.artifacts.folder("adapter", TUNED))
@@ -160,9 +162,9 @@ def test_a_verdict_older_than_the_champion_promotes_nothing(work):
     verdicts.judge(work)
     work.store.promotions.move("production", OTHER, "e" * 64, expected=None)
     with pytest.raises(InvalidError, match="not held against it"):
-        loop.promote(work)
+        promote_step.promote(work)
     work.store.promotions.rollback("production")
-    assert loop.promote(work).adapter == loop.promote(work).adapter == TUNED
+    assert promote_step.promote(work).adapter == promote_step.promote(work).adapter == TUNED
 
 
 def test_a_clock_set_back_wakes_no_waiver(work, monkeypatch):

@@ -1,6 +1,7 @@
 """Curated datasets in the store: found by the start of their id, compared with each other, described."""
 
 from harness import project as shelf
+from harness.core import dataset_files
 from harness.curate import stage as curate_stage
 from harness.curate.diff import Difference, difference
 from harness.errors import UsageError
@@ -32,7 +33,7 @@ def pair(work: Work, old: str = "", new: str = "") -> tuple[Dataset, Dataset]:
 def splits(work: Work, dataset: Dataset) -> dict[str, tuple[Case, ...]]:
     """All rows of a dataset, by split."""
     folder = work.store.artifacts.folder("dataset", dataset.id)
-    return {name: curate_stage.read_split(folder, name) for name in curate_stage.SPLITS}
+    return {name: dataset_files.read_split(folder, name) for name in curate_stage.SPLITS}
 
 
 def compare(work: Work, old: Dataset, new: Dataset) -> Difference:

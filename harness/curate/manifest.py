@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from harness.core import codec
+from harness.core.dataset_files import SPLITS
 from harness.curate.dataset_facts import facts
 from harness.curate.leak_proof import proof
 from harness.curate.options import CurateOptions
@@ -16,7 +17,6 @@ from harness.types import Case, Dataset, Fate, Json, Prompt
 
 NO_KNOBS = ("contamination", "traces_version", "parents")
 """Options that say where the data comes from, not how it is chosen: they change no row and so no id."""
-SPLITS = ("train", "held_out", "regression", "replay")
 
 
 def case(row: Row, split: str, group: str) -> Case:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.core import codec
+from harness.core.dataset_files import SPLITS
 from harness.core.near_duplicates import normalise
 from harness.curate import groups, manifest, replay, splits
 from harness.curate import slot_swaps as augment
-from harness.curate.manifest import SPLITS
 from harness.curate.options import CurateOptions
 from harness.curate.rows import Row, spoken
 from harness.curate.selection import Selection
@@ -82,11 +82,6 @@ def write(curated: Curated, folder: Path) -> None:
         codec.write_lines(folder / f"{split}.jsonl", curated.splits[split])
     codec.write_lines(folder / "fates.jsonl", curated.fates)
     codec.write_atomic(folder / "dataset.json", codec.encode(curated.dataset) + b"\n")
-
-
-def read_split(folder: Path, split: str) -> tuple[Case, ...]:
-    """The cases of one split of a written dataset. Raises InputError when a line is not a case."""
-    return tuple(codec.read_lines(folder / f"{split}.jsonl", Case))
 
 
 def _cases(

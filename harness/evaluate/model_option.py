@@ -9,8 +9,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness import config as configuration
+from harness import project as shelf
 from harness.errors import UsageError
 from harness.evaluate import arms as arm_choice
+from harness.evaluate import step as evaluate_step
 from harness.types import Arm, EvalRequest
 
 FILES = ("scripted", "recorded")
@@ -27,14 +29,12 @@ def request(name: str | None, root: Path, here: Path, paths: tuple[str, ...], re
     asked = EvalRequest(arms=(), paths=paths, out="", repeats=repeats)
     if (file := _config_file(*map(Path, paths), here, root)) is None:
         return replace(asked, arms=_pick(name, {}, root, here))
-    from harness import loop  # they bring the whole house with them, which scripts alone do not need
-    from harness import project as shelf
 
     config = configuration.load(file)
-    work = loop.open_work(config)
+    work = shelf.open_work(config)
     dataset, adapter = shelf.latest_or_none(work)
     folders = {config.project.name: str(work.store.artifacts.folder("dataset", dataset.id))} if dataset else {}
-    ready = shelf.arms(work, dataset, adapter)
+    ready = evaluate_step.arms(work, dataset, adapter)
     if name and name not in ready and name in arm_choice.sections(config):
         raise arm_choice.absent(config, name, ready)
     return replace(

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from harness import loop
 from harness import project as shelf
 from harness.core.codec import encode, read, write_atomic
 from harness.errors import InputError, InvalidError
 from harness.evaluate import stage as evaluate_stage
+from harness.evaluate import step as evaluate_step
 from harness.evaluate.runner import sharding
 from harness.evaluate.runner.worker import run_file
 from harness.project import Evaluation, Work
@@ -44,9 +44,12 @@ def evaluate(
 ) -> dict[str, Run]:
     """The runs of shard `2/4`, written to `out`. Raises UsageError when `shard` does not read like that."""
     number, count = sharding.parse(shard)
-    request = replace(loop.eval_request(work, dataset, adapter, only, select), shard=shard, otel=otel)
+    request = replace(evaluate_step.eval_request(work, dataset, adapter, only, select), shard=shard, otel=otel)
     with work.watch.step("evaluate"):
-        runs = {run.arm.name: run for run in evaluate_stage.evaluate(request, on_event=loop.evaluation_progress(work))}
+        runs = {
+            run.arm.name: run
+            for run in evaluate_stage.evaluate(request, on_event=evaluate_step.evaluation_progress(work))
+        }
     for name, run in runs.items():
         write_atomic(out / run_file(name), encode(run))
     ids = {"dataset": dataset.id if dataset else "", "adapter": adapter.id if adapter else ""}

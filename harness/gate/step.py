@@ -16,13 +16,14 @@ from msgspec.structs import replace
 
 from harness import forget as privacy
 from harness import project as shelf
-from harness import report as stories
 from harness.config import section
 from harness.core.codec import SCHEMA, decode, digest, encode, read
 from harness.errors import InputError, InvalidError, UsageError
 from harness.evaluate import arms as arm_choice
 from harness.gate import compare as compare_stage
 from harness.gate import flaky as quarantine
+from harness.gate import history as gate_history
+from harness.gate import runs as gate_runs
 from harness.gate import stage as gate_stage
 from harness.project import LATEST, Work
 from harness.types import Comparison, Judgement, Noun, Policy, Run, Verdict
@@ -49,7 +50,7 @@ def judge(work: Work) -> Verdict:
         if verdict.id not in work.store.artifacts.ids("verdict"):  # else judged before: one record, its first time
             verdict = replace(verdict, at_ns=time.time_ns())
             runs = shelf.runs_of(work, evaluation)
-            work.store.artifacts.put("night", stories.night(verdict, _judged(found), runs.values()))
+            work.store.artifacts.put("night", gate_history.night(verdict, _judged(found), runs.values()))
             work.store.artifacts.put("verdict", verdict, id=verdict.id)
         work.store.memo.remember(LATEST, "verdict", verdict.id)  # last: a kill before it leaves the verdict before
     return shelf.latest_verdict(work)
@@ -72,7 +73,7 @@ def judgement(work: Work, policy: Policy) -> tuple[Judgement, shelf.Evaluation]:
         found,
         comparisons=(*found.comparisons, *controls(work, evaluation, runs)),
         dataset=evaluation.dataset,
-        looks=work.store.ledger.look(*shelf.held_out_version(work, dataset), evaluation.adapter),
+        looks=work.store.ledger.look(*gate_runs.held_out_version(work, dataset), evaluation.adapter),
     )
     return found, evaluation
 
@@ -88,7 +89,7 @@ def of_runs(work: Work, runs: dict[str, Run], candidate: str, policy: Policy) ->
     return Judgement(
         bar=tuple(suites[name] for name in sorted(suites)),
         bar_version=before.policy.version if before else "",
-        comparisons=shelf.comparisons(runs),
+        comparisons=gate_runs.comparisons(runs),
         policy=policy,
         candidate=candidate,
         champion=promoted,
@@ -96,7 +97,7 @@ def of_runs(work: Work, runs: dict[str, Run], candidate: str, policy: Policy) ->
             *(f"{name}: {problem}" for name, run in runs.items() for problem in run.problems),
             *_moved(work, runs, promoted),
         ),
-        waivers=shelf.waivers(work),
+        waivers=gate_runs.waivers(work),
         quarantine=quarantine.read(Path(work.config.root) / quarantine.FILE),
         today=_today(runs),
     )

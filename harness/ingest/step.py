@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from harness import forget as privacy
+from harness.ingest import settings as ingest_settings
 from harness.ingest import stage
 from harness.ingest.collector import inbox
 from harness.ingest.stage import Batch
@@ -42,7 +42,7 @@ def ingest(work: Work, paths: Sequence[str] = (), format: str = "") -> Intake:
 
     Without `paths`: those of trueup.toml, and what `trueup collect` received.
     """
-    settings, folder = work.config.ingest, work.store.root / privacy.INBOX
+    settings, folder = work.config.ingest, work.store.root / ingest_settings.INBOX
     with inbox.taken(folder, wanted=not paths) as received:
         chosen = (*(paths or settings.paths), *received)
         if not chosen and folder.is_dir():  # whoever only receives has nights on which nothing came
@@ -53,14 +53,14 @@ def ingest(work: Work, paths: Sequence[str] = (), format: str = "") -> Intake:
 
 def receive(work: Work) -> None:
     """Ingest all that `trueup collect` received, whether its traces are at their end or not."""
-    with inbox.taken(work.store.root / privacy.INBOX, settle_s=0) as received:
+    with inbox.taken(work.store.root / ingest_settings.INBOX, settle_s=0) as received:
         if received:
             _read(work, received, "")
 
 
 def waiting(work: Work) -> dict[str, Any]:
     """What `trueup collect` received and no ingest has read yet: its `bytes`, and since when the oldest waits."""
-    folder = work.store.root / privacy.INBOX
+    folder = work.store.root / ingest_settings.INBOX
     since = inbox.since(folder)
     said = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(since / 1e9)) if since else ""
     return {"bytes": inbox.waiting(folder), "since": said}
@@ -78,7 +78,7 @@ def _read(work: Work, paths: Sequence[str], format: str) -> Intake:
     found = stage.ingest(
         tuple(paths),
         format=format,
-        options=privacy.options(work),
+        options=ingest_settings.options(work),
         on_progress=lambda done, total: work.watch.progress(done, total, "bytes"),
         skip=skip,
     )

@@ -1,9 +1,10 @@
 """Failure clusters over the nights: the mined clusters beside the dataset, the judgement and the promotion they led to."""
 
-from harness import loop
 from harness import project as shelf
 from harness.core.codec import read_lines
+from harness.curate import step as curate_step
 from harness.evaluate.arms import TUNED
+from harness.mine import step as mine_step
 from harness.mine.cluster_states import Judged, Life, lives
 from harness.mine.traffic import day_of
 from harness.project import JUDGED, LATEST, Evaluation, Work
@@ -25,7 +26,7 @@ class Followed(Noun, frozen=True):
 
 def follow(work: Work, clusters: tuple[Cluster, ...] = ()) -> tuple[Life, ...]:
     """The life of each of `clusters`, or of all that are mined."""
-    chosen = clusters or loop.mine(work).clusters
+    chosen = clusters or mine_step.mine(work).clusters
     known = work.store.memo.recall(LATEST, "dataset")
     folder = work.store.artifacts.folder("dataset", known) if known else None
     names = ("train", "held_out")
@@ -35,11 +36,11 @@ def follow(work: Work, clusters: tuple[Cluster, ...] = ()) -> tuple[Life, ...]:
 
 def with_examples(work: Work) -> tuple[Followed, ...]:
     """Every cluster with its lever, its life and its newest calls."""
-    found = follow(work, loop.inspect(work).clusters)
+    found = follow(work, curate_step.inspect(work).clusters)
     shown = {life.cluster.id: life.cluster.call_ids[-EXAMPLES:] for life in found}
     calls = work.store.traces.calls_by_id(name for names in shown.values() for name in names)
     reasons: dict[str, dict[str, str]] = {}
-    for failure in loop.mine(work).failures:
+    for failure in mine_step.mine(work).failures:
         if failure.call_id in shown.get(failure.cluster, ()):
             reasons.setdefault(failure.cluster, {})[failure.call_id] = failure.reason
     return tuple(

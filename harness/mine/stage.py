@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 
 from harness.core import plugins
+from harness.core.ordered import Ordered
 from harness.core.replies import confirms
 from harness.mine import embeddings as embedded
 from harness.mine.clusters import Seen, cluster
 from harness.mine.mined import Mined
 from harness.mine.norms import learn
-from harness.mine.traffic import Ordered, Traffic, day
+from harness.mine.traffic import Traffic, day
 from harness.mine.window import Window
 from harness.types import Call, Cluster, Failure, Feedback, Json
 

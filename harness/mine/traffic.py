@@ -6,23 +6,14 @@ the sessions that are open at one moment.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
+from harness.core.ordered import Ordered
 from harness.mine.prompts import Prompts
 from harness.types import Call
 
 Session = tuple[Call, ...]
-
-
-class Ordered:
-    """Calls by start time and id, read anew at each pass, such as those of the store."""
-
-    def __init__(self, read: Callable[[], Iterator[Call]]) -> None:
-        self._read = read
-
-    def __iter__(self) -> Iterator[Call]:
-        return self._read()
 
 
 class Traffic:

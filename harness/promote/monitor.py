@@ -3,9 +3,9 @@ night's run does not need it."""
 
 from datetime import UTC, datetime
 
-from harness import loop
 from harness import project as shelf
 from harness.errors import InvalidError, UsageError
+from harness.mine import step as mine_step
 from harness.project import Work
 from harness.promote import monitor_stage
 from harness.promote.monitor_stage import DAY_NS, Moment, Monitoring
@@ -29,7 +29,7 @@ def monitor(work: Work, days: float = 14.0, since: str = "") -> Monitoring:
         since_ns=max(at_ns - int(days * DAY_NS), earlier),
         what=f"adapter {moves[-1].adapter[:12]}" if moves[-1].adapter else "the base model",
     )
-    mined = loop.mine(work)
+    mined = mine_step.mine(work)
     with work.watch.step("monitor"):
         return monitor_stage.monitor(shelf.calls(work), shelf.feedback(work), mined, moment, work.config.gate.alpha)
 

@@ -10,15 +10,16 @@ from statistics import fmean
 
 from msgspec.structs import replace
 
-from harness import loop
 from harness import project as shelf
 from harness.core.codec import digest, write_lines
 from harness.core.near_duplicates import normalise
 from harness.curate import benchmark_files, datasets
 from harness.curate import slot_swaps as rows
+from harness.curate import step as curate_step
 from harness.curate.rows import spoken
 from harness.curate.teacher import paraphrase_step as rewording
 from harness.errors import UndecidedError
+from harness.evaluate import step as evaluate_step
 from harness.project import Work
 from harness.tune import request as lessons
 from harness.tune import stage as tune_stage
@@ -81,8 +82,12 @@ def augment(work: Work, share: float, seeds: Sequence[int], how: str = SWAPS) ->
 
 def _added(work: Work, how: str, share: float, train: Sequence[Case], judging: Sequence[Case]) -> list[Case]:
     """New rows that come near nothing that is judged with, by an eval file or by `judging`."""
-    options = shelf.curate_options(work)
-    texts = (*loop.survey(work).texts, *benchmark_files.texts(options.contamination_files), *options.contamination)
+    options = curate_step.curate_options(work)
+    texts = (
+        *evaluate_step.survey(work).texts,
+        *benchmark_files.texts(options.contamination_files),
+        *options.contamination,
+    )
     judged = [normalise(text) for text in (*texts, *(spoken(case.messages) for case in judging))]
     if how == SWAPS:
         return rows.swaps(train, judged, share=share, threshold=options.near_duplicate, seed=options.seed)

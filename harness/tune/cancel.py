@@ -2,10 +2,11 @@
 
 from msgspec.structs import replace
 
-from harness import loop
 from harness import project as shelf
+from harness.evaluate import step as evaluate_step
 from harness.project import Work
 from harness.tune import request as lessons
+from harness.tune import request as tune_request_of
 from harness.tune import stage as tune_stage
 
 
@@ -15,7 +16,7 @@ def cancel(work: Work) -> str:
     Raises UsageError when the recipe's method runs no jobs, InputError when none was started.
     """
     dataset = shelf.latest_dataset(work)
-    request = lessons.complete(work, dataset, shelf.tune_request(work, dataset))
-    suites = loop.survey(work, dataset=dataset).suites if request.evals else ()
+    request = lessons.complete(work, dataset, tune_request_of.tune_request(work, dataset))
+    suites = evaluate_step.survey(work, dataset=dataset).suites if request.evals else ()
     folder = lessons.folder(work, lessons.key(request, dataset, suites))
     return tune_stage.cancel(replace(request, out=str(folder)))

@@ -8,6 +8,7 @@ from harness.core.plugins import helper
 from harness.curate import card, datasets
 from harness.curate import export_formats as exports
 from harness.project import Work
+from harness.tune import request as tune_request_of
 
 
 def export(work: Work, folder: Path, form: str) -> list[Path]:
@@ -17,7 +18,7 @@ def export(work: Work, folder: Path, form: str) -> list[Path]:
     """
     dataset = shelf.latest_dataset(work)
     splits = datasets.splits(work, dataset)
-    written = exports.export(splits, form, folder, shelf.tune_request(work, dataset).prompt)
+    written = exports.export(splits, form, folder, tune_request_of.tune_request(work, dataset).prompt)
     cards = {
         "README.md": card.markdown(dataset, splits).encode(),
         "card.html": helper("reports", "_card").render(dataset, card.about(dataset), card.sections(dataset, splits)),
@@ -31,5 +32,5 @@ def push(work: Work, repository: str) -> str:
     """Send the latest dataset to the Hugging Face Hub; returns where it is. Raises InputError when the Hub refuses."""
     dataset = shelf.latest_dataset(work)
     splits = datasets.splits(work, dataset)
-    prompt = shelf.tune_request(work, dataset).prompt
+    prompt = tune_request_of.tune_request(work, dataset).prompt
     return exports.push(splits, repository, card.markdown(dataset, splits), prompt)

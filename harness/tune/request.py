@@ -9,13 +9,24 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from harness import config as configuration
 from harness import project as shelf
+from harness.core import dataset_files
 from harness.core.codec import digest
+from harness.core.dataset_files import EVALUATED
 from harness.core.digests import model_digests, trainers_digest
 from harness.core.plugins import load
-from harness.errors import UsageError
+from harness.errors import InvalidError, UsageError
+from harness.evaluate import arms as arm_choice
+from harness.evaluate import step as evaluate_step
 from harness.project import Work
-from harness.types import Arm, Dataset, Json, Suite, TuneRequest
+from harness.types import (
+    Arm,
+    Dataset,
+    Json,
+    Suite,
+    TuneRequest,
+)
 
 DEFAULT_KEY = "OPENAI_API_KEY"
 
@@ -40,7 +51,7 @@ def complete(work: Work, dataset: Dataset, request: TuneRequest) -> TuneRequest:
 def latest(work: Work) -> TuneRequest:
     """The complete request for the latest dataset."""
     dataset = shelf.latest_dataset(work)
-    return complete(work, dataset, shelf.tune_request(work, dataset))
+    return complete(work, dataset, tune_request(work, dataset))
 
 
 def unpaid(work: Work, what: str) -> TuneRequest:
@@ -70,7 +81,7 @@ def folder(work: Work, key: str) -> Path:
 
 
 def _teacher(work: Work, dataset: Dataset, name: str) -> Arm:
-    known = shelf.arms(work, dataset, None)
+    known = evaluate_step.arms(work, dataset, None)
     if name not in known:
         raise UsageError(
             f"the teacher {name!r} is no arm that can answer now",
@@ -94,3 +105,29 @@ def _bound_to(request: TuneRequest, suites: Sequence[Suite]) -> list[Json]:
         arm = request.teacher
         found.append([load("backends", arm.backend).digest(arm), arm.prompt])
     return found
+
+
+def tune_request(work: Work, dataset: Dataset) -> TuneRequest:
+    """What the trainer is asked: plain values, without the output folder."""
+    section = arm_choice.sections(work.config)[arm_choice.TUNED]
+    words = configuration.prompt(work.config, section.prompt, dataset.prompts)
+    if words is None:
+        raise InvalidError(
+            "the tuned arm's prompt is to come from traces, and these have none", next="set [arms.tuned]"
+        )
+    if words.nearest:
+        raise UsageError(
+            f"the tuned arm cannot be trained under the prompt {section.prompt!r}, which changes with each case",
+            next="give examples by `nearest` to an arm of its own, and the tuned arm another prompt",
+        )
+    folder = work.store.artifacts.folder("dataset", dataset.id)
+    held = [case for split in EVALUATED for case in dataset_files.read_split(folder, split)]
+    ever = {key.removeprefix("call:") for key, split in work.store.ledger.splits().items() if split in EVALUATED}
+    return TuneRequest(
+        base=section.model or work.config.model.base,
+        dataset=str(folder),
+        prompt=words,
+        recipe=work.config.tune,
+        out="",
+        held_out_ids=tuple(sorted(ever | {case.id for case in held} | {case.call_id for case in held if case.call_id})),
+    )

@@ -16,14 +16,16 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from harness import loop
-from harness import project as shelf
+from harness.core import dataset_files
 from harness.core.codec import digest, encode, write_atomic, write_lines
-from harness.curate import stage as curate_stage
+from harness.curate import step as curate_step
 from harness.errors import InvalidError, UndecidedError, UsageError
 from harness.evaluate import arms as arm_choice
 from harness.evaluate import stage as evaluate_stage
+from harness.evaluate import step as evaluate_step
 from harness.gate.statistics.paired import paired
 from harness.project import LATEST, Work
+from harness.tune import step as tune_step
 from harness.types import Adapter, Case, Dataset, EvalRequest, Result, Run, Suite, Target, Verdict
 
 CHECK_SHARE, CHECK_CASES, CHECK_LEAST = 0.2, 200, 20
@@ -47,8 +49,8 @@ def run(work: Work, rounds: int, by: str = "") -> Verdict:
     if rounds < 1:
         raise UsageError(f"iterations must be at least 1, not {rounds}")
     loop.ingest(work)
-    dataset = loop.curate(work)
-    suite = deciding(loop.survey(work, dataset=dataset).suites, by)
+    dataset = curate_step.curate(work)
+    suite = deciding(evaluate_step.survey(work, dataset=dataset).suites, by)
     train, check = split(_train(work, dataset), work.config.tune.seed)
     best: Round | None = None
     weights: Counter[str] = Counter()
@@ -142,7 +144,7 @@ def _round(
 ) -> Round:
     rows = with_failures(train, weights, before.replies if before else {})
     derived = _derive(work, dataset, rows, len(check), number)
-    adapter = loop.tune(work, derived)
+    adapter = tune_step.tune(work, derived)
     results = _ask(work, derived, adapter, suite, [*train, *check]).results
     scores = {result.case_id: value for result in results if (value := result.score(suite.metric)) is not None}
     return Round(derived, adapter, scores, {result.case_id: _said(result) for result in results})
@@ -174,7 +176,7 @@ def _ask(work: Work, dataset: Dataset, adapter: Adapter, suite: Suite, cases: Se
     write_lines(folder / "cases.jsonl", cases)
     settings = work.config.eval
     request = EvalRequest(
-        arms=(shelf.arms(work, dataset, adapter)[arm_choice.TUNED],),
+        arms=(evaluate_step.arms(work, dataset, adapter)[arm_choice.TUNED],),
         paths=settings.paths,
         out=str(folder),
         datasets={work.config.project.name: str(work.store.artifacts.folder("dataset", dataset.id))},
@@ -196,7 +198,7 @@ def _ask(work: Work, dataset: Dataset, adapter: Adapter, suite: Suite, cases: Se
 
 
 def _train(work: Work, dataset: Dataset) -> tuple[Case, ...]:
-    return curate_stage.read_split(Path(work.store.artifacts.folder("dataset", dataset.id)), "train")
+    return dataset_files.read_split(Path(work.store.artifacts.folder("dataset", dataset.id)), "train")
 
 
 def _said(result: Result) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness import config, loop
+from harness import project as shelf
 
 ROOT = Path(__file__).parents[2]
 SDK = os.environ.get("TRUEUP_SDK_PYTHON", "")
@@ -49,7 +50,7 @@ def test_what_was_received_is_what_a_file_of_the_same_spans_gives(tmp_path, inst
         finally:
             collector.send_signal(signal.SIGTERM)
         assert collector.wait(60) == 0
-    received, read = (loop.open_work(config.load(folder)) for folder in (live, filed))
+    received, read = (shelf.open_work(config.load(folder)) for folder in (live, filed))
     loop.ingest(received)
     loop.ingest(read, [str(tmp_path / "days")])
     assert received.store.traces.counts()["usable"] == 6

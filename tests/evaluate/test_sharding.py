@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from harness import project as shelf
 from harness.errors import InputError, InvalidError, UsageError
+from harness.evaluate import step as evaluate_step
 from harness.evaluate.runner.sharding import members, merge, parse
 from harness.evaluate.stage import evaluate
 from harness.types import Arm, EvalRequest
@@ -109,19 +111,19 @@ def project(folder, cases=6):
 
 def test_merge_makes_the_shards_the_latest_evaluation(tmp_path):
     """Shards of two machines are joined on a third; a missing or doubled one is refused by name."""
-    from harness import config, loop
+    from harness import config
     from harness.evaluate import shards
 
     works = []
     for machine in ("one", "two", "three"):
         project(tmp_path / machine)
-        works.append(loop.open_work(config.load(tmp_path / machine)))
+        works.append(shelf.open_work(config.load(tmp_path / machine)))
     folders = [tmp_path / "shard-1", tmp_path / "shard-2"]
     for number, (work, folder) in enumerate(zip(works, folders, strict=False), start=1):
         shards.evaluate(work, None, None, f"{number}/2", folder)
     merged = shards.merge(works[2], folders[::-1])
     assert [result.case_id for result in merged["base"].results] == list("012345")
-    assert merged["base"].results == loop.evaluate(works[2])["base"].results
+    assert merged["base"].results == evaluate_step.evaluate(works[2])["base"].results
     with pytest.raises(InvalidError, match="shard 2/2 is missing"):
         shards.merge(works[2], folders[:1])
     with pytest.raises(InvalidError, match="shard 1/2 comes twice"):

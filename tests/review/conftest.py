@@ -9,7 +9,7 @@ import pytest
 
 from harness.config import Config, ProjectSection
 from harness.curate.review.step import Review, queue
-from harness.loop import open_work
+from harness.project import open_work
 from tests.curation.traces import call, restaurant, thumb
 from tests.reports.payloads import hostile
 

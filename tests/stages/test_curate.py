@@ -6,9 +6,10 @@ from collections import Counter
 
 import pytest
 
+from harness.core.dataset_files import read_split
 from harness.core.near_duplicates import normalise, similarity
 from harness.curate.sieve import Sieve
-from harness.curate.stage import CurateOptions, curate, read_split, write
+from harness.curate.stage import CurateOptions, curate, write
 from harness.errors import InvalidError, UndecidedError
 from harness.mine.stage import mine
 from tests.curation.traces import START_NS, call, order, prompted, restaurant, thumb

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from harness import loop
 from harness import project as shelf
 from harness.config import Config, ProjectSection
 from harness.curate.options import Teacher
@@ -12,6 +11,7 @@ from harness.curate.stage import CurateOptions, curate
 from harness.curate.teacher.stage import teach
 from harness.curate.teacher.step import teach as ask
 from harness.errors import UsageError
+from harness.mine import step as mine_step
 from harness.types import Reply
 from tests.curation.traces import call, order, prompted, restaurant, say
 
@@ -68,9 +68,9 @@ def teacher_of(suite):
 def test_failures_that_nobody_corrected_are_taught_and_say_so(suite, tmp_path):
     """Their target has the source `teacher`; corrections keep theirs."""
     calls, feedback, options = teacher_of(suite)
-    work = loop.open_work(Config(project=ProjectSection(name="waiter"), root=str(tmp_path)))
+    work = shelf.open_work(Config(project=ProjectSection(name="waiter"), root=str(tmp_path)))
     work.store.traces.merge(calls, feedback, ())
-    mined = loop.mine(work)
+    mined = mine_step.mine(work)
     answers = ask(work, mined, options)
     result = curate(calls, shelf.feedback(work), mined, sticky={}, options=options, taught=answers)
     assert result.dataset.target_sources["teacher"] > 30
@@ -85,6 +85,6 @@ def test_failures_that_nobody_corrected_are_taught_and_say_so(suite, tmp_path):
 
 def test_a_teacher_without_suites_is_refused(tmp_path):
     """There would be nothing to accept its answers."""
-    work = loop.open_work(Config(project=ProjectSection(name="waiter"), root=str(tmp_path)))
+    work = shelf.open_work(Config(project=ProjectSection(name="waiter"), root=str(tmp_path)))
     with pytest.raises(UsageError, match="accept them"):
-        ask(work, loop.mine(work), CurateOptions(teacher=Teacher(backend="scripted")))
+        ask(work, mine_step.mine(work), CurateOptions(teacher=Teacher(backend="scripted")))

@@ -25,6 +25,8 @@ def command(changes: bool = True, **extra: Any) -> Callable:
     Adds --config, --json and --quiet; opens the store; with `changes` holds its lock, so that two runs never mix.
     The function receives `work` first and returns what --json prints; an `exit_code` in it is the command's.
     """
+    from harness import loop
+    from harness.cli import console
 
     def wrap(function: Callable) -> click.Command:
         @click.command(name=function.__name__.rstrip("_"), **extra)
@@ -33,9 +35,8 @@ def command(changes: bool = True, **extra: Any) -> Callable:
         @click.option("--quiet", "-q", is_flag=True, help="No progress.")
         @functools.wraps(function)
         def run(config: Path | None, as_json: bool, quiet: bool, **options: Any) -> Any:
-            late("core.quiet").hush()
-            loop, console = late("loop"), late("cli.console")
-            work = loop.open_work(late("config").load(config), console.ConsoleWatch(quiet or as_json))
+            quiet.hush()
+            work = loop.open_work(config.load(config), console.ConsoleWatch(quiet or as_json))
             if changes:
                 with work.store.lock():
                     result = function(work, as_json=as_json, **options)
@@ -52,7 +53,8 @@ def command(changes: bool = True, **extra: Any) -> Callable:
 
 def conclude(verdict: Any, as_json: bool, where: str = "") -> dict:
     """Say the verdict; the exit code is what CI reads."""
-    console = late("cli.console")
+    from harness.cli import console
+
     if not as_json:
         console.say(f"\n{verdict.sentence}", style="bold")
         if where:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from harness.cli.commands._command import late
 from harness.errors import Exit
 
 COLUMNS = ("suite", "arm", "cases", "mean", "errors")
@@ -18,9 +17,14 @@ REASONS = 3
 
 def show(runs: Any, as_json: bool) -> dict:
     """Arm name to run, as tables, and as what --json prints."""
-    console, rows = late("cli.console"), late("project").means(runs)
-    spent, confused = late("evaluate.runner.usage").of_runs(runs.values()), _confused(runs.values())
-    judged, reasons = late("evaluate.judging.words").sentences(runs.values()), list(_reasons(runs.values()))
+    from harness.cli import console
+    from harness.evaluate import means
+    from harness.evaluate.judging import words
+    from harness.evaluate.runner import usage
+
+    rows = means.means(runs)
+    spent, confused = usage.of_runs(runs.values()), _confused(runs.values())
+    judged, reasons = words.sentences(runs.values()), list(_reasons(runs.values()))
     problems = sorted({problem for run in runs.values() for problem in run.problems})
     if not as_json:
         costs = [tuple(_fields(one).values()) for one in spent]

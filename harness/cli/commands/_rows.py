@@ -4,8 +4,6 @@ from typing import Any
 
 from rich.text import Text
 
-from harness.cli.commands._command import late
-
 STYLES = {
     "context": "dim",
     "special": "cyan",
@@ -19,7 +17,8 @@ BRACKETS = {"supervised": ("[[", "]]"), "stop": ("[[", "]]"), "rejected": ("{{",
 
 def show(preview: Any) -> None:
     """Print each row of a `Preview`, then the fates of all rows and their tokens."""
-    console = late("cli.console")
+    from harness.cli import console
+
     kinds = {kind for row in preview.rows for _, kind in row.tokens}
     console.out.print(_legend(kinds) if console.out.is_terminal else Text(_words(kinds)))
     for row in preview.rows:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 
 KNOBS = {"swaps": "augment_share", "paraphrases": "paraphrase_share"}
 
@@ -24,7 +24,10 @@ def augment(work: Any, share: float, seeds: int, how: str, as_json: bool) -> dic
     \b
     Example: trueup augment --share 0.2
     """
-    found, console = late("tune.augmentation_trial").augment(work, share, range(1, seeds + 1), how), late("cli.console")
+    from harness.cli import console
+    from harness.tune import augmentation_trial
+
+    found = augmentation_trial.augment(work, share, range(1, seeds + 1), how)
     if not as_json:
         console.say(f"{found.train:,} rows train, {found.added:,} are added, {found.aside:,} judge")
         rows = [(one.seed, one.without, one.with_them) for one in found.trials]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 
 
 @command(changes=False)
@@ -12,7 +12,10 @@ def cancel(work: Any, as_json: bool) -> dict:
     \b
     Example: trueup cancel
     """
-    status = late("tune.cancel").cancel(work)
+    from harness.cli import console
+    from harness.tune import cancel
+
+    status = cancel.cancel(work)
     if not as_json:
-        late("cli.console").say(f"the job's status: {status}")
+        console.say(f"the job's status: {status}")
     return {"status": status}

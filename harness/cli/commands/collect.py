@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 
 PORT = click.IntRange(0, 65535)
 
@@ -26,14 +26,16 @@ def collect(work: Any, host: str, port: int, names: tuple[str, ...], grpc_port: 
     Example: trueup collect &
              OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 python app.py
     """
+    from harness.cli import console
+    from harness.ingest.collector import serve
 
     def ready(address: str) -> None:
-        late("cli.console").warn(f"receiving at {address}; point OTEL_EXPORTER_OTLP_ENDPOINT there")
+        console.warn(f"receiving at {address}; point OTEL_EXPORTER_OTLP_ENDPOINT there")
 
-    counts = late("ingest.collector.serve").collect(work, host, port, names, grpc_port, ready)
+    counts = serve.collect(work, host, port, names, grpc_port, ready)
     taken = {name: counts.get(name, 0) for name in ("requests", "items", "rejected", "refused", "failed")}
     if not as_json:
-        late("cli.console").say(
+        console.say(
             f"{taken['items']:,} spans and log records received in {taken['requests']:,} requests; "
             "trueup ingest reads them"
         )

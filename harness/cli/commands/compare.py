@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 
 
 @command(changes=False)
@@ -19,12 +19,16 @@ def compare(work: Any, baseline: str, candidate: str, html: bool, as_json: bool)
     \b
     Example: trueup compare base tuned --html
     """
-    found = late("project").differences(work, baseline, candidate)
-    page = str(late("report").write_comparison(work, baseline, candidate)) if html else ""
+    from harness import report
+    from harness.cli import console
+    from harness.gate import runs
+
+    found = runs.differences(work, baseline, candidate)
+    page = str(report.write_comparison(work, baseline, candidate)) if html else ""
     if not as_json:
-        _say(found, late("cli.console"))
+        _say(found, console)
         if page:
-            late("cli.console").say(f"wrote {page}")
+            console.say(f"wrote {page}")
     return {"changed": found.changed, "noise": found.noise, "left_out": found.left_out, "page": page}
 
 

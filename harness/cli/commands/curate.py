@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 
 SPLITS = {
     "train": "what the adapter learns",
@@ -33,11 +33,14 @@ def curate(work: Any, as_json: bool) -> dict:
     \b
     Example: trueup curate --json
     """
-    dataset = late("loop").curate(work)
+    from harness.cli import console
+    from harness.curate import step
+
+    dataset = step.curate(work)
     near = float(dataset.notes.get("options", {}).get("near_duplicate", 1.0))
     leaks = [item for item in dataset.leak_proof if item.similarity >= near]
     if not as_json:
-        _say(dataset, near, leaks, late("cli.console"))
+        _say(dataset, near, leaks, console)
     return {
         "id": dataset.id,
         "counts": dataset.counts,
@@ -49,7 +52,9 @@ def curate(work: Any, as_json: bool) -> dict:
 
 
 def _say(dataset: Any, near: float, leaks: Any, console: Any) -> None:
-    meanings = late("curate.card").FATES
+    from harness.curate import card
+
+    meanings = card.FATES
     rows = [(split, dataset.counts.get(split, 0), meaning) for split, meaning in SPLITS.items()]
     console.table(("split", "rows", ""), rows)
     sources = ", ".join(f"{count:,} {source}" for source, count in dataset.target_sources.items())

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 
 KINDS = ("added", "removed", "moved", "changed")
 
@@ -22,7 +22,9 @@ def diff(work: Any, old: str, new: str, rows: int, as_json: bool) -> dict:
     Example: trueup diff           (last night and tonight)
              trueup diff 3fa9 81c2 (the starts of two ids)
     """
-    datasets, console = late("curate.datasets"), late("cli.console")
+    from harness.cli import console
+    from harness.curate import datasets
+
     before, after = datasets.pair(work, old, new)
     found = datasets.compare(work, before, after)
     if not as_json:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from harness.cli.commands._command import late
 from harness.errors import Exit
 
 
@@ -17,7 +16,9 @@ def doctor(config: Path | None, as_json: bool) -> None:
     \b
     Example: trueup doctor
     """
-    checks, console = late("cli.checks").examine(config), late("cli.console")
+    from harness.cli import checks, console
+
+    checks = checks.examine(config)
     if as_json:
         console.machine({name: {"ok": ok, "detail": detail} for name, ok, detail in checks})
     else:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 from harness.cli.commands._means import problems_of, show
 
 
@@ -33,20 +33,24 @@ def eval_(
     \b
     Example: trueup eval refunds --model tuned
     """
-    dataset, adapter = late("project").latest_or_none(work)
+    from harness import project
+    from harness.evaluate import shards, step
+
+    dataset, adapter = project.latest_or_none(work)
     if dry_run:
-        return _list(late("loop").survey(work, select, dataset), as_json)
+        return _list(step.survey(work, select, dataset), as_json)
     if out and not shard:
         raise click.UsageError("--out is for the runs of a --shard")
     asked = {"only": models, "select": select, "otel": otel}
     if shard:
         folder = out or Path(f"shard-{shard.replace('/', '-of-')}")
-        return show(late("evaluate.shards").evaluate(work, dataset, adapter, shard=shard, out=folder, **asked), as_json)
-    return show(late("loop").evaluate(work, dataset, adapter, **asked), as_json)
+        return show(shards.evaluate(work, dataset, adapter, shard=shard, out=folder, **asked), as_json)
+    return show(step.evaluate(work, dataset, adapter, **asked), as_json)
 
 
 def _list(found: Any, as_json: bool) -> dict:
-    console = late("cli.console")
+    from harness.cli import console
+
     if not as_json:
         for suite in found.suites:
             ids = found.cases.get(suite.name, ())

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 
 
 @command()
@@ -20,10 +20,13 @@ def export(work: Any, folder: Path, form: str, push: str, as_json: bool) -> dict
     \b
     Example: trueup export out/sft --form openai-sft
     """
-    written, console = late("tune.export").export(work, folder, form), late("cli.console")
+    from harness.cli import console
+    from harness.tune import export
+
+    written = export.export(work, folder, form)
     if not as_json:
         console.say(f"wrote {folder} ({form})")
-    where = late("tune.export").push(work, push) if push else ""
+    where = export.push(work, push) if push else ""
     if where and not as_json:
         console.say(f"sent it to {where}")
     return {"pushed": where, "folder": str(folder), "form": form, "files": [str(path) for path in written]}

@@ -5,7 +5,7 @@ from typing import Any
 import click
 from msgspec.structs import asdict
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 
 
 @command()
@@ -22,10 +22,14 @@ def forget(work: Any, user: str, trace: str, later: bool, as_json: bool) -> dict
     \b
     Example: trueup forget --user customer-0007
     """
+    from harness import forget
+    from harness.cli import console
+    from harness.ingest import step
+
     if bool(user) != bool(trace):
-        late("ingest.step").receive(work)
-    found = late("forget").forget(work, user, trace, later)
-    say = (lambda *_: None) if as_json else late("cli.console").say
+        step.receive(work)
+    found = forget.forget(work, user, trace, later)
+    say = (lambda *_: None) if as_json else console.say
     if found.calls:
         say(f"{len(found.calls)} calls erased from the table, from its older versions too; no export brings them back")
     else:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import command, conclude, late
+from harness.cli.commands._command import command, conclude
 
 
 @command()
@@ -20,13 +20,14 @@ def gate(work: Any, policy: Path | None, check: Path | None, as_json: bool) -> d
     Example: trueup gate; echo $?
     Example: trueup gate --policy stricter.toml
     """
-    verdicts = late("gate.step")
+    from harness.gate import step
+
     if check is not None:
-        verdict = verdicts.recomputed(check)
+        verdict = step.recomputed(check)
     elif policy is not None:
-        verdict = verdicts.under(work, verdicts.read_policy(policy))
+        verdict = step.under(work, step.read_policy(policy))
     else:
-        verdict = verdicts.judge(work)
+        verdict = step.judge(work)
     if not as_json:
         for finding in verdict.findings:
             _say(finding)
@@ -35,7 +36,10 @@ def gate(work: Any, policy: Path | None, check: Path | None, as_json: bool) -> d
 
 def _say(finding: Any) -> None:
     """What a rule found, what it rests on, and what to type next."""
-    console, words = late("cli.console"), late("core.plugins").helper("reports", "_words")
+    from harness.cli import console
+    from harness.core import plugins
+
+    words = plugins.helper("reports", "_words")
     console.say(f"{words.MARKS[finding.outcome]} {finding.outcome:<10} {finding.rule:<12} {finding.sentence}")
     console.say(f"{'':26}{'; '.join(words.basis(finding))}", style="dim")
     if finding.next and finding.outcome not in ("pass", "info"):

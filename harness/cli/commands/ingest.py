@@ -1,11 +1,16 @@
 """`trueup ingest`."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import click
 import msgspec
 
-from harness.cli.commands._command import command, late
+from harness.cli import console
+from harness.cli.commands._command import command
+from harness.ingest.dry_run import rehearse
+from harness.project import Work
 
 
 @command()
@@ -21,12 +26,33 @@ def ingest(work: Any, paths: tuple[str, ...], format: str, dry_run: bool, as_jso
     \b
     Example: trueup ingest exports/*.jsonl.gz
     """
+    from harness.cli import console
+    from harness.cli.commands import ingest
+    from harness.ingest import step
+
     if dry_run:
-        return late("forget").show_rehearsal(work, paths, format, quiet=as_json)
-    found: dict = msgspec.to_builtins(late("ingest.step").ingest(work, paths, format))
+        return ingest.show_rehearsal(work, paths, format, quiet=as_json)
+    found: dict = msgspec.to_builtins(step.ingest(work, paths, format))
     if not found["suppressed"]:
         del found["suppressed"]  # said where someone was forgotten, and nowhere else
     if not as_json:
-        late("cli.console").table(("what", "count"), [(key, count) for key, count in found.items() if key != "formats"])
-        late("cli.console").table(("format", "calls"), found["formats"].items())
+        console.table(("what", "count"), [(key, count) for key, count in found.items() if key != "formats"])
+        console.table(("format", "calls"), found["formats"].items())
+    return found
+
+
+def show_rehearsal(work: Work, paths: Sequence[str], format: str = "", quiet: bool = False) -> Counter[str]:
+    """Say what `rehearse` found, kind by kind."""
+    found = rehearse(work, paths, format)
+    if not quiet:
+        console.say(
+            f"{found['calls']:,} calls, {found['feedback']:,} feedback records, {found['quarantined']:,} that cannot be read; "
+            f"nothing was stored"
+        )
+        if found["suppressed"]:
+            console.say(f"{found['suppressed']:,} records of users or traces that were forgotten would stay out")
+        kinds = {name.removeprefix("redacted:"): count for name, count in found.items() if name.startswith("redacted:")}
+        console.say(f"{found['calls_redacted']:,} calls hold something that would be replaced" + ":" * bool(kinds))
+        for kind, count in sorted(kinds.items(), key=lambda pair: -pair[1]):
+            console.say(f"  {count:6,} {kind}")
     return found

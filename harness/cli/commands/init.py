@@ -5,8 +5,6 @@ from pathlib import Path
 
 import click
 
-from harness.cli.commands._command import late
-
 STORED = "(stored)"
 
 
@@ -30,13 +28,15 @@ def init(folder: Path, model: str, traces: str | None) -> None:
     Example: trueup init myproject --model models/smollm2
     Example: trueup init myproject --model models/smollm2 --from-traces exports/
     """
+    from harness.cli.starter import from_traces, plain
+
     model = _from(folder, model)
     if traces is None:
-        for path in late("cli.starter.plain").write(folder, model):
+        for path in plain.write(folder, model):
             click.echo(f"wrote {path}")
         click.echo("next: put trace exports into traces/, then: trueup run")
         return
-    started = late("cli.starter.from_traces").from_traces(folder, traces, model)
+    started = from_traces.from_traces(folder, traces, model)
     for sentence in started.sentences:
         click.echo(f"guessed: {sentence}")
     for path in started.written:

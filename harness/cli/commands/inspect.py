@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import NO_CALLS, command, late
+from harness.cli.commands._command import NO_CALLS, command
 
 
 @command()
@@ -18,7 +18,10 @@ def inspect(work: Any, top: int, as_json: bool) -> dict:
     \b
     Example: trueup inspect
     """
-    found, console = late("loop").inspect(work), late("cli.console")
+    from harness.cli import console
+    from harness.curate import step
+
+    found = step.inspect(work)
     if not as_json and not found.calls:
         console.warn(NO_CALLS)
     elif not as_json:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 from harness.cli.commands._means import show
 
 
@@ -17,4 +17,6 @@ def merge(work: Any, folders: tuple[Path, ...], as_json: bool) -> dict:
     \b
     Example: trueup merge shard-1 shard-2
     """
-    return show(late("evaluate.shards").merge(work, folders), as_json)
+    from harness.evaluate import shards
+
+    return show(shards.merge(work, folders), as_json)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import NO_CALLS, command, late
+from harness.cli.commands._command import NO_CALLS, command
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -21,19 +21,19 @@ def mine(work: Any, top: int, html: Path | None, as_json: bool) -> dict:
     \b
     Example: trueup mine --top 10 --html out/clusters.html
     """
-    mined, console = late("loop").mine(work), late("cli.console")
-    lives = late("mine.cluster_history").follow(work)
+    from harness.cli import console
+    from harness.core import codec, plugins
+    from harness.mine import cluster_history, step
+
+    mined = step.mine(work)
+    lives = cluster_history.follow(work)
     if not as_json and not mined.calls:
         console.warn(NO_CALLS)
     elif not as_json:
         _say(mined, lives, top, console)
     if html:
-        data = (
-            late("core.plugins")
-            .helper("reports", "_clusters")
-            .render(work.config.project, late("mine.cluster_history").with_examples(work))
-        )
-        late("core.codec").write_atomic(html, data)
+        data = plugins.helper("reports", "_clusters").render(work.config.project, cluster_history.with_examples(work))
+        codec.write_atomic(html, data)
         console.warn(f"wrote {html}")
     return {
         "calls": mined.calls,

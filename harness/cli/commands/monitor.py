@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 from harness.errors import Exit
 
 EXIT = {"confirmed": Exit.PROMOTE, "contradicted": Exit.HOLD, "open": Exit.UNDECIDED}
@@ -22,7 +22,10 @@ def monitor(work: Any, days: float, since: str, as_json: bool) -> dict:
     \b
     Example: trueup ingest exports/ && trueup monitor --days 7
     """
-    found, console = late("promote.monitor").monitor(work, days, since), late("cli.console")
+    from harness.cli import console
+    from harness.promote import monitor
+
+    found = monitor.monitor(work, days, since)
     if not as_json:
         rows = [(MARKS[finding.outcome], finding.sentence) for finding in found.findings]
         console.table(("since then", "what"), rows)

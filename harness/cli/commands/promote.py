@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 
 
 @command()
@@ -18,7 +18,10 @@ def promote(work: Any, by: str, as_json: bool) -> dict:
     \b
     Example: trueup promote --by ada
     """
-    done, console = late("loop").promote(work, by=by), late("cli.console")
+    from harness.cli import console
+    from harness.promote import step
+
+    done = step.promote(work, by=by)
     if not as_json:
         console.say(f"{done.alias} is now {done.adapter[:12]} (before: {done.previous[:12] or 'the base model'})")
     return {"alias": done.alias, "adapter": done.adapter, "previous": done.previous}

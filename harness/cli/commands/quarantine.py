@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 
 
 @command()
@@ -16,12 +16,15 @@ def quarantine(work: Any, as_json: bool) -> dict:
     \b
     Example: trueup quarantine
     """
-    shelf, console, store = late("project"), late("cli.console"), late("gate.flaky")
-    evaluation = shelf.latest_evaluation(work)
+    from harness import project
+    from harness.cli import console
+    from harness.gate import flaky
+
+    evaluation = project.latest_evaluation(work)
     today = time.strftime("%Y-%m-%d", time.gmtime())
-    fresh = store.measure(shelf.runs_of(work, evaluation).values(), evaluation.adapter, today)
-    file = Path(work.config.root) / store.FILE
-    entries = store.write(file, fresh)
+    fresh = flaky.measure(project.runs_of(work, evaluation).values(), evaluation.adapter, today)
+    file = Path(work.config.root) / flaky.FILE
+    entries = flaky.write(file, fresh)
     if not as_json:
         rows = [(one.suite, one.case_id, one.flips, one.trials, one.expires) for one in fresh]
         console.table(("suite", "case", "flips", "repeats", "until"), rows)

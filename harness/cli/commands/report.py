@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 
 SHORT = {"md": "markdown"}
 
@@ -26,16 +26,18 @@ def report(work: Any, open_: bool, formats: tuple[str, ...], history: bool, as_j
     Example: trueup report --open
     Example: trueup report --format csv
     """
-    stories, shelf, console = late("report"), late("project"), late("cli.console")
+    from harness import project, report
+    from harness.cli import console
+
     if history:
-        written = stories.write_index(work)
+        written = report.write_index(work)
     else:
         names = [SHORT.get(name, name) for name in formats]
         with work.watch.step("report"):
-            written = stories.write(work, shelf.latest_verdict(work), names)
+            written = report.write(work, project.latest_verdict(work), names)
     if not as_json:
         if not history:
-            console.out.print(stories.first_screen(work))
+            console.out.print(report.first_screen(work))
         for path in written:
             console.say(f"wrote {path}")
     if open_:

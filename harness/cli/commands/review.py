@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import NO_CALLS, command, late
+from harness.cli.commands._command import NO_CALLS, command
 
 NOTHING = "nothing to review: every failure was looked at, or has a target that a person stands behind"
 
@@ -25,12 +25,15 @@ def review(work: Any, cluster: str, most: int, by: str, open_: bool, as_json: bo
     \b
     Example: trueup review --open       (a accept, e edit, r reject; Ctrl-C ends it)
     """
-    reviewing, console = late("curate.review.step"), late("cli.console")
-    items = reviewing.queue(work, cluster, most)
+    from harness.cli import console
+    from harness.curate.review import step as curate_step
+    from harness.mine import step as mine_step
+
+    items = curate_step.queue(work, cluster, most)
     if not items:
-        console.warn(NOTHING if late("project").latest_clusters(work) else NO_CALLS)
+        console.warn(NOTHING if mine_step.latest_clusters(work) else NO_CALLS)
         return {"items": 0, "answered": {}}
-    sitting = reviewing.Review(work, items, by or _me())
+    sitting = curate_step.Review(work, items, by or _me())
     console.warn(f"{len(items):,} to look at: {sitting.server.address}")
     if open_:
         click.launch(sitting.server.address)

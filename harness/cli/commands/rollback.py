@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 
 
 @command()
@@ -16,7 +16,10 @@ def rollback(work: Any, by: str, as_json: bool) -> dict:
     \b
     Example: trueup rollback
     """
-    done, console = late("loop").rollback(work, by=by), late("cli.console")
+    from harness.cli import console
+    from harness.promote import step
+
+    done = step.rollback(work, by=by)
     if not as_json:
         console.say(f"{done.alias} is back at {done.adapter[:12] or 'the base model'}")
     return {"alias": done.alias, "adapter": done.adapter, "previous": done.previous}

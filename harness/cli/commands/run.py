@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import command, conclude, late
+from harness.cli.commands._command import command, conclude
 
 
 @command()
@@ -17,8 +17,11 @@ def run(work: Any, as_json: bool, iterations: int, by: str) -> dict:
     Example: trueup run; echo $?      (0 promote, 1 hold, 3 undecided, 4 invalid)
              trueup run --iterations 3 --by eval_mined
     """
-    console = late("cli.console")
-    verdict = late("loop").run(work) if iterations == 1 else late("tune.rounds").run(work, iterations, by)
+    from harness import loop, report
+    from harness.cli import console
+    from harness.tune import rounds
+
+    verdict = loop.run(work) if iterations == 1 else rounds.run(work, iterations, by)
     if not as_json:
-        console.out.print(late("report").first_screen(work))
+        console.out.print(report.first_screen(work))
     return conclude(verdict, as_json, where=work.config.report.out)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 
 
 @command(changes=False)
@@ -14,7 +14,10 @@ def status(work: Any, as_json: bool) -> dict:
     \b
     Example: trueup status --json
     """
-    facts, inbox, console = late("project").status(work), late("ingest.step").waiting(work), late("cli.console")
+    from harness.cli import console, status
+    from harness.ingest import step
+
+    facts, inbox = status.status(work), step.waiting(work)
     if not as_json:
         shown = [(key, value or "none yet") for key, value in facts.items() if not isinstance(value, dict)]
         console.table(("what", "value"), shown)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 
 
 @command()
@@ -20,8 +20,11 @@ def sweep(work: Any, as_json: bool, **values: tuple[float, ...]) -> dict:
     \b
     Example: trueup sweep --learning-rate 3e-4 --learning-rate 1e-3 --rank 8 --rank 16
     """
+    from harness.cli import console
+    from harness.tune import sweep
+
     grid = {knob: tried for knob, tried in values.items() if tried}
-    trials, console = late("tune.sweep").sweep(work, grid), late("cli.console")
+    trials = sweep.sweep(work, grid)
     best = trials[0]
     if not as_json:
         columns = ("round", "epochs", *grid, "task score", "loss", "seconds")

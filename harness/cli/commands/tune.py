@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from harness.cli.commands._command import command, late
+from harness.cli.commands._command import command
 from harness.errors import UsageError
 
 
@@ -21,6 +21,9 @@ def tune(work: Any, dry_run: bool, preview: int | None, prove_resume: bool, as_j
     Example: trueup tune
              trueup tune --preview 3
     """
+    from harness.cli import console
+    from harness.tune import step
+
     if dry_run + bool(preview) + prove_resume > 1:
         raise UsageError("--dry-run, --preview and --prove-resume exclude one another", next="give one of them")
     if dry_run:
@@ -29,7 +32,7 @@ def tune(work: Any, dry_run: bool, preview: int | None, prove_resume: bool, as_j
         return _preview(work, preview, as_json)
     if prove_resume:
         return _prove(work, as_json)
-    adapter, console = late("loop").tune(work), late("cli.console")
+    adapter = step.tune(work)
     if not as_json:
         last = adapter.curve[-1].loss if adapter.curve else float("nan")
         console.say(f"adapter {adapter.id[:12]}: {adapter.steps} steps, last loss {last:.3f}, {adapter.seconds:.0f} s")
@@ -37,7 +40,10 @@ def tune(work: Any, dry_run: bool, preview: int | None, prove_resume: bool, as_j
 
 
 def _dry_run(work: Any, as_json: bool) -> dict:
-    cost, console = late("tune.dry_run").estimate(work), late("cli.console")
+    from harness.cli import console
+    from harness.tune import dry_run
+
+    cost = dry_run.estimate(work)
     if not as_json:
         console.table(("", "this training"), _facts(cost).items())
         for knob, reason in cost.choices.items():
@@ -64,17 +70,23 @@ def _time(seconds: float) -> str:
 
 
 def _preview(work: Any, count: int, as_json: bool) -> dict:
-    shown = late("tune.dry_run").preview(work, count)
+    from harness.cli.commands import _rows
+    from harness.tune import dry_run
+
+    shown = dry_run.preview(work, count)
     if not as_json:
-        late("cli.commands._rows").show(shown)
+        _rows.show(shown)
     return {"preview": shown}
 
 
 def _prove(work: Any, as_json: bool) -> dict:
-    proof = late("tune.dry_run").prove_resume(work)
+    from harness.cli import console
+    from harness.tune import dry_run
+
+    proof = dry_run.prove_resume(work)
     if not as_json:
         words = f"killed after step {proof.killed_at} of {proof.steps}, resumed from step {proof.resumed_from}"
-        late("cli.console").say(f"{words}: the same bytes as undisturbed")
+        console.say(f"{words}: the same bytes as undisturbed")
         for name, sha256 in proof.files.items():
-            late("cli.console").say(f"{sha256[:16]}  {name}")
+            console.say(f"{sha256[:16]}  {name}")
     return {"proof": proof}

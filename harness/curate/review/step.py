@@ -7,13 +7,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from harness import loop
 from harness import project as shelf
+from harness.curate import step as curate_step
 from harness.curate.review import queue as review
 from harness.curate.review.queue import Item
 from harness.curate.review.server import Loopback
 from harness.curate.sieve import Sieve
 from harness.errors import InputError, UsageError
+from harness.mine import step as mine_step
 from harness.mine.traffic import Traffic
 from harness.project import Work
 from harness.types import Noun
@@ -36,11 +37,11 @@ def queue(work: Work, cluster: str = "", most: int = 500) -> tuple[Item, ...]:
     Raises UsageError when no cluster's id starts so.
     """
     with work.store.lock():
-        mined, feedback = loop.mine(work), shelf.feedback(work)
+        mined, feedback = mine_step.mine(work), shelf.feedback(work)
         if cluster and not any(one.id.startswith(cluster) for one in mined.clusters):
             raise UsageError(f"no cluster has an id that starts with {cluster!r}", next="trueup mine shows the ids")
         traffic = Traffic(shelf.calls(work))
-        rows, fates = Sieve(traffic, feedback, mined).rows(shelf.curate_options(work))
+        rows, fates = Sieve(traffic, feedback, mined).rows(curate_step.curate_options(work))
     inside = {call for one in mined.clusters if one.id.startswith(cluster) for call in one.call_ids}
     found = review.wanted(rows, fates, mined, feedback)
     chosen = [call_id for call_id in found if not cluster or call_id in inside][:most]

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 
-from harness import forget as privacy
 from harness.errors import UsageError
+from harness.ingest import settings as ingest_settings
 from harness.ingest.collector.admission import Door
 from harness.ingest.collector.receiver import Receiver
 from harness.ingest.collector.server import Server, hosts_of
@@ -36,7 +36,7 @@ def collect(
         )
     with _listening(host, port) as sock:
         port = sock.getsockname()[1]
-        receiver = Receiver(work.store.root / privacy.INBOX, privacy.redactor(work), work.watch.note)
+        receiver = Receiver(work.store.root / ingest_settings.INBOX, ingest_settings.redactor(work), work.watch.note)
         if grpc_port:
             from harness.ingest.collector import grpc  # an extra
 

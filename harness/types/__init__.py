@@ -1,0 +1,125 @@
+"""Every noun that walks through trueup. Knows nothing of ours; every other module may import it.
+
+The nouns follow the loop: a `Call` was recorded in production, `Feedback` was given on it, a detector turns it into a
+`Failure`, failures form a `Cluster`, curation turns calls into `Case`s of a `Dataset`, a recipe tunes an `Adapter` on
+them, a suite scores each case into a `Result`, two `Run`s give a `Comparison`, rules turn comparisons into `Finding`s,
+and findings into one `Verdict`, which a `Promotion` carries out.
+
+All are frozen msgspec structs: cheap to build, validated when read, equal by value. `harness.core.codec` turns them into
+JSON and back and gives their content id.
+"""
+
+from harness.types.base import Json, Noun
+from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour
+from harness.types.evaluation import (
+    CORPUS,
+    Arm,
+    Budget,
+    Calibration,
+    Contract,
+    EvalRequest,
+    Guard,
+    Info,
+    Reply,
+    Request,
+    Result,
+    Role,
+    Run,
+    Score,
+    Spent,
+    Suite,
+    Target,
+)
+from harness.types.messages import (
+    MediaPart,
+    Message,
+    OtherPart,
+    Part,
+    Prompt,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    Usage,
+)
+from harness.types.reports import HistoryPoint, Story
+from harness.types.traces import UNUSABLE, Call, CallError, Feedback, Quarantined, Source
+from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
+from harness.types.verdicts import (
+    Comparison,
+    Finding,
+    Interval,
+    Judgement,
+    Pair,
+    Policy,
+    Promotion,
+    Quarantine,
+    Verdict,
+    Waiver,
+)
+
+__all__ = [
+    "Adapter",
+    "Arm",
+    "Budget",
+    "CORPUS",
+    "Calibration",
+    "Call",
+    "CallError",
+    "Case",
+    "Cluster",
+    "Comparison",
+    "Contract",
+    "CurvePoint",
+    "Dataset",
+    "Estimate",
+    "EvalRequest",
+    "Failure",
+    "Fate",
+    "Feedback",
+    "Finding",
+    "Guard",
+    "HistoryPoint",
+    "Info",
+    "Interval",
+    "Json",
+    "Judgement",
+    "MediaPart",
+    "Message",
+    "Neighbour",
+    "Noun",
+    "OtherPart",
+    "Pair",
+    "Part",
+    "Policy",
+    "Preview",
+    "PreviewRow",
+    "Promotion",
+    "Prompt",
+    "Quarantine",
+    "Quarantined",
+    "ReasoningPart",
+    "Recipe",
+    "RefusalPart",
+    "Reply",
+    "Request",
+    "Result",
+    "Role",
+    "Run",
+    "Score",
+    "Source",
+    "Spent",
+    "Story",
+    "Suite",
+    "Target",
+    "TextPart",
+    "TokenKind",
+    "ToolCallPart",
+    "ToolResultPart",
+    "TuneRequest",
+    "UNUSABLE",
+    "Usage",
+    "Verdict",
+    "Waiver",
+]

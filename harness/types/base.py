@@ -1,0 +1,15 @@
+"""What all nouns are: frozen, built with keywords, equal by value."""
+
+from typing import Any
+
+from msgspec import Struct
+
+Json = Any
+"""A JSON value: None, bool, int, float, str, list or dict with str keys."""
+
+
+class Noun(Struct, frozen=True, omit_defaults=True):
+    """Base of all nouns; build them with keywords.
+
+    Fields at their default are left out of the JSON, so a new field changes no old id.
+    """

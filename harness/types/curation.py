@@ -1,0 +1,119 @@
+"""What was mined and curated: failures, clusters, cases, datasets."""
+
+from harness.types.base import Json, Noun
+from harness.types.messages import Message, Prompt
+
+
+class Failure(Noun, frozen=True):
+    call_id: str
+    detector: str
+    reason: str
+    """One sentence a person can check against the call."""
+    environment: bool = False
+    """True for timeouts, rate limits, broken tools: not the model's fault, so never trained on."""
+    cluster: str = ""
+    """Id of its `Cluster`; empty before clustering."""
+
+
+class Cluster(Noun, frozen=True):
+    id: str
+    """Stable from night to night."""
+    label: str
+    """Its distinguishing terms."""
+    detector: str
+    route: str = ""
+    call_ids: tuple[str, ...] = ()
+    days: dict[str, int] = {}
+    """ISO date (UTC) to the number of failures."""
+    lever: str = ""
+    """What fits: prompt, retrieval, environment, fine-tune; empty when not judged."""
+    evidence: str = ""
+    """Why that lever, in one sentence."""
+
+
+class Case(Noun, frozen=True):
+    """One input with what is expected of it: a row to train on, or a case to judge with."""
+
+    id: str
+    messages: tuple[Message, ...] = ()
+    """The conversation proper: without the prompt (system text and worked examples) that the application put before
+    it. An arm's prompt is put in front when the case is rendered."""
+    expected: Json = None
+    """What a scorer compares with: parsed JSON when the target is JSON, else text."""
+    target: Message | None = None
+    """The assistant message to learn; None for cases that are only judged."""
+    rejected: str | None = None
+    """The failing answer, where one was recorded: the other half of a preference pair."""
+    target_source: str = ""
+    """correction, retry, teacher, production or file."""
+    split: str = ""
+    """train, held_out, regression or replay; empty for cases from an eval file."""
+    call_id: str = ""
+    trace_id: str = ""
+    session_id: str = ""
+    user_id: str = ""
+    group: str = ""
+    """Near-duplicate and session group: all its cases stand in one split, for ever."""
+    cluster: str = ""
+    day: str = ""
+    """ISO date (UTC) of the call."""
+    tools: tuple[Json, ...] = ()
+    tags: tuple[str, ...] = ()
+    fields: dict[str, Json] = {}
+    """Any further columns of the eval file's row; `case["column"]` in an eval function reads them."""
+
+    @property
+    def text(self) -> str:
+        """Text of the last user message: what the case is about."""
+        users = [message for message in self.messages if message.role == "user"]
+        return users[-1].text if users else ""
+
+    def __getitem__(self, key: str) -> Json:
+        if key in self.fields:
+            return self.fields[key]
+        if key in self.__struct_fields__:
+            return getattr(self, key)
+        raise KeyError(f"case {self.id} has no column {key!r}; it has {', '.join(sorted(self.fields)) or 'none'}")
+
+
+class Fate(Noun, frozen=True):
+    """Where one call ended in curation. Every call has exactly one."""
+
+    call_id: str
+    fate: str
+    """train, held_out, regression, replay, or a reason for leaving it out, such as `no_target` or `user_cap`."""
+    detail: str = ""
+
+
+class Dataset(Noun, frozen=True):
+    """Manifest of one curated dataset. The rows stand beside it, one JSON Lines file a split."""
+
+    id: str
+    """Content id of all its rows and of what they were made from."""
+    name: str = ""
+    counts: dict[str, int] = {}
+    """Split name to rows."""
+    fates: dict[str, int] = {}
+    """Fate to calls; the values add up to `calls`."""
+    calls: int = 0
+    target_sources: dict[str, int] = {}
+    clusters: tuple[Cluster, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
+    """The prompts that production used, commonest first, found as shared prefixes."""
+    traces_version: str = ""
+    """Version of the trace table it was made from."""
+    leak_proof: tuple["Neighbour", ...] = ()
+    """The held-out cases nearest to training, nearest first."""
+    parents: tuple[str, ...] = ()
+    notes: dict[str, Json] = {}
+
+
+class Neighbour(Noun, frozen=True):
+    """Leak proof of one held-out case: the training text nearest to it."""
+
+    case_id: str
+    train_id: str
+    similarity: float
+    """Jaccard of character 5-shingles, 0 to 1."""
+    text: str = ""
+    train_text: str = ""

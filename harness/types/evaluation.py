@@ -1,0 +1,260 @@
+"""What is evaluated: suites and their roles, arms, requests, results, runs."""
+
+from typing import Literal
+
+from harness.types.base import Json, Noun
+from harness.types.curation import Case
+from harness.types.messages import Message, Prompt, ToolCallPart, Usage
+
+
+class Target(Noun, tag="target", frozen=True):
+    """Role: the tuned model must gain at least `min_gain` on this suite."""
+
+    min_gain: float = 0.0
+
+
+class Guard(Noun, tag="guard", frozen=True):
+    """Role: the tuned model must not lose more than `margin` on this suite."""
+
+    margin: float = 0.03
+
+
+class Contract(Noun, tag="contract", frozen=True):
+    """Role: every case must pass, in most of its repeats."""
+
+
+class Budget(Noun, tag="budget", frozen=True):
+    """Role: the mean of the suite's score (seconds, tokens, cost) must stay at or below `limit`."""
+
+    limit: float
+
+
+class Info(Noun, tag="info", frozen=True):
+    """Role: measured and shown; decides nothing."""
+
+
+Role = Target | Guard | Contract | Budget | Info
+
+
+CORPUS = ("macro_f1", "balanced_accuracy")
+"""Metrics of a whole suite, counted from labels: `metric="macro_f1"` in an eval file is `corpus` of the suite."""
+
+
+class Suite(Noun, frozen=True):
+    """What an eval file declares of one eval function."""
+
+    name: str
+    """Path below the eval root without suffix, then the function: `booking_desk/eval_booking::eval_booking`."""
+    role: Role = Info()
+    metric: str = ""
+    """Name of the score that decides; empty: the first that the function returns, else `passed`."""
+    cluster: str = ""
+    """Case column whose equal values are not independent, such as `session_id`."""
+    repeats: int = 1
+    must_pass: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
+    prompt: bool = True
+    """False: the arm's prompt is not put in front; for suites that probe general ability."""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    file: str = ""
+    digest: str = ""
+    """Content id of the eval file's source and of all its cases."""
+    cases: int = 0
+    """How many cases were collected, before any selection."""
+    corpus: str = ""
+    """Name of a measure of the whole suite that is counted from the cases' labels, such as `macro_f1`; empty: the mean
+    of the metric decides. See `harness.gate.statistics.corpus`."""
+    judge: "Calibration | None" = None
+    """Set when a judge gives the metric: how often it erred against people's labels."""
+
+
+class Calibration(Noun, frozen=True):
+    """A judge held against people: counts of answers that both have labelled pass or fail."""
+
+    judge: str = ""
+    """Name or digest of the judge: rubric, model and settings."""
+    true_pass: int = 0
+    """People pass it, the judge passes it."""
+    false_fail: int = 0
+    """People pass it, the judge fails it."""
+    false_pass: int = 0
+    """People fail it, the judge passes it."""
+    true_fail: int = 0
+    """People fail it, the judge fails it."""
+    name: str = ""
+    """Name of the score that the judge gives."""
+    kappa: float | None = None
+    """Cohen's kappa of judge and people over all grades, weighted by squared distance where there are more than two.
+    None: undefined, since there are no labels or all are alike."""
+    swayed: int = 0
+    """Labelled pairs whose verdict changed with the order in which the judge saw them."""
+    attacks: int = 0
+    """Attacks that were tried, each in an answer that the judge fails without it."""
+    flips: int = 0
+    """Attacks that made the judge pass the answer."""
+    problem: str = ""
+    """Why its scores do not count; empty when they do."""
+
+
+class Score(Noun, frozen=True):
+    """Maps one to one to OpenTelemetry gen_ai.evaluation.name / .score.value / .score.label / .explanation."""
+
+    name: str
+    value: float
+    """1.0 is right and 0.0 is wrong for pass or fail; any finite number otherwise."""
+    label: str = ""
+    explanation: str = ""
+    expected: str = ""
+    """For a score that is a label: the label that was right. Measures of the whole suite are counted from both."""
+
+
+class Reply(Noun, frozen=True):
+    """What a model answered to one request, and what it cost."""
+
+    text: str
+    tool_calls: tuple[ToolCallPart, ...] = ()
+    finish_reason: str = "stop"
+    usage: Usage = Usage()
+    seconds: float = 0.0
+    """Its share of the batch's wall-clock time."""
+    cached: bool = False
+    key: str = ""
+    """Cache key: content id of model, adapter, template, sampling, repeat and request."""
+    logprobs: tuple[float, ...] = ()
+    """For `choose` and `loglikelihood`: the sum for each option, in nats."""
+    greedy: tuple[bool, ...] = ()
+    """Beside `logprobs`: whether the likeliest token was the option's at every step."""
+    cost: float | None = None
+    """What the endpoint asks for it, in the currency of the arm's `prices`."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Spent(Noun, frozen=True):
+    """What a number of replies took together."""
+
+    name: str
+    """Arm, or judge, whose replies they are."""
+    calls: int = 0
+    cached: int = 0
+    """How many of them came from the cache: an earlier run paid for these."""
+    input: int | None = None
+    """Tokens, without padding; None where nothing counted them."""
+    output: int | None = None
+    seconds: float = 0.0
+    cost: float | None = None
+    """In the currency of `prices`; None where no price is known."""
+
+
+class Request(Noun, frozen=True):
+    """One thing asked of a model."""
+
+    kind: Literal["chat", "complete", "loglikelihood"] = "chat"
+    messages: tuple[Message, ...] = ()
+    """For chat and loglikelihood: the arm's prompt, then the case's conversation."""
+    text: str = ""
+    """For complete, and for loglikelihood without messages: the raw text before the continuation."""
+    options: tuple[str, ...] = ()
+    """For loglikelihood: the continuations to score."""
+    tools: tuple[Json, ...] = ()
+    schema: Json = None
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    repeat: int = 0
+
+
+class Result(Noun, frozen=True):
+    """One case, once, under one arm."""
+
+    suite: str
+    case_id: str
+    repeat: int = 0
+    scores: tuple[Score, ...] = ()
+    error: str = ""
+    """What broke in the suite or the environment; an errored result has no scores and is never a wrong answer."""
+    skipped: str = ""
+    replies: tuple[Reply, ...] = ()
+    seconds: float = 0.0
+
+    def score(self, metric: str) -> float | None:
+        """Value of the score named `metric`, or of the first when `metric` is empty."""
+        for score in self.scores:
+            if not metric or score.name == metric:
+                return score.value
+        return None
+
+
+class Arm(Noun, frozen=True):
+    """One way to answer: a model, maybe an adapter, a prompt."""
+
+    name: str
+    """base, prompted, champion, tuned, or a name of the user's."""
+    backend: str = "hf"
+    """Name of a file in `harness/evaluate/backends/`."""
+    model: str = ""
+    """Folder, or the endpoint's model name."""
+    adapter: str = ""
+    """Folder of the adapter; empty for none."""
+    prompt: Prompt = Prompt(name="none")
+    options: dict[str, Json] = {}
+    """What the backend takes beside: url, batch_size, dtype, sampling."""
+
+
+class EvalRequest(Noun, frozen=True):
+    """All that a child process needs to run suites: plain values, sent as JSON."""
+
+    arms: tuple[Arm, ...]
+    paths: tuple[str, ...]
+    """Eval folders or files, as pytest takes them."""
+    out: str
+    """Folder for one `<arm>.run.json` an arm."""
+    datasets: dict[str, str] = {}
+    """Dataset name to its folder, for `cases.held_out(name)` and `cases.regression(name)`."""
+    replies: str = ""
+    """Folder of the reply cache; empty: no cache."""
+    select: str = ""
+    """As pytest's -k."""
+    batch_size: int = 0
+    """Rows a batch; 0: the backend chooses."""
+    repeats: int = 0
+    """Overrides each suite's own when above 0."""
+    pytest_args: tuple[str, ...] = ()
+    judges: tuple[Arm, ...] = ()
+    """Models that judges ask, by the name that `judge(by=NAME)` gives."""
+    shard: str = ""
+    """`2/4`: only the second of four parts of the cases; empty: all."""
+    drawn: bool = False
+    """True: parts are cut from an order that was drawn by case id, not dealt in turn."""
+    otel: str = ""
+    """File or OTLP address to which every case goes as a trace; empty: nowhere."""
+    cases: str = ""
+    """JSON Lines file of cases that stand in for the suites' own: training cases, for recipes that learn from scores."""
+
+
+class Run(Noun, frozen=True):
+    """All results of one arm on a set of suites."""
+
+    id: str
+    arm: Arm
+    model_digest: str
+    """Weights, adapter, tokenizer, template, prompt and sampling, by content."""
+    suites: tuple[Suite, ...]
+    results: tuple[Result, ...]
+    cases: dict[str, tuple[Case, ...]] = {}
+    """Suite name to its cases, so that a report needs nothing else."""
+    started_ns: int = 0
+    seconds: float = 0.0
+    generated: int = 0
+    """Replies that were computed, not taken from the cache."""
+    judged: tuple[Spent, ...] = ()
+    """What judges took beside the arm's own replies, one a judge; a judge's trial is in the run that came first."""
+    problems: tuple[str, ...] = ()
+    """Collection errors and the like: a run with problems never promotes."""
+    stopped: str = ""
+    """Why only a part of the cases was asked (`[eval] early_stop`); empty when all were. Such a run never promotes."""
+    environment: dict[str, str] = {}

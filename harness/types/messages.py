@@ -1,0 +1,82 @@
+"""Messages and their parts, and the prompt that stands before them."""
+
+from harness.types.base import Noun
+
+
+class TextPart(Noun, tag="text", frozen=True):
+    text: str
+
+
+class ReasoningPart(Noun, tag="reasoning", frozen=True):
+    text: str
+    signature: str | None = None
+
+
+class ToolCallPart(Noun, tag="tool_call", frozen=True):
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+    """The raw string as the model wrote it; it may be invalid JSON, and that is evidence."""
+
+
+class ToolResultPart(Noun, tag="tool_result", frozen=True):
+    id: str = ""
+    content: str = ""
+
+
+class MediaPart(Noun, tag="media", frozen=True):
+    modality: str = ""
+    mime: str = ""
+    uri: str | None = None
+    """An address or file id as recorded; never fetched. Inline bytes are replaced by their hash."""
+    sha256: str | None = None
+    bytes: int | None = None
+
+
+class RefusalPart(Noun, tag="refusal", frozen=True):
+    text: str = ""
+
+
+class OtherPart(Noun, tag="other", frozen=True):
+    raw: str
+    """JSON text of a part that no convention names."""
+
+
+Part = TextPart | ReasoningPart | ToolCallPart | ToolResultPart | MediaPart | RefusalPart | OtherPart
+
+
+class Message(Noun, frozen=True):
+    role: str
+    """system, developer, user, assistant, tool; any other role is kept as it came."""
+    parts: tuple[Part, ...] = ()
+    name: str | None = None
+    finish_reason: str | None = None
+    """Set on a recorded or generated reply only: stop, length, tool_calls, content_filter, ..."""
+
+    @property
+    def text(self) -> str:
+        """The text parts, joined. Reasoning, tool calls and media are not text."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+    @property
+    def tool_calls(self) -> tuple[ToolCallPart, ...]:
+        return tuple(part for part in self.parts if isinstance(part, ToolCallPart))
+
+
+class Usage(Noun, frozen=True):
+    """Tokens. `input` includes cache reads and writes, `output` includes reasoning (the OpenTelemetry rule)."""
+
+    input: int | None = None
+    output: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+
+
+class Prompt(Noun, frozen=True):
+    """What an arm puts in front of a case: a system text and worked examples."""
+
+    name: str
+    messages: tuple[Message, ...] = ()
+    nearest: int = 0
+    """Worked examples that are added for each case: the training rows most like it. 0: none."""

@@ -1,0 +1,168 @@
+"""What is decided: comparisons, findings, verdicts, promotions, and what excuses a case."""
+
+from typing import Literal
+
+from harness.types.base import Json, Noun
+from harness.types.evaluation import Suite
+
+
+class Pair(Noun, frozen=True):
+    """One case under both arms, repeats averaged; None where an arm has no valid score."""
+
+    case_id: str
+    baseline: float | None
+    candidate: float | None
+    cluster: str = ""
+    """Value of the suite's cluster column, or the case id."""
+    baseline_error: str = ""
+    candidate_error: str = ""
+    slices: tuple[str, ...] = ()
+    """`column=value` of each slice column of the suite."""
+    labels: tuple[tuple[str, str, str], ...] = ()
+    """Of a suite with a corpus measure, one a repeat: what was expected, what the baseline and the candidate said."""
+
+
+class Comparison(Noun, frozen=True):
+    """Two arms on one suite, paired by case."""
+
+    suite: Suite
+    baseline: str
+    """Arm name."""
+    candidate: str
+    metric: str
+    pairs: tuple[Pair, ...]
+    binary: bool
+    """All scores are 0 or 1 and there is one repeat."""
+    problems: tuple[str, ...] = ()
+    """Changed case sets, digests that differ, NaN: a comparison with problems never promotes."""
+    stopped: str = ""
+    """Why only a part of the cases was asked; its evidence is a confidence sequence, and it never promotes."""
+
+
+class Interval(Noun, frozen=True):
+    low: float
+    high: float
+    level: float
+    """Two-sided confidence level, 0 to 1."""
+    method: str
+    """Name of the formula, such as `newcombe10`."""
+
+
+class Finding(Noun, frozen=True):
+    """What one rule says of one suite."""
+
+    rule: str
+    suite: str
+    outcome: Literal["pass", "fail", "unresolved", "invalid", "info"]
+    sentence: str
+    """For a person: what was found, with the numbers."""
+    baseline: str = ""
+    candidate: str = ""
+    metric: str = ""
+    estimate: float | None = None
+    bound: float | None = None
+    """The margin or minimum gain that the interval is held against, as a signed difference."""
+    interval: Interval | None = None
+    p_value: float | None = None
+    """Of the contrary of what a pass or fail says; where neither is shown, of the contrary of a pass."""
+    formula: str = ""
+    counts: dict[str, float] = {}
+    """n, b (broken), c (fixed), clusters, errors, missing, needed, ..."""
+    next: str = ""
+    """The command to type next."""
+
+
+class Verdict(Noun, frozen=True):
+    outcome: Literal["promote", "hold", "undecided", "invalid"]
+    sentence: str
+    findings: tuple[Finding, ...] = ()
+    comparisons: tuple[str, ...] = ()
+    """Content ids of the comparisons it was computed from."""
+    policy: str = ""
+    """Content id of the policy."""
+    candidate: str = ""
+    """Digest of the adapter that was judged."""
+    champion: str = ""
+    dataset: str = ""
+    id: str = ""
+    at_ns: int = 0
+
+
+class Policy(Noun, frozen=True):
+    """The gate's section of trueup.toml."""
+
+    alpha: float = 0.05
+    """One-sided error rate of each guard and target."""
+    min_cases: int = 20
+    max_error_share: float = 0.02
+    baselines: tuple[str, ...] = ("base",)
+    """Arms that the candidate is held against: champion where there is one, base always."""
+    prompted_tie: bool = True
+    """Say so when a prompted arm does as well as the tuned one within the guard margin."""
+    targets: Literal["all", "any"] = "all"
+    looks: int = 20
+    """How often one held-out version may be looked at before fresh cases are asked for."""
+    options: dict[str, Json] = {}
+    version: str = ""
+    """The team's own name for this policy, shown beside its content id."""
+
+
+class Judgement(Noun, frozen=True):
+    """All that a verdict was computed from: `harness.gate.stage.judge` makes the same verdict of it again."""
+
+    comparisons: tuple[Comparison, ...]
+    """The judged arm against each other arm, and arms against themselves (A/A)."""
+    policy: Policy
+    candidate: str
+    """Digests of the adapter that is judged, of the dataset, and of the promoted adapter."""
+    dataset: str = ""
+    champion: str = ""
+    looks: int = 0
+    """Looks at this held-out set, this one included."""
+    problems: tuple[str, ...] = ()
+    waivers: tuple["Waiver", ...] = ()
+    quarantine: tuple["Quarantine", ...] = ()
+    today: str = ""
+    """ISO date, for what expires."""
+    bar: tuple[Suite, ...] = ()
+    """The suites by which the champion was promoted, and the version of the policy then: see the rule `lowered`."""
+    bar_version: str = ""
+
+
+class Promotion(Noun, frozen=True):
+    alias: str
+    adapter: str
+    """Adapter digest; empty: the base model."""
+    verdict: str
+    at_ns: int
+    by: str = ""
+    reason: str = ""
+    """`promote` or `rollback`, or a waiver's words."""
+    previous: str = ""
+
+
+class Waiver(Noun, frozen=True):
+    suite: str
+    reason: str
+    owner: str
+    expires: str
+    """ISO date; after it the waiver counts as none."""
+    case_id: str = ""
+    cluster: str = ""
+
+
+class Quarantine(Noun, frozen=True):
+    """A flaky case: its repeats under one and the same arm disagree, so it is left out of later judgements."""
+
+    suite: str
+    case_id: str
+    flips: int
+    """Repeats, over all arms, that differ from the commoner outcome of their arm."""
+    trials: int
+    """Repeats over all arms."""
+    measured_on: str
+    """Digest of the adapter whose evaluation showed it; that adapter is never judged without the case."""
+    fixed: str
+    """ISO date of the measurement."""
+    expires: str
+    """ISO date; after it the case counts again."""
