@@ -27,7 +27,7 @@ from msgspec.structs import replace
 from benchmarks.tune import RATE, SEED, recipe, training_rows
 from harness.tune.engines.local import environment
 from harness.types import Recipe
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.model.kind import kind_of
 from trainers.rows.tokens import Row
 from trainers.training.checkpoints import Shelf
@@ -44,7 +44,7 @@ def ours(model: Any, rows: list[Row], kind: str, options: argparse.Namespace) ->
     trained = replace(recipe(len(rows), options.batch, options.steps), options=knobs(kind).options)
     with tempfile.TemporaryDirectory() as folder:
         shelf = Shelf(Path(folder), "benchmark")
-        descend(models.attach(model, knobs(kind)), rows, trained, shelf, lambda point, steps: None)
+        descend(parameters.attach(model, knobs(kind)), rows, trained, shelf, lambda point, steps: None)
 
 
 def trl(model: Any, rows: list[Row], kind: str, options: argparse.Namespace) -> None:
@@ -72,13 +72,13 @@ def trl(model: Any, rows: list[Row], kind: str, options: argparse.Namespace) -> 
             seed=SEED,
         )
         SFTTrainer(
-            model=models.attach(model, Recipe(seed=SEED)), args=config, train_dataset=Dataset.from_list(columns)
+            model=parameters.attach(model, Recipe(seed=SEED)), args=config, train_dataset=Dataset.from_list(columns)
         ).train()
 
 
 def measure(loop: str, kind: str, options: argparse.Namespace) -> dict[str, float]:
     """One loop in this process: seconds a training, tokens of its rows a second, and peak memory on the device."""
-    base = models.open_base(options.model, models.dtype("auto"), kind_of(Recipe(adapter=kind)).quantization)
+    base = parameters.open_base(options.model, parameters.dtype("auto"), kind_of(Recipe(adapter=kind)).quantization)
     rows = training_rows(options.model, base.tokenizer, options.rows, base.max_tokens)
     began = time.perf_counter()
     {"ours": ours, "trl": trl}[loop](base.model, rows, kind, options)

@@ -27,10 +27,10 @@ from pathlib import Path
 
 import orjson
 
-from harness import project as shelf
 from harness.config import Config
-from harness.ingest import step as intake
+from harness.ingest import step as ingest_step
 from harness.ingest.stage import ingest
+from harness.project import Project
 
 WORDS = [
     "the",
@@ -118,9 +118,9 @@ def _parse(path: Path) -> Iterator[object]:
 def stored(paths: list[Path]) -> dict[str, float]:
     """CPU and wall seconds of the whole command: read, redact and merge into a trace table."""
     with tempfile.TemporaryDirectory() as folder:
-        work = shelf.open_work(Config(root=folder))
+        work = Project.open(Config(root=folder))
         started, clock = time.process_time(), time.perf_counter()
-        calls = intake.ingest(work, [str(path) for path in paths]).calls
+        calls = ingest_step.ingest(work, [str(path) for path in paths]).calls
         return {"cpu": time.process_time() - started, "wall": time.perf_counter() - clock, "calls": calls}
 
 

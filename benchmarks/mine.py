@@ -20,7 +20,7 @@ from pathlib import Path
 
 from harness.config import Config, ProjectSection
 from harness.mine.step import mine
-from harness.project import Work, open_work
+from harness.project import Project
 from harness.types import Call, Feedback, Message, TextPart, Usage
 
 BATCH = 50_000
@@ -64,7 +64,7 @@ def feedback(call: Call, at: int) -> Feedback:
     return Feedback(id=f"f{at}", call_id=call.id, value=1.0 if at % 20 else -1.0, name="thumb", at_ns=call.end_ns)
 
 
-def fill(work: Work, size: int) -> None:
+def fill(work: Project, size: int) -> None:
     for start in range(0, size, BATCH):
         batch = list(calls(start, min(BATCH, size - start)))
         said = [feedback(call, start + at) for at, call in enumerate(batch) if (start + at) % 10 == 0]
@@ -72,8 +72,8 @@ def fill(work: Work, size: int) -> None:
         print(f"wrote {start + len(batch):,}", file=sys.stderr)
 
 
-def opened(folder: str) -> Work:
-    return open_work(Config(project=ProjectSection(name="orders"), root=folder))
+def opened(folder: str) -> Project:
+    return Project.open(Config(project=ProjectSection(name="orders"), root=folder))
 
 
 def peak_mb() -> int:

@@ -176,7 +176,9 @@ def _judge(module: types.ModuleType, mutant: ast.Module, items: list[pytest.Item
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="+", type=Path)
-    parser.add_argument("--tests", nargs="+", default=["tests/statistics", "tests/rules", "tests/stages/test_gate.py"])
+    parser.add_argument(
+        "--tests", nargs="+", default=["tests/gate/statistics", "tests/gate/rules", "tests/gate/test_stage.py"]
+    )
     parser.add_argument("--seconds", type=float, default=1e9)
     parser.add_argument("--every", type=int, default=1, help="only every so many-th mutant of a file")
     options = parser.parse_args()

@@ -19,15 +19,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness import config as configuration
+from harness import config as harness_config
 from harness import loop
-from harness import project as shelf
-from harness.cli.console import ConsoleWatch
+from harness.cli.console import ConsoleProgress
 from harness.config import ArmSection, Config
 from harness.curate import step as curate_step
 from harness.evaluate import step as evaluate_step
 from harness.gate.statistics.binary import clopper_pearson
-from harness.project import Work
+from harness.project import Project
 from harness.tune import step as tune_step
 from harness.types import Adapter, Dataset, Recipe
 
@@ -71,7 +70,7 @@ def _distilled(teacher: str) -> Recipe:
 
 def project(recipe: Recipe, first: str) -> Config:
     """The booking desk's config with another recipe, and the first adapter among its arms."""
-    config = configuration.load(PROJECT)
+    config = harness_config.load(PROJECT)
     arms = dict(config.arms)
     if first:
         arms["lora"] = ArmSection(prompt="short", adapter=first)
@@ -82,7 +81,7 @@ def project(recipe: Recipe, first: str) -> Config:
 def first_adapter() -> str:
     """Folder of the adapter of `lora`, once that was measured; empty before."""
     ident = next((row["adapter"] for row in reversed(measured()) if row["recipe"] == "lora"), "")
-    work = shelf.open_work(configuration.load(PROJECT))
+    work = Project.open(harness_config.load(PROJECT))
     return str(work.store.artifacts.folder("adapter", ident)) if ident else ""
 
 
@@ -96,7 +95,7 @@ def measure(name: str) -> dict[str, Any]:
     recipe = recipes(first)[name]
     if not first and name in ("dpo", "kto", "grpo", "rloo", "distill"):
         raise SystemExit(f"{name} starts from the adapter of lora\n  next:  python -m benchmarks.recipes lora {name}")
-    work = shelf.open_work(project(recipe, first), ConsoleWatch(quiet=False))
+    work = Project.open(project(recipe, first), ConsoleProgress(quiet=False))
     dataset = curate_step.curate(work) if loop.ingest(work) is not None else None
     assert dataset is not None
     adapter = tune_step.tune(work, dataset)
@@ -105,12 +104,12 @@ def measure(name: str) -> dict[str, Any]:
 
 def baseline(name: str) -> dict[str, Any]:
     """An arm that is not tuned: `base` or `prompted`."""
-    work = shelf.open_work(project(SFT, ""), ConsoleWatch(quiet=False))
+    work = Project.open(project(SFT, ""), ConsoleProgress(quiet=False))
     loop.ingest(work)
     return {"recipe": name, **_asked(work, curate_step.curate(work), None, name), "seconds": 0.0, "peak_gb": 0.0}
 
 
-def _asked(work: Work, dataset: Dataset, adapter: Adapter | None, arm: str) -> dict[str, Any]:
+def _asked(work: Project, dataset: Dataset, adapter: Adapter | None, arm: str) -> dict[str, Any]:
     started = time.perf_counter()
     run = evaluate_step.evaluate(work, dataset, adapter, only=(arm,), select=SUITE)[arm]
     if run.problems or any(result.error for result in run.results):

@@ -26,7 +26,7 @@ import torch
 from harness.core.rendering import stop_ids
 from harness.tune.engines.local import environment
 from harness.types import Case, Message, Prompt, Recipe, TextPart
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.model.memory import peak_bytes
 from trainers.rows.batches import schedule, steps_per_epoch
 from trainers.rows.tokens import Renderer, Row, build
@@ -89,14 +89,14 @@ def ours(model: Any, rows: list[Row], batch: int, steps: int) -> Losses:
 
 def plain(model: Any, rows: list[Row], batch: int, steps: int) -> Losses:
     """What one writes first: padded batches, labels shifted inside the model, AdamW."""
-    optimizer = torch.optim.AdamW(models.trainable(model), lr=RATE, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(parameters.trainable(model), lr=RATE, weight_decay=0.01)
     losses: Losses = []
     model.train()
     for places in schedule([len(row.ids) for row in rows], batch, steps, SEED):
         ids, mask, labels = padded([rows[place] for place in places])
         loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(models.trainable(model), 1.0)
+        torch.nn.utils.clip_grad_norm_(parameters.trainable(model), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.item())
@@ -155,10 +155,10 @@ LOOPS: dict[str, Callable[..., Losses]] = {"ours": ours, "plain": plain, "trl": 
 
 def measure(name: str, options: argparse.Namespace) -> dict:
     """One loop, in this process: seconds of training, losses, tokens, peak memory."""
-    base = models.open_base(options.model, models.dtype(options.dtype))
+    base = parameters.open_base(options.model, parameters.dtype(options.dtype))
     TOKENIZER.append(base.tokenizer)
     rows = training_rows(options.model, base.tokenizer, options.rows, base.max_tokens)
-    model = models.attach(base.model, Recipe(seed=SEED))
+    model = parameters.attach(base.model, Recipe(seed=SEED))
     steps = options.steps or steps_per_epoch(len(rows), options.batch)
     batches = schedule([len(row.ids) for row in rows], options.batch, steps, SEED)
     tokens = sum(len(rows[place].ids) for places in batches for place in places)
@@ -172,7 +172,9 @@ def measure(name: str, options: argparse.Namespace) -> dict:
 def warm_up(model: Any, rows: list[Row]) -> None:
     """The first pass of a process pays for buffers and kernels; none of the loops should."""
     with torch.no_grad():
-        batch = collate(rows, torch.device("cpu") if not torch.cuda.is_available() else models.device(), share=False)
+        batch = collate(
+            rows, torch.device("cpu") if not torch.cuda.is_available() else parameters.device(), share=False
+        )
         model(input_ids=batch.ids, attention_mask=batch.mask)
 
 

@@ -14,8 +14,8 @@ import msgspec
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from harness import config as configuration  # noqa: E402
-from harness import types as nouns  # noqa: E402
+from harness import config as harness_config  # noqa: E402
+from harness import types as harness_types  # noqa: E402
 from harness.cli.main import all_commands, cli  # noqa: E402
 from harness.core.plugins import PACKAGES, names  # noqa: E402
 from harness.errors import Exit  # noqa: E402
@@ -45,7 +45,7 @@ def config() -> str:
     """Every key of trueup.toml with its default and meaning."""
     text = NOTE + "# trueup.toml\n\nUnknown keys are refused. Paths are relative to the file's folder.\n\n"
     docs = {**field_docs("harness/config.py"), **field_docs("harness/types.py")}
-    for entry in msgspec.structs.fields(configuration.Config):
+    for entry in msgspec.structs.fields(harness_config.Config):
         if entry.name == "root":
             continue
         kind = entry.type
@@ -97,7 +97,7 @@ def types() -> str:
         NOTE + "# Nouns\n\nStored as canonical JSON; see `harness/types.py`.\n\n",
     )
     for name, fields in docs.items():
-        kind = getattr(nouns, name)
+        kind = getattr(harness_types, name)
         if not issubclass_struct(kind) or not fields and not kind.__struct_fields__:
             continue
         text += f"## {name}\n\n{(kind.__doc__ or '').strip()}\n\n" if kind.__doc__ else f"## {name}\n\n"

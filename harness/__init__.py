@@ -1,8 +1,6 @@
-"""trueup: what an eval file imports.
+"""Walk the loop from traces to a promoted adapter; `ARCHITECTURE.md` is the map.
 
-    from harness import cases, guard, score, suite, target
-
-Names are loaded when they are first used, so that `import harness` costs nothing.
+Eval files import from `trueup`. The same names are here for those that were written earlier.
 """
 
 import importlib
@@ -12,10 +10,6 @@ __all__ = ["budget", "cases", "contract", "guard", "info", "judge", "score", "su
 
 
 def __getattr__(name: str) -> Any:
-    if name == "score":
-        return importlib.import_module("harness.evaluate.score")
-    if name == "judge":
-        return importlib.import_module("harness.evaluate.judging.judge").judge
     if name in __all__:
-        return getattr(importlib.import_module("harness.evaluate.suites"), name)
+        return getattr(importlib.import_module("trueup"), name)
     raise AttributeError(f"module 'harness' has no attribute {name!r}")

@@ -1,18 +1,17 @@
-"""What the project keeps of people: how it is redacted, what redaction would find, and how someone is forgotten.
+"""Erase a person: their calls and feedback, and a mark on what was made with them.
 
-Joins stages and store as `harness.loop` does. What was made with a forgotten call is marked: a marked dataset is never
+What was made with a forgotten call is marked: a marked dataset is never
 trained on again, and an adapter of one is not judged or promoted.
 """
 
 from collections.abc import Sequence
 
-from harness import project as shelf
 from harness.core import dataset_files
 from harness.curate import stage as curate_stage
-from harness.errors import InvalidError, UsageError
+from harness.errors import UsageError
 from harness.ingest.collector import inbox
 from harness.ingest.settings import INBOX, redactor
-from harness.project import Work
+from harness.project import FORGOTTEN, Project
 from harness.types import Noun
 
 
@@ -37,7 +36,7 @@ class Forgotten(Noun, frozen=True):
     """Where copies of what was said, or ids, may still be, in words."""
 
 
-def forget(work: Work, user: str = "", trace: str = "", later: bool = False) -> Forgotten:
+def forget(project: Project, user: str = "", trace: str = "", later: bool = False) -> Forgotten:
     """Erase a user's or a trace's calls and feedback for good, and mark what was made with them. Hold the store's lock.
 
     A user's id is found as it was traced, and as its pseudonym; with `later` the user's later calls are kept out too. What
@@ -49,38 +48,30 @@ def forget(work: Work, user: str = "", trace: str = "", later: bool = False) -> 
         raise UsageError(what, next="trueup forget --user ID, or --trace ID")
     if later and not user:
         raise UsageError("only a user has later calls", next="trueup forget --user ID --later")
-    redact = redactor(work)
+    redact = redactor(project)
     users = {user, redact.text(user) if redact else user} - {""}
-    gone = work.store.traces.belonging(users, trace)
-    held = _datasets(work, {*gone})
-    adapters = [ident for ident in work.store.artifacts.ids("adapter") if shelf.adapter_of(work, ident).dataset in held]
+    gone = project.store.traces.belonging(users, trace)
+    held = _datasets(project, {*gone})
+    adapters = [ident for ident in project.store.artifacts.ids("adapter") if project.adapter(ident).dataset in held]
     for ident, calls in held.items():
-        _mark(work, ident, Mark(of="dataset", calls=calls))
+        _mark(project, ident, Mark(of="dataset", calls=calls))
     for ident in adapters:
-        _mark(work, ident, Mark(of="adapter", calls=held[shelf.adapter_of(work, ident).dataset]))
+        _mark(project, ident, Mark(of="adapter", calls=held[project.adapter(ident).dataset]))
     return Forgotten(
-        calls=work.store.traces.forget(users, trace, later),
+        calls=project.store.traces.forget(users, trace, later),
         datasets=tuple(held),
         adapters=tuple(adapters),
-        promoted=tuple(alias for alias in work.store.promotions.aliases() if _current(work, alias) in adapters),
-        waiting=inbox.waiting(work.store.root / INBOX),
-        remains=_remains(work, gone, held, adapters),
+        promoted=tuple(alias for alias in project.store.promotions.aliases() if _current(project, alias) in adapters),
+        waiting=inbox.waiting(project.store.root / INBOX),
+        remains=_remains(project, gone, held, adapters),
     )
 
 
-def check(work: Work, what: str, ident: str) -> None:
-    """Raises InvalidError when it was made with calls that were forgotten since."""
-    if shelf.is_marked(work, ident):
-        raise InvalidError(
-            f"the {what} {shelf.MARKED}", where=ident[:12], next="trueup run: curates and tunes without them"
-        )
-
-
-def _datasets(work: Work, gone: set[str]) -> dict[str, int]:
+def _datasets(project: Project, gone: set[str]) -> dict[str, int]:
     """Ids of the datasets that hold some of these calls, and how many."""
     found = {}
-    for ident in work.store.artifacts.ids("dataset") if gone else ():
-        folder = work.store.artifacts.folder("dataset", ident)
+    for ident in project.store.artifacts.ids("dataset") if gone else ():
+        folder = project.store.artifacts.folder("dataset", ident)
         cases = (case for split in curate_stage.SPLITS for case in dataset_files.read_split(folder, split))
         calls = {case.call_id for case in cases} & gone
         if calls:
@@ -88,30 +79,30 @@ def _datasets(work: Work, gone: set[str]) -> dict[str, int]:
     return found
 
 
-def _mark(work: Work, ident: str, mark: Mark) -> None:
-    if not shelf.is_marked(work, ident):
-        work.store.artifacts.put(shelf.FORGOTTEN, mark, id=ident)
+def _mark(project: Project, ident: str, mark: Mark) -> None:
+    if not project.is_marked(ident):
+        project.store.artifacts.put(FORGOTTEN, mark, id=ident)
 
 
-def _current(work: Work, alias: str) -> str:
-    current = work.store.promotions.current(alias)
+def _current(project: Project, alias: str) -> str:
+    current = project.store.promotions.current(alias)
     return current.adapter if current else ""
 
 
-def _remains(work: Work, gone: Sequence[str], held: dict[str, int], adapters: list[str]) -> tuple[str, ...]:
+def _remains(project: Project, gone: Sequence[str], held: dict[str, int], adapters: list[str]) -> tuple[str, ...]:
     """What erasing rows cannot reach."""
-    root = work.store.root
+    root = project.store.root
     places = [
         *(f"the rows of dataset {ident[:12]}: rm -r {root}/artifacts/dataset/{ident}" for ident in held),
         *(f"what adapter {ident[:12]} learnt: rm -r {root}/artifacts/adapter/{ident}" for ident in adapters),
     ]
     if held:
         places.append(
-            f"answers and reports on their cases: {root}/artifacts/run, {root}/artifacts/mined, {root}/replies, {work.config.report.out}"
+            f"answers and reports on their cases: {root}/artifacts/run, {root}/artifacts/mined, {root}/replies, {project.config.report.out}"
         )
-    if any(f"call:{call}" in work.store.ledger.splits() for call in gone):
+    if any(f"call:{call}" in project.store.ledger.splits() for call in gone):
         places.append(f"ids of calls and sessions, without a text, in {root}/ledger: what was held out stays known")
-    unread = work.store.traces.counts()["quarantined"]
+    unread = project.store.traces.counts()["quarantined"]
     if unread:
         places.append(f"excerpts of what could not be read ({unread:,}): nobody knows whose they are")
     return (*places, "the trace exports themselves; what they hold of it is not read again, but is still there")

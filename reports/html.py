@@ -5,7 +5,7 @@ from itertools import groupby
 from msgspec.structs import replace
 
 from harness.types import Adapter, Dataset, Json, Run, Story
-from reports.parts import pack as _pack
+from reports.parts import pack
 from reports.parts.cases import CaseRow, candidate, case_rows, main_baseline
 from reports.parts.changes import row_changes
 from reports.parts.costs import arm_costs
@@ -28,7 +28,7 @@ def render(story: Story) -> bytes:
 def whole_page(story: Story, *, judged: bool) -> bytes:
     """The page of a story; `judged` is False for two runs that no gate judged."""
     rows = case_rows(story)
-    blocks, places = _pack.blocks(story, rows)
+    blocks, places = pack.blocks(story, rows)
     first = summary(story)
     if not judged:
         first.suites = [replace(row, bound=None) for row in first.suites]  # nobody asked anything of them
@@ -56,8 +56,8 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
         baseline=main_baseline(story),
         judged_arm=candidate(story),
         facts=_facts(story),
-        index=_pack.squeeze(_pack.index(story, rows, places)),
-        lineage=_pack.squeeze(_lineage(story, rows)),
+        index=pack.squeeze(pack.index(story, rows, places)),
+        lineage=pack.squeeze(_lineage(story, rows)),
         blocks=blocks,
     )
 
@@ -106,7 +106,7 @@ def _arm(run: Run) -> dict[str, Json]:
         "digest": run.model_digest[:12],
         "prompt": run.arm.prompt.name,
         "settings": run.arm.options | run.environment,
-        "messages": [_pack.said(message) for message in run.arm.prompt.messages],
+        "messages": [pack.said(message) for message in run.arm.prompt.messages],
     }
 
 

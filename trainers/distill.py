@@ -21,15 +21,13 @@ from harness.core.rendering import prompt_ids
 from harness.errors import InputError, UsageError
 from harness.types import Adapter, Arm, Case, Estimate, Message, Preview, Recipe, Request, TextPart, TuneRequest
 from trainers import sft
-from trainers.model import parameters as models
-from trainers.publishing import adapter_folder as publish
-from trainers.publishing import conclude
-from trainers.rows import dataset, scored, tokens
-from trainers.rows import teacher_answers as teaching
+from trainers.model import parameters
+from trainers.publishing import adapter_folder, conclude
+from trainers.rows import dataset, scored, teacher_answers, tokens
 from trainers.rows.teacher_answers import Lessons
 from trainers.rows.tokens import Row
 from trainers.training import beginning, choices, on_policy
-from trainers.training import options as knobs
+from trainers.training import options as training_options
 from trainers.training.descent import OnPoint
 from trainers.training.preview import shown, spread
 
@@ -61,22 +59,24 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     Raises UsageError on unknown options, suite or teacher, InvalidError on a held-out case, InputError when too few of
     the teacher's answers are accepted, and what the teacher's backend raises.
     """
-    began, options, draft = time.monotonic(), options_of(request), publish.draft(request)
-    known = publish.published(Path(request.out), draft)
+    began, options, draft = time.monotonic(), options_of(request), adapter_folder.draft(request)
+    known = adapter_folder.published(Path(request.out), draft)
     if known is not None:
         return known
     teacher = teacher_of(request, options)
-    work = Path(f"{request.out}.checkpoints")
+    project = Path(f"{request.out}.checkpoints")
     cases = _cases(request)
     with scored.open_judge(request, teacher.prompt) as judge:
-        kept = work / "teacher.jsonl"
-        found = teaching.lessons(teacher, cases, judge, options.samples, options.temperature, options.accept, kept)
+        kept = project / "teacher.jsonl"
+        found = teacher_answers.lessons(
+            teacher, cases, judge, options.samples, options.temperature, options.accept, kept
+        )
         suite = judge.suite.name
     _refuse_few(found, teacher)
-    folder = _with_lessons(request, found.cases, work)
+    folder = _with_lessons(request, found.cases, project)
     form = "adapter" if options.on_policy else request.recipe.form  # a second stage goes on from an adapter
     plain = replace(request.recipe, method="sft", options={}, form=form)
-    student = sft.train(replace(request, dataset=str(folder), out=str(work / "sft"), recipe=plain), on_point)
+    student = sft.train(replace(request, dataset=str(folder), out=str(project / "sft"), recipe=plain), on_point)
     facts = {
         "teacher": teacher.name,
         "suite": suite,
@@ -87,14 +87,14 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     extra: dict[str, Any] = {"rows": {**student.rows, **found.fates}, "began": began, "checks": {"distillation": facts}}
     if options.on_policy:
         return _on_policy(request, draft, student, teacher, options, on_point, extra)
-    return conclude.adopt(work / "sft", request, draft, student, **extra)
+    return conclude.adopt(project / "sft", request, draft, student, **extra)
 
 
 def preview(request: TuneRequest, count: int) -> Preview:
     """`count` prompts as the student will read them, beside how long the teacher's are. The teacher is not asked."""
     options = options_of(request)
     asked, cases = _asked(request, teacher_of(request, options))
-    base = models.open_for(request)
+    base = parameters.open_for(request)
     teacher = {case.id: ids for case, ids in zip(cases, scored.prompts(asked, base), strict=True)}
     rows = [_unanswered(case, request, base) for case in cases]
     counts = "{} tokens of prompt; the teacher reads {}"
@@ -120,8 +120,8 @@ def estimate(request: TuneRequest) -> Estimate:
     teacher = teacher_of(request, options)
     asked, cases = _asked(request, teacher)
     most = max(one.max_tokens for one in asked)
-    with tempfile.TemporaryDirectory() as work:
-        folder = _with_lessons(request, [_stood_in(case, most) for case in cases], Path(work))
+    with tempfile.TemporaryDirectory() as project:
+        folder = _with_lessons(request, [_stood_in(case, most) for case in cases], Path(project))
         plain = replace(request.recipe, method="sft", options={})
         cost = sft.estimate(replace(request, dataset=str(folder), recipe=plain))
     answers = len(cases) * options.samples
@@ -149,7 +149,7 @@ def _cases(request: TuneRequest) -> list[Case]:
     return cases
 
 
-def _unanswered(case: Case, request: TuneRequest, base: models.Base) -> Row:
+def _unanswered(case: Case, request: TuneRequest, base: parameters.Base) -> Row:
     ids = prompt_ids(base.tokenizer, request.prompt, case.messages, case.tools)
     return Row(case.id, ids, [False] * len(ids))
 
@@ -162,7 +162,7 @@ def _stood_in(case: Case, most: int) -> Case:
 
 def options_of(request: TuneRequest) -> Options:
     """The request's options. Raises UsageError on one that is not known."""
-    return knobs.read(request, Options)
+    return training_options.read(request, Options)
 
 
 def teacher_of(request: TuneRequest, options: Options) -> Arm:
@@ -193,9 +193,9 @@ def _refuse_few(found: Lessons, teacher: Arm) -> None:
         )
 
 
-def _with_lessons(request: TuneRequest, cases: list[Case], work: Path) -> Path:
+def _with_lessons(request: TuneRequest, cases: list[Case], project: Path) -> Path:
     """A dataset folder with the teacher's answers as targets, and the replay of the request's own."""
-    folder = work / "data"
+    folder = project / "data"
     write_lines(folder / dataset.TRAIN, cases)
     replay = Path(request.dataset) / dataset.REPLAY
     if replay.exists():
@@ -213,13 +213,13 @@ def _on_policy(
     extra: dict[str, Any],
 ) -> Adapter:
     """A second stage on the student's own answers, from the adapter that learnt the teacher's."""
-    work = Path(f"{request.out}.checkpoints")
+    project = Path(f"{request.out}.checkpoints")
     recipe = replace(student.recipe, method=request.recipe.method, options=request.recipe.options)
-    start = beginning.Start(_steps(recipe, request.recipe, options.on_policy), student, work / "sft")
-    base = models.open_for(replace(request, recipe=start.recipe))
-    folder = replace(request, dataset=str(work / "data"), recipe=replace(request.recipe, replay_share=0.0))
+    start = beginning.Start(_steps(recipe, request.recipe, options.on_policy), student, project / "sft")
+    base = parameters.open_for(replace(request, recipe=start.recipe))
+    folder = replace(request, dataset=str(project / "data"), recipe=replace(request.recipe, replay_share=0.0))
     rows = dataset.rows(folder, base)
-    filled = choices.fill(start.recipe, models.parameters(base.model), len(rows.rows), base.max_tokens)
+    filled = choices.fill(start.recipe, parameters.parameters(base.model), len(rows.rows), base.max_tokens)
     ident = digest([draft.id, student.id, teacher])
     weights, curve = on_policy.train(
         request, base, start, teacher, rows.rows, options.beta, filled.recipe, ident, on_point

@@ -24,8 +24,8 @@ from harness.core.codec import digest, encode, file_digest, read, write_atomic
 from harness.curate.export_formats import export
 from harness.errors import InputError, InvalidError, UsageError
 from harness.types import Adapter, CurvePoint, Estimate, Noun, Preview, PreviewRow, TokenKind, TuneRequest
-from trainers.provider import connection as provider
-from trainers.publishing import adapter_folder as publish
+from trainers.provider import connection
+from trainers.publishing import adapter_folder
 from trainers.rows import dataset, tokens
 from trainers.training import options as knobs
 from trainers.training.descent import OnPoint
@@ -75,13 +75,13 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     """
     began, options, out = time.monotonic(), options_of(request), Path(request.out)
     draft = _draft(request, options)
-    known = publish.published(out, draft)
+    known = adapter_folder.published(out, draft)
     if known is not None:
         return known
-    work = Path(f"{request.out}.checkpoints")
-    rows, file = _rows(request, options, work)
-    client = provider.connect(options.url, options.key_env)
-    note = Note(work / "job.json", draft.id)
+    project = Path(f"{request.out}.checkpoints")
+    rows, file = _rows(request, options, project)
+    client = connection.connect(options.url, options.key_env)
+    note = Note(project / "job.json", draft.id)
     job = _job(client, request, options, note, file)
     curve: list[CurvePoint] = []
 
@@ -90,12 +90,12 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
             curve.append(point)
             on_point(point, max(point.step, _total(event)))
 
-    job = provider.wait(client, job.id, options.poll, options.patience, on_event)
+    job = connection.wait(client, job.id, options.poll, options.patience, on_event)
     if job.status != "succeeded" or not job.fine_tuned_model:
         note.forget()  # the same command starts a new job
         raise _ended_badly(job)
     result = _result(client, job, options)
-    partial = publish.fresh(out.with_name(f".{out.name}.partial"))
+    partial = adapter_folder.fresh(out.with_name(f".{out.name}.partial"))
     write_atomic(partial / HOSTED_FILE, encode(result))
     manifest = replace(
         draft,
@@ -108,7 +108,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         seconds=time.monotonic() - began,
         choices={"model": f"{result.model}: tuned by {options.url}{_until(result.ends)}"},
     )
-    return publish.publish(partial, out, manifest)
+    return adapter_folder.publish(partial, out, manifest)
 
 
 def preview(request: TuneRequest, count: int) -> Preview:
@@ -179,10 +179,10 @@ def cancel(request: TuneRequest) -> str:
     note = Note(Path(f"{request.out}.checkpoints") / "job.json", _draft(request, options).id)
     if not note.state.job:
         raise InputError("no job of this training was started", where=str(note.file), next="trueup tune")
-    client = provider.connect(options.url, options.key_env)
-    with provider.said(options.url):
+    client = connection.connect(options.url, options.key_env)
+    with connection.said(options.url):
         job = client.fine_tuning.jobs.retrieve(note.state.job)
-        if job.status not in provider.ENDED:
+        if job.status not in connection.ENDED:
             job = client.fine_tuning.jobs.cancel(note.state.job)
     note.forget()
     return job.status
@@ -223,16 +223,16 @@ def _draft(request: TuneRequest, options: Options) -> Adapter:
         recipe=request.recipe,
         prompt=request.prompt,
         form=HOSTED,
-        code=publish.code(),
+        code=adapter_folder.code(),
     )
     return replace(bound, id=content_id(bound))
 
 
-def _rows(request: TuneRequest, options: Options, work: Path) -> tuple[int, Path]:
+def _rows(request: TuneRequest, options: Options, project: Path) -> tuple[int, Path]:
     """How many rows there are, and the file to upload. Replay is left out: it would stand under the wrong prompt."""
     cases = dataset.cases(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
     tokens.refuse_held_out(cases, request.held_out_ids)
-    written = export({"train": cases}, FORMS[options.method], work / "rows", request.prompt)
+    written = export({"train": cases}, FORMS[options.method], project / "rows", request.prompt)
     count = written[0].read_bytes().count(b"\n") if written else 0
     if not count:
         raise InputError("there is nothing to train on", where=request.dataset, next="ingest more feedback")
@@ -241,7 +241,7 @@ def _rows(request: TuneRequest, options: Options, work: Path) -> tuple[int, Path
 
 def _job(client: OpenAI, request: TuneRequest, options: Options, note: Note, file: Path) -> FineTuningJob:
     """The job of this request: the one that is under way, or a new one. Its id is on disk when this returns."""
-    with provider.said(options.url):
+    with connection.said(options.url):
         if note.state.job:
             return client.fine_tuning.jobs.retrieve(note.state.job)
         if not note.state.file:
@@ -269,13 +269,13 @@ def _start(client: OpenAI, request: TuneRequest, options: Options, state: State)
         "metadata": {MARK: _mark(state.request)},
         **({"suffix": options.suffix} if options.suffix else {}),
     }
-    for left in range(provider.RETRIES, -1, -1):
+    for left in range(connection.RETRIES, -1, -1):
         try:
             return client.with_options(max_retries=0).fine_tuning.jobs.create(**wanted)
         except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError) as error:
             if not left:
                 raise
-            time.sleep(provider.pause(error, provider.RETRIES - left))
+            time.sleep(connection.pause(error, connection.RETRIES - left))
         if (job := _lost(client, state.request)) is not None:
             return job
     raise AssertionError("the last try returns or raises")
@@ -317,9 +317,9 @@ def _total(event: Any) -> int:
 
 def _result(client: OpenAI, job: FineTuningJob, options: Options) -> Hosted:
     assert job.fine_tuned_model
-    with provider.said(options.url):
+    with connection.said(options.url):
         kept = tuple(one.fine_tuned_model_checkpoint for one in client.fine_tuning.jobs.checkpoints.list(job.id))
-        ends = [provider.end_of(client, name) for name in (job.fine_tuned_model, job.model)]
+        ends = [connection.end_of(client, name) for name in (job.fine_tuned_model, job.model)]
     return Hosted(
         url=options.url,
         base=job.model,

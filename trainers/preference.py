@@ -24,14 +24,14 @@ from harness.core.codec import digest
 from harness.core.rendering import stop_ids
 from harness.errors import UsageError
 from harness.types import Adapter, CurvePoint, Estimate, Preview, TuneRequest
-from trainers.model import parameters as models
-from trainers.publishing import adapter_folder as publish
+from trainers.model import parameters
+from trainers.publishing import adapter_folder
 from trainers.publishing.conclude import Outcome, reopened
 from trainers.rows import dataset, tokens
-from trainers.rows import pairs as pair_rows
+from trainers.rows import pairs as rows_pairs
 from trainers.rows.pairs import PairRow, PairRows
 from trainers.training import beginning, choices, trl_loop
-from trainers.training import options as knobs
+from trainers.training import options as training_options
 from trainers.training.beginning import Start
 from trainers.training.descent import OnPoint
 from trainers.training.trl_loop import Plan
@@ -55,7 +55,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """sft, base, or an adapter's folder; empty: sft for dpo and kto, base for orpo."""
     sft: dict[str, Any] = {}
     """Knobs of the supervised stage, such as `epochs`."""
-    length_bias: str = pair_rows.REFUSE
+    length_bias: str = rows_pairs.REFUSE
     """accept: train although one side's answers are much longer."""
 
 
@@ -65,20 +65,20 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     Raises UsageError on options that are not known, InputError on pairs that cannot be used, InvalidError on a
     held-out case among them, a loss that is not a number, or an adapter that does nothing.
     """
-    began, options, draft = time.monotonic(), options_of(request), publish.draft(request)
-    known = publish.published(Path(request.out), draft)
+    began, options, draft = time.monotonic(), options_of(request), adapter_folder.draft(request)
+    known = adapter_folder.published(Path(request.out), draft)
     if known is not None:
         return known
-    base = models.open_for(request)
+    base = parameters.open_for(request)
     aside, pairs = _parted(request, base, options)
     start = beginning.begin(request, _start_of(options), options.sft, on_point)
-    filled = _fill(start, options, models.parameters(base.model), pairs, base.max_tokens)
+    filled = _fill(start, options, parameters.parameters(base.model), pairs, base.max_tokens)
     folder, model = Path(f"{request.out}.checkpoints"), beginning.attach(base.model, start)
     exam = Exam(aside.validation, aside.guard, base.tokenizer, stop_ids(base.tokenizer, request.base), filled.recipe)
     plan = _measured(Plan(filled.recipe, digest([draft.id, start.id]), folder, on_point), exam, model)
     trainer = LOSSES[options.loss](model, base.tokenizer, pairs.rows, options, plan)
     curve = trl_loop.run(trainer, plan)
-    weights = models.weights(trainer.model)
+    weights = parameters.weights(trainer.model)
     outcome = Outcome(
         filled=filled,
         curve=curve,
@@ -97,28 +97,28 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
 
 def preview(request: TuneRequest, count: int) -> Preview:
     """`count` pairs token by token. Raises what training would raise."""
-    options, base = options_of(request), models.open_for(request)
+    options, base = options_of(request), parameters.open_for(request)
     found = _parted(request, base, options)[1]
     first = ('a supervised stage on all training rows comes first: method = "sft" shows them',)
-    return pair_rows.preview(found, base.tokenizer, count, first if _start_of(options) == beginning.SFT else ())
+    return rows_pairs.preview(found, base.tokenizer, count, first if _start_of(options) == beginning.SFT else ())
 
 
 def estimate(request: TuneRequest) -> Estimate:
     """Steps, tokens, time and memory, with those of a supervised stage that comes first. Nothing is written."""
-    options, base = options_of(request), models.open_for(request)
+    options, base = options_of(request), parameters.open_for(request)
     pairs = _parted(request, base, options)[1]
     ahead = beginning.foresee(request, _start_of(options), options.sft)
-    filled = _fill(ahead.start, options, models.parameters(base.model), pairs, base.max_tokens)
+    filled = _fill(ahead.start, options, parameters.parameters(base.model), pairs, base.max_tokens)
     model = beginning.attach(base.model, ahead.start)
-    weights, tried = models.counted(model), pair_rows.longest(pairs.rows, filled.recipe.batch_size or 1)
+    weights, tried = parameters.counted(model), rows_pairs.longest(pairs.rows, filled.recipe.batch_size or 1)
     loss = LOSSES[options.loss]
     seconds = trl_loop.trial(lambda plan: loss(model, base.tokenizer, tried, options, plan), filled.recipe)
-    return ahead.joined(pair_rows.foreseen(pairs, pairs.rows, filled, weights, seconds), options.loss)
+    return ahead.joined(rows_pairs.foreseen(pairs, pairs.rows, filled, weights, seconds), options.loss)
 
 
-def _parted(request: TuneRequest, base: models.Base, options: Options) -> tuple[dataset.Parts, PairRows]:
+def _parted(request: TuneRequest, base: parameters.Base, options: Options) -> tuple[dataset.Parts, PairRows]:
     """What is set aside, as a supervised stage on the same cases sets it aside, and the pairs of the other cases."""
-    pairs, parts = pair_rows.build(request, base, options.length_bias), dataset.parts(request, base)
+    pairs, parts = rows_pairs.build(request, base, options.length_bias), dataset.parts(request, base)
     aside = {row.id for row in parts.validation}
     train = [row for row in pairs.rows if row.id not in aside]
     left = len(pairs.rows) - len(train)
@@ -148,7 +148,7 @@ def _start_of(options: Options) -> str:
 
 def options_of(request: TuneRequest) -> Options:
     """The request's options. Raises UsageError on one that is not known."""
-    options = knobs.read(request, Options)
+    options = training_options.read(request, Options)
     if options.loss not in LOSSES:
         raise UsageError(f"there is no preference loss {options.loss!r}", next=f"known: {', '.join(LOSSES)}")
     return options
@@ -178,7 +178,7 @@ def _dpo(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan
     return trl_loop.tokenized(DPOTrainer)(
         model=model,
         args=DPOConfig(
-            **trl_loop.settings(plan, pair_rows.widest(rows)), beta=options.beta, max_length=None, **anchored
+            **trl_loop.settings(plan, rows_pairs.widest(rows)), beta=options.beta, max_length=None, **anchored
         ),
         train_dataset=Dataset.from_list(table),
         processing_class=tokenizer,

@@ -20,15 +20,15 @@ from harness.core.codec import digest, write_lines
 from harness.core.rendering import stop_ids
 from harness.errors import InvalidError, UsageError
 from harness.types import Adapter, CurvePoint, Estimate, Preview, Request, TuneRequest
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.model.memory import peak_bytes
-from trainers.publishing import adapter_folder as publish
+from trainers.publishing import adapter_folder
 from trainers.publishing.conclude import Outcome, reopened
 from trainers.rows import dataset, scored, tokens
 from trainers.rows.scored import Scores, Split, Together
 from trainers.rows.tokens import Row
 from trainers.training import beginning, choices, trl_loop
-from trainers.training import options as knobs
+from trainers.training import options as training_options
 from trainers.training.beginning import Start
 from trainers.training.descent import OnPoint
 from trainers.training.preview import shown, spread
@@ -68,16 +68,16 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     Raises UsageError on unknown options or suite, InputError on too few cases, InvalidError on a held-out case, a suite
     that breaks on answers, scores that never differ, or reward and validation that part.
     """
-    began, options, draft = time.monotonic(), options_of(request), publish.draft(request)
-    known = publish.published(Path(request.out), draft)
+    began, options, draft = time.monotonic(), options_of(request), adapter_folder.draft(request)
+    known = adapter_folder.published(Path(request.out), draft)
     if known is not None:
         return known
     parts = scored.split(request)
-    base = models.open_for(request)
+    base = parameters.open_for(request)
     with scored.open_judge(request, request.prompt) as judge:
         asked = {case.id: one for case, one in zip(sum(parts, []), _requests(judge, parts), strict=True)}
         start = beginning.begin(_without_validation(request, parts), options.start, options.sft, on_point)
-        filled = _fill(start, options, models.parameters(base.model), len(parts.train), base.max_tokens)
+        filled = _fill(start, options, parameters.parameters(base.model), len(parts.train), base.max_tokens)
         ident = digest([draft.id, start.id, judge.suite.digest])
         run = Rollouts(base, beginning.attach(base.model, start), asked, parts, Scores(judge), request.base)
         folder = Path(f"{request.out}.checkpoints")
@@ -86,7 +86,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         run.begin([point.reward or 0.0 for point in trl_loop.newest(plan)[1] if point.step])
         curve = trl_loop.run(trainer, plan)
     rows = dataset.rows(replace(request, recipe=replace(request.recipe, replay_share=0.0)), base)
-    weights = models.weights(trainer.model)
+    weights = parameters.weights(trainer.model)
     outcome = Outcome(
         filled=filled,
         curve=curve,
@@ -104,7 +104,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
 def preview(request: TuneRequest, count: int) -> Preview:
     """`count` of the prompts that are answered, token by token. Raises what training would raise."""
     options, parts = options_of(request), scored.split(request)
-    base = models.open_for(request)
+    base = parameters.open_for(request)
     with scored.open_judge(request, request.prompt) as judge:
         asked, name = _requests(judge, parts)[: len(parts.train)], judge.suite.name
     ids = scored.prompts(asked, base)
@@ -128,13 +128,13 @@ def estimate(request: TuneRequest) -> Estimate:
     The base is what is tried: after a supervised stage answers are shorter, and steps take less.
     """
     options, parts = options_of(request), scored.split(request)
-    base = models.open_for(request)
+    base = parameters.open_for(request)
     with scored.open_judge(request, request.prompt) as judge:
         asked = {case.id: one for case, one in zip(sum(parts, []), _requests(judge, parts), strict=True)}
         ahead = beginning.foresee(request, options.start, options.sft)
-        filled = _fill(ahead.start, options, models.parameters(base.model), len(parts.train), base.max_tokens)
+        filled = _fill(ahead.start, options, parameters.parameters(base.model), len(parts.train), base.max_tokens)
         run = Rollouts(base, beginning.attach(base.model, ahead.start), asked, parts, Scores(judge), request.base)
-        weights = models.counted(run.model)
+        weights = parameters.counted(run.model)
         seconds = trl_loop.trial(lambda plan: _trainer(run, options, plan), filled.recipe)
     answers = filled.recipe.batch_size or 0
     cost = Estimate(
@@ -157,7 +157,7 @@ def estimate(request: TuneRequest) -> Estimate:
 
 def options_of(request: TuneRequest) -> Options:
     """The request's options. Raises UsageError on one that is not known."""
-    options = knobs.read(request, Options)
+    options = training_options.read(request, Options)
     if options.loss not in LOSSES:
         raise UsageError(f"there is no reinforcement loss {options.loss!r}", next=f"known: {', '.join(LOSSES)}")
     if options.generations < 2:
@@ -170,7 +170,7 @@ class Rollouts:
 
     def __init__(
         self,
-        base: models.Base,
+        base: parameters.Base,
         model: Any,
         asked: dict[str, Request],
         parts: Split,

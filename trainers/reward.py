@@ -24,13 +24,13 @@ from harness.core.codec import decode, encode
 from harness.core.plugins import load
 from harness.errors import InvalidError, TrueupError, UsageError
 from harness.types import Adapter, Estimate, Json, Preview, Recipe, TuneRequest
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.model.memory import peak_bytes
-from trainers.publishing import adapter_folder as publish
-from trainers.rows import pairs as pair_rows
+from trainers.publishing import adapter_folder
+from trainers.rows import pairs as rows_pairs
 from trainers.rows.pairs import PairRow
 from trainers.training import choices, trl_loop
-from trainers.training import options as knobs
+from trainers.training import options as training_options
 from trainers.training.descent import OnPoint, thin
 from trainers.training.trl_loop import Plan
 
@@ -43,7 +43,7 @@ KINDS: dict[str, dict[str, Any]] = {"lora": {}, "rslora": {"use_rslora": True}, 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[tune.options]` of this recipe."""
 
-    length_bias: str = pair_rows.REFUSE
+    length_bias: str = rows_pairs.REFUSE
     """accept: train although one side's answers are much longer."""
 
 
@@ -55,16 +55,16 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     """
     began, out = time.monotonic(), Path(request.out)
     options = _options(request)
-    plain = publish.draft(request)
+    plain = adapter_folder.draft(request)
     draft = replace(plain, form=REWARD)
     draft = replace(draft, id=content_id(draft))
-    known = publish.published(out, draft)
+    known = adapter_folder.published(out, draft)
     if known is not None:
         return known
-    base = models.open_for(request)
-    pairs = pair_rows.build(request, base, options.length_bias)
+    base = parameters.open_for(request)
+    pairs = rows_pairs.build(request, base, options.length_bias)
     train_rows, check_rows = _split(pairs.rows, request.recipe.seed)
-    filled = choices.fill(request.recipe, models.parameters(base.model), len(train_rows), base.max_tokens)
+    filled = choices.fill(request.recipe, parameters.parameters(base.model), len(train_rows), base.max_tokens)
     dtype = base.model.dtype
     kind = str(dtype).removeprefix("torch.")
     base = base._replace(model=None)
@@ -74,8 +74,8 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     curve = trl_loop.run(trainer, plan)
     model = trainer.model.float().eval()
     found = _checked(model, check_rows)
-    partial = publish.fresh(out.with_name(f".{out.name}.partial"))
-    files = publish.write(partial, model)
+    partial = adapter_folder.fresh(out.with_name(f".{out.name}.partial"))
+    files = adapter_folder.write(partial, model)
     manifest = replace(
         draft,
         recipe=filled.recipe,
@@ -94,28 +94,28 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         seconds=time.monotonic() - began,
         peak_bytes=peak_bytes(),
     )
-    return publish.publish(partial, out, manifest)
+    return adapter_folder.publish(partial, out, manifest)
 
 
 def preview(request: TuneRequest, count: int) -> Preview:
     """`count` pairs token by token. Raises what training would raise."""
-    options, base = _options(request), models.open_for(request)
-    found = pair_rows.build(request, base, options.length_bias)
+    options, base = _options(request), parameters.open_for(request)
+    found = rows_pairs.build(request, base, options.length_bias)
     note = f"each answer gets one number; {CHECK_SHARE:.0%} of the groups is kept to check on"
-    return pair_rows.preview(found, base.tokenizer, count, (note,))
+    return rows_pairs.preview(found, base.tokenizer, count, (note,))
 
 
 def estimate(request: TuneRequest) -> Estimate:
     """Steps, tokens, time and memory. Nothing is written."""
-    options, base = _options(request), models.open_for(request)
-    pairs = pair_rows.build(request, base, options.length_bias)
+    options, base = _options(request), parameters.open_for(request)
+    pairs = rows_pairs.build(request, base, options.length_bias)
     train_rows, check_rows = _split(pairs.rows, request.recipe.seed)
-    filled = choices.fill(request.recipe, models.parameters(base.model), len(train_rows), base.max_tokens)
-    tried = pair_rows.longest(train_rows, filled.recipe.batch_size or 1)
+    filled = choices.fill(request.recipe, parameters.parameters(base.model), len(train_rows), base.max_tokens)
+    tried = rows_pairs.longest(train_rows, filled.recipe.batch_size or 1)
     model = _headed(request.base, filled.recipe, base.model.dtype)
-    weights, base = models.counted(model), base._replace(model=None)
+    weights, base = parameters.counted(model), base._replace(model=None)
     seconds = trl_loop.trial(lambda plan: _trainer(model, base.tokenizer, tried, plan), filled.recipe)
-    cost = pair_rows.foreseen(pairs, train_rows, filled, weights, seconds)
+    cost = rows_pairs.foreseen(pairs, train_rows, filled, weights, seconds)
     return replace(cost, rows={**pairs.fates, "trained": len(train_rows), "validation": len(check_rows)})
 
 
@@ -123,7 +123,7 @@ def _trainer(model: Any, tokenizer: Any, rows: Sequence[PairRow], plan: Plan) ->
     table = [{"chosen_ids": row.chosen.ids, "rejected_ids": row.rejected.ids} for row in rows]
     return trl_loop.tokenized(RewardTrainer)(
         model=model,
-        args=RewardConfig(**trl_loop.settings(plan, pair_rows.widest(rows)), max_length=None),
+        args=RewardConfig(**trl_loop.settings(plan, rows_pairs.widest(rows)), max_length=None),
         train_dataset=Dataset.from_list(table),
         processing_class=tokenizer,
     )
@@ -143,7 +143,7 @@ def _options(request: TuneRequest) -> Options:
         raise UsageError(
             f"a reward model is no adapter of kind {request.recipe.adapter!r}", next=f"known: {', '.join(KINDS)}"
         )
-    return knobs.read(request, Options)
+    return training_options.read(request, Options)
 
 
 def _split(rows: Sequence[PairRow], seed: int) -> tuple[list[PairRow], list[PairRow]]:
@@ -156,7 +156,7 @@ def _split(rows: Sequence[PairRow], seed: int) -> tuple[list[PairRow], list[Pair
 
 def _headed(base: str, recipe: Recipe, dtype: torch.dtype) -> Any:
     torch.manual_seed(recipe.seed)
-    model = load("scorers", "reward").headed(base, dtype).to(models.device())
+    model = load("scorers", "reward").headed(base, dtype).to(parameters.device())
     targets = recipe.target_modules
     config = LoraConfig(
         task_type="SEQ_CLS",

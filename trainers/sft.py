@@ -8,13 +8,12 @@ import msgspec
 
 from harness.core.rendering import stop_ids
 from harness.types import Adapter, Estimate, Preview, TuneRequest
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.model.kind import kind_of
-from trainers.publishing import adapter_folder as publish
-from trainers.publishing import conclude, forms
+from trainers.publishing import adapter_folder, conclude, forms
 from trainers.rows import dataset
 from trainers.training import choices, processes
-from trainers.training import options as knobs
+from trainers.training import options as training_options
 from trainers.training.checkpoints import Shelf
 from trainers.training.descent import OnPoint, descend
 from trainers.training.preview import estimate as _estimate
@@ -45,14 +44,14 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     """
     options_of(request)
     began, out = time.monotonic(), Path(request.out)
-    draft = publish.draft(request)
-    known = publish.published(out, draft)
+    draft = adapter_folder.draft(request)
+    known = adapter_folder.published(out, draft)
     if known is not None:
         return known
-    base = models.open_for(request)
+    base = parameters.open_for(request)
     parts = dataset.parts(request, base)
-    filled = choices.fill(request.recipe, models.parameters(base.model), len(parts.train.rows), base.max_tokens)
-    model = models.attach(base.model, filled.recipe)
+    filled = choices.fill(request.recipe, parameters.parameters(base.model), len(parts.train.rows), base.max_tokens)
+    model = parameters.attach(base.model, filled.recipe)
     forms.refuse(filled.recipe, model)
     shelf = Shelf(out.with_name(f"{out.name}.checkpoints"), draft.id)
     exam = Exam(parts.validation, parts.guard, base.tokenizer, stop_ids(base.tokenizer, request.base), filled.recipe)
@@ -72,7 +71,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         )
         conclude.conclude(request, draft, model, outcome)
     processes.wait()
-    return publish.read_manifest(out)
+    return adapter_folder.read_manifest(out)
 
 
 def preview(request: TuneRequest, count: int) -> Preview:
@@ -89,4 +88,4 @@ def estimate(request: TuneRequest) -> Estimate:
 
 def options_of(request: TuneRequest) -> Options:
     """The request's options. Raises UsageError on one that neither the recipe nor the kind of adapter knows."""
-    return knobs.read(request, Options, besides=kind_of(request.recipe).options)
+    return training_options.read(request, Options, besides=kind_of(request.recipe).options)

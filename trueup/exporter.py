@@ -1,6 +1,6 @@
 """Three lines that give an application trace files which trueup can read.
 
-    from harness.exporter import DayFileSpanExporter
+    from trueup.exporter import DayFileSpanExporter
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
     provider.add_span_processor(BatchSpanProcessor(DayFileSpanExporter("traces")))
 

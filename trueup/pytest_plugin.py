@@ -87,15 +87,15 @@ def _for_loop(file: Path, config: pytest.Config) -> "Evaluation":
 def _for_developer(config: pytest.Config) -> "Evaluation":
     from msgspec.structs import replace
 
-    from harness.evaluate import model_option as developer
+    from harness.evaluate import model_option
     from harness.evaluate.runner.terminal import Developing
 
     here = config.invocation_params.dir
     paths = tuple(str(here / arg.split("::")[0]) for arg in config.args)
-    request = developer.request(
+    request = model_option.request(
         config.getoption("--model"), config.rootpath, here, paths, repeats=config.getoption("--repeats")
     )
     request = replace(request, otel=config.getoption("--otel"))
     return Developing(
-        request, recording=False, model_names=lambda: developer.arm_names(*map(Path, paths), here, config.rootpath)
+        request, recording=False, model_names=lambda: model_option.arm_names(*map(Path, paths), here, config.rootpath)
     )

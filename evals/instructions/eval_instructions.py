@@ -3,8 +3,8 @@
 import json
 import re
 
-from harness import cases, guard, suite
 from harness.evaluate import score
+from trueup import cases, guard, suite
 
 FENCE = re.compile(r"^```\w*\n|\n?```$")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from harness import config as configuration
+from harness import config as harness_config
 from harness.core.digests import model_digests
 from harness.core.plugins import PACKAGES, known, names
 from harness.errors import TrueupError
@@ -25,10 +25,10 @@ def examine(path: Path | None) -> list[Check]:
     """All checks, in the order in which to mend them."""
     checks = [_installation(name) for name in OURS] + [_packages(), _plugins()]
     try:
-        config = configuration.load(path)
+        config = harness_config.load(path)
     except TrueupError as error:
         return [*checks, ("config", False, _line(error))]
-    checks.append(("config", True, f"{config.root}/{configuration.FILE}"))
+    checks.append(("config", True, f"{config.root}/{harness_config.FILE}"))
     checks.append(_attempt("names", lambda: _names_known(config)))
     checks.append(_attempt("model", lambda: f"weights {model_digests(config.model.base).weights[:12]}"))
     checks += [_attempt(f"eval path {path}", partial(_exists, path)) for path in config.eval.paths]
@@ -54,7 +54,7 @@ def _plugins() -> Check:
     return ("plug-ins", True, ", ".join(f"{len(names(kind))} {kind}" for kind in PACKAGES))
 
 
-def _names_known(config: configuration.Config) -> str:
+def _names_known(config: harness_config.Config) -> str:
     """A misspelt plug-in is told now, and not in the middle of the night."""
     arms, judges = config.arms.values(), config.judges.values()
     backends = [config.model.backend, *(one.backend for one in arms), *(one.backend for one in judges)]

@@ -12,11 +12,12 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from harness.core.progress import Watch
+from harness.core.progress import Progress
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -68,25 +69,25 @@ def _cell(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-class ConsoleWatch(Watch):
+class ConsoleProgress(Progress):
     """Draws a bar for the running step on a terminal; elsewhere one line a finished step and note, on stderr."""
 
     def __init__(self, quiet: bool = False) -> None:
         super().__init__()
         self.quiet = quiet
-        self.bar: Progress | None = None
+        self.bar: Bar | None = None
         self.task: Any = None
 
     def started(self, name: str) -> None:
         if err.is_terminal and not self.quiet:
             columns = (TextColumn("{task.description:<10}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-            self.bar = Progress(
+            self.bar = Bar(
                 *columns, TimeRemainingColumn(), TextColumn("{task.fields[text]}"), console=err, transient=True
             )
             self.bar.start()
             self.task = self.bar.add_task(name, total=None, text="")
 
-    def progress(self, done: float, total: float, text: str = "") -> None:
+    def update(self, done: float, total: float, text: str = "") -> None:
         if self.bar is not None:
             self.bar.update(self.task, completed=done, total=total, text=clean(text)[:60])
 

@@ -1,4 +1,4 @@
-"""How the loop says what it is doing: a step, how far it is, a note. The loop never prints; a `Watch` may.
+"""How the loop says what it is doing: a step, how far it is, a note. The loop never prints; a `Progress` may.
 
 This one is silent and keeps the time of each step. The command line gives a subclass that draws progress bars.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Watch:
+class Progress:
     """Silent. `seconds` maps each finished step to its wall-clock time."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Watch:
     def finished(self, name: str, seconds: float) -> None:
         """A step ended, well or not."""
 
-    def progress(self, done: float, total: float, text: str = "") -> None:
+    def update(self, done: float, total: float, text: str = "") -> None:
         """The running step is `done` of `total` (any unit) along."""
 
     def note(self, text: str) -> None:

@@ -12,8 +12,7 @@ from pathlib import Path
 from harness.core import codec
 from harness.core.dataset_files import SPLITS
 from harness.core.near_duplicates import normalise
-from harness.curate import groups, manifest, replay, splits
-from harness.curate import slot_swaps as augment
+from harness.curate import groups, manifest, replay, slot_swaps, splits
 from harness.curate.options import CurateOptions
 from harness.curate.rows import Row, spoken
 from harness.curate.selection import Selection
@@ -92,11 +91,11 @@ def _cases(
         if side in found:
             found[side].append(manifest.case(row, side, group))
     judged, corrected = _judged(found, options), tuple(found["train"])
-    found["train"] += augment.swaps(
+    found["train"] += slot_swaps.swaps(
         corrected, judged, share=options.augment_share, threshold=options.near_duplicate, seed=options.seed
     )
-    found["train"] += augment.apart(reword(corrected), judged, options.near_duplicate)
-    general = augment.apart(replay.read(options.replay_files), judged, options.near_duplicate)
+    found["train"] += slot_swaps.apart(reword(corrected), judged, options.near_duplicate)
+    general = slot_swaps.apart(replay.read(options.replay_files), judged, options.near_duplicate)
     mixed = replay.mix(general, len(found["train"]), options.replay_share, options.seed)
     return {**{name: tuple(items) for name, items in found.items()}, "replay": mixed}
 
@@ -121,7 +120,7 @@ def _enough(cases: Mapping[str, Sequence[Case]], options: CurateOptions) -> None
 def _checked(curated: Curated, calls: int) -> Curated:
     """Refuse a dataset whose fates do not add up to the calls, or whose rows do not add up to their fates."""
     fates = Counter(fate.fate for fate in curated.fates)
-    mined_rows = {name: [case for case in curated.splits[name] if augment.MARK not in case.tags] for name in SPLITS}
+    mined_rows = {name: [case for case in curated.splits[name] if slot_swaps.MARK not in case.tags] for name in SPLITS}
     rows = {name: len(cases) for name, cases in mined_rows.items() if name != "replay"}
     wrong = {name: count for name, count in rows.items() if count != fates[name]}
     if len(curated.fates) != calls or curated.dataset.calls != calls or wrong:

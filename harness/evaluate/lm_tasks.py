@@ -1,7 +1,7 @@
 """Tasks of lm-evaluation-harness as suites: its prompts and its metrics, our engine, one result a question.
 
-    from harness import cases, guard, suite
-    from harness.lm_tasks import task
+    from trueup import cases, guard, suite
+    from trueup.lm_tasks import task
 
     arc = task("arc_easy", limit=500)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from harness import config as configuration
-from harness import project as shelf
+from harness import config as harness_config
 from harness.errors import UsageError
-from harness.evaluate import arms as arm_choice
+from harness.evaluate import arms as evaluate_arms
 from harness.evaluate import step as evaluate_step
+from harness.project import Project
 from harness.types import Arm, EvalRequest
 
 FILES = ("scripted", "recorded")
@@ -30,27 +30,27 @@ def request(name: str | None, root: Path, here: Path, paths: tuple[str, ...], re
     if (file := _config_file(*map(Path, paths), here, root)) is None:
         return replace(asked, arms=_pick(name, {}, root, here))
 
-    config = configuration.load(file)
-    work = shelf.open_work(config)
-    dataset, adapter = shelf.latest_or_none(work)
-    folders = {config.project.name: str(work.store.artifacts.folder("dataset", dataset.id))} if dataset else {}
-    ready = evaluate_step.arms(work, dataset, adapter)
-    if name and name not in ready and name in arm_choice.sections(config):
-        raise arm_choice.absent(config, name, ready)
+    config = harness_config.load(file)
+    project = Project.open(config)
+    dataset, adapter = project.latest_or_none()
+    folders = {config.project.name: str(project.store.artifacts.folder("dataset", dataset.id))} if dataset else {}
+    ready = evaluate_step.arms(project, dataset, adapter)
+    if name and name not in ready and name in evaluate_arms.sections(config):
+        raise evaluate_arms.absent(config, name, ready)
     return replace(
         asked,
         arms=_pick(name, ready, file, here),
         datasets=folders,
-        replies=str(work.store.root / "replies"),
+        replies=str(project.store.root / "replies"),
         batch_size=config.eval.batch_size,
-        judges=arm_choice.judges(config),
+        judges=evaluate_arms.judges(config),
     )
 
 
 def arm_names(*near: Path) -> str:
     """The names that --model takes, for a message; `near` as in `_config_file`."""
     file = _config_file(*near)
-    named = list(configuration.load(file).arms) or ["base"] if file else []
+    named = list(harness_config.load(file).arms) or ["base"] if file else []
     return " or ".join([*named, "a model's folder", "NAME@URL", *(f"{name}:FILE" for name in FILES)])
 
 
@@ -69,7 +69,7 @@ def _pick(name: str | None, arms: Mapping[str, Arm], root: Path, here: Path) -> 
         return (Arm(name=model, backend="openai_compatible", model=model, options={"url": url}),)
     if (here / name / "config.json").is_file():
         return (Arm(name=Path(name).name, backend="hf", model=str(here / name)),)
-    why = "" if arms else f" ({configuration.FILE} is not there)"
+    why = "" if arms else f" ({harness_config.FILE} is not there)"
     raise UsageError(f"there is no arm named {name!r}{why}", where=str(root), next=f"--model {arm_names(root)}")
 
 
@@ -77,7 +77,7 @@ def _config_file(*near: Path) -> Path | None:
     """The trueup.toml nearest to the eval files that were named, else to where pytest was called, else to its root."""
     for start in near:
         try:
-            return configuration.find(start)
+            return harness_config.find(start)
         except UsageError:
             continue
     return None

@@ -8,14 +8,13 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from harness import project as shelf
 from harness.core.codec import encode, read, write_atomic
 from harness.errors import InputError, InvalidError
 from harness.evaluate import stage as evaluate_stage
 from harness.evaluate import step as evaluate_step
 from harness.evaluate.runner import sharding
 from harness.evaluate.runner.worker import run_file
-from harness.project import Evaluation, Work
+from harness.project import Evaluation, Project
 from harness.types import Adapter, Dataset, Noun, Run
 
 FILE = "shard.json"
@@ -33,7 +32,7 @@ class Shard(Noun, frozen=True):
 
 
 def evaluate(
-    work: Work,
+    project: Project,
     dataset: Dataset | None,
     adapter: Adapter | None,
     shard: str,
@@ -44,11 +43,11 @@ def evaluate(
 ) -> dict[str, Run]:
     """The runs of shard `2/4`, written to `out`. Raises UsageError when `shard` does not read like that."""
     number, count = sharding.parse(shard)
-    request = replace(evaluate_step.eval_request(work, dataset, adapter, only, select), shard=shard, otel=otel)
-    with work.watch.step("evaluate"):
+    request = replace(evaluate_step.eval_request(project, dataset, adapter, only, select), shard=shard, otel=otel)
+    with project.progress.step("evaluate"):
         runs = {
             run.arm.name: run
-            for run in evaluate_stage.evaluate(request, on_event=evaluate_step.evaluation_progress(work))
+            for run in evaluate_stage.evaluate(request, on_event=evaluate_step.evaluation_progress(project))
         }
     for name, run in runs.items():
         write_atomic(out / run_file(name), encode(run))
@@ -57,7 +56,7 @@ def evaluate(
     return runs
 
 
-def merge(work: Work, folders: Sequence[Path]) -> dict[str, Run]:
+def merge(project: Project, folders: Sequence[Path]) -> dict[str, Run]:
     """The runs of all shards as one evaluation, which becomes the latest: what `trueup gate` judges.
 
     Raises InputError for a folder that holds no shard, InvalidError when one is missing, comes twice or belongs to
@@ -67,8 +66,8 @@ def merge(work: Work, folders: Sequence[Path]) -> dict[str, Run]:
     order = sorted(folders, key=lambda folder: shards[folder].number)
     first = _complete([shards[folder] for folder in order])
     runs = {name: sharding.merge([read(folder / run_file(name), Run) for folder in order]) for name in first.arms}
-    idents = tuple((name, work.store.artifacts.put("run", run)) for name, run in runs.items())
-    shelf.keep_evaluation(work, Evaluation(dataset=first.dataset, adapter=first.adapter, runs=idents), whole=True)
+    idents = tuple((name, project.store.artifacts.put("run", run)) for name, run in runs.items())
+    project.keep_evaluation(Evaluation(dataset=first.dataset, adapter=first.adapter, runs=idents), whole=True)
     return runs
 
 

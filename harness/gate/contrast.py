@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.gate import measure
-from harness.gate import wording as words
+from harness.gate import measure, wording
 from harness.gate.noise_beside import beside
 from harness.gate.statistics.multiple import benjamini_hochberg
 from harness.types import Comparison, Finding
@@ -45,7 +44,7 @@ def _difference(comparison: Comparison, alpha: float) -> Finding:
     found = measure.measure(comparison, alpha / 2)
     finding = measure.measured(measure.start("difference", comparison), comparison, found, 0.0, alpha / 2)
     p = 1.0 if found.weakness else min(1.0, 2 * min(found.above(0.0), found.below(0.0)))
-    said = words.change(comparison, found.estimate, found.interval)
+    said = wording.change(comparison, found.estimate, found.interval)
     tail = f", which cannot be judged: {found.weakness}" if found.weakness else ""
     counts = finding.counts | {"before": _mean(comparison, 0), "after": _mean(comparison, 1)}
     return replace(finding, outcome="info", p_value=p, sentence=f"{said}{tail}.", counts=counts)
@@ -57,7 +56,7 @@ def _mean(comparison: Comparison, side: int) -> float:
 
 
 def _left_out(comparison: Comparison) -> Iterator[Finding]:
-    name, pairs = words.label(comparison.suite.name), comparison.pairs
+    name, pairs = wording.label(comparison.suite.name), comparison.pairs
     start = replace(measure.start("difference", comparison), outcome="info", formula="count", next="trueup eval")
     for problem in comparison.problems:
         yield replace(start, sentence=f"{name}: {problem}.")
@@ -68,7 +67,7 @@ def _left_out(comparison: Comparison) -> Iterator[Finding]:
         yield replace(start, sentence=f"{asked}: {comparison.stopped}")
     lost = [pair for pair in pairs if pair.baseline is None or pair.candidate is None]
     if lost:
-        first = words.error(lost[0]) or "no score"
+        first = wording.error(lost[0]) or "no score"
         text = (
             f"{name}: {len(lost)} of {len(pairs)} cases have no score under both, such as {lost[0].case_id} ({first})."
         )

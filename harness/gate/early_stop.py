@@ -18,14 +18,18 @@ from harness.evaluate import stage as evaluate_stage
 from harness.evaluate.arms import TUNED
 from harness.evaluate.runner import sharding
 from harness.gate import stage as gate_stage
-from harness.gate import step as verdicts
+from harness.gate import step as gate_step
 from harness.gate.statistics.sequential import FORMULA
-from harness.project import Work
+from harness.project import Project
 from harness.types import EvalRequest, Finding, Policy, Run
 
 
 def evaluate(
-    work: Work, request: EvalRequest, known: Mapping[str, str], adapter: str, on_event: Callable[[dict[str, Any]], None]
+    project: Project,
+    request: EvalRequest,
+    known: Mapping[str, str],
+    adapter: str,
+    on_event: Callable[[dict[str, Any]], None],
 ) -> tuple[Run, ...]:
     """The runs of the request's arms, as `harness.evaluate.stage` gives them. `known` maps arms that were asked on
     another night to the content ids of their runs.
@@ -33,27 +37,27 @@ def evaluate(
     All end with the same part, and say why under `Run.stopped`, when the tuned arm among them is shown to be lost. What is
     only a selection of cases is asked at once.
     """
-    parts = work.config.eval.early_stop
+    parts = project.config.eval.early_stop
     if parts < 2 or request.select or TUNED not in {arm.name for arm in request.arms}:
         return evaluate_stage.evaluate(request, on_event=on_event)
-    before = {name: work.store.artifacts.get("run", ident, Run) for name, ident in known.items()}
+    before = {name: project.store.artifacts.get("run", ident, Run) for name, ident in known.items()}
     asked: list[tuple[Run, ...]] = []
     for number in range(1, parts + 1):
         part = replace(request, shard=f"{number}/{parts}", drawn=True)
         asked.append(evaluate_stage.evaluate(part, on_event=on_event))
         runs = tuple(sharding.merge(of_arm) for of_arm in zip(*asked, strict=True))
-        why = lost(work, {**before, **{run.arm.name: run for run in runs}}, adapter) if number < parts else ""
+        why = lost(project, {**before, **{run.arm.name: run for run in runs}}, adapter) if number < parts else ""
         if why:
-            work.watch.note(f"ended after part {number} of {parts}: {why}")
+            project.progress.note(f"ended after part {number} of {parts}: {why}")
             return tuple(replace(run, stopped=why) for run in runs)
     return runs
 
 
-def lost(work: Work, runs: dict[str, Run], adapter: str) -> str:
+def lost(project: Project, runs: dict[str, Run], adapter: str) -> str:
     """Why the tuned arm can no longer be promoted, whatever the cases not yet asked would say; empty while it can."""
     partial = {name: replace(run, stopped="a part was asked so far") for name, run in runs.items()}
-    verdict = gate_stage.judge(verdicts.of_runs(work, partial, adapter, work.config.gate))
-    return next((one.sentence for one in verdict.findings if _final(one, work.config.gate)), "")
+    verdict = gate_stage.judge(gate_step.of_runs(project, partial, adapter, project.config.gate))
+    return next((one.sentence for one in verdict.findings if _final(one, project.config.gate)), "")
 
 
 def _final(finding: Finding, policy: Policy) -> bool:

@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from harness.project import Work
+from harness.project import Project
 from harness.types import Comparison, HistoryPoint, Run, Verdict
 
 
-def nights(work: Work) -> tuple[HistoryPoint, ...]:
+def nights(project: Project) -> tuple[HistoryPoint, ...]:
     """Every night so far, oldest first."""
-    found = (work.store.artifacts.get("night", ident, HistoryPoint) for ident in work.store.artifacts.ids("night"))
+    found = (
+        project.store.artifacts.get("night", ident, HistoryPoint) for ident in project.store.artifacts.ids("night")
+    )
     return tuple(sorted(found, key=lambda night: night.at_ns))
 
 

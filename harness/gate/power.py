@@ -8,7 +8,7 @@ whose outcome is expected to differ, 0.1), `expected_gain` (0.2), `power` (0.8),
 
 from collections.abc import Sequence
 
-from harness.gate import options as _options
+from harness.gate import options as gate_options
 from harness.gate.power_rules import joint, planned
 from harness.types import Finding, Policy, Suite
 
@@ -16,6 +16,6 @@ from harness.types import Finding, Policy, Suite
 def plan(suites: Sequence[Suite], policy: Policy) -> tuple[Finding, ...]:
     """One finding a target or guard, from the number of its cases alone: pass, or unresolved with `needed`; and, told
     only, the power of all guards together. Raises UsageError on an option of the policy that no rule has."""
-    _options.check(policy)
+    gate_options.check(policy)
     found = tuple(planned(suites, policy))
     return (*found, *joint(found, suites))

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 from math import prod
 
-from harness.gate import options as _options
+from harness.gate import options as gate_options
 from harness.gate.statistics.power import cases_needed, power
 from harness.gate.wording import label
 from harness.types import Finding, Guard, Policy, Suite, Target
 
-DISCORDANCE = _options.number("discordance", 0.1, most=1.0)
-GAIN = _options.number("expected_gain", 0.2, most=1.0)
-POWER = _options.number("power", 0.8, least=0.01, most=0.99)
-DESIGN = _options.number("design_effect", 1.0, least=0.01)
+DISCORDANCE = gate_options.number("discordance", 0.1, most=1.0)
+GAIN = gate_options.number("expected_gain", 0.2, most=1.0)
+POWER = gate_options.number("power", 0.8, least=0.01, most=0.99)
+DESIGN = gate_options.number("design_effect", 1.0, least=0.01)
 OPTIONS = (DISCORDANCE, GAIN, POWER, DESIGN)
 
 

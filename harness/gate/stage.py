@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from harness.core.codec import digest
 from harness.core.plugins import load, names
 from harness.errors import UsageError
-from harness.gate import options as _options
+from harness.gate import options as gate_options
 from harness.gate.context import CHAMPION, Context
 from harness.gate.flaky_cases import sorted_out
 from harness.gate.noise_beside import beside
@@ -74,7 +74,7 @@ def _check(policy: Policy) -> None:
     ]
     if wrong:
         raise UsageError(f"the gate cannot judge with this {wrong[0]}", where="[gate]", next=f"mend {wrong[0]}")
-    _options.check(policy)
+    gate_options.check(policy)
 
 
 def _context(judgement: Judgement) -> Context:

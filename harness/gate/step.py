@@ -14,18 +14,15 @@ from typing import Any
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from harness import forget as privacy
-from harness import project as shelf
 from harness.config import section
 from harness.core.codec import SCHEMA, decode, digest, encode, read
 from harness.errors import InputError, InvalidError, UsageError
-from harness.evaluate import arms as arm_choice
-from harness.gate import compare as compare_stage
-from harness.gate import flaky as quarantine
+from harness.evaluate import arms as evaluate_arms
+from harness.gate import compare, flaky
 from harness.gate import history as gate_history
 from harness.gate import runs as gate_runs
 from harness.gate import stage as gate_stage
-from harness.project import LATEST, Work
+from harness.project import JUDGED, LATEST, Evaluation, Project
 from harness.types import Comparison, Judgement, Noun, Policy, Run, Verdict
 
 
@@ -37,54 +34,54 @@ class VerdictFile(Noun, frozen=True):
     schema: int = SCHEMA
 
 
-def judge(work: Work) -> Verdict:
-    """The verdict on the latest evaluation under the policy of trueup.toml, kept as the latest."""
-    with work.watch.step("gate"):
-        found, evaluation = judgement(work, work.config.gate)
-        privacy.check(work, "adapter", evaluation.adapter)
+def gate(project: Project) -> Verdict:
+    """Decide on the latest evaluation under the policy of trueup.toml; the verdict is kept as the latest."""
+    with project.progress.step("gate"):
+        found, evaluation = judgement(project, project.config.gate)
+        project.check_not_forgotten("adapter", evaluation.adapter)
         verdict = _identified(gate_stage.judge(found))
-        work.store.memo.remember(shelf.JUDGED, verdict.id, work.store.artifacts.put("evaluation", evaluation))
-        work.store.artifacts.put("policy", found.policy)
-        if verdict.id not in work.store.artifacts.ids("judgement"):
-            work.store.artifacts.put("judgement", found, id=verdict.id)
-        if verdict.id not in work.store.artifacts.ids("verdict"):  # else judged before: one record, its first time
+        project.store.memo.remember(JUDGED, verdict.id, project.store.artifacts.put("evaluation", evaluation))
+        project.store.artifacts.put("policy", found.policy)
+        if verdict.id not in project.store.artifacts.ids("judgement"):
+            project.store.artifacts.put("judgement", found, id=verdict.id)
+        if verdict.id not in project.store.artifacts.ids("verdict"):  # else judged before: one record, its first time
             verdict = replace(verdict, at_ns=time.time_ns())
-            runs = shelf.runs_of(work, evaluation)
-            work.store.artifacts.put("night", gate_history.night(verdict, _judged(found), runs.values()))
-            work.store.artifacts.put("verdict", verdict, id=verdict.id)
-        work.store.memo.remember(LATEST, "verdict", verdict.id)  # last: a kill before it leaves the verdict before
-    return shelf.latest_verdict(work)
+            runs = project.runs(evaluation)
+            project.store.artifacts.put("night", gate_history.night(verdict, _judged(found), runs.values()))
+            project.store.artifacts.put("verdict", verdict, id=verdict.id)
+        project.store.memo.remember(LATEST, "verdict", verdict.id)  # last: a kill before it leaves the verdict before
+    return project.latest_verdict()
 
 
-def under(work: Work, policy: Policy) -> Verdict:
+def under(project: Project, policy: Policy) -> Verdict:
     """What the latest evaluation would get under another policy. It is told, never kept: only trueup.toml promotes."""
-    return _identified(gate_stage.judge(judgement(work, policy)[0]))
+    return _identified(gate_stage.judge(judgement(project, policy)[0]))
 
 
-def judgement(work: Work, policy: Policy) -> tuple[Judgement, shelf.Evaluation]:
+def judgement(project: Project, policy: Policy) -> tuple[Judgement, Evaluation]:
     """All that a verdict on the latest evaluation is computed from. Counts as a look at its held-out set.
 
     A champion's run makes the champion a baseline, whatever the policy says.
     """
-    evaluation = shelf.latest_evaluation(work)
-    dataset, runs = shelf.dataset_of(work, evaluation.dataset), shelf.runs_of(work, evaluation)
-    found = of_runs(work, runs, evaluation.adapter, policy)
+    evaluation = project.latest_evaluation()
+    dataset, runs = project.dataset(evaluation.dataset), project.runs(evaluation)
+    found = of_runs(project, runs, evaluation.adapter, policy)
     found = replace(
         found,
-        comparisons=(*found.comparisons, *controls(work, evaluation, runs)),
+        comparisons=(*found.comparisons, *controls(project, evaluation, runs)),
         dataset=evaluation.dataset,
-        looks=work.store.ledger.look(*gate_runs.held_out_version(work, dataset), evaluation.adapter),
+        looks=project.store.ledger.look(*gate_runs.held_out_version(project, dataset), evaluation.adapter),
     )
     return found, evaluation
 
 
-def of_runs(work: Work, runs: dict[str, Run], candidate: str, policy: Policy) -> Judgement:
+def of_runs(project: Project, runs: dict[str, Run], candidate: str, policy: Policy) -> Judgement:
     """The tuned arm against every other one, with what is promoted, waived and quarantined today; counts no look."""
-    champion = work.store.promotions.current(work.config.promote.alias)
+    champion = project.store.promotions.current(project.config.promote.alias)
     promoted = champion.adapter if champion else ""
-    if arm_choice.CHAMPION in runs and arm_choice.CHAMPION not in policy.baselines:
-        policy = replace(policy, baselines=(*policy.baselines, arm_choice.CHAMPION))
-    before = _judgement_of(work, champion.verdict) if promoted and champion else None
+    if evaluate_arms.CHAMPION in runs and evaluate_arms.CHAMPION not in policy.baselines:
+        policy = replace(policy, baselines=(*policy.baselines, evaluate_arms.CHAMPION))
+    before = _judgement_of(project, champion.verdict) if promoted and champion else None
     suites = {one.suite.name: one.suite for one in _judged(before)} if before else {}
     return Judgement(
         bar=tuple(suites[name] for name in sorted(suites)),
@@ -95,17 +92,17 @@ def of_runs(work: Work, runs: dict[str, Run], candidate: str, policy: Policy) ->
         champion=promoted,
         problems=(
             *(f"{name}: {problem}" for name, run in runs.items() for problem in run.problems),
-            *_moved(work, runs, promoted),
+            *_moved(project, runs, promoted),
         ),
-        waivers=gate_runs.waivers(work),
-        quarantine=quarantine.read(Path(work.config.root) / quarantine.FILE),
+        waivers=gate_runs.waivers(project),
+        quarantine=flaky.read(Path(project.config.root) / flaky.FILE),
         today=_today(runs),
     )
 
 
-def _judgement_of(work: Work, verdict: str) -> Judgement | None:
-    known = work.store.artifacts.has("judgement", verdict)
-    return work.store.artifacts.get("judgement", verdict, Judgement) if known else None
+def _judgement_of(project: Project, verdict: str) -> Judgement | None:
+    known = project.store.artifacts.has("judgement", verdict)
+    return project.store.artifacts.get("judgement", verdict, Judgement) if known else None
 
 
 def _today(runs: dict[str, Run]) -> str:
@@ -114,18 +111,18 @@ def _today(runs: dict[str, Run]) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(now / 1e9))
 
 
-def _moved(work: Work, runs: dict[str, Run], promoted: str) -> Iterator[str]:
+def _moved(project: Project, runs: dict[str, Run], promoted: str) -> Iterator[str]:
     """The champion that answered must be the one in production now."""
-    run = runs.get(arm_choice.CHAMPION)
+    run = runs.get(evaluate_arms.CHAMPION)
     folder = Path(run.arm.adapter) if run else Path()
-    if run and folder.is_relative_to(work.store.root) and folder.name != promoted:
+    if run and folder.is_relative_to(project.store.root) and folder.name != promoted:
         yield "champion: what is in production changed since the evaluation"
 
 
-def controls(work: Work, evaluation: shelf.Evaluation, runs: dict[str, Run]) -> tuple[Comparison, ...]:
+def controls(project: Project, evaluation: Evaluation, runs: dict[str, Run]) -> tuple[Comparison, ...]:
     """Arms against themselves: from control runs where there are, else from the arms' own repeats."""
-    asked = {run.arm.name: run for run in (work.store.artifacts.get("run", one, Run) for one in evaluation.controls)}
-    return tuple(one for run in {**runs, **asked}.values() for one in compare_stage.control(run))
+    asked = {run.arm.name: run for run in (project.store.artifacts.get("run", one, Run) for one in evaluation.controls)}
+    return tuple(one for run in {**runs, **asked}.values() for one in compare.control(run))
 
 
 def _judged(found: Judgement) -> list[Comparison]:

@@ -19,11 +19,8 @@ from harness.core import plugins
 from harness.core.link_feedback import link
 from harness.core.recordings import is_pair
 from harness.errors import InputError
-from harness.ingest import assemble as joining
-from harness.ingest import containers
-from harness.ingest import dedupe as doubles
-from harness.ingest import parse as cutting
-from harness.ingest import workers as crew
+from harness.ingest import assemble, containers, dedupe, parse
+from harness.ingest import workers as ingest_workers
 from harness.ingest.assemble import Batch, Batches, Found, Joiner
 from harness.ingest.containers import File, sources
 from harness.ingest.parse import Cut, Cutter
@@ -105,23 +102,23 @@ class _Export:
         redact = redaction.of(self._options)
         with Spool() as spool:
             cutter = Cutter(self._format, spool, self._skip)
-            yield from joining.redacted(cutting.cut(list(enumerate(self._files)), cutter, self._progress), redact)
+            yield from assemble.redacted(parse.cut(list(enumerate(self._files)), cutter, self._progress), redact)
             self.cut = cutter.cut
             joiner = Joiner([file.path for file in self._files], self.cut.damaged, self._options)
-            yield from joining.redacted(self._once(joiner.join(spool.groups())), redact)
-        self._counts += joiner.counts + joining.found_in(redact)
+            yield from assemble.redacted(self._once(joiner.join(spool.groups())), redact)
+        self._counts += joiner.counts + assemble.found_in(redact)
 
     def shared(self, workers: int) -> Iterator[Found]:
         """The same by several processes. What joins comes back redacted; only what could not be cut is redacted here."""
         redact = redaction.of(self._options)
         with tempfile.TemporaryDirectory(prefix="trueup-") as folder:
             os.chmod(folder, 0o700)
-            job = crew.Job(str(Path(folder)), "", self._format, crew.options_of(self._options))
-            yield from joining.redacted(self._cut_by(job, workers), redact)
-            self._counts += joining.found_in(redact)
+            job = ingest_workers.Job(str(Path(folder)), "", self._format, ingest_workers.options_of(self._options))
+            yield from assemble.redacted(self._cut_by(job, workers), redact)
+            self._counts += assemble.found_in(redact)
             yield from self._once(self._joined_by(job, workers))
 
-    def _cut_by(self, job: crew.Job, workers: int) -> Iterator[Quarantined]:
+    def _cut_by(self, job: ingest_workers.Job, workers: int) -> Iterator[Quarantined]:
         total, done = sum(file.size for file in self._files), 0
 
         def moved(count: int) -> None:
@@ -129,7 +126,7 @@ class _Export:
             done = min(done + count, total)
             self._progress(done, total)
 
-        for frame in crew.cut(self._files, job, workers, self._known(workers), moved):
+        for frame in ingest_workers.cut(self._files, job, workers, self._known(workers), moved):
             self.cut += frame.cut
             yield from frame.batch.quarantined
         self._progress(total, total)
@@ -139,8 +136,8 @@ class _Export:
         with ThreadPoolExecutor(workers) as pool:
             return [known for known in pool.map(_digest, self._files) if known and self._skip(known)]
 
-    def _joined_by(self, job: crew.Job, workers: int) -> Iterator[Found]:
-        for frame in crew.join(job, workers, [file.path for file in self._files], self.cut.damaged):
+    def _joined_by(self, job: ingest_workers.Job, workers: int) -> Iterator[Found]:
+        for frame in ingest_workers.join(job, workers, [file.path for file in self._files], self.cut.damaged):
             self._counts.update(frame.batch.counts)
             yield from frame.batch.calls
             yield from frame.batch.feedback
@@ -148,7 +145,7 @@ class _Export:
 
     def _once(self, found: Iterator[Found]) -> Iterator[Found]:
         """Each call once; where one library recorded all, none can be there twice."""
-        once: Iterator[Any] = doubles.merged(found, self._double)
+        once: Iterator[Any] = dedupe.merged(found, self._double)
         yield from once if len(self.cut.producers) > 1 else found
 
     def _double(self) -> None:

@@ -9,7 +9,7 @@ from harness.ingest import settings as ingest_settings
 from harness.ingest import stage
 from harness.ingest.collector import inbox
 from harness.ingest.stage import Batch
-from harness.project import Work
+from harness.project import Project
 from harness.store import Merged
 from harness.types import Noun
 
@@ -37,37 +37,37 @@ class Intake(Noun, frozen=True, omit_defaults=False):
     """Calls and feedback of a user or trace that was forgotten: they stay out."""
 
 
-def ingest(work: Work, paths: Sequence[str] = (), format: str = "") -> Intake:
+def ingest(project: Project, paths: Sequence[str] = (), format: str = "") -> Intake:
     """Read trace exports into the store; files whose bytes were read before are passed over.
 
     Without `paths`: those of trueup.toml, and what `trueup collect` received.
     """
-    settings, folder = work.config.ingest, work.store.root / ingest_settings.INBOX
+    settings, folder = project.config.ingest, project.store.root / ingest_settings.INBOX
     with inbox.taken(folder, wanted=not paths) as received:
         chosen = (*(paths or settings.paths), *received)
         if not chosen and folder.is_dir():  # whoever only receives has nights on which nothing came
-            work.watch.note(f"nothing to read; {inbox.waiting(folder):,} bytes are still being received")
+            project.progress.note(f"nothing to read; {inbox.waiting(folder):,} bytes are still being received")
             return Intake()
-        return _read(work, chosen, format or settings.format)
+        return _read(project, chosen, format or settings.format)
 
 
-def receive(work: Work) -> None:
+def receive(project: Project) -> None:
     """Ingest all that `trueup collect` received, whether its traces are at their end or not."""
-    with inbox.taken(work.store.root / ingest_settings.INBOX, settle_s=0) as received:
+    with inbox.taken(project.store.root / ingest_settings.INBOX, settle_s=0) as received:
         if received:
-            _read(work, received, "")
+            _read(project, received, "")
 
 
-def waiting(work: Work) -> dict[str, Any]:
+def waiting(project: Project) -> dict[str, Any]:
     """What `trueup collect` received and no ingest has read yet: its `bytes`, and since when the oldest waits."""
-    folder = work.store.root / ingest_settings.INBOX
+    folder = project.store.root / ingest_settings.INBOX
     since = inbox.since(folder)
     said = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(since / 1e9)) if since else ""
     return {"bytes": inbox.waiting(folder), "since": said}
 
 
-def _read(work: Work, paths: Sequence[str], format: str) -> Intake:
-    traces = work.store.traces
+def _read(project: Project, paths: Sequence[str], format: str) -> Intake:
+    traces = project.store.traces
     known: list[str] = []
 
     def skip(digest: str) -> bool:
@@ -78,25 +78,25 @@ def _read(work: Work, paths: Sequence[str], format: str) -> Intake:
     found = stage.ingest(
         tuple(paths),
         format=format,
-        options=ingest_settings.options(work),
-        on_progress=lambda done, total: work.watch.progress(done, total, "bytes"),
+        options=ingest_settings.options(project),
+        on_progress=lambda done, total: project.progress.update(done, total, "bytes"),
         skip=skip,
     )
-    with work.watch.step("ingest"):
+    with project.progress.step("ingest"):
         fates: Counter[str] = Counter()
         formats: Counter[str] = Counter()
         for batch in found:
-            merged = _merge(work, batch)
+            merged = _merge(project, batch)
             fates.update(merged.counts())
             formats.update(merged.formats)
         fates["repeated"] += sum(map(traces.held, known))
         intake = _intake(fates, formats)
-        _note(work, intake)
+        _note(project, intake)
     return intake
 
 
-def _merge(work: Work, batch: Batch) -> Merged:
-    return work.store.traces.merge(
+def _merge(project: Project, batch: Batch) -> Merged:
+    return project.store.traces.merge(
         batch.calls,
         batch.feedback,
         batch.quarantined,
@@ -121,9 +121,9 @@ def _intake(fates: Counter[str], formats: Counter[str]) -> Intake:
     )
 
 
-def _note(work: Work, intake: Intake) -> None:
-    stored: dict[str, Any] = work.store.traces.counts()
-    work.watch.note(
+def _note(project: Project, intake: Intake) -> None:
+    stored: dict[str, Any] = project.store.traces.counts()
+    project.progress.note(
         f"{stored['calls']:,} calls ({intake.calls:,} new), {stored['feedback']:,} feedback records, "
         f"{stored['quarantined']:,} in quarantine"
     )

@@ -21,8 +21,7 @@ from typing import IO, Any
 import msgspec
 
 from harness.errors import TrueupError
-from harness.ingest import assemble as joining
-from harness.ingest import parse as cutting
+from harness.ingest import assemble, parse
 from harness.ingest.assemble import Batch, Batches, Joiner
 from harness.ingest.containers import File
 from harness.ingest.parse import Cut, Cutter
@@ -158,7 +157,7 @@ def _cut(job: Job, out: IO[bytes]) -> None:
 
     with Spool(job.memory, folder=Path(job.folder), name=job.name) as spool:
         cutter, batches = Cutter(job.format, spool, frozenset(job.known).__contains__), Batches(FRAME)
-        for bad in cutting.cut([(number, File(path, size)) for number, path, size in job.files], cutter, moved):
+        for bad in parse.cut([(number, File(path, size)) for number, path, size in job.files], cutter, moved):
             for batch in batches.add(bad):
                 _send(out, Frame(batch=batch))
         spool.flush()
@@ -170,10 +169,10 @@ def _join(job: Job, out: IO[bytes]) -> None:
     redact = redaction.of(job.options)
     joiner, batches = Joiner(job.paths, job.damaged, job.options), Batches(FRAME)
     groups = (group for number in job.partitions for group in Spool.read(Path(job.folder), number))
-    for item in joining.redacted(joiner.join(groups), redact):
+    for item in assemble.redacted(joiner.join(groups), redact):
         for batch in batches.add(item):
             _send(out, Frame(batch=batch))
-    counts: Counter[str] = joiner.counts + joining.found_in(redact)
+    counts: Counter[str] = joiner.counts + assemble.found_in(redact)
     _send(out, Frame(batch=batches.take(counts=dict(counts))))
 
 

@@ -1,13 +1,11 @@
 """Failure clusters over the nights: the mined clusters beside the dataset, the judgement and the promotion they led to."""
 
-from harness import project as shelf
 from harness.core.codec import read_lines
-from harness.curate import step as curate_step
 from harness.evaluate.arms import TUNED
 from harness.mine import step as mine_step
 from harness.mine.cluster_states import Judged, Life, lives
 from harness.mine.traffic import day_of
-from harness.project import JUDGED, LATEST, Evaluation, Work
+from harness.project import JUDGED, LATEST, Evaluation, Project
 from harness.types import Call, Case, Cluster, Noun
 
 RIGHT = 0.5
@@ -24,23 +22,23 @@ class Followed(Noun, frozen=True):
     """Call id of each example to what the detector said of it."""
 
 
-def follow(work: Work, clusters: tuple[Cluster, ...] = ()) -> tuple[Life, ...]:
+def follow(project: Project, clusters: tuple[Cluster, ...] = ()) -> tuple[Life, ...]:
     """The life of each of `clusters`, or of all that are mined."""
-    chosen = clusters or mine_step.mine(work).clusters
-    known = work.store.memo.recall(LATEST, "dataset")
-    folder = work.store.artifacts.folder("dataset", known) if known else None
+    chosen = clusters or mine_step.mine(project).clusters
+    known = project.store.memo.recall(LATEST, "dataset")
+    folder = project.store.artifacts.folder("dataset", known) if known else None
     names = ("train", "held_out")
     splits = {name: tuple(read_lines(folder / f"{name}.jsonl", Case)) for name in names} if folder else {}
-    return lives(chosen, splits, _judged(work))
+    return lives(chosen, splits, _judged(project))
 
 
-def with_examples(work: Work) -> tuple[Followed, ...]:
-    """Every cluster with its lever, its life and its newest calls."""
-    found = follow(work, curate_step.inspect(work).clusters)
+def with_examples(project: Project, clusters: tuple[Cluster, ...] = ()) -> tuple[Followed, ...]:
+    """Each of `clusters`, or of all that are mined, with its life and its newest calls."""
+    found = follow(project, clusters)
     shown = {life.cluster.id: life.cluster.call_ids[-EXAMPLES:] for life in found}
-    calls = work.store.traces.calls_by_id(name for names in shown.values() for name in names)
+    calls = project.store.traces.calls_by_id(name for names in shown.values() for name in names)
     reasons: dict[str, dict[str, str]] = {}
-    for failure in mine_step.mine(work).failures:
+    for failure in mine_step.mine(project).failures:
         if failure.call_id in shown.get(failure.cluster, ()):
             reasons.setdefault(failure.cluster, {})[failure.call_id] = failure.reason
     return tuple(
@@ -53,15 +51,15 @@ def with_examples(work: Work) -> tuple[Followed, ...]:
     )
 
 
-def _judged(work: Work) -> Judged | None:
+def _judged(project: Project) -> Judged | None:
     """What the serving adapter did when it was judged; without one, what the latest did."""
-    serving = work.store.promotions.current(work.config.promote.alias)
+    serving = project.store.promotions.current(project.config.promote.alias)
     promoted = serving if serving and serving.adapter else None
-    known = work.store.memo.recall(JUDGED, promoted.verdict) if promoted else None
-    known = known or work.store.memo.recall(LATEST, "evaluation")
+    known = project.store.memo.recall(JUDGED, promoted.verdict) if promoted else None
+    known = known or project.store.memo.recall(LATEST, "evaluation")
     if not known:
         return None
-    runs = shelf.runs_of(work, work.store.artifacts.get("evaluation", known, Evaluation))
+    runs = project.runs(project.store.artifacts.get("evaluation", known, Evaluation))
     if TUNED not in runs:
         return None
     call_of = {

@@ -20,7 +20,7 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 
 from harness.core.codec import digest
-from harness.mine import embeddings as embedded
+from harness.mine import embeddings
 from harness.mine.cluster_ids import follow
 from harness.mine.embeddings import Encode
 from harness.types import Cluster, Failure
@@ -121,7 +121,7 @@ def _meant(documents: Sequence[tuple[str, str]], encode: Encode) -> list[tuple[s
     matrix, terms = _weights(documents)
     everywhere = np.asarray(matrix.mean(axis=0)).ravel()
     found: list[tuple[str, str, list[int]]] = []
-    for chosen in embedded.parts([f"{text}\n{reason}" for reason, text in documents], encode, MOST, SMALLEST):
+    for chosen in embeddings.parts([f"{text}\n{reason}" for reason, text in documents], encode, MOST, SMALLEST):
         more = np.round(np.asarray(matrix[chosen].mean(axis=0)).ravel() - everywhere, 9)
         taken = {term for term, _, _ in found}
         ranked = [int(at) for at in np.argsort(-more, kind="stable") if more[at] > 0 and terms[at] not in taken]

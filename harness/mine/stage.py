@@ -11,7 +11,7 @@ from types import ModuleType
 from harness.core import plugins
 from harness.core.ordered import Ordered
 from harness.core.replies import confirms
-from harness.mine import embeddings as embedded
+from harness.mine import embeddings
 from harness.mine.clusters import Seen, cluster
 from harness.mine.mined import Mined
 from harness.mine.norms import learn
@@ -42,7 +42,7 @@ def mine(
     `Ordered` calls where they do not fit into memory; of others the order does not matter, as that of the feedback.
     Raises UsageError for a detector or an embedding model that does not exist.
     """
-    encode = embedded.load(str(options["embeddings"])) if options.get("embeddings") else None
+    encode = embeddings.load(str(options["embeddings"])) if options.get("embeddings") else None
     modules = {name: plugins.load("detectors", name) for name in detectors or plugins.names("detectors")}
     said = by_call(feedback)
     traffic = Traffic(calls)

@@ -3,24 +3,23 @@ night's run does not need it."""
 
 from datetime import UTC, datetime
 
-from harness import project as shelf
 from harness.errors import InvalidError, UsageError
 from harness.mine import step as mine_step
-from harness.project import Work
+from harness.project import Project
 from harness.promote import monitor_stage
 from harness.promote.monitor_stage import DAY_NS, Moment, Monitoring
 
 
-def monitor(work: Work, days: float = 14.0, since: str = "") -> Monitoring:
+def monitor(project: Project, days: float = 14.0, since: str = "") -> Monitoring:
     """The calls since the alias moved, against those of the `days` before, as far as the same adapter served then.
 
     `since` is an ISO date or time (UTC) for a deployment later than the promotion. Raises InvalidError when nothing was
     promoted yet, UsageError when `since` is no time.
     """
-    moves = work.store.promotions.history(work.config.promote.alias)
+    moves = project.store.promotions.history(project.config.promote.alias)
     if not moves:
         raise InvalidError(
-            "nothing was promoted yet", where=work.config.promote.alias, next="trueup promote, or trueup run"
+            "nothing was promoted yet", where=project.config.promote.alias, next="trueup promote, or trueup run"
         )
     at_ns = _time(since) if since else moves[-1].at_ns
     earlier = max((move.at_ns for move in moves[:-1] if move.at_ns < at_ns), default=0)
@@ -29,9 +28,9 @@ def monitor(work: Work, days: float = 14.0, since: str = "") -> Monitoring:
         since_ns=max(at_ns - int(days * DAY_NS), earlier),
         what=f"adapter {moves[-1].adapter[:12]}" if moves[-1].adapter else "the base model",
     )
-    mined = mine_step.mine(work)
-    with work.watch.step("monitor"):
-        return monitor_stage.monitor(shelf.calls(work), shelf.feedback(work), mined, moment, work.config.gate.alpha)
+    mined = mine_step.mine(project)
+    with project.progress.step("monitor"):
+        return monitor_stage.monitor(project.calls(), project.feedback(), mined, moment, project.config.gate.alpha)
 
 
 def _time(text: str) -> int:

@@ -10,18 +10,16 @@ from statistics import fmean
 
 from msgspec.structs import replace
 
-from harness import project as shelf
 from harness.core.codec import digest, write_lines
 from harness.core.near_duplicates import normalise
-from harness.curate import benchmark_files, datasets
-from harness.curate import slot_swaps as rows
+from harness.curate import benchmark_files, datasets, slot_swaps
 from harness.curate import step as curate_step
 from harness.curate.rows import spoken
-from harness.curate.teacher import paraphrase_step as rewording
+from harness.curate.teacher import paraphrase_step
 from harness.errors import UndecidedError
 from harness.evaluate import step as evaluate_step
-from harness.project import Work
-from harness.tune import request as lessons
+from harness.project import Project
+from harness.tune import request as tune_request
 from harness.tune import stage as tune_stage
 from harness.tune import sweep
 from harness.types import Case, Noun, TuneRequest
@@ -52,17 +50,17 @@ class Augmentation(Noun, frozen=True):
     """Is the arm without them worse, on average over the seeds?"""
 
 
-def augment(work: Work, share: float, seeds: Sequence[int], how: str = SWAPS) -> Augmentation:
+def augment(project: Project, share: float, seeds: Sequence[int], how: str = SWAPS) -> Augmentation:
     """Train both arms under each seed. `share`: added rows, as a share (above 0) of the training rows. `how`: `swaps`
     of values between rows, or a teacher's `paraphrases`.
 
     Raises UndecidedError when no row could be added to the latest dataset, or too few are there to set some aside,
     UsageError when training would ask an endpoint, or without a teacher where one has to word rows otherwise.
     """
-    dataset = shelf.latest_dataset(work)
-    request, splits = lessons.unpaid(work, "both arms"), datasets.splits(work, dataset)
-    train, aside = _parted([case for case in splits["train"] if rows.MARK not in case.tags], request.recipe.seed)
-    added = _added(work, how, share, train, [*splits["held_out"], *splits["regression"], *aside])
+    dataset = project.latest_dataset()
+    request, splits = tune_request.unpaid(project, "both arms"), datasets.splits(project, dataset)
+    train, aside = _parted([case for case in splits["train"] if slot_swaps.MARK not in case.tags], request.recipe.seed)
+    added = _added(project, how, share, train, [*splits["held_out"], *splits["regression"], *aside])
     if not added or not aside:
         raise UndecidedError(
             f"no row could be made by {how}" if aside else "too few training rows to judge by",
@@ -72,26 +70,26 @@ def augment(work: Work, share: float, seeds: Sequence[int], how: str = SWAPS) ->
     replay, trials = splits["replay"], []
     for seed in seeds:
         one = replace(request, recipe=replace(request.recipe, seed=seed))
-        with work.watch.step(f"seed {seed}"):
-            plain = _score(work, one, [*train, *aside], replay, aside, 1 + len(added) / len(train))
-            more = _score(work, one, [*train, *added, *aside], replay, aside, 1.0)
+        with project.progress.step(f"seed {seed}"):
+            plain = _score(project, one, [*train, *aside], replay, aside, 1 + len(added) / len(train))
+            more = _score(project, one, [*train, *added, *aside], replay, aside, 1.0)
         trials.append(Trial(seed=seed, without=plain, with_them=more))
     keep = fmean(one.with_them for one in trials) > fmean(one.without for one in trials)
     return Augmentation(train=len(train), added=len(added), aside=len(aside), trials=tuple(trials), keep=keep)
 
 
-def _added(work: Work, how: str, share: float, train: Sequence[Case], judging: Sequence[Case]) -> list[Case]:
+def _added(project: Project, how: str, share: float, train: Sequence[Case], judging: Sequence[Case]) -> list[Case]:
     """New rows that come near nothing that is judged with, by an eval file or by `judging`."""
-    options = curate_step.curate_options(work)
+    options = curate_step.curate_options(project)
     texts = (
-        *evaluate_step.survey(work).texts,
+        *evaluate_step.survey(project).texts,
         *benchmark_files.texts(options.contamination_files),
         *options.contamination,
     )
     judged = [normalise(text) for text in (*texts, *(spoken(case.messages) for case in judging))]
     if how == SWAPS:
-        return rows.swaps(train, judged, share=share, threshold=options.near_duplicate, seed=options.seed)
-    return rows.apart(rewording.reword(work, train, options, share), judged, options.near_duplicate)
+        return slot_swaps.swaps(train, judged, share=share, threshold=options.near_duplicate, seed=options.seed)
+    return slot_swaps.apart(paraphrase_step.reword(project, train, options, share), judged, options.near_duplicate)
 
 
 def _parted(found: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
@@ -108,14 +106,19 @@ def _parted(found: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
 
 
 def _score(
-    work: Work, request: TuneRequest, found: Sequence[Case], replay: Sequence[Case], aside: Sequence[Case], times: float
+    project: Project,
+    request: TuneRequest,
+    found: Sequence[Case],
+    replay: Sequence[Case],
+    aside: Sequence[Case],
+    times: float,
 ) -> float:
     """Task score of a training on `found`, which goes over them `times` as often as the recipe says."""
     recipe = replace(
         request.recipe, epochs=(request.recipe.epochs or sweep.EPOCHS) * times, max_steps=None, form="adapter"
     )
     key = digest(["augment", [case.id for case in found], recipe, request.base, request.prompt])[:16]
-    folder = work.store.root / "work" / f"augment-{key}"
+    folder = project.store.root / "work" / f"augment-{key}"
     write_lines(folder / "data" / "train.jsonl", found)
     write_lines(folder / "data" / "replay.jsonl", replay)
     wanted = replace(

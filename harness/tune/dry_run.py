@@ -9,8 +9,8 @@ import shutil
 from msgspec.structs import replace
 
 from harness.errors import InvalidError
-from harness.project import Work
-from harness.tune import request as lessons
+from harness.project import Project
+from harness.tune import request as tune_request
 from harness.tune import stage as tune_stage
 from harness.types import Adapter, CurvePoint, Estimate, Noun, Preview, TuneRequest
 
@@ -30,31 +30,31 @@ class Proof(Noun, frozen=True):
     """File name to the sha256 that both have."""
 
 
-def estimate(work: Work) -> Estimate:
+def estimate(project: Project) -> Estimate:
     """Steps, tokens, time and memory of `trueup tune`, from trial steps. Raises what the training would raise."""
-    with work.watch.step("estimate"):
-        return tune_stage.estimate(lessons.latest(work))
+    with project.progress.step("estimate"):
+        return tune_stage.estimate(tune_request.latest(project))
 
 
-def preview(work: Work, count: int) -> Preview:
+def preview(project: Project, count: int) -> Preview:
     """`count` training rows token by token, and the fate of all. Raises what the training would raise."""
-    with work.watch.step("preview"):
-        return tune_stage.preview(lessons.latest(work), count)
+    with project.progress.step("preview"):
+        return tune_stage.preview(tune_request.latest(project), count)
 
 
-def prove_resume(work: Work) -> Proof:
+def prove_resume(project: Project) -> Proof:
     """Train a few steps, kill the process at a random one, go on; and train the same undisturbed.
 
     Raises InvalidError when a byte of the two adapters differs, UsageError when the training would ask a provider, who
     would be paid for three trainings that nobody wants.
     """
-    request = lessons.unpaid(work, "a trial")
+    request = tune_request.unpaid(project, "a trial")
     steps = min(request.recipe.max_steps or PROOF_STEPS, PROOF_STEPS)
     recipe = replace(request.recipe, max_steps=steps, checkpoint_every=max(1, steps // 4), patience=0)
-    folder = work.store.artifacts.scratch("prove-resume")
+    folder = project.store.artifacts.scratch("prove-resume")
     killed = replace(request, recipe=recipe, out=str(folder / "killed"))
     step = random.SystemRandom().randint(1, max(1, steps - 1))
-    with work.watch.step("prove"):
+    with project.progress.step("prove"):
         _kill(killed, step)
         first: list[int] = []
         again = tune_stage.tune(killed, on_point=lambda point, total: first.append(point.step))

@@ -9,17 +9,16 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from harness import config as configuration
-from harness import project as shelf
+from harness import config
 from harness.core import dataset_files
 from harness.core.codec import digest
 from harness.core.dataset_files import EVALUATED
 from harness.core.digests import model_digests, trainers_digest
 from harness.core.plugins import load
 from harness.errors import InvalidError, UsageError
-from harness.evaluate import arms as arm_choice
+from harness.evaluate import arms as evaluate_arms
 from harness.evaluate import step as evaluate_step
-from harness.project import Work
+from harness.project import Project
 from harness.types import (
     Arm,
     Dataset,
@@ -31,32 +30,32 @@ from harness.types import (
 DEFAULT_KEY = "OPENAI_API_KEY"
 
 
-def complete(work: Work, dataset: Dataset, request: TuneRequest) -> TuneRequest:
+def complete(project: Project, dataset: Dataset, request: TuneRequest) -> TuneRequest:
     """The request with the eval files, the teacher and the names of the keys that its options ask for.
 
     Raises UsageError when the teacher is no arm of trueup.toml.
     """
     options = request.recipe.options
-    teacher = _teacher(work, dataset, str(options["teacher"])) if options.get("teacher") else None
+    teacher = _teacher(project, dataset, str(options["teacher"])) if options.get("teacher") else None
     keys = {_key(given) for given in (options, teacher.options if teacher else {})} - {""}
     return replace(
         request,
-        evals=work.config.eval.paths if "suite" in options else (),
-        pytest_args=work.config.eval.pytest_args if "suite" in options else (),
+        evals=project.config.eval.paths if "suite" in options else (),
+        pytest_args=project.config.eval.pytest_args if "suite" in options else (),
         teacher=teacher,
         secrets=tuple(sorted(keys)),
     )
 
 
-def latest(work: Work) -> TuneRequest:
+def latest(project: Project) -> TuneRequest:
     """The complete request for the latest dataset."""
-    dataset = shelf.latest_dataset(work)
-    return complete(work, dataset, tune_request(work, dataset))
+    dataset = project.latest_dataset()
+    return complete(project, dataset, tune_request(project, dataset))
 
 
-def unpaid(work: Work, what: str) -> TuneRequest:
+def unpaid(project: Project, what: str) -> TuneRequest:
     """As `latest`, for trainings that nobody keeps: `what` they are. Raises UsageError when an endpoint would be asked."""
-    request = latest(work)
+    request = latest(project)
     if request.secrets:
         raise UsageError(
             f"method {request.recipe.method!r} asks an endpoint, which would be asked, and paid, for {what}",
@@ -75,13 +74,13 @@ def key(request: TuneRequest, dataset: Dataset, suites: Sequence[Suite]) -> str:
     return digest(["tune", code, dataset.id, request.recipe, request.prompt, *_bound_to(request, suites)])
 
 
-def folder(work: Work, key: str) -> Path:
+def folder(project: Project, key: str) -> Path:
     """Where a training works. The name holds its key, not the process: a killed one is found again and resumed."""
-    return work.store.root / "work" / f"tune-{key[:16]}" / "adapter"
+    return project.store.root / "work" / f"tune-{key[:16]}" / "adapter"
 
 
-def _teacher(work: Work, dataset: Dataset, name: str) -> Arm:
-    known = evaluate_step.arms(work, dataset, None)
+def _teacher(project: Project, dataset: Dataset, name: str) -> Arm:
+    known = evaluate_step.arms(project, dataset, None)
     if name not in known:
         raise UsageError(
             f"the teacher {name!r} is no arm that can answer now",
@@ -107,10 +106,10 @@ def _bound_to(request: TuneRequest, suites: Sequence[Suite]) -> list[Json]:
     return found
 
 
-def tune_request(work: Work, dataset: Dataset) -> TuneRequest:
+def tune_request(project: Project, dataset: Dataset) -> TuneRequest:
     """What the trainer is asked: plain values, without the output folder."""
-    section = arm_choice.sections(work.config)[arm_choice.TUNED]
-    words = configuration.prompt(work.config, section.prompt, dataset.prompts)
+    section = evaluate_arms.sections(project.config)[evaluate_arms.TUNED]
+    words = config.prompt(project.config, section.prompt, dataset.prompts)
     if words is None:
         raise InvalidError(
             "the tuned arm's prompt is to come from traces, and these have none", next="set [arms.tuned]"
@@ -120,14 +119,14 @@ def tune_request(work: Work, dataset: Dataset) -> TuneRequest:
             f"the tuned arm cannot be trained under the prompt {section.prompt!r}, which changes with each case",
             next="give examples by `nearest` to an arm of its own, and the tuned arm another prompt",
         )
-    folder = work.store.artifacts.folder("dataset", dataset.id)
+    folder = project.store.artifacts.folder("dataset", dataset.id)
     held = [case for split in EVALUATED for case in dataset_files.read_split(folder, split)]
-    ever = {key.removeprefix("call:") for key, split in work.store.ledger.splits().items() if split in EVALUATED}
+    ever = {key.removeprefix("call:") for key, split in project.store.ledger.splits().items() if split in EVALUATED}
     return TuneRequest(
-        base=section.model or work.config.model.base,
+        base=section.model or project.config.model.base,
         dataset=str(folder),
         prompt=words,
-        recipe=work.config.tune,
+        recipe=project.config.tune,
         out="",
         held_out_ids=tuple(sorted(ever | {case.id for case in held} | {case.call_id for case in held if case.call_id})),
     )

@@ -15,18 +15,16 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from harness import loop
 from harness.core import dataset_files
 from harness.core.codec import digest, encode, write_atomic, write_lines
-from harness.curate import step as curate_step
 from harness.errors import InvalidError, UndecidedError, UsageError
-from harness.evaluate import arms as arm_choice
+from harness.evaluate import arms as evaluate_arms
 from harness.evaluate import stage as evaluate_stage
 from harness.evaluate import step as evaluate_step
 from harness.gate.statistics.paired import paired
-from harness.project import LATEST, Work
+from harness.project import LATEST, Project
 from harness.tune import step as tune_step
-from harness.types import Adapter, Case, Dataset, EvalRequest, Result, Run, Suite, Target, Verdict
+from harness.types import Adapter, Case, Dataset, EvalRequest, Result, Run, Suite, Target
 
 CHECK_SHARE, CHECK_CASES, CHECK_LEAST = 0.2, 200, 20
 """Share of the training cases that is kept to check rounds on, most of them, and the fewest that can show anything."""
@@ -40,30 +38,28 @@ class Round(NamedTuple):
     replies: dict[str, str]
 
 
-def run(work: Work, rounds: int, by: str = "") -> Verdict:
-    """The whole loop with up to `rounds` tunings; the gate judges the last that showed a gain.
+def tune(project: Project, dataset: Dataset, rounds: int, by: str = "") -> tuple[Dataset, Adapter]:
+    """Tune up to `rounds` times; returns the dataset and adapter of the last round that showed a gain.
 
     `by` names the suite whose score says what still fails; empty: the only target suite. Raises UsageError when that is
     not one, UndecidedError when there are too few training cases to check rounds on.
     """
     if rounds < 1:
         raise UsageError(f"iterations must be at least 1, not {rounds}")
-    loop.ingest(work)
-    dataset = curate_step.curate(work)
-    suite = deciding(evaluate_step.survey(work, dataset=dataset).suites, by)
-    train, check = split(_train(work, dataset), work.config.tune.seed)
+    suite = deciding(evaluate_step.survey(project, dataset=dataset).suites, by)
+    train, check = split(_train(project, dataset), project.config.tune.seed)
     best: Round | None = None
     weights: Counter[str] = Counter()
     for number in range(1, rounds + 1):
-        found = _round(work, dataset, suite, train, check, weights, best, number)
-        if best is not None and not gains(best, found, check, work.config.gate.alpha):
-            work.watch.note(
+        found = _round(project, dataset, suite, train, check, weights, best, number)
+        if best is not None and not gains(best, found, check, project.config.gate.alpha):
+            project.progress.note(
                 f"round {number} shows no gain over round {number - 1}: within the noise, so that one is kept"
             )
             break
         best = found
         failing = [case.id for case in train if found.scores.get(case.id, 0.0) < 1.0]
-        work.watch.note(
+        project.progress.note(
             f"round {number}: {len(failing)} of {len(train)} training cases still fail{_where(failing, train)}"
         )
         if not failing:
@@ -71,8 +67,8 @@ def run(work: Work, rounds: int, by: str = "") -> Verdict:
         weights.update(failing)
     assert best is not None
     for what, ident in (("dataset", best.dataset.id), ("adapter", best.adapter.id)):
-        work.store.memo.remember(LATEST, what, ident)
-    return loop.judge(work, best.dataset, best.adapter)
+        project.store.memo.remember(LATEST, what, ident)
+    return best.dataset, best.adapter
 
 
 def deciding(suites: Sequence[Suite], by: str) -> Suite:
@@ -133,7 +129,7 @@ def with_failures(train: Sequence[Case], weights: Counter[str], replies: dict[st
 
 
 def _round(
-    work: Work,
+    project: Project,
     dataset: Dataset,
     suite: Suite,
     train: Sequence[Case],
@@ -143,17 +139,17 @@ def _round(
     number: int,
 ) -> Round:
     rows = with_failures(train, weights, before.replies if before else {})
-    derived = _derive(work, dataset, rows, len(check), number)
-    adapter = tune_step.tune(work, derived)
-    results = _ask(work, derived, adapter, suite, [*train, *check]).results
+    derived = _derive(project, dataset, rows, len(check), number)
+    adapter = tune_step.tune(project, derived)
+    results = _ask(project, derived, adapter, suite, [*train, *check]).results
     scores = {result.case_id: value for result in results if (value := result.score(suite.metric)) is not None}
     return Round(derived, adapter, scores, {result.case_id: _said(result) for result in results})
 
 
-def _derive(work: Work, dataset: Dataset, rows: Sequence[Case], check: int, number: int) -> Dataset:
+def _derive(project: Project, dataset: Dataset, rows: Sequence[Case], check: int, number: int) -> Dataset:
     """The dataset with other training rows; what is held out stays byte for byte."""
-    source = work.store.artifacts.folder("dataset", dataset.id)
-    folder = work.store.artifacts.scratch("dataset")
+    source = project.store.artifacts.folder("dataset", dataset.id)
+    folder = project.store.artifacts.scratch("dataset")
     for name in ("held_out", "regression", "replay"):
         shutil.copyfile(source / f"{name}.jsonl", folder / f"{name}.jsonl")
     shutil.copyfile(source / "fates.jsonl", folder / "fates.jsonl")
@@ -166,39 +162,39 @@ def _derive(work: Work, dataset: Dataset, rows: Sequence[Case], check: int, numb
         notes={**dataset.notes, "round": number, "kept_to_check_rounds": check},
     )
     write_atomic(folder / "dataset.json", encode(derived) + b"\n")
-    work.store.artifacts.add_folder("dataset", derived.id, folder)
+    project.store.artifacts.add_folder("dataset", derived.id, folder)
     return derived
 
 
-def _ask(work: Work, dataset: Dataset, adapter: Adapter, suite: Suite, cases: Sequence[Case]) -> Run:
+def _ask(project: Project, dataset: Dataset, adapter: Adapter, suite: Suite, cases: Sequence[Case]) -> Run:
     """The suite on training cases under the adapter. Raises InvalidError when it cannot be run on them."""
-    folder = work.store.artifacts.scratch("round")
+    folder = project.store.artifacts.scratch("round")
     write_lines(folder / "cases.jsonl", cases)
-    settings = work.config.eval
+    settings = project.config.eval
     request = EvalRequest(
-        arms=(evaluate_step.arms(work, dataset, adapter)[arm_choice.TUNED],),
+        arms=(evaluate_step.arms(project, dataset, adapter)[evaluate_arms.TUNED],),
         paths=settings.paths,
         out=str(folder),
-        datasets={work.config.project.name: str(work.store.artifacts.folder("dataset", dataset.id))},
-        replies=str(work.store.root / "replies"),
+        datasets={project.config.project.name: str(project.store.artifacts.folder("dataset", dataset.id))},
+        replies=str(project.store.root / "replies"),
         select=suite.name.split("::")[-1],
         batch_size=settings.batch_size,
         repeats=1,
         pytest_args=settings.pytest_args,
         cases=str(folder / "cases.jsonl"),
     )
-    with work.watch.step("rounds"):
+    with project.progress.step("rounds"):
         (found,) = evaluate_stage.evaluate(request)
     mine = tuple(result for result in found.results if result.suite == suite.name)
     errors = [result.error for result in mine if result.error]
-    if found.problems or not mine or len(errors) > len(mine) * work.config.gate.max_error_share:
+    if found.problems or not mine or len(errors) > len(mine) * project.config.gate.max_error_share:
         why = (*found.problems, *errors, "it asked nothing")[0]
         raise InvalidError(f"{suite.name} cannot be asked about training cases: {why}", next="name another with --by")
     return replace(found, results=mine)
 
 
-def _train(work: Work, dataset: Dataset) -> tuple[Case, ...]:
-    return dataset_files.read_split(Path(work.store.artifacts.folder("dataset", dataset.id)), "train")
+def _train(project: Project, dataset: Dataset) -> tuple[Case, ...]:
+    return dataset_files.read_split(Path(project.store.artifacts.folder("dataset", dataset.id)), "train")
 
 
 def _said(result: Result) -> str:

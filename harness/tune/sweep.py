@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from harness.core.codec import digest
 from harness.errors import UndecidedError, UsageError
-from harness.project import Work
-from harness.tune import request as lessons
+from harness.project import Project
+from harness.tune import request as tune_request
 from harness.tune import stage as tune_stage
 from harness.types import Adapter, Noun, Recipe, TuneRequest
 
@@ -45,7 +45,7 @@ class Trial(Noun, frozen=True):
         return (-self.score, self.loss)
 
 
-def sweep(work: Work, grid: Mapping[str, Sequence[float]]) -> list[Trial]:
+def sweep(project: Project, grid: Mapping[str, Sequence[float]]) -> list[Trial]:
     """All trials, the winner first, then by round and score. `grid`: knob to the values to try.
 
     Raises UsageError on a knob that is not swept, a grid of one, or a method that asks an endpoint; UndecidedError when
@@ -59,18 +59,18 @@ def sweep(work: Work, grid: Mapping[str, Sequence[float]]) -> list[Trial]:
         raise UsageError(
             "there is nothing to choose from", next="trueup sweep --learning-rate 3e-4 --learning-rate 1e-3"
         )
-    request = _request(work)
+    request = _request(project)
     done: list[Trial] = []
     rounds = _rounds(len(combinations))
     for number in range(rounds):
         share = KEEP ** (number - rounds + 1)
-        with work.watch.step(f"round {number + 1}"):
+        with project.progress.step(f"round {number + 1}"):
             found = []
             for place, knobs in enumerate(combinations):
-                work.watch.progress(place, len(combinations), _words(knobs))
-                found.append(_trial(work, request, knobs, number + 1, share))
+                project.progress.update(place, len(combinations), _words(knobs))
+                found.append(_trial(project, request, knobs, number + 1, share))
         found.sort(key=lambda trial: trial.rank)
-        work.watch.note(f"best of {len(found)}: {_words(found[0].knobs)}, task score {found[0].score:.3f}")
+        project.progress.note(f"best of {len(found)}: {_words(found[0].knobs)}, task score {found[0].score:.3f}")
         done = found + done
         combinations = [trial.knobs for trial in found[: max(1, len(found) // KEEP)]]
     return done
@@ -81,13 +81,15 @@ def recipe_of(recipe: Recipe, knobs: Mapping[str, float]) -> Recipe:
     return replace(recipe, **{knob: int(value) if knob == "rank" else value for knob, value in knobs.items()})
 
 
-def _request(work: Work) -> TuneRequest:
+def _request(project: Project) -> TuneRequest:
     """What every trial asks for, but for its knobs."""
-    request = lessons.unpaid(work, "every trial")
+    request = tune_request.unpaid(project, "every trial")
     share = Recipe().validation_share
     if request.recipe.validation_share:
         return request
-    work.watch.note(f"[tune] validation_share is 0; a sweep chooses by rows that are set aside, so {share:.0%} are")
+    project.progress.note(
+        f"[tune] validation_share is 0; a sweep chooses by rows that are set aside, so {share:.0%} are"
+    )
     return replace(request, recipe=replace(request.recipe, validation_share=share))
 
 
@@ -96,12 +98,12 @@ def _rounds(candidates: int) -> int:
     return 1 + math.floor(math.log(candidates, KEEP) + 1e-9)
 
 
-def _trial(work: Work, request: TuneRequest, knobs: dict[str, float], number: int, share: float) -> Trial:
+def _trial(project: Project, request: TuneRequest, knobs: dict[str, float], number: int, share: float) -> Trial:
     full = recipe_of(request.recipe, knobs)
     epochs = (full.epochs or EPOCHS) * share
     recipe = replace(full, epochs=epochs, max_steps=None, form="adapter")
     wanted = replace(request, recipe=recipe)
-    folder = work.store.root / "work" / f"sweep-{digest(wanted)[:16]}" / "adapter"
+    folder = project.store.root / "work" / f"sweep-{digest(wanted)[:16]}" / "adapter"
     folder.parent.mkdir(parents=True, exist_ok=True)
     adapter = tune_stage.tune(replace(wanted, out=str(folder)))
     score, loss = measured(adapter, folder)

@@ -7,7 +7,7 @@ from textwrap import dedent
 import pytest
 
 from harness.evaluate.judging import words
-from harness.evaluate.runner import usage as spending
+from harness.evaluate.runner import usage
 from harness.evaluate.stage import evaluate, survey
 from harness.types import Arm, EvalRequest
 
@@ -101,9 +101,9 @@ def test_what_a_judge_takes_is_counted_apart_from_the_arm(run):
     assert spent["judge polite, its trial"].calls == 8 + of(run, "eval_sound")[0].judge.attacks
     assert spent["judge polite"].input > 0 and spent["judge polite"].output > 0 and spent["judge polite"].cost is None
     assert "judge gullible" not in spent and "judge gullible, its trial" in spent
-    arm = spending.of_runs([run])[0]
+    arm = usage.of_runs([run])[0]
     assert (arm.name, arm.calls) == ("echo", sum(len(result.replies) for result in run.results))
-    twice = {part.name: part for part in spending.of_runs([run, run])}
+    twice = {part.name: part for part in usage.of_runs([run, run])}
     assert twice["judge polite"].calls == 4 and twice["judge polite"].input == 2 * spent["judge polite"].input
 
 

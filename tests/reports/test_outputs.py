@@ -14,7 +14,7 @@ from harness.gate.stage import judge
 from harness.gate.step import VerdictFile
 from harness.types import Judgement, Spent
 from reports import github, html, junit, markdown, verdict
-from reports import json as json_report
+from reports import json as reports_json
 from reports.parts import tables, terminal
 from reports.parts.cases import case_rows, main_baseline
 from reports.parts.summary import suite_rows
@@ -66,7 +66,7 @@ def test_markdown_fits_a_job_page():
 
 def test_json_has_every_case_and_the_verdict(story):
     """The machine's report is complete."""
-    read = json.loads(json_report.render(story))
+    read = json.loads(reports_json.render(story))
     assert len(read["cases"]) == len(case_rows(story))
     assert read["verdict"]["outcome"] == "promote"
     assert read["schema"] == 1

@@ -7,7 +7,7 @@ import zlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.parts import pack as _pack
+from reports.parts import pack
 from reports.parts.cases import case_rows
 from reports.parts.plots import axis, bar, nice_ticks
 from reports.parts.summary import suite_rows
@@ -21,9 +21,9 @@ def unpack(text: str):
 
 def test_each_row_leads_to_its_own_body(monkeypatch, story):
     """Block and place of every row hold the case that the row is of."""
-    monkeypatch.setattr(_pack, "BLOCK", 4000)
+    monkeypatch.setattr(pack, "BLOCK", 4000)
     rows = case_rows(story)
-    blocks, places = _pack.blocks(story, rows)
+    blocks, places = pack.blocks(story, rows)
     read = [unpack(block) for block in blocks]
     assert len(blocks) > 5
     for row, (block, at) in zip(rows, places, strict=True):
@@ -32,11 +32,11 @@ def test_each_row_leads_to_its_own_body(monkeypatch, story):
 
 def test_a_cap_cuts_the_end_and_keeps_the_flips(monkeypatch):
     """When bodies do not fit, those that are left out stand behind all that are kept, and flips stand first."""
-    monkeypatch.setattr(_pack, "BLOCK", 4000)
+    monkeypatch.setattr(pack, "BLOCK", 4000)
     story = make_story(400)
     rows = case_rows(story)
-    whole, _ = _pack.blocks(story, rows)
-    blocks, places = _pack.blocks(story, rows, cap=sum(map(len, whole)) * 9 // 10)
+    whole, _ = pack.blocks(story, rows)
+    blocks, places = pack.blocks(story, rows, cap=sum(map(len, whole)) * 9 // 10)
     kept = [block >= 0 for block, _ in places]
     assert 0 < kept.index(False) < len(kept)
     assert not any(kept[kept.index(False) :])
@@ -47,7 +47,7 @@ def test_a_cap_cuts_the_end_and_keeps_the_flips(monkeypatch):
 def test_the_index_has_one_entry_a_case_in_every_column(story):
     """Columns that are read by row number are all equally long."""
     rows = case_rows(story)
-    index = _pack.index(story, rows, _pack.blocks(story, rows)[1])
+    index = pack.index(story, rows, pack.blocks(story, rows)[1])
     columns = [index[name] for name in ("id", "text", "suite", "cluster", "slice", "flaky", "error", "block", "at")]
     assert {len(column) for column in [*columns, *index["status"], *index["scores"]]} == {len(rows)}
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from reports import csv as csv_report
+from reports import csv as reports_csv
 from reports import junit, markdown
 from reports.parts import tables
 from reports.parts.safe import cell, line, plain
@@ -68,7 +68,7 @@ def test_numbers_stay_numbers():
 
 def test_no_cell_of_the_csv_is_a_formula(poisoned):
     """Read back, no cell and no header of the whole file starts one."""
-    rows = list(csv.reader(io.StringIO(csv_report.render(poisoned).decode("utf-8-sig"))))
+    rows = list(csv.reader(io.StringIO(reports_csv.render(poisoned).decode("utf-8-sig"))))
     numbers = [n for n, name in enumerate(rows[0]) if name.startswith("score ")]
     assert len({len(row) for row in rows}) == 1
     assert not [text for row in rows for n, text in enumerate(row) if n not in numbers and STARTS.match(text)]

@@ -7,7 +7,7 @@ from harness.core.codec import write_lines
 from harness.core.rendering import stop_ids
 from harness.types import Case, Message, Prompt, Recipe, TextPart, TuneRequest
 from tests.tiny import tiny_model
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.rows.tokens import Renderer, Row, build
 
 SYSTEM = Prompt(name="short", messages=(Message(role="system", parts=(TextPart(text="Answer in one sentence."),)),))
@@ -24,12 +24,12 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def opened(base: Path) -> models.Base:
-    return models.open_base(base, models.dtype("float32"))
+def opened(base: Path) -> parameters.Base:
+    return parameters.open_base(base, parameters.dtype("float32"))
 
 
 @pytest.fixture
-def renderer(base: Path, opened: models.Base) -> Renderer:
+def renderer(base: Path, opened: parameters.Base) -> Renderer:
     return Renderer(opened.tokenizer, stop_ids(opened.tokenizer, base), SYSTEM, opened.max_tokens)
 
 

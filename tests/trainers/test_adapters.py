@@ -9,9 +9,9 @@ from harness.errors import UsageError
 from harness.evaluate.backends import hf
 from harness.types import Arm, Recipe, Request
 from trainers import sft
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.model.kind import kind_of
-from trainers.publishing import round_trip as roundtrip
+from trainers.publishing import round_trip
 from trainers.training.loss import collate, nll_sum
 
 KINDS = ("lora", "dora", "qlora", "full", "prefix", "prompt")
@@ -20,7 +20,7 @@ KINDS = ("lora", "dora", "qlora", "full", "prefix", "prompt")
 @pytest.fixture
 def here(monkeypatch):
     """Runs the round trip in this process: what it finds is the same, and seconds are spared."""
-    monkeypatch.setattr(roundtrip, "_in_a_fresh_process", roundtrip.examine)
+    monkeypatch.setattr(round_trip, "_in_a_fresh_process", round_trip.examine)
 
 
 def trained(request_for, kind, **knobs):
@@ -33,7 +33,7 @@ def trained(request_for, kind, **knobs):
 def peft_loss(request, rows):
     """Nats a supervised token of the written adapter, read by PEFT's own forward pass."""
     adapter = verify(request.out, request.base)
-    probe = roundtrip.Probe(
+    probe = round_trip.Probe(
         base=request.base,
         adapter=request.out,
         rows=(),
@@ -41,9 +41,9 @@ def peft_loss(request, rows):
         quantization=adapter.quantization,
         whole=adapter.form == "full",
     )
-    model, _, _ = roundtrip._reload(probe)
+    model, _, _ = round_trip._reload(probe)
     wanted = torch.tensor([token for row in rows for token in row.ids[row.first :]])
-    return torch.nn.functional.cross_entropy(roundtrip.logits_of(model, rows), wanted).item()
+    return torch.nn.functional.cross_entropy(round_trip.logits_of(model, rows), wanted).item()
 
 
 def served_loss(request, cases, rows):
@@ -74,9 +74,9 @@ def test_each_kind_learns_reloads_and_is_served(kind, request_for, base, rows, c
 @pytest.mark.parametrize("kind", ["prefix", "prompt", "dora"])
 def test_batches_and_single_rows_have_one_loss(kind, opened, rows):
     """Virtual tokens as a start that all rows share, and padding, change no row's loss: PEFT alone says the same."""
-    model = models.attach(opened.model, Recipe(adapter=kind, rank=4)).eval()
+    model = parameters.attach(opened.model, Recipe(adapter=kind, rank=4)).eval()
     wanted = torch.tensor([token for row in rows[:6] for token in row.ids[row.first :]])
-    alone = torch.nn.functional.cross_entropy(roundtrip.logits_of(model, rows[:6]), wanted, reduction="sum").item()
+    alone = torch.nn.functional.cross_entropy(round_trip.logits_of(model, rows[:6]), wanted, reduction="sum").item()
     for share in (True, False):
         assert nll_sum(model, collate(rows[:6], torch.device("cpu"), share)).item() == pytest.approx(alone, rel=1e-4)
 
@@ -86,8 +86,8 @@ def test_an_evaluation_pass_leaves_the_gradients_of_a_quantized_base_whole(base,
     would then be a fraction of what it was."""
     pytest.importorskip("bitsandbytes")
     recipe = Recipe(adapter="qlora", rank=4)
-    opened = models.open_base(base, torch.float32, kind_of(recipe).quantization)
-    model = models.attach(opened.model, recipe)
+    opened = parameters.open_base(base, torch.float32, kind_of(recipe).quantization)
+    model = parameters.attach(opened.model, recipe)
     for name, weight in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.05)
@@ -107,8 +107,8 @@ def test_a_whole_checkpoint_is_a_model_folder_of_its_own(request_for, base, here
     """A full fine-tune can be opened as a base itself, with the tokenizer it was trained through."""
     request, adapter = trained(request_for, "full")
     assert adapter.form == "full"
-    tokenizer = models.open_base(request.out, torch.float32).tokenizer
-    assert tokenizer.chat_template == models.open_base(base, torch.float32).tokenizer.chat_template
+    tokenizer = parameters.open_base(request.out, torch.float32).tokenizer
+    assert tokenizer.chat_template == parameters.open_base(base, torch.float32).tokenizer.chat_template
 
 
 def test_kinds_take_turns_on_one_resident_base(request_for, tmp_path, cases, here):

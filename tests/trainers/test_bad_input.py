@@ -13,9 +13,8 @@ from harness.errors import InputError, InvalidError, StorageError, UsageError
 from harness.types import Case, Recipe
 from tests.tiny import tiny_model
 from trainers import sft
-from trainers.model import parameters as models
-from trainers.publishing import adapter_folder as publish
-from trainers.publishing import round_trip as roundtrip
+from trainers.model import parameters
+from trainers.publishing import adapter_folder, round_trip
 from trainers.training import descent
 
 
@@ -54,7 +53,7 @@ def test_torn_weights_are_named(copied, request_for):
 
 def test_an_adapter_of_another_base_is_refused(request_for, tmp_path, monkeypatch):
     """An adapter is not put on weights that it was not trained on."""
-    monkeypatch.setattr(roundtrip, "certify", lambda *given: {})
+    monkeypatch.setattr(round_trip, "certify", lambda *given: {})
     request = request_for()
     sft.train(request, nothing)
     with pytest.raises(InvalidError, match="base weights differ"):
@@ -113,4 +112,6 @@ def test_a_full_disk_leaves_no_checkpoint_folder(opened, base, tmp_path, monkeyp
 
     monkeypatch.setattr(type(opened.model), "save_pretrained", full)
     with pytest.raises(StorageError, match="No space left"):
-        publish.write(publish.fresh(tmp_path / "whole"), models.attach(opened.model, Recipe(adapter="full")), str(base))
+        adapter_folder.write(
+            adapter_folder.fresh(tmp_path / "whole"), parameters.attach(opened.model, Recipe(adapter="full")), str(base)
+        )

@@ -11,8 +11,8 @@ from harness.errors import InputError, InvalidError, UsageError
 from harness.types import Arm, Case, Recipe
 from tests.trainers.conftest import SYSTEM
 from trainers import distill
-from trainers.publishing import round_trip as roundtrip
-from trainers.rows import teacher_answers as teaching
+from trainers.publishing import round_trip
+from trainers.rows import teacher_answers
 
 SUITE = """
 from harness import cases, score
@@ -26,7 +26,7 @@ def eval_exact(case, model):
 @pytest.fixture(autouse=True)
 def unchecked(monkeypatch):
     """Leaves out the round trip in a fresh process, which costs seconds and has tests of its own."""
-    monkeypatch.setattr(roundtrip, "certify", lambda *given: {})
+    monkeypatch.setattr(round_trip, "certify", lambda *given: {})
 
 
 @pytest.fixture
@@ -79,9 +79,9 @@ def test_no_answer_is_asked_for_twice(taught_for, monkeypatch):
     kept = distill.Path(f"{request.out}.checkpoints") / "teacher.jsonl"
     kept.write_bytes(kept.read_bytes()[:-9])
     asked = []
-    real = teaching._ask
+    real = teacher_answers._ask
     monkeypatch.setattr(
-        teaching, "_ask", lambda arm, requests, places: asked.append(len(places)) or real(arm, requests, places)
+        teacher_answers, "_ask", lambda arm, requests, places: asked.append(len(places)) or real(arm, requests, places)
     )
     distill.train(request, nothing)
     assert asked == [1]
@@ -90,7 +90,7 @@ def test_no_answer_is_asked_for_twice(taught_for, monkeypatch):
 def test_a_preview_and_an_estimate_ask_the_teacher_nothing(taught_for, tmp_path, monkeypatch):
     """Prompts are shown as the student reads them, beside the length of the teacher's; the questions to come are
     counted; the teacher is not asked."""
-    monkeypatch.setattr(teaching, "_ask", lambda *given: pytest.fail("asked"))
+    monkeypatch.setattr(teacher_answers, "_ask", lambda *given: pytest.fail("asked"))
     request = taught_for(samples=3)
     shown = distill.preview(request, 2)
     assert shown.fates == {"asked": 20} and {kind for _, kind in shown.rows[0].tokens} == {"context", "special"}
@@ -112,7 +112,7 @@ def test_a_teacher_that_is_mostly_wrong_is_refused(taught_for, tmp_path):
 
 def test_a_held_out_case_stops_it_before_the_teacher_is_asked(taught_for, monkeypatch):
     """A held-out id among the training rows ends the run: the teacher never sees it."""
-    monkeypatch.setattr(teaching, "lessons", lambda *given: pytest.fail("asked"))
+    monkeypatch.setattr(teacher_answers, "lessons", lambda *given: pytest.fail("asked"))
     with pytest.raises(InvalidError, match="held-out"):
         distill.train(replace(taught_for(), held_out_ids=("call-3",)), nothing)
 
@@ -131,8 +131,8 @@ def test_what_cannot_teach_is_refused(taught_for, options, teacher, words):
 @pytest.mark.slow
 def test_on_policy_draws_the_student_to_a_local_teacher(taught_for, base, cases, monkeypatch):
     """After the accepted answers, some steps on the student's own answers follow, from that adapter on."""
-    taught = teaching.Lessons(list(cases), {}, 20, 20)
-    monkeypatch.setattr(teaching, "lessons", lambda *given: taught)  # a random model never ends an answer
+    taught = teacher_answers.Lessons(list(cases), {}, 20, 20)
+    monkeypatch.setattr(teacher_answers, "lessons", lambda *given: taught)  # a random model never ends an answer
     local = Arm(name="large", backend="hf", model=str(base), prompt=SYSTEM)
     adapter = distill.train(request := replace(taught_for(on_policy=2), teacher=local), nothing)
     assert adapter.steps == 2 and len(adapter.curve) == 4 and adapter.checks["start"]

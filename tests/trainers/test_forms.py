@@ -7,14 +7,13 @@ from harness.errors import UsageError
 from harness.evaluate.backends import hf
 from harness.types import Arm, Recipe, Request
 from trainers import sft
-from trainers.model import parameters as models
-from trainers.publishing import forms
-from trainers.publishing import round_trip as roundtrip
+from trainers.model import parameters
+from trainers.publishing import forms, round_trip
 
 
 @pytest.fixture
 def here(monkeypatch):
-    monkeypatch.setattr(roundtrip, "_in_a_fresh_process", roundtrip.examine)
+    monkeypatch.setattr(round_trip, "_in_a_fresh_process", round_trip.examine)
 
 
 def test_equal_logits_are_no_distance():
@@ -47,7 +46,7 @@ def test_merging_a_quantized_training_uses_the_unquantized_base(request_for, bas
     recipe = replace(request.recipe, form="merged", adapter="qlora", dtype="float32")
     adapter = sft.train(replace(request, recipe=recipe), lambda *given: None)
     assert adapter.checks["form"]["kl"] > 1e-4
-    merged = models.open_base(request.out, torch.float32).model
+    merged = parameters.open_base(request.out, torch.float32).model
     assert not any("absmax" in name for name in merged.state_dict())
 
 
@@ -56,4 +55,4 @@ def test_a_form_that_cannot_be_is_refused_before_training(kind, form, opened):
     """Virtual tokens cannot be merged, and a full fine-tune has nothing to merge: a usage error that says so."""
     recipe = Recipe(adapter=kind, form=form)
     with pytest.raises(UsageError, match="does not go with"):
-        forms.refuse(recipe, models.attach(opened.model, recipe))
+        forms.refuse(recipe, parameters.attach(opened.model, recipe))

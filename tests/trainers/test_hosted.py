@@ -13,13 +13,13 @@ from harness.errors import InputError, InvalidError, UsageError
 from harness.evaluate.backends import openai_compatible
 from harness.types import Arm, Recipe, Request
 from tests.trainers.provider_server import Provider, provider
-from trainers import hosted as recipe
+from trainers import hosted as trainers_hosted
 
 
 @pytest.fixture(autouse=True)
 def key(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "secret-key")
-    monkeypatch.setattr(recipe.provider, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(trainers_hosted.provider, "FIRST_PAUSE", 0.01)
 
 
 @pytest.fixture
@@ -42,7 +42,9 @@ def test_rows_go_up_and_a_model_comes_back(ask, tmp_path):
     the model, its checkpoints and the day on which the provider ends it, and holds no key."""
     points = []
     with provider() as at:
-        adapter = recipe.train(request := ask(at), lambda point, steps: points.append((point.step, point.loss, steps)))
+        adapter = trainers_hosted.train(
+            request := ask(at), lambda point, steps: points.append((point.step, point.loss, steps))
+        )
         (body,) = at.files.values()
         first = json.loads(next(line for line in body.split(b"\n") if line.startswith(b"{")))
         (job,) = at.jobs.values()
@@ -61,10 +63,10 @@ def test_a_preview_and_an_estimate_send_nothing(ask, tmp_path):
     """What would be uploaded is shown as text and counted; no connection is made, and nothing is written."""
     request = ask(Provider())
     before = sorted(tmp_path.rglob("*"))
-    shown = recipe.preview(request, 2)
+    shown = trainers_hosted.preview(request, 2)
     assert shown.rows[0].tokens[-1] == ("assistant: It is 1.\n", "supervised") and "3 messages" in shown.rows[0].counts
     assert shown.fates == {"uploaded": 20} and not shown.tokens and "would leave this machine" in shown.notes[0]
-    cost = recipe.estimate(request)
+    cost = trainers_hosted.estimate(request)
     assert cost.rows == {"uploaded": 20} and (cost.steps, cost.seconds, cost.weights) == (0, 0.0, 0)
     assert "2 epochs" in cost.details["schedule"] and sorted(tmp_path.rglob("*")) == before
 
@@ -77,15 +79,15 @@ def test_a_killed_run_waits_for_the_same_job(ask):
 
     with provider() as at:
         with pytest.raises(KeyboardInterrupt):
-            recipe.train(ask(at), kill)
-        adapter = recipe.train(ask(at), nothing)
+            trainers_hosted.train(ask(at), kill)
+        adapter = trainers_hosted.train(ask(at), nothing)
         assert len(at.jobs) == len(at.files) == 1
         assert [point.step for point in adapter.curve] == [1, 2, 3, 4]
 
 
 def test_a_job_whose_id_was_never_noted_is_found(ask, monkeypatch):
     """Killed between starting the job and noting its id, the next run finds it by its mark and starts no second one."""
-    keep = recipe.Note.keep
+    keep = trainers_hosted.Note.keep
 
     def die(self, **fields):
         if "job" in fields:
@@ -94,23 +96,23 @@ def test_a_job_whose_id_was_never_noted_is_found(ask, monkeypatch):
 
     with provider() as at:
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(recipe.Note, "keep", die)
-            recipe.train(ask(at), nothing)
-        recipe.train(ask(at), nothing)
+            patch.setattr(trainers_hosted.Note, "keep", die)
+            trainers_hosted.train(ask(at), nothing)
+        trainers_hosted.train(ask(at), nothing)
         assert len(at.jobs) == 1
 
 
 def test_a_lost_answer_starts_no_second_job(ask):
     """The job was made but its answer was a 500: it is looked for before another is started."""
     with provider("lost") as at:
-        recipe.train(ask(at), nothing)
+        trainers_hosted.train(ask(at), nothing)
         assert len(at.jobs) == 1 and at.calls.count("POST /fine_tuning/jobs") == 1
 
 
 def test_rate_limits_are_waited_out(ask):
     """Every second call is refused with 429: the job is done all the same."""
     with provider("limited") as at:
-        assert recipe.train(ask(at), nothing).form == "hosted"
+        assert trainers_hosted.train(ask(at), nothing).form == "hosted"
         assert len(at.jobs) == 1
 
 
@@ -121,10 +123,10 @@ def test_a_job_that_ends_badly_says_why_and_can_be_started_anew(ask, tmp_path, f
     """Nothing is published, the provider's reason is said, and the same command starts another job on the same file."""
     with provider(fault) as at:
         with pytest.raises(InvalidError, match=words):
-            recipe.train(ask(at), nothing)
+            trainers_hosted.train(ask(at), nothing)
         assert not (tmp_path / "adapter").exists()
         at.faults.clear()
-        recipe.train(ask(at), nothing)
+        trainers_hosted.train(ask(at), nothing)
         assert len(at.jobs) == 2 and len(at.files) == 1
 
 
@@ -132,7 +134,7 @@ def test_patience_ends_and_the_job_goes_on(ask):
     """A job that stays in the queue is left there, and the next run waits for the same one."""
     with provider("slow") as at:
         with pytest.raises(InvalidError, match="still queued"):
-            recipe.train(ask(at, patience=0.0), nothing)
+            trainers_hosted.train(ask(at, patience=0.0), nothing)
         assert len(at.jobs) == 1
 
 
@@ -140,10 +142,10 @@ def test_a_job_can_be_cancelled(ask):
     """`cancel` ends the job of this request at the provider; without one it says so."""
     with provider("slow") as at:
         with pytest.raises(InputError, match="no job"):
-            recipe.cancel(ask(at, patience=0.0))
+            trainers_hosted.cancel(ask(at, patience=0.0))
         with pytest.raises(InvalidError):
-            recipe.train(ask(at, patience=0.0), nothing)
-        assert recipe.cancel(ask(at, patience=0.0)) == "cancelled"
+            trainers_hosted.train(ask(at, patience=0.0), nothing)
+        assert trainers_hosted.cancel(ask(at, patience=0.0)) == "cancelled"
         assert at.jobs["ftjob-1"]["status"] == "cancelled"
 
 
@@ -151,10 +153,10 @@ def test_a_key_that_is_refused_or_missing_is_said(ask, monkeypatch):
     """A refused key is a usage error that does not print the key, and a missing one names its variable."""
     with provider("refused") as at:
         with pytest.raises(UsageError, match="refuses") as caught:
-            recipe.train(ask(at), nothing)
+            trainers_hosted.train(ask(at), nothing)
         assert "secret-key" not in str(caught.value)
         with pytest.raises(UsageError) as caught:
-            recipe.train(ask(at, key_env="OTHER_KEY"), nothing)
+            trainers_hosted.train(ask(at, key_env="OTHER_KEY"), nothing)
         assert caught.value.where == "OTHER_KEY"
 
 
@@ -162,7 +164,7 @@ def test_nothing_held_out_leaves_the_house(ask):
     """A held-out case among the rows stops it before anything is sent."""
     with provider() as at:
         with pytest.raises(InvalidError, match="held-out"):
-            recipe.train(replace(ask(at), held_out_ids=("call-3",)), nothing)
+            trainers_hosted.train(replace(ask(at), held_out_ids=("call-3",)), nothing)
         assert not at.calls
 
 
@@ -171,7 +173,7 @@ def test_the_tuned_model_answers_as_an_arm(ask):
     weights the adapter is refused."""
     with provider() as at:
         request = ask(at)
-        recipe.train(request, nothing)
+        trainers_hosted.train(request, nothing)
         arm = Arm(
             name="tuned", backend="openai_compatible", model="small-1", adapter=request.out, options={"url": at.url}
         )

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from harness.types import Recipe
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.training.descent import accumulate
 from trainers.training.loss import IGNORE, collate, families, nll_sum, split
 
@@ -12,7 +12,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def model(opened):
     """A LoRA model whose B matrices are not zero, so that every adapter weight has a gradient."""
-    model = models.attach(opened.model, Recipe(rank=4))
+    model = parameters.attach(opened.model, Recipe(rank=4))
     for name, weight in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.05)
@@ -20,7 +20,7 @@ def model(opened):
 
 
 def gradient(model):
-    flat = torch.cat([weight.grad.flatten() for weight in models.trainable(model)])
+    flat = torch.cat([weight.grad.flatten() for weight in parameters.trainable(model)])
     model.zero_grad()
     return flat
 
@@ -105,10 +105,10 @@ def test_activations_computed_again_give_the_same_gradient(base, model, rows):
     """Activation checkpointing trades time for memory and changes nothing else."""
     accumulate(model, rows[:4], share=False)
     wanted = gradient(model)
-    other = models.attach(
-        models.open_base(base, torch.float32).model, Recipe(rank=4, options={"activation_checkpointing": True})
+    other = parameters.attach(
+        parameters.open_base(base, torch.float32).model, Recipe(rank=4, options={"activation_checkpointing": True})
     ).train()
-    models.load_weights(other, models.weights(model))
+    parameters.load_weights(other, parameters.weights(model))
     accumulate(other, rows[:4], share=False)
     assert any(module.gradient_checkpointing for module in other.modules() if hasattr(module, "gradient_checkpointing"))
     assert torch.allclose(gradient(other), wanted, rtol=1e-4, atol=1e-6)

@@ -14,17 +14,17 @@ from harness.core.codec import write_lines
 from harness.errors import InputError, InvalidError, UsageError
 from harness.types import Recipe
 from trainers import preference
-from trainers.model import parameters as models
-from trainers.publishing import round_trip as roundtrip
+from trainers.model import parameters
+from trainers.publishing import round_trip
 from trainers.publishing.adapter_folder import WEIGHTS
-from trainers.rows import pairs as pair_rows
+from trainers.rows import pairs
 from trainers.training import trl_loop
 
 
 @pytest.fixture
 def unchecked(monkeypatch):
     """Leaves out the round trip in a fresh process, which costs seconds and has tests of its own."""
-    monkeypatch.setattr(roundtrip, "certify", lambda *given: {})
+    monkeypatch.setattr(round_trip, "certify", lambda *given: {})
 
 
 @pytest.fixture
@@ -52,13 +52,13 @@ def nothing(point, steps):
 def test_each_loss_moves_chosen_and_rejected_apart(loss, pairs_for, base, unchecked):
     """After training, the margin between chosen and rejected answers is larger than it was, and the manifest is whole."""
     request = pairs_for(steps=6, loss=loss, start="base")
-    before = margin(request, models.open_base(request.base, torch.float32))
+    before = margin(request, parameters.open_base(request.base, torch.float32))
     points = []
     adapter = preference.train(request, lambda point, steps: points.append((point.step, steps)))
     assert points == [(step, 6) for step in range(1, 7)] and adapter.steps == 6
     assert adapter.rows == {"trained": 20} and adapter.checks["preference"]["pairs"] == 20
     assert verify(request.out, base) == adapter
-    opened = models.open_base(request.base, torch.float32)
+    opened = parameters.open_base(request.base, torch.float32)
     start = preference.Start(adapter.recipe, adapter, preference.Path(request.out))
     after = margin(request, opened._replace(model=preference.beginning.attach(opened.model, start)))
     assert after > before + 0.5, (before, after)
@@ -91,7 +91,7 @@ def test_the_checkpoint_that_answers_best_is_kept(many, unchecked, monkeypatch, 
 def test_what_is_set_aside_is_previewed_and_counted_as_such(many, tmp_path):
     """No pair of a row that a supervised stage sets aside is trained on."""
     request = many(start="base")
-    base = models.open_for(request)
+    base = parameters.open_for(request)
     parts, found = preference._parted(request, base, preference.options_of(request))
     assert len(parts.validation) == 12 and not {row.id for row in parts.validation} & {row.id for row in found.rows}
     assert preference.preview(request, 1).fates == {"trained": 108, "validation": 12}
@@ -105,7 +105,7 @@ def test_the_anchor_keeps_the_preferred_answers_likely(pairs_for, tmp_path, unch
         request = replace(pairs_for(steps=12, start="base", anchor=anchor), out=str(tmp_path / str(anchor)))
         adapter = preference.train(request, nothing)
         start = preference.Start(adapter.recipe, adapter, preference.Path(request.out))
-        opened = models.open_base(request.base, torch.float32)
+        opened = parameters.open_base(request.base, torch.float32)
         return chosen(request, opened._replace(model=preference.beginning.attach(opened.model, start)))
 
     assert after(1.0) > after(0.0) + 1.0
@@ -113,7 +113,7 @@ def test_the_anchor_keeps_the_preferred_answers_likely(pairs_for, tmp_path, unch
 
 def chosen(request, base):
     """Mean log-likelihood of the preferred answers, in nats."""
-    found = pair_rows.build(request, base, pair_rows.ACCEPT).rows
+    found = pairs.build(request, base, pairs.ACCEPT).rows
     base.model.eval()
     with torch.no_grad():
         return sum(log_likelihood(base.model, pair.chosen) for pair in found) / len(found)
@@ -137,7 +137,7 @@ def test_a_step_in_pieces_is_the_step(pairs_for, tmp_path, unchecked, monkeypatc
 
 def margin(request, base):
     """Mean difference of log-likelihood, chosen minus rejected, in nats."""
-    found = pair_rows.build(request, base, pair_rows.ACCEPT)
+    found = pairs.build(request, base, pairs.ACCEPT)
     base.model.eval()
     with torch.no_grad():
         sums = [
@@ -242,10 +242,10 @@ def test_pairs_that_differ_in_length_are_refused(request_for, cases, tmp_path):
         [replace(case, rejected=f"{n}" * (1 + n % 2)) for n, case in enumerate(cases)],
     )
     request = request_for(recipe=Recipe(method="preference", options={"start": "base"}, max_steps=1))
-    opened = models.open_base(request.base, torch.float32)
+    opened = parameters.open_base(request.base, torch.float32)
     with pytest.raises(InputError, match="much longer"):
-        pair_rows.build(request, opened, pair_rows.REFUSE)
-    assert len(pair_rows.build(request, opened, pair_rows.ACCEPT).rows) == 20
+        pairs.build(request, opened, pairs.REFUSE)
+    assert len(pairs.build(request, opened, pairs.ACCEPT).rows) == 20
 
 
 def test_pairs_that_say_the_same_are_refused(request_for, cases, tmp_path):
@@ -253,7 +253,7 @@ def test_pairs_that_say_the_same_are_refused(request_for, cases, tmp_path):
     write_lines(tmp_path / "data" / "train.jsonl", [replace(case, rejected=case.target.text) for case in cases])
     request = request_for(recipe=Recipe(method="preference"))
     with pytest.raises(InputError, match="say the same twice"):
-        pair_rows.build(request, models.open_base(request.base, torch.float32), pair_rows.REFUSE)
+        pairs.build(request, parameters.open_base(request.base, torch.float32), pairs.REFUSE)
 
 
 @pytest.mark.parametrize(("options", "words"), [({"loss": "ppo"}, "no preference loss"), ({"bta": 1}, "bta")])

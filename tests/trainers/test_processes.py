@@ -11,8 +11,7 @@ from harness.errors import UsageError
 from harness.tune.engines.local import environment
 from harness.types import Adapter
 from trainers import sft
-from trainers.publishing import adapter_folder as publish
-from trainers.publishing import round_trip as roundtrip
+from trainers.publishing import adapter_folder, round_trip
 from trainers.training import launch, processes
 
 
@@ -45,7 +44,7 @@ def one_thread():
 @pytest.mark.timeout(900)
 def test_two_processes_train_the_adapter_of_one(request_for, tmp_path, monkeypatch, one_thread):
     """`accelerate launch` with two gloo processes gives, up to the order of sums, the weights that one process gives."""
-    monkeypatch.setattr(roundtrip, "certify", lambda *given: {})
+    monkeypatch.setattr(round_trip, "certify", lambda *given: {})
     request = request_for()
     request = replace(request, recipe=replace(request.recipe, dtype="float32", max_steps=4))
     two = launched(replace(request, out=str(tmp_path / "pair")), tmp_path / "request.json")
@@ -57,7 +56,7 @@ def test_two_processes_train_the_adapter_of_one(request_for, tmp_path, monkeypat
 def alone(request):
     """The weights that this process trains."""
     sft.train(request, lambda *given: None)
-    return safetensors.torch.load_file(f"{request.out}/{publish.WEIGHTS}")
+    return safetensors.torch.load_file(f"{request.out}/{adapter_folder.WEIGHTS}")
 
 
 def launched(request, file):
@@ -72,4 +71,4 @@ def launched(request, file):
     )
     assert done.returncode == 0, done.stderr.decode()[-3000:]
     assert decode(done.stdout.splitlines()[-1], Adapter).rows == {"trained": 20}
-    return safetensors.torch.load_file(f"{request.out}/{publish.WEIGHTS}")
+    return safetensors.torch.load_file(f"{request.out}/{adapter_folder.WEIGHTS}")

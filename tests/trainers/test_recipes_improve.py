@@ -16,8 +16,8 @@ from harness.evaluate.reward_client import Answer, JudgeRequest, SuiteJudge
 from harness.tune.stage import tune
 from harness.types import Arm, Case, Prompt, Recipe, Reply, Request, TuneRequest
 from tests.trainers.conftest import SYSTEM, say
-from trainers.model import parameters as models
-from trainers.rows import pairs as pair_rows
+from trainers.model import parameters
+from trainers.rows import pairs
 from trainers.training import beginning
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -92,14 +92,14 @@ def preferring(adapter: str, request: TuneRequest, held) -> float:
 
     from harness.core.adapters import read_manifest
 
-    opened = models.open_base(request.base, torch.float32)
+    opened = parameters.open_base(request.base, torch.float32)
     if adapter:
         manifest = read_manifest(adapter)
         start = beginning.Start(manifest.recipe, manifest, beginning.Path(adapter))
         opened = opened._replace(model=beginning.attach(opened.model, start))
     folder = beginning.Path(request.out).parent / "pairs"
     write_lines(folder / "train.jsonl", held)
-    rows = pair_rows.build(replace(request, dataset=str(folder)), opened, pair_rows.ACCEPT).rows
+    rows = pairs.build(replace(request, dataset=str(folder)), opened, pairs.ACCEPT).rows
     opened.model.eval()
 
     @torch.no_grad()

@@ -11,8 +11,8 @@ from harness.core.adapters import verify
 from harness.errors import InputError, InvalidError, UsageError
 from harness.types import Recipe
 from trainers import reinforcement
-from trainers.model import parameters as models
-from trainers.publishing import round_trip as roundtrip
+from trainers.model import parameters
+from trainers.publishing import round_trip
 from trainers.rows import scored
 from trainers.rows.scored import Together
 from trainers.training import trl_loop
@@ -36,7 +36,7 @@ def eval_flat(case, model):
 @pytest.fixture
 def unchecked(monkeypatch):
     """Leaves out the round trip in a fresh process, which costs seconds and has tests of its own."""
-    monkeypatch.setattr(roundtrip, "certify", lambda *given: {})
+    monkeypatch.setattr(round_trip, "certify", lambda *given: {})
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_step_in_pieces_is_the_step(loss, scored_for, tmp_path, unchecked, mon
     grads = []
 
     def noted(self, *given, **named):
-        grads[-1] += [weight.grad.clone() for weight in models.trainable(self._trainer.model)]
+        grads[-1] += [weight.grad.clone() for weight in parameters.trainable(self._trainer.model)]
 
     monkeypatch.setattr(trl_loop.Watching, "on_pre_optimizer_step", noted)
     for name, piece in (("whole", 10**6), ("pieces", 1)):

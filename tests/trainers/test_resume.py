@@ -5,7 +5,7 @@ import torch
 
 from harness.errors import InvalidError
 from harness.types import Recipe
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.training.checkpoints import STATE, WEIGHTS, Shelf
 from trainers.training.choices import fill
 from trainers.training.descent import descend
@@ -22,7 +22,7 @@ def train(base, rows, tmp_path):
     def run(folder: str, kill: int = 0, **knobs: object) -> dict[str, bytes]:
         knobs = {"learning_rate": 1e-3, "batch_size": 4, "max_steps": 8, "checkpoint_every": 3} | knobs
         recipe = fill(Recipe(rank=4, **knobs), 10**6, len(rows), 512).recipe
-        model = models.attach(models.open_base(base, torch.float32).model, recipe)
+        model = parameters.attach(parameters.open_base(base, torch.float32).model, recipe)
 
         def on_point(point, steps):
             if point.step == kill:
@@ -32,7 +32,7 @@ def train(base, rows, tmp_path):
             descend(model, rows, recipe, Shelf(tmp_path / folder, "this one"), on_point)
         except Killed:
             return {}
-        return {name: tensor.numpy().tobytes() for name, tensor in models.weights(model).items()}
+        return {name: tensor.numpy().tobytes() for name, tensor in parameters.weights(model).items()}
 
     return run
 
@@ -77,8 +77,8 @@ def test_checkpoints_at_the_end_of_an_epoch_are_kept(train, tmp_path):
 def test_another_request_is_not_resumed(train, tmp_path, base, rows):
     """Checkpoints of another dataset or recipe on the same shelf are not taken for one's own."""
     train("mine", kill=7)
-    model = models.attach(models.open_base(base, torch.float32).model, Recipe(rank=4))
-    optimizer = torch.optim.AdamW(models.trainable(model))
+    model = parameters.attach(parameters.open_base(base, torch.float32).model, Recipe(rank=4))
+    optimizer = torch.optim.AdamW(parameters.trainable(model))
     assert Shelf(tmp_path / "mine", "another").resume(model, optimizer).step == 0
     assert Shelf(tmp_path / "mine", "this one").resume(model, optimizer).step == 6
 
@@ -86,9 +86,9 @@ def test_another_request_is_not_resumed(train, tmp_path, base, rows):
 def test_nan_stops_before_a_weight_changes(base, rows, tmp_path):
     """A loss that is not a number ends the training before that step's update, and no weight is not a number."""
     recipe = fill(Recipe(rank=4, learning_rate=1e-3, batch_size=4, max_steps=4), 10**6, len(rows), 512).recipe
-    model = models.attach(models.open_base(base, torch.float32).model, recipe)
-    before = models.weights(model)
+    model = parameters.attach(parameters.open_base(base, torch.float32).model, recipe)
+    before = parameters.weights(model)
     model.get_input_embeddings().weight.data.fill_(float("nan"))
     with pytest.raises(InvalidError, match="step 1: the loss is not a number"):
         descend(model, rows, recipe, Shelf(tmp_path, "x"), lambda point, steps: None)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in models.weights(model).items())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in parameters.weights(model).items())

@@ -11,15 +11,14 @@ from harness.errors import InputError, InvalidError
 from harness.tune.stage import read_manifest, tune
 from harness.types import Recipe
 from trainers import sft
-from trainers.model import parameters as models
-from trainers.publishing import adapter_folder as publish
-from trainers.publishing import round_trip as roundtrip
+from trainers.model import parameters
+from trainers.publishing import adapter_folder, round_trip
 
 
 @pytest.fixture
 def unchecked(monkeypatch):
     """Leaves out the round trip in a fresh process, which costs seconds and has tests of its own."""
-    monkeypatch.setattr(roundtrip, "certify", lambda *given: {})
+    monkeypatch.setattr(round_trip, "certify", lambda *given: {})
 
 
 def nothing(point, steps):
@@ -54,7 +53,7 @@ def test_no_path_of_this_machine_is_in_the_adapter(request_for, tmp_path, unchec
     """The files that make up the adapter's id do not say where the base model stood."""
     request = request_for()
     sft.train(request, nothing)
-    config = (tmp_path / "adapter" / publish.CONFIG).read_bytes()
+    config = (tmp_path / "adapter" / adapter_folder.CONFIG).read_bytes()
     assert request.base.encode() not in config and json.loads(config)["target_modules"]
 
 
@@ -80,7 +79,7 @@ def test_a_failed_check_leaves_no_adapter(request_for, tmp_path, monkeypatch):
     def refuse(*given):
         raise InvalidError("the adapter changes nothing")
 
-    monkeypatch.setattr(roundtrip, "certify", refuse)
+    monkeypatch.setattr(round_trip, "certify", refuse)
     with pytest.raises(InvalidError):
         sft.train(request_for(), nothing)
     assert not (tmp_path / "adapter").exists()
@@ -103,7 +102,7 @@ def test_replay_is_a_share_of_the_whole(request_for, tmp_path, cases, unchecked)
 
 
 def finding(**fields):
-    return roundtrip.Finding(**({"difference": 0.0, "equal": True, "effect": 1.0} | fields))
+    return round_trip.Finding(**({"difference": 0.0, "equal": True, "effect": 1.0} | fields))
 
 
 @pytest.mark.parametrize(
@@ -118,25 +117,25 @@ def finding(**fields):
 def test_what_the_fresh_process_finds_decides(found, words):
     """An adapter that does nothing, answers differently, or has weights too few or too many is refused."""
     with pytest.raises(InvalidError, match=words):
-        roundtrip._judge(found)
+        round_trip._judge(found)
 
 
 @pytest.mark.parametrize("damage", ["renamed", "changed"])
 def test_the_fresh_process_notices_damage(damage, opened, base, rows, tmp_path, monkeypatch):
     """Weights under another name, or other weights than were trained, do not pass the round trip."""
-    monkeypatch.setattr(roundtrip, "_in_a_fresh_process", roundtrip.examine)
-    model = models.attach(opened.model, Recipe(rank=4))
+    monkeypatch.setattr(round_trip, "_in_a_fresh_process", round_trip.examine)
+    model = parameters.attach(opened.model, Recipe(rank=4))
     for name, weight in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.05)
-    folder = publish.fresh(tmp_path / "adapter")
-    publish.write(folder, model)
-    tensors = safetensors.torch.load_file(folder / publish.WEIGHTS)
+    folder = adapter_folder.fresh(tmp_path / "adapter")
+    adapter_folder.write(folder, model)
+    tensors = safetensors.torch.load_file(folder / adapter_folder.WEIGHTS)
     name = next(name for name in tensors if "lora_B" in name)
     if damage == "renamed":
         tensors[name.replace("model.layers", "model.inner.layers")] = tensors.pop(name)
     else:
         tensors[name] += 0.1
-    safetensors.torch.save_file(tensors, folder / publish.WEIGHTS)
+    safetensors.torch.save_file(tensors, folder / adapter_folder.WEIGHTS)
     with pytest.raises(InvalidError, match="do not fit" if damage == "renamed" else "off by"):
-        roundtrip.certify(model, str(base), folder, rows)
+        round_trip.certify(model, str(base), folder, rows)

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 from harness.core.codec import write_lines
 from harness.types import CurvePoint, Recipe
 from trainers import sft
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.model.greedy import answers
-from trainers.publishing import round_trip as roundtrip
+from trainers.publishing import round_trip
 from trainers.rows import dataset
 from trainers.training.checkpoints import Shelf
 from trainers.training.choices import fill
@@ -127,7 +127,7 @@ def learn(base, rows, opened, renderer, tmp_path):
     def run(folder, on_point=lambda point, steps: None, **knobs):
         knobs = {"learning_rate": 3e-3, "batch_size": 4, "max_steps": 6, "checkpoint_every": 2} | knobs
         recipe = fill(Recipe(rank=4, **knobs), 10**6, 16, 512).recipe
-        model = models.attach(models.open_base(base, torch.float32).model, recipe)
+        model = parameters.attach(parameters.open_base(base, torch.float32).model, recipe)
         exam = Exam(rows[16:], rows[14:16], opened.tokenizer, renderer.stop, recipe)
         curve = descend(model, rows[:16], recipe, Shelf(tmp_path / folder, "this"), on_point, exam=exam)
         return curve, model, exam
@@ -161,14 +161,15 @@ def test_a_killed_and_measured_training_chooses_the_same(learn):
     strip = [replace(each, seconds=0.0) for each in curve]
     assert [replace(each, seconds=0.0) for each in other_curve] == strip
     assert all(
-        torch.equal(a, b) for a, b in zip(models.weights(model).values(), models.weights(other).values(), strict=True)
+        torch.equal(a, b)
+        for a, b in zip(parameters.weights(model).values(), parameters.weights(other).values(), strict=True)
     )
 
 
 @pytest.mark.parametrize("kind", ["lora", "prefix", "prompt"])
 def test_answers_are_those_of_the_plainest_loop(kind, opened, rows, renderer):
     """Batched, padded and with a shared start, the model writes what it writes token by token alone."""
-    model = models.attach(opened.model, Recipe(adapter=kind, rank=4)).eval()
+    model = parameters.attach(opened.model, Recipe(adapter=kind, rank=4)).eval()
     prompts = [row.ids[: row.first] for row in rows[:5]]
     together = answers(model, prompts, 6, renderer.stop)
     for prompt, written in zip(prompts, together, strict=True):
@@ -182,7 +183,7 @@ def test_answers_are_those_of_the_plainest_loop(kind, opened, rows, renderer):
 def test_the_choice_is_in_the_manifest(request_for, monkeypatch):
     """Trained from a request, the manifest says which step was kept and why, and the curve holds the scores."""
     monkeypatch.setattr(dataset, "LEAST_ROWS", 10)
-    monkeypatch.setattr(roundtrip, "certify", lambda *given: {})
+    monkeypatch.setattr(round_trip, "certify", lambda *given: {})
     request = request_for()
     adapter = sft.train(replace(request, recipe=replace(request.recipe, validation_share=0.2)), lambda *given: None)
     assert adapter.checks["chosen_step"] == adapter.steps and "task score" in adapter.choices["checkpoint"]
@@ -195,7 +196,7 @@ def test_the_choice_is_in_the_manifest(request_for, monkeypatch):
 @pytest.mark.parametrize(("share", "words"), [(0.0, "validation_share is 0"), (0.1, "fewer than 100")])
 def test_without_rows_aside_the_manifest_says_why_it_is_the_last(share, words, request_for, monkeypatch):
     """Where nothing was set aside the last checkpoint is kept, and the reason says that and why."""
-    monkeypatch.setattr(roundtrip, "certify", lambda *given: {})
+    monkeypatch.setattr(round_trip, "certify", lambda *given: {})
     request = request_for()
     recipe = replace(request.recipe, validation_share=share, max_steps=1)
     adapter = sft.train(replace(request, recipe=recipe), lambda *given: None)

@@ -2,6 +2,6 @@
 
 from functools import partial
 
-from trainers.model import lora_layers as _lora
+from trainers.model import lora_layers
 
-attach = partial(_lora.attach, use_dora=True)
+attach = partial(lora_layers.attach, use_dora=True)

@@ -1,5 +1,5 @@
 """LoRA, arXiv 2106.09685."""
 
-from trainers.model import lora_layers as _lora
+from trainers.model import lora_layers
 
-attach = _lora.attach
+attach = lora_layers.attach

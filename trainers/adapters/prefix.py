@@ -11,16 +11,16 @@ from peft import PrefixTuningConfig, get_peft_model
 from peft.tuners.cartridge.utils import initialize_kv_prefix_from_past_key_values
 
 from harness.types import Recipe
-from trainers.model import virtual_tokens as _virtual
+from trainers.model import virtual_tokens
 
-OPTIONS = (_virtual.OPTION,)
+OPTIONS = (virtual_tokens.OPTION,)
 RATE = 10.0
 WHY = "ten times LoRA's for prefix tuning, which moves few numbers"
 
 
 def attach(model: Any, recipe: Recipe) -> Any:
     """The model behind `options.virtual_tokens` (20) learnt keys and values a layer."""
-    tokens = _virtual.count(recipe)
+    tokens = virtual_tokens.count(recipe)
     drawn = torch.randint(model.config.get_text_config().vocab_size, (1, tokens), device=model.device)
     with torch.no_grad():
         known = model(input_ids=drawn, use_cache=True, logits_to_keep=1).past_key_values

@@ -5,9 +5,9 @@ from typing import Any
 from peft import PromptTuningConfig, PromptTuningInit, get_peft_model
 
 from harness.types import Recipe
-from trainers.model import virtual_tokens as _virtual
+from trainers.model import virtual_tokens
 
-OPTIONS = (_virtual.OPTION,)
+OPTIONS = (virtual_tokens.OPTION,)
 RATE = 10.0
 WHY = "ten times LoRA's for prompt tuning, which moves few numbers"
 
@@ -16,7 +16,7 @@ def attach(model: Any, recipe: Recipe) -> Any:
     """The model behind `options.virtual_tokens` (20) learnt embeddings."""
     config = PromptTuningConfig(
         task_type="CAUSAL_LM",
-        num_virtual_tokens=_virtual.count(recipe),
+        num_virtual_tokens=virtual_tokens.count(recipe),
         prompt_tuning_init=PromptTuningInit.SAMPLE_VOCAB,
     )
     return get_peft_model(model, config)

@@ -4,10 +4,8 @@ The base computes in bfloat16 where the processor does, else in float32. Adapter
 took away, so they are evaluated and served over the same quantized base.
 """
 
-import bitsandbytes as bitsandbytes  # transformers needs it for such a base; a missing one is named here, at once
-
-from trainers.model import lora_layers as _lora
+from trainers.model import lora_layers
 
 QUANTIZATION = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
 
-attach = _lora.attach
+attach = lora_layers.attach

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from trainers.model import parameters as models
+from trainers.model import parameters
 
 ROWS = 64
 """Most prompts that are answered at once."""
@@ -24,7 +24,7 @@ def answers(model: Any, prompts: Sequence[Sequence[int]], most: int, stop: froze
 
 
 def _batch(model: Any, prompts: Sequence[Sequence[int]], most: int, stop: frozenset[int]) -> list[list[int]]:
-    reader, past = models.start(model)
+    reader, past = parameters.start(model)
     virtual = past.get_seq_length() if past is not None else 0
     rows = [list(prompt) for prompt in prompts]
     shared = min(len(commonprefix(rows)), min(map(len, rows)) - 1) if len(rows) > 1 else 0

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from harness.core.plugins import helper
 from harness.errors import InputError, UsageError
 from harness.types import Json, Recipe, TuneRequest
-from trainers.model import virtual_tokens as _virtual
+from trainers.model import virtual_tokens
 from trainers.model.kind import kind_of
 from trainers.model.memory import fitting
 
@@ -104,7 +104,7 @@ def recomputed(recipe: Recipe) -> bool:
 def start(model: Any) -> tuple[Any, Any]:
     """What reads a row, and the keys and values that stand before it: those of virtual tokens for one row, or None."""
     if isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning:
-        return model.get_base_model(), _virtual.start(model)
+        return model.get_base_model(), virtual_tokens.start(model)
     return model, None
 
 

@@ -16,7 +16,7 @@ from harness.core.codec import encode, file_digest, sync_folder, write_atomic
 from harness.core.digests import TOKENIZER_FILES, model_digests, trainers_digest
 from harness.errors import InputError, InvalidError, StorageError
 from harness.types import Adapter, TuneRequest
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.model.kind import kind_of
 from trainers.rows import dataset
 
@@ -67,7 +67,7 @@ def write(folder: Path, model: Any, base: str = "") -> dict[str, str]:
     A checkpoint is a model folder of its own, with the tokenizer of `base`. Returns file names with their sha256. Raises
     InvalidError when a weight is not a finite number, StorageError when the disk is full.
     """
-    tensors = models.weights(model)
+    tensors = parameters.weights(model)
     broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise InvalidError(f"{len(broken)} tensors hold values that are not numbers", where=broken[0])

@@ -12,11 +12,9 @@ from msgspec.structs import replace
 
 from harness.core.codec import sync_folder
 from harness.types import Adapter, CurvePoint, Json, TuneRequest
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.model.memory import fitting, peak_bytes
-from trainers.publishing import adapter_folder as publish
-from trainers.publishing import forms
-from trainers.publishing import round_trip as roundtrip
+from trainers.publishing import adapter_folder, forms, round_trip
 from trainers.rows.tokens import Row
 from trainers.training import choices
 from trainers.training.descent import thin
@@ -45,9 +43,9 @@ class Outcome(NamedTuple):
 def reopened(request: TuneRequest, draft: Adapter, weights: dict[str, torch.Tensor], outcome: Outcome) -> Adapter:
     """As `conclude`, over a base that is opened again: TRL has put its own head on the model that it trained."""
     gc.collect()
-    base = models.open_for(replace(request, recipe=outcome.filled.recipe))
-    model: Any = models.attach(base.model, outcome.filled.recipe)
-    models.load_weights(model, weights)
+    base = parameters.open_for(replace(request, recipe=outcome.filled.recipe))
+    model: Any = parameters.attach(base.model, outcome.filled.recipe)
+    parameters.load_weights(model, weights)
     return conclude(request, draft, model, outcome)
 
 
@@ -57,13 +55,13 @@ def conclude(request: TuneRequest, draft: Adapter, model: Any, outcome: Outcome)
     Raises InvalidError when it is not, or when it does nothing, and StorageError when the disk is full.
     """
     out, recipe = Path(request.out), outcome.filled.recipe
-    partial = publish.fresh(out.with_name(f".{out.name}.partial"))
+    partial = adapter_folder.fresh(out.with_name(f".{out.name}.partial"))
     scratch = out.with_name(f".{out.name}.scratch")
     with fitting("writing the adapter and reading it back in float32"):
         shipped, distance = forms.shaped(model, replace(request, recipe=recipe), scratch, outcome.aside or outcome.rows)
-        files = publish.write(partial, shipped, request.base)
+        files = adapter_folder.write(partial, shipped, request.base)
         shutil.rmtree(scratch, ignore_errors=True)
-        found = roundtrip.certify(shipped, request.base, partial, outcome.rows)
+        found = round_trip.certify(shipped, request.base, partial, outcome.rows)
     choice = outcome.choice
     step = choice.step if choice else outcome.filled.steps
     reason = choice.reason if choice else f"step {step}, the last: {outcome.unmeasured}"
@@ -87,7 +85,7 @@ def conclude(request: TuneRequest, draft: Adapter, model: Any, outcome: Outcome)
         seconds=time.monotonic() - outcome.began,
         peak_bytes=peak_bytes(),
     )
-    return publish.publish(partial, out, manifest)
+    return adapter_folder.publish(partial, out, manifest)
 
 
 def fit(curve: Sequence[CurvePoint], step: int) -> dict[str, Json]:
@@ -128,4 +126,4 @@ def adopt(
         seconds=time.monotonic() - began,
         peak_bytes=peak_bytes(),
     )
-    return publish.publish(partial, out, manifest)
+    return adapter_folder.publish(partial, out, manifest)

@@ -15,9 +15,8 @@ from peft import PeftConfig, PeftModel, PeftModelForCausalLM
 from harness.core.plugins import load
 from harness.errors import UsageError
 from harness.types import Json, Recipe, TuneRequest
-from trainers.model import parameters as models
-from trainers.publishing import adapter_folder as publish
-from trainers.publishing import round_trip as roundtrip
+from trainers.model import parameters
+from trainers.publishing import adapter_folder, round_trip
 from trainers.rows.tokens import Row
 
 ROWS = 16
@@ -45,13 +44,13 @@ def shaped(model: Any, request: TuneRequest, scratch: Path, rows: Sequence[Row])
     if form == "adapter":
         return model, {}
     chosen = list(rows[:: max(1, len(rows) // ROWS)][:ROWS])
-    trained = roundtrip.logits_of(model, chosen)
+    trained = round_trip.logits_of(model, chosen)
     shipped = model
     if isinstance(model, PeftModel):
-        shipped = _merged(model, request, publish.fresh(scratch / "adapter"))
+        shipped = _merged(model, request, adapter_folder.fresh(scratch / "adapter"))
     if form == "quantized":
-        shipped = _quantized(shipped, request, publish.fresh(scratch / "merged"))
-    return shipped, distance(trained, roundtrip.logits_of(shipped, chosen))
+        shipped = _quantized(shipped, request, adapter_folder.fresh(scratch / "merged"))
+    return shipped, distance(trained, round_trip.logits_of(shipped, chosen))
 
 
 def distance(trained: torch.Tensor, shipped: torch.Tensor) -> dict[str, Json]:
@@ -64,15 +63,15 @@ def distance(trained: torch.Tensor, shipped: torch.Tensor) -> dict[str, Json]:
 
 def _merged(model: Any, request: TuneRequest, folder: Path) -> Any:
     """The adapter folded into the base as its files say it: unquantized, also where the training had it in 4 bits."""
-    publish.write(folder, model)
-    base = models.open_base(request.base, models.dtype_of(request.recipe)).model
+    adapter_folder.write(folder, model)
+    base = parameters.open_base(request.base, parameters.dtype_of(request.recipe)).model
     peft = PeftModelForCausalLM(base, PeftConfig.from_pretrained(str(folder)))
     peft.load_adapter(str(folder), "default")
     return peft.merge_and_unload(safe_merge=True).eval()
 
 
 def _quantized(model: Any, request: TuneRequest, folder: Path) -> Any:
-    publish.write(folder, model, request.base)
-    return models.open_base(
-        folder, models.dtype_of(request.recipe), load("adapters", "qlora").QUANTIZATION
+    adapter_folder.write(folder, model, request.base)
+    return parameters.open_base(
+        folder, parameters.dtype_of(request.recipe), load("adapters", "qlora").QUANTIZATION
     ).model.eval()

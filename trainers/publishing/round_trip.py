@@ -23,7 +23,7 @@ from peft import PeftConfig, PeftModel, PeftModelForCausalLM
 from harness.core.codec import decode, encode, write_atomic
 from harness.errors import InvalidError, TrueupError
 from harness.types import Json, Noun
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.rows.tokens import Row
 
 ROWS = 4
@@ -158,7 +158,7 @@ def examine(request: Path) -> Finding:
 
 
 def _base(probe: Probe, folder: str) -> Any:
-    return models.open_base(folder, models.dtype(probe.dtype), probe.quantization).model
+    return parameters.open_base(folder, parameters.dtype(probe.dtype), probe.quantization).model
 
 
 def _reload(probe: Probe) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:

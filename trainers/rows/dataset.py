@@ -8,7 +8,7 @@ from harness.core.codec import digest, file_digest, read, read_lines
 from harness.core.rendering import stop_ids
 from harness.errors import InputError
 from harness.types import Case, Dataset, Recipe, TuneRequest
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.rows import tokens
 from trainers.rows.tokens import TRAINED
 
@@ -19,7 +19,7 @@ LEAST_ROWS, MOST_ASIDE = 100, 64
 TRAIN, REPLAY, MANIFEST = "train.jsonl", "replay.jsonl", "dataset.json"
 
 
-def rows(request: TuneRequest, base: models.Base) -> tokens.Rows:
+def rows(request: TuneRequest, base: parameters.Base) -> tokens.Rows:
     """The request's cases as rows of `base`'s tokens.
 
     Raises InvalidError when one of them was held out, InputError when the dataset cannot be used.
@@ -40,7 +40,7 @@ class Parts(NamedTuple):
     """Replay rows, to see forgetting by; may be empty."""
 
 
-def parts(request: TuneRequest, base: models.Base) -> Parts:
+def parts(request: TuneRequest, base: parameters.Base) -> Parts:
     """The rows of `rows`, with some set aside. Raises what `rows` raises.
 
     Whole groups of near-duplicates are set aside together: what validates must not have trained in other words. Which

@@ -11,7 +11,7 @@ from harness.core.rendering import stop_ids
 from harness.curate.preference_pairs import BIASED, Pairs, pairs
 from harness.errors import InputError, UsageError
 from harness.types import Case, Estimate, Json, Message, Preview, PreviewRow, TextPart, TokenKind, TuneRequest
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.model.memory import peak_bytes
 from trainers.rows import dataset, tokens
 from trainers.rows.tokens import Renderer, Row
@@ -58,7 +58,7 @@ class PairRows(NamedTuple):
         return {"total": total, "supervised": supervised, "context": total - supervised}
 
 
-def build(request: TuneRequest, base: models.Base, length_bias: str) -> PairRows:
+def build(request: TuneRequest, base: parameters.Base, length_bias: str) -> PairRows:
     """The pairs among the request's training cases, tokenized by serving's own renderer.
 
     `length_bias` is `refuse` or `accept`: what to do when one side is much longer. Raises InvalidError on a held-out
@@ -106,7 +106,7 @@ def widest(rows: Sequence[PairRow]) -> int:
 
 
 def foreseen(
-    pairs: PairRows, rows: Sequence[PairRow], filled: choices.Filled, weights: models.Weights, seconds: float
+    pairs: PairRows, rows: Sequence[PairRow], filled: choices.Filled, weights: parameters.Weights, seconds: float
 ) -> Estimate:
     """The cost of training on `rows`. `seconds`: what a step of the longest takes; the others take less, by their tokens."""
     assert filled.recipe.batch_size is not None

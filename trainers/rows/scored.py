@@ -13,7 +13,7 @@ from harness.core.rendering import prompt_ids
 from harness.errors import InputError, InvalidError, UsageError
 from harness.evaluate.reward_client import Answer, Judged, JudgeRequest, SuiteJudge
 from harness.types import Case, Prompt, Reply, Request, TuneRequest
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.rows import dataset, tokens
 
 NO_PROMPT = Prompt(name="none")
@@ -74,7 +74,7 @@ def open_judge(request: TuneRequest, prompt: Prompt) -> SuiteJudge:
     return SuiteJudge(JudgeRequest(name, request.evals, cases, prompt, request.pytest_args))
 
 
-def prompts(requests: Sequence[Request], base: models.Base) -> list[list[int]]:
+def prompts(requests: Sequence[Request], base: parameters.Base) -> list[list[int]]:
     """Token ids of what the suite asks, by serving's own renderer. The requests hold the arm's prompt already."""
     return [prompt_ids(base.tokenizer, NO_PROMPT, asked.messages, asked.tools) for asked in requests]
 

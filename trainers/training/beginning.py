@@ -12,8 +12,8 @@ from harness.core.adapters import verify
 from harness.errors import UsageError
 from harness.types import Adapter, Estimate, Recipe, TuneRequest
 from trainers import sft
-from trainers.model import parameters as models
-from trainers.publishing import adapter_folder as publish
+from trainers.model import parameters
+from trainers.publishing import adapter_folder
 from trainers.training.descent import OnPoint
 
 BASE, SFT, ADAPTER = "base", "sft", "adapter"
@@ -100,14 +100,14 @@ def attach(model: Any, start: Start) -> Any:
 
     Raises UsageError on a kind of adapter that leaves no frozen model to hold the trained one against.
     """
-    attached = models.attach(model, start.recipe)
+    attached = parameters.attach(model, start.recipe)
     if not isinstance(attached, PeftModel) or attached.active_peft_config.is_prompt_learning:
         raise UsageError(
             f"{start.recipe.method} does not train an adapter of kind {start.recipe.adapter!r}",
             next='set [tune] adapter = "lora", or another kind of LoRA',
         )
     if start.folder is not None:
-        models.load_weights(attached, safetensors.torch.load_file(start.folder / publish.WEIGHTS))
+        parameters.load_weights(attached, safetensors.torch.load_file(start.folder / adapter_folder.WEIGHTS))
     return attached
 
 

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from harness.core.codec import encode, file_digest, read, sync_folder, write_atomic
 from harness.errors import InputError, StorageError
 from harness.types import CurvePoint, Noun
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.training import processes
 
 STATE, WEIGHTS, OPTIMIZER = "state.json", "weights.safetensors", "optimizer.safetensors"
@@ -57,7 +57,7 @@ class Shelf:
         target = self.folder / _name(state.step)
         partial = target.with_name(f".{target.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
-        write_atomic(partial / WEIGHTS, safetensors.torch.save(models.weights(model)))
+        write_atomic(partial / WEIGHTS, safetensors.torch.save(parameters.weights(model)))
         write_atomic(partial / OPTIMIZER, safetensors.torch.save(_moments(optimizer)))
         files = {name: file_digest(partial / name) for name in (WEIGHTS, OPTIMIZER)}
         write_atomic(partial / STATE, encode(replace(state, request=self.request, files=files)))
@@ -70,7 +70,7 @@ class Shelf:
         for folder in self._newest_first():
             state = _valid(folder)
             if state is not None and state.request == self.request:
-                models.load_weights(model, safetensors.torch.load_file(folder / WEIGHTS))
+                parameters.load_weights(model, safetensors.torch.load_file(folder / WEIGHTS))
                 _restore(optimizer, safetensors.torch.load_file(folder / OPTIMIZER))
                 return state
         return State(request=self.request)
@@ -81,7 +81,7 @@ class Shelf:
         state = _valid(folder)
         if state is None or state.request != self.request:
             raise StorageError("the checkpoint that was chosen is damaged", where=str(folder), next="trueup tune")
-        models.load_weights(model, safetensors.torch.load_file(folder / WEIGHTS))
+        parameters.load_weights(model, safetensors.torch.load_file(folder / WEIGHTS))
 
     def clear(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from harness.errors import InvalidError
 from harness.types import CurvePoint, Recipe
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.model.memory import fitting
 from trainers.rows.batches import schedule, steps_per_epoch
 from trainers.rows.tokens import Row
@@ -48,7 +48,9 @@ def descend(
     """
     assert recipe.batch_size and recipe.max_steps and recipe.learning_rate and recipe.checkpoint_every
     steps, epoch = recipe.max_steps, steps_per_epoch(len(rows), recipe.batch_size)
-    optimizer = torch.optim.AdamW(models.trainable(model), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    optimizer = torch.optim.AdamW(
+        parameters.trainable(model), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
     state = shelf.resume(model, optimizer)
     if exam and not state.curve:
         state = _reached(state, exam.before(model), steps, on_point)
@@ -115,8 +117,8 @@ def _step(
     torch.manual_seed(recipe.seed * 1_000_003 + step + 7919 * processes.number())
     longest = max(len(row.ids) for row in rows)
     with fitting(f"a step of {len(rows)} rows, the longest of {longest} tokens"):
-        value = accumulate(model, rows, share and recipe.dropout == 0 and not models.recomputed(recipe))
-    norm = torch.nn.utils.clip_grad_norm_(models.trainable(model), recipe.max_grad_norm)
+        value = accumulate(model, rows, share and recipe.dropout == 0 and not parameters.recomputed(recipe))
+    norm = torch.nn.utils.clip_grad_norm_(parameters.trainable(model), recipe.max_grad_norm)
     if not (math.isfinite(value) and torch.isfinite(norm)):
         raise InvalidError(
             f"training went wrong at step {step}: the {'gradient' if math.isfinite(value) else 'loss'} is not a number",
@@ -143,4 +145,4 @@ def accumulate(model: Any, rows: Sequence[Row], share: bool = True) -> float:
         loss = nll_sum(model, collate(piece, model.device, share)) / tokens
         loss.backward()
         total += loss.item()
-    return processes.add(models.trainable(model), total)
+    return processes.add(parameters.trainable(model), total)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.rows.tokens import Row
 
 IGNORE = -100
@@ -41,7 +41,7 @@ class Batch(NamedTuple):
 def nll_sum(model: Any, batch: Batch) -> torch.Tensor:
     """Summed negative log-likelihood of the batch's supervised tokens, in nats, float32."""
     rows, kept = batch.targets.shape
-    mask, (reader, past) = batch.mask, models.start(model)
+    mask, (reader, past) = batch.mask, parameters.start(model)
     virtual = past.get_seq_length() if past is not None else 0
     if batch.shared.shape[1]:
         past = reader(input_ids=batch.shared, past_key_values=past, use_cache=True, logits_to_keep=1).past_key_values

@@ -13,7 +13,7 @@ from harness.core.adapters import verify
 from harness.core.digests import model_digests
 from harness.errors import UsageError
 from harness.types import Arm, CurvePoint, Recipe, TuneRequest
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.rows.tokens import Row
 from trainers.training import beginning, trl_loop
 from trainers.training.descent import OnPoint
@@ -22,7 +22,7 @@ from trainers.training.trl_loop import Plan
 
 def train(
     request: TuneRequest,
-    base: models.Base,
+    base: parameters.Base,
     start: beginning.Start,
     teacher: Arm,
     rows: Sequence[Row],
@@ -58,12 +58,12 @@ def train(
         processing_class=base.tokenizer,
     )
     curve = trl_loop.run(trainer, plan)
-    return models.weights(trainer.model), curve
+    return parameters.weights(trainer.model), curve
 
 
 def _teacher(arm: Arm, request: TuneRequest) -> Any:
     """The teacher's model, its adapter folded in."""
-    model = models.open_base(arm.model, models.dtype(request.recipe.dtype)).model
+    model = parameters.open_base(arm.model, parameters.dtype(request.recipe.dtype)).model
     if arm.adapter:
         verify(arm.adapter, arm.model)
         model = PeftModel.from_pretrained(model, arm.adapter).merge_and_unload()

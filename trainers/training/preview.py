@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from harness.types import Estimate, Preview, PreviewRow, TuneRequest
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.model.memory import fitting, peak_bytes
 from trainers.rows import dataset
 from trainers.rows.batches import schedule
@@ -26,7 +26,7 @@ KINDS: Any = {
 
 def preview(request: TuneRequest, count: int) -> Preview:
     """`count` rows evenly spread over the training set, as they would be trained. Raises what training would raise."""
-    base = models.open_for(request)
+    base = parameters.open_for(request)
     built = dataset.parts(request, base).train
     rows = tuple(shown(row, base.tokenizer) for row in spread(built.rows, count))
     return Preview(rows=rows, fates=built.fates, tokens=built.tokens, reasons=built.reasons)
@@ -37,11 +37,11 @@ def estimate(request: TuneRequest) -> Estimate:
 
     The time is that of a few steps of median length, the memory that of the longest step, both tried here and now.
     """
-    base = models.open_for(request)
+    base = parameters.open_for(request)
     built = dataset.parts(request, base).train
-    filled = choices.fill(request.recipe, models.parameters(base.model), len(built.rows), base.max_tokens)
-    model = models.attach(base.model, filled.recipe)
-    weights, seconds = models.counted(model), _seconds_a_step(model, built, filled)
+    filled = choices.fill(request.recipe, parameters.parameters(base.model), len(built.rows), base.max_tokens)
+    model = parameters.attach(base.model, filled.recipe)
+    weights, seconds = parameters.counted(model), _seconds_a_step(model, built, filled)
     return Estimate(
         steps=filled.steps,
         rows=built.fates,

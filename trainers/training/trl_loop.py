@@ -25,7 +25,7 @@ from transformers.utils import logging as transformers_logging
 from harness.core.codec import encode, file_digest, read, write_atomic
 from harness.errors import InputError, InvalidError, StorageError
 from harness.types import CurvePoint, Noun, Recipe
-from trainers.model import parameters as models
+from trainers.model import parameters
 from trainers.model.memory import fitting
 from trainers.training.descent import OnPoint
 from trainers.training.validation import choose, spent
@@ -140,7 +140,7 @@ def run(trainer: Any, plan: Plan) -> tuple[CurvePoint, ...]:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     best = choose(watch.curve)
     if best:
-        models.load_weights(trainer.model, _kept(_best(plan, best.step)))
+        parameters.load_weights(trainer.model, _kept(_best(plan, best.step)))
     return tuple(watch.curve)
 
 
@@ -202,7 +202,7 @@ class Watching(TrainerCallback):
         self._began = time.monotonic() - (curve[-1].seconds if curve else 0.0)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        weights = models.trainable(self._trainer.model)
+        weights = parameters.trainable(self._trainer.model)
         if not all(torch.isfinite(weight.grad).all() for weight in weights if weight.grad is not None):
             raise wrong(state.global_step + 1, "gradient")
 
@@ -233,7 +233,7 @@ class Watching(TrainerCallback):
         """Keep the weights of a measured step if it is the best so far."""
         best = choose(self.curve)
         if best is not None and best.step == step:
-            tensors = safetensors.torch.save(models.weights(self._trainer.model))
+            tensors = safetensors.torch.save(parameters.weights(self._trainer.model))
             write_atomic(_best(self._plan, step), tensors)
 
     def on_save(self, args: Any, state: Any, control: Any, **given: Any) -> None:

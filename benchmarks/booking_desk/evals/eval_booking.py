@@ -8,8 +8,8 @@ import json
 import random
 from pathlib import Path
 
-from harness import cases, suite, target
 from harness.evaluate import score
+from trueup import cases, suite, target
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "restaurants8k" / "test.jsonl"
 KEYS = ("date", "time", "people", "first_name", "last_name")

@@ -4,8 +4,8 @@ import json
 import random
 from pathlib import Path
 
-from harness import cases, guard, suite
 from harness.evaluate import score
+from trueup import cases, guard, suite
 
 PROBES = Path(__file__).parents[4] / "shared" / "data" / "probes"
 

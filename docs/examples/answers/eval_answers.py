@@ -1,6 +1,6 @@
 """A judge of pairs: is the reply better than the answer that staff wrote? Asked in both orders."""
 
-from harness import cases, info, judge, suite
+from trueup import cases, info, judge, suite
 
 better = judge(text="The better answer solves more of the customer's problem.", pairwise=True, name="better")
 

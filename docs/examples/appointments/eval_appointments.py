@@ -1,7 +1,7 @@
 """Dates and times, however the model writes them."""
 
-from harness import cases, guard, suite
 from harness.evaluate import score
+from trueup import cases, guard, suite
 
 
 @suite(role=guard(margin=0.03))

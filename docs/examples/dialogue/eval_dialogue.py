@@ -1,7 +1,7 @@
 """Several turns: what was said before has to be remembered."""
 
-from harness import cases, guard, suite
 from harness.evaluate import score
+from trueup import cases, guard, suite
 
 
 @suite(role=guard(margin=0.05))

@@ -1,7 +1,7 @@
 """Text: a fact has to be in the answer, an apology must not open it."""
 
-from harness import cases, guard, suite
 from harness.evaluate import score
+from trueup import cases, guard, suite
 
 
 @suite(role=guard(margin=0.05), owner="support", tags=["faq"])

@@ -1,7 +1,7 @@
 """A budget: the mean of the output tokens has to stay below the limit. It needs no expected answers."""
 
-from harness import budget, cases, suite
 from harness.evaluate import score
+from trueup import budget, cases, suite
 
 
 @suite(role=budget(limit=40))

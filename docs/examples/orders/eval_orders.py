@@ -2,8 +2,8 @@
 
 from typing import TypedDict
 
-from harness import cases, guard, suite
 from harness.evaluate import score
+from trueup import cases, guard, suite
 
 ORDER = {
     "type": "object",

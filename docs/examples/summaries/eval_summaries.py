@@ -1,7 +1,7 @@
 """Likeness: for free text with a reference, where no two good answers are equal."""
 
-from harness import cases, info, suite
 from harness.evaluate import score
+from trueup import cases, info, suite
 
 
 @suite(role=info())

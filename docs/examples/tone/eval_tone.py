@@ -1,6 +1,6 @@
 """A judge with a scale: held against people's labels and attacked before any of its grades counts."""
 
-from harness import cases, guard, judge, suite
+from trueup import cases, guard, judge, suite
 
 tone = judge("tone.md", scale=(1, 5), calibration="labels.jsonl", min_kappa=0.6)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness import cases, guard, suite
 from harness.evaluate import score
+from trueup import cases, guard, suite
 
 FACTORS = {"km": 1000, "m": 1, "cm": 0.01}
 ROWS = [

@@ -1,7 +1,7 @@
 """Does the desk read a customer's message right?"""
 
-from harness import cases, suite, target
 from harness.evaluate import score
+from trueup import cases, suite, target
 
 
 @suite(role=target(min_gain=0.2), cluster="session_id")

@@ -1,7 +1,6 @@
 """What commands share: the project, its store and its lock, and how a verdict is said."""
 
 import functools
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,19 +13,12 @@ NO_CALLS = "no calls are stored yet\n  next:  trueup ingest PATH, with the path 
 VERDICT_EXIT = {"promote": Exit.PROMOTE, "hold": Exit.HOLD, "undecided": Exit.UNDECIDED, "invalid": Exit.INVALID}
 
 
-def late(module: str) -> Any:
-    """A module of the harness, imported when a command runs, not when it is listed."""
-    return importlib.import_module(f"harness.{module}")
-
-
 def command(changes: bool = True, **extra: Any) -> Callable:
     """A command that works on the project of the nearest trueup.toml.
 
     Adds --config, --json and --quiet; opens the store; with `changes` holds its lock, so that two runs never mix.
-    The function receives `work` first and returns what --json prints; an `exit_code` in it is the command's.
+    The function receives `project` first and returns what --json prints; an `exit_code` in it is the command's.
     """
-    from harness import loop
-    from harness.cli import console
 
     def wrap(function: Callable) -> click.Command:
         @click.command(name=function.__name__.rstrip("_"), **extra)
@@ -35,15 +27,19 @@ def command(changes: bool = True, **extra: Any) -> Callable:
         @click.option("--quiet", "-q", is_flag=True, help="No progress.")
         @functools.wraps(function)
         def run(config: Path | None, as_json: bool, quiet: bool, **options: Any) -> Any:
-            quiet.hush()
-            work = loop.open_work(config.load(config), console.ConsoleWatch(quiet or as_json))
+            from harness.cli.console import ConsoleProgress, machine
+            from harness.core.quiet import hush
+            from harness.project import Project
+
+            hush()
+            project = Project.open(config, ConsoleProgress(quiet or as_json))
             if changes:
-                with work.store.lock():
-                    result = function(work, as_json=as_json, **options)
+                with project.store.lock():
+                    result = function(project, as_json=as_json, **options)
             else:
-                result = function(work, as_json=as_json, **options)
+                result = function(project, as_json=as_json, **options)
             if as_json:
-                console.machine(result)
+                machine(result)
             raise SystemExit(result.get("exit_code", 0))
 
         return run

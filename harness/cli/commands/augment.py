@@ -1,10 +1,13 @@
 """`trueup augment`."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.commands._command import command
+
+if TYPE_CHECKING:
+    from harness.project import Project
 
 KNOBS = {"swaps": "augment_share", "paraphrases": "paraphrase_share"}
 
@@ -16,7 +19,7 @@ KNOBS = {"swaps": "augment_share", "paraphrases": "paraphrase_share"}
     "--how", default="swaps", show_default=True, type=click.Choice(["swaps", "paraphrases"]),
     help="Values swapped between rows, or rows worded otherwise by [curate.teacher].",
 )  # fmt: skip
-def augment(work: Any, share: float, seeds: int, how: str, as_json: bool) -> dict:
+def augment(project: "Project", share: float, seeds: int, how: str, as_json: bool) -> dict:
     """Measure whether added training rows help.
 
     Trains with them and, for as long, without; judges on rows that are set aside.
@@ -27,7 +30,7 @@ def augment(work: Any, share: float, seeds: int, how: str, as_json: bool) -> dic
     from harness.cli import console
     from harness.tune import augmentation_trial
 
-    found = augmentation_trial.augment(work, share, range(1, seeds + 1), how)
+    found = augmentation_trial.augment(project, share, range(1, seeds + 1), how)
     if not as_json:
         console.say(f"{found.train:,} rows train, {found.added:,} are added, {found.aside:,} judge")
         rows = [(one.seed, one.without, one.with_them) for one in found.trials]

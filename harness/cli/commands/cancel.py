@@ -1,12 +1,15 @@
 """`trueup cancel`."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from harness.cli.commands._command import command
 
+if TYPE_CHECKING:
+    from harness.project import Project
+
 
 @command(changes=False)
-def cancel(work: Any, as_json: bool) -> dict:
+def cancel(project: "Project", as_json: bool) -> dict:
     """Cancel the tuning job at a provider (method = "hosted").
 
     \b
@@ -15,7 +18,7 @@ def cancel(work: Any, as_json: bool) -> dict:
     from harness.cli import console
     from harness.tune import cancel
 
-    status = cancel.cancel(work)
+    status = cancel.cancel(project)
     if not as_json:
         console.say(f"the job's status: {status}")
     return {"status": status}

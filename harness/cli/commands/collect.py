@@ -1,10 +1,13 @@
 """`trueup collect`."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.commands._command import command
+
+if TYPE_CHECKING:
+    from harness.project import Project
 
 PORT = click.IntRange(0, 65535)
 
@@ -14,7 +17,7 @@ PORT = click.IntRange(0, 65535)
 @click.option("--port", type=PORT, default=4318, show_default=True, help="Port for OTLP over HTTP; 0 takes a free one.")
 @click.option("--name", "names", multiple=True, help="A further host name that senders may use.")
 @click.option("--grpc-port", type=PORT, default=0, help="Port for OTLP over gRPC, usually 4317 (needs trueup[grpc]).")
-def collect(work: Any, host: str, port: int, names: tuple[str, ...], grpc_port: int, as_json: bool) -> dict:
+def collect(project: "Project", host: str, port: int, names: tuple[str, ...], grpc_port: int, as_json: bool) -> dict:
     """Receive traces from running applications, until Ctrl-C.
 
     OTLP over HTTP, and over gRPC with --grpc-port.
@@ -32,7 +35,7 @@ def collect(work: Any, host: str, port: int, names: tuple[str, ...], grpc_port: 
     def ready(address: str) -> None:
         console.warn(f"receiving at {address}; point OTEL_EXPORTER_OTLP_ENDPOINT there")
 
-    counts = serve.collect(work, host, port, names, grpc_port, ready)
+    counts = serve.collect(project, host, port, names, grpc_port, ready)
     taken = {name: counts.get(name, 0) for name in ("requests", "items", "rejected", "refused", "failed")}
     if not as_json:
         console.say(

@@ -1,17 +1,20 @@
 """`trueup compare`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.commands._command import command
+
+if TYPE_CHECKING:
+    from harness.project import Project
 
 
 @command(changes=False)
 @click.argument("baseline")
 @click.argument("candidate")
 @click.option("--html", is_flag=True, help="Write a page of the two beside the report, with every case.")
-def compare(work: Any, baseline: str, candidate: str, html: bool, as_json: bool) -> dict:
+def compare(project: "Project", baseline: str, candidate: str, html: bool, as_json: bool) -> dict:
     """Two runs: what changed, what is noise, what was left out.
 
     BASELINE and CANDIDATE are arms of the latest evaluation, or the first digits of a stored run's id.
@@ -23,8 +26,8 @@ def compare(work: Any, baseline: str, candidate: str, html: bool, as_json: bool)
     from harness.cli import console
     from harness.gate import runs
 
-    found = runs.differences(work, baseline, candidate)
-    page = str(report.write_comparison(work, baseline, candidate)) if html else ""
+    found = runs.differences(project, baseline, candidate)
+    page = str(report.write_comparison(project, baseline, candidate)) if html else ""
     if not as_json:
         _say(found, console)
         if page:

@@ -1,8 +1,11 @@
 """`trueup curate`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.cli.commands._command import command
+
+if TYPE_CHECKING:
+    from harness.project import Project
 
 SPLITS = {
     "train": "what the adapter learns",
@@ -25,7 +28,7 @@ MENDS = {
 
 
 @command()
-def curate(work: Any, as_json: bool) -> dict:
+def curate(project: "Project", as_json: bool) -> dict:
     """Make the training, held-out and regression sets.
 
     Every call has one fate, and the fates add up.
@@ -36,7 +39,7 @@ def curate(work: Any, as_json: bool) -> dict:
     from harness.cli import console
     from harness.curate import step
 
-    dataset = step.curate(work)
+    dataset = step.curate(project)
     near = float(dataset.notes.get("options", {}).get("near_duplicate", 1.0))
     leaks = [item for item in dataset.leak_proof if item.similarity >= near]
     if not as_json:

@@ -1,10 +1,13 @@
 """`trueup diff`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.commands._command import command
+
+if TYPE_CHECKING:
+    from harness.project import Project
 
 KINDS = ("added", "removed", "moved", "changed")
 
@@ -13,7 +16,7 @@ KINDS = ("added", "removed", "moved", "changed")
 @click.argument("old", default="")
 @click.argument("new", default="")
 @click.option("--rows", default=20, type=click.IntRange(min=1), show_default=True, help="Changed rows to show.")
-def diff(work: Any, old: str, new: str, rows: int, as_json: bool) -> dict:
+def diff(project: "Project", old: str, new: str, rows: int, as_json: bool) -> dict:
     """What changed between two datasets, row by row.
 
     Without ids: the latest and the one before.
@@ -25,8 +28,8 @@ def diff(work: Any, old: str, new: str, rows: int, as_json: bool) -> dict:
     from harness.cli import console
     from harness.curate import datasets
 
-    before, after = datasets.pair(work, old, new)
-    found = datasets.compare(work, before, after)
+    before, after = datasets.pair(project, old, new)
+    found = datasets.compare(project, before, after)
     if not as_json:
         console.say(f"{before.id[:12]} -> {after.id[:12]}: {len(found.changes):,} rows differ")
         if found.changes:

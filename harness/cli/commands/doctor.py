@@ -16,9 +16,10 @@ def doctor(config: Path | None, as_json: bool) -> None:
     \b
     Example: trueup doctor
     """
-    from harness.cli import checks, console
+    from harness.cli import console
+    from harness.cli.checks import examine
 
-    checks = checks.examine(config)
+    checks = examine(config)
     if as_json:
         console.machine({name: {"ok": ok, "detail": detail} for name, ok, detail in checks})
     else:

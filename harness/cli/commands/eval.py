@@ -1,12 +1,15 @@
 """`trueup eval`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.commands._command import command
 from harness.cli.commands._means import problems_of, show
+
+if TYPE_CHECKING:
+    from harness.project import Project
 
 
 @command(changes=False)
@@ -17,7 +20,7 @@ from harness.cli.commands._means import problems_of, show
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the shard's runs. Default: shard-1-of-4.")
 @click.option("--otel", default="", metavar="FILE|URL", help="Write every case as a trace: to a file, or by OTLP.")
 def eval_(
-    work: Any,
+    project: "Project",
     select: str,
     models: tuple[str, ...],
     dry_run: bool,
@@ -33,19 +36,20 @@ def eval_(
     \b
     Example: trueup eval refunds --model tuned
     """
-    from harness import project
     from harness.evaluate import shards, step
+    from harness.gate import early_stop
 
-    dataset, adapter = project.latest_or_none(work)
+    dataset, adapter = project.latest_or_none()
     if dry_run:
-        return _list(step.survey(work, select, dataset), as_json)
+        return _list(step.survey(project, select, dataset), as_json)
     if out and not shard:
         raise click.UsageError("--out is for the runs of a --shard")
-    asked = {"only": models, "select": select, "otel": otel}
     if shard:
         folder = out or Path(f"shard-{shard.replace('/', '-of-')}")
-        return show(shards.evaluate(work, dataset, adapter, shard=shard, out=folder, **asked), as_json)
-    return show(step.evaluate(work, dataset, adapter, **asked), as_json)
+        runs = shards.evaluate(project, dataset, adapter, shard, folder, models, select, otel)
+    else:
+        runs = step.evaluate(project, dataset, adapter, models, select, otel, ask=early_stop.evaluate)
+    return show(runs, as_json)
 
 
 def _list(found: Any, as_json: bool) -> dict:

@@ -1,18 +1,21 @@
 """`trueup forget`."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 from msgspec.structs import asdict
 
 from harness.cli.commands._command import command
 
+if TYPE_CHECKING:
+    from harness.project import Project
+
 
 @command()
 @click.option("--user", default="", help="User id whose calls are erased.")
 @click.option("--trace", default="", help="Trace id whose calls are erased.")
 @click.option("--later", is_flag=True, help="Keep out what is recorded of the user from now on, too.")
-def forget(work: Any, user: str, trace: str, later: bool, as_json: bool) -> dict:
+def forget(project: "Project", user: str, trace: str, later: bool, as_json: bool) -> dict:
     """Erase a user's or a trace's calls and feedback.
 
     What is erased stays out, also when an export that holds it is read again. The datasets and adapters that were made
@@ -27,8 +30,8 @@ def forget(work: Any, user: str, trace: str, later: bool, as_json: bool) -> dict
     from harness.ingest import step
 
     if bool(user) != bool(trace):
-        step.receive(work)
-    found = forget.forget(work, user, trace, later)
+        step.receive(project)
+    found = forget.forget(project, user, trace, later)
     say = (lambda *_: None) if as_json else console.say
     if found.calls:
         say(f"{len(found.calls)} calls erased from the table, from its older versions too; no export brings them back")

@@ -1,17 +1,20 @@
 """`trueup gate`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.commands._command import command, conclude
 
+if TYPE_CHECKING:
+    from harness.project import Project
+
 
 @command()
 @click.option("--policy", type=click.Path(path_type=Path), help="Judge under the [gate] table of this file instead.")
 @click.option("--check", type=click.Path(path_type=Path), help="Compute a report.verdict.json again from its data.")
-def gate(work: Any, policy: Path | None, check: Path | None, as_json: bool) -> dict:
+def gate(project: "Project", policy: Path | None, check: Path | None, as_json: bool) -> dict:
     """Judge the latest runs again; generates nothing.
 
     A verdict under another policy is told and not kept: what promotes is trueup.toml.
@@ -25,9 +28,9 @@ def gate(work: Any, policy: Path | None, check: Path | None, as_json: bool) -> d
     if check is not None:
         verdict = step.recomputed(check)
     elif policy is not None:
-        verdict = step.under(work, step.read_policy(policy))
+        verdict = step.under(project, step.read_policy(policy))
     else:
-        verdict = step.judge(work)
+        verdict = step.gate(project)
     if not as_json:
         for finding in verdict.findings:
             _say(finding)
@@ -39,7 +42,7 @@ def _say(finding: Any) -> None:
     from harness.cli import console
     from harness.core import plugins
 
-    words = plugins.helper("reports", "_words")
+    words = plugins.helper("reports", "parts.words")
     console.say(f"{words.MARKS[finding.outcome]} {finding.outcome:<10} {finding.rule:<12} {finding.sentence}")
     console.say(f"{'':26}{'; '.join(words.basis(finding))}", style="dim")
     if finding.next and finding.outcome not in ("pass", "info"):

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -10,14 +10,17 @@ import msgspec
 from harness.cli import console
 from harness.cli.commands._command import command
 from harness.ingest.dry_run import rehearse
-from harness.project import Work
+from harness.project import Project
+
+if TYPE_CHECKING:
+    from harness.project import Project
 
 
 @command()
 @click.argument("paths", nargs=-1)
 @click.option("--format", default="", help="Read as this format instead of recognising it.")
 @click.option("--dry-run", is_flag=True, help="Store nothing: say what would be read, and what redaction would find.")
-def ingest(work: Any, paths: tuple[str, ...], format: str, dry_run: bool, as_json: bool) -> dict:
+def ingest(project: "Project", paths: tuple[str, ...], format: str, dry_run: bool, as_json: bool) -> dict:
     """Read trace exports into the store, each call once.
 
     PATHS are files, folders, globs, addresses, or - for standard input. Without any, those of trueup.toml are read, and
@@ -31,8 +34,8 @@ def ingest(work: Any, paths: tuple[str, ...], format: str, dry_run: bool, as_jso
     from harness.ingest import step
 
     if dry_run:
-        return ingest.show_rehearsal(work, paths, format, quiet=as_json)
-    found: dict = msgspec.to_builtins(step.ingest(work, paths, format))
+        return ingest.show_rehearsal(project, paths, format, quiet=as_json)
+    found: dict = msgspec.to_builtins(step.ingest(project, paths, format))
     if not found["suppressed"]:
         del found["suppressed"]  # said where someone was forgotten, and nowhere else
     if not as_json:
@@ -41,9 +44,9 @@ def ingest(work: Any, paths: tuple[str, ...], format: str, dry_run: bool, as_jso
     return found
 
 
-def show_rehearsal(work: Work, paths: Sequence[str], format: str = "", quiet: bool = False) -> Counter[str]:
+def show_rehearsal(project: Project, paths: Sequence[str], format: str = "", quiet: bool = False) -> Counter[str]:
     """Say what `rehearse` found, kind by kind."""
-    found = rehearse(work, paths, format)
+    found = rehearse(project, paths, format)
     if not quiet:
         console.say(
             f"{found['calls']:,} calls, {found['feedback']:,} feedback records, {found['quarantined']:,} that cannot be read; "

@@ -1,16 +1,19 @@
 """`trueup inspect`."""
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.commands._command import NO_CALLS, command
 
+if TYPE_CHECKING:
+    from harness.project import Project
+
 
 @command()
 @click.option("--top", default=20, type=click.IntRange(min=1), show_default=True, help="Clusters to show.")
-def inspect(work: Any, top: int, as_json: bool) -> dict:
+def inspect(project: "Project", top: int, as_json: bool) -> dict:
     """What fails in the traces, and which lever fits.
 
     The levers: prompt, retrieval, environment or fine-tune.
@@ -21,7 +24,7 @@ def inspect(work: Any, top: int, as_json: bool) -> dict:
     from harness.cli import console
     from harness.curate import step
 
-    found = step.inspect(work)
+    found = step.inspect(project)
     if not as_json and not found.calls:
         console.warn(NO_CALLS)
     elif not as_json:

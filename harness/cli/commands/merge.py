@@ -1,17 +1,20 @@
 """`trueup merge`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.commands._command import command
 from harness.cli.commands._means import show
 
+if TYPE_CHECKING:
+    from harness.project import Project
+
 
 @command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
-def merge(work: Any, folders: tuple[Path, ...], as_json: bool) -> dict:
+def merge(project: "Project", folders: tuple[Path, ...], as_json: bool) -> dict:
     """Join the shards of an evaluation into one.
 
     \b
@@ -19,4 +22,4 @@ def merge(work: Any, folders: tuple[Path, ...], as_json: bool) -> dict:
     """
     from harness.evaluate import shards
 
-    return show(shards.merge(work, folders), as_json)
+    return show(shards.merge(project, folders), as_json)

@@ -1,11 +1,14 @@
 """`trueup mine`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.commands._command import NO_CALLS, command
+
+if TYPE_CHECKING:
+    from harness.project import Project
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -13,7 +16,7 @@ BARS = "▁▂▃▄▅▆▇█"
 @command()
 @click.option("--top", default=20, type=click.IntRange(min=1), show_default=True, help="Clusters to show.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write all of them to this page, with examples.")
-def mine(work: Any, top: int, html: Path | None, as_json: bool) -> dict:
+def mine(project: "Project", top: int, html: Path | None, as_json: bool) -> dict:
     """Find failures in the stored calls, and group them.
 
     Each group is followed from night to night.
@@ -23,16 +26,19 @@ def mine(work: Any, top: int, html: Path | None, as_json: bool) -> dict:
     """
     from harness.cli import console
     from harness.core import codec, plugins
+    from harness.curate import step as curate_step
     from harness.mine import cluster_history, step
 
-    mined = step.mine(work)
-    lives = cluster_history.follow(work)
+    mined = step.mine(project)
+    lives = cluster_history.follow(project)
     if not as_json and not mined.calls:
         console.warn(NO_CALLS)
     elif not as_json:
         _say(mined, lives, top, console)
     if html:
-        data = plugins.helper("reports", "_clusters").render(work.config.project, cluster_history.with_examples(work))
+        data = plugins.helper("reports", "parts.clusters").render(
+            project.config.project, cluster_history.with_examples(project, curate_step.inspect(project).clusters)
+        )
         codec.write_atomic(html, data)
         console.warn(f"wrote {html}")
     return {

@@ -1,11 +1,14 @@
 """`trueup monitor`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.commands._command import command
 from harness.errors import Exit
+
+if TYPE_CHECKING:
+    from harness.project import Project
 
 EXIT = {"confirmed": Exit.PROMOTE, "contradicted": Exit.HOLD, "open": Exit.UNDECIDED}
 MARKS = {"pass": "better", "fail": "worse", "unresolved": "not clear", "info": ""}
@@ -14,7 +17,7 @@ MARKS = {"pass": "better", "fail": "worse", "unresolved": "not clear", "info": "
 @command()
 @click.option("--days", default=14.0, show_default=True, help="How far back the calls before the promotion may lie.")
 @click.option("--since", default="", help="When the adapter was deployed, if later than its promotion: 2026-03-31.")
-def monitor(work: Any, days: float, since: str, as_json: bool) -> dict:
+def monitor(project: "Project", days: float, since: str, as_json: bool) -> dict:
     """Say whether production confirmed the last promotion.
 
     The calls since then are held against those before it. Exit code 0 confirmed, 1 contradicted, 3 open.
@@ -25,7 +28,7 @@ def monitor(work: Any, days: float, since: str, as_json: bool) -> dict:
     from harness.cli import console
     from harness.promote import monitor
 
-    found = monitor.monitor(work, days, since)
+    found = monitor.monitor(project, days, since)
     if not as_json:
         rows = [(MARKS[finding.outcome], finding.sentence) for finding in found.findings]
         console.table(("since then", "what"), rows)

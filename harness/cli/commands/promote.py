@@ -1,16 +1,19 @@
 """`trueup promote`."""
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.commands._command import command
 
+if TYPE_CHECKING:
+    from harness.project import Project
+
 
 @command()
 @click.option("--by", default=lambda: os.environ.get("USER", ""), help="Who promotes.")
-def promote(work: Any, by: str, as_json: bool) -> dict:
+def promote(project: "Project", by: str, as_json: bool) -> dict:
     """Move the alias to the adapter that was judged.
 
     Refused unless the latest verdict is promote.
@@ -21,7 +24,7 @@ def promote(work: Any, by: str, as_json: bool) -> dict:
     from harness.cli import console
     from harness.promote import step
 
-    done = step.promote(work, by=by)
+    done = step.promote(project, by=by)
     if not as_json:
         console.say(f"{done.alias} is now {done.adapter[:12]} (before: {done.previous[:12] or 'the base model'})")
     return {"alias": done.alias, "adapter": done.adapter, "previous": done.previous}

@@ -2,13 +2,16 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from harness.cli.commands._command import command
 
+if TYPE_CHECKING:
+    from harness.project import Project
+
 
 @command()
-def quarantine(work: Any, as_json: bool) -> dict:
+def quarantine(project: "Project", as_json: bool) -> dict:
     """Name the flaky cases, for later judgements to leave out.
 
     Those are the cases whose repeats disagree; writes quarantine.jsonl.
@@ -16,14 +19,13 @@ def quarantine(work: Any, as_json: bool) -> dict:
     \b
     Example: trueup quarantine
     """
-    from harness import project
     from harness.cli import console
     from harness.gate import flaky
 
-    evaluation = project.latest_evaluation(work)
+    evaluation = project.latest_evaluation()
     today = time.strftime("%Y-%m-%d", time.gmtime())
-    fresh = flaky.measure(project.runs_of(work, evaluation).values(), evaluation.adapter, today)
-    file = Path(work.config.root) / flaky.FILE
+    fresh = flaky.measure(project.runs(evaluation).values(), evaluation.adapter, today)
+    file = Path(project.config.root) / flaky.FILE
     entries = flaky.write(file, fresh)
     if not as_json:
         rows = [(one.suite, one.case_id, one.flips, one.trials, one.expires) for one in fresh]

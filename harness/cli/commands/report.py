@@ -1,10 +1,13 @@
 """`trueup report`."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.commands._command import command
+
+if TYPE_CHECKING:
+    from harness.project import Project
 
 SHORT = {"md": "markdown"}
 
@@ -19,25 +22,25 @@ SHORT = {"md": "markdown"}
     help="html, md, junit, json, csv, verdict or github. Default: those of [report].",
 )
 @click.option("--history", is_flag=True, help="The page over all nights instead, with a page for each.")
-def report(work: Any, open_: bool, formats: tuple[str, ...], history: bool, as_json: bool) -> dict:
+def report(project: "Project", open_: bool, formats: tuple[str, ...], history: bool, as_json: bool) -> dict:
     """Write the latest verdict's report; print its first screen.
 
     \b
     Example: trueup report --open
     Example: trueup report --format csv
     """
-    from harness import project, report
+    from harness import report
     from harness.cli import console
 
     if history:
-        written = report.write_index(work)
+        written = report.write_index(project)
     else:
         names = [SHORT.get(name, name) for name in formats]
-        with work.watch.step("report"):
-            written = report.write(work, project.latest_verdict(work), names)
+        with project.progress.step("report"):
+            written = report.write(project, project.latest_verdict(), names)
     if not as_json:
         if not history:
-            console.out.print(report.first_screen(work))
+            console.out.print(report.first_screen(project))
         for path in written:
             console.say(f"wrote {path}")
     if open_:

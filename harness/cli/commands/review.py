@@ -3,11 +3,14 @@
 import contextlib
 import getpass
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.commands._command import NO_CALLS, command
+
+if TYPE_CHECKING:
+    from harness.project import Project
 
 NOTHING = "nothing to review: every failure was looked at, or has a target that a person stands behind"
 
@@ -17,7 +20,7 @@ NOTHING = "nothing to review: every failure was looked at, or has a target that 
 @click.option("--most", default=500, type=click.IntRange(min=1), show_default=True, help="Calls to show.")
 @click.option("--by", default="", help="Who answers; your login name when it is left out.")
 @click.option("--open", "open_", is_flag=True, help="Open it in a browser.")
-def review(work: Any, cluster: str, most: int, by: str, open_: bool, as_json: bool) -> dict:
+def review(project: "Project", cluster: str, most: int, by: str, open_: bool, as_json: bool) -> dict:
     """Correct failures in a local page, by keyboard.
 
     Proposed targets are shown too; each answer becomes a correction.
@@ -26,14 +29,14 @@ def review(work: Any, cluster: str, most: int, by: str, open_: bool, as_json: bo
     Example: trueup review --open       (a accept, e edit, r reject; Ctrl-C ends it)
     """
     from harness.cli import console
-    from harness.curate.review import step as curate_step
+    from harness.curate.review import step as review_step
     from harness.mine import step as mine_step
 
-    items = curate_step.queue(work, cluster, most)
+    items = review_step.queue(project, cluster, most)
     if not items:
-        console.warn(NOTHING if mine_step.latest_clusters(work) else NO_CALLS)
+        console.warn(NOTHING if mine_step.latest_clusters(project) else NO_CALLS)
         return {"items": 0, "answered": {}}
-    sitting = curate_step.Review(work, items, by or _me())
+    sitting = review_step.Review(project, items, by or _me())
     console.warn(f"{len(items):,} to look at: {sitting.server.address}")
     if open_:
         click.launch(sitting.server.address)

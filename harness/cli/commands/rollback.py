@@ -1,16 +1,19 @@
 """`trueup rollback`."""
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.commands._command import command
 
+if TYPE_CHECKING:
+    from harness.project import Project
+
 
 @command()
 @click.option("--by", default=lambda: os.environ.get("USER", ""), help="Who rolls back.")
-def rollback(work: Any, by: str, as_json: bool) -> dict:
+def rollback(project: "Project", by: str, as_json: bool) -> dict:
     """Move the alias back to what it was before.
 
     \b
@@ -19,7 +22,7 @@ def rollback(work: Any, by: str, as_json: bool) -> dict:
     from harness.cli import console
     from harness.promote import step
 
-    done = step.rollback(work, by=by)
+    done = step.rollback(project, by=by)
     if not as_json:
         console.say(f"{done.alias} is back at {done.adapter[:12] or 'the base model'}")
     return {"alias": done.alias, "adapter": done.adapter, "previous": done.previous}

@@ -1,16 +1,19 @@
 """`trueup run`."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.commands._command import command, conclude
 
+if TYPE_CHECKING:
+    from harness.project import Project
+
 
 @command()
 @click.option("--iterations", type=int, default=1, metavar="K", help="Tune up to K times, adding what still fails.")
 @click.option("--by", default="", metavar="SUITE", help="Which suite says what still fails; else the only target.")
-def run(work: Any, as_json: bool, iterations: int, by: str) -> dict:
+def run(project: "Project", as_json: bool, iterations: int, by: str) -> dict:
     """The whole loop, from ingest to the report.
 
     \b
@@ -19,9 +22,8 @@ def run(work: Any, as_json: bool, iterations: int, by: str) -> dict:
     """
     from harness import loop, report
     from harness.cli import console
-    from harness.tune import rounds
 
-    verdict = loop.run(work) if iterations == 1 else rounds.run(work, iterations, by)
+    verdict = loop.run(project) if iterations == 1 else loop.run_in_rounds(project, iterations, by)
     if not as_json:
-        console.out.print(report.first_screen(work))
-    return conclude(verdict, as_json, where=work.config.report.out)
+        console.out.print(report.first_screen(project))
+    return conclude(verdict, as_json, where=project.config.report.out)

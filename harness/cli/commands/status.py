@@ -1,12 +1,15 @@
 """`trueup status`."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from harness.cli.commands._command import command
 
+if TYPE_CHECKING:
+    from harness.project import Project
+
 
 @command(changes=False)
-def status(work: Any, as_json: bool) -> dict:
+def status(project: "Project", as_json: bool) -> dict:
     """What is stored, judged, promoted, and waits to be read.
 
     The records add up: each that was read has one fate.
@@ -17,7 +20,7 @@ def status(work: Any, as_json: bool) -> dict:
     from harness.cli import console, status
     from harness.ingest import step
 
-    facts, inbox = status.status(work), step.waiting(work)
+    facts, inbox = status.status(project), step.waiting(project)
     if not as_json:
         shown = [(key, value or "none yet") for key, value in facts.items() if not isinstance(value, dict)]
         console.table(("what", "value"), shown)

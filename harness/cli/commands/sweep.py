@@ -1,10 +1,13 @@
 """`trueup sweep`."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.commands._command import command
+
+if TYPE_CHECKING:
+    from harness.project import Project
 
 
 @command()
@@ -12,7 +15,7 @@ from harness.cli.commands._command import command
 @click.option("--rank", multiple=True, type=int, help="As above.")
 @click.option("--epochs", multiple=True, type=float, help="As above.")
 @click.option("--replay-share", multiple=True, type=float, help="As above.")
-def sweep(work: Any, as_json: bool, **values: tuple[float, ...]) -> dict:
+def sweep(project: "Project", as_json: bool, **values: tuple[float, ...]) -> dict:
     """Try combinations of knobs, the better ones longer.
 
     They are chosen on training rows that are set aside.
@@ -24,7 +27,7 @@ def sweep(work: Any, as_json: bool, **values: tuple[float, ...]) -> dict:
     from harness.tune import sweep
 
     grid = {knob: tried for knob, tried in values.items() if tried}
-    trials = sweep.sweep(work, grid)
+    trials = sweep.sweep(project, grid)
     best = trials[0]
     if not as_json:
         columns = ("round", "epochs", *grid, "task score", "loss", "seconds")

@@ -1,18 +1,21 @@
 """`trueup tune`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.commands._command import command
 from harness.errors import UsageError
 
+if TYPE_CHECKING:
+    from harness.project import Project
+
 
 @command()
 @click.option("--dry-run", is_flag=True, help="Steps, tokens, time and memory; trains nothing.")
 @click.option("--preview", type=click.IntRange(min=1), metavar="N", help="Show N rows token by token; trains nothing.")
 @click.option("--prove-resume", is_flag=True, help="Kill a short training, resume it, compare the bytes.")
-def tune(work: Any, dry_run: bool, preview: int | None, prove_resume: bool, as_json: bool) -> dict:
+def tune(project: "Project", dry_run: bool, preview: int | None, prove_resume: bool, as_json: bool) -> dict:
     """Train an adapter on the latest dataset.
 
     A killed training goes on where it was.
@@ -27,23 +30,23 @@ def tune(work: Any, dry_run: bool, preview: int | None, prove_resume: bool, as_j
     if dry_run + bool(preview) + prove_resume > 1:
         raise UsageError("--dry-run, --preview and --prove-resume exclude one another", next="give one of them")
     if dry_run:
-        return _dry_run(work, as_json)
+        return _dry_run(project, as_json)
     if preview:
-        return _preview(work, preview, as_json)
+        return _preview(project, preview, as_json)
     if prove_resume:
-        return _prove(work, as_json)
-    adapter = step.tune(work)
+        return _prove(project, as_json)
+    adapter = step.tune(project)
     if not as_json:
         last = adapter.curve[-1].loss if adapter.curve else float("nan")
         console.say(f"adapter {adapter.id[:12]}: {adapter.steps} steps, last loss {last:.3f}, {adapter.seconds:.0f} s")
     return {"id": adapter.id, "steps": adapter.steps, "rows": adapter.rows, "seconds": adapter.seconds}
 
 
-def _dry_run(work: Any, as_json: bool) -> dict:
+def _dry_run(project: "Project", as_json: bool) -> dict:
     from harness.cli import console
     from harness.tune import dry_run
 
-    cost = dry_run.estimate(work)
+    cost = dry_run.estimate(project)
     if not as_json:
         console.table(("", "this training"), _facts(cost).items())
         for knob, reason in cost.choices.items():
@@ -69,21 +72,21 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds > 120 else f"{seconds:.0f} seconds"
 
 
-def _preview(work: Any, count: int, as_json: bool) -> dict:
+def _preview(project: "Project", count: int, as_json: bool) -> dict:
     from harness.cli.commands import _rows
     from harness.tune import dry_run
 
-    shown = dry_run.preview(work, count)
+    shown = dry_run.preview(project, count)
     if not as_json:
         _rows.show(shown)
     return {"preview": shown}
 
 
-def _prove(work: Any, as_json: bool) -> dict:
+def _prove(project: "Project", as_json: bool) -> dict:
     from harness.cli import console
     from harness.tune import dry_run
 
-    proof = dry_run.prove_resume(work)
+    proof = dry_run.prove_resume(project)
     if not as_json:
         words = f"killed after step {proof.killed_at} of {proof.steps}, resumed from step {proof.resumed_from}"
         console.say(f"{words}: the same bytes as undisturbed")

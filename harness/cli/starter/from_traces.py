@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from harness import config as configuration
+from harness import config
 from harness.cli.starter import settings, suites, tasks
 from harness.cli.starter.tasks import Good, Task
 from harness.core.codec import digest, encode, to_chat, write_atomic
@@ -62,7 +62,7 @@ def write(folder: Path, calls: Sequence[Call], feedback: Sequence[Feedback], tra
     if not _config_of(folder):
         paths = ["traces"] if traces == STORED else [str(Path(traces).absolute())]
         name = suites.identifier(folder.resolve().name)
-        files[folder / configuration.FILE] = settings.config(name, model, paths, found).encode()
+        files[folder / config.FILE] = settings.config(name, model, paths, found).encode()
     for path in files:
         if path.exists():
             raise UsageError("this file is there already", where=str(path), next="move it, or init another folder")
@@ -92,7 +92,7 @@ def _left_out(routes: Sequence[str], counts: Mapping[str, int]) -> str:
 
 
 def _config_of(folder: Path) -> Path | None:
-    file = folder / configuration.FILE
+    file = folder / config.FILE
     return file if file.is_file() else None
 
 
@@ -105,7 +105,7 @@ def _stored(folder: Path) -> tuple[list[Call], list[Feedback]]:
         )
     from harness.store import Store  # Delta Lake, which exports alone do not need
 
-    store = Store.open(configuration.load(folder).store)
+    store = Store.open(config.load(folder).store)
     calls = list(store.traces.calls())
     return calls, list(ingest_stage.link(calls, store.traces.feedback()))
 

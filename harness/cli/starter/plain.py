@@ -37,7 +37,7 @@ paths = ["evals"]
 EVAL = '''\
 """A first eval file. Each function is a suite; each case is one call of it. Run it: pytest evals --model base"""
 
-from harness import cases, guard, score, suite
+from trueup import cases, guard, score, suite
 
 QUESTIONS = [
     {"id": "capital", "text": "What is the capital of France? Answer with one word.", "expected": "Paris"},

@@ -20,7 +20,7 @@ HEAD = '''\
 Guessed from recorded calls by `trueup init --from-traces`: read it, and make it say what good means to you.
 """
 
-from harness import {imports}
+from trueup import {imports}
 
 {constants}
 def scored(reply, case):
@@ -54,7 +54,7 @@ def eval_{name}_mined(case, model):
 MIXED = '''\
 """What failed in production, whatever the task: mined and held out by `trueup curate`. This has to get better."""
 
-from harness import cases, score, suite, target
+from trueup import cases, score, suite, target
 
 
 def scored(reply, case):

@@ -7,16 +7,15 @@ from typing import Any, Literal
 
 import msgspec
 
-from harness import project as shelf
 from harness.curate import step as curate_step
-from harness.curate.review import queue as review
+from harness.curate.review import queue as review_queue
 from harness.curate.review.queue import Item
 from harness.curate.review.server import Loopback
 from harness.curate.sieve import Sieve
 from harness.errors import InputError, UsageError
 from harness.mine import step as mine_step
 from harness.mine.traffic import Traffic
-from harness.project import Work
+from harness.project import Project
 from harness.types import Noun
 
 PAGE = {"": "review.html", "review.js": "review.js", "review.css": "review.css"}
@@ -31,44 +30,44 @@ class Said(Noun, frozen=True):
     text: str = ""
 
 
-def queue(work: Work, cluster: str = "", most: int = 500) -> tuple[Item, ...]:
+def queue(project: Project, cluster: str = "", most: int = 500) -> tuple[Item, ...]:
     """The calls worth a look, most useful first. `cluster`: the start of a cluster's id.
 
     Raises UsageError when no cluster's id starts so.
     """
-    with work.store.lock():
-        mined, feedback = mine_step.mine(work), shelf.feedback(work)
+    with project.store.lock():
+        mined, feedback = mine_step.mine(project), project.feedback()
         if cluster and not any(one.id.startswith(cluster) for one in mined.clusters):
             raise UsageError(f"no cluster has an id that starts with {cluster!r}", next="trueup mine shows the ids")
-        traffic = Traffic(shelf.calls(work))
-        rows, fates = Sieve(traffic, feedback, mined).rows(curate_step.curate_options(work))
+        traffic = Traffic(project.calls())
+        rows, fates = Sieve(traffic, feedback, mined).rows(curate_step.curate_options(project))
     inside = {call for one in mined.clusters if one.id.startswith(cluster) for call in one.call_ids}
-    found = review.wanted(rows, fates, mined, feedback)
+    found = review_queue.wanted(rows, fates, mined, feedback)
     chosen = [call_id for call_id in found if not cluster or call_id in inside][:most]
-    calls, by_call = work.store.traces.calls_by_id(chosen), {row.call.id: row for row in rows}
+    calls, by_call = project.store.traces.calls_by_id(chosen), {row.call.id: row for row in rows}
     return tuple(
-        review.item(calls[name], traffic.prompts.strip(calls[name]), by_call.get(name), mined)
+        review_queue.item(calls[name], traffic.prompts.strip(calls[name]), by_call.get(name), mined)
         for name in chosen
         if name in calls
     )
 
 
-def record(work: Work, item: Item, said: Said, by: str) -> None:
+def record(project: Project, item: Item, said: Said, by: str) -> None:
     """Keep one answer; durable when it returns. Raises InputError for a target that is none, BusyError when a run writes."""
-    told = review.verdict(item, said.action, said.text, by, time.time_ns())
-    with work.store.lock():
-        work.store.traces.merge((), [told], ())
+    told = review_queue.verdict(item, said.action, said.text, by, time.time_ns())
+    with project.store.lock():
+        project.store.traces.merge((), [told], ())
 
 
 class Review:
     """One sitting: the page, and how many of its items were answered."""
 
-    def __init__(self, work: Work, items: tuple[Item, ...], by: str) -> None:
-        self._work, self._by = work, by
+    def __init__(self, project: Project, items: tuple[Item, ...], by: str) -> None:
+        self._work, self._by = project, by
         self._items = {item.call_id: item for item in items}
         self.answered: dict[str, Said] = {}
         """Call id to the last answer: what a second tab, or the page read anew, has to show."""
-        folder = resources("harness") / "pages"
+        folder = resources(__package__) / "pages"
         answers: dict[tuple[str, str], Callable[[Any], Any]] = {
             ("GET", "items"): lambda _: msgspec.to_builtins({"items": items, "answered": self.answered}),
             ("GET", "answered"): lambda _: msgspec.to_builtins({"answered": self.answered}),

@@ -12,13 +12,13 @@ from msgspec.structs import replace
 from harness.core.codec import digest
 from harness.curate.options import CurateOptions
 from harness.curate.teacher import paraphrase
-from harness.curate.teacher import stage as teach_stage
-from harness.curate.teacher import step as teaching
-from harness.project import Work
+from harness.curate.teacher import stage as teacher_stage
+from harness.curate.teacher import step as teacher_step
+from harness.project import Project
 from harness.types import Call, Case, Reply, Request
 
 
-def reword(work: Work, train: Sequence[Case], options: CurateOptions, share: float) -> list[Case]:
+def reword(project: Project, train: Sequence[Case], options: CurateOptions, share: float) -> list[Case]:
     """At most `share` of `train`'s size in new rows, one for each row that was drawn. Nothing is asked for a share of 0.
 
     Raises UsageError when [curate.teacher] names no backend, or no eval file that could accept.
@@ -26,14 +26,14 @@ def reword(work: Work, train: Sequence[Case], options: CurateOptions, share: flo
     wanted = round(share * len(train))
     if not wanted:
         return []
-    suites = teaching.suites(work, options.teacher)
+    suites = teacher_step.suites(project, options.teacher)
     able = [case for case in train if paraphrase.can_be_asked(case)]
     drawn = sorted(able, key=lambda case: digest([options.seed, "paraphrase", case.id]))[:wanted]
-    calls = work.store.traces.calls_by_id([case.call_id for case in drawn])
+    calls = project.store.traces.calls_by_id([case.call_id for case in drawn])
     refused: Counter[str] = Counter()
-    tried = _wordings(work, [case for case in drawn if case.call_id in calls], options, refused)
-    answers = teaching.replies(
-        work,
+    tried = _wordings(project, [case for case in drawn if case.call_id in calls], options, refused)
+    answers = teacher_step.replies(
+        project,
         options.teacher,
         [(new.id, _as_in_production(calls[new.call_id], new, options.teacher.max_tokens)) for _, new in tried],
     )
@@ -45,18 +45,18 @@ def reword(work: Work, train: Sequence[Case], options: CurateOptions, share: flo
         else:
             found.setdefault(old, new)
     why = ", ".join(f"{count} {reason}" for reason, count in refused.most_common())
-    work.watch.note(
+    project.progress.note(
         f"teacher: {len(found):,} of {len(drawn):,} rows worded otherwise" + f"; refused: {why}" * bool(why)
     )
     return list(found.values())
 
 
 def _wordings(
-    work: Work, drawn: Sequence[Case], options: CurateOptions, refused: Counter[str]
+    project: Project, drawn: Sequence[Case], options: CurateOptions, refused: Counter[str]
 ) -> list[tuple[str, Case]]:
     """The id of the row that was asked for, and the row that it would become; each wording once."""
     asked = [(case.id, request) for case in drawn for request in paraphrase.requests(case, options.teacher)]
-    replies = teaching.replies(work, options.teacher, asked)
+    replies = teacher_step.replies(project, options.teacher, asked)
     found: dict[str, tuple[str, Case]] = {}
     for case in drawn:
         for reply in replies.get(case.id, ()):
@@ -75,7 +75,7 @@ def _as_in_production(call: Call, new: Case, max_tokens: int) -> Request:
 
 def _objections(call: Call, new: Case, answers: Sequence[Reply], suites: Sequence[str]) -> Iterator[str]:
     assert new.target is not None
-    if not any(teach_stage.says(reply, new.target) for reply in answers):
+    if not any(teacher_stage.says(reply, new.target) for reply in answers):
         yield "another answer"
     asked = replace(call, input=(*call.input[:-1], new.messages[-1]))
-    yield from teach_stage.objections(asked, new.target, new.messages, suites)
+    yield from teacher_stage.objections(asked, new.target, new.messages, suites)

@@ -5,22 +5,21 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from harness import project as shelf
 from harness.curate.options import CurateOptions, Teacher
 from harness.curate.review.queue import wanted
 from harness.curate.sieve import Sieve
-from harness.curate.teacher import stage as teach_stage
+from harness.curate.teacher import stage as teacher_stage
 from harness.errors import UsageError
 from harness.evaluate.runner.answering import Answerer
 from harness.mine import stage as mine_stage
 from harness.mine.mined import Mined
 from harness.mine.norms import learn
 from harness.mine.traffic import Traffic
-from harness.project import Work
+from harness.project import Project
 from harness.types import Arm, Call, Message, Reply, Request
 
 
-def teach(work: Work, mined: Mined, options: CurateOptions) -> dict[str, Message]:
+def teach(project: Project, mined: Mined, options: CurateOptions) -> dict[str, Message]:
     """Call id to a teacher's accepted answer; none when [curate.teacher] names no backend.
 
     Raises UsageError when no eval file is named that could accept an answer.
@@ -28,28 +27,28 @@ def teach(work: Work, mined: Mined, options: CurateOptions) -> dict[str, Message
     teacher = options.teacher
     if not teacher.backend:
         return {}
-    accepting = suites(work, teacher)
-    with work.watch.step("teach"):
-        feedback, traffic = shelf.feedback(work), Traffic(shelf.calls(work))
+    accepting = suites(project, teacher)
+    with project.progress.step("teach"):
+        feedback, traffic = project.feedback(), Traffic(project.calls())
         fates = Sieve(traffic, feedback, mined).rows(options)[1]
         chosen = wanted((), fates, mined, feedback)[: teacher.most]
-        known = work.store.traces.calls_by_id(chosen)
+        known = project.store.traces.calls_by_id(chosen)
         calls = [known[name] for name in chosen if name in known]
-        taught = teach_stage.teach(
+        taught = teacher_stage.teach(
             calls,
             {call.id: traffic.prompts.strip(call) for call in calls},
-            replies(work, teacher, [(call.id, request) for call in calls for request in _requests(call, teacher)]),
+            replies(project, teacher, [(call.id, request) for call in calls for request in _requests(call, teacher)]),
             accepting,
             learn(traffic, mine_stage.by_call(feedback), traffic.prompts.strip),
         )
         why = ", ".join(f"{count} {reason}" for reason, count in taught.refused.items())
-        work.watch.note(
+        project.progress.note(
             f"teacher: {len(taught.answers):,} of {len(calls):,} calls answered" + f"; refused: {why}" * bool(why)
         )
     return taught.answers
 
 
-def suites(work: Work, teacher: Teacher) -> list[str]:
+def suites(project: Project, teacher: Teacher) -> list[str]:
     """Paths of the eval files that accept what a teacher says. Raises UsageError without a teacher or without files."""
     if not teacher.backend:
         raise UsageError(
@@ -63,20 +62,22 @@ def suites(work: Work, teacher: Teacher) -> list[str]:
             where="[curate.teacher]",
             next='suites = ["evals/eval_tone.py"]',
         )
-    paths = [work.config.path(path) for path in teacher.suites]
+    paths = [project.config.path(path) for path in teacher.suites]
     for path in paths:
         if not Path(path).is_file():
             raise UsageError("there is no such eval file", where=path, next="mend [curate.teacher] suites")
     return paths
 
 
-def replies(work: Work, teacher: Teacher, asked: Sequence[tuple[str, Request]]) -> dict[str, list[Reply]]:
+def replies(project: Project, teacher: Teacher, asked: Sequence[tuple[str, Request]]) -> dict[str, list[Reply]]:
     """What the teacher said, by the name that each request came with; from the cache where it was asked before.
 
     Requests that it failed on have no reply.
     """
-    arm = Arm(name="teacher", backend=teacher.backend, model=work.config.path(teacher.model), options=teacher.options)
-    answerer = Answerer((arm,), str(work.store.root / "replies"))
+    arm = Arm(
+        name="teacher", backend=teacher.backend, model=project.config.path(teacher.model), options=teacher.options
+    )
+    answerer = Answerer((arm,), str(project.store.root / "replies"))
     size, found = answerer.size(arm), dict[str, list[Reply]]()
     try:
         for start in range(0, len(asked), size):
@@ -84,7 +85,7 @@ def replies(work: Work, teacher: Teacher, asked: Sequence[tuple[str, Request]]) 
             for (name, _), reply in zip(part, answerer.answer(arm, [one for _, one in part]), strict=True):
                 if isinstance(reply, Reply):
                     found.setdefault(name, []).append(reply)
-            work.watch.progress(min(start + size, len(asked)), len(asked), "answers")
+            project.progress.update(min(start + size, len(asked)), len(asked), "answers")
     finally:
         answerer.close()
     return found

@@ -14,7 +14,7 @@ from harness.core.adapters import verify
 from harness.core.plugins import helper
 from harness.core.rendering import stop_ids
 from harness.errors import InputError, InvalidError, UsageError
-from harness.evaluate.inference import quantized as _quantized
+from harness.evaluate.inference import quantized
 from harness.evaluate.inference.attention import Prefix, install, read_virtual
 from harness.evaluate.inference.dtype import DTYPES, dtype_name, quantization
 from harness.evaluate.inference.head import lay_out
@@ -136,9 +136,9 @@ class Resident:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         options: dict[str, Any] = {"dtype": self._dtype}
         if self._quantization:
-            options = _quantized.options(self._quantization, self._dtype, device)
+            options = quantized.options(self._quantization, self._dtype, device)
         self.model: PreTrainedModel = _open(AutoModelForCausalLM, self.folder, use_safetensors=True, **options)
-        if not _quantized.settled(self.model):
+        if not quantized.settled(self.model):
             self.model.to(device)
         install(lay_out(self.model.eval()))
 

@@ -15,7 +15,7 @@ from harness.errors import InvalidError, UsageError
 from harness.evaluate.batching import ask
 from harness.evaluate.judging.judge import Judge
 from harness.evaluate.judging.trial import exhibits, trial
-from harness.evaluate.runner import usage as spending
+from harness.evaluate.runner import usage
 from harness.evaluate.runner.answering import Answerer
 from harness.evaluate.runner.cases import load_cases
 from harness.types import Arm, Calibration, Case, EvalRequest, Reply, Request, Spent
@@ -86,12 +86,12 @@ class RunBench:
         """The judge's reply, in a batch with those to other cases."""
         arm = self._arms[judge]
         reply: Reply = ask((arm, request), lambda questions: self.answer(questions, arm))
-        self._spent.append(spending.of_reply(f"judge {judge.name}", reply))
+        self._spent.append(usage.of_reply(f"judge {judge.name}", reply))
         return reply
 
     def spent(self) -> tuple[Spent, ...]:
         """What each judge took since this was last asked."""
-        spent, self._spent = spending.together(self._spent), []
+        spent, self._spent = usage.together(self._spent), []
         return spent
 
     def answer(self, questions: Sequence[Question], arm: Arm) -> list[Reply | Exception]:
@@ -117,7 +117,7 @@ class RunBench:
         def answer(requests: Sequence[Request]) -> list[Reply | Exception]:
             starts = range(0, len(requests), size)
             given = [reply for start in starts for reply in self._answerer.answer(arm, requests[start : start + size])]
-            self._spent += [spending.of_reply(name, reply) for reply in given if isinstance(reply, Reply)]
+            self._spent += [usage.of_reply(name, reply) for reply in given if isinstance(reply, Reply)]
             return given
 
         return answer

@@ -247,9 +247,9 @@ class Evaluation:
     def conclude(self, runs: Sequence[Run]) -> None:
         """What becomes of the runs: traces, where these are asked for."""
         if self.request.otel:
-            from harness.evaluate.runner import otel as telemetry  # it brings the OpenTelemetry SDK with it
+            from harness.evaluate.runner import otel  # it brings the OpenTelemetry SDK with it
 
-            telemetry.export(runs, self.book.exchanges, self.request.otel)
+            otel.export(runs, self.book.exchanges, self.request.otel)
 
     # ------------------------------------------------------------ what an eval function is given
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from harness.errors import InvalidError, UsageError
-from harness.evaluate.runner import usage as spending
+from harness.evaluate.runner import usage
 from harness.evaluate.runner.outcomes import PASSED, name_metrics
 from harness.types import Case, Result, Run, Suite
 
@@ -61,7 +61,7 @@ def merge(runs: Sequence[Run]) -> Run:
         started_ns=min(run.started_ns for run in runs),
         seconds=sum(run.seconds for run in runs),
         generated=sum(run.generated for run in runs),
-        judged=spending.together(part for run in runs for part in run.judged),
+        judged=usage.together(part for run in runs for part in run.judged),
         problems=tuple(dict.fromkeys(problem for run in runs for problem in run.problems)),
     )
     return name_metrics([merged])[0]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from harness.evaluate.judging import words
-from harness.evaluate.runner import usage as spending
+from harness.evaluate.runner import usage
 from harness.evaluate.runner.session import Evaluation
 from harness.types import Result, Run, Suite
 
@@ -47,7 +47,7 @@ def _mean(name: str, results: Sequence[Result]) -> str:
 
 def _taken(runs: Sequence[Run]) -> Iterator[str]:
     """Calls and tokens of the arm and of each judge."""
-    for spent in spending.of_runs(runs):
+    for spent in usage.of_runs(runs):
         tokens = f", {spent.input:,} tokens in, {spent.output or 0:,} out" if spent.input is not None else ""
         cost = f", cost {spent.cost:g}" if spent.cost is not None else ""
         yield f"{spent.name}: {spent.calls:,} calls ({spent.cached:,} cached){tokens}{cost}"

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from msgspec.structs import replace
 
-from harness.gate import measure
-from harness.gate import wording as words
+from harness.gate import measure, wording
 from harness.gate.context import Context
 from harness.gate.statistics.effective import one_rate
 from harness.gate.statistics.mean import TOO_FEW_CLUSTERS, cases_for_skew, cluster_interval, mean_interval
@@ -31,12 +30,12 @@ def _judge(comparison: Comparison, context: Context) -> Finding:
     if short is not None:
         return short
     if comparison.stopped:
-        said = f"{words.label(comparison.suite.name)} has a mean of {float(np.mean(values)):.3g} so far"
+        said = f"{wording.label(comparison.suite.name)} has a mean of {float(np.mean(values)):.3g} so far"
         return measure.unresolvable(finding, said, "only a part of its cases was asked")
     clusters = [pair.cluster for pair in comparison.pairs if pair.candidate is not None]
     found = _interval(values, clusters, 1 - 2 * context.policy.alpha)
     mean = float(np.mean(values))
-    said = f"{words.label(comparison.suite.name)} has a mean of {mean:.3g} [{found.low:.3g}, {found.high:.3g}]"
+    said = f"{wording.label(comparison.suite.name)} has a mean of {mean:.3g} [{found.low:.3g}, {found.high:.3g}]"
     finding = replace(finding, estimate=mean, bound=role.limit, interval=found, formula=found.method)
     if missing:
         text = f"{said}, and {missing} cases have no score, which could be the dear ones."
@@ -52,7 +51,7 @@ def _judge(comparison: Comparison, context: Context) -> Finding:
     return replace(
         finding,
         sentence=f"{said}: that it keeps the limit of {role.limit:g} is not shown.",
-        next=f"add cases to {words.file(comparison)}",
+        next=f"add cases to {wording.file(comparison)}",
     )
 
 

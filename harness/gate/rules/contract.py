@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
-from harness.gate import measure
-from harness.gate import wording as words
+from harness.gate import measure, wording
 from harness.gate.context import Context
 from harness.types import Comparison, Contract, Finding, Pair
 
@@ -28,7 +27,7 @@ def findings(context: Context) -> Iterator[Finding]:
 
 
 def _judge(comparison: Comparison, pairs: Sequence[Pair]) -> Finding:
-    name = words.label(comparison.suite.name)
+    name = wording.label(comparison.suite.name)
     broken = [pair for pair in pairs if pair.candidate is not None and pair.candidate <= PASSED]
     unknown = [pair for pair in pairs if pair.candidate is None]
     counts = {"n": len(pairs), "b": len(broken), "missing": len(unknown), "waived": len(comparison.pairs) - len(pairs)}
@@ -47,7 +46,7 @@ def _judge(comparison: Comparison, pairs: Sequence[Pair]) -> Finding:
         return replace(
             finding,
             sentence=f"{name} has no contract case left to check.",
-            next=f"add cases to {words.file(comparison)}",
+            next=f"add cases to {wording.file(comparison)}",
         )
     return replace(finding, outcome="pass", sentence=f"{name} keeps all {len(pairs)} contract cases.")
 

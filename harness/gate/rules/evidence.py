@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness.gate import wording as words
+from harness.gate import wording
 from harness.gate.context import CHAMPION, Context
 from harness.types import Comparison, Finding, Guard, Info, Target
 
@@ -60,13 +60,13 @@ def _each(context: Context) -> Iterator[Finding]:
     suites = {one.suite.name for one in context.comparisons if isinstance(one.suite.role, (Target, Guard))}
     for baseline in [name for name in context.baselines if any(name == other for _, other in there)]:
         for suite in sorted(name for name in suites if (name, baseline) not in there):
-            text = f"{words.label(suite)} was not held against the baseline {baseline}."
+            text = f"{wording.label(suite)} was not held against the baseline {baseline}."
             yield _invalid(suite, text, f"trueup eval --model {baseline}")
 
 
 def _sound(comparison: Comparison, most_errors: float) -> Iterator[Finding]:
     name, pairs = comparison.suite.name, comparison.pairs
-    said = f"{words.label(name)} ({comparison.baseline} and {comparison.candidate})"
+    said = f"{wording.label(name)} ({comparison.baseline} and {comparison.candidate})"
     for problem in comparison.problems:
         yield _invalid(name, f"{said}: {problem}.", "trueup eval", n=len(pairs))
     ids = {pair.case_id for pair in pairs}
@@ -76,7 +76,7 @@ def _sound(comparison: Comparison, most_errors: float) -> Iterator[Finding]:
         )
     failed = [pair for pair in pairs if pair.baseline is None or pair.candidate is None]
     if len(failed) > most_errors * len(pairs):
-        first = (words.error(failed[0]) or "no score")[:LONGEST]
+        first = (wording.error(failed[0]) or "no score")[:LONGEST]
         text = f"{said}: {len(failed)} of {len(pairs)} cases have no score under both arms, such as "
         yield _invalid(
             name,

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from harness.gate import measure
-from harness.gate import wording as words
+from harness.gate import measure, wording
 from harness.gate.context import CONSTANT, Context
 from harness.types import Comparison, Finding, Target
 
@@ -29,7 +28,7 @@ def _judge(comparison: Comparison, context: Context) -> Finding:
     found = measure.measure(comparison, alpha)
     p = max(found.above(0.0), found.gain())
     finding = replace(measure.measured(finding, comparison, found, 0.0, alpha), p_value=p)
-    said = words.change(comparison, found.estimate, found.interval)
+    said = wording.change(comparison, found.estimate, found.interval)
     if found.weakness:
         return measure.unresolvable(finding, said, found.weakness)
     if found.shows_above(0.0, alpha) and p <= alpha:

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from harness.gate import measure
-from harness.gate import wording as words
+from harness.gate import measure, wording
 from harness.gate.context import Context
 from harness.gate.statistics.paired import Paired
 from harness.gate.statistics.power import more_cases
@@ -33,14 +32,14 @@ def judge(comparison: Comparison, context: Context) -> Finding:
         return short
     role, alpha = comparison.suite.role, context.policy.alpha
     assert isinstance(role, Guard)
-    if role.margin >= 1 and words.is_rate(comparison):
+    if role.margin >= 1 and wording.is_rate(comparison):
         return _everything(finding, comparison)
     found, margin = measure.measure(comparison, alpha), role.margin
     p = found.above(-margin)
     finding = replace(measure.measured(finding, comparison, found, -margin, alpha), p_value=p)
     said, allowed = (
-        words.change(comparison, found.estimate, found.interval),
-        words.number(margin, words.is_rate(comparison)),
+        wording.change(comparison, found.estimate, found.interval),
+        wording.number(margin, wording.is_rate(comparison)),
     )
     if found.weakness:
         return measure.unresolvable(finding, said, found.weakness)
@@ -57,7 +56,7 @@ def judge(comparison: Comparison, context: Context) -> Finding:
 
 def _everything(finding: Finding, comparison: Comparison) -> Finding:
     """`margin=3` where three points were meant would let a model pass that gets everything wrong."""
-    role, name = comparison.suite.role, words.label(comparison.suite.name)
+    role, name = comparison.suite.role, wording.label(comparison.suite.name)
     assert isinstance(role, Guard)
     text = f"{name} has scores from 0 to 1, so a margin of {role.margin:g} would allow any loss at all."
     return replace(finding, outcome="invalid", sentence=text, next="write guard(margin=0.03) for three points")
@@ -76,5 +75,5 @@ def _unresolved(finding: Finding, comparison: Comparison, found: Paired, margin:
         finding,
         sentence=f"{said}; needs about {needed:,} more cases if nothing truly changed.",
         counts=finding.counts | {"needed": needed},
-        next=f"add cases to {words.file(comparison)}, or widen its margin",
+        next=f"add cases to {wording.file(comparison)}, or widen its margin",
     )

@@ -7,7 +7,7 @@ until the policy is given a new `version` under [gate]: then it is told, and the
 from collections.abc import Iterator
 from typing import Literal
 
-from harness.gate import wording as words
+from harness.gate import wording
 from harness.gate.context import Context
 from harness.types import Budget, Contract, Finding, Guard, Info, Suite, Target
 
@@ -26,7 +26,7 @@ def findings(context: Context) -> Iterator[Finding]:
                 rule="lowered",
                 suite=before.name,
                 outcome=outcome,
-                sentence=f"Since the last promotion {words.label(before.name)} {what}.",
+                sentence=f"Since the last promotion {wording.label(before.name)} {what}.",
                 counts={"cases": now[before.name].cases if before.name in now else 0, "before": before.cases},
                 formula="count",
                 next="put it back; or give the policy a new version under [gate], to say that it is meant",

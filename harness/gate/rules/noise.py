@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from msgspec.structs import replace
 
-from harness.gate import measure
-from harness.gate import wording as words
+from harness.gate import measure, wording
 from harness.gate.context import Context
 from harness.gate.noise_beside import flips
 from harness.gate.statistics.alarm import false_alarm_rate
@@ -36,7 +35,7 @@ def _judge(comparison: Comparison, found: Paired, p: float, context: Context) ->
     flipped = flips(comparison)
     finding = measure.measured(measure.start("noise", comparison), comparison, found, 0.0, context.policy.alpha)
     alarm = p <= context.policy.alpha
-    name, share = words.label(comparison.suite.name), flipped / len(pairs)
+    name, share = wording.label(comparison.suite.name), flipped / len(pairs)
     text = f"{name}: {comparison.baseline} against itself flips {flipped} of {len(pairs)} cases ({share:.1%})"
     rate = _false_alarm(comparison, context)
     if rate:
@@ -55,7 +54,7 @@ def _judge(comparison: Comparison, found: Paired, p: float, context: Context) ->
 def _false_alarm(comparison: Comparison, context: Context) -> dict[str, float]:
     """The gate's own false-alarm rate on these cases, for scores from 0 to 1 whose mean decides."""
     pairs = measure.scored(comparison)
-    if not words.is_rate(comparison) or comparison.suite.corpus:
+    if not wording.is_rate(comparison) or comparison.suite.corpus:
         return {}
     differences = np.array([float(pair.candidate or 0.0) - float(pair.baseline or 0.0) for pair in pairs])
     clusters = [pair.cluster or pair.case_id for pair in pairs]

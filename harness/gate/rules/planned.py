@@ -4,19 +4,19 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from harness.gate import options as _options
-from harness.gate import power_rules as _plan
+from harness.gate import options as gate_options
+from harness.gate import power_rules
 from harness.gate.context import Context
 from harness.types import Finding
 
-ANYWAY = _options.flag("train_anyway")
-OPTIONS = (ANYWAY, *_plan.OPTIONS)
+ANYWAY = gate_options.flag("train_anyway")
+OPTIONS = (ANYWAY, *power_rules.OPTIONS)
 
 
 def findings(context: Context) -> Iterator[Finding]:
     if ANYWAY.of(context.policy):
         suites = {one.suite.name: one.suite for one in context.comparisons}
-        for finding in _plan.planned(tuple(suites.values()), context.policy):
+        for finding in power_rules.planned(tuple(suites.values()), context.policy):
             if finding.outcome == "unresolved":
                 text = f"Trained anyway, by the policy's train_anyway. {finding.sentence}"
                 yield replace(finding, rule="planned", outcome="info", sentence=text)

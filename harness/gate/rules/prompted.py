@@ -10,15 +10,14 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from harness.gate import measure
-from harness.gate import options as _options
-from harness.gate import wording as words
+from harness.gate import measure, wording
+from harness.gate import options as gate_options
 from harness.gate.context import PROMPTED, Context
 from harness.gate.statistics.paired import Paired
 from harness.types import Comparison, Finding, Guard, Target
 
-ARMS = _options.words("prompted_arms", PROMPTED)
-MARGIN = _options.number("prompted_margin", Guard().margin)
+ARMS = gate_options.words("prompted_arms", PROMPTED)
+MARGIN = gate_options.number("prompted_margin", Guard().margin)
 OPTIONS = (ARMS, MARGIN)
 
 
@@ -50,12 +49,12 @@ def _judge(comparison: Comparison, context: Context) -> Finding:
     margin, alpha = float(MARGIN.of(context.policy)), context.policy.alpha
     found = measure.measure(comparison, alpha)
     finding = measure.measured(measure.start("prompted", comparison), comparison, found, margin, alpha)
-    said = words.change(comparison, found.estimate, found.interval)
+    said = wording.change(comparison, found.estimate, found.interval)
     if len(measure.scored(comparison)) < context.policy.min_cases or found.weakness:
         return replace(finding, outcome="info", sentence=f"{said}; too few cases to say whether prompting would do.")
     finding = replace(finding, p_value=found.below(margin))
     if found.shows_below(margin, alpha):
-        return _tie(finding, found, said, words.amount(margin, words.is_rate(comparison)), context)
+        return _tie(finding, found, said, wording.amount(margin, wording.is_rate(comparison)), context)
     if found.shows_above(0.0, alpha):
         text = f"{said}: the fine-tune does what the prompt does not."
         return replace(finding, outcome="info", p_value=found.above(0.0), sentence=text)

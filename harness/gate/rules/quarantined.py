@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness.gate import wording as words
+from harness.gate import wording
 from harness.gate.context import Context
 from harness.gate.flaky_cases import MOST, Sorted
 from harness.types import Finding
@@ -22,7 +22,7 @@ def findings(context: Context) -> Iterator[Finding]:
 def _told(suite: str, fate: str, found: list[Sorted]) -> Finding:
     cases = ", ".join(f"{one.case.case_id} ({one.case.flips} of {one.case.trials} repeats flip)" for one in found[:3])
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    name, counts = words.label(suite), {"cases": float(len(found))}
+    name, counts = wording.label(suite), {"cases": float(len(found))}
     if fate == "left_out":
         until = min(one.case.expires for one in found)
         text = f"{name}: {len(found)} flaky cases are left out of both arms until {until}: {cases}{more}."

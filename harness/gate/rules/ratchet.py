@@ -11,12 +11,12 @@ from dataclasses import replace as with_fields
 
 from msgspec.structs import replace
 
-from harness.gate import options as _options
+from harness.gate import options as gate_options
 from harness.gate.context import CHAMPION, Context
 from harness.gate.rules import guard
 from harness.types import Finding, Guard
 
-ORIGINAL = _options.word("original", "base")
+ORIGINAL = gate_options.word("original", "base")
 OPTIONS = (ORIGINAL,)
 
 

@@ -6,12 +6,12 @@ required = ["booking", "arc_easy/eval_arc::eval_arc"]     # a suite's full name,
 
 from collections.abc import Collection, Iterator
 
-from harness.gate import options as _options
-from harness.gate import wording as words
+from harness.gate import options as gate_options
+from harness.gate import wording
 from harness.gate.context import Context
 from harness.types import Finding, Info
 
-REQUIRED = _options.words("required")
+REQUIRED = gate_options.words("required")
 OPTIONS = (REQUIRED,)
 
 
@@ -34,4 +34,4 @@ def findings(context: Context) -> Iterator[Finding]:
 
 
 def _names(suites: Collection[str]) -> set[str]:
-    return {*suites, *map(words.label, suites)}
+    return {*suites, *map(wording.label, suites)}

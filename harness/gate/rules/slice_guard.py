@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from harness.gate import options as _options
+from harness.gate import options as gate_options
 from harness.gate.context import Context
 from harness.gate.rules import guard
 from harness.types import Comparison, Finding, Guard, Role, Target
 
-SLICES, MARGIN = _options.words("guard_slices"), _options.number("slice_margin", None)
+SLICES, MARGIN = gate_options.words("guard_slices"), gate_options.number("slice_margin", None)
 OPTIONS = (SLICES, MARGIN)
 
 

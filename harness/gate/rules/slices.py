@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from harness.gate import measure
-from harness.gate import wording as words
+from harness.gate import measure, wording
 from harness.gate.context import Context
 from harness.gate.statistics.multiple import benjamini_hochberg
 from harness.types import Comparison, Finding
@@ -28,7 +27,7 @@ def findings(context: Context) -> Iterator[Finding]:
             yield replace(
                 finding,
                 outcome="info",
-                sentence=f"Within {name}, {words.change(comparison, one.estimate, one.interval)}.",
+                sentence=f"Within {name}, {wording.change(comparison, one.estimate, one.interval)}.",
                 counts=finding.counts | {"q": q},
                 next="trueup report --open",
             )

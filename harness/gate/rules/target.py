@@ -9,16 +9,15 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from harness.gate import measure
-from harness.gate import options as _options
-from harness.gate import wording as words
+from harness.gate import measure, wording
+from harness.gate import options as gate_options
 from harness.gate.context import Context
 from harness.gate.statistics.multiple import holm
 from harness.gate.statistics.paired import Paired
 from harness.gate.statistics.power import more_cases
 from harness.types import Comparison, Finding, Target
 
-CHAMPION_GAIN = _options.number("champion_gain", 0.0)
+CHAMPION_GAIN = gate_options.number("champion_gain", 0.0)
 OPTIONS = (CHAMPION_GAIN,)
 
 
@@ -43,8 +42,8 @@ def _judge(comparison: Comparison, bound: float, context: Context) -> Finding:
     p = max(found.above(bound), found.gain())
     finding = replace(measure.measured(finding, comparison, found, bound, alpha), p_value=p)
     said, asked = (
-        words.change(comparison, found.estimate, found.interval),
-        words.amount(bound, words.is_rate(comparison)),
+        wording.change(comparison, found.estimate, found.interval),
+        wording.amount(bound, wording.is_rate(comparison)),
     )
     if found.weakness:
         return measure.unresolvable(finding, said, found.weakness)
@@ -60,7 +59,7 @@ def _judge(comparison: Comparison, bound: float, context: Context) -> Finding:
 
 
 def _unresolved(finding: Finding, comparison: Comparison, found: Paired, bound: float, said: str) -> Finding:
-    asked = words.amount(bound, words.is_rate(comparison))
+    asked = wording.amount(bound, wording.is_rate(comparison))
     if found.estimate <= bound:
         return replace(
             finding,
@@ -72,7 +71,7 @@ def _unresolved(finding: Finding, comparison: Comparison, found: Paired, bound: 
         finding,
         sentence=f"{said}: not yet shown to be above {asked}; needs about {needed:,} more cases.",
         counts=finding.counts | {"needed": needed},
-        next=f"add cases to {words.file(comparison)}",
+        next=f"add cases to {wording.file(comparison)}",
     )
 
 

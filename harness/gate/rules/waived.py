@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness.gate import wording as words
+from harness.gate import wording
 from harness.gate.context import Context
 from harness.types import Finding, Waiver
 
@@ -40,4 +40,4 @@ def findings(context: Context) -> Iterator[Finding]:
 
 def _what(waiver: Waiver) -> str:
     where = f"case {waiver.case_id}" if waiver.case_id else f"cluster {waiver.cluster}"
-    return f"{where} of {words.label(waiver.suite)}"
+    return f"{where} of {wording.label(waiver.suite)}"

@@ -16,14 +16,14 @@ from harness.ingest import settings as ingest_settings
 from harness.ingest.collector.admission import Door
 from harness.ingest.collector.receiver import Receiver
 from harness.ingest.collector.server import Server, hosts_of
-from harness.project import Work
+from harness.project import Project
 
 TOKEN = "TRUEUP_COLLECT_TOKEN"
 """Environment variable: when set, senders must bring it (OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20…")."""
 
 
 def collect(
-    work: Work, host: str, port: int, names: tuple[str, ...], grpc_port: int, ready: Callable[[str], None]
+    project: Project, host: str, port: int, names: tuple[str, ...], grpc_port: int, ready: Callable[[str], None]
 ) -> dict[str, int]:
     """Serve until the process is told to end. Returns the counts. `ready` gets the address.
 
@@ -36,7 +36,9 @@ def collect(
         )
     with _listening(host, port) as sock:
         port = sock.getsockname()[1]
-        receiver = Receiver(work.store.root / ingest_settings.INBOX, ingest_settings.redactor(work), work.watch.note)
+        receiver = Receiver(
+            project.store.root / ingest_settings.INBOX, ingest_settings.redactor(project), project.progress.note
+        )
         if grpc_port:
             from harness.ingest.collector import grpc  # an extra
 

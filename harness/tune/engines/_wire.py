@@ -60,7 +60,7 @@ def read(data: bytes) -> Line:
     return _decoder.decode(data)
 
 
-def work(job: str, request: bytes, send: Callable[[Line], None]) -> None:
+def perform(job: str, request: bytes, send: Callable[[Line], None]) -> None:
     """Run a job and send its events, then its result or its TrueupError; a full disk is one. Any other exception is our
     fault and is raised."""
     try:

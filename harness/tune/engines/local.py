@@ -114,7 +114,7 @@ def main(job: str) -> None:
     size = int.from_bytes(_exactly(8), "big")
     request = _exactly(size)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _wire.work(job, request, lambda line: _say(answer, line))
+    _wire.perform(job, request, lambda line: _say(answer, line))
 
 
 def _say(answer: IO[bytes], line: _wire.Line) -> None:

@@ -1,0 +1,33 @@
+"""Preference pairs and what they would teach besides."""
+
+import pytest
+
+from harness.curate.preference_pairs import pairs
+from harness.types import Case
+from tests.curate.traces import say
+
+
+def case(number, chosen, rejected, text="a question"):
+    return Case(id=str(number), messages=(say("user", text),), target=say("assistant", chosen), rejected=rejected)
+
+
+def test_pairs_that_teach_nothing_are_left_out_and_counted():
+    """No failing answer, the same answer in other case, the question echoed back."""
+    found = pairs([case(1, "yes", "no"), case(2, "yes", None), case(3, "Yes.", "yes"), case(4, "A question?", "no")])
+    assert [item.id for item in found.cases] == ["1"]
+    assert found.left_out == {"echo": 1, "identical": 1, "no_rejected": 1}
+
+
+def test_length_bias_is_measured_and_told():
+    """Chosen answers twice as long as rejected ones are a warning; equal lengths are none."""
+    longer = [case(n, "x" * (60 + n % 5), "y" * (30 + n % 7)) for n in range(20)]
+    level = [case(n, "x" * (30 + n % 5), "y" * (30 + n % 5)) for n in range(20)]
+    assert pairs(longer).length_bias > 2
+    assert "longer" in pairs(longer).warnings[0]
+    assert (pairs(level).length_bias, pairs(level).warnings) == (0.0, ())
+
+
+def test_cohens_d_is_that_of_the_textbook():
+    """Means 4 and 2, both variances 1: d is 2."""
+    found = pairs([case(1, "abc", "z"), case(2, "vwxyz", "qrs")])
+    assert found.length_bias == pytest.approx(2.0)

@@ -1,0 +1,56 @@
+"""Calls and feedback become failures, clusters and passing calls."""
+
+import random
+
+import pytest
+
+from harness.errors import UsageError
+from harness.mine.stage import mine
+from tests.curate.traces import call, restaurant, thumb
+
+
+def test_mining_does_not_depend_on_order():
+    """Shuffled traces give the same failures, clusters and passes."""
+    calls, feedback = restaurant()
+    first = mine(calls, feedback)
+    random.Random(1).shuffle(calls)
+    random.Random(2).shuffle(feedback)
+    assert mine(iter(calls), iter(feedback)) == first
+
+
+def test_a_wrong_thumb_does_not_pass_an_invented_value():
+    """Praise is not enough: the answer says soup, the message does not."""
+    calls, feedback = restaurant()
+    feedback.append(thumb("t:2", 1))
+    mined = mine(calls, feedback)
+    assert "t:2" not in mined.passed
+    assert set(mined.passed) == {f"t:{n}" for n in range(120) if n % 6 == 5}
+    assert {f.detector for f in mined.failures if f.call_id == "t:2"} == {"ungrounded"}
+
+
+def test_a_correction_equal_to_the_answer_is_praise():
+    """Staff who enter what the model said confirm it."""
+    calls = [call(0, "soup for 4", '{"dish": "Soup", "table": "4"}')]
+    assert mine(calls, [thumb("t:0", 1, {"table": "4", "dish": "soup"})]).passed == ("t:0",)
+
+
+def test_only_the_named_detectors_run():
+    """A name that does not exist is refused with the nearest one."""
+    calls, feedback = restaurant(30)
+    assert {item.detector for item in mine(calls, feedback, detectors=["error"]).failures} == {"error"}
+    with pytest.raises(UsageError, match="thumbs_down"):
+        mine(calls, feedback, detectors=["thumb_down"])
+
+
+def test_no_calls_no_failures():
+    """An empty table is mined to nothing."""
+    assert mine([], []).calls == 0
+
+
+def test_a_hint_takes_nothing_from_a_praised_call():
+    """A praised answer that was far too slow still passes, and is still shown."""
+    calls = [call(n, f"soup for {n}", "here you are") for n in range(150)]
+    slow = call(200, "soup for the last", "here you are", end_ns=calls[0].start_ns + 10**15)
+    mined = mine([*calls, slow], [thumb("t:200", 1)])
+    assert [failure.detector for failure in mined.failures if failure.call_id == "t:200"] == ["outlier"]
+    assert mined.passed == ("t:200",)
