@@ -44,7 +44,7 @@ def exit_codes() -> list[str]:
 def config() -> str:
     """Every key of trueup.toml with its default and meaning."""
     text = NOTE + "# trueup.toml\n\nUnknown keys are refused. Paths are relative to the file's folder.\n\n"
-    docs = {**field_docs("harness/config.py"), **field_docs("harness/types.py")}
+    docs = {**field_docs("harness/config.py"), **noun_docs()}
     for entry in msgspec.structs.fields(harness_config.Config):
         if entry.name == "root":
             continue
@@ -92,10 +92,7 @@ def plugins() -> str:
 
 def types() -> str:
     """Every noun with its fields."""
-    docs, text = (
-        field_docs("harness/types.py"),
-        NOTE + "# Nouns\n\nStored as canonical JSON; see `harness/types.py`.\n\n",
-    )
+    docs, text = noun_docs(), NOTE + "# Nouns\n\nStored as canonical JSON; see `harness/types/`.\n\n"
     for name, fields in docs.items():
         kind = getattr(harness_types, name)
         if not issubclass_struct(kind) or not fields and not kind.__struct_fields__:
@@ -107,6 +104,16 @@ def types() -> str:
         )
         text += "\n"
     return text
+
+
+def noun_docs() -> dict[str, dict[str, str]]:
+    """As `field_docs`, of every noun, stage by stage."""
+    stages = [
+        node.module
+        for node in ast.parse((ROOT / "harness/types/__init__.py").read_text()).body
+        if isinstance(node, ast.ImportFrom)
+    ]
+    return {name: docs for stage in stages for name, docs in field_docs(f"{stage.replace('.', '/')}.py").items()}
 
 
 def field_docs(path: str) -> dict[str, dict[str, str]]:

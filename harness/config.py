@@ -4,7 +4,6 @@ Unknown keys are refused, naming the nearest known one: a misspelt `min_gian` mu
 relative to the folder of trueup.toml, and are made absolute here, once.
 """
 
-import difflib
 import os
 import tomllib
 import typing
@@ -16,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from harness.core.codec import from_chat
+from harness.core.nearest import did_you_mean
 from harness.errors import UsageError
 from harness.types import Json, Message, Policy, Prompt, Recipe, TextPart
 
@@ -188,8 +188,7 @@ def _check_baselines(config: Config, where: str) -> None:
     known = {*(config.arms or ("prompted",)), "base", "champion", "constant"}
     for name in config.gate.baselines:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known arms: {', '.join(sorted(known))}"
+            hint = did_you_mean(name, known, "arms")
             raise UsageError(f"[gate] baselines names no arm: {name!r}", where=where, next=hint)
 
 
@@ -220,10 +219,7 @@ def check_keys(raw: Any, kind: Any, where: str, above: str = "") -> None:
 
 
 def unknown_key(name: str, known: Iterable[str], where: str) -> UsageError:
-    known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
-    return UsageError(f"unknown config key `{name}`", where=where, next=hint)
+    return UsageError(f"unknown config key `{name}`", where=where, next=did_you_mean(name, known, "keys"))
 
 
 def prompt(config: Config, name: str, recorded: tuple[Prompt, ...] = ()) -> Prompt | None:
@@ -244,15 +240,10 @@ def prompt(config: Config, name: str, recorded: tuple[Prompt, ...] = ()) -> Prom
 
 def _absolute(config: Config) -> Config:
     replace = msgspec.structs.replace
-    curate = dict(config.curate)
-    for key in ("replay_files", "contamination_files"):
-        if key in curate:
-            curate[key] = [config.path(item) for item in curate[key]]
     return replace(
         config,
         model=replace(config.model, base=config.model_path(config.model.base)),
         ingest=replace(config.ingest, paths=tuple(config.path(item) for item in config.ingest.paths)),
-        curate=curate,
         arms={name: replace(arm, model=config.model_path(arm.model, arm.backend)) for name, arm in config.arms.items()},
         judges={
             name: replace(one, model=config.model_path(one.model, one.backend)) for name, one in config.judges.items()

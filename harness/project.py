@@ -82,6 +82,20 @@ class Project:
         """All feedback, with the call it belongs to as far as that can be told."""
         return list(link(self.store.traces.calls(), self.store.traces.feedback()))
 
+    def recall(self, step: str, key: str, what: str) -> str:
+        """Content id of the `what` that a step with this key made, which is then the latest; empty when it has to be
+        made: nothing is known of the key, or what was made is gone."""
+        known = self.store.memo.recall(step, key)
+        if not known or not self.store.artifacts.has(what, known):
+            return ""
+        self.store.memo.remember(LATEST, what, known)
+        return known
+
+    def remember(self, step: str, key: str, what: str, ident: str) -> None:
+        """Keep what a step made under the key of what it read; it is the latest now."""
+        self.store.memo.remember(step, key, ident)
+        self.store.memo.remember(LATEST, what, ident)
+
     def latest(self, what: str, command: str) -> str:
         """Content id of the latest `what`. Raises InvalidError naming the command that makes one."""
         known = self.store.memo.recall(LATEST, what)

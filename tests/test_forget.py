@@ -153,7 +153,7 @@ def test_a_marked_dataset_is_never_trained_on(work, made):
     with pytest.raises(InvalidError, match="forgotten since"):
         tune_step.tune(work, work.dataset("a" * 64))
     with pytest.raises(InvalidError, match="forgotten since"):
-        forget.check(work, "adapter", "c" * 64)
+        work.check_not_forgotten("adapter", "c" * 64)
 
 
 def test_forgetting_twice_is_the_same_as_once(work, made):

@@ -223,7 +223,7 @@ def _draft(request: TuneRequest, options: Options) -> Adapter:
         recipe=request.recipe,
         prompt=request.prompt,
         form=HOSTED,
-        code=adapter_folder.code(),
+        code=adapter_folder.code(request.recipe.method),
     )
     return replace(bound, id=content_id(bound))
 

@@ -14,7 +14,7 @@ from harness.core.plugins import PACKAGES, known, names
 from harness.errors import TrueupError
 from harness.store import Store
 
-OURS = ("harness", "trainers", "reports")
+OURS = ("trueup", "harness", "trainers", "reports")
 LOW_DISK = 2**30
 
 Check = tuple[str, bool, str]
@@ -40,7 +40,7 @@ def _installation(package: str) -> Check:
     """A folder of the same name on the path would be imported instead of ours; name the intruder."""
     spec = importlib.util.find_spec(package)
     found = Path(spec.origin).parent if spec and spec.origin else None
-    expected = Path(__file__).parent.parent / package
+    expected = Path(__file__).parents[2] / package
     return (f"package {package}", found == expected, str(found) if found == expected else f"{found} hides {expected}")
 
 

@@ -3,7 +3,6 @@
 Each command is a file in `harness/cli/commands/`, imported when it runs or when its help is shown.
 """
 
-import difflib
 import functools
 import importlib
 import pkgutil
@@ -14,6 +13,7 @@ from typing import Any
 import click
 
 from harness.cli import commands
+from harness.core.nearest import nearest
 from harness.errors import Exit, TrueupError
 
 WALK = (
@@ -38,8 +38,8 @@ class Commands(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         known = self.list_commands(ctx)
         if args and args[0] not in known:
-            near = difflib.get_close_matches(args[0], known, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
+            near = nearest(args[0], known)
+            hint = f" Did you mean '{near}'?" if near else ""
             raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx)
         return super().resolve_command(ctx, args)
 

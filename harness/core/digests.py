@@ -6,7 +6,6 @@ weights of a large model takes a while, so the result is remembered per file by 
 
 import json
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from harness.core.codec import digest, file_digest
@@ -51,27 +50,6 @@ def model_digests(folder: str | Path) -> ModelDigests:
         tokenizer=digest([[name, _file(path / name)] for name in TOKENIZER_FILES if (path / name).exists()]),
         template=digest(chat_template(path)),
     )
-
-
-def source_digest(*modules: str) -> str:
-    """Content id of our own source below `harness/`: a file, or all Python files of a folder.
-
-    Part of a step's key, so that what an older version computed is not taken for what this one would.
-    """
-    root = Path(__file__).parent
-    files = [
-        path for name in modules for path in ([root / name] if name.endswith(".py") else (root / name).glob("*.py"))
-    ]
-    return digest([[str(path.relative_to(root)), _file(path)] for path in sorted(files)])
-
-
-@cache
-def trainers_digest() -> str:
-    """Content id of the trainers' source: another trainer makes another adapter. Nothing of it is imported."""
-    found = find_spec("trainers")
-    folders = (found.submodule_search_locations if found else None) or ()
-    files = sorted(path for folder in folders for path in Path(folder).rglob("*.py"))
-    return digest([[path.name, _file(path)] for path in files])
 
 
 def chat_template(folder: Path) -> str:

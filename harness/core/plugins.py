@@ -5,7 +5,6 @@ offer theirs by an entry point in the group `trueup.<kind>`, such as `trueup.sco
 for is imported, so a plug-in may import torch at its top and `trueup --help` still answers at once.
 """
 
-import difflib
 import importlib
 import importlib.metadata
 import pkgutil
@@ -13,6 +12,7 @@ from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
 
+from harness.core.nearest import did_you_mean
 from harness.errors import UsageError
 
 PACKAGES = {
@@ -27,18 +27,16 @@ PACKAGES = {
     "adapters": "trainers.adapters",
     "reports": "reports",
 }
-"""Kind of plug-in to the package whose files are the plug-ins. Files that start with an underscore are helpers, and so
-are the modules named in the package's `HELPERS`."""
+"""Kind of plug-in to the package whose files are the plug-ins. Folders in it, and files that start with an underscore, are
+what these stand on."""
 
 
 @cache
 def names(kind: str) -> tuple[str, ...]:
     """Sorted names of all plug-ins of a kind, without importing any of them."""
     package = importlib.import_module(PACKAGES[kind])
-    helpers = getattr(package, "HELPERS", ())
     own = {module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg}
-    own = {name for name in own if not name.startswith("_") and name not in helpers}
-    return tuple(sorted(own | set(_foreign(kind))))
+    return tuple(sorted({name for name in own if not name.startswith("_")} | set(_foreign(kind))))
 
 
 @cache
@@ -56,12 +54,17 @@ def load(kind: str, name: str) -> ModuleType:
         ) from error
 
 
+def module_name(kind: str, name: str) -> str:
+    """Dotted name of the plug-in's module. Raises UsageError as `load` does; imports nothing of it."""
+    known(kind, name)
+    path = f"{PACKAGES[kind]}.{name}"
+    return path if find_spec(path) else _foreign(kind)[name].module
+
+
 def known(kind: str, name: str) -> None:
     """Raises UsageError with the nearest known name when there is no such plug-in; imports none."""
     if name not in names(kind):
-        near = difflib.get_close_matches(name, names(kind), n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UsageError(f"there is no {kind[:-1]} named {name!r}", next=f"{hint}known: {', '.join(names(kind))}")
+        raise UsageError(f"there is no {kind[:-1]} named {name!r}", next=did_you_mean(name, names(kind), kind))
 
 
 def helper(kind: str, name: str) -> ModuleType:

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-
-import msgspec
+from pathlib import Path
 
 from harness.core import codec
 from harness.core.dataset_files import SPLITS
+from harness.core.options import without_files
 from harness.curate.dataset_facts import facts
 from harness.curate.leak_proof import proof
 from harness.curate.options import CurateOptions
@@ -17,6 +17,7 @@ from harness.types import Case, Dataset, Fate, Json, Prompt
 
 NO_KNOBS = ("contamination", "traces_version", "parents")
 """Options that say where the data comes from, not how it is chosen: they change no row and so no id."""
+FILES = ("replay_files", "contamination_files")
 
 
 def case(row: Row, split: str, group: str) -> Case:
@@ -53,7 +54,8 @@ def describe(
     mined_rows = [item for item in rows if item.split != "replay"]
     used = {item.cluster for item in mined_rows}
     leak_proof = proof([*splits["held_out"], *splits["regression"]], [*splits["train"], *splits["replay"]])
-    knobs = {name: getattr(options, name) for name in options.__struct_fields__ if name not in NO_KNOBS}
+    knobs = {name: value for name, value in without_files(options).items() if name not in NO_KNOBS}
+    named = {name: [Path(path).name for path in getattr(options, name)] for name in FILES}
     return Dataset(
         id=codec.digest([rows, prompts, knobs]),
         name=options.name,
@@ -69,7 +71,7 @@ def describe(
         notes={
             **notes,
             "days": dict(sorted(Counter(item.day for item in mined_rows).items())),
-            "options": msgspec.to_builtins(knobs),
+            "options": knobs | named,
             **facts(splits, options),
             "nearest": leak_proof[0].similarity if leak_proof else 0.0,
         },

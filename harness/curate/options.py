@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from harness.core.options import File
 from harness.types import Json, Noun
 
 
@@ -13,7 +14,7 @@ class Teacher(Noun, frozen=True):
     model: str = ""
     options: dict[str, Json] = {}
     """What the backend takes beside, such as `url`."""
-    suites: tuple[str, ...] = ()
+    suites: tuple[File, ...] = ()
     """Eval files whose functions must accept an answer; those that need gold say nothing."""
     samples: int = 4
     """Answers asked for each call; the commonest of the accepted ones is taken."""
@@ -55,7 +56,7 @@ class CurateOptions(Noun, frozen=True):
     """Passing calls that are not in the regression set train with production's own answer."""
     replay_share: float = 0.1
     """Share of replay rows in the final training mix, 0 to 1."""
-    replay_files: tuple[str, ...] = ()
+    replay_files: tuple[File, ...] = ()
     """JSON Lines with `messages`, `instruction` and `output`, or `prompt` and `answer`."""
     most_rows: int = 5000
     """Training rows above this are chosen: failures first, from each cluster in proportion to its size."""
@@ -68,7 +69,7 @@ class CurateOptions(Noun, frozen=True):
     teacher: Teacher = Teacher()
     contamination: tuple[str, ...] = ()
     """Texts of the eval files' cases; nothing near one of them trains."""
-    contamination_files: tuple[str, ...] = ()
+    contamination_files: tuple[File, ...] = ()
     """Files of benchmarks that nothing near may train either: JSON Lines, JSON, CSV, TSV, Parquet or text."""
     licence: str = ""
     """Of the traffic, for the dataset card: an SPDX identifier, or `other`."""

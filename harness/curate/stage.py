@@ -22,10 +22,6 @@ from harness.mine.mined import Mined
 from harness.mine.traffic import Traffic
 from harness.types import Call, Case, Dataset, Fate, Feedback, Message, Noun
 
-VERSION = 7
-"""Raise it when the same calls would be curated otherwise: what was remembered is then curated anew."""
-
-
 Reword = Callable[[Sequence[Case]], Iterable[Case]]
 
 

@@ -1,29 +1,29 @@
 """Curate as a step: what was mined in, a dataset stored; and what would help instead."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from msgspec.structs import replace
 
 from harness import config
-from harness.core.codec import digest, file_digest
-from harness.core.plugins import names
-from harness.curate import benchmark_files, levers
-from harness.curate import stage as curate_stage
+from harness.core import reads
+from harness.core.codec import digest
+from harness.core.options import absolute, files, without_files
+from harness.core.reads import Reads
+from harness.curate import benchmark_files, levers, stage
 from harness.curate.stage import CurateOptions
 from harness.curate.teacher import paraphrase_step
 from harness.curate.teacher import step as teacher_step
 from harness.evaluate.step import sound, survey
-from harness.mine import stage as mine_stage
+from harness.mine.mined import Mined
 from harness.mine.step import mine
 from harness.project import LATEST, Project
 from harness.types import Dataset, Message
 
 
 def curate_options(project: Project) -> CurateOptions:
-    """Those of [curate]. Raises UsageError on an unknown key."""
+    """Those of [curate], paths absolute. Raises UsageError on an unknown key."""
     settings = {"name": project.config.project.name, **project.config.curate}
-    return config.section(settings, CurateOptions, where="[curate]")
+    return absolute(config.section(settings, CurateOptions, where="[curate]"), project.config.root)
 
 
 def inspect(project: Project) -> levers.Inspection:
@@ -39,14 +39,13 @@ def curate(project: Project) -> Dataset:
     options = replace(options, contamination=(*options.contamination, *evals))
     mined = mine(project)
     taught = teacher_step.teach(project, mined, options)
-    known = project.store.memo.recall("curate", _curate_key(project, options, taught))
+    known = project.recall("curate", _reads(project, mined, options, taught).key, "dataset")
     if known:
-        project.store.memo.remember(LATEST, "dataset", known)
         return project.dataset(known)
     with project.progress.step("curate"):
         last = project.store.memo.recall(LATEST, "dataset")
         told = replace(options, traces_version=project.store.traces.version(), parents=(last,) if last else ())
-        curated = curate_stage.curate(
+        curated = stage.curate(
             project.calls(),
             project.feedback(),
             mined,
@@ -56,21 +55,23 @@ def curate(project: Project) -> Dataset:
             reword=lambda train: paraphrase_step.reword(project, train, options, options.paraphrase_share),
         )
         folder = project.store.artifacts.scratch("dataset")
-        curate_stage.write(curated, folder)
+        stage.write(curated, folder)
         project.store.artifacts.add_folder("dataset", curated.dataset.id, folder)
         project.store.ledger.add(curated.sticky)
-        project.store.memo.remember("curate", _curate_key(project, options, taught), curated.dataset.id)
-        project.store.memo.remember(LATEST, "dataset", curated.dataset.id)
+        key = _reads(project, mined, options, taught).key  # the ledger has grown
+        project.remember("curate", key, "dataset", curated.dataset.id)
         project.progress.note(", ".join(f"{count:,} {split}" for split, count in curated.dataset.counts.items()))
     return curated.dataset
 
 
-def _curate_key(project: Project, options: curate_stage.CurateOptions, taught: Mapping[str, Message]) -> str:
-    # The ledger is part of the key: a dataset made before something was held out must not be used after it.
-    ledger = digest(project.store.ledger.splits())
-    detectors = project.config.mine.detectors or names("detectors")
-    # What the teacher said otherwise is accepted by these files, so another text of theirs may accept other rows.
-    teacher = options.teacher
-    accepting = [file_digest(Path(path)) for path in teacher_step.suites(project, teacher)] if teacher.backend else []
-    parts = [project.store.traces.version(), detectors, project.config.mine.options, options, ledger, taught, accepting]
-    return digest(["curate", *parts, mine_stage.VERSION, curate_stage.VERSION])
+def _reads(project: Project, mined: Mined, options: CurateOptions, taught: Mapping[str, Message]) -> Reads:
+    """The ledger is among it: a dataset made before something was held out must not be used after it."""
+    return Reads(
+        step="curate",
+        code=reads.code("harness.curate.stage", "harness.curate.teacher.paraphrase_step"),
+        traces=project.store.traces.version(),
+        options=without_files(options),
+        files=reads.contents(files(options)),
+        plugins=reads.plugin_code("backends", [options.teacher.backend]) if options.teacher.backend else {},
+        nouns={"mined": digest(mined), "ledger": digest(project.store.ledger.splits()), "taught": digest(taught)},
+    )

@@ -6,13 +6,13 @@ production used, worked examples and all) and `tuned`. `champion` joins when an 
 the message.
 """
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
 from harness.config import ArmSection, Config, prompt
+from harness.core.nearest import did_you_mean
 from harness.errors import UsageError
 from harness.types import Arm, Case, Prompt
 
@@ -68,10 +68,7 @@ def absent(config: Config, name: str, ready: Iterable[str]) -> UsageError:
         return UsageError(f"the arm {name!r} has no adapter yet", next="trueup tune")
     if spec:
         return UsageError(f"the prompt of the arm {name!r} is read off the traces", next="trueup ingest; trueup curate")
-    known = list(ready)
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return UsageError(f"there is no arm named {name!r}", next=f"{hint}known: {', '.join(known)}")
+    return UsageError(f"there is no arm named {name!r}", next=did_you_mean(name, ready, "arms"))
 
 
 def judges(config: Config) -> tuple[Arm, ...]:

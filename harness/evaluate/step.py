@@ -5,10 +5,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.core import dataset_files
+from harness.core import dataset_files, reads
 from harness.core.codec import digest, write_lines
-from harness.core.digests import source_digest
 from harness.core.plugins import load
+from harness.core.reads import Reads
 from harness.errors import InvalidError, TrueupError
 from harness.evaluate import aa_control
 from harness.evaluate import arms as evaluate_arms
@@ -142,11 +142,26 @@ def _run_key(
         model = load("backends", arm.backend).digest(arm)
     except TrueupError:
         return ""  # a model that is not there: its run says so, case by case, and the other arms run
-    suites = [*(suite.digest for suite in found.suites), *found.problems]
-    asked = [suites, dataset.id if dataset else "", request.select, request.repeats]
-    asked += [project.config.eval.early_stop] if project.config.eval.early_stop else []  # other parts are other batches
-    scoring = source_digest("scorers", "evalrun", "judging", "suites.py", "rendering.py")
-    return digest(["run", arm.name, model, arm.prompt, arm.options, asked, scoring])
+    settings = project.config.eval
+    return Reads(
+        step="evaluate",
+        code=reads.code("harness.evaluate.stage", "harness.evaluate.runner.worker", "trueup.pytest_plugin"),
+        options={
+            "arm": [arm.name, arm.prompt, arm.options],
+            "select": request.select,
+            "repeats": request.repeats,
+            "parts": settings.early_stop,  # other parts are other batches
+            "pytest_args": settings.pytest_args,
+        },
+        plugins=reads.plugin_code("scorers")
+        | reads.plugin_code("redactors")  # `score.safety` asks them
+        | reads.plugin_code("backends", [arm.backend, *(judge.backend for judge in request.judges)]),
+        nouns={
+            "model": model,
+            "dataset": dataset.id if dataset else "",
+            "suites": digest([*(suite.digest for suite in found.suites), *found.problems]),
+        },
+    ).key
 
 
 def evaluation_progress(project: Project) -> Callable[[dict[str, Any]], None]:

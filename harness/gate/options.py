@@ -3,12 +3,12 @@
 A misspelt option must not silently weaken a gate, and a value of the wrong kind must not be read as another one.
 """
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from harness.core.nearest import did_you_mean
 from harness.core.plugins import load, names
 from harness.errors import UsageError
 from harness.types import Json, Policy
@@ -62,8 +62,7 @@ def check(policy: Policy) -> None:
     known = {option.name: option for name in names("rules") for option in getattr(load("rules", name), "OPTIONS", ())}
     for name, value in policy.options.items():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(sorted(known))}"
+            hint = did_you_mean(name, known, "options")
             raise UsageError(f"no rule has the option `{name}`", where="[gate.options]", next=hint)
         if not known[name].fits(value):
             raise UsageError(

@@ -10,7 +10,7 @@ from harness.project import Project
 from harness.redact import redaction
 
 
-def rehearse(project: Project, paths: Sequence[str], format: str = "") -> Counter[str]:
+def read_only(project: Project, paths: Sequence[str], format: str = "") -> Counter[str]:
     """What ingest would read and redact, with nothing stored: the counts of every batch. Without `paths`: those of
     trueup.toml, and what was received and is not still being written."""
     totals: Counter[str] = Counter()

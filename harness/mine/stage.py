@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 
 from harness.core import plugins
+from harness.core.options import File
 from harness.core.ordered import Ordered
 from harness.core.replies import confirms
 from harness.mine import embeddings
@@ -17,14 +18,19 @@ from harness.mine.mined import Mined
 from harness.mine.norms import learn
 from harness.mine.traffic import Traffic, day
 from harness.mine.window import Window
-from harness.types import Call, Cluster, Failure, Feedback, Json
+from harness.types import Call, Cluster, Failure, Feedback, Json, Noun
 
-__all__ = ["VERSION", "Mined", "Ordered", "by_call", "mine"]
+__all__ = ["Mined", "Options", "Ordered", "by_call", "mine"]
 
-VERSION = 4
-"""Raise it when the same calls would be mined otherwise: what was remembered is then mined anew."""
 TEXT = 500
 """Characters of a failed call's message that clustering looks at."""
+
+
+class Options(Noun, frozen=True):
+    """Those of [mine.options] that belong to no detector."""
+
+    embeddings: File = ""
+    """Folder of a local embedding model, which parts the clusters by meaning; see `harness.mine.embeddings`."""
 
 
 def mine(

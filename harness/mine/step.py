@@ -1,38 +1,61 @@
-"""Mine as a step: the stored calls in, failures in clusters stored."""
+"""Mine the stored calls: failures in clusters, kept in the store."""
 
-from harness.core.codec import digest
-from harness.core.plugins import names
+from msgspec import Struct
+
+from harness.core import options as option_tables
+from harness.core import plugins, reads
+from harness.core.options import Table
+from harness.core.reads import Reads
 from harness.mine import stage
 from harness.project import LATEST, Project
 from harness.types import Cluster
+
+
+def mine(project: Project) -> stage.Mined:
+    """Failures of the stored calls, in clusters."""
+    table, key = options(project), reads_of(project).key
+    known = project.recall("mine", key, "mined")
+    if known:
+        return project.store.artifacts.get("mined", known, stage.Mined)
+    with project.progress.step("mine"):
+        mined = stage.mine(
+            project.calls(),
+            project.feedback(),
+            detectors=project.config.mine.detectors,
+            options=table.values,
+            known=latest_clusters(project),
+        )
+        project.remember("mine", key, "mined", project.store.artifacts.put("mined", mined))
+        project.progress.note(
+            f"{len(mined.failures):,} failures of {mined.calls:,} calls, {len(mined.clusters)} clusters"
+        )
+    return mined
+
+
+def reads_of(project: Project) -> Reads:
+    """What mining reads. The clusters of the night before only lend their ids, so they are not among it."""
+    table = options(project)
+    return Reads(
+        step="mine",
+        code=reads.code("harness.mine.stage"),
+        traces=project.store.traces.version(),
+        options=table.knobs,
+        files=reads.contents(table.files),
+        plugins=reads.plugin_code("detectors", project.config.mine.detectors),
+    )
+
+
+def options(project: Project) -> Table:
+    """Those of [mine.options]: the stage's own and every detector's. Raises UsageError on an unknown key."""
+    detectors = [plugins.load("detectors", name) for name in plugins.names("detectors")]
+    kinds: list[type[Struct]] = [
+        stage.Options,
+        *(kind for detector in detectors if (kind := option_tables.struct_of(detector))),
+    ]
+    return option_tables.table(project.config.mine.options, kinds, "[mine.options]", project.config.root)
 
 
 def latest_clusters(project: Project) -> tuple[Cluster, ...]:
     """Those of the last mining; none before the first."""
     known = project.store.memo.recall(LATEST, "mined")
     return project.store.artifacts.get("mined", known, stage.Mined).clusters if known else ()
-
-
-def mine(project: Project) -> stage.Mined:
-    """Failures of the stored calls, in clusters."""
-    detectors, options = project.config.mine.detectors or names("detectors"), project.config.mine.options
-    key = digest(["mine", project.store.traces.version(), detectors, options, stage.VERSION])
-    known = project.store.memo.recall("mine", key)
-    if known:
-        project.store.memo.remember(LATEST, "mined", known)
-        return project.store.artifacts.get("mined", known, stage.Mined)
-    with project.progress.step("mine"):
-        mined = stage.mine(
-            project.calls(),
-            project.feedback(),
-            detectors=detectors,
-            options=options,
-            known=latest_clusters(project),
-        )
-        ident = project.store.artifacts.put("mined", mined)
-        project.store.memo.remember("mine", key, ident)
-        project.store.memo.remember(LATEST, "mined", ident)
-        project.progress.note(
-            f"{len(mined.failures):,} failures of {mined.calls:,} calls, {len(mined.clusters)} clusters"
-        )
-    return mined

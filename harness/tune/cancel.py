@@ -17,5 +17,5 @@ def cancel(project: Project) -> str:
     dataset = project.latest_dataset()
     request = tune_request.complete(project, dataset, tune_request_of.tune_request(project, dataset))
     suites = evaluate_step.survey(project, dataset=dataset).suites if request.evals else ()
-    folder = tune_request.folder(project, tune_request.key(request, dataset, suites))
+    folder = tune_request.folder(project, tune_request.reads_of(request, dataset, suites).key)
     return tune_stage.cancel(replace(request, out=str(folder)))

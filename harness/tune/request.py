@@ -7,14 +7,16 @@ and digests that say when the same training has to be done again.
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 
 from harness import config
 from harness.core import dataset_files
 from harness.core.codec import digest
 from harness.core.dataset_files import EVALUATED
-from harness.core.digests import model_digests, trainers_digest
-from harness.core.plugins import load
+from harness.core.digests import model_digests
+from harness.core.plugins import load, names
+from harness.core.reads import Reads, plugin_code
 from harness.errors import InvalidError, UsageError
 from harness.evaluate import arms as evaluate_arms
 from harness.evaluate import step as evaluate_step
@@ -65,13 +67,21 @@ def unpaid(project: Project, what: str) -> TuneRequest:
     return request
 
 
-def key(request: TuneRequest, dataset: Dataset, suites: Sequence[Suite]) -> str:
-    """What the same training has, tonight and on any later night. `suites`: those that there are, if one scores.
+def reads_of(request: TuneRequest, dataset: Dataset, suites: Sequence[Suite]) -> Reads:
+    """What the training reads. `suites`: those that there are, where one scores.
 
-    Another version of the trainers trains anew, but where an endpoint would be paid a second time.
+    Other code of the trainer trains anew, except where an endpoint would be paid a second time.
     """
-    code = "" if request.secrets else trainers_digest()
-    return digest(["tune", code, dataset.id, request.recipe, request.prompt, *_bound_to(request, suites)])
+    recipe = request.recipe
+    kinds = [recipe.adapter] if recipe.adapter in names("adapters") else []
+    code = {} if request.secrets else plugin_code("trainers", [recipe.method]) | plugin_code("adapters", kinds)
+    return Reads(
+        step="tune",
+        code="",
+        options=to_builtins([recipe, request.prompt]),
+        plugins=code,
+        nouns={"dataset": dataset.id, **_bound_to(request, suites)},
+    )
 
 
 def folder(project: Project, key: str) -> Path:
@@ -95,15 +105,15 @@ def _key(options: dict[str, Json]) -> str:
     return str(options.get("key_env") or (DEFAULT_KEY if options.get("url") else ""))
 
 
-def _bound_to(request: TuneRequest, suites: Sequence[Suite]) -> list[Json]:
-    """Digests of what the training would read beside its rows: the base, the suite that scores, the teacher."""
-    found: list[Json] = [model_digests(request.base) if Path(request.base).is_dir() else request.base]
+def _bound_to(request: TuneRequest, suites: Sequence[Suite]) -> dict[str, str]:
+    """Digests of what the training reads beside its rows: the base, the suite that scores, the teacher."""
+    bound = {"base": digest(model_digests(request.base)) if Path(request.base).is_dir() else request.base}
     if name := request.recipe.options.get("suite"):
-        found.append([suite.digest for suite in suites if suite.name.endswith(str(name))])
+        bound["suite"] = digest([suite.digest for suite in suites if suite.name.endswith(str(name))])
     if request.teacher is not None:
         arm = request.teacher
-        found.append([load("backends", arm.backend).digest(arm), arm.prompt])
-    return found
+        bound["teacher"] = digest([load("backends", arm.backend).digest(arm), arm.prompt])
+    return bound
 
 
 def tune_request(project: Project, dataset: Dataset) -> TuneRequest:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from harness.errors import UndecidedError
 from harness.evaluate.step import sound, survey
 from harness.gate import power
-from harness.project import LATEST, Project
+from harness.project import Project
 from harness.tune import request as tune_request
 from harness.tune import stage as tune_stage
 from harness.types import Adapter, CurvePoint, Dataset
@@ -18,10 +18,9 @@ def tune(project: Project, dataset: Dataset | None = None) -> Adapter:
     dataset = dataset or project.latest_dataset()
     project.check_not_forgotten("dataset", dataset.id)
     request = tune_request.complete(project, dataset, tune_request.tune_request(project, dataset))
-    key = tune_request.key(request, dataset, survey(project, dataset=dataset).suites if request.evals else ())
-    known = project.store.memo.recall("tune", key)
-    if known and project.store.artifacts.has("adapter", known):
-        project.store.memo.remember(LATEST, "adapter", known)
+    key = tune_request.reads_of(request, dataset, survey(project, dataset=dataset).suites if request.evals else ()).key
+    known = project.recall("tune", key, "adapter")
+    if known:
         return project.adapter(known)
     check_power(project, dataset)
     with project.progress.step("tune"):
@@ -29,8 +28,7 @@ def tune(project: Project, dataset: Dataset | None = None) -> Adapter:
         folder.parent.mkdir(parents=True, exist_ok=True)
         adapter = tune_stage.tune(replace(request, out=str(folder)), on_point=_training_progress(project))
         project.store.artifacts.add_folder("adapter", adapter.id, folder)
-        project.store.memo.remember("tune", key, adapter.id)
-        project.store.memo.remember(LATEST, "adapter", adapter.id)
+        project.remember("tune", key, "adapter", adapter.id)
         for knob, reason in adapter.choices.items():
             project.progress.note(f"{knob}: {reason}")
     return adapter

@@ -17,7 +17,7 @@ from harness.types import Json
 from reports.parts.safe import plain
 from reports.parts.words import MARKS, basis, duration, moment, number, percent, points, short_name, told
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
 def page(template: str, *, script: str = "", **values: object) -> bytes:

@@ -3,9 +3,9 @@
 import pytest
 from click.testing import CliRunner
 
-from harness import loop
 from harness.cli.commands import curate, inspect, mine, review
 from harness.cli.commands._command import NO_CALLS
+from harness.curate import step
 from harness.types import Dataset, Neighbour
 
 
@@ -45,7 +45,7 @@ def night(similarity):
 
 def test_curation_says_what_was_left_out_why_and_what_brings_it_in(said, monkeypatch):
     """Six of eleven calls, each fate with its meaning and the command or key that mends it."""
-    monkeypatch.setattr(loop, "curate", lambda work: night(0.4))
+    monkeypatch.setattr(step, "curate", lambda work: night(0.4))
     output = said(curate.curate)
     assert "left out: 6 of 11 calls" in output
     lines = {line.split()[0]: line for line in output.splitlines() if line.strip()}
@@ -57,6 +57,6 @@ def test_curation_says_what_was_left_out_why_and_what_brings_it_in(said, monkeyp
 
 def test_a_leak_is_counted(said, monkeypatch):
     """A judged text within the threshold of a training text is no empty proof."""
-    monkeypatch.setattr(loop, "curate", lambda work: night(0.9))
+    monkeypatch.setattr(step, "curate", lambda work: night(0.9))
     assert "leak proof: 1 of 2 judged texts" in said(curate.curate)
     assert '"leaks": 1' in said(curate.curate, "--json")

@@ -171,8 +171,8 @@ def test_a_policy_without_sense_is_refused(policy):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"champion_gian": 0.1}, "did you mean `champion_gain`"),
-        ({"guard_slice": ["lang=de"]}, "did you mean `guard_slices`"),
+        ({"champion_gian": 0.1}, "did you mean 'champion_gain'"),
+        ({"guard_slice": ["lang=de"]}, "did you mean 'guard_slices'"),
         ({"guard_slices": "lang=de"}, "must be a list of names"),
         ({"champion_gain": "0.1"}, "must be a number, 0 or more"),
         ({"slice_margin": -0.1}, "must be a number"),

@@ -123,23 +123,23 @@ def test_what_stands_in_the_way_says_what_to_type(work):
 
 def test_what_was_promoted_since_must_be_held_against(work):
     """Another adapter in production makes the verdict invalid until it was evaluated too."""
-    assert gate_step.judge(work).outcome == "promote"
+    assert gate_step.gate(work).outcome == "promote"
     work.store.promotions.move("production", OTHER, "e" * 64, expected=None)
-    verdict = gate_step.judge(work)
+    verdict = gate_step.gate(work)
     assert verdict.outcome == "invalid" and "in production" in verdict.sentence
     champion = str(work.store.artifacts.folder("adapter", OTHER))
     evaluated(work, {**RIGHT, "champion": RIGHT["base"]}, champion=champion)
-    assert gate_step.judge(work).outcome == "promote"
+    assert gate_step.gate(work).outcome == "promote"
     work.store.promotions.rollback("production")
-    assert "changed since the evaluation" in gate_step.judge(work).sentence
+    assert "changed since the evaluation" in gate_step.gate(work).sentence
 
 
 def test_the_bar_is_that_of_the_last_promotion(work):
     """A guard that is no longer there leaves the next candidate undecided, until the policy has a new version."""
-    gate_step.judge(work)
+    gate_step.gate(work)
     promote_step.promote(work)
     name = GENERAL.name
-    runs = gate_step.shelf.runs_of(work, gate_step.shelf.latest_evaluation(work))
+    runs = work.runs(work.latest_evaluation())
     folder = str(work.store.artifacts.folder("adapter", TUNED))
     runs["champion"] = replace(runs["base"], arm=Arm(name="champion", adapter=folder))
     less = {
@@ -158,7 +158,7 @@ def test_the_bar_is_that_of_the_last_promotion(work):
 
 def test_a_verdict_older_than_the_champion_promotes_nothing(work):
     """What was not held against the adapter in production does not take its place, though its verdict says promote."""
-    gate_step.judge(work)
+    gate_step.gate(work)
     work.store.promotions.move("production", OTHER, "e" * 64, expected=None)
     with pytest.raises(InvalidError, match="not held against it"):
         promote_step.promote(work)
@@ -175,18 +175,18 @@ def test_a_clock_set_back_wakes_no_waiver(work, monkeypatch):
 
 def test_a_kill_leaves_the_verdict_before(work, monkeypatch):
     """Nothing is the latest verdict before it is stored."""
-    first = gate_step.judge(work)
+    first = gate_step.gate(work)
     evaluated(work, {**RIGHT, "tuned": RIGHT["base"]})
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(gate_step.stories, "night", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        gate_step.judge(work)
-    assert gate_step.shelf.latest_verdict(work) == first
-    assert gate_step.judge(work).outcome == "hold"
+        patched.setattr(gate_step.gate_history, "night", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        gate_step.gate(work)
+    assert work.latest_verdict() == first
+    assert gate_step.gate(work).outcome == "hold"
 
 
 def test_a_verdict_file_is_checked_to_the_last_digits_but_not_beyond(work, tmp_path):
     """Another machine's rounding passes; a changed number, finding or id is named."""
-    verdict = gate_step.judge(work)
+    verdict = gate_step.gate(work)
     file = tmp_path / "report.verdict.json"
 
     def checked(changed, judgement=None):
@@ -222,7 +222,7 @@ def test_two_runs_are_compared(work):
 
 def test_the_report_files_say_the_same(work):
     """Markdown, JUnit and annotations of one verdict name its sentence; the file of the verdict gives it again."""
-    verdict = gate_step.judge(work)
+    verdict = gate_step.gate(work)
     done = typed(
         work, "report", *(word for name in ("md", "junit", "github", "verdict") for word in ("--format", name))
     )

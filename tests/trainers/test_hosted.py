@@ -19,7 +19,7 @@ from trainers import hosted as trainers_hosted
 @pytest.fixture(autouse=True)
 def key(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "secret-key")
-    monkeypatch.setattr(trainers_hosted.provider, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(trainers_hosted.connection, "FIRST_PAUSE", 0.01)
 
 
 @pytest.fixture

@@ -52,17 +52,17 @@ def test_the_same_training_has_the_same_key_until_its_judge_or_teacher_changes(c
     """The key holds the suite that scores and the teacher, so a changed eval file trains anew; other suites do not."""
     request = complete(suite="eval_it", teacher="large")
     suites = [Suite(name="a::eval_it", digest="1"), Suite(name="a::eval_other", digest="2")]
-    key = tune_request.key(request, DATASET, suites)
-    assert tune_request.key(request, DATASET, [suites[0], replace(suites[1], digest="3")]) == key
-    assert tune_request.key(request, DATASET, [replace(suites[0], digest="4"), suites[1]]) != key
+    key = tune_request.reads_of(request, DATASET, suites).key
+    assert tune_request.reads_of(request, DATASET, [suites[0], replace(suites[1], digest="3")]).key == key
+    assert tune_request.reads_of(request, DATASET, [replace(suites[0], digest="4"), suites[1]]).key != key
     other = replace(request, teacher=replace(request.teacher, model="n"))
-    assert tune_request.key(other, DATASET, suites) != key
+    assert tune_request.reads_of(other, DATASET, suites).key != key
 
 
 @pytest.mark.parametrize(("options", "again"), [({}, True), ({"url": "http://127.0.0.1:1/v1"}, False)])
 def test_other_trainers_train_anew_unless_that_is_paid(complete, monkeypatch, options, again):
     """An adapter of an older version is not taken for what this one would make; a provider's job is not bought twice."""
     request = complete(**options)
-    before = tune_request.key(request, DATASET, ())
-    monkeypatch.setattr(tune_request, "trainers_digest", lambda: "another version")
-    assert (tune_request.key(request, DATASET, ()) != before) is again
+    before = tune_request.reads_of(request, DATASET, ()).key
+    monkeypatch.setattr(tune_request, "plugin_code", lambda kind, names: {kind: "another version"})
+    assert (tune_request.reads_of(request, DATASET, ()).key != before) is again

@@ -9,8 +9,8 @@ from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from harness.core.plugins import helper
 from harness.errors import InputError, UsageError
+from harness.evaluate.inference import head, quantized
 from harness.types import Json, Recipe, TuneRequest
 from trainers.model import virtual_tokens
 from trainers.model.kind import kind_of
@@ -59,7 +59,6 @@ def open_base(folder: str | Path, kind: torch.dtype, quantization: dict[str, Jso
     `quantization`: arguments of transformers' BitsAndBytesConfig; `kind` is then what it computes in. Raises InputError
     when the folder is not a model that transformers knows.
     """
-    quantized = helper("backends", "_quantized")
     options = quantized.options(quantization, kind, device()) if quantization else {"dtype": kind}
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -73,7 +72,7 @@ def open_base(folder: str | Path, kind: torch.dtype, quantization: dict[str, Jso
             f"the base model cannot be opened: {error}", where=str(folder), next="check the model's folder"
         ) from error
     model.config.use_cache = False
-    helper("backends", "_head").lay_out(model)
+    head.lay_out(model)
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 2048
     return Base(model, tokenizer, limit)
 

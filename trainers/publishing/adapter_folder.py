@@ -13,7 +13,8 @@ from safetensors import SafetensorError
 
 from harness.core.adapters import MANIFEST, content_id, read_manifest
 from harness.core.codec import encode, file_digest, sync_folder, write_atomic
-from harness.core.digests import TOKENIZER_FILES, model_digests, trainers_digest
+from harness.core.digests import TOKENIZER_FILES, model_digests
+from harness.core.reads import plugin_code
 from harness.errors import InputError, InvalidError, StorageError
 from harness.types import Adapter, TuneRequest
 from trainers.model import parameters
@@ -36,16 +37,17 @@ def draft(request: TuneRequest) -> Adapter:
         dataset=dataset.ident(request.dataset),
         recipe=request.recipe,
         prompt=request.prompt,
-        code=code(),
+        code=code(request.recipe.method),
         form=kind_of(request.recipe).form if form == "adapter" else form,
         quantization=kind_of(request.recipe).quantization if form == "adapter" else {},
     )
     return replace(bound, id=content_id(bound))
 
 
-def code() -> str:
-    """trueup's version, and which source of the trainers."""
-    return f"{version('trueup')}+{trainers_digest()[:16]}"
+def code(method: str) -> str:
+    """trueup's version, and which source of the recipe."""
+    (source,) = plugin_code("trainers", [method]).values()
+    return f"{version('trueup')}+{source[:16]}"
 
 
 def published(out: Path, request: Adapter) -> Adapter | None:

@@ -1,16 +1,11 @@
 """`trueup ingest`."""
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
-from harness.cli import console
 from harness.cli.commands._command import command
-from harness.ingest.dry_run import rehearse
-from harness.project import Project
 
 if TYPE_CHECKING:
     from harness.project import Project
@@ -29,12 +24,17 @@ def ingest(project: "Project", paths: tuple[str, ...], format: str, dry_run: boo
     \b
     Example: trueup ingest exports/*.jsonl.gz
     """
+    import msgspec
+
     from harness.cli import console
-    from harness.cli.commands import ingest
+    from harness.ingest import dry_run as trial
     from harness.ingest import step
 
     if dry_run:
-        return ingest.show_rehearsal(project, paths, format, quiet=as_json)
+        counts = trial.read_only(project, paths, format)
+        if not as_json:
+            _say_trial(counts)
+        return counts
     found: dict = msgspec.to_builtins(step.ingest(project, paths, format))
     if not found["suppressed"]:
         del found["suppressed"]  # said where someone was forgotten, and nowhere else
@@ -44,18 +44,16 @@ def ingest(project: "Project", paths: tuple[str, ...], format: str, dry_run: boo
     return found
 
 
-def show_rehearsal(project: Project, paths: Sequence[str], format: str = "", quiet: bool = False) -> Counter[str]:
-    """Say what `rehearse` found, kind by kind."""
-    found = rehearse(project, paths, format)
-    if not quiet:
-        console.say(
-            f"{found['calls']:,} calls, {found['feedback']:,} feedback records, {found['quarantined']:,} that cannot be read; "
-            f"nothing was stored"
-        )
-        if found["suppressed"]:
-            console.say(f"{found['suppressed']:,} records of users or traces that were forgotten would stay out")
-        kinds = {name.removeprefix("redacted:"): count for name, count in found.items() if name.startswith("redacted:")}
-        console.say(f"{found['calls_redacted']:,} calls hold something that would be replaced" + ":" * bool(kinds))
-        for kind, count in sorted(kinds.items(), key=lambda pair: -pair[1]):
-            console.say(f"  {count:6,} {kind}")
-    return found
+def _say_trial(counts: Counter[str]) -> None:
+    from harness.cli import console
+
+    console.say(
+        f"{counts['calls']:,} calls, {counts['feedback']:,} feedback records, {counts['quarantined']:,} that cannot be "
+        f"read; nothing was stored"
+    )
+    if counts["suppressed"]:
+        console.say(f"{counts['suppressed']:,} records of users or traces that were forgotten would stay out")
+    kinds = {name.removeprefix("redacted:"): count for name, count in counts.items() if name.startswith("redacted:")}
+    console.say(f"{counts['calls_redacted']:,} calls hold something that would be replaced" + ":" * bool(kinds))
+    for kind, count in sorted(kinds.items(), key=lambda pair: -pair[1]):
+        console.say(f"  {count:6,} {kind}")

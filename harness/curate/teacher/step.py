@@ -62,11 +62,10 @@ def suites(project: Project, teacher: Teacher) -> list[str]:
             where="[curate.teacher]",
             next='suites = ["evals/eval_tone.py"]',
         )
-    paths = [project.config.path(path) for path in teacher.suites]
-    for path in paths:
+    for path in teacher.suites:
         if not Path(path).is_file():
             raise UsageError("there is no such eval file", where=path, next="mend [curate.teacher] suites")
-    return paths
+    return list(teacher.suites)
 
 
 def replies(project: Project, teacher: Teacher, asked: Sequence[tuple[str, Request]]) -> dict[str, list[Reply]]:

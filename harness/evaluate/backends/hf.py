@@ -5,7 +5,7 @@ come first, rows that finish make room for rows that wait. Which rows stand side
 their replies alone, so the same requests under the same model give the same replies on a CPU.
 
 This file only says which model an arm is, so that a run with nothing to answer imports neither transformers nor peft; the
-engine stands in `_engine.py`.
+engine is `harness.evaluate.inference.engine`.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,6 @@ from typing import Any
 from harness.core import codec
 from harness.core.adapters import verify
 from harness.core.digests import model_digests
-from harness.core.plugins import helper
 from harness.evaluate.inference.dtype import dtype_name, quantization
 from harness.types import Arm
 
@@ -39,7 +38,9 @@ def digest(arm: Arm) -> str:
 
 def open(arms: Sequence[Arm], *, batch_size: int = 0) -> Any:
     """A backend for these arms. Weights are loaded with the first answer; adapters are verified now."""
-    backend = helper("backends", "_engine").HuggingFace(digest, PREFERRED_BATCH, batch_size)
+    from harness.evaluate.inference.engine import HuggingFace
+
+    backend = HuggingFace(digest, PREFERRED_BATCH, batch_size)
     for arm in arms:
         backend.digest(arm)
     return backend

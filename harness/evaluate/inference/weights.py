@@ -11,7 +11,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from harness.core.adapters import verify
-from harness.core.plugins import helper
 from harness.core.rendering import stop_ids
 from harness.errors import InputError, InvalidError, UsageError
 from harness.evaluate.inference import quantized
@@ -109,7 +108,7 @@ class Resident:
         """
         if self._grammars is None:
             try:
-                grammar = helper("backends", "_grammar")
+                from harness.evaluate.inference import grammar
             except ModuleNotFoundError as error:
                 raise UsageError(
                     f"replies can be held to a schema by the package {error.name!r} only",

@@ -4,7 +4,6 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Sequence
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from harness.core.codec import digest, read_lines
+from harness.core.nearest import did_you_mean
 from harness.errors import InputError
 from harness.evaluate.judging.judge import Judge
 from harness.evaluate.runner.cases import load_cases
@@ -125,9 +125,9 @@ def _check_columns(noted: Declaration, cases: Sequence[Case]) -> None:
     for option, names in (("cluster", [noted.cluster]), ("slices", noted.slices)):
         for name in names:
             if name and name not in known and cases:
-                near = ", ".join(get_close_matches(name, sorted(known), n=1)) or ", ".join(sorted(known))
                 raise InputError(
-                    f"no case has the column {name!r}, which @suite({option}=...) names", next=f"try {near}"
+                    f"no case has the column {name!r}, which @suite({option}=...) names",
+                    next=did_you_mean(name, known, "columns"),
                 )
 
 

@@ -154,12 +154,13 @@ def _completed(result: Result, suite: Suite) -> Result:
 
 
 def _identified(run: Run) -> Run:
-    """The run with its content id: what was asked, answered and scored, but not how long it took."""
+    """The run with its content id: what was asked, answered and scored, but not how long it took or where it lay."""
     answers = [
         (r.suite, r.case_id, r.repeat, r.scores, r.error, r.skipped, [_answer(reply) for reply in r.replies])
         for r in run.results
     ]
-    return replace(run, id=digest([run.arm, run.model_digest, run.suites, answers, run.problems]))
+    arm = replace(run.arm, model="", adapter="")  # folders: what is in them is in the model's digest
+    return replace(run, id=digest([arm, run.model_digest, run.suites, answers, run.problems]))
 
 
 def _answer(reply: Reply) -> tuple[Any, ...]:

@@ -3,15 +3,20 @@
 from collections.abc import Iterator
 
 from harness.mine.window import Window
-from harness.types import Failure, Feedback
+from harness.types import Failure, Feedback, Noun
 
 PROGRAMS = frozenset({"judge", "code", "app"})
-LOW = 0.5
-"""Scores between 0 and 1 below this are low, unless `[mine] options.low_score` says otherwise."""
+
+
+class Options(Noun, frozen=True):
+    """Its keys under [mine.options]."""
+
+    low_score: float = 0.5
+    """Scores between 0 and 1 below this are low."""
 
 
 def detect(window: Window) -> Iterator[Failure]:
-    limit = float(window.options.get("low_score", LOW))
+    limit = float(window.options.get("low_score", Options().low_score))
     for call in window.calls:
         for item in window.said(call):
             if item.source_kind in PROGRAMS and _low(item, limit):

@@ -7,6 +7,7 @@ import pytest
 from jsonschema import validate
 
 from harness.errors import UsageError
+from harness.evaluate import inference
 from harness.types import Reply, Request
 
 SHORT = {
@@ -75,6 +76,7 @@ def test_without_the_extra_the_error_says_what_to_install(ask, backend, monkeypa
     for model in backend._residents.values():
         monkeypatch.setattr(model, "_grammars", None)
     monkeypatch.delitem(sys.modules, "harness.evaluate.inference.grammar", raising=False)
+    monkeypatch.delattr(inference, "grammar", raising=False)
     monkeypatch.setitem(sys.modules, "llguidance", None)
     bad, good = ask(SHORT, None)
     assert isinstance(bad, UsageError) and 'pip install "trueup[schema]"' in str(bad)

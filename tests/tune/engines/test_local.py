@@ -13,7 +13,7 @@ from harness.types import Prompt, Recipe, TuneRequest
 
 SLEEPER = """
 import os, sys, time
-from harness.engines import _wire, local
+from harness.tune.engines import _wire, local
 
 def sleep(request, emit):
     print(os.getpid(), file=open(request.decode(), "w"), flush=True)
