@@ -176,7 +176,8 @@ def _jaccard(matrix: csr_matrix, left: NDArray[np.int64], right: NDArray[np.int6
     for start in range(0, len(left), CHUNK):
         part = slice(start, start + CHUNK)
         common[part] = np.diff(matrix[left[part]].multiply(matrix[right[part]]).indptr)
-    return common / np.maximum(sizes[left] + sizes[right] - common, 1)
+    similarity: NDArray[np.float64] = common / np.maximum(sizes[left] + sizes[right] - common, 1)
+    return similarity
 
 
 def _shingle_set(text: str) -> frozenset[str]:

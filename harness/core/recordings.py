@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
-from harness.types import Call, Message, RefusalPart, Usage
+from harness.types import Call, Message, Part, RefusalPart, Usage
 
 LACKS = frozenset(
     [
@@ -89,7 +89,7 @@ def united(one: Call, two: Call) -> Call:
     )
 
 
-def _content(said: Sequence[Message]) -> list[tuple[str, tuple]]:
+def _content(said: Sequence[Message]) -> list[tuple[str, tuple[Part, ...]]]:
     return [(message.role, message.parts) for message in said if message.parts]
 
 

@@ -10,7 +10,7 @@ from harness.core.codec import digest
 from harness.core.options import absolute, files, without_files
 from harness.core.reads import Reads
 from harness.curate import benchmark_files, levers, stage
-from harness.curate.stage import CurateOptions
+from harness.curate.options import CurateOptions
 from harness.curate.teacher import paraphrase_step
 from harness.curate.teacher import step as teacher_step
 from harness.evaluate.step import sound, survey

@@ -150,7 +150,8 @@ def info() -> Info:
 def _noted(function: Callable[..., Any]) -> Declaration:
     if not hasattr(function, NOTE):
         setattr(function, NOTE, Declaration())
-    return getattr(function, NOTE)
+    noted: Declaration = getattr(function, NOTE)
+    return noted
 
 
 def _names(names: Sequence[str]) -> tuple[str, ...]:

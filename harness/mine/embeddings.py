@@ -65,7 +65,8 @@ def _means(vectors: NDArray[np.float32], count: int) -> NDArray[np.int32]:
     from sklearn.cluster import KMeans, MiniBatchKMeans  # half a second that only this way of clustering costs
 
     make = KMeans if len(vectors) <= FITTED else MiniBatchKMeans
-    return make(count, random_state=SEED, n_init=3).fit_predict(vectors)
+    labels: NDArray[np.int32] = make(count, random_state=SEED, n_init=3).fit_predict(vectors)
+    return labels
 
 
 def _apart(vectors: NDArray[np.float32], labels: NDArray[np.int32]) -> float:

@@ -186,7 +186,8 @@ def to_csv(frame: pd.DataFrame) -> str:
     """CSV text whose cells and headers no spreadsheet takes for a formula."""
     safe = frame.map(cell)
     safe.columns = pd.Index([cell(str(name)) for name in frame.columns])
-    return safe.to_csv(index=False, lineterminator="\n")
+    text: str = safe.to_csv(index=False, lineterminator="\n")
+    return text
 
 
 def _frame(rows: Sequence[msgspec.Struct], kind: type[msgspec.Struct]) -> pd.DataFrame:
