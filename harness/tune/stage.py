@@ -5,7 +5,7 @@ from collections.abc import Callable
 from harness.core import plugins
 from harness.core.adapters import read_manifest as read_manifest
 from harness.core.codec import decode, encode
-from harness.tune.engines._wire import Point
+from harness.tune.engines._jobs import Point
 from harness.types import Adapter, CurvePoint, Estimate, Preview, TuneRequest
 
 OnPoint = Callable[[CurvePoint, int], None]

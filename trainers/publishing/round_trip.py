@@ -6,11 +6,9 @@ must have found its place, and with the adapter off they must differ: an adapter
 not applied, is refused here and never judged. Both sides use PEFT's own forward pass, one row at a time, so nothing of
 `trainers.training.loss` can hide what another program would see. A whole checkpoint is compared with its base in the same way.
 
-    python -P -m trainers.publishing.round_trip REQUEST.json
+    python -P -m trainers.publishing.round_trip REQUEST.json 5     started by a `Worker`
 """
 
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +18,9 @@ import safetensors.torch
 import torch
 from peft import PeftConfig, PeftModel, PeftModelForCausalLM
 
+from harness.core import worker
 from harness.core.codec import decode, encode, write_atomic
+from harness.core.worker import Worker
 from harness.errors import InvalidError, TrueupError
 from harness.types import Json, Noun
 from trainers.model import parameters
@@ -81,16 +81,13 @@ def certify(model: Any, base: str, adapter: Path, rows: Sequence[Row]) -> dict[s
 
 def _in_a_fresh_process(request: Path) -> Finding:
     hidden = {"CUDA_VISIBLE_DEVICES": ""} if decode(request.read_bytes(), Probe).on_cpu else {}
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "trainers.publishing.round_trip", str(request)],
-        capture_output=True,
-        check=False,
-        env=os.environ | hidden,
-    )
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise TrueupError("the adapter could not be loaded again", where="".join(last))
-    return decode(done.stdout.splitlines()[-1], Finding)
+    with Worker("trainers.publishing.round_trip", str(request), more=hidden, death=_unloaded) as child:
+        child.end_requests()
+        return decode(child.result(), Finding)
+
+
+def _unloaded(code: int, output: str) -> TrueupError:
+    return TrueupError("the adapter could not be loaded again", where=output.rpartition("\n")[2])
 
 
 def _judge(finding: Finding) -> None:
@@ -173,4 +170,4 @@ def _reload(probe: Probe) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(encode(examine(Path(sys.argv[1]))) + b"\n")
+    worker.parent().perform(lambda: encode(examine(Path(sys.argv[1]))))

@@ -3,21 +3,20 @@
 Whatever the suite is made of (fixtures, assertions, several scores) is run by pytest as in an evaluation; only the model
 is a stand-in, which hands out the answer that is to be judged and notes what it was asked.
 
-    python -P -m harness.evaluate.runner.reward_worker     the request, then batches of answers, one JSON line each, on stdin
+    python -P -m harness.evaluate.runner.reward_worker 5     started by a `Worker`: the request, then batches of answers
 """
 
-import contextlib
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import BinaryIO
 
 import pytest
 
+from harness.core import worker
 from harness.core.codec import decode, encode
+from harness.core.worker import Parent
 from harness.errors import InputError, InvalidError, TrueupError, UsageError
-from harness.evaluate.reward_client import Answer, Failed, Judged, JudgeRequest, Opened
+from harness.evaluate.reward_client import Answer, Judged, JudgeRequest
 from harness.evaluate.runner.collection import SuiteCases, parametrize, suite_name
 from harness.evaluate.runner.model import Model
 from harness.evaluate.runner.session import ENTRY, NOTHING, EvalItem, Evaluation, is_eval, suite_key
@@ -30,13 +29,11 @@ QUIET = ("-q", "--tb=no", "--no-summary", "-p", "no:cacheprovider", "-p", "no:wa
 class Judging(Evaluation):
     """One suite over given cases, run once for each answer that comes in."""
 
-    def __init__(
-        self, asked: JudgeRequest, batches: Iterator[tuple[Answer, ...]], say: Callable[[bytes], None]
-    ) -> None:
+    def __init__(self, asked: JudgeRequest, batches: Iterator[tuple[Answer, ...]], parent: Parent) -> None:
         self._arm_given = Arm(name="given", backend="constant", prompt=asked.prompt)
         request = EvalRequest(arms=(self._arm_given,), paths=asked.paths, out="", repeats=1, cases=asked.cases)
         super().__init__(request, recording=True)
-        self._wanted, self._batches, self._say = asked.suite, batches, say
+        self._wanted, self._batches, self._parent = asked.suite, batches, parent
         self._names: list[str] = []
         self._reply: Reply | None = None
         self._request: Request | None = None
@@ -63,10 +60,12 @@ class Judging(Evaluation):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        opened = self._open()
-        self._say(encode(opened))
-        if opened.suite is None:
+        try:
+            suite = self._the_suite().suite
+        except TrueupError as error:
+            self._parent.failed(error)
             return True
+        self._parent.result(encode(suite))
         session._setupstate = self._tree
         items = {entry.case.id: item for item in session.items if (entry := item.stash[ENTRY]).repeat == 0}
         for answers in self._batches:
@@ -75,14 +74,8 @@ class Judging(Evaluation):
                 self._judge(item, answer, following)
                 for (item, following), answer in zip(pairwise(turns), answers, strict=True)
             ]
-            self._say(encode(judged))
+            self._parent.result(encode(judged))
         return True
-
-    def _open(self) -> Opened:
-        try:
-            return Opened(suite=self._the_suite().suite)
-        except TrueupError as error:
-            return Opened(failed=Failed(type(error).__name__, error.what, error.where, error.next))
 
     def _the_suite(self) -> SuiteCases:
         known = f"known: {', '.join(self._names) or 'none'}"
@@ -143,26 +136,14 @@ class Registered:
         config.pluginmanager.register(self._judging, NAME)
 
 
-def _batches(lines: BinaryIO) -> Iterator[tuple[Answer, ...]]:
-    for line in lines:
-        yield decode(line, tuple[Answer, ...])
-
-
 def main() -> None:
-    """Serve until standard input ends. Whatever the suite prints goes to standard error."""
-    lines, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-
-    def say(data: bytes) -> None:
-        rest = memoryview(data + b"\n")
-        while rest:
-            rest = rest[answers.write(rest) :]
-
-    asked = decode(lines.readline(), JudgeRequest)
-    judging = Judging(asked, _batches(lines), say)
+    """Serve until no further request comes."""
+    parent = worker.parent()
+    requests = parent.requests()
+    asked = decode(next(requests), JudgeRequest)
+    judging = Judging(asked, (decode(line, tuple[Answer, ...]) for line in requests), parent)
     tolerant = ["--import-mode=importlib", "--continue-on-collection-errors", "-p", "trueup"]
-    with contextlib.suppress(BrokenPipeError):
-        sys.exit(pytest.main([*tolerant, *QUIET, *asked.pytest_args, *asked.paths], plugins=[Registered(judging)]))
+    sys.exit(pytest.main([*tolerant, *QUIET, *asked.pytest_args, *asked.paths], plugins=[Registered(judging)]))
 
 
 if __name__ == "__main__":

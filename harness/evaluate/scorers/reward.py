@@ -5,7 +5,6 @@ The model is what `[tune] method = "reward"` makes of preference pairs. It is op
     python -P -m harness.evaluate.scorers.reward     rows to score on standard input, for the trainer's round trip
 """
 
-import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from peft import PeftConfig, PeftModel
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from harness.core import worker
 from harness.core.adapters import REWARD, verify
 from harness.core.codec import decode, encode, from_chat
 from harness.core.rendering import prompt_ids as prompt_tokens
@@ -96,5 +96,6 @@ def rewards(model: Any, rows: Sequence[Sequence[int]]) -> list[float]:
 
 
 if __name__ == "__main__":
-    asked = decode(sys.stdin.buffer.read(), Rows)
-    sys.stdout.buffer.write(encode(rewards(opened(asked.adapter, asked.base, asked.dtype), asked.rows)) + b"\n")
+    parent = worker.parent()
+    asked = decode(next(parent.requests()), Rows)
+    parent.perform(lambda: encode(rewards(opened(asked.adapter, asked.base, asked.dtype), asked.rows)))
