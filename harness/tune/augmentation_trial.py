@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from harness.core.codec import digest, write_lines
 from harness.core.near_duplicates import normalise
+from harness.core.set_aside import by_hash, set_aside
 from harness.curate import benchmark_files, datasets, slot_swaps
 from harness.curate import step as curate_step
 from harness.curate.rows import spoken
@@ -95,14 +96,7 @@ def _added(project: Project, how: str, share: float, train: Sequence[Case], judg
 def _parted(found: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
     """What trains and what judges: whole groups of near-duplicates, by a stable hash of their names."""
     wanted = min(MOST, round(ASIDE * len(found)))
-    groups: dict[str, list[Case]] = {}
-    for case in found:
-        groups.setdefault(case.group or case.id, []).append(case)
-    aside: list[Case] = []
-    for name in sorted(groups, key=lambda name: digest([seed, "augment", name])):
-        if len(aside) + len(groups[name]) <= wanted:
-            aside += groups.pop(name)
-    return [case for members in groups.values() for case in members], aside
+    return set_aside(found, wanted, by_hash(seed, "augment"))
 
 
 def _score(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from harness.core.codec import digest, file_digest, read, read_lines
 from harness.core.rendering import stop_ids
+from harness.core.set_aside import by_hash, set_aside
 from harness.errors import InputError
 from harness.types import Case, Dataset, Recipe, TuneRequest
 from trainers.model import parameters
@@ -74,14 +75,7 @@ def _aside(found: list[Case], recipe: Recipe) -> frozenset[str]:
     """Ids of the cases that are set aside: whole groups, in the order of their hash, up to the recipe's share."""
     enough = len(found) >= LEAST_ROWS or any(case.split == "replay" for case in found)
     wanted = min(MOST_ASIDE, round(recipe.validation_share * len(found))) if enough else 0
-    groups: dict[str, list[str]] = {}
-    for case in found:
-        groups.setdefault(case.group or case.id, []).append(case.id)
-    chosen: list[str] = []
-    for name in sorted(groups, key=lambda name: digest([recipe.seed, name])):
-        if len(chosen) + len(groups[name]) <= wanted:
-            chosen += groups[name]
-    return frozenset(chosen)
+    return frozenset(case.id for case in set_aside(found, wanted, by_hash(recipe.seed))[1])
 
 
 def cases(request: TuneRequest) -> list[Case]:

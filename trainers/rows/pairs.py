@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from harness.core.rendering import stop_ids
+from harness.core.set_aside import group_of
 from harness.curate.preference_pairs import BIASED, Pairs, pairs
 from harness.errors import InputError, UsageError
 from harness.types import Case, Estimate, Json, Message, Preview, PreviewRow, TextPart, TokenKind, TuneRequest
@@ -139,7 +140,7 @@ def _row(case: Case, renderer: Renderer, fates: Counter[str]) -> PairRow | None:
     try:
         row = PairRow(
             case.id,
-            case.group or case.session_id or case.id,
+            group_of(case),
             tokens.render(case, renderer),
             tokens.render(replace(case, target=avoided), renderer),
         )
