@@ -28,7 +28,7 @@ def struct_of(plugin: ModuleType) -> type[Struct] | None:
     return kind if isinstance(kind, type) and issubclass(kind, Struct) else None
 
 
-class Table(NamedTuple):
+class OptionsTable(NamedTuple):
     """One table of options, read by all that have a key in it."""
 
     values: dict[str, Any]
@@ -39,7 +39,7 @@ class Table(NamedTuple):
     """Name to path of each file: what belongs there by content."""
 
 
-def table(given: Mapping[str, Json], kinds: Iterable[type[Struct]], where: str, root: str) -> Table:
+def table(given: Mapping[str, Json], kinds: Iterable[type[Struct]], where: str, root: str) -> OptionsTable:
     """Raises UsageError for a key that none of the structs has, naming the nearest, and for a value of a wrong type."""
     kinds = tuple(kinds)
     known = {field.encode_name for kind in kinds for field in msgspec.structs.fields(kind)}
@@ -47,7 +47,7 @@ def table(given: Mapping[str, Json], kinds: Iterable[type[Struct]], where: str, 
         if key not in known:
             raise UsageError(f"unknown option {key!r}", where=where, next=did_you_mean(key, known, "options"))
     read_ones = [absolute(read(given, kind, where), root) for kind in kinds]
-    return Table(
+    return OptionsTable(
         values={name: value for one in read_ones for name, value in msgspec.to_builtins(one).items()},
         knobs={name: value for one in read_ones for name, value in without_files(one).items()},
         files={name: path for one in read_ones for name, path in files(one).items()},

@@ -14,7 +14,7 @@ import msgspec
 from harness.core.codec import canonical
 from harness.core.near_duplicates import normalise
 from harness.core.replies import comparable, grounded, padded
-from harness.curate.rows import Row
+from harness.curate.rows import CallRow
 from harness.curate.sieve import Sieve
 from harness.mine.mined import Mined
 from harness.mine.traffic import Traffic, day
@@ -71,7 +71,7 @@ def inspect(mined: Mined, calls: Iterable[Call], feedback: Iterable[Feedback]) -
     values: dict[str, Counter[str]] = defaultdict(Counter)
     sources: Counter[str] = Counter()
     for row in Sieve(traffic, said, mined).sifted():
-        if isinstance(row, Row) and row.failed:
+        if isinstance(row, CallRow) and row.failed:
             sources[row.target.source] += 1
             shown[row.call.id] = _shown(row)
             for field, text in _texts(row.target.expected):
@@ -127,7 +127,7 @@ def _few(outside: int) -> str:
     return f"{outside} with" if outside else "none with"
 
 
-def _shown(row: Row) -> Shown:
+def _shown(row: CallRow) -> Shown:
     said = padded(" ".join(_input(row.call.input)))
     message, expected = row.target.message, row.target.expected
     return Shown(

@@ -10,7 +10,7 @@ from harness.core.options import without_files
 from harness.curate.dataset_facts import facts
 from harness.curate.leak_proof import proof
 from harness.curate.options import CurateOptions
-from harness.curate.rows import Row
+from harness.curate.rows import CallRow
 from harness.mine.mined import Mined
 from harness.mine.traffic import day
 from harness.types import Case, Dataset, Fate, Json, Prompt
@@ -20,7 +20,7 @@ NO_KNOBS = ("contamination", "traces_version", "parents")
 FILES = ("replay_files", "contamination_files")
 
 
-def case(row: Row, split: str, group: str) -> Case:
+def case(row: CallRow, split: str, group: str) -> Case:
     call = row.call
     return Case(
         id=codec.digest(["case", call.id])[:16],

@@ -8,7 +8,7 @@ from harness.core.near_duplicates import nearest, normalise
 from harness.curate import caps
 from harness.curate.contamination import contaminated
 from harness.curate.options import CurateOptions
-from harness.curate.rows import Row
+from harness.curate.rows import CallRow
 from harness.curate.splits import EVALUATED
 from harness.mine.traffic import day
 
@@ -16,7 +16,7 @@ from harness.mine.traffic import day
 class Selection:
     """The split of each row, and why a row that could have trained does not. Rows stand in one order throughout."""
 
-    def __init__(self, rows: Sequence[Row], split: Sequence[str]) -> None:
+    def __init__(self, rows: Sequence[CallRow], split: Sequence[str]) -> None:
         self.rows = rows
         self.split = list(split)
         self.details: dict[str, str] = {}
@@ -39,7 +39,7 @@ class Selection:
     def cap(self, group_of: Sequence[str], options: CurateOptions) -> None:
         """Hold each owner to its share. `group_of`: the group of each row."""
         groups = {row.call.id: group for row, group in zip(self.rows, group_of, strict=True)}
-        owners: dict[str, Callable[[Row], str]] = {
+        owners: dict[str, Callable[[CallRow], str]] = {
             "user": lambda row: row.call.user_id,
             "session": lambda row: row.call.session_id,
             "group": lambda row: groups[row.call.id],

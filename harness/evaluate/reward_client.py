@@ -41,7 +41,7 @@ class Answer(Noun, frozen=True):
     reply: Reply
 
 
-class Judged(Noun, frozen=True):
+class JudgedAnswer(Noun, frozen=True):
     """What the suite said of one answer."""
 
     value: float | None = None
@@ -66,9 +66,9 @@ class SuiteJudge:
             self._child.close(0.0)
             raise
 
-    def judge(self, answers: Sequence[Answer]) -> list[Judged]:
+    def judge(self, answers: Sequence[Answer]) -> list[JudgedAnswer]:
         """What the suite says of each answer, in order. Raises InvalidError when its process dies."""
-        return self._exchange(encode(tuple(answers)), list[Judged]) if answers else []
+        return self._exchange(encode(tuple(answers)), list[JudgedAnswer]) if answers else []
 
     def requests(self, case_ids: Sequence[str]) -> list[Request]:
         """What the suite asks the model for each case: messages after the prompt, most tokens, tools.

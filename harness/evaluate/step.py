@@ -13,7 +13,7 @@ from harness.errors import InvalidError, TrueupError
 from harness.evaluate import aa_control
 from harness.evaluate import arms as evaluate_arms
 from harness.evaluate import stage as evaluate_stage
-from harness.project import Evaluation, Project
+from harness.project import EvaluationRuns, Project
 from harness.types import Adapter, Arm, Case, Dataset, EvalRequest, Run
 
 OnEvent = Callable[[dict[str, Any]], None]
@@ -71,7 +71,7 @@ def evaluate(
                 ident = idents[result.arm.name] = project.store.artifacts.put("run", result)
                 if not (result.problems or result.stopped) and not any(item.error for item in result.results):
                     project.store.memo.remember("run", keys[result.arm.name], ident)
-        evaluation = Evaluation(
+        evaluation = EvaluationRuns(
             dataset=dataset.id if dataset else "",
             adapter=adapter.id if adapter else "",
             runs=tuple((arm.name, idents[arm.name]) for arm in chosen),

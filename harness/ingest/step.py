@@ -8,7 +8,7 @@ from typing import Any
 from harness.ingest import settings as ingest_settings
 from harness.ingest import stage
 from harness.ingest.collector import inbox
-from harness.ingest.stage import Batch
+from harness.ingest.stage import ParsedBatch
 from harness.project import Project
 from harness.store import Merged
 from harness.types import Noun
@@ -95,7 +95,7 @@ def _read(project: Project, paths: Sequence[str], format: str) -> Intake:
     return intake
 
 
-def _merge(project: Project, batch: Batch) -> Merged:
+def _merge(project: Project, batch: ParsedBatch) -> Merged:
     return project.store.traces.merge(
         batch.calls,
         batch.feedback,

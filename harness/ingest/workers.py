@@ -22,7 +22,7 @@ from harness.core.codec import decode, encode
 from harness.core.worker import Parent, Worker
 from harness.errors import TrueupError
 from harness.ingest import assemble, parse
-from harness.ingest.assemble import Batch, Batches, Joiner
+from harness.ingest.assemble import Batches, Joiner, ParsedBatch
 from harness.ingest.containers import File
 from harness.ingest.parse import Cut, Cutter
 from harness.ingest.shuffle import MEMORY, PARTITIONS, Spool
@@ -39,7 +39,7 @@ REMOTE_KEYS = (
 """What s3fs, gcsfs and adlfs read by themselves; any further one the user names in TRUEUP_SECRETS."""
 
 
-class Job(Noun, frozen=True):
+class IngestJob(Noun, frozen=True):
     """What one child is to do: cut `files`, or join `partitions`."""
 
     folder: str
@@ -57,21 +57,21 @@ class Job(Noun, frozen=True):
     damaged: tuple[int, ...] = ()
 
 
-class Frame(Noun, frozen=True):
-    batch: Batch = Batch()
+class IngestFrame(Noun, frozen=True):
+    batch: ParsedBatch = ParsedBatch()
     cut: Cut = Cut()
     moved: int = 0
 
 
 def cut(
-    files: Sequence[File], job: Job, workers: int, known: Sequence[str], moved: Callable[[int], None]
-) -> Iterator[Frame]:
+    files: Sequence[File], job: IngestJob, workers: int, known: Sequence[str], moved: Callable[[int], None]
+) -> Iterator[IngestFrame]:
     """Cut the files with so many children; frames as they come. The largest files are dealt out first."""
     hands: list[list[tuple[int, str, int]]] = [[] for _ in range(workers)]
     for number, file in sorted(enumerate(files), key=lambda pair: -pair[1].size):
         min(hands, key=lambda hand: sum(size for _, _, size in hand)).append((number, *file))
     jobs = [
-        Job(job.folder, f"{n:03}", job.format, job.options, tuple(hand), tuple(known), MEMORY // workers)
+        IngestJob(job.folder, f"{n:03}", job.format, job.options, tuple(hand), tuple(known), MEMORY // workers)
         for n, hand in enumerate(hands)
         if hand
     ]
@@ -80,11 +80,11 @@ def cut(
         yield frame
 
 
-def join(job: Job, workers: int, paths: Sequence[str], damaged: Sequence[int]) -> Iterator[Frame]:
+def join(job: IngestJob, workers: int, paths: Sequence[str], damaged: Sequence[int]) -> Iterator[IngestFrame]:
     """Join all partitions with so many children; frames as they come."""
     yield from _run(
         [
-            Job(
+            IngestJob(
                 job.folder,
                 f"{n:03}",
                 options=job.options,
@@ -97,8 +97,8 @@ def join(job: Job, workers: int, paths: Sequence[str], damaged: Sequence[int]) -
     )
 
 
-def _run(jobs: Sequence[Job]) -> Iterator[Frame]:
-    frames: SimpleQueue[Frame | TrueupError | None] = SimpleQueue()
+def _run(jobs: Sequence[IngestJob]) -> Iterator[IngestFrame]:
+    frames: SimpleQueue[IngestFrame | TrueupError | None] = SimpleQueue()
     with ExitStack() as stack:
         for job in jobs:
             child = stack.enter_context(Worker("harness.ingest.workers", secrets=_secrets(job), death=_died))
@@ -117,16 +117,16 @@ def _run(jobs: Sequence[Job]) -> Iterator[Frame]:
                 yield frame
 
 
-def _listen(child: Worker, job: Job, frames: "SimpleQueue[Frame | TrueupError | None]") -> None:
+def _listen(child: Worker, job: IngestJob, frames: "SimpleQueue[IngestFrame | TrueupError | None]") -> None:
     child.send(encode(job))
     try:
-        child.result(lambda data: frames.put(decode(data, Frame)))
+        child.result(lambda data: frames.put(decode(data, IngestFrame)))
     except TrueupError as error:
         frames.put(error)
     frames.put(None)
 
 
-def _secrets(job: Job) -> tuple[str, ...]:
+def _secrets(job: IngestJob) -> tuple[str, ...]:
     """Keys that file systems behind addresses read from the environment; none when all files are on this machine."""
     return REMOTE_KEYS if any("://" in path for _, path, _ in job.files) else ()
 
@@ -136,44 +136,44 @@ def _died(code: int, output: str) -> TrueupError:
     return TrueupError(f"ingest failed in a child process: {last}", next="report it; nothing was stored")
 
 
-def _cut(job: Job, parent: Parent) -> None:
+def _cut(job: IngestJob, parent: Parent) -> None:
     """In the child: cut its files into partitions on the disk."""
     before = 0
 
     def moved(done: int, total: int) -> None:
         nonlocal before
         if done - before > 2**22:
-            parent.event(encode(Frame(moved=done - before)))
+            parent.event(encode(IngestFrame(moved=done - before)))
             before = done
 
     with Spool(job.memory, folder=Path(job.folder), name=job.name) as spool:
         cutter, batches = Cutter(job.format, spool, frozenset(job.known).__contains__), Batches(FRAME)
         for bad in parse.cut([(number, File(path, size)) for number, path, size in job.files], cutter, moved):
             for batch in batches.add(bad):
-                parent.event(encode(Frame(batch=batch)))
+                parent.event(encode(IngestFrame(batch=batch)))
         spool.flush()
-    parent.event(encode(Frame(batch=batches.take(), cut=cutter.cut)))
+    parent.event(encode(IngestFrame(batch=batches.take(), cut=cutter.cut)))
 
 
-def _join(job: Job, parent: Parent) -> None:
+def _join(job: IngestJob, parent: Parent) -> None:
     """In the child: join its partitions, redact, and give all away."""
     redact = redaction.of(job.options)
     joiner, batches = Joiner(job.paths, job.damaged, job.options), Batches(FRAME)
     groups = (group for number in job.partitions for group in Spool.read(Path(job.folder), number))
     for item in assemble.redacted(joiner.join(groups), redact):
         for batch in batches.add(item):
-            parent.event(encode(Frame(batch=batch)))
+            parent.event(encode(IngestFrame(batch=batch)))
     counts: Counter[str] = joiner.counts + assemble.found_in(redact)
-    parent.event(encode(Frame(batch=batches.take(counts=dict(counts)))))
+    parent.event(encode(IngestFrame(batch=batches.take(counts=dict(counts)))))
 
 
 def main() -> None:
     """The child: reads its job, does it, and ends."""
     parent = worker.parent()
-    parent.perform(lambda: _perform(decode(next(parent.requests()), Job), parent))
+    parent.perform(lambda: _perform(decode(next(parent.requests()), IngestJob), parent))
 
 
-def _perform(job: Job, parent: Parent) -> bytes:
+def _perform(job: IngestJob, parent: Parent) -> bytes:
     (_join if job.partitions else _cut)(job, parent)
     return encode(None)
 

@@ -20,13 +20,13 @@ from harness.mine.traffic import Traffic, day
 from harness.mine.window import Window
 from harness.types import Call, Cluster, Failure, Feedback, Json, Noun
 
-__all__ = ["Mined", "Options", "Ordered", "by_call", "mine"]
+__all__ = ["Mined", "MineOptions", "Ordered", "by_call", "mine"]
 
 TEXT = 500
 """Characters of a failed call's message that clustering looks at."""
 
 
-class Options(Noun, frozen=True):
+class MineOptions(Noun, frozen=True):
     """Those of [mine.options] that belong to no detector."""
 
     embeddings: File = ""

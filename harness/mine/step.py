@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from harness.core import options as option_tables
 from harness.core import plugins, reads
-from harness.core.options import Table
+from harness.core.options import OptionsTable
 from harness.core.reads import Reads
 from harness.mine import stage
 from harness.project import LATEST, Project
@@ -45,11 +45,11 @@ def reads_of(project: Project) -> Reads:
     )
 
 
-def options(project: Project) -> Table:
+def options(project: Project) -> OptionsTable:
     """Those of [mine.options]: the stage's own and every detector's. Raises UsageError on an unknown key."""
     detectors = [plugins.load("detectors", name) for name in plugins.names("detectors")]
     kinds: list[type[Struct]] = [
-        stage.Options,
+        stage.MineOptions,
         *(kind for detector in detectors if (kind := option_tables.struct_of(detector))),
     ]
     return option_tables.table(project.config.mine.options, kinds, "[mine.options]", project.config.root)

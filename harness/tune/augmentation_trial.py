@@ -31,7 +31,7 @@ ASIDE = 0.2
 MOST = 100
 
 
-class Trial(Noun, frozen=True):
+class AugmentationTrial(Noun, frozen=True):
     """Task scores on the rows set aside, 0 to 1, of both arms under one seed."""
 
     seed: int
@@ -46,7 +46,7 @@ class Augmentation(Noun, frozen=True):
     """Rows that only one arm trains on."""
     aside: int
     """Rows that judge."""
-    trials: tuple[Trial, ...]
+    trials: tuple[AugmentationTrial, ...]
     keep: bool
     """Is the arm without them worse, on average over the seeds?"""
 
@@ -74,7 +74,7 @@ def augment(project: Project, share: float, seeds: Sequence[int], how: str = SWA
         with project.progress.step(f"seed {seed}"):
             plain = _score(project, one, [*train, *aside], replay, aside, 1 + len(added) / len(train))
             more = _score(project, one, [*train, *added, *aside], replay, aside, 1.0)
-        trials.append(Trial(seed=seed, without=plain, with_them=more))
+        trials.append(AugmentationTrial(seed=seed, without=plain, with_them=more))
     keep = fmean(one.with_them for one in trials) > fmean(one.without for one in trials)
     return Augmentation(train=len(train), added=len(added), aside=len(aside), trials=tuple(trials), keep=keep)
 

@@ -16,7 +16,7 @@ from harness.curate import stage as curate_stage
 from harness.errors import InvalidError
 from harness.gate import stage as gate_stage
 from harness.gate import step as gate_step
-from harness.project import Evaluation, Project
+from harness.project import EvaluationRuns, Project
 from harness.promote import step as promote_step
 from harness.types import (
     Adapter,
@@ -78,7 +78,7 @@ def evaluated(work, right=RIGHT, **champion):
     """Store runs of these arms as the latest evaluation."""
     runs = {name: answered(name, share, champion.get(name, "")) for name, share in right.items()}
     idents = tuple((name, work.store.artifacts.put("run", run)) for name, run in runs.items())
-    work.keep_evaluation(Evaluation(dataset=DATASET, adapter=TUNED, runs=idents), whole=True)
+    work.keep_evaluation(EvaluationRuns(dataset=DATASET, adapter=TUNED, runs=idents), whole=True)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from harness.core.worker import Worker
 from harness.errors import InvalidError, TrueupError
 from harness.types import Json, Noun
 from trainers.model import parameters
-from trainers.rows.tokens import Row
+from trainers.rows.tokens import TokenRow
 
 ROWS = 4
 TOLERANCE = 1e-5
@@ -47,7 +47,7 @@ class Probe(Noun, frozen=True):
     """Both sides compute there: in float32 a model may need twice the memory of the GPU that trained it."""
 
 
-class Finding(Noun, frozen=True):
+class RoundTrip(Noun, frozen=True):
     difference: float
     """Largest absolute difference to the trained model's logits."""
     equal: bool
@@ -57,7 +57,7 @@ class Finding(Noun, frozen=True):
     unexpected: tuple[str, ...] = ()
 
 
-def certify(model: Any, base: str, adapter: Path, rows: Sequence[Row]) -> dict[str, Json]:
+def certify(model: Any, base: str, adapter: Path, rows: Sequence[TokenRow]) -> dict[str, Json]:
     """What the fresh process found. Raises InvalidError when the adapter is not what was trained, or does nothing.
 
     `model` is the trained model; it is left in float32, and unless it is quantized on the CPU. `adapter` is the folder with its files; the probe's own files
@@ -79,18 +79,18 @@ def certify(model: Any, base: str, adapter: Path, rows: Sequence[Row]) -> dict[s
     return {"rows": len(chosen), "difference": finding.difference, "effect": finding.effect}
 
 
-def _in_a_fresh_process(request: Path) -> Finding:
+def _in_a_fresh_process(request: Path) -> RoundTrip:
     hidden = {"CUDA_VISIBLE_DEVICES": ""} if decode(request.read_bytes(), Probe).on_cpu else {}
     with Worker("trainers.publishing.round_trip", str(request), more=hidden, death=_unloaded) as child:
         child.end_requests()
-        return decode(child.result(), Finding)
+        return decode(child.result(), RoundTrip)
 
 
 def _unloaded(code: int, output: str) -> TrueupError:
     return TrueupError("the adapter could not be loaded again", where=output.rpartition("\n")[2])
 
 
-def _judge(finding: Finding) -> None:
+def _judge(finding: RoundTrip) -> None:
     if finding.missing or finding.unexpected:
         name = (*finding.missing, *finding.unexpected)[0]
         raise InvalidError("weights of the written adapter do not fit the model", where=name)
@@ -103,7 +103,7 @@ def _judge(finding: Finding) -> None:
 
 
 @torch.no_grad()
-def logits_of(model: Any, rows: Sequence[Row]) -> torch.Tensor:
+def logits_of(model: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
     """Logits at the supervised positions of all rows: [positions, vocabulary]."""
     model.eval()
     found = []
@@ -133,11 +133,11 @@ def _raised(model: Any) -> Any:
     return torch.nn.Module.float(model)
 
 
-def examine(request: Path) -> Finding:
+def examine(request: Path) -> RoundTrip:
     """What the fresh process does: load everything from its files, and compare."""
     probe = decode(request.read_bytes(), Probe)
     expected = safetensors.torch.load_file(request.with_name(LOGITS))["logits"]
-    rows = [Row("", list(ids), list(supervised)) for ids, supervised in probe.rows]
+    rows = [TokenRow("", list(ids), list(supervised)) for ids, supervised in probe.rows]
     model, missing, unexpected = _reload(probe)
     found = logits_of(model, rows)
     if probe.whole:
@@ -145,7 +145,7 @@ def examine(request: Path) -> Finding:
     else:
         with model.disable_adapter():
             off = logits_of(model, rows)
-    return Finding(
+    return RoundTrip(
         difference=(found - expected).abs().max().item(),
         equal=torch.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE),
         effect=(found - off).abs().max().item(),

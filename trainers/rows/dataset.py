@@ -20,7 +20,7 @@ LEAST_ROWS, MOST_ASIDE = 100, 64
 TRAIN, REPLAY, MANIFEST = "train.jsonl", "replay.jsonl", "dataset.json"
 
 
-def rows(request: TuneRequest, base: parameters.Base) -> tokens.Rows:
+def rows(request: TuneRequest, base: parameters.Base) -> tokens.TokenRows:
     """The request's cases as rows of `base`'s tokens.
 
     Raises InvalidError when one of them was held out, InputError when the dataset cannot be used.
@@ -33,11 +33,11 @@ def rows(request: TuneRequest, base: parameters.Base) -> tokens.Rows:
 
 
 class Parts(NamedTuple):
-    train: tokens.Rows
+    train: tokens.TokenRows
     """Without the other two; their rows have the fate `validation`."""
-    validation: list[tokens.Row]
+    validation: list[tokens.TokenRow]
     """To choose the checkpoint by; may be empty."""
-    guard: list[tokens.Row]
+    guard: list[tokens.TokenRow]
     """Replay rows, to see forgetting by; may be empty."""
 
 

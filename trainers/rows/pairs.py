@@ -15,7 +15,7 @@ from harness.types import Case, Estimate, Json, Message, Preview, PreviewRow, Te
 from trainers.model import parameters
 from trainers.model.memory import peak_bytes
 from trainers.rows import dataset, tokens
-from trainers.rows.tokens import Renderer, Row
+from trainers.rows.tokens import Renderer, TokenRow
 from trainers.training import choices
 from trainers.training.preview import shown, spread
 
@@ -29,8 +29,8 @@ REFUSE, ACCEPT = "refuse", "accept"
 class PairRow(NamedTuple):
     id: str
     group: str
-    chosen: Row
-    rejected: Row
+    chosen: TokenRow
+    rejected: TokenRow
 
     @property
     def prompt(self) -> list[int]:

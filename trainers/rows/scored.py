@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from harness.core.rendering import prompt_ids
 from harness.core.set_aside import set_aside, shuffled
 from harness.errors import InputError, InvalidError, UsageError
-from harness.evaluate.reward_client import Answer, Judged, JudgeRequest, SuiteJudge
+from harness.evaluate.reward_client import Answer, JudgedAnswer, JudgeRequest, SuiteJudge
 from harness.types import Case, Prompt, Reply, Request, TuneRequest
 from trainers.model import parameters
 from trainers.rows import dataset, tokens
@@ -83,7 +83,7 @@ class Scores:
         self._count(found)
         return [0.0 if one.value is None else one.value for one in found]
 
-    def _count(self, found: Sequence[Judged]) -> None:
+    def _count(self, found: Sequence[JudgedAnswer]) -> None:
         errors = [one.error for one in found if one.value is None]
         self.judged, self.broken = self.judged + len(found), self.broken + len(errors)
         if errors and self.judged >= BROKEN_LEAST and self.broken > BROKEN_SHARE * self.judged:

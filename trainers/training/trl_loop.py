@@ -38,7 +38,7 @@ TRIALS = 2
 """Steps whose time is taken before a training, after one that pays for what is built once."""
 
 
-class Seal(Noun, frozen=True):
+class CheckpointSeal(Noun, frozen=True):
     """Written last into a checkpoint: a folder without one, or with other bytes than it says, was cut short."""
 
     request: str
@@ -184,9 +184,9 @@ def newest(plan: Plan) -> tuple[Path | None, tuple[CurvePoint, ...]]:
     return None, ()
 
 
-def _sealed(folder: Path) -> Seal | None:
+def _sealed(folder: Path) -> CheckpointSeal | None:
     try:
-        seal = read(folder / SEAL, Seal)
+        seal = read(folder / SEAL, CheckpointSeal)
         whole = all(file_digest(folder / name) == expected for name, expected in seal.files.items())
     except (OSError, InputError):
         return None
@@ -240,7 +240,9 @@ class Watching(TrainerCallback):
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
         digests = {name: file_digest(path) for name, path in files.items() if name != SEAL}
-        write_atomic(folder / SEAL, encode(Seal(request=self._plan.request, files=digests, curve=tuple(self.curve))))
+        write_atomic(
+            folder / SEAL, encode(CheckpointSeal(request=self._plan.request, files=digests, curve=tuple(self.curve)))
+        )
         if best := choose(self.curve):
             _prune(self._plan, best.step)
 

@@ -22,7 +22,7 @@ FORM = ("incomplete", "language", "loop", "refusal", "schema_break", "ungrounded
 """Detectors that need nothing but the answer and its message."""
 
 
-class Taught(Noun, frozen=True):
+class TaughtTargets(Noun, frozen=True):
     answers: dict[str, Message]
     """Call id to the accepted answer."""
     refused: dict[str, int]
@@ -35,7 +35,7 @@ def teach(
     replies: Mapping[str, Sequence[Reply]],
     suites: Sequence[str],
     norms: Mapping[str, Norms] = {},
-) -> Taught:
+) -> TaughtTargets:
     """Judge each call's `replies` (by call id). `suites`: paths of eval files. Raises UsageError for one that is none."""
     answers, refused = {}, Counter[str]()
     for call in calls:
@@ -49,7 +49,7 @@ def teach(
                 accepted.append(message)
         if accepted:
             answers[call.id] = _commonest(accepted)
-    return Taught(answers=answers, refused=dict(refused.most_common()))
+    return TaughtTargets(answers=answers, refused=dict(refused.most_common()))
 
 
 def says(reply: Reply, target: Message) -> bool:

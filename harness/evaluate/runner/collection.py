@@ -17,7 +17,7 @@ from harness.errors import InputError
 from harness.evaluate.judging.judge import Judge
 from harness.evaluate.runner.cases import load_cases
 from harness.evaluate.runner.judges import RunBench
-from harness.evaluate.suites import Declaration, Mined, declaration
+from harness.evaluate.suites import Declaration, MinedSplit, declaration
 from harness.types import CORPUS, Calibration, Case, EvalRequest, Suite
 
 SUITE = pytest.StashKey["SuiteCases"]()
@@ -95,7 +95,7 @@ def parametrize(metafunc: pytest.Metafunc, request: EvalRequest, bench: RunBench
     """
     noted = declaration(metafunc.function)
     cases: tuple[Case, ...] = ()
-    unmined = lenient and isinstance(noted.source, Mined) and not request.datasets
+    unmined = lenient and isinstance(noted.source, MinedSplit) and not request.datasets
     if request.cases and noted.source is not None:
         cases = tuple(read_lines(Path(request.cases), Case))
     elif noted.source is not None and not unmined:
@@ -119,7 +119,7 @@ def parametrize(metafunc: pytest.Metafunc, request: EvalRequest, bench: RunBench
 
 def _check_columns(noted: Declaration, cases: Sequence[Case]) -> None:
     """A misspelt column would make every case a cluster of its own, or lose its slices. What is mined has its own."""
-    if isinstance(noted.source, Mined):
+    if isinstance(noted.source, MinedSplit):
         return
     known = {*Case.__struct_fields__, *(name for case in cases for name in case.fields)}
     for option, names in (("cluster", [noted.cluster]), ("slices", noted.slices)):

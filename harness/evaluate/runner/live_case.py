@@ -12,7 +12,7 @@ import pytest
 from _pytest.logging import LogCaptureHandler, LoggingPlugin
 from _pytest.runner import CallInfo, call_and_report, check_interactive_exception, get_reraise_exceptions
 
-from harness.evaluate.batching import Job
+from harness.evaluate.batching import BatchJob
 from harness.evaluate.runner.fixtures import make_private
 
 LIVE = pytest.StashKey["LiveCase"]()
@@ -25,7 +25,7 @@ class LiveCase:
 
     def __init__(self, item: pytest.Function, next_item: Callable[[], pytest.Item | None]) -> None:
         self.item = item
-        self.job = Job(lambda: item.obj(**arguments(item)), through=self._activate)
+        self.job = BatchJob(lambda: item.obj(**arguments(item)), through=self._activate)
         self._next_item = next_item
         self._stretch: Callable[[], None] | None = None
         self._first_call: CallInfo[None] | None = None

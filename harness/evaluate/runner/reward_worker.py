@@ -16,7 +16,7 @@ from harness.core import worker
 from harness.core.codec import decode, encode
 from harness.core.worker import Parent
 from harness.errors import InputError, InvalidError, TrueupError, UsageError
-from harness.evaluate.reward_client import Answer, Judged, JudgeRequest
+from harness.evaluate.reward_client import Answer, JudgedAnswer, JudgeRequest
 from harness.evaluate.runner.collection import SuiteCases, parametrize, suite_name
 from harness.evaluate.runner.model import Model
 from harness.evaluate.runner.session import ENTRY, NOTHING, EvalItem, Evaluation, is_eval, suite_key
@@ -91,18 +91,20 @@ class Judging(Evaluation):
             raise UsageError("a budget cannot judge answers: less of it is better", where=found.suite.name, next=known)
         return found
 
-    def _judge(self, item: pytest.Item | None, answer: Answer, following: pytest.Item | None) -> Judged:
+    def _judge(self, item: pytest.Item | None, answer: Answer, following: pytest.Item | None) -> JudgedAnswer:
         if item is None:
-            return Judged(error=f"{answer.case_id} is no case of the suite")
+            return JudgedAnswer(error=f"{answer.case_id} is no case of the suite")
         self._reply, self._request = answer.reply, None
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         entry = item.stash[ENTRY]
         result = self.book.result(self._arm_given, entry)
         assert result is not None
         if result.error or result.skipped:
-            return Judged(error=result.error or f"skipped: {result.skipped}", request=self._request)
+            return JudgedAnswer(error=result.error or f"skipped: {result.skipped}", request=self._request)
         value = result.score(entry.suite.suite.metric)
-        return Judged(value=0.0 if value is None else value, request=self._request)  # None: an assertion came first
+        return JudgedAnswer(
+            value=0.0 if value is None else value, request=self._request
+        )  # None: an assertion came first
 
     @pytest.fixture
     def model(self, request: pytest.FixtureRequest) -> Model:

@@ -13,7 +13,7 @@ from _pytest.runner import CallInfo
 
 from harness.core.digests import drawn
 from harness.errors import TrueupError
-from harness.evaluate.batching import BARRIER, Job, ask, run
+from harness.evaluate.batching import BARRIER, BatchJob, ask, run
 from harness.evaluate.judging.judge import BENCH
 from harness.evaluate.runner.answering import Answerer, Event
 from harness.evaluate.runner.collection import SuiteCases, case_of, module_of, parametrize
@@ -161,7 +161,7 @@ class Evaluation:
             _check_stop(session)
         self.book.took(arm, time.perf_counter() - started, self.bench.spent())
 
-    def _jobs(self, arm: Arm, session: pytest.Session) -> Iterator[Job | None]:
+    def _jobs(self, arm: Arm, session: pytest.Session) -> Iterator[BatchJob | None]:
         """The arm's tests in order, each prepared when there is room for it."""
         alone = one_at_a_time(session.config)
         while self._position < len(self._plan) and self._plan[self._position][0] is arm:

@@ -128,7 +128,7 @@ class Server:
         receiver = self._receiver
         try:
             return 200, receiver.take(signal, bodies.plain(body, encoding), media)
-        except bodies.TooLarge as error:
+        except bodies.BodyTooLarge as error:
             status, reason = 413, str(error)
         except bodies.Unsupported as error:
             status, reason = 415, str(error)
