@@ -14,7 +14,12 @@ def package(tmp_path, monkeypatch):
     """A package `thing` whose `a` imports `b` inside a function, and `c` not at all."""
     folder = tmp_path / "thing"
     folder.mkdir()
-    for name, text in {"__init__": "", "a": "def f():\n    from thing import b\n", "b": "B = 1\n", "c": "C = 1\n"}.items():
+    for name, text in {
+        "__init__": "",
+        "a": "def f():\n    from thing import b\n",
+        "b": "B = 1\n",
+        "c": "C = 1\n",
+    }.items():
         (folder / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield folder

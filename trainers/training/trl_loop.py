@@ -26,6 +26,7 @@ from harness.core.codec import encode, file_digest, read, write_atomic
 from harness.errors import InputError, InvalidError, StorageError
 from harness.types import CurvePoint, Noun, Recipe
 from trainers.model import parameters
+from trainers.model.greedy import answers
 from trainers.model.memory import fitting
 from trainers.training.descent import OnPoint
 from trainers.training.validation import choose, spent
@@ -257,31 +258,14 @@ def wrong(step: int, what: str) -> InvalidError:
 Answering = Callable[[list[list[int]]], list[str]]
 
 
-def greedy(model: Any, tokenizer: Any, stop: frozenset[int], max_tokens: int, width: int = 64) -> Answering:
+def greedy(model: Any, tokenizer: Any, stop: frozenset[int], max_tokens: int) -> Answering:
     """Answers of the model as it stands, without sampling: a function from prompts' token ids to texts."""
 
-    @torch.no_grad()
     def answer(prompts: list[list[int]]) -> list[str]:
-        texts: list[str] = []
         training = model.training
         model.eval()
-        for start in range(0, len(prompts), width):
-            batch = prompts[start : start + width]
-            longest = max(map(len, batch))
-            pad = tokenizer.pad_token_id
-            ids = torch.tensor([[pad] * (longest - len(row)) + row for row in batch], device=model.device)
-            mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in batch], device=model.device)
-            written = model.generate(
-                input_ids=ids,
-                attention_mask=mask,
-                max_new_tokens=max_tokens,
-                do_sample=False,
-                eos_token_id=sorted(stop),
-                pad_token_id=pad,
-                use_cache=True,
-            )
-            texts += tokenizer.batch_decode(written[:, longest:], skip_special_tokens=True)
+        written = answers(model, prompts, max_tokens, stop)
         model.train(training)
-        return texts
+        return list(tokenizer.batch_decode(written, skip_special_tokens=True))
 
     return answer
