@@ -48,7 +48,7 @@ def table(given: Mapping[str, Json], kinds: Iterable[type[Struct]], where: str, 
             raise UsageError(f"unknown option {key!r}", where=where, next=did_you_mean(key, known, "options"))
     read_ones = [absolute(read(given, kind, where), root) for kind in kinds]
     return OptionsTable(
-        values={name: value for one in read_ones for name, value in msgspec.to_builtins(one).items()},
+        values={name: value for one in read_ones for name, value in plain(one).items()},
         knobs={name: value for one in read_ones for name, value in without_files(one).items()},
         files={name: path for one in read_ones for name, path in files(one).items()},
     )
@@ -88,7 +88,14 @@ def without_files(options: Struct) -> dict[str, Any]:
     """The options as plain values, without their paths."""
     skip = set(_file_fields(type(options)))
     inner = {name: without_files(value) for name, value in _structs(options)}
-    return {name: value for name, value in (msgspec.to_builtins(options) | inner).items() if name not in skip}
+    return {name: value for name, value in (plain(options) | inner).items() if name not in skip}
+
+
+def plain(options: Struct) -> dict[str, Any]:
+    """Every field with its value, defaults included, as plain values."""
+    inner = {name: plain(value) for name, value in _structs(options)}
+    names = options.__struct_fields__
+    return {name: inner[name] if name in inner else msgspec.to_builtins(getattr(options, name)) for name in names}
 
 
 def _structs(options: Struct) -> Iterator[tuple[str, Struct]]:
