@@ -1,4 +1,4 @@
-"""`trueup doctor`: is the installation whole, the config right, the model there, and every stored file as written?"""
+"""Check the installation, the config, the models and every stored file, for `trueup doctor`."""
 
 import importlib.metadata
 import importlib.util

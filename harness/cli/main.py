@@ -1,4 +1,4 @@
-"""`trueup`: the group of commands, and what becomes of an error.
+"""Dispatch `trueup` to its commands, and turn errors into messages and exit codes.
 
 Each command is a file in `harness/cli/commands/`, imported when it runs or when its help is shown.
 """

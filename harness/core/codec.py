@@ -1,4 +1,4 @@
-"""Nouns to JSON and back, and their content id.
+"""Encode nouns as JSON, decode them, and compute their content ids.
 
 One encoding for files, hashes and child processes: compact UTF-8 JSON with sorted keys, so that equal values have equal
 bytes. NaN and infinities have no JSON form and are refused when written: a score that is not a number must never reach

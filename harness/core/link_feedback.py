@@ -1,4 +1,4 @@
-"""Which call a feedback record is about."""
+"""Link each feedback record to the call that it is about."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,4 +1,4 @@
-"""Exact and near-duplicate texts: MinHash finds candidates, the Jaccard index of character 5-shingles decides.
+"""Find exact and near-duplicate texts: MinHash for candidates, the Jaccard index of character 5-shingles to decide.
 
 Method: A. Broder, "On the resemblance and containment of documents" (1997), with locality-sensitive banding as in
 Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", ch. 3. All of it is array work, in batches that fit into a

@@ -1,4 +1,4 @@
-"""`load(kind, name)`: the folder is the list, entry points second.
+"""Load plug-ins by kind and name: from the kind's folder first, from entry points second.
 
 A plug-in is a module: the file `harness/ingest/formats/otlp.py` is the format `otlp`. Nothing is registered. Third parties
 offer theirs by an entry point in the group `trueup.<kind>`, such as `trueup.scorers`. Only the module that was asked

@@ -1,4 +1,4 @@
-"""Messages to token ids: the one renderer of training and of serving.
+"""Render messages to token ids: the one renderer of training and of serving.
 
 A fine-tune is silently ruined when training and serving write the same conversation in different tokens. So both call
 this module: `prompt_ids` is what the model reads, `target_ids` is what it must write after that, ending in the token

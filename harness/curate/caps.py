@@ -1,4 +1,4 @@
-"""No one user, session, cluster or day may have more than its share of the training rows."""
+"""Cap the share of the training rows that one user, session, cluster or day may have."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The dataset card: what is in a dataset, what was left out and why, in Markdown with the Hub's metadata block.
+"""Write the dataset card: what is in a dataset and what was left out, in Markdown with the Hub's metadata block.
 
 The same sections, as titles, words and tables, make the HTML card; see `reports/parts/card.py`.
 """

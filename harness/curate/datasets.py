@@ -1,4 +1,4 @@
-"""Curated datasets in the store: found by the start of their id, compared with each other, described."""
+"""Find curated datasets in the store by the start of their id, compare and describe them."""
 
 from harness.core import dataset_files
 from harness.core.dataset_files import SPLITS

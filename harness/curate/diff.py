@@ -1,4 +1,4 @@
-"""What changed between two datasets, row by row: the reader's answer to "what did tonight add to training?"."""
+"""Compare two datasets row by row."""
 
 from collections.abc import Mapping, Sequence
 

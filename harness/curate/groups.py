@@ -1,4 +1,4 @@
-"""Groups of rows that must stand on one side: alike in text, alike in template, or of one session.
+"""Group rows that must be on one side of the split: alike in text, alike in template, or of one session.
 
 Texts are all of a conversation's user turns, so that two long conversations that both end in "yes" are not one. Users do
 not join by default: one heavy user would chain everything they ever said into one group.

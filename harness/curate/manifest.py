@@ -1,4 +1,4 @@
-"""From rows to cases, and the manifest that describes them."""
+"""Turn rows into cases, and write the manifest that describes them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

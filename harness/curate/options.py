@@ -1,4 +1,4 @@
-"""The knobs of curation; the `[curate]` section of trueup.toml."""
+"""Define the options of curation: the `[curate]` section of trueup.toml."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Who may steer the training data, and how much.
+"""Limit who may steer the training data, and how much.
 
 Feedback is a hint that anyone can send. A small number of planted rows is enough to plant a behaviour, whatever the
 size of the rest (A. Souly et al., "Poisoning Attacks on LLMs Require a Near-constant Number of Poison Samples", 2025),

@@ -1,4 +1,4 @@
-"""A row on its way through curation: one call with a target, before it is a case of a split."""
+"""Define a row on its way through curation: one call with a target, before it is a case of a split."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Which of the rows on the training side may stay: clean of what judges, and within the caps."""
+"""Select the training rows that stay: not contaminated, and within the caps."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""From calls to rows: which calls have a target, and why the others have none."""
+"""Sift calls into rows with a target, and record why the others have none."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Which side a group lands on, for ever.
+"""Assign each group to a split, for ever.
 
 A new group's side is a stable hash of its oldest row, so it does not depend on what else was mined. A group that was
 seen before keeps its side: the ledger is asked first. Where new evidence joins a group that trained with one that was

@@ -1,4 +1,4 @@
-"""Mined failures and passing calls -> a dataset one can trust, and where every call ended.
+"""Curate mined failures and passing calls into a dataset, with the fate of every call.
 
 Every call passes the same sieve and falls out at exactly one place, its `Fate`; the fates add up to the calls or the
 dataset is refused. The order: usable -> target -> one row an input -> groups -> side -> clean of eval files -> caps ->

@@ -1,4 +1,4 @@
-"""Curate as a step: what was mined in, a dataset stored; and what would help instead."""
+"""Curate as a step: recall or make the dataset of what was mined, and store it."""
 
 from collections.abc import Mapping
 

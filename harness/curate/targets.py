@@ -1,4 +1,4 @@
-"""What should have been answered, by the best evidence there is.
+"""Choose the target of a call by the best evidence there is.
 
 In this order: a person's correction; a later answer in the same session that passed; a teacher's answer that every scorer
 accepts; production's own answer where feedback and every detector agree. Feedback alone is never a label. What a person

@@ -1,4 +1,4 @@
-"""Which models answer tonight: the arms of trueup.toml with their prompts and adapters filled in.
+"""Resolve the arms of trueup.toml: fill in their prompts and adapters.
 
 Without [arms.*] there are the three that every fine-tune has to be held against: `base`, `prompted` (the prompt that
 production used, worked examples and all) and `tuned`. `champion` joins when an adapter has been promoted, and

@@ -1,4 +1,4 @@
-"""Many plain synchronous functions, full batches.
+"""Batch the requests of many plain synchronous functions.
 
 Each job runs on a greenlet of its own. When it asks for something, it switches to the hub and waits. The hub takes on
 jobs until a batch is full or there are no more, answers the whole batch at once, and gives each job its answer in

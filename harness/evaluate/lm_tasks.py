@@ -1,4 +1,4 @@
-"""Tasks of lm-evaluation-harness as suites: its prompts and its metrics, our engine, one result a question.
+"""Run tasks of lm-evaluation-harness as suites: its prompts and metrics, our engine, one result a question.
 
     from trueup import cases, guard, suite
     from trueup.lm_tasks import task

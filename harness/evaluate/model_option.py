@@ -1,4 +1,4 @@
-"""`pytest evals --model NAME`, as a developer types it: which arm is meant, and which mined data and cached replies.
+"""Resolve `pytest evals --model NAME`: the arm, its mined data and its cached replies.
 
 Stands beside the loop: it opens the project as the loop does, and asks for less.
 """

@@ -1,4 +1,4 @@
-"""A suite as a judge: the user's own eval function scores answers that somebody else gave.
+"""Score given answers by a suite's own eval function, in a child process.
 
 Recipes learn from the scores that decide at the end, so there is no second registry of rewards. The eval file is the
 user's code and runs in a process of its own; a trainer holds this end of the pipe and sends answers by case.

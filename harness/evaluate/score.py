@@ -1,4 +1,4 @@
-"""`score.text(reply, expected)`: each name is the scorer in the file of that name in `harness/evaluate/scorers/`.
+"""Look up scorers: `score.text` is the function `text` in the file of that name in `harness/evaluate/scorers/`.
 
 A scorer is loaded when it is first used, so a suite pays only for what it scores with. Third parties add one by an entry
 point in the group `trueup.scorers`.

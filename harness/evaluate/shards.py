@@ -1,4 +1,4 @@
-"""An evaluation in parts, on as many machines as there are, and the parts joined into one that the gate can judge.
+"""Split an evaluation over several machines, and merge the parts into one that the gate can judge.
 
 Stands beside the loop. A shard's folder holds one run an arm and `shard.json`; nothing else has to travel.
 """

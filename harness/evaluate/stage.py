@@ -1,4 +1,4 @@
-"""Suites x arms -> one `Run` an arm, by pytest in a child process.
+"""Run suites against arms by pytest in a child process: one `Run` an arm.
 
 In a child, because eval files are the user's own code, and because a model takes memory that must be given back. All arms
 of a request run in one child, one after the other on the same backend, with the same cases in the same order.

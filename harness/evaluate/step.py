@@ -1,4 +1,4 @@
-"""Evaluate as a step: suites and arms in, one run an arm stored."""
+"""Evaluate as a step: recall or make one run an arm, and store it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

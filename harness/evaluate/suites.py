@@ -1,4 +1,4 @@
-"""What an eval file declares: `@suite`, `@cases`, and the roles a suite can have.
+"""Declare suites in eval files: `@suite`, `@cases`, and the roles a suite can have.
 
 The decorators only note what was said; nothing is loaded or registered. The pytest plugin reads the note when it
 collects the file.

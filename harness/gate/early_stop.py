@@ -1,4 +1,4 @@
-"""An evaluation that ends when it is decided: the cases in parts, and after each part a look at what it shows.
+"""Stop an evaluation as soon as it is decided: ask the cases in parts, and look at the evidence after each.
 
     [eval]
     early_stop = 4      # four parts

@@ -1,4 +1,4 @@
-"""A/A noise beside a difference: how many cases flip when the baseline is asked again."""
+"""Measure A/A noise beside a difference: how many cases flip when the baseline is asked again."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Stored runs by name, and pairs of them compared."""
+"""Find stored runs by name, and compare pairs of them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The verdict in one sentence: what was gained, what held, or the first reason why not."""
+"""Write the verdict in one sentence: what was gained, what held, or the first reason why not."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Findings into one verdict.
+"""Decide: turn findings into one verdict.
 
 The rules (`harness/gate/rules`) each say what they found; this page only composes them. Anything invalid makes the verdict
 invalid, else any failure holds, else anything unresolved leaves it undecided; and it promotes only when a target was

@@ -1,4 +1,4 @@
-"""The verdict on what was evaluated: under the project's policy, under another one, or computed again from its file.
+"""Gate as a step: decide on the latest evaluation, under another policy, or again from a verdict's file.
 
 Nothing is generated here. Candidate and dataset are those that were evaluated, whatever was tuned or curated since.
 """

@@ -1,4 +1,4 @@
-"""The second half of ingest: all pieces of one key, from whatever files, to the calls and feedback that they mean."""
+"""Assemble calls and feedback from all pieces of one key: the second half of ingest."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence

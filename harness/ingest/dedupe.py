@@ -1,4 +1,4 @@
-"""One call that was recorded twice, under different ids: by two instrumentation libraries, or by a gateway and its client.
+"""Unite recordings of one call under different ids: by two libraries, or by a gateway and its client.
 
 Within one trace the formats see to it themselves. Across traces and formats it is done here: LangChain's callbacks set no
 current span, so the client below them starts a trace of its own, and a gateway's log knows no trace at all. Two

@@ -1,4 +1,4 @@
-"""Ingest's options, with those of [privacy] and the store's salt."""
+"""Combine ingest's options with those of [privacy] and the store's salt."""
 
 from typing import Any
 

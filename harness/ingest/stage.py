@@ -1,4 +1,4 @@
-"""Ingest: trace exports of any supported system, as they are, to calls, feedback and what could not be read.
+"""Ingest trace exports of any supported system into calls, feedback and what could not be read.
 
 All paths of one command are one export, so that a span finds its log records whatever file they are in. Records are cut
 into pieces, pieces are grouped by trace in a spool (on disk when they are many), and each trace is read as a whole: so

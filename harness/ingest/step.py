@@ -1,4 +1,4 @@
-"""Ingest as a verb: exports into the trace table, and what became of every record. Joins the ingest stage and the store."""
+"""Ingest as a step: exports into the trace table, with a count for the fate of every record."""
 
 import time
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What commands share: the project, its store and its lock, and how a verdict is said."""
+"""Share what commands need: the project, its store and its lock, and the exit code of a verdict."""
 
 import functools
 from collections.abc import Callable

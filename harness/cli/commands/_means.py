@@ -1,4 +1,4 @@
-"""What `trueup eval` and `trueup merge` say of runs: means, what it took, what judges are worth, and what went wrong."""
+"""Print runs for `trueup eval` and `trueup merge`: means, tokens and seconds, judges, and errors."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""`trueup augment`."""
+"""Compare training with added rows and without: `trueup augment`."""
 
 from typing import TYPE_CHECKING, Any
 

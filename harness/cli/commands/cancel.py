@@ -1,4 +1,4 @@
-"""`trueup cancel`."""
+"""Cancel a provider's fine-tuning job: `trueup cancel`."""
 
 from typing import TYPE_CHECKING, Any
 

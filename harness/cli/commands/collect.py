@@ -1,4 +1,4 @@
-"""`trueup collect`."""
+"""Receive traces over OTLP: `trueup collect`."""
 
 from typing import TYPE_CHECKING, Any
 

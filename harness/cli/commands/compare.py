@@ -1,4 +1,4 @@
-"""`trueup compare`."""
+"""Compare two runs side by side: `trueup compare`."""
 
 from typing import TYPE_CHECKING, Any
 

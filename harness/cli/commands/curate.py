@@ -1,4 +1,4 @@
-"""`trueup curate`."""
+"""Curate the dataset: `trueup curate`."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""`trueup diff`."""
+"""Show what changed between two datasets: `trueup diff`."""
 
 from typing import TYPE_CHECKING, Any
 

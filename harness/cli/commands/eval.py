@@ -1,4 +1,4 @@
-"""`trueup eval`."""
+"""Run the eval suites: `trueup eval`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

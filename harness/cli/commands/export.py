@@ -1,4 +1,4 @@
-"""`trueup export`."""
+"""Write a dataset in another tool's format: `trueup export`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

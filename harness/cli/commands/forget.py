@@ -1,4 +1,4 @@
-"""`trueup forget`."""
+"""Erase a user or a trace: `trueup forget`."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""`trueup gate`."""
+"""Judge the latest evaluation, or a stored verdict again: `trueup gate`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

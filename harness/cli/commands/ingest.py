@@ -1,4 +1,4 @@
-"""`trueup ingest`."""
+"""Read trace exports into the store: `trueup ingest`."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""`trueup inspect`."""
+"""Show which lever fits each failure cluster: `trueup inspect`."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""`trueup merge`."""
+"""Merge the shards of an evaluation: `trueup merge`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

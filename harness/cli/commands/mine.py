@@ -1,4 +1,4 @@
-"""`trueup mine`."""
+"""Mine failures from the stored calls: `trueup mine`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

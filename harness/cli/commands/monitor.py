@@ -1,4 +1,4 @@
-"""`trueup monitor`."""
+"""Check the last promotion against production: `trueup monitor`."""
 
 from typing import TYPE_CHECKING, Any
 

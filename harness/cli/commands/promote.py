@@ -1,4 +1,4 @@
-"""`trueup promote`."""
+"""Promote the judged adapter: `trueup promote`."""
 
 import os
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""`trueup quarantine`."""
+"""List flaky cases and quarantine them: `trueup quarantine`."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`trueup report`."""
+"""Write the reports of a verdict: `trueup report`."""
 
 from typing import TYPE_CHECKING, Any
 

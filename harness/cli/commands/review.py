@@ -1,4 +1,4 @@
-"""`trueup review`."""
+"""Review targets in a local page: `trueup review`."""
 
 import contextlib
 import getpass

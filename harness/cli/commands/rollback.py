@@ -1,4 +1,4 @@
-"""`trueup rollback`."""
+"""Undo the last promotion: `trueup rollback`."""
 
 import os
 from typing import TYPE_CHECKING, Any

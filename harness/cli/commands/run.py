@@ -1,4 +1,4 @@
-"""`trueup run`."""
+"""Walk the whole loop: `trueup run`."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""`trueup status`."""
+"""Show what the project holds: `trueup status`."""
 
 from typing import TYPE_CHECKING, Any
 

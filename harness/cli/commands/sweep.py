@@ -1,4 +1,4 @@
-"""`trueup sweep`."""
+"""Search for better training settings: `trueup sweep`."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""`trueup tune`."""
+"""Train an adapter, or preview its training: `trueup tune`."""
 
 from typing import TYPE_CHECKING, Any
 

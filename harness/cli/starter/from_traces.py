@@ -1,4 +1,4 @@
-"""`trueup init --from-traces`: a project that fits the calls there are. Joins ingest, mining and the starter's files.
+"""Write a project that fits the recorded calls, for `trueup init --from-traces`.
 
 Cases are taken from what production answers well today only: a corrected failure that stood in an eval file could not
 be trained on, since no training row may be near a case of any eval file.

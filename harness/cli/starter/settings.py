@@ -1,4 +1,4 @@
-"""The trueup.toml of a project that starts from recorded calls."""
+"""Write the trueup.toml of a project that starts from recorded calls."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The eval file of a task, as Python source that a person goes on from.
+"""Write the eval file of a task as Python source for a person to continue.
 
 Names and labels come from traces, so they only ever stand in it as literals; the names of files and
 functions are letters, digits and underscores.

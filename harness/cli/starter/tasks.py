@@ -1,4 +1,4 @@
-"""What do these calls do? The form of the good answers of each route: JSON, labels, numbers, tool calls, free text.
+"""Infer the form of each route's good answers: JSON, labels, numbers, tool calls or free text.
 
 A good answer is a correction, an answer that was praised and that no detector faults; where a route has too few of
 these, one that no detector faults. Everything is counted, so that a person can see how far to trust the guess.

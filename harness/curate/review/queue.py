@@ -1,4 +1,4 @@
-"""What a person should look at, and what becomes of the answer: a correction like any other, given by a person.
+"""Queue what a person should review, and turn the answers into corrections.
 
 First the failures that have no target, largest cluster first, since each answer there adds a row; then the targets that
 nobody but a program stands behind. What was reviewed once is not shown again.

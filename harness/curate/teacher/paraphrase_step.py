@@ -1,4 +1,4 @@
-"""Training rows in a teacher's other words, each accepted by the suites and by the teacher's own answer to it.
+"""Paraphrase as a step: each new row is accepted by the suites and by the teacher's own answer to it.
 
 A wording that changes what was meant would teach a wrong answer. So the teacher is asked twice, and a row is kept only
 when its answer to the new wording is the row's target, and no eval function and no detector objects to that target there.

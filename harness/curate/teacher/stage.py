@@ -1,4 +1,4 @@
-"""A teacher's answers -> those that may be learnt from.
+"""Select those of a teacher's answers that may be learnt from.
 
 An answer is accepted when at least one eval function could judge it without gold, none of them objects, and no detector
 that looks at the answer alone does. Of the accepted answers to one call the commonest is taken: what a model says most

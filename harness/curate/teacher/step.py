@@ -1,4 +1,4 @@
-"""Targets from a teacher, for failures that nobody corrected: asked once, kept among the replies, accepted by the suites."""
+"""Ask a teacher for targets of failures that nobody corrected; replies are kept, and accepted by the suites."""
 
 from collections.abc import Sequence
 from pathlib import Path

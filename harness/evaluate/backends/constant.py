@@ -1,4 +1,4 @@
-"""A "model" that gives one fixed answer to everything: the floor under every target suite.
+"""Answer everything with one fixed reply: the floor under every target suite.
 
 `arm.options["reply"]` is the answer. Log-likelihoods are equal for all options. It loads nothing and costs nothing.
 """

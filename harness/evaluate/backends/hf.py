@@ -1,4 +1,4 @@
-"""Local models of Hugging Face transformers, on CPU or CUDA: full batches, one resident base, adapters switched.
+"""Answer with local models of Hugging Face transformers, on CPU or CUDA: full batches, one resident base.
 
 Any number of requests of mixed kinds is answered at once. Prompts that begin alike share that beginning, the longest
 come first, rows that finish make room for rows that wait. Which rows stand side by side depends on the requests and on

@@ -1,4 +1,4 @@
-"""Production's own answers: what the application's model replied at the time, judged like any other arm.
+"""Answer with what production replied at the time, to be scored like any other arm.
 
 `arm.options["replies"]` (or the arm's `model`) is a JSON Lines file of recorded `Call`s. A request is answered by the
 call whose input it is, or, for an arm without a prompt, by the call whose input ends in it: the prompt that the

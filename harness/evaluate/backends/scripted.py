@@ -1,4 +1,4 @@
-"""Answers from a script: tests, examples and dry runs without a model.
+"""Answer from a script: tests, examples and dry runs without a model.
 
 What is asked is the text of the last user message, or the raw text of a completion. The script is `options["replies"]`
 of the arm, or the file that `model` names:

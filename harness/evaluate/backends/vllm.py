@@ -1,4 +1,4 @@
-"""Local models through vLLM (extra `vllm`), for GPUs: its own batching, prefix cache and mixed LoRA batches.
+"""Answer with local models through vLLM (extra `vllm`), for GPUs: its own batching, prefix cache and LoRA batches.
 
 Prompts are rendered by us and go in as token ids, so that an adapter sees the tokens it was trained on. Options of the
 arm: `engine`, further arguments of `vllm.LLM`, such as `{"tensor_parallel_size": 2}`.

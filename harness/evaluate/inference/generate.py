@@ -1,4 +1,4 @@
-"""Write replies for many prompts at once: one decode loop in which finished rows make room for waiting ones.
+"""Generate replies for many prompts at once: one decode loop in which finished rows make room for waiting ones.
 
 The rows of a batch live in slots. A slot holds the keys and values of one row's own tokens, from place 0 on, so a
 new row moves into a free slot without touching its neighbours and no row is ever padded on the left. Prompts are read

@@ -1,4 +1,4 @@
-"""Which prompts share a beginning: found once, so that its keys and values are computed once.
+"""Find shared prefixes of prompts, so that their keys and values are computed once.
 
 Sorted token rows are leaves of a prefix tree. A branch becomes a group of its own when what its rows share beyond
 their parents' prefix saves more than one more batch costs; the rest stay together under the shorter prefix.

@@ -1,4 +1,4 @@
-"""Requests to token rows, and what comes back to replies."""
+"""Turn requests into token rows, and generated tokens into replies."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
