@@ -1,4 +1,4 @@
-"""What reports are rendered from, and the files that become of it: of one verdict, of two arms, of all nights."""
+"""Gather what reports are rendered from, and write them: of one verdict, of two arms, of all nights."""
 
 from collections.abc import Sequence
 from pathlib import Path

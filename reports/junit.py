@@ -1,4 +1,4 @@
-"""JUnit XML for CI: a suite is a test suite, a broken case is a failure, and so is a finding that fails."""
+"""Write JUnit XML for CI: a suite is a test suite, a broken case is a failure, and so is a failed finding."""
 
 from xml.etree import ElementTree as xml
 

@@ -1,4 +1,4 @@
-"""Distillation: learn the answers of a teacher that the suite accepts, and forget the long prompt that it needed.
+"""Distil: learn the answers of a teacher that the suite accepts, and drop the long prompt that it needed.
 
 The teacher is any arm of trueup.toml: a larger local model, an endpoint, or the base model itself under the prompt that
 production uses. The last is prompt distillation (arXiv 2209.15189): the student learns to do without the prompt. What the

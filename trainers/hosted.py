@@ -1,4 +1,4 @@
-"""A provider tunes: upload the rows, start a job, wait for it, keep the name of the model that comes back.
+"""Tune at a provider: upload the rows, start a job, wait for it, keep the name of the model that comes back.
 
 For any provider whose fine-tuning API has the shape of OpenAI's jobs, events and checkpoints, through its `openai`
 client. The job's id is on disk before anything is waited for, so a killed run goes on waiting for the same job, and pays

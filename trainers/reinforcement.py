@@ -1,4 +1,4 @@
-"""Reinforcement from the suite's own scores: answers that score higher than their siblings become likelier.
+"""Reinforce by the suite's own scores: answers that score higher than their siblings become likelier.
 
 GRPO (arXiv 2402.03300) and RLOO (arXiv 2402.14740), by TRL. The reward is what the eval function says of the answer: no
 second registry of rewards. Only training cases are asked, a part of them is kept aside, and when reward rises while the

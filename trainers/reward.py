@@ -1,4 +1,4 @@
-"""A reward model: learn from pairs which of two answers is better, to score answers in a suite. By TRL.
+"""Train a reward model: learn from pairs which of two answers is better, to score answers in a suite. By TRL.
 
 The result is a judge, not an arm: `score.reward(...)` asks it. It is checked on pairs of groups that it did not train on
 (a Bradley-Terry model, arXiv 2203.02155), and published only once a fresh process gives the same rewards.

@@ -1,4 +1,4 @@
-"""`pytest evals --model NAME`: the thin part of the pytest plugin, loaded in every pytest run of whoever has trueup.
+"""Hook into pytest for `pytest evals --model NAME`: the thin part, loaded in every pytest run of whoever has trueup.
 
 So it imports nothing heavy, and the rest only when an eval file is met: that is why imports stand inside functions here.
 `harness.evaluate.runner.session` does the work.

@@ -1,5 +1,4 @@
-"""What can be told of recorded calls: whether one is whole, whether two recordings contradict each other, and what both
-together say of one call."""
+"""Compare recordings of calls: whether one is whole, whether two contradict each other, what both together say."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol

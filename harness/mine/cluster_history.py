@@ -1,4 +1,4 @@
-"""Failure clusters over the nights: the mined clusters beside the dataset, the judgement and the promotion they led to."""
+"""Follow failure clusters over the nights: beside each the dataset, verdict and promotion that it led to."""
 
 from harness.core.codec import read_lines
 from harness.evaluate.arms import TUNED

@@ -1,4 +1,4 @@
-"""What became of a failure cluster: new, mined, curated, trained, fixed, broken again.
+"""Track the state of a failure cluster: new, mined, curated, trained, fixed, broken again.
 
 Each state rests on something that was counted: rows in a dataset, held-out cases that an adapter passed, failures of
 production on days after it was promoted.

@@ -1,4 +1,4 @@
-"""Failures parted by what they mean: k-means over the vectors of a local embedding model, instead of shared terms.
+"""Cluster failures by meaning: k-means over the vectors of a local embedding model, instead of shared terms.
 
 TF-IDF sees words; "the car is late" and "where is my taxi" share none. A model2vec folder (static vectors, no torch) tells
 them together. It is never downloaded: `[mine.options] embeddings` names a folder that is there.

@@ -1,4 +1,4 @@
-"""Learning what good answers of a route look like, from its corrections and, where those are few, its praised answers."""
+"""Learn what good answers of a route look like, from its corrections and, where those are few, its praised answers."""
 
 from array import array
 from collections import Counter, defaultdict, deque

@@ -1,4 +1,4 @@
-"""Calls and feedback -> failures, grouped into clusters; and which calls pass.
+"""Mine calls and feedback for failures, grouped into clusters; and list the calls that pass.
 
 Detectors see one session at a time. What is usual on a route (the form of a good answer, its latency) is learnt from all
 calls first, so the calls are read three times and never held: memory grows with the failures, not with the traffic.

@@ -1,4 +1,4 @@
-"""Mine the stored calls: failures in clusters, kept in the store."""
+"""Mine as a step: recall or find the failures of the stored calls, and store them."""
 
 from msgspec import Struct
 

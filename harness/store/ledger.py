@@ -1,4 +1,4 @@
-"""What was held out, for ever, and how often each held-out version was looked at.
+"""Record what was held out, for ever, and how often each held-out version was looked at.
 
 A case that once judged must never train: its split is written down on the first night and read on every later one.
 Looks are counted because each look at the same cases makes the next verdict on them a little more a matter of luck. They

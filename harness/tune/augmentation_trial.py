@@ -1,4 +1,4 @@
-"""Whether added rows help: an arm with them against an equal-sized one without, on rows that neither trained on.
+"""Test whether added rows help: an arm with them against one of equal size without, on rows that neither saw.
 
 Both arms see as many rows as the other: the one without goes over its own rows more often. They are judged on training
 rows that were set aside, whole groups at a time, never on what is held out for the verdict. New rows that help no more

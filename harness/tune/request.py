@@ -1,4 +1,4 @@
-"""What a recipe learns from beside its rows: a suite's scores, a teacher's answers, a provider's key.
+"""Fill a tuning request with what a recipe learns from beside its rows: a suite's scores, a teacher, a provider's key.
 
 The recipe's options name them (`suite`, `teacher`, `url`, `key_env`); here the names become plain values of the request,
 and digests that say when the same training has to be done again.

@@ -1,4 +1,4 @@
-"""Several tunings in a row: tune, ask the training cases, add what still fails again, and tune anew.
+"""Tune in rounds: tune, ask the training cases, add what still fails again, and tune anew.
 
 Whether another round helps is read off a part of the training cases that no round trains on, so what was held out is
 looked at once, at the end, by the gate. The rounds stop when that part shows no gain over the round before, or nothing

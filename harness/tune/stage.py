@@ -1,4 +1,4 @@
-"""Tune: a dataset and a recipe become an adapter, in another process."""
+"""Tune a dataset and a recipe into an adapter, in another process."""
 
 from collections.abc import Callable
 

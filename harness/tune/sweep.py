@@ -1,4 +1,4 @@
-"""Which knobs train best, by successive halving on rows that neither trained nor were held out for the verdict.
+"""Search for the best training settings, by successive halving on rows that neither trained nor are held out.
 
 Every combination gets a short training; the better third goes on to one three times as long, and so on, until the last
 have the full length (Jamieson and Talwalkar, arXiv 1502.07943). Each training is one of its own, with its whole schedule,

@@ -1,4 +1,4 @@
-"""The page of failure clusters: what failed, how often on which day, which lever fits, and what became of it."""
+"""Render the page of failure clusters: what failed, how often on which day, which lever fits, what became of it."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Geometry of the report's drawings. Templates draw them as inline SVG; nothing here writes markup."""
+"""Compute the geometry of the report's drawings. Templates draw them as inline SVG; nothing here writes markup."""
 
 import math
 from collections.abc import Iterable, Sequence

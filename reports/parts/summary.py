@@ -1,4 +1,4 @@
-"""The first screen, as plain values: what HTML, Markdown, the terminal and JSON all show.
+"""Compute the first screen as plain values: what HTML, Markdown, the terminal and JSON all show.
 
 A reviewer decides from it in ten seconds: the verdict and why, who was compared, one row a suite with its interval
 against its bound, and whether the judgement itself can be trusted.

@@ -1,4 +1,4 @@
-"""Every table of the report as a pandas DataFrame, to go on from in a notebook.
+"""Make every table of the report as a pandas DataFrame, for a notebook.
 
 >>> from reports import tables
 >>> tables.cases(story).query("status == 'broken'")

@@ -1,4 +1,4 @@
-"""The first screen for a terminal, as a rich renderable. Text of a trace is put in as text: no markup, no colour codes."""
+"""Render the first screen for a terminal by rich. Text of a trace is put in as text: no markup, no colour codes."""
 
 from rich.console import Group, RenderableType
 from rich.table import Table

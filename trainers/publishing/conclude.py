@@ -1,4 +1,4 @@
-"""The last step of a recipe: from trained weights to a published adapter, in the form that ships, by way of the round trip."""
+"""Conclude a recipe: from trained weights to a published adapter in the form that ships, after the round trip."""
 
 import gc
 import shutil

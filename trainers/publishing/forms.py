@@ -1,4 +1,4 @@
-"""The form that ships: the adapter itself, adapter and base merged into one checkpoint, or that checkpoint in 4 bits.
+"""Make the form that ships: the adapter, adapter and base merged into one checkpoint, or that checkpoint in 4 bits.
 
 Merging rounds, quantizing rounds a lot more, and merging into a quantized base is neither of the two models that were
 trained. So the form is made here, before anything is scored: what the gate judges is what ships. How far it is from the

@@ -1,4 +1,4 @@
-"""Round trip: does the adapter that was written do what the trained model did?
+"""Check the round trip: the adapter that was written answers as the trained model did.
 
 A process that has seen nothing of the training loads base and adapter from their files and computes the logits of some
 training rows at their supervised positions, in float32. They must equal the trained model's, every weight of the file

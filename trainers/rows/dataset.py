@@ -1,4 +1,4 @@
-"""The rows to train on: those of the dataset, and a share of replay against forgetting."""
+"""Load the rows to train on: those of the dataset, and a share of replay against forgetting."""
 
 import random
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Preference pairs as token ids: one prompt, the answer to prefer and the answer to avoid, both ending their turn."""
+"""Render preference pairs as token ids: one prompt, the answer to prefer and the answer to avoid."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Training cases and the suite that scores answers to them: what recipes share that learn from scores."""
+"""Load training cases with the suite that scores answers to them, for recipes that learn from scores."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A teacher's answers to the training cases, kept where a killed run finds them again, and scored by the suite."""
+"""Ask a teacher the training cases, keep its answers for a killed run, and score them by the suite."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Cases to rows of token ids with their supervised positions, and the fate of every case.
+"""Tokenize cases into rows with their supervised positions, and record the fate of every case.
 
 Every row is rendered by `harness.core.rendering`, the renderer that serving uses, and is checked as it is built: its prompt
 ids are the serving ids, each supervised answer ends in a token that stops generation, and something but not everything

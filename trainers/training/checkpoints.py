@@ -1,4 +1,4 @@
-"""Checkpoints: complete or invisible, hashed, and exact.
+"""Save checkpoints: complete or invisible, hashed, and exact.
 
 A checkpoint is a folder `step-00000120` with the trained weights, the optimizer's moments and `state.json`, which holds
 the hashes of the others. It is written under another name and renamed, so a killed run leaves either a whole one or

@@ -1,4 +1,4 @@
-"""The optimisation loop: AdamW over the trained weights, exact under splitting, resumable to the bit on CPU.
+"""Optimise the trained weights by AdamW: exact under splitting, resumable to the bit on CPU.
 
 The loss of a step is summed over all supervised tokens of its rows and divided by their number, however many forward
 passes it takes, so a split step has the gradient of a whole one. Nothing carries over from step to step but weights,

@@ -1,4 +1,4 @@
-"""Sum of the negative log-likelihood over the supervised tokens of some rows, at the least cost that is exact.
+"""Sum the negative log-likelihood over the supervised tokens of some rows, at the least cost that is exact.
 
 Two savings, both exact, make a step cheap where answers are short and prompts are long:
 

@@ -1,4 +1,4 @@
-"""On-policy distillation: the student answers, and is drawn to the teacher's probabilities for what it said. By TRL."""
+"""Distil on-policy: draw the student to the teacher's probabilities on the student's own answers. By TRL."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a training would do, before it does it: its rows token by token, and its steps, time and memory."""
+"""Preview a training: its rows token by token, and its steps, time and memory."""
 
 import time
 from collections.abc import Sequence

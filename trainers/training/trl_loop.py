@@ -1,4 +1,4 @@
-"""TRL's trainers on our terms: our tokens, checkpoints that are whole or not used, and no step on what is not a number.
+"""Run TRL's trainers on our tokens, with checkpoints that are whole or not used, and no step on NaN.
 
 TRL brings the losses of preference learning, reinforcement and distillation. What it would do by default and we do not
 let it: render and truncate rows itself, train in bfloat16 where the processor has none, go on after a NaN, resume from

@@ -1,4 +1,4 @@
-"""Which checkpoint is kept: the one that does its task best on rows that did not train, and forgets nothing.
+"""Choose the checkpoint that does its task best on rows that did not train, and forgets nothing.
 
 A part of the training rows is set aside, whole groups of near-duplicates at a time, never a held-out case. A few times in
 a training the model answers them; the task score is the share it gets right. Beside them stand some replay rows: where

@@ -1,4 +1,4 @@
-"""Rows of a file, a mined split or Python -> `Case`s with stable ids.
+"""Turn rows of a file, a mined split or Python into `Case`s with stable ids.
 
 A row may hold `id`, the conversation (`messages`, or `text` or `input` for a single user message), `expected`, and any
 other columns, which become `case["column"]`. What a row says is data: nothing in it is run or looked up.

@@ -1,4 +1,4 @@
-"""`eval_*.py` files as pytest collects them, and the `Suite` of each eval function."""
+"""Collect `eval_*.py` files by pytest, and make the `Suite` of each eval function."""
 
 import ast
 import inspect

@@ -1,4 +1,4 @@
-"""What pytest sets up once, set up for several live cases.
+"""Set up pytest fixtures once for several live cases.
 
 pytest runs one test at a time, and two of its structures say so: the stack of what is set up, and the value that a
 fixture definition caches. Here several cases are set up at once and wait in turn, so each gets its own. With one case

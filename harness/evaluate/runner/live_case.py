@@ -1,4 +1,4 @@
-"""One case through pytest's phases, with waits in the middle of the call.
+"""Take one case through pytest's phases, with waits in the middle of the call.
 
 pytest's hook for a test is called once for every stretch of the case, from one answer to the next question. So whatever
 wraps a test (captured output, logs, warnings, assertion diffs, timeouts, third-party plugins) wraps each stretch, and is

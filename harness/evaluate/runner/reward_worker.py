@@ -1,4 +1,4 @@
-"""The far side of `harness.evaluate.reward_client`: a pytest session that stays open and runs one suite on answers as they come.
+"""Serve `harness.evaluate.reward_client`: a pytest session that stays open and runs one suite on answers as they come.
 
 Whatever the suite is made of (fixtures, assertions, several scores) is run by pytest as in an evaluation; only the model
 is a stand-in, which hands out the answer that is to be judged and notes what it was asked.

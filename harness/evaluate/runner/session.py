@@ -1,4 +1,4 @@
-"""The pytest plugin proper: registered when the first eval file is met, and told by hooks what pytest does.
+"""Drive the pytest session: the plugin proper, registered when the first eval file is met.
 
 Two ways to run. A developer's `pytest evals --model NAME` asks one arm, and a wrong answer is a failed test. A request of
 the loop asks several arms, one after the other, records everything and writes one `Run` an arm: the gate decides later.

@@ -1,4 +1,4 @@
-"""The far side of `harness.evaluate.stage`: a pytest session that a request file describes.
+"""Serve `harness.evaluate.stage`: a pytest session that a request file describes.
 
 It sends its progress to the parent, writes its results beside the request, and ends when the parent does.
 """

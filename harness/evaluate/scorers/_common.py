@@ -1,4 +1,4 @@
-"""What scorers share: how a reply is read, and how a scorer becomes a comparator."""
+"""Share what scorers need: how a reply is read, and how a scorer becomes a comparator."""
 
 from collections.abc import Callable, Mapping
 from functools import partial, wraps

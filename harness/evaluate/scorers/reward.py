@@ -1,4 +1,4 @@
-"""A tuned reward model as a scorer: how much better than a failing answer the reply is thought to be, from 0 to 1.
+"""Score by a tuned reward model: how much better than a failing answer the reply is, from 0 to 1.
 
 The model is what `[tune] method = "reward"` makes of preference pairs. It is opened with the first answer and kept.
 

@@ -1,4 +1,4 @@
-"""A budget holds when the mean of its score (seconds, tokens, cost, or a rate) is shown to be at or below the limit."""
+"""Check budgets: the mean of a score (seconds, tokens, cost, or a rate) must be shown to be at or below the limit."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""No evidence, no promotion: whatever makes the measurement itself untrustworthy, or leaves nothing measured."""
+"""Require evidence: find whatever makes the measurement untrustworthy, or leaves nothing measured."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The floor: on a target, the tuned model must beat the arm that gives the commonest training answer to everything.
+"""Require that a target beats the arm that gives the commonest training answer to everything.
 
 Who does not has learnt how answers are spread, not what the message says. A gain over a base model that answers in the
 wrong form is easily made of nothing else.

@@ -1,4 +1,4 @@
-"""A guard must not lose more than its margin: shown not to, not merely not shown to.
+"""Check guards: each must be shown to lose no more than its margin.
 
 Pass when the lower bound of the difference is above minus the margin, fail when the upper bound is below it, unresolved
 between. Every guard must hold, so no correction for their number is due (intersection-union test).

@@ -1,4 +1,4 @@
-"""Every look at a held-out set teaches the next night something about it; after so many it is no longer unseen."""
+"""Count looks at a held-out set: each teaches the next night something; after so many it is no longer unseen."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A/A: an arm against itself. What differs there is noise, and stands beside every difference.
+"""Show A/A noise: an arm against itself, beside every difference.
 
 An arm that differs from itself by more than chance makes the verdict invalid. There are as many of these tests as arms
 and suites, so Holm's correction holds the chance of any false one at alpha.

@@ -1,4 +1,4 @@
-"""Slices that the policy names are guards of their own: none may lose more than the margin.
+"""Guard slices that the policy names: none may lose more than the margin.
 
     [gate.options]
     guard_slices = ["lang=de"]

@@ -1,4 +1,4 @@
-"""Slices are advice: where within a suite the difference sits. They decide nothing, since among many some look bad by
+"""Show where within a suite the difference is. Slices decide nothing, since among many some look bad by
 chance; the false discovery rate of those shown is held at 10 %. Benjamini and Hochberg (1995), JRSS B 57:289."""
 
 from collections.abc import Iterator

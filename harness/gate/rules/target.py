@@ -1,4 +1,4 @@
-"""A target must improve: by more than nothing, and by at least its `min_gain`.
+"""Check targets: each must improve by more than nothing, and by at least its `min_gain`.
 
 Both are shown, never assumed: exact McNemar (or sign flips) for a gain at all, and the score interval above `min_gain`.
 Against the champion any shown gain will do; the policy's option `champion_gain` asks for more. With `targets = "any"`

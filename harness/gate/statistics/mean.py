@@ -1,4 +1,4 @@
-"""The mean of paired differences of any number: t, BCa bootstrap and sign flips; and the same for clusters."""
+"""Test the mean of paired differences: t, BCa bootstrap and sign flips; and the same for clusters."""
 
 from collections.abc import Sequence
 

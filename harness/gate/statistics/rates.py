@@ -1,4 +1,4 @@
-"""Two rates over different cases, such as the calls before a change and those after it.
+"""Compare two rates over different cases, such as the calls before a change and those after it.
 
 Newcombe's method 10 for independent proportions: the Wilson intervals of both rates, joined by adding the squares of
 their arms (Newcombe 1998, Statistics in Medicine 17:873). A case may be a share of repeats: then the counts are

@@ -1,4 +1,4 @@
-"""A request's body to its bytes: decompressed in bounded memory, whatever it claims to be.
+"""Decompress a request's body in bounded memory, whatever it claims to be.
 
 Limits: `LARGEST` bytes after decompression (the 20 MiB that OTLP recommends), a ratio no trace reaches, and few members, since
 a thousand tiny gzip members cost more than they hold.

@@ -1,4 +1,4 @@
-"""HTTP/1.1 for the receiver: asyncio for the sockets, h11 for the protocol, and every wait bounded.
+"""Serve HTTP/1.1 for the receiver: asyncio for the sockets, h11 for the protocol, and every wait bounded.
 
 Bounds: time to the end of the head, of the body, and of the answer; bytes of a head, of a body, and of all bodies in memory;
 connections. When all connections are taken, the one that has waited longest without bringing a whole request gives its place

@@ -1,4 +1,4 @@
-"""Files that hold several others: zip archives, and bodies of the type multipart/form-data."""
+"""Unpack files that hold several others: zip archives, and bodies of the type multipart/form-data."""
 
 import email.parser
 import email.policy

@@ -1,4 +1,4 @@
-"""A file's bytes to its records, each with its place. What a file is, its first bytes say, never its name."""
+"""Read a file's bytes into located records. Its first bytes say what a file is, never its name."""
 
 import shutil
 import tempfile

@@ -1,4 +1,4 @@
-"""From paths, folders, globs, `-` and addresses to the files to read, and their bytes."""
+"""Find the files to read from paths, folders, globs, `-` and addresses, and open them."""
 
 import glob
 import gzip

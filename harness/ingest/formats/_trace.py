@@ -1,4 +1,4 @@
-"""The pieces of one trace to calls and feedback: copies collapse, log records find their span, calls inherit.
+"""Join the pieces of one trace into calls and feedback: copies collapse, log records find their span, calls inherit.
 
 Session, user, tags and route often stand on the server span only, so a call takes them from its nearest ancestor.
 """

@@ -1,4 +1,4 @@
-"""One call that was recorded as several spans of a trace is one call.
+"""Unite the spans of a trace that record the same call.
 
 Two instrumentation libraries on one client give a span each; a gateway and its client too; Logfire gives a streamed
 call a second span of kind "log" that holds the answer. Two calls with the same text, one after the other, are two.

@@ -1,4 +1,4 @@
-"""Braintrust logs: spans with scores, comments and `expected`, and the rows that its SDK sends."""
+"""Parse Braintrust logs: spans with scores, comments and `expected`, and the rows that its SDK sends."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Helicone requests, one a row, with their bodies where the export included them."""
+"""Parse Helicone requests, one a row, with their bodies where the export included them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

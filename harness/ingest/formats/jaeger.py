@@ -1,4 +1,4 @@
-"""Traces as Jaeger's interface and its query API give them: `{"data": [{"traceID", "spans", "processes"}]}`.
+"""Parse traces of Jaeger's interface and query API: `{"data": [{"traceID", "spans", "processes"}]}`.
 
 Specification: jaegertracing/jaeger, model/json/model.go. Times are in µs; tags are attributes, logs are events.
 """

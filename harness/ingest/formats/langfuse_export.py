@@ -1,4 +1,4 @@
-"""Langfuse's own exports: trace bundles of the UI, pages of the public API, blob-storage and batch exports."""
+"""Parse Langfuse's own exports: trace bundles of the UI, pages of the public API, blob-storage and batch exports."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

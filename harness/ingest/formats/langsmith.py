@@ -1,4 +1,4 @@
-"""LangSmith runs and feedback: `list_runs` as JSON lines, batches of creations and updates, bulk exports."""
+"""Parse LangSmith runs and feedback: `list_runs` as JSON lines, batches of creations and updates, bulk exports."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

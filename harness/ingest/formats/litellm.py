@@ -1,4 +1,4 @@
-"""LiteLLM's standard logging payloads (S3, GCS, generic loggers) and rows of its spend log."""
+"""Parse LiteLLM's standard logging payloads (S3, GCS, generic loggers) and rows of its spend log."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""MLflow traces, version 2 and 3: `Trace.to_json`, rows of `search_traces`, and its spans in OTLP."""
+"""Parse MLflow traces, version 2 and 3: `Trace.to_json`, rows of `search_traces`, and its spans in OTLP."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""OTLP exports of traces and logs: spans and log records of one trace, from any files, become calls and feedback."""
+"""Parse OTLP exports of traces and logs: spans and log records of one trace, from any files."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Phoenix (Arize): spans as data frame rows, from its REST interface and as OTLP pages, and annotations."""
+"""Parse Phoenix (Arize): spans as data frame rows, from its REST interface and as OTLP pages, and annotations."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

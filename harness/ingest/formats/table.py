@@ -1,4 +1,4 @@
-"""Plain rows (JSON lines, CSV, Parquet) with columns named in trueup.toml, for systems that trueup does not know.
+"""Parse plain rows (JSON lines, CSV, Parquet) with columns named in trueup.toml, for systems trueup does not know.
 
 [ingest]
 format = "table"

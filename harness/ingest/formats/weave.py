@@ -1,4 +1,4 @@
-"""W&B Weave calls and feedback."""
+"""Parse W&B Weave calls and feedback."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

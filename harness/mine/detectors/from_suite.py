@@ -1,4 +1,4 @@
-"""Eval files run over what production answered: nothing is generated.
+"""Detect answers that fail an eval suite, by running it over what production answered: nothing is generated.
 
 `[mine] options.suites` names eval files. Each eval function of them is called with the recorded conversation, and its
 model gives the recorded answer. A failed assertion or a score of 0 is a failure of the call. Functions that look at the

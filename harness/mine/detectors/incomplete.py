@@ -1,4 +1,4 @@
-"""The answer is empty, or was cut at the token limit."""
+"""Detect empty answers, and those cut at the token limit."""
 
 from collections.abc import Iterator
 

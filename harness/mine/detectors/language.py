@@ -1,4 +1,4 @@
-"""The answer is in another language than the message, though nobody asked for a translation.
+"""Detect answers in another language than the message, though nobody asked for a translation.
 
 Languages come from py3langid (Lui and Baldwin, "langid.py", ACL 2012), which is sure of whole sentences only, so short
 texts, structured answers and routes that answer in JSON are left alone.

@@ -1,4 +1,4 @@
-"""The answer repeats itself: the same few words over and over."""
+"""Detect answers that repeat the same few words over and over."""
 
 from collections.abc import Iterator
 

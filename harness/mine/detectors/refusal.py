@@ -1,4 +1,4 @@
-"""The model declined: a refusal part, a content filter, or the words that refusals begin with."""
+"""Detect refusals: a refusal part, a content filter, or the words that refusals begin with."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The answer is not of the form that it should have.
+"""Detect answers that are not of the form that they should have.
 
 The form is what the request asked for (`response_format` with a JSON schema) or, without one, what nearly all good
 answers of the route have in common: one JSON object with the same keys. A tool call whose arguments are not JSON, or

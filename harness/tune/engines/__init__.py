@@ -1,1 +1,1 @@
-"""harness.tune.engines"""
+"""Run tuning jobs in another process or on another machine, one engine a file."""

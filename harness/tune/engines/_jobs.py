@@ -1,4 +1,4 @@
-"""Do what an engine was asked to do: train, preview, estimate or cancel, by the trainer of the request's method.
+"""Define the protocol between an engine and its process: jobs by name, and one JSON line a message.
 
 A job takes the bytes of its request and a way to send events, and returns the bytes of its result. An engine carries
 bytes only, so a job need not know where it runs, and a new engine need not know what it runs.
