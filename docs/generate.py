@@ -20,6 +20,15 @@ from harness.cli.main import all_commands, cli  # noqa: E402
 from harness.core.plugins import PACKAGES, names  # noqa: E402
 from harness.errors import Exit  # noqa: E402
 
+DEVELOP = {
+    "formats": "adding-a-format",
+    "detectors": "adding-a-detector",
+    "scorers": "adding-a-scorer",
+    "backends": "adding-a-backend",
+    "rules": "adding-a-rule",
+    "trainers": "adding-a-recipe",
+}
+"""Kind of plug-in to the page that shows how to add one."""
 NOTE = "<!-- Written by docs/generate.py from the code; edit that instead. -->\n\n"
 
 
@@ -80,9 +89,16 @@ def shown(field: msgspec.structs.FieldInfo) -> str:
 
 def plugins() -> str:
     """Every plug-in with the first sentence of its file."""
-    text = NOTE + "# Plug-ins\n\nA plug-in is a file in its folder, or an entry point in the group `trueup.<kind>`.\n\n"
+    text = NOTE + (
+        "# Plug-ins\n\nA plug-in is a file in its folder, or an entry point in the group `trueup.<kind>`. What each kind offers is "
+        "stated in `harness/core/protocols.py`.\n\n"
+    )
     for kind, package in PACKAGES.items():
-        text += f"## {kind}\n\n| name | what it is |\n|---|---|\n"
+        page = DEVELOP.get(kind)
+        text += f"## {kind}\n\n" + (
+            f"[{page.replace('-', ' ').capitalize()}](../develop/{page}.md)\n\n" if page else ""
+        )
+        text += "| name | what it is |\n|---|---|\n"
         for name in names(kind):
             path = ROOT / package.replace(".", "/") / f"{name}.py"
             text += f"| `{name}` | {first_sentence(path)} |\n"

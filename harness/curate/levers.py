@@ -13,6 +13,7 @@ import msgspec
 
 from harness.core.codec import canonical
 from harness.core.near_duplicates import normalise
+from harness.core.plugins import says
 from harness.core.replies import comparable, grounded, padded
 from harness.curate.rows import CallRow
 from harness.curate.sieve import Sieve
@@ -20,8 +21,6 @@ from harness.mine.mined import Mined
 from harness.mine.traffic import Traffic, day
 from harness.types import Call, Cluster, Feedback, Message, Noun, ToolResultPart
 
-FORM = frozenset({"schema_break", "incomplete", "language", "refusal", "loop"})
-"""Detectors of slips in form, which an instruction may mend."""
 ENOUGH = 20
 """Failing calls with a target from which a fine-tune has something to learn."""
 FEW = 50
@@ -110,7 +109,7 @@ def _lever(
     outside = sum(bool(target.outside - choices) for target in targets)
     if len(targets) >= 3 and outside >= INVENTED * len(targets):
         return "retrieval", f"{outside} of {len(targets)} targets hold facts that stand nowhere in the input"
-    if cluster.detector in FORM and size < FEW:
+    if says("detectors", cluster.detector, "FORM", False) and size < FEW:
         return "prompt", f"{size} slips in form: an instruction is cheaper; the prompted arm of the gate checks it"
     if len(targets) < ENOUGH:
         return "", f"{len(targets)} of {size} have a target; {ENOUGH - len(targets)} more make a fine-tune possible"

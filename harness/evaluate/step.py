@@ -138,21 +138,24 @@ def _eval_request(project: Project, dataset: Dataset | None, chosen: Sequence[Ar
 def _run_key(
     project: Project, arm: Arm, found: evaluate_stage.Survey, dataset: Dataset | None, request: EvalRequest
 ) -> str:
+    """What the judges are asked and by which model is among the digests of the suites."""
     try:
         model = load("backends", arm.backend).digest(arm)
     except TrueupError:
         return ""  # a model that is not there: its run says so, case by case, and the other arms run
+    table = evaluate_arms.read_options(arm)
     settings = project.config.eval
     return Reads(
         step="evaluate",
         code=reads.code("harness.evaluate.stage", "harness.evaluate.runner.worker", "trueup.pytest_plugin"),
         options={
-            "arm": [arm.name, arm.prompt, arm.options],
+            "arm": [arm.name, arm.prompt, table.knobs],
             "select": request.select,
             "repeats": request.repeats,
             "parts": settings.early_stop,  # other parts are other batches
             "pytest_args": settings.pytest_args,
         },
+        files=reads.contents(table.files),
         plugins=reads.plugin_code("scorers")
         | reads.plugin_code("redactors")  # `score.safety` asks them
         | reads.plugin_code("backends", [arm.backend, *(judge.backend for judge in request.judges)]),

@@ -7,9 +7,6 @@ from msgspec.structs import replace
 from harness.gate.measure import scored
 from harness.types import Comparison, Finding
 
-COMPARES = ("target", "guard", "floor", "prompted", "slice_guard", "difference")
-"""Rules whose findings hold a difference of two arms."""
-
 
 def flips(control: Comparison) -> int:
     """Cases whose score under one and the same arm changed."""
@@ -18,8 +15,6 @@ def flips(control: Comparison) -> int:
 
 def beside(finding: Finding, controls: Sequence[Comparison]) -> Finding:
     """The finding with the flips of its baseline's control on the same suite, where there is one."""
-    if finding.rule not in COMPARES:
-        return finding
     for one in controls:
         if (one.suite.name, one.baseline) == (finding.suite.split("[")[0], finding.baseline):
             noise = {"aa_flips": flips(one), "aa_n": len(scored(one))}

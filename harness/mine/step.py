@@ -2,8 +2,9 @@
 
 from msgspec import Struct
 
+from harness.config import Config
 from harness.core import options as option_tables
-from harness.core import plugins, reads
+from harness.core import reads
 from harness.core.options import OptionsTable
 from harness.core.reads import Reads
 from harness.mine import stage
@@ -46,13 +47,14 @@ def reads_of(project: Project) -> Reads:
 
 
 def options(project: Project) -> OptionsTable:
-    """Those of [mine.options]: the stage's own and every detector's. Raises UsageError on an unknown key."""
-    detectors = [plugins.load("detectors", name) for name in plugins.names("detectors")]
-    kinds: list[type[Struct]] = [
-        stage.MineOptions,
-        *(kind for detector in detectors if (kind := option_tables.struct_of(detector))),
-    ]
-    return option_tables.table(project.config.mine.options, kinds, "[mine.options]", project.config.root)
+    """Those of [mine.options]; see `options_of`."""
+    return options_of(project.config)
+
+
+def options_of(config: Config) -> OptionsTable:
+    """The stage's own options and every detector's. Raises UsageError on an unknown key."""
+    kinds: list[type[Struct]] = [stage.MineOptions, *option_tables.of_plugins("detectors")]
+    return option_tables.table(config.mine.options, kinds, "[mine.options]", config.root)
 
 
 def latest_clusters(project: Project) -> tuple[Cluster, ...]:

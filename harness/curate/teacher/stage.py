@@ -18,9 +18,6 @@ from harness.mine.detectors import from_suite
 from harness.mine.window import Norms, Window
 from harness.types import Call, Message, Noun, Part, Reply, TextPart
 
-FORM = ("incomplete", "language", "loop", "refusal", "schema_break", "ungrounded")
-"""Detectors that need nothing but the answer and its message."""
-
 
 class TaughtTargets(Noun, frozen=True):
     answers: dict[str, Message]
@@ -72,8 +69,9 @@ def objections(
     """Why the answer may not be learnt from, by name of the detector or eval function."""
     said = replace(call, output=(message,), error=None, flags=(), usage=type(call.usage)())
     window = Window(calls=(said,), conversations={call.id: conversation}, norms=norms)
-    for name in FORM:
-        if any(True for _ in plugins.load("detectors", name).detect(window)):
+    for name in plugins.names("detectors"):
+        detector = plugins.load("detectors", name)
+        if getattr(detector, "ANSWER_ALONE", False) and any(True for _ in detector.detect(window)):
             yield name
     verdicts = {
         name: from_suite.verdict(function, said, conversation)

@@ -6,7 +6,14 @@
 from collections.abc import Sequence
 
 from harness.core.codec import digest as content_id
-from harness.types import Arm, Reply, Request
+from harness.types import Arm, Noun, Reply, Request
+
+
+class Options(Noun, frozen=True):
+    """Its keys under an arm's options."""
+
+    reply: str = ""
+    """The answer to everything."""
 
 
 class Constant:

@@ -10,10 +10,20 @@ from pathlib import Path
 
 from harness.core.codec import digest as content_id
 from harness.core.codec import file_digest, read_lines, to_chat
+from harness.core.options import File
 from harness.errors import InputError, UsageError
-from harness.types import Arm, Call, Message, Reply, Request
+from harness.types import Arm, Call, Message, Noun, Reply, Request
 
 PREFERRED_BATCH = 256
+FILE = True
+"""A file is all that it needs: `--model recorded:FILE`."""
+
+
+class Options(Noun, frozen=True):
+    """Its keys under an arm's options."""
+
+    replies: File = ""
+    """JSON Lines of recorded calls; empty: the file that the arm's `model` names."""
 
 
 class Recorded:

@@ -12,6 +12,10 @@ from harness.gate import measure, wording
 from harness.gate.context import Context
 from harness.types import Comparison, Contract, Finding, Pair
 
+HARM = True
+"""It finds something broken: of equal outcomes this comes before what was not gained."""
+FINAL = True
+"""No further case can undo its failure."""
 PASSED = 0.5
 """A case passes when its mean over the repeats is above this."""
 NAMED = 5

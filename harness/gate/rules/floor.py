@@ -12,6 +12,11 @@ from harness.gate import measure, wording
 from harness.gate.context import CONSTANT, Context
 from harness.types import Comparison, Finding, Target
 
+COMPARES = True
+"""Its findings hold a difference of two arms, beside which A/A noise is shown."""
+ASKS = "beat the commonest answer"
+"""What it asks of a suite, for the report."""
+
 
 def findings(context: Context) -> Iterator[Finding]:
     for comparison in context.against(CONSTANT, Target):

@@ -14,6 +14,11 @@ from harness.gate.statistics.paired import Paired
 from harness.gate.statistics.power import more_cases
 from harness.types import Comparison, Finding, Guard
 
+HARM = True
+"""It finds something broken: of equal outcomes this comes before what was not gained."""
+COMPARES = True
+"""Its findings hold a difference of two arms, beside which A/A noise is shown."""
+
 
 def findings(context: Context) -> Iterator[Finding]:
     for comparison in context.having(Guard):

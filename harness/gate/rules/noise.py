@@ -17,6 +17,9 @@ from harness.gate.statistics.multiple import holm
 from harness.gate.statistics.paired import Paired
 from harness.types import Comparison, Finding
 
+ADVICE = True
+"""Its intervals are of something else than the suite's difference: they decide nothing."""
+
 
 def findings(context: Context) -> Iterator[Finding]:
     controls = [one for one in context.controls if len(measure.scored(one)) >= 2]

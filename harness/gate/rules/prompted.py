@@ -16,6 +16,8 @@ from harness.gate.context import PROMPTED, Context
 from harness.gate.statistics.paired import Paired
 from harness.types import Comparison, Finding, Guard, Target
 
+COMPARES = True
+"""Its findings hold a difference of two arms, beside which A/A noise is shown."""
 ARMS = gate_options.words("prompted_arms", PROMPTED)
 MARGIN = gate_options.number("prompted_margin", Guard().margin)
 OPTIONS = (ARMS, MARGIN)

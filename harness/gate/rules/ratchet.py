@@ -16,6 +16,8 @@ from harness.gate.context import CHAMPION, Context
 from harness.gate.rules import guard
 from harness.types import Finding, Guard
 
+HARM = True
+"""It finds something broken: of equal outcomes this comes before what was not gained."""
 ORIGINAL = gate_options.word("original", "base")
 OPTIONS = (ORIGINAL,)
 

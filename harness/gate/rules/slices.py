@@ -10,6 +10,8 @@ from harness.gate.context import Context
 from harness.gate.statistics.multiple import benjamini_hochberg
 from harness.types import Comparison, Finding
 
+ADVICE = True
+"""Its intervals are of something else than the suite's difference: they decide nothing."""
 FALSE_DISCOVERY = 0.10
 FEWEST = 5
 """Scored cases below which a slice is not looked at."""

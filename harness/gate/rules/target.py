@@ -17,6 +17,8 @@ from harness.gate.statistics.paired import Paired
 from harness.gate.statistics.power import more_cases
 from harness.types import Comparison, Finding, Target
 
+COMPARES = True
+"""Its findings hold a difference of two arms, beside which A/A noise is shown."""
 CHAMPION_GAIN = gate_options.number("champion_gain", 0.0)
 OPTIONS = (CHAMPION_GAIN,)
 

@@ -14,6 +14,7 @@ from harness.types import Call, CallError, Feedback, Source
 
 RANK, TRUST = 30, 15
 Piece = Span | Log
+Options = _trace.Options
 
 ROW = "helicone.row"
 

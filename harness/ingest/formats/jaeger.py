@@ -14,6 +14,7 @@ from harness.types import Call, Feedback, Source
 
 RANK = 12
 Piece = Span | Log
+Options = _trace.Options
 
 
 def claims(record: dict[str, Json]) -> bool:

@@ -14,6 +14,7 @@ from harness.types import Call, CallError, Feedback, Source
 
 RANK, TRUST = 40, 15
 Piece = Span | Log
+Options = _trace.Options
 
 ROW, TRACE = "langfuse.row", "langfuse.trace"
 TYPES = frozenset(

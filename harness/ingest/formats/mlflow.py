@@ -15,6 +15,7 @@ from harness.types import Call, Feedback, Source
 
 RANK, TRUST = 20, 20
 Piece = Span | Log
+Options = _trace.Options
 
 _CHUNK = "mlflow.chunk.item."
 _KINDS = {"HUMAN": "human", "LLM_JUDGE": "judge", "CODE": "code"}

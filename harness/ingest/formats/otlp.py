@@ -11,6 +11,7 @@ from harness.types import Call, Feedback, Source
 RANK = 10
 
 Piece = Span | Log
+Options = _trace.Options
 
 
 def claims(record: dict[str, Json]) -> bool:

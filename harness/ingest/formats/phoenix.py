@@ -12,6 +12,7 @@ from harness.types import Call, Feedback, Source
 
 RANK = 20
 Piece = Span | Log
+Options = _trace.Options
 
 _KINDS = {"HUMAN": "human", "LLM": "judge", "CODE": "code"}
 _CORRECTIONS = ("corrected_output", "correction", "expected_output")

@@ -1,6 +1,6 @@
 """Detect answers that fail an eval suite, by running it over what production answered: nothing is generated.
 
-`[mine] options.suites` names eval files. Each eval function of them is called with the recorded conversation, and its
+`suites` under [mine.options] names eval files. Each eval function of them is called with the recorded conversation, and its
 model gives the recorded answer. A failed assertion or a score of 0 is a failure of the call. Functions that look at the
 expected answer, take other fixtures, or ask more than the one question cannot be judged so, and are passed over.
 """
@@ -12,11 +12,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from harness.core.options import File
 from harness.errors import UsageError
 from harness.mine.window import Window
-from harness.types import Call, Case, Failure, Message, Reply, Score
+from harness.types import Call, Case, Failure, Message, Noun, Reply, Score
 
 Eval = Callable[[Any, Any], Any]
+
+
+class Options(Noun, frozen=True):
+    """Its keys under [mine.options]."""
+
+    suites: tuple[File, ...] = ()
+    """Eval files whose functions judge what production answered."""
 
 
 class NotJudgeable(Exception):
@@ -37,7 +45,7 @@ def functions(path: str) -> tuple[tuple[str, Eval], ...]:
     """Eval functions of a file that take a case and a model. Raises UsageError when the file cannot be imported."""
     spec = importlib.util.spec_from_file_location(f"trueup_mined_{Path(path).stem}", path)
     if spec is None or spec.loader is None or not Path(path).is_file():
-        raise UsageError("there is no such eval file", where=path, next="mend [mine] options.suites")
+        raise UsageError("there is no such eval file", where=path, next="fix suites under [mine.options]")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     found = inspect.getmembers(module, inspect.isfunction)

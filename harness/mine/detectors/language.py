@@ -14,6 +14,10 @@ from harness.core.replies import json_object, words
 from harness.mine.window import Window
 from harness.types import Failure
 
+FORM = True
+"""A slip in form, which an instruction may fix."""
+ANSWER_ALONE = True
+"""It needs nothing but the answer and its message, so it can judge a teacher's too."""
 SURE = 0.9
 SHORTEST = 6
 """Words below which a language is a guess."""

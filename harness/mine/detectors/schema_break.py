@@ -14,6 +14,10 @@ from harness.core.replies import json_object
 from harness.mine.window import ENOUGH, Norms, Window
 from harness.types import Call, Failure, Json
 
+FORM = True
+"""A slip in form, which an instruction may fix."""
+ANSWER_ALONE = True
+"""It needs nothing but the answer and its message, so it can judge a teacher's too."""
 NEARLY_ALL = 0.95
 
 

@@ -10,6 +10,9 @@ from harness.core.replies import grounded, json_object, padded
 from harness.mine.window import Window
 from harness.types import Failure
 
+ANSWER_ALONE = True
+"""It needs nothing but the answer and its message, so it can judge a teacher's too."""
+
 
 def detect(window: Window) -> Iterator[Failure]:
     for call in window.calls:

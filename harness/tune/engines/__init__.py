@@ -1,1 +1,1 @@
-"""Run tuning jobs in another process or on another machine, one engine a file."""
+"""Run a job of a trainer in another process."""
