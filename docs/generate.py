@@ -20,6 +20,7 @@ from harness.cli.main import all_commands, cli  # noqa: E402
 from harness.core.plugins import PACKAGES, names  # noqa: E402
 from harness.errors import Exit  # noqa: E402
 
+STUB = ROOT / "harness" / "evaluate" / "score.pyi"
 DEVELOP = {
     "formats": "adding-a-format",
     "detectors": "adding-a-detector",
@@ -162,6 +163,18 @@ def first_sentence(path: Path) -> str:
     return doc.split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
 
 
+def scorers() -> str:
+    """A stub of `harness.evaluate.score`: each scorer with its types, so that a new one stays one new file."""
+    own = sorted(path.stem for path in (ROOT / "harness/evaluate/scorers").glob("[!_]*.py"))
+    text = "# Written by docs/generate.py from the scorers' files; edit those instead.\n"
+    text += "from collections.abc import Callable\n\n"
+    text += "".join(f"from harness.evaluate.scorers.{name} import {name} as {name}\n" for name in own)
+    text += "from harness.types import Score\n\n"
+    return (
+        text + "def __getattr__(name: str) -> Callable[..., Score | tuple[Score, ...]]: ...  # a third party's scorer\n"
+    )
+
+
 PAGES = {"commands.md": commands, "config.md": config, "plugins.md": plugins, "nouns.md": types}
 
 
@@ -170,6 +183,7 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     for name, page in PAGES.items():
         (folder / name).write_text(page(), encoding="utf-8")
+    STUB.write_text(scorers(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Curate as a step: recall or make the dataset of what was mined, and store it."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -15,6 +16,7 @@ from harness.curate.options import CurateOptions
 from harness.curate.teacher import arm as teacher_arm
 from harness.curate.teacher import paraphrase_step
 from harness.curate.teacher import step as teacher_step
+from harness.evaluate import helpers
 from harness.evaluate.step import sound, survey
 from harness.mine.mined import Mined
 from harness.mine.step import mine
@@ -80,7 +82,9 @@ def _reads(project: Project, mined: Mined, options: CurateOptions, taught: Mappi
         code=reads.code("harness.curate.stage", "harness.curate.teacher.paraphrase_step"),
         traces=project.store.traces.version(),
         options=teacher_arm.knobs(options),
-        files=reads.contents(files(options) | teacher_arm.files(teacher)),
+        files=reads.contents(
+            helpers.named(files(options) | teacher_arm.files(teacher), Path(project.config.root))
+        ),
         plugins=reads.plugin_code("backends", [teacher.backend]) | reads.plugin_code("detectors")
         if teacher.backend
         else {},

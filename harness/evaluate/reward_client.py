@@ -9,6 +9,7 @@ user's code and runs in a process of its own; a trainer holds this end of the pi
 The far side is `harness.evaluate.runner.reward_worker`, named here by its module path alone: it stands above this one.
 """
 
+import os
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TypeVar
@@ -55,11 +56,11 @@ class JudgedAnswer(Noun, frozen=True):
 class SuiteJudge:
     """One suite, kept open in a child process. Close it, or use it in a `with`.
 
-    `secrets` names the variables with keys that the suite needs. Opening raises UsageError on a suite that is not there or cannot judge, InvalidError when the eval files do not load.
+    Opening raises UsageError on a suite that is not there or cannot judge, InvalidError when the eval files do not load.
     """
 
-    def __init__(self, request: JudgeRequest, secrets: Sequence[str] = ()) -> None:
-        self._child = Worker(SERVER, secrets=secrets, death=_ended)
+    def __init__(self, request: JudgeRequest) -> None:
+        self._child = open_eval_child(SERVER)
         try:
             self.suite: Suite = self._exchange(encode(request), Suite)
         except BaseException:
@@ -95,6 +96,11 @@ class SuiteJudge:
     def _exchange(self, line: bytes, kind: type[T]) -> T:
         self._child.send(line)
         return decode(self._child.result(), kind)
+
+
+def open_eval_child(server: str) -> Worker:
+    """A child process that runs eval files. They are the user's own code, so it gets the caller's whole environment."""
+    return Worker(server, secrets=tuple(os.environ), death=_ended)
 
 
 def _ended(code: int, output: str) -> InvalidError:

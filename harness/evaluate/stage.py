@@ -4,12 +4,13 @@ In a child, because eval files are the user's own code, and because a model take
 of a request run in one child, one after the other on the same backend, with the same cases in the same order.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.core.codec import decode, digest, encode, read, write_atomic
-from harness.core.worker import ChildError, ChildEvent, Worker, endpoint_key
+from harness.core.worker import ChildError, ChildEvent, Worker
 from harness.errors import InvalidError, TrueupError, UsageError
 from harness.evaluate.runner.worker import SUITES_FILE, run_file
 from harness.types import EvalRequest, Noun, Run, Suite
@@ -81,9 +82,9 @@ def _run_child(request: EvalRequest, extra: Sequence[str], on_event: Callable[[E
     """Run pytest to its end, so that fixtures are torn down, then raise the error that stopped it, if one did."""
     out = Path(request.out)
     write_atomic(out / REQUEST_FILE, encode(request))
-    keys = {endpoint_key(arm.options) for arm in (*request.arms, *request.judges)}
     fatal = None
-    with Worker("pytest", *_arguments(request, extra), secrets=tuple(keys), log=out / LOG_FILE) as child:
+    own = tuple(os.environ)  # the whole environment: eval files are the user's own code
+    with Worker("pytest", *_arguments(request, extra), secrets=own, log=out / LOG_FILE) as child:
         child.end_requests()
         for message in child:
             if isinstance(message, ChildEvent):

@@ -1,5 +1,7 @@
 """Mine as a step: recall or find the failures of the stored calls, and store them."""
 
+from pathlib import Path
+
 from msgspec import Struct
 
 from harness.config import Config
@@ -7,6 +9,7 @@ from harness.core import options as option_tables
 from harness.core import reads
 from harness.core.options import OptionsTable
 from harness.core.reads import Reads
+from harness.evaluate import helpers
 from harness.mine import stage
 from harness.project import LATEST, Project
 from harness.types import Cluster
@@ -41,7 +44,7 @@ def reads_of(project: Project) -> Reads:
         code=reads.code("harness.mine.stage"),
         traces=project.store.traces.version(),
         options=table.knobs,
-        files=reads.contents(table.files),
+        files=reads.contents(helpers.named(table.files, Path(project.config.root))),
         plugins=reads.plugin_code("detectors", project.config.mine.detectors),
     )
 

@@ -1,5 +1,6 @@
 """Tune a dataset and a recipe into an adapter, in another process."""
 
+import os
 from collections.abc import Callable
 
 from harness.core.adapters import read_manifest as read_manifest
@@ -25,7 +26,8 @@ def tune(request: TuneRequest, *, on_point: OnPoint | None = None) -> Adapter:
             event = decode(data, Point)
             on_point(event.point, event.steps)
 
-    return decode(local.run("tune", encode(request), on_event, secrets=request.secrets), Adapter)
+    secrets = tuple(os.environ) if request.evals else request.secrets  # eval files get the user's whole environment
+    return decode(local.run("tune", encode(request), on_event, secrets=secrets), Adapter)
 
 
 def cancel(request: TuneRequest) -> str:

@@ -42,6 +42,12 @@ def test_reference_pages_are_current(name):
     assert (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8") == generator().PAGES[name]()
 
 
+def test_the_stub_of_the_scorers_is_current():
+    """Type checkers know each scorer file; `make docs` writes the stub."""
+    made = generator()
+    assert made.STUB.read_text(encoding="utf-8") == made.scorers()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
     """Every relative link and picture in a page is a file of the project."""

@@ -61,7 +61,7 @@ def open_judge(request: TuneRequest, prompt: Prompt) -> SuiteJudge:
             next='set suite = "eval_NAME" under [tune.options]: one of your eval functions',
         )
     cases = str(Path(request.dataset) / dataset.TRAIN)
-    return SuiteJudge(JudgeRequest(name, request.evals, cases, prompt, request.pytest_args), request.secrets)
+    return SuiteJudge(JudgeRequest(name, request.evals, cases, prompt, request.pytest_args))
 
 
 def prompts(requests: Sequence[Request], base: parameters.Base) -> list[list[int]]:

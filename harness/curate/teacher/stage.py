@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from harness.core import plugins
 from harness.core.codec import canonical
 from harness.core.replies import comparable
-from harness.mine.detectors import from_suite
+from harness.evaluate.recorded import EvalFiles, recorded
 from harness.mine.window import Norms, Window
 from harness.types import Call, Message, Noun, Part, Reply, TextPart
 
@@ -35,17 +35,18 @@ def teach(
 ) -> TaughtTargets:
     """Judge each call's `replies` (by call id). `suites`: paths of eval files. Raises UsageError for one that is none."""
     answers, refused = {}, Counter[str]()
-    for call in calls:
-        accepted = []
-        for reply in replies.get(call.id, ()):
-            message = _message(reply)
-            reason = next(objections(call, message, conversations[call.id], suites, norms), "")
-            if reason:
-                refused[reason] += 1
-            else:
-                accepted.append(message)
-        if accepted:
-            answers[call.id] = _commonest(accepted)
+    with EvalFiles(suites) as files:
+        for call in calls:
+            accepted = []
+            for reply in replies.get(call.id, ()):
+                message = _message(reply)
+                reason = next(objections(call, message, conversations[call.id], files, norms), "")
+                if reason:
+                    refused[reason] += 1
+                else:
+                    accepted.append(message)
+            if accepted:
+                answers[call.id] = _commonest(accepted)
     return TaughtTargets(answers=answers, refused=dict(refused.most_common()))
 
 
@@ -63,7 +64,7 @@ def objections(
     call: Call,
     message: Message,
     conversation: tuple[Message, ...],
-    suites: Sequence[str],
+    files: EvalFiles,
     norms: Mapping[str, Norms] = {},
 ) -> Iterator[str]:
     """Why the answer may not be learnt from, by name of the detector or eval function."""
@@ -73,11 +74,7 @@ def objections(
         detector = plugins.load("detectors", name)
         if getattr(detector, "ANSWER_ALONE", False) and any(True for _ in detector.detect(window)):
             yield name
-    verdicts = {
-        name: from_suite.verdict(function, said, conversation)
-        for path in suites
-        for name, function in from_suite.functions(path)
-    }
+    (verdicts,) = files.verdicts([recorded(said, conversation)])
     yield from (name for name, verdict in verdicts.items() if verdict)
     if all(verdict is None for verdict in verdicts.values()):
         yield "no eval function could judge it"

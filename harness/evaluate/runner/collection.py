@@ -14,10 +14,11 @@ from msgspec.structs import replace
 from harness.core.codec import digest, read_lines
 from harness.core.nearest import did_you_mean
 from harness.errors import InputError
+from harness.evaluate import helpers
 from harness.evaluate.judging.judge import Judge
 from harness.evaluate.runner.cases import load_cases
 from harness.evaluate.runner.judges import RunBench
-from harness.evaluate.suites import Declaration, MinedSplit, declaration
+from harness.evaluate.suites import NOTE, Declaration, MinedSplit, declaration
 from harness.types import CORPUS, Calibration, Case, EvalRequest, Suite
 
 SUITE = pytest.StashKey["SuiteCases"]()
@@ -35,7 +36,15 @@ class _Named:
 
 
 class EvalModule(_Named, pytest.Module):
-    """A file `eval_*.py`: its `eval_*` functions are suites."""
+    """A file `eval_*.py`: its `eval_*` functions are suites.
+
+    `declared_only`: no, only those with `@suite` or `@cases` are, since the file lies outside `[eval] paths`.
+    """
+
+    declared_only = False
+
+    def istestfunction(self, obj: object, name: str) -> bool:
+        return super().istestfunction(obj, name) and (not self.declared_only or hasattr(obj, NOTE))
 
     @cached_property
     def source(self) -> bytes:
@@ -43,14 +52,17 @@ class EvalModule(_Named, pytest.Module):
 
     @cached_property
     def helpers(self) -> list[str]:
-        """Digests of what the suites may lean on: other Python files of their folder, and each conftest.py above it."""
-        beside = {path for path in self.path.parent.glob("*.py") if not path.name.startswith("eval_")}
-        above = {folder / "conftest.py" for folder in self.path.parents if folder.is_relative_to(self.config.rootpath)}
-        return [digest(path.read_bytes()) for path in sorted(beside | {path for path in above if path.is_file()})]
+        """Digests of what the suites may lean on; see `harness.evaluate.helpers`."""
+        return [digest(path.read_bytes()) for path in helpers.of(self.path, self.config.rootpath)]
 
 
 class EvalClass(_Named, pytest.Class):
     """A class `Eval*` in an eval file, whose `eval_*` methods are suites."""
+
+    def istestfunction(self, obj: object, name: str) -> bool:
+        module = self.getparent(EvalModule)
+        only = module is not None and module.declared_only
+        return super().istestfunction(obj, name) and (not only or hasattr(obj, NOTE))
 
 
 def eval_class(collector: pytest.Collector, name: str, value: object) -> EvalClass | None:

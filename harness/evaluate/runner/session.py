@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeGuard
 
 import pytest
-from _pytest.runner import CallInfo
+from pytest import CallInfo
 
 from harness.core.digests import drawn
 from harness.errors import TrueupError
@@ -21,9 +21,10 @@ from harness.evaluate.runner.environment import environment
 from harness.evaluate.runner.few_shot import Nearest
 from harness.evaluate.runner.fixtures import SetupTree, may_join
 from harness.evaluate.runner.judges import Question, RunBench
-from harness.evaluate.runner.live_case import LIVE, LiveCase, arguments
+from harness.evaluate.runner.live_case import LIVE, LiveCase
 from harness.evaluate.runner.model import Model
 from harness.evaluate.runner.outcomes import without_ours
+from harness.evaluate.runner.private_pytest import arguments, use_setup_state
 from harness.evaluate.runner.results import Book, Entry, verdict_text
 from harness.evaluate.runner.sharding import members
 from harness.types import Arm, EvalRequest, Reply, Run
@@ -121,8 +122,15 @@ class Evaluation:
         if not evals and not self._spared:
             self.book.problems.append(NOTHING)
         elif not self.request.arms and not session.config.option.collectonly:
+            self._without_model(evals, session)
+
+    def _without_model(self, evals: Sequence[pytest.Item], session: pytest.Session) -> None:
+        """Nobody named a model: beside ordinary tests the cases are skipped, alone they are a mistake."""
+        if len(evals) == len(session.items):
             names = self._model_names()
             raise pytest.UsageError(f"eval files need a model\n  next:  pytest ... --model NAME; NAME is {names}")
+        for item in evals:
+            item.add_marker(pytest.mark.skip(reason="an eval case needs a model: pytest ... --model NAME"))
 
     # ------------------------------------------------------------ the run
 
@@ -135,9 +143,11 @@ class Evaluation:
             self._try_judges()
             return None
         arms = self.request.arms
+        if not arms:
+            return None  # every case is skipped
         others: list[Planned] = [(arms[0], item) for item in session.items if not is_eval(item)]
         self._plan = others + [(arm, item) for arm in arms for item in session.items if is_eval(item)]
-        session._setupstate = self._tree
+        use_setup_state(session, self._tree)
         self._try_judges()
         for arm in arms:
             self._run_arm(arm, session)
@@ -225,8 +235,7 @@ class Evaluation:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: CallInfo[None]) -> Iterator[None]:
-        if call.excinfo is not None and call.when != "call" and is_eval(item):
-            assert self._arm is not None
+        if call.excinfo is not None and call.when != "call" and is_eval(item) and self._arm is not None:
             self.book.broken(self._arm, item.stash[ENTRY], call.excinfo.value)
         return (yield)
 
