@@ -88,6 +88,20 @@ def test_an_edited_file_is_read_again(ingested, tmp_path, file, line, step):
     assert _keys(folder) == _keys(folder)
 
 
+@pytest.mark.parametrize("file", ["conftest.py", "evals/conftest.py", "evals/words.py"])
+def test_what_an_eval_file_leans_on_is_in_the_key_of_mining(ingested, tmp_path, file):
+    """A fixture or a helper module of a suite that mines decides as its own text does; another suite does not."""
+    folder = shutil.copytree(ingested, tmp_path / "p", symlinks=True)
+    (folder / "evals" / "eval_other.py").write_text("LIMIT = 1\n")
+    first = mine_step.reads_of(Project.open(folder)).key
+    (folder / "evals" / "eval_other.py").write_text("LIMIT = 2\n")
+    assert mine_step.reads_of(Project.open(folder)).key == first
+    (folder / file).write_text("LIMIT = 1\n")
+    added = mine_step.reads_of(Project.open(folder)).key
+    (folder / file).write_text("LIMIT = 2_000\n")
+    assert len({first, added, mine_step.reads_of(Project.open(folder)).key}) == 3
+
+
 def _keys(folder):
     work = Project.open(folder)
     dataset = curate_step.curate(work)

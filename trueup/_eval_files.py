@@ -52,6 +52,12 @@ def _names(decorator: ast.expr) -> set[str]:
     return named | {node.attr for node in ast.walk(decorator) if isinstance(node, ast.Attribute)}
 
 
+def module_names(file: Path) -> list[str]:
+    """Every name under which pytest may import the file, whatever its import mode and folder are: `b`, `a.b`, ..."""
+    parts = [part.replace(".", "_") for part in file.with_suffix("").parts[1:]]
+    return [".".join(parts[at:]) for at in reversed(range(len(parts)))]
+
+
 def harness_is_hidden() -> bool:
     """Whether `import harness` would give a package of the user's own."""
     try:

@@ -87,6 +87,7 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
         _register(parent.config)
     except TrueupError as error:  # told without a traceback
         raise parent.CollectError(str(error)) from error
+    pytest.register_assert_rewrite(*_eval_files.module_names(module_path))  # as a test file's asserts are
     module: EvalModule = EvalModule.from_parent(parent, path=module_path)
     module.declared_only = not _is_whole(module_path, parent)
     return module

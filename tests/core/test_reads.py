@@ -36,6 +36,12 @@ def test_code_changes_with_what_a_module_imports_and_with_nothing_else(package):
     assert reads.code("thing.a") != before
 
 
+def test_the_code_of_a_child_process_counts_though_only_a_string_names_it():
+    """A suite as a judge runs in a child: its runner is in the key of whatever judges by it."""
+    for module in ("harness.mine.detectors.from_suite", "trainers.rows.scored"):
+        assert "harness.evaluate.runner.stand_in" in reads._closure((module,)), module
+
+
 def test_code_that_scores_is_in_the_key_of_what_it_scores():
     """`score.safety` uses redaction: the closure of the scorer contains the redactor."""
     assert "harness.redact.redaction" in reads._closure(("harness.evaluate.scorers.safety",))

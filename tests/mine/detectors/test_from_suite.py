@@ -98,6 +98,19 @@ def test_a_night_opens_one_process_and_it_is_not_this(path, tmp_path, monkeypatc
     assert len(set(opened)) == 1 and "words" not in sys.modules
 
 
+def test_an_eval_file_has_the_whole_environment(tmp_path, monkeypatch):
+    """It is the user's own code: a key that it reads is there without being named anywhere."""
+    monkeypatch.setenv("SEARCH_API_KEY", "s3cret")
+    (tmp_path / "eval_key.py").write_text(
+        "import os\n\ndef eval_key(case, model):\n"
+        "    assert model.chat(case.messages).text == os.environ['SEARCH_API_KEY'], 'another key'\n"
+    )
+    window = Window(
+        calls=(call(1, "x", "s3cret"), call(2, "x", "no")), options={"suites": [str(tmp_path / "eval_key.py")]}
+    )
+    assert [failure.call_id for failure in from_suite.detect(window)] == ["t:2"]
+
+
 def test_without_suites_nothing_runs(tmp_path):
     """No option, no failures; a file that is not there, or does not load, is named."""
     assert list(from_suite.detect(Window(calls=(call(1, "x"),)))) == []
