@@ -1,7 +1,7 @@
 """Judge recorded answers by eval files, in a child process and without generating anything.
 
     with EvalFiles(("evals/eval_tone.py",)) as files:
-        files.verdicts([Recorded(case=Case(id="c1", messages=asked), reply=Reply(text="no"))])[0]
+        files.verdicts([RecordedAnswer(case=Case(id="c1", messages=asked), reply=Reply(text="no"))])[0]
         # {"eval_polite": "it is not polite", "eval_gold": None}
 
 An eval function is called with the recorded conversation, and its model gives the recorded answer. Functions that take no
@@ -34,17 +34,17 @@ class RecordedRequest(Noun, frozen=True):
     pytest_args: tuple[str, ...] = ()
 
 
-class Recorded(Noun, frozen=True):
+class RecordedAnswer(Noun, frozen=True):
     """What was asked, as a case without gold, and what was answered."""
 
     case: Case
     reply: Reply
 
 
-def recorded(call: Call, conversation: tuple[Message, ...]) -> Recorded:
+def recorded(call: Call, conversation: tuple[Message, ...]) -> RecordedAnswer:
     """A usable call, with its `conversation` instead of the input that the application's prompt is part of."""
     answer = call.output[0]
-    return Recorded(
+    return RecordedAnswer(
         case=Case(
             id=call.id,
             messages=conversation,
@@ -81,7 +81,7 @@ class EvalFiles:
             self._child.close(0.0)
             raise
 
-    def verdicts(self, answers: Sequence[Recorded]) -> list[Verdicts]:
+    def verdicts(self, answers: Sequence[RecordedAnswer]) -> list[Verdicts]:
         """What each eval function says of each answer, in order. Raises InvalidError when the process dies."""
         given: list[Verdicts] = []
         for start in range(0, len(answers), BATCH):

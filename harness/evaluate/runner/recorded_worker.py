@@ -12,7 +12,7 @@ import pytest
 from harness.core.codec import encode
 from harness.core.worker import Parent
 from harness.errors import InputError, InvalidError
-from harness.evaluate.recorded import Recorded, RecordedRequest, Verdicts
+from harness.evaluate.recorded import RecordedAnswer, RecordedRequest, Verdicts
 from harness.evaluate.runner.collection import SuiteCases
 from harness.evaluate.runner.outcomes import PASSED
 from harness.evaluate.runner.session import ENTRY, NOTHING, EvalItem, is_eval, suite_key
@@ -43,7 +43,7 @@ class WithoutGold:
 class Recalling(StandIn):
     """Each eval function that takes a case and a model, run on each call that comes in."""
 
-    def __init__(self, asked: RecordedRequest, batches: Iterator[tuple[Recorded, ...]], parent: Parent) -> None:
+    def __init__(self, asked: RecordedRequest, batches: Iterator[tuple[RecordedAnswer, ...]], parent: Parent) -> None:
         super().__init__(asked.paths)
         self._batches, self._parent = batches, parent
         self._case = Case(id="")
@@ -92,7 +92,7 @@ class Recalling(StandIn):
             self._parent.result(encode(self._judge(session.items, answers)))
         return True
 
-    def _judge(self, items: Sequence[pytest.Item], answers: Sequence[Recorded]) -> list[Verdicts]:
+    def _judge(self, items: Sequence[pytest.Item], answers: Sequence[RecordedAnswer]) -> list[Verdicts]:
         """Function by function, so that what a file sets up once serves all answers of the batch."""
         found: list[Verdicts] = [{} for _ in answers]
         names = Counter(item.name for item in items)
@@ -125,7 +125,7 @@ def _reason(result: Result) -> str | None:
 
 def main() -> None:
     """Serve until no further request comes."""
-    serve(RecordedRequest, tuple[Recorded, ...], Recalling)
+    serve(RecordedRequest, tuple[RecordedAnswer, ...], Recalling)
 
 
 if __name__ == "__main__":
