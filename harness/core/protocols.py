@@ -57,7 +57,8 @@ class SpanDialect(Protocol):
 class Detector(Protocol):
     """A failure signal.
 
-    It may have `HINT` (False; True: its failures take nothing from a call that was praised), `FORM` (False; True: a slip
+    It may have `opened(options)`, a context manager that gives a function of many windows, when it has something to start,
+    `HINT` (False; True: its failures take nothing from a call that was praised), `FORM` (False; True: a slip
     in form, which an instruction may fix) and `ANSWER_ALONE` (False; True: it needs the answer and its message only).
     """
 

@@ -82,9 +82,7 @@ def _reads(project: Project, mined: Mined, options: CurateOptions, taught: Mappi
         code=reads.code("harness.curate.stage", "harness.curate.teacher.paraphrase_step"),
         traces=project.store.traces.version(),
         options=teacher_arm.knobs(options),
-        files=reads.contents(
-            helpers.named(files(options) | teacher_arm.files(teacher), Path(project.config.root))
-        ),
+        files=reads.contents(helpers.named(files(options) | teacher_arm.files(teacher), Path(project.config.root))),
         plugins=reads.plugin_code("backends", [teacher.backend]) | reads.plugin_code("detectors")
         if teacher.backend
         else {},

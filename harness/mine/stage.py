@@ -1,8 +1,9 @@
 """Mine calls and feedback for failures, grouped into clusters; and list the calls that pass.
 
 Detectors see sessions, a few at a time. A detector module has `detect(window)`; one that has something to start, such as a
-child process, has `opened(options)` beside it: a context manager that gives a function of many windows. What is usual on a route (the form of a good answer, its latency) is learnt from all
-calls first, so the calls are read three times and never held: memory grows with the failures, not with the traffic.
+child process, has `opened(options)` beside it: a context manager that gives a function of many windows. What is usual on a
+route (the form of a good answer, its latency) is learnt from all calls first, so the calls are read three times and never
+held: memory grows with the failures, not with the traffic.
 """
 
 from collections import defaultdict
