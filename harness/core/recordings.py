@@ -21,6 +21,9 @@ LACKS = frozenset(
 )
 """Flags for what a recording lacks: another recording of the call may have it."""
 
+SPOILT = frozenset(["truncated", "envelope", "placeholder"])
+"""Flags for content that is not what was said."""
+
 _EITHER = [
     "parent_span_id",
     "response_id",
@@ -48,7 +51,7 @@ def answered(call: Call) -> bool:
 
 def is_pair(call: Call) -> bool:
     """Whether input and output content are both there and whole, even if the answer broke off (see `Call.usable`)."""
-    whole = not {"truncated", "span_missing"} & {*call.flags}
+    whole = not {"span_missing", *SPOILT} & {*call.flags}
     return whole and answered(call) and any(said.parts for said in call.input)
 
 
@@ -97,8 +100,8 @@ def united(one: Call, two: Call) -> Call:
     lead, other = sorted((one, two), key=_precedence)
     known = {name: getattr(lead, name) or getattr(other, name) for name in _EITHER}
     asked, answer = _fuller(lead, other, "input"), _fuller(lead, other, "output")
-    cut = {"truncated"} if any("truncated" in chosen.flags for chosen in (asked, answer)) else set[str]()
-    flags = {*one.flags, *two.flags} - LACKS - {"truncated"} | cut | ({*one.flags} & {*two.flags} & LACKS)
+    spoilt = SPOILT & {*asked.flags, *answer.flags}
+    flags = {*one.flags, *two.flags} - LACKS - SPOILT | spoilt | ({*one.flags} & {*two.flags} & LACKS)
     return replace(
         lead,
         **known,
@@ -126,11 +129,11 @@ def _precedence(call: Call) -> tuple[bool, int, int, int, bytes]:
 
 
 def _fuller(lead: Call, other: Call, side: str) -> Call:
-    """The recording that has more of the input or of the output: what was not cut first, then the number of parts."""
+    """The recording that has more of the input or of the output: what is whole first, then the number of parts."""
 
     def rank(call: Call) -> tuple[bool, bool, int]:
         count = sum(len(said.parts) for said in getattr(call, side))
-        return count > 0, "truncated" not in call.flags, count
+        return count > 0, SPOILT.isdisjoint(call.flags), count
 
     return other if rank(other) > rank(lead) else lead
 

@@ -55,7 +55,8 @@ class Call(Noun, frozen=True):
     source: Source = Source(format="")
     flags: tuple[str, ...] = ()
     """Sorted quality flags: input_missing, output_missing, truncated, attributes_dropped, partial_stream, refusal,
-    redacted, media_external, usage_estimated, clock_suspect, span_missing, content_off. See `UNUSABLE`."""
+    redacted, media_external, usage_estimated, clock_suspect, span_missing, content_off, envelope (a producer's wrapper or
+    a printed object stands where a text was said), placeholder (a mark of redaction does). See `UNUSABLE`."""
 
     @property
     def seconds(self) -> float | None:
@@ -82,6 +83,8 @@ UNUSABLE = frozenset(
         "partial_stream",
         "span_missing",
         "conflict",
+        "envelope",
+        "placeholder",
     }
 )
 """Flags that bar a call from training and from judging."""

@@ -7,12 +7,10 @@ from typing import Any
 from msgspec import Struct
 
 from harness.core.codec import digest
+from harness.ingest.formats import _guard
 from harness.ingest.formats._clock import LONGEST_NS
 from harness.ingest.formats._json import Json, is_cut, number, text_of
-from harness.types import Call, CallError, Feedback, Message, Part, RefusalPart, Source, TextPart, Usage
-
-REDACTED = frozenset({"__REDACTED__", "redacted-by-litellm", "FILTERED"})
-"""What OpenInference, LiteLLM and OpenLLMetry write in place of a text that they were told to hide, or may not show."""
+from harness.types import Call, CallError, Feedback, Message, RefusalPart, Source, Usage
 
 
 class Draft(Struct):
@@ -52,6 +50,8 @@ class Draft(Struct):
             if isinstance(here, dict):
                 if value:
                     setattr(self, name, {**value, **here})
+            elif name in ("input", "output") and here and value and _is_better(value, here):
+                setattr(self, name, tuple(value))
             elif not here and (value or value is not None and name == "ttft_s"):  # which may be 0.0
                 setattr(self, name, tuple(value) if isinstance(here, tuple) else value)
         return self
@@ -65,6 +65,11 @@ class Draft(Struct):
         return Call(id=id, **{**fields, "operation": self.operation or "chat"})
 
 
+def _is_better(value: Iterable[Message], here: Iterable[Message]) -> bool:
+    """Whether one source read the messages where the one before it had their wrapper only."""
+    return _guard.ENVELOPE in _guard.flags(here) and not _guard.flags(value)
+
+
 def _quality(draft: Draft) -> Iterable[str]:
     if not draft.input or any(not message.parts and message.role in ("user", "tool") for message in draft.input):
         yield "input_missing"
@@ -74,22 +79,13 @@ def _quality(draft: Draft) -> Iterable[str]:
         yield "content_off"
     if any(isinstance(part, RefusalPart) for message in draft.output for part in message.parts):
         yield "refusal"
-    if any(is_hidden(part) for message in (*draft.input, *draft.output) for part in message.parts):
-        yield "redacted"
+    yield from _guard.flags((*draft.input, *draft.output))
     reasons = [message.finish_reason for message in draft.output]
     if "error" in reasons or (draft.params.get("stream") and draft.output and not any(reasons) and not draft.ended):
         yield "partial_stream"
     timed = draft.start_ns or draft.end_ns
     if timed and not (draft.start_ns and 0 <= draft.end_ns - draft.start_ns <= LONGEST_NS):
         yield "clock_suspect"
-
-
-def is_hidden(part: Part) -> bool:
-    """Whether a text stands for one that a library was told to hide."""
-    return isinstance(part, TextPart) and len(part.text) <= LONGEST_MARK and part.text in REDACTED
-
-
-LONGEST_MARK = max(map(len, REDACTED))
 
 
 def cut(*values: Json) -> set[str]:

@@ -6,24 +6,21 @@ Anthropic content blocks, and bare text. JSON text inside strings is decoded.
 
 from collections.abc import Iterable, Iterator
 
-from harness.ingest.formats._json import Json, decoded, mapping, parsed, text_of
+from harness.ingest.formats import _roles
+from harness.ingest.formats._envelopes import is_message, is_part, is_response, opened
+from harness.ingest.formats._json import Json, mapping, parsed, text_of
 from harness.ingest.formats._parts import parts, tool_call, tool_result
 from harness.types import Message, Part, RefusalPart, TextPart, ToolCallPart, ToolResultPart
 
-ROLES = {
-    "human": "user",
-    "ai": "assistant",
-    "AIMessageChunk": "assistant",
-    "AIMessage": "assistant",
-    "HumanMessage": "user",
-    "SystemMessage": "system",
-    "ToolMessage": "tool",
-    "FunctionMessage": "tool",
-    "function": "tool",
-    "model": "assistant",
-}
-_LOOSE_ITEMS = {"function_call": "assistant", "function_call_output": "tool", "reasoning": "assistant"}
-"""Items of the Responses API that are no messages but stand among them -> the role they speak for."""
+_CALLED, _ANSWERED = ("_call", "functionCall"), ("_output", "_result", "_call_response")
+"""How the types of items end that are no messages but stand among them: what the model called, and what it got back."""
+
+
+def _side(kind: str) -> str:
+    """The role that a loose item of the Responses API speaks for; empty when it is none."""
+    if kind.endswith(_CALLED) or kind == "reasoning":
+        return "assistant"
+    return "tool" if kind.endswith(_ANSWERED) else ""
 
 
 REASONS = {
@@ -58,7 +55,9 @@ def messages(raw: Json, role: str = "user") -> tuple[Message, ...]:
         return _from_request(value, role)
     if isinstance(value, list):
         flat = [item for inner in value for item in (inner if isinstance(inner, list) else (inner,))]
-        return tuple(found for item in flat if (found := message(item, role)) is not None)
+        if flat and all(map(is_part, flat)):
+            flat = [{"role": role, "content": flat}]
+        return tuple(found for item in flat for whole in _apart(item) if (found := message(whole, role)) is not None)
     text = raw if isinstance(raw, str) else text_of(raw)
     return (Message(role=role, parts=(TextPart(text=text),)),) if text else ()
 
@@ -66,14 +65,39 @@ def messages(raw: Json, role: str = "user") -> tuple[Message, ...]:
 def message(raw: Json, role: str = "user") -> Message | None:
     """One message of any shape; None when there is nothing to read."""
     if isinstance(raw, str):
+        inner = opened(raw)
+        if is_message(inner):
+            return message(inner, role)
         return Message(role=role, parts=(TextPart(text=raw),)) if raw else None
     if not isinstance(raw, dict):
-        return None
+        return Message(role=role, parts=tuple(parts(raw))) if isinstance(raw, (int, float)) else None
     if isinstance(raw.get("kwargs"), dict) and isinstance(raw.get("id"), list):  # LangChain's constructor form
-        raw = {"role": ROLES.get(raw["id"][-1], role), **raw["kwargs"]}
+        raw = {"role": _roles.speaker(raw["id"][-1], role), **raw["kwargs"]}
     elif isinstance(raw.get("data"), dict) and "type" in raw:  # LangChain's message_to_dict form
-        raw = {"role": ROLES.get(raw["type"], role), **raw["data"]}
+        raw = {"role": _roles.speaker(raw["type"], role), **raw["data"]}
+    elif "_role" in raw:  # Haystack up to 2.8
+        raw = {name.removeprefix("_"): value for name, value in raw.items()}
     return _plain(raw, role)
+
+
+_PYDANTIC = {"system-prompt": "system", "tool-return": "tool", "retry-prompt": "tool"}
+"""Kinds of the parts of a request as Pydantic AI keeps it, where they are not of the user."""
+
+
+def _apart(item: Json) -> list[Json]:
+    """A message; a request of Pydantic AI holds a part for each of the messages that it sends."""
+    if not isinstance(item, dict) or "role" in item or item.get("kind") not in ("request", "response"):
+        return [item]
+    if item["kind"] == "response":
+        return [{**item, "role": "assistant"}]
+    held = [mapping(part) for part in item.get("parts") or ()]
+    sent: list[Json] = [{"role": "system", "content": item["instructions"]}] if item.get("instructions") else []
+    for part in held:
+        kind = text_of(part.get("part_kind"))
+        answers = kind == "retry-prompt" and not part.get("tool_name")  # the model's text was wrong, not its call
+        role = "user" if answers else _PYDANTIC.get(kind, "user")
+        sent.append({**part, "role": role, "type": None})
+    return sent
 
 
 def choices(raw: Json) -> tuple[Message, ...]:
@@ -87,35 +111,32 @@ def choices(raw: Json) -> tuple[Message, ...]:
         return _from_response(value)
     if isinstance(value, list) and any(isinstance(item, dict) and "message" in item for item in value):
         return tuple(_choice(item) for item in value if isinstance(item, dict))
-    if isinstance(value, list) and any(isinstance(item, dict) and item.get("type") in _ITEMS for item in value):
+    if isinstance(value, list) and any(isinstance(item, dict) and _is_item(item) for item in value):
         return joined(messages(value, "assistant"))
+    if isinstance(value, list) and value and all(map(is_response, value)) and not any(map(is_message, value)):
+        return tuple(said for item in value for said in _from_response(item))
     return messages(raw, "assistant")
 
 
 def _shaped(raw: Json) -> Json:
-    """`raw`, or what its JSON text holds when that is messages; an answer that is JSON itself stays a text."""
-    value = decoded(raw)
-    if value is raw or not isinstance(raw, str):
-        return value
-    items = value if isinstance(value, list) else [value]
-    flat = [inner for item in items for inner in (item if isinstance(item, list) else (item,))]
-    return value if any(isinstance(item, dict) and _MARKS & item.keys() for item in flat) else raw
-
-
-_MARKS = {"role", "parts", "messages", "choices", "generations", "kwargs", "finish_reason", "object", "call_id"}
+    """`raw`, or what its text holds when that is messages; an answer that is JSON itself stays a text."""
+    if not isinstance(raw, str):
+        return raw
+    value = opened(raw)
+    return raw if value is None else value
 
 
 _LEADS = ("instructions", "system", "system_instruction", "systemInstruction")
 
 
 def _from_request(value: dict[str, Json], role: str) -> tuple[Message, ...]:
-    lead = next((value[key] for key in _LEADS if value.get(key)), None)
+    settings = mapping(value.get("config"))  # Gemini's, in Python
+    lead = next((held[key] for held in (value, settings) for key in _LEADS if held.get(key)), None)
     before = _led(lead) if lead else ()
     for key in ("messages", "input", "prompt", "contents"):
-        if isinstance(value.get(key), (list, str, dict)):
+        if isinstance(value.get(key), (list, str, dict)) and not (key == "contents" and "role" in value):
             return before + messages(value[key], role)
-    found = message(value, role)
-    return (*before, found) if found else before
+    return before + tuple(found for whole in _apart(value) if (found := message(whole, role)))
 
 
 def _led(lead: Json) -> tuple[Message, ...]:
@@ -127,29 +148,48 @@ def _led(lead: Json) -> tuple[Message, ...]:
 
 
 def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
-    for key in ("choices", "generations", "candidates"):
+    for key in ("choices", "generations", "candidates", "replies"):
         if isinstance(value.get(key), list):
             flat = [item for inner in value[key] for item in (inner if isinstance(inner, list) else (inner,))]
-            return tuple(_choice(item) for item in flat if isinstance(item, dict))
-    if isinstance(value.get("message"), dict) or (isinstance(value.get("text"), str) and "type" not in value):
+            return tuple(_choice(item) for item in flat if isinstance(item, (dict, str)))
+    if isinstance(value.get("message"), (dict, str)) and "role" not in value:
         return (_choice(value),)
+    if isinstance(value.get("steps"), list):
+        return joined(_stepped(value))
+    if isinstance(value.get("text"), str) and not {"type", "role"} & value.keys():
+        return (_choice({"message": {**value, "content": value["text"]}, **value}),)
     if isinstance(value.get("output"), dict) and "message" in value["output"]:  # Bedrock's Converse
         return (_choice({**value["output"], "finish_reason": value.get("stopReason")}),)
     if isinstance(value.get("output"), (list, str)):
         return joined(messages(value["output"], "assistant"), mapping(value.get("incomplete_details")).get("reason"))
     if isinstance(value.get("messages"), list):
         return messages(value["messages"], "assistant")
-    found = message(value, "assistant")
+    if isinstance(value.get("content"), dict) and "parts" in value["content"]:  # the one candidate of Gemini
+        return (_choice(value),)
+    found = next((made for whole in _apart(value) if (made := message(whole, "assistant"))), None)
     return (found,) if found else ()
 
 
-def _choice(raw: dict[str, Json]) -> Message:
+def _stepped(value: dict[str, Json]) -> Iterator[Message]:
+    """What the AI SDK gives back of several steps: all that was said and called on the way is one turn."""
+    for step in map(mapping, value["steps"]):
+        why = step.get("finishReason")
+        held = {"role": "assistant", "content": step.get("text"), "tool_calls": step.get("toolCalls")}
+        yield from filter(None, [message({**held, "reasoning": step.get("reasoning"), "finish_reason": why})])
+        results = [{**mapping(result), "type": "tool-result"} for result in step.get("toolResults") or ()]
+        yield from messages([{"role": "tool", "content": results}] if results else [])
+
+
+def _choice(raw: Json) -> Message:
+    if isinstance(raw, str):
+        return message(raw, "assistant") or Message(role="assistant")
     body = next((raw[key] for key in ("message", "delta", "content") if raw.get(key) is not None), None)
     found = message(body if body is not None else text_of(raw.get("text")), "assistant") or Message(role="assistant")
     why = (
         raw.get("finish_reason")
         or raw.get("finishReason")
         or mapping(raw.get("generation_info")).get("finish_reason")
+        or mapping(raw.get("meta")).get("finish_reason")
         or _ended(raw, found)
     )
     return reasoned([found], [why])[0]
@@ -175,9 +215,6 @@ def _ended(raw: dict[str, Json], found: Message) -> Json:
     return why
 
 
-_ITEMS = {*_LOOSE_ITEMS, "message"}
-
-
 def joined(items: Iterable[Message], cut_by: Json = None) -> tuple[Message, ...]:
     """The items of one Responses answer are one choice; `cut_by` tells why the answer is incomplete."""
     found = tuple(items)
@@ -187,24 +224,33 @@ def joined(items: Iterable[Message], cut_by: Json = None) -> tuple[Message, ...]
     return (Message(role="assistant", parts=inner, finish_reason=called),) if found else ()
 
 
+def _is_item(raw: dict[str, Json]) -> bool:
+    """Whether it is an item of a Responses answer."""
+    kind = text_of(raw.get("type"))
+    return kind == "message" or ("role" not in raw and bool(_side(kind)))
+
+
 def _plain(raw: dict[str, Json], role: str) -> Message | None:
     kind = text_of(raw.get("type"))
-    if "role" not in raw and kind in _LOOSE_ITEMS:
-        return Message(role=_LOOSE_ITEMS[kind], parts=tuple(parts(raw)), finish_reason=_why(raw))
-    named = raw["role"] if isinstance(raw.get("role"), str) else ROLES.get(kind, role)
-    named = role if named == "unknown" else named
-    speaker = ROLES.get(named, named)
+    side = "" if "role" in raw else _side(kind)
+    if side and not _roles.known(kind):
+        return Message(role=side, parts=tuple(parts(raw)), finish_reason=_why(raw))
+    speaker = _roles.speaker(raw["role"] if isinstance(raw.get("role"), str) else _roles.known(kind), role)
     inner = tuple(_inner(raw, speaker))
     if not inner and not {"role", "content", "parts"} & raw.keys():
-        return None
+        return Message(role=role, parts=tuple(parts(raw))) if kind and not _roles.known(kind) else None
     name = raw.get("name") if isinstance(raw.get("name"), str) else None
     return Message(role=speaker, parts=inner, name=name or None, finish_reason=_why(raw))
 
 
 def _why(raw: dict[str, Json]) -> str | None:
     """Why a message ended; an item of a Responses answer has a status instead."""
-    done = raw.get("type") in _ITEMS and raw.get("status") == "completed" and raw.get("role") != "user"
-    return reason(raw.get("finish_reason") or raw.get("stop_reason")) or ("stop" if done else None)
+    done = raw.get("status") == "completed" and raw.get("role") != "user" and _is_item(raw)
+    why = raw.get("finish_reason") or raw.get("stop_reason") or mapping(raw.get("meta")).get("finish_reason")
+    return reason(why) or ("stop" if done else None)
+
+
+_HOLDERS = ("parts", "content", "contents", "blocks")
 
 
 def _inner(raw: dict[str, Json], role: str) -> Iterator[Part]:
@@ -212,31 +258,65 @@ def _inner(raw: dict[str, Json], role: str) -> Iterator[Part]:
     if isinstance(reasoning, str):
         yield from parts({"type": "reasoning", "content": reasoning})
     content = raw["parts"] if isinstance(raw.get("parts"), list) else raw.get("content")
-    if content is None and isinstance(raw.get("contents"), list):
-        content = raw["contents"]
-    held = tuple(parts(content))
+    if content is None:
+        content = next((raw[key] for key in _HOLDERS if raw.get(key) is not None), None)
+    if content is None and "role" in raw:
+        content = raw.get("text")
+    held = tuple(_opened(content, role))
     if role == "tool" and not any(isinstance(part, ToolResultPart) for part in held):
         yield from _result(raw, held)
     else:
-        yield from held
+        yield from _each_call_once(held)
     refusal = raw.get("refusal") or mapping(raw.get("additional_kwargs")).get("refusal")
     if refusal:
         yield RefusalPart(text=text_of(refusal))
     yield from _tool_calls(raw, held)
 
 
+def _each_call_once(held: Iterable[Part]) -> Iterator[Part]:
+    """The parts; a call that stands there as text and as part is one."""
+    seen = set[str]()
+    for part in held:
+        if not (isinstance(part, ToolCallPart) and part.id in seen):
+            yield part
+        if isinstance(part, ToolCallPart) and part.id:
+            seen.add(part.id)
+
+
+def _opened(content: Json, role: str) -> Iterator[Part]:
+    """The parts of a content. Where a text is a message of the same speaker once more, what that holds."""
+    for part in parts(content):
+        inner = opened(part.text) if isinstance(part, TextPart) else None
+        yield from (part,) if inner is None else _once_more(inner, role) or (part,)
+
+
+def _once_more(value: Json, role: str) -> tuple[Part, ...]:
+    """What a wrapper inside a message holds; nothing where it is of another speaker."""
+    if isinstance(value, list) and all(map(is_part, value)):
+        return tuple(parts(value))
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if is_message(value):
+        said = message(value, role)
+        return said.parts if said and said.role == role else ()
+    answers = _from_response(value) if role == "assistant" and is_response(value) else ()
+    return answers[0].parts if len(answers) == 1 else ()
+
+
 def _result(raw: dict[str, Json], held: tuple[Part, ...]) -> Iterator[Part]:
     text = "".join(part.text for part in held if isinstance(part, TextPart))
     if held or raw.get("content") == "":  # a tool that says nothing has answered
-        yield tool_result({"tool_call_id": raw.get("tool_call_id") or raw.get("id"), "content": text})
+        id = next((raw[key] for key in ("tool_call_id", "toolCallId", "call_id", "id") if raw.get(key)), None)
+        yield tool_result({"tool_call_id": id, "content": text})
+    yield from (part for part in held if not isinstance(part, TextPart))
 
 
 def _tool_calls(raw: dict[str, Json], held: tuple[Part, ...]) -> Iterator[Part]:
     extra = mapping(raw.get("additional_kwargs"))
-    calls = parsed(raw.get("tool_calls") or extra.get("tool_calls"))
+    calls = parsed(raw.get("tool_calls") or raw.get("toolCalls") or extra.get("tool_calls"))
     known = {part.id for part in held if isinstance(part, ToolCallPart)}
     for call in calls if isinstance(calls, list) else ():
-        if isinstance(call, dict) and call.get("id") not in known:
+        if isinstance(call, dict) and tool_call(call).id not in known - {""}:
             yield tool_call(call)
     if isinstance(raw.get("function_call"), dict):
         yield tool_call(raw["function_call"])

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 
 from harness.ingest.formats._json import Json, mapping, text_of
@@ -10,7 +11,7 @@ from harness.types import MediaPart, OtherPart, Part, ReasoningPart, RefusalPart
 
 
 def parts(content: Json) -> Iterator[Part]:
-    """The parts of a message's content: a text, a list of parts, one part, or nothing. Empty texts are left out."""
+    """The parts of a message's content: a text, a number, a list of parts, one part, or nothing. Empty texts are left out."""
     if isinstance(content, str):
         if content:
             yield TextPart(text=content)
@@ -18,19 +19,32 @@ def parts(content: Json) -> Iterator[Part]:
         yield from _part(content)
     elif isinstance(content, list):
         for item in content:
-            yield from parts(item) if isinstance(item, (str, dict)) else ()
+            yield from parts(item)
+    elif content is not None:
+        yield TextPart(text=text_of(content))
 
 
 def tool_call(raw: dict[str, Json]) -> ToolCallPart:
-    """A tool call of OpenAI (`function{name, arguments}`), GenAI, LangChain (`args`) or Vercel (`toolName, input`)."""
-    inner = raw.get("function")
-    function: dict[str, Json] = inner if isinstance(inner, dict) else {}
-    arguments = _first({**raw, **function}, "arguments", "args", "input")
+    """A tool call of OpenAI (`function{name, arguments}`, `custom{name, input}`), GenAI, LangChain (`args`), Vercel
+    (`toolName, input`) or Haystack (`tool_name`)."""
+    inner: dict[str, Json] = next((raw[key] for key in ("function", "custom") if isinstance(raw.get(key), dict)), {})
+    both = {**raw, **inner}
+    arguments = _first(both, "arguments", "args", "input", "tool_kwargs", "action", "query", "code", "operation")
+    named = _first(both, "name", "toolName", "tool_name")
     return ToolCallPart(
-        id=text_of(_first(raw, "call_id", "id", "toolCallId", "tool_call_id", "toolUseId")),
-        name=text_of(_first({**raw, **function}, "name", "toolName", "tool_name")),
+        id=text_of(_first(raw, *_IDS)),
+        name=text_of(named if named is not None else _tool_of(raw)),
         arguments=text_of(arguments),
     )
+
+
+def _tool_of(raw: dict[str, Json]) -> str:
+    """The name of a provider's own tool, of which the type of its call speaks: `web_search_call`."""
+    kind = text_of(raw.get("type"))
+    return kind.removesuffix("_call") if kind not in ("function_call", "tool_call", "custom_tool_call") else ""
+
+
+_IDS = ("call_id", "callId", "toolCallId", "tool_call_id", "toolUseId", "id")
 
 
 def tool_result(raw: dict[str, Json]) -> ToolResultPart:
@@ -38,13 +52,14 @@ def tool_result(raw: dict[str, Json]) -> ToolResultPart:
     content = _first(raw, "response", "result", "output", "content")
     if isinstance(content, dict) and content.keys() == {"type", "value"}:  # Vercel: {"type": "json", "value": ...}
         content = content["value"]
+    if isinstance(content, dict) and content.keys() == {"type", "text"}:  # the Agents SDK for JavaScript
+        content = content["text"]
     if isinstance(content, list):
         texts = [part.text for part in parts(content) if isinstance(part, TextPart)]
         content = "".join(texts) if texts else content
-    return ToolResultPart(
-        id=text_of(_first(raw, "id", "call_id", "tool_call_id", "toolCallId", "tool_use_id", "toolUseId")),
-        content=text_of(content),
-    )
+    origin = mapping(raw.get("origin"))  # Haystack: the call that was answered
+    named = ("tool_call_id", "call_id", "callId", "toolCallId", "tool_use_id", "toolUseId", "id")
+    return ToolResultPart(id=text_of(_first(raw, *named) or origin.get("id")), content=text_of(content))
 
 
 def media(address: str, modality: str, mime: str = "") -> MediaPart:
@@ -67,17 +82,49 @@ def inline(data: Json, modality: str, mime: str = "") -> MediaPart:
 
 
 def _part(raw: dict[str, Json]) -> Iterator[Part]:
-    kind = text_of(_first(raw, "type", "part_kind", "kind")).replace("-", "_")
+    kind = _kind(raw)
     reader = _READERS.get(kind)
     if reader:
         found = reader(raw)
-        if found is not None:
-            yield found
+        if found is not None or _SAYS.isdisjoint(raw):  # an empty text is nothing; one under another name is something
+            yield found or OtherPart(raw=text_of(raw))
+    elif kind.startswith("tool_") and "toolCallId" in raw or kind == "dynamic_tool":
+        yield from _ui_tool(raw, kind)
+    elif isinstance(raw.get("toolInvocation"), dict):
+        yield from _ui_tool(raw["toolInvocation"], kind)
+    elif kind.endswith("_call"):
+        yield tool_call(raw)
+    elif kind.endswith(("_output", "_result")):
+        yield tool_result(raw)
     elif isinstance(raw.get("text"), str):
         thought = raw.get("thought") is True  # Gemini's
         yield from parts({"type": "reasoning", "content": raw["text"]} if thought else raw["text"])
-    else:
+    elif raw.keys() - {"type"}:
         yield _keyed(raw) or OtherPart(raw=text_of(raw))
+
+
+_SAYS = frozenset(["text", "content", "summary", "thinking", "reasoning", "refusal"])
+
+
+def _kind(raw: dict[str, Json]) -> str:
+    """The type of a part in one spelling: `tool-call`, `ToolCallBlock` and `toolCall` are `tool_call`."""
+    kind = text_of(_first(raw, "type", "part_kind", "kind", "block_type"))
+    if not kind.islower():
+        kind = _HUMPS.sub("_", kind).lower()
+    kind = kind.replace("-", "_")
+    return kind if kind in _READERS else _SUFFIX.sub("", kind)
+
+
+_HUMPS, _SUFFIX = re.compile(r"(?<=[a-z0-9])(?=[A-Z])"), re.compile(r"_(?:content|block|part)$")
+
+
+def _ui_tool(raw: dict[str, Json], kind: str) -> Iterator[Part]:
+    """A tool in a message of the AI SDK's interface: its call and, when it is there, its result are one part."""
+    name = _first(raw, "toolName") or kind.removeprefix("tool_")
+    yield tool_call({**raw, "name": name, "type": None})
+    answer = _first(raw, "output", "result", "errorText")
+    if answer is not None:
+        yield tool_result({"toolCallId": raw.get("toolCallId"), "output": answer})
 
 
 def _keyed(raw: dict[str, Json]) -> Part | None:
@@ -183,9 +230,14 @@ def _gemini_result(raw: dict[str, Json]) -> ToolResultPart:
     return tool_result({**raw, "id": raw.get("id") or raw.get("name")})
 
 
+def _haystack_reasoning(raw: dict[str, Json]) -> ReasoningPart | None:
+    return _reasoning({"content": raw.get("reasoning_text")})
+
+
 _KEYED: dict[str, Callable[[dict[str, Json]], Part | None]] = {
-    "toolUse": tool_call,
-    "toolResult": tool_result,
+    **dict.fromkeys(("toolUse", "tool_call"), tool_call),
+    **dict.fromkeys(("toolResult", "tool_call_result"), tool_result),
+    "reasoning": _haystack_reasoning,
     "image": _bedrock_image,
     "reasoningContent": _bedrock_reasoning,
     **dict.fromkeys(("functionCall", "function_call"), tool_call),
@@ -197,11 +249,9 @@ _KEYED: dict[str, Callable[[dict[str, Json]], Part | None]] = {
 _READERS: dict[str, Callable[[dict[str, Json]], Part | None]] = {
     **dict.fromkeys(("text", "input_text", "output_text", "system_prompt", "user_prompt"), _text),
     **dict.fromkeys(("reasoning", "thinking"), _reasoning),
-    **dict.fromkeys(("tool_call", "function_call", "tool_use", "server_tool_call", "function"), tool_call),
-    **dict.fromkeys(
-        ("tool_call_response", "function_call_output", "tool_result", "tool_return", "server_tool_call_response"),
-        tool_result,
-    ),
+    **dict.fromkeys(("tool_call", "function_call", "tool_use", "server_tool_use", "mcp_tool_use"), tool_call),
+    **dict.fromkeys(("server_tool_call", "function"), tool_call),
+    **dict.fromkeys(("tool_call_response", "tool_result", "tool_return", "server_tool_call_response"), tool_result),
     "refusal": _refusal,
     **dict.fromkeys(("image_url", "image", "input_image"), _image),
     **dict.fromkeys(("input_audio", "audio"), _audio),

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from harness.ingest.formats._envelopes import opened
 from harness.ingest.formats._json import Json
 from harness.ingest.formats._messages import reason
 from harness.types import Message, TextPart
@@ -21,17 +22,21 @@ class _Said(Struct, forbid_unknown_fields=True):
     finish_reason: str | None = None
 
 
+_OPENING = ("{", "[", '"')
+
 _messages = msgspec.json.Decoder(list[_Said])
 _instructions = msgspec.json.Decoder(list[_Text])
 
 
 def messages(raw: Json) -> tuple[Message, ...] | None:
-    """The messages of `gen_ai.input.messages` or `.output.messages`; None when they hold more than text."""
+    """The messages of `gen_ai.input.messages` or `.output.messages`; None when they hold more than text, or a wrapper."""
     if not isinstance(raw, str):
         return None
     try:
         found = _messages.decode(raw)
     except (msgspec.DecodeError, UnicodeError):
+        return None
+    if any(part.content[:1] in _OPENING and opened(part.content) for said in found for part in said.parts):
         return None
     return tuple(
         Message(

@@ -14,6 +14,7 @@ from typing import Any
 from harness.ingest.formats import _spoken
 from harness.ingest.formats._bodies import params, tokens
 from harness.ingest.formats._draft import Draft, cut
+from harness.ingest.formats._envelopes import opened
 from harness.ingest.formats._json import Json, listing, mapping, number, parsed, text_of
 from harness.ingest.formats._messages import choices, joined, message, messages, reason, reasoned
 from harness.ingest.formats._otlp import Attributes, Event, Log, Span
@@ -25,6 +26,7 @@ CALLS = frozenset({"chat", "text_completion", "generate_content", "completion"})
 DETAILS = "gen_ai.client.inference.operation.details"
 ROLES = {
     "gen_ai.system.message": "system",
+    "gen_ai.developer.message": "developer",
     "gen_ai.user.message": "user",
     "gen_ai.assistant.message": "assistant",
     "gen_ai.tool.message": "tool",
@@ -60,8 +62,10 @@ def is_content(name: str) -> bool:
 
 
 def as_event(log: Log) -> Event:
-    """A log record as the span event that says the same: the fields of its body become attributes."""
+    """A log record as the span event that says the same: the fields of its body, also as text, become attributes."""
     body = log.body if isinstance(log.body, dict) else {} if log.body is None else {"content": log.body}
+    if isinstance(log.body, str) and isinstance(wrapped := opened(log.body), dict):
+        body = wrapped
     return Event(log.name, log.at_ns, {**log.attributes, **body})
 
 

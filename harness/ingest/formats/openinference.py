@@ -5,8 +5,9 @@ Specification: Arize-ai/openinference, spec/semantic_conventions.md.
 
 from typing import Any
 
+from harness.ingest.formats import _guard
 from harness.ingest.formats._bodies import params, request, response, tokens
-from harness.ingest.formats._draft import Draft, cut, is_hidden
+from harness.ingest.formats._draft import Draft, cut
 from harness.ingest.formats._indexed import nested
 from harness.ingest.formats._json import Json, listing, mapping, parsed, text_of
 from harness.ingest.formats._messages import choices, message, reasoned
@@ -55,12 +56,14 @@ _REQUESTS, _RESPONSES = ("messages",), ("choices", "output", "content", "generat
 def _truer(raw: Any, spelled: tuple[Message, ...], body: dict[str, Json], keys: tuple[str, ...]) -> tuple[Message, ...]:
     """The messages of a raw body rather than the spelled out ones, which flatten parts and lose refusals.
 
-    Not where a text was hidden on purpose, nor from a body that no API has.
+    Not where a text was hidden on purpose, nor from a body that no API has, unless the other is a wrapper.
     """
     known = raw and any(isinstance(body.get(key), list) for key in keys)
     odd = any(isinstance(part, OtherPart) for said in raw or () for part in said.parts)
-    hidden = any(is_hidden(part) for said in spelled for part in said.parts)
-    return raw if known and not odd and not hidden else spelled
+    if raw and _guard.ENVELOPE in _guard.flags(spelled) and not _guard.flags(raw):
+        return tuple(raw)
+    bad = odd or _guard.flags(raw or ()) or _guard.PLACEHOLDER in _guard.flags(spelled)
+    return raw if known and not bad else spelled
 
 
 def messages(held: Attributes, prefix: str) -> tuple[Message, ...]:

@@ -47,7 +47,8 @@ TABLE = [
     ("otel-genai-openai_1.3b0_export-retry_otlp-http-protobuf/*", 29, 29, 26, 26, 3, 3),
     ("openlit_1.32.12.collector*", 18, 18, 15, 15, 0, 0),
     ("openlit_1.32.12_otlp-http-protobuf/*", 18, 18, 15, 15, 0, 0),
-    ("traceloop-openai_0.40.14.*", 24, 24, 21, 21, 2, 2),
+    # One of the 21 outputs is a mark that stands for a filtered text.
+    ("traceloop-openai_0.40.14.*", 24, 24, 21, 20, 2, 2),
     ("traceloop-openai_0.62.4_default.*", 30, 29, 27, 26, 2, 3),
     ("traceloop-openai_0.62.4_events.*", 30, 30, 20, 20, 2, 2),
     ("openinference-openai_0.1.66.traces*", 30, 30, 26, 26, 3, 3),
