@@ -1,6 +1,6 @@
 """Parse request and response bodies of model APIs into fields of a `Draft`: messages, parameters, tokens."""
 
-from harness.ingest.formats._json import Json, listing, mapping, parsed, text_of, whole
+from harness.ingest.formats._json import Json, is_true, listing, mapping, number, parsed, text_of, whole
 from harness.ingest.formats._messages import choices, messages, response_metadata
 
 PARAMS = {
@@ -99,13 +99,18 @@ _DETAILS = tuple(
 )
 
 
+_TOTAL = ("total_tokens", "totalTokens", "totalTokenCount", "total_token_count", "total")
+
+
 def tokens(raw: Json) -> dict[str, int]:
-    """Token counts by the names of `Usage`, from any provider's usage object."""
+    """Token counts by the names of `Usage`, from any provider's usage object, and their `total` where it is named."""
     flat = mapping(raw)
     for key in _DETAILS:
         if key in flat:
             flat = {**mapping(flat[key]), **flat}
     found: dict[str, int] = {}
+    if (total := next((whole(flat[name]) for name in _TOTAL if name in flat), None)) is not None:
+        found["total"] = total
     for name in sorted(flat.keys() & _FIELDS.keys(), key=_ORDER.__getitem__):
         count = whole(flat[name])
         if count is not None:
@@ -116,25 +121,64 @@ def tokens(raw: Json) -> dict[str, int]:
 def params(raw: Json) -> dict[str, Json]:
     """The sampling parameters of a request, by the OpenAI API's names; all else is left out."""
     named = ((PARAMS.get(name, name), value) for name, value in mapping(raw).items() if value is not None)
-    return {name: _read(value) for name, value in named if name in KNOWN_PARAMS}
+    return {name: _read(name, value) for name, value in named if name in KNOWN_PARAMS}
 
 
-def _read(value: Json) -> Json:
-    """A parameter; LiteLLM writes booleans as Python spells them."""
-    return value == "True" if value in ("True", "False") else parsed(value)
+def _read(name: str, value: Json) -> Json:
+    """A parameter; booleans and numbers may come as text."""
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return is_true(value)
+    if isinstance(value, str) and name in _NUMBERS and (count := number(value)) is not None:
+        return int(count) if count.is_integer() and "." not in value else count
+    return parsed(value)
+
+
+_NUMBERS = frozenset(
+    [
+        "temperature",
+        "top_p",
+        "top_k",
+        "max_tokens",
+        "seed",
+        "n",
+        "frequency_penalty",
+        "presence_penalty",
+        "top_logprobs",
+    ]
+)
+
+
+def tools(raw: Json) -> tuple[Json, ...]:
+    """Tool definitions: a list, a map from name to definition, or the declarations of Gemini. Empty ones are left out."""
+    held = parsed(raw)
+    if isinstance(held, dict) and not {"name", "function", "type", *_DECLARED} & held.keys():
+        held = [{"name": name, **mapping(defined)} for name, defined in held.items()]
+    found: list[Json] = []
+    for tool in listing(held):
+        inner = next((mapping(tool)[key] for key in _DECLARED if mapping(tool).get(key)), None)
+        declared = ({"type": "function", "function": item} for item in listing(inner))
+        found += [tool] if inner is None else declared
+    return tuple(tool for tool in found if tool not in (None, "", {}))
+
+
+_DECLARED = ("function_declarations", "functionDeclarations")
 
 
 def request(raw: Json) -> dict[str, Json]:
-    """What a request body of a chat, completion or Responses API says, as fields of `Draft`."""
+    """What a request body of a chat, completion, Responses or Gemini API says, as fields of `Draft`."""
     body = mapping(raw)
+    settings = next((mapping(body[key]) for key in _SETTINGS if isinstance(body.get(key), dict)), {})
     return {
         "input": messages(body) if body else (),
-        "tools": tuple(listing(body.get("tools"))),
-        "params": params(body),
+        "tools": tools(body.get("tools")) or tools(settings.get("tools")),
+        "params": {**params(settings), **params(body)},
         "model_requested": text_of(body.get("model") or body.get("modelId")),
         "response_format": body.get("response_format") or mapping(body.get("text")).get("format"),
     }
 
+
+_SETTINGS = ("config", "generationConfig", "generation_config")
+"""Where Gemini keeps parameters, and in Python also tools and the system instruction."""
 
 NO_ID = "__fake_id__"
 """What the OpenAI Agents SDK writes where a chat completion has no id of a response."""
@@ -158,7 +202,7 @@ def _first(body: dict[str, Json], *names: str) -> Json:
 
 def _whole_input(body: dict[str, Json], used: dict[str, int]) -> dict[str, int]:
     """Anthropic counts what went through the cache beside `input_tokens`, and Gemini thoughts beside the answer."""
-    if {"usageMetadata", "usage_metadata"} & body.keys() and "candidates" in body:
+    if {"usageMetadata", "usage_metadata"} & body.keys() and {"candidates", "content"} & body.keys():
         return {**used, "output": used.get("output", 0) + used.get("reasoning", 0)}
     if body.get("type") != "message" or "input" not in used:
         return used

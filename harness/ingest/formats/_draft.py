@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from harness.core.codec import digest
-from harness.ingest.formats import _guard
+from harness.ingest.formats import _guard, _history
 from harness.ingest.formats._clock import LONGEST_NS
 from harness.ingest.formats._json import Json, is_cut, number, text_of
 from harness.types import Call, CallError, Feedback, Message, RefusalPart, Source, Usage
@@ -58,11 +58,29 @@ class Draft(Struct):
 
     def call(self, id: str, source: Source) -> Call:
         """The finished call, with the quality flags that its content shows."""
-        usage = Usage(**{name: count for name, count in self.usage.items() if name in Usage.__struct_fields__})
+        usage = self._summed()
+        if len(self.output) > 1:
+            self.input, self.output = _history.parted(self.input, self.output)
         fields = {name: getattr(self, name) for name in self.__struct_fields__ if name != "ended"}
         fields["output"] = tuple(said for said in self.output if said.parts or said.finish_reason)
         fields |= {"usage": usage, "flags": tuple(sorted(self.flags | set(_quality(self)))), "source": source}
         return Call(id=id, **{**fields, "operation": self.operation or "chat"})
+
+    def _summed(self) -> Usage:
+        """The counts, with the cache inside the input and the reasoning inside the output.
+
+        A producer that counts them beside it shows it: the cache exceeds the input, or only all of them give the total.
+        """
+        counts = {name: self.usage.get(name) for name in Usage.__struct_fields__}
+        read, written, total = counts["input"], counts["output"], self.usage.get("total")
+        cache, thought = (counts["cache_read"] or 0) + (counts["cache_write"] or 0), counts["reasoning"] or 0
+        if read is not None and cache and (cache > read or total == read + (written or 0) + cache):
+            if total != read + (written or 0) + cache:
+                self.flags = self.flags | {"usage_estimated"}
+            counts["input"] = read = read + cache
+        if written is not None and thought and (thought > written or total == (read or 0) + written + thought):
+            counts["output"] = written + thought
+        return Usage(**counts)
 
 
 def _is_better(value: Iterable[Message], here: Iterable[Message]) -> bool:

@@ -17,8 +17,12 @@ SESSION = (
     "ai.settings.context.sessionId",
     "ai.telemetry.metadata.conversationId",
     "mlflow.trace.session",
+    "gcp.vertex.agent.session_id",
     "session_id",
     "conversation_id",
+    "thread_id",
+    "thread.id",
+    "conversation.id",
 )
 USER = (
     "user.id",

@@ -125,6 +125,11 @@ def number(value: Json) -> float | None:
     return found if abs(found) < float("inf") else None
 
 
+def is_true(value: Json) -> bool:
+    """A boolean, also from its name in any case; any other value counts as it does in Python."""
+    return value.strip().lower() not in ("false", "0", "no", "") if isinstance(value, str) else bool(value)
+
+
 def whole(value: Json) -> int | None:
     """A token count: a whole number of at least 0, also from text or a float; None for anything else."""
     found = number(value)
@@ -138,8 +143,8 @@ def mapping(value: Json) -> dict[str, Json]:
 
 
 def listing(value: Json) -> list[Json]:
-    """The list that `value` is or holds as JSON text; a single value becomes a list of one; None an empty one."""
+    """The list that `value` is or holds as JSON text; a single value becomes a list of one; nothing an empty one."""
     found = decoded(value)
-    if found is None or found == "":
+    if found is None or found in ("", {}):
         return []
     return found if isinstance(found, list) else [found]

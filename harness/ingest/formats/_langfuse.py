@@ -2,6 +2,7 @@
 
 from harness.ingest.formats._bodies import params, request, response, tokens
 from harness.ingest.formats._draft import Draft, cut
+from harness.ingest.formats._envelopes import is_request, is_response
 from harness.ingest.formats._json import Json, listing, mapping, number, parsed, text_of
 from harness.ingest.formats._messages import choices, messages
 
@@ -11,18 +12,21 @@ def fill(draft: Draft, asked: Json, answered: Json, parameters: Json, usage: Jso
     draft.flags |= cut(asked, answered)
     body, tools = _apart(parsed(asked))
     draft.fill(tools=tools)
-    if isinstance(body, dict) and any(key in body for key in ("messages", "input", "instructions")):
+    if isinstance(body, dict) and (is_request(body) or any(key in body for key in _ASKS)):
         draft.fill(**request(body))
     else:
         draft.fill(input=messages(body if tools else asked))
     answer = parsed(answered)
-    if isinstance(answer, dict) and ("choices" in answer or answer.get("object")):
+    if is_response(answer) or (isinstance(answer, dict) and "choices" in answer):
         draft.fill(**response(answer))
     elif isinstance(answer, dict) and answer.get("type") in ("function_call", "message"):
         draft.fill(output=choices([answer]))  # the only item of a Responses answer
     else:
         draft.fill(output=choices(answered))
     draft.fill(params=sent(parameters), usage=counted(usage))
+
+
+_ASKS = ("messages", "input", "instructions")
 
 
 def _apart(said: Json) -> tuple[Json, tuple[Json, ...]]:

@@ -4,6 +4,7 @@ Read: OpenAI chat and Responses, the GenAI semantic conventions (`parts`), LangC
 Anthropic content blocks, and bare text. JSON text inside strings is decoded.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 
 from harness.ingest.formats import _roles
@@ -33,9 +34,16 @@ REASONS = {
 
 
 def reason(raw: Json) -> str | None:
-    """A finish reason in the OpenAI API's words; an unknown one stays as it came."""
+    """A finish reason in the OpenAI API's words, also as a member of an enumeration; an unknown one stays as it came."""
     text = text_of(raw)
-    return REASONS.get(text, text) or None
+    if text in REASONS or text.islower():
+        return REASONS.get(text, text)
+    member = text.rpartition(".")[2]
+    plain = _HUMPS.sub("_", member).lower()
+    return REASONS.get(member) or REASONS.get(plain) or (plain if plain in _REASONS else text) or None
+
+
+_REASONS, _HUMPS = frozenset(["stop", "length", "tool_calls", "content_filter"]), re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def reasoned(said: Iterable[Message], reasons: Iterable[Json]) -> tuple[Message, ...]:

@@ -15,7 +15,7 @@ from harness.ingest.formats import _spoken
 from harness.ingest.formats._bodies import params, tokens
 from harness.ingest.formats._draft import Draft, cut
 from harness.ingest.formats._envelopes import opened
-from harness.ingest.formats._json import Json, listing, mapping, number, parsed, text_of
+from harness.ingest.formats._json import Json, is_true, listing, mapping, number, parsed, text_of
 from harness.ingest.formats._messages import choices, joined, message, messages, reason, reasoned
 from harness.ingest.formats._otlp import Attributes, Event, Log, Span
 from harness.types import Message, OtherPart
@@ -94,7 +94,7 @@ def _content(held: Attributes, events: list[Event], draft: Draft) -> None:
     if events:
         _from_events([event for event in events if event.name in ROLES or event.name == CHOICE], draft)
     _from_legacy(held, events, draft)
-    reasons = listing(held.get("gen_ai.response.finish_reasons"))
+    reasons = listing(held.get("gen_ai.response.finish_reasons") or held.get("gen_ai.response.finish_reason"))
     if len(draft.output) > len(reasons) == 1 and not any(said.finish_reason for said in draft.output):
         draft.output = joined(draft.output)  # the items of one answer of the Responses API, a message each
     draft.output = reasoned(draft.output, reasons)
@@ -220,7 +220,7 @@ def _offered(held: Attributes) -> list[Json]:
 
 
 def _streaming(held: Attributes) -> dict[str, Any]:
-    return {"stream": True} if held.get("gen_ai.is_streaming") else {}
+    return {"stream": True} if is_true(held.get("gen_ai.is_streaming")) else {}
 
 
 def _format(held: Attributes) -> Json:

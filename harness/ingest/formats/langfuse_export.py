@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.ingest.formats import _langfuse, _trace
+from harness.ingest.formats._bodies import tools
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft
 from harness.ingest.formats._json import Json, listing, mapping, number, parsed, text_of
@@ -178,7 +179,7 @@ def fill(span: Span, draft: Draft) -> bool:
     draft.fill(
         model_served=text_of(row.get("provided_model_name") or row.get("model")),
         ttft_s=(first - span.start_ns) / 1e9 if first > span.start_ns > 0 else None,
-        tools=tuple(listing(row.get("tool_definitions"))),
+        tools=tools(row.get("tool_definitions")),
     )
     metadata = parsed(row.get("metadata"))
     draft.output = reasoned(draft.output, [mapping(metadata).get("finish_reason")])

@@ -7,7 +7,7 @@ from harness.ingest.formats import _rows, _trace
 from harness.ingest.formats._bodies import params, response, tokens
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft
-from harness.ingest.formats._json import Json, listing, mapping, parsed, text_of
+from harness.ingest.formats._json import Json, is_true, listing, mapping, parsed, text_of
 from harness.ingest.formats._messages import messages
 from harness.ingest.formats._otlp import Log, Span
 from harness.types import Call, CallError, Feedback, Source
@@ -66,7 +66,7 @@ def fill(span: Span, draft: Draft) -> bool:
         operation="text_completion" if "text_completion" in text_of(row.get("call_type")) else "chat",
         provider=text_of(row.get("custom_llm_provider")),
         model_requested=text_of(row.get("model")),
-        params={**params(sent), **({"stream": True} if row.get("stream") else {})},
+        params={**params(sent), **({"stream": True} if is_true(row.get("stream")) else {})},
         tools=tuple(listing(sent.get("tools"))),
         response_format=sent.get("response_format"),
         usage=tokens(row),
@@ -74,7 +74,7 @@ def fill(span: Span, draft: Draft) -> bool:
     )
     draft.fill(**said)
     first, start = nanoseconds(row.get("completionStartTime")), span.start_ns
-    if row.get("stream") and first >= start > 0:
+    if is_true(row.get("stream")) and first >= start > 0:
         draft.fill(ttft_s=(first - start) / 1e9)
     if row.get("status") == "failure":
         told = mapping(row.get("error_information"))

@@ -141,6 +141,7 @@ def _usage(held: Attributes) -> dict[str, int]:
         {
             "input": count.get("prompt"),
             "output": count.get("completion"),
+            "total": count.get("total"),
             "cached_tokens": count.get("prompt_details.cache_read"),
             "cache_write_tokens": count.get("prompt_details.cache_write"),
             "reasoning_tokens": count.get("completion_details.reasoning"),
