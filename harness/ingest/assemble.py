@@ -10,6 +10,7 @@ import msgspec
 from harness.core import plugins
 from harness.core.recordings import is_pair
 from harness.ingest.containers import Bad
+from harness.ingest.formats._fates import INNER, OTHER, aside
 from harness.ingest.parse import BROKEN, quarantined
 from harness.redact.redaction import Redactor
 from harness.types import Call, Feedback, Noun, Quarantined, Source
@@ -26,7 +27,8 @@ class ParsedBatch(Noun, frozen=True):
     feedback: tuple[Feedback, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
     counts: dict[str, int] = {}
-    """What was read for this batch: `files`, `skipped_files`, `records`, `spans`, `repeated_spans`, `repeated_calls`,
+    """What was read for this batch: `read`, the spans, log records and rows, of which `other:tool` and its like count those
+    that are not a model's, by kind; `files`, `skipped_files`, `records`, `spans`, `repeated_spans`, `repeated_calls`,
     `pairs` (calls with input and output content) and calls of each format and convention, such as `format:otlp` and
     `convention:genai`."""
     files: dict[str, str] = {}
@@ -56,11 +58,20 @@ class Joiner:
                 results = list(plugins.load("formats", name).join(whole, self._options)) if whole else []
             except BROKEN as error:
                 source = whole[0][1]
-                yield quarantined(source.file, Bad(f"{name} {rest} cannot be read: {error!r:.160}", source.line, b""))
+                yield quarantined(source.file, Bad(f"{name} cannot be read: {rest}: {error!r:.160}", source.line, b""))
                 continue
-            yield from self._counted(name, results)
+            yield from self._counted(name, len(whole), results)
 
-    def _counted(self, name: str, results: list[Call | Feedback | tuple[str, int]]) -> Iterator[Call | Feedback]:
+    def _counted(
+        self, name: str, read: int, results: list[Call | Feedback | tuple[str, int]]
+    ) -> Iterator[Call | Feedback]:
+        counts = Counter[str]()
+        for result in results:
+            counts.update({result[0]: result[1]} if isinstance(result, tuple) else {"items": 1})
+        read += counts[INNER]
+        fates = sum(count for kind, count in counts.items() if kind in _FATES or kind.startswith(OTHER))
+        self.counts["read"] += max(read, fates)
+        self.counts[UNACCOUNTED] += max(read - fates, 0)
         for result in results:
             if isinstance(result, tuple):
                 self.counts[result[0]] += result[1]
@@ -70,6 +81,11 @@ class Joiner:
                 self.counts[f"convention:{result.source.convention or name}"] += 1
                 self.counts["pairs"] += is_pair(result)
             yield result
+
+
+_FATES = frozenset(["items", "repeated_calls", "repeated_feedback"])
+UNACCOUNTED = aside("not accounted for")
+"""Records of which a format does not tell what became of them. None, unless a format is at fault."""
 
 
 class Batches:

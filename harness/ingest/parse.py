@@ -12,6 +12,7 @@ from harness.core import plugins
 from harness.core.codec import digest
 from harness.ingest import containers
 from harness.ingest.containers import Bad, File, Record, sources
+from harness.ingest.formats._fates import Passed, aside
 from harness.ingest.formats._json import parsed
 from harness.ingest.shuffle import Spool
 from harness.types import Noun, Quarantined
@@ -29,7 +30,8 @@ class Cut(Noun, frozen=True):
     """What is known when files are cut, besides their pieces."""
 
     counts: dict[str, int] = {}
-    """`files`, `skipped_files`, `records`, and records of each format, such as `records:otlp`."""
+    """`files`, `skipped_files`, `records`, records of each format, such as `records:otlp`, and `read` and `other:` as in
+    `assemble.Batch.counts`."""
     damaged: tuple[int, ...] = ()
     """Numbers of files of which nothing is to be believed."""
     producers: tuple[str, ...] = ()
@@ -92,17 +94,24 @@ class Cutter:
 
     def _pieces(self, number: int, file: File, found: Record) -> Iterator[Quarantined]:
         name, value = (self._format, found.value) if self._format else _recognised(found.value)
-        if not name and (items := _page(value)):
+        if lists := _page(value, name):
             self._counts["records"] -= 1  # the page is none, its items are
-            for item in items:
-                yield from self._record(number, file, Record(item, found.line))
+            for key, items in lists.items():
+                if items is None:
+                    self._pass(f"list of no known records ({key:.40})")
+                for item in items or ():
+                    yield from self._record(number, file, Record(item, found.line))
             return
         if not name:
             yield quarantined(file.path, Bad("no format claims this record", found.line, _raw(found.value)))
             return
         self._counts[f"records:{name}"] += 1
-        format = plugins.load("formats", name)
+        format, empty = plugins.load("formats", name), True
         for key, piece in format.pieces(value):
+            empty = False
+            if isinstance(piece, Passed):
+                self._pass(piece.kind)
+                continue
             if key is None:
                 yield quarantined(file.path, Bad(piece, found.line, b""))
                 continue
@@ -110,6 +119,13 @@ class Cutter:
             producer = getattr(piece, "producer", name)
             if producer and getattr(format, "CALLS", True):
                 self._producers.add(f"{name} {producer}")
+        if empty:
+            self._pass("empty record")
+
+    def _pass(self, kind: str) -> None:
+        """Count what is not a model's."""
+        self._counts[aside(kind)] += 1
+        self._counts["read"] += 1
 
 
 def cut(
@@ -135,10 +151,16 @@ def _claimants() -> tuple[tuple[str, ModuleType], ...]:
     return tuple(sorted(asked, key=lambda pair: (getattr(pair[1], "RANK", 50), pair[0])))
 
 
-def _page(record: Any) -> list[Any]:
-    """The items of a page that no format claims as a whole, such as `{"results": [...], "next": ...}`."""
-    lists = [held for held in record.values() if isinstance(held, list)] if isinstance(record, dict) else []
-    return next((held for held in lists if held and _recognised(held[0])[0]), [])
+def _page(record: Any, name: str) -> dict[str, list[Any] | None]:
+    """The lists of a page, such as `{"spans": [...], "annotations": [...], "next": ...}`, of which any holds records that
+    a format claims; None for those of which no format claims the first. A record that the format `name` claims, or
+    that is to be read as it, is no page, unless it is one by its own word (`PAGES`)."""
+    own = getattr(plugins.load("formats", name), "PAGES", ()) if name else ()
+    if not isinstance(record, dict) or (name and not any(isinstance(record.get(key), list) for key in own)):
+        return {}
+    lists = {key: held for key, held in record.items() if isinstance(held, list) and held and isinstance(held[0], dict)}
+    known = {key: held if key in own or _recognised(held[0])[0] else None for key, held in lists.items()}
+    return known if any(known.values()) else {}
 
 
 def _recognised(record: Any) -> tuple[str, Any]:

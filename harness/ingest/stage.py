@@ -59,16 +59,18 @@ def ingest(
         plugins.load("formats", format)
     export = _Export(files, format, options, on_progress or (lambda done, total: None), skip or (lambda known: False))
     count = _workers(files) if workers is None else workers
-    batches, given, refused = Batches(), Counter[str](), set[str]()
+    batches, given, refused, unread = Batches(), Counter[str](), set[str](), 0
     for found in export.alone() if count < 2 else export.shared(count):
         if isinstance(found, Quarantined):
             refused.add(found.file)
+            unread += 1
         else:
             given[found.source.file] += 1
         yield from batches.add(found)
     # A file that went into quarantine as a whole is read anew next time: a later version may know its format.
     done = {known: path for known, path in export.cut.files.items() if given[path] or path not in refused}
-    yield batches.take(counts=export.counts(), files=done, held={known: given[path] for known, path in done.items()})
+    counts = Counter(export.counts()) + Counter(read=unread)
+    yield batches.take(counts=dict(counts), files=done, held={known: given[path] for known, path in done.items()})
     export.check()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from harness.ingest import settings as ingest_settings
 from harness.ingest import stage
 from harness.ingest.collector import inbox
+from harness.ingest.formats._fates import OTHER
 from harness.ingest.stage import ParsedBatch
 from harness.project import Project
 from harness.store import Merged
@@ -15,9 +16,11 @@ from harness.types import Noun
 
 
 class Intake(Noun, frozen=True, omit_defaults=False):
-    """What one command read. Its records are `calls` + `repeated` + `conflicts` + `feedback` + `quarantined` +
-    `suppressed`; `calls` are `usable` + `incomplete`."""
+    """What one command read. Its `records` are `calls` + `repeated` + `conflicts` + `feedback` + `suppressed` +
+    `quarantined` + all of `others`; `calls` are `usable` + `incomplete`."""
 
+    records: int = 0
+    """Spans, log records and rows, and the feedback inside them."""
     calls: int = 0
     """Distinct model calls that this command stored."""
     usable: int = 0
@@ -33,6 +36,11 @@ class Intake(Noun, frozen=True, omit_defaults=False):
     """Those of `feedback` that bring a corrected answer."""
     formats: dict[str, int] = {}
     """Calls stored by format: for OpenTelemetry, the convention they were written in."""
+    others: dict[str, int] = {}
+    """Records that are not a model's, by kind: spans of applications, tools and agents, embeddings, message events of
+    calls, ..."""
+    reasons: dict[str, int] = {}
+    """Those of `quarantined` by reason."""
     suppressed: int = 0
     """Calls and feedback of a user or trace that was forgotten: they stay out."""
 
@@ -84,13 +92,17 @@ def _read(project: Project, paths: Sequence[str], format: str) -> Intake:
     )
     with project.progress.step("ingest"):
         fates: Counter[str] = Counter()
-        formats: Counter[str] = Counter()
+        named: dict[str, Counter[str]] = {"formats": Counter(), "reasons": Counter(), "others": Counter()}
         for batch in found:
             merged = _merge(project, batch)
             fates.update(merged.counts())
-            formats.update(merged.formats)
-        fates["repeated"] += sum(map(traces.held, known))
-        intake = _intake(fates, formats)
+            fates["records"] += batch.counts.get("read", 0)
+            named["formats"].update(merged.formats)
+            named["reasons"].update(merged.reasons)
+            named["others"].update(_others(batch))
+        held = sum(map(traces.held, known))
+        fates.update({"repeated": held, "records": held})
+        intake = _intake(fates, named)
         _note(project, intake)
     return intake
 
@@ -106,8 +118,13 @@ def _merge(project: Project, batch: ParsedBatch) -> Merged:
     )
 
 
-def _intake(fates: Counter[str], formats: Counter[str]) -> Intake:
+def _others(batch: ParsedBatch) -> dict[str, int]:
+    return {name.removeprefix(OTHER): count for name, count in batch.counts.items() if name.startswith(OTHER) and count}
+
+
+def _intake(fates: Counter[str], named: dict[str, Counter[str]]) -> Intake:
     return Intake(
+        records=fates["records"],
         calls=fates["stored"],
         usable=fates["pairs"],
         repeated=fates["repeated"] + fates["feedback_repeated"] + fates["quarantined_repeated"],
@@ -116,7 +133,7 @@ def _intake(fates: Counter[str], formats: Counter[str]) -> Intake:
         quarantined=fates["quarantined"],
         feedback=fates["feedback"],
         corrections=fates["corrections"],
-        formats=dict(sorted(formats.items())),
+        **{name: dict(sorted(counts.items())) for name, counts in named.items()},
         suppressed=fates["suppressed"],
     )
 

@@ -49,6 +49,8 @@ class Merged(Noun, frozen=True):
     """Those of `feedback` that bring a corrected answer."""
     formats: dict[str, int] = {}
     """Those of `stored` by the convention or format that they were read by."""
+    reasons: dict[str, int] = {}
+    """Those of `quarantined` by reason, without its details."""
 
     def counts(self) -> dict[str, int]:
         return {name: count for name, count in asdict(self).items() if isinstance(count, int)}
@@ -82,7 +84,9 @@ class Traces:
             added, fates = variants.fresh(snapshot, ((call, rows.call_row(call)) for call in calls))
             new = [call for call, row in added if not row["variant"]]
             new_feedback, notes = _fresh(snapshot, FEEDBACK, map(rows.feedback_row, feedback))
-            unread, lost = _fresh(snapshot, QUARANTINED, map(rows.quarantined_row, quarantined))
+            broken = [(rows.quarantined_row(item), item.reason) for item in quarantined]
+            unread, lost = _fresh(snapshot, QUARANTINED, (row for row, _ in broken))
+            why = {row["digest"]: _plain(reason) for row, reason in broken}
             merged = Merged(
                 stored=len(new),
                 pairs=sum(map(is_pair, new)),
@@ -95,6 +99,7 @@ class Traces:
                 suppressed=read - len(calls) - len(feedback),
                 corrections=sum(row["corrected"] for row in new_feedback if not row["variant"]),
                 formats=dict(Counter(map(_read_by, new))),
+                reasons=dict(Counter(why[row["digest"]] for row in unread)),
             )
             if any(merged.counts().values()) or files.keys() - self._files(snapshot).keys():
                 receipt = Receipt(files=dict(files), counts=merged.counts(), held=dict(held))
@@ -278,6 +283,11 @@ def _call(row: Row, several: Mapping[str, variants.Variant]) -> Call | None:
 def _read_by(call: Call) -> str:
     source = call.source
     return source.convention or source.format if source.format == "otlp" else source.format
+
+
+def _plain(reason: str) -> str:
+    """A reason without what differs from record to record."""
+    return reason.partition(":")[0][:80]
 
 
 def _columns(snapshot: Snapshot, kind: str, columns: list[str]) -> list[Row]:

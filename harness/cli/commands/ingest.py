@@ -39,8 +39,11 @@ def ingest(project: "Project", paths: tuple[str, ...], format: str, dry_run: boo
     if not found["suppressed"]:
         del found["suppressed"]  # said where someone was forgotten, and nowhere else
     if not as_json:
-        console.table(("what", "count"), [(key, count) for key, count in found.items() if key != "formats"])
+        console.table(("what", "count"), [(key, count) for key, count in found.items() if isinstance(count, int)])
         console.table(("format", "calls"), found["formats"].items())
+        for title, counts in (("not a model's", found["others"]), ("why in quarantine", found["reasons"])):
+            if counts:
+                console.table((title, "records"), sorted(counts.items(), key=lambda pair: -pair[1]))
     return found
 
 

@@ -18,7 +18,7 @@ Attributes = dict[str, Json]
 
 KINDS = {"SPAN_KIND_INTERNAL": 1, "SPAN_KIND_SERVER": 2, "SPAN_KIND_CLIENT": 3}
 KINDS |= {name.removeprefix("SPAN_KIND_"): kind for name, kind in KINDS.items()}
-SERVER = 2
+SERVER, CLIENT = 2, 3
 ERROR = 2
 
 

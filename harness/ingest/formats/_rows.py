@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.ingest.formats import _trace
+from harness.ingest.formats._fates import aside
 from harness.ingest.formats._json import Json, mapping, parsed, text_of
 from harness.ingest.formats._otlp import Attributes, Log, Span
 from harness.ingest.formats._trace import EVALUATION
@@ -71,10 +72,10 @@ _CONTEXT = {
 }
 
 
-def folded(found: Found, key: str) -> tuple[Found, Counter[str]]:
+def folded(found: Found, key: str) -> tuple[Found, Counter[str], int]:
     """Rows that came in pieces, such as a creation and its update, as one: later values win, maps are merged.
 
-    Also how often a row came again just as it was, by its id.
+    Also how often a row came again just as it was, by its id, and how many pieces went into others.
     """
     pieces: dict[str, list[tuple[Span, Source]]] = {}
     rest: Found = []
@@ -86,24 +87,27 @@ def folded(found: Found, key: str) -> tuple[Found, Counter[str]]:
             repeated[piece.span_id] += 1
         else:
             pieces.setdefault(piece.span_id, []).append((piece, source))
-    return [*(_as_one(held, key) for held in pieces.values()), *rest], repeated
+    joined = sum(len(held) - 1 for held in pieces.values())
+    return [*(_as_one(held, key) for held in pieces.values()), *rest], repeated, joined
 
 
 def read(found: Found, key: str, options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:
     """What the rows of one trace say together, those that came in pieces as one."""
-    whole, repeated = folded(found, key)
-    return counted(_trace.read(whole, options), repeated)
+    whole, repeated, joined = folded(found, key)
+    return counted(_trace.read(whole, options), repeated, joined)
 
 
 def counted(
-    found: Iterable[Call | Feedback | _trace.Count], repeated: Counter[str]
+    found: Iterable[Call | Feedback | _trace.Count], repeated: Counter[str], joined: int
 ) -> Iterator[Call | Feedback | _trace.Count]:
     """What was found, and a `repeated_calls` for each row of a call that came again."""
     yield "repeated_spans", repeated.total()
     for item in found:
         yield item
         if isinstance(item, Call):
-            yield "repeated_calls", repeated[item.span_id]
+            yield "repeated_calls", sum(repeated.pop(id, 0) for id in {item.span_id, *item.source.span_ids})
+    yield aside("repeated row of no call"), repeated.total()
+    yield aside("part of a row"), joined
 
 
 def _as_one(held: list[tuple[Span, Source]], key: str) -> tuple[Span, Source]:

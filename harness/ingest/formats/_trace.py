@@ -12,8 +12,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.core import plugins
-from harness.ingest.formats import _twins, genai
+from harness.ingest.formats import _kinds, _twins, genai
 from harness.ingest.formats._draft import Draft, feedback
+from harness.ingest.formats._fates import INNER, aside
 from harness.ingest.formats._inherited import INHERITED, SESSION, USER, inherit, named
 from harness.ingest.formats._json import Json, mapping, number, text_of
 from harness.ingest.formats._otlp import Attributes, Event, Log, Span
@@ -66,9 +67,12 @@ def lean(span: Span) -> Span:
     """The span without what no call needs: an application span keeps only what its calls inherit, and feedback."""
     if speaking(span):
         return span
-    kept = {name: value for name, value in span.attributes.items() if name in INHERITED}
+    kept = {name: value for name, value in span.attributes.items() if name in _LEAN}
     told = [event for event in span.events if event.name == EVALUATION]
     return replace(span, attributes=kept, events=told, scope="", version="")
+
+
+_LEAN = INHERITED | _kinds.WORK.keys()
 
 
 def matters(log: Log) -> bool:
@@ -78,20 +82,23 @@ def matters(log: Log) -> bool:
 def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | Count]:
     """Everything that the pieces of one trace say together, and counts of what was met."""
     spans, logs = _Copies(), dict[str, list[tuple[Log, Source]]]()
+    told = Counter[str]()
     for piece, source in found:
         if isinstance(piece, Span):
             spans.add(piece, source)
         else:
             logs.setdefault(piece.span_id, []).append((piece, source))
+            told[MESSAGE_EVENT] += piece.name != EVALUATION
     kept = spans.kept
     yield "spans", len(kept)
     tree = {span.span_id: span for span, _ in kept}
-    calls = list(_calls(kept, logs))
-    once = _twins.merged(calls) if len(calls) > 1 else calls
+    calls = list(_calls(kept, logs, told))
+    once = _twins.merged(calls, tree) if len(calls) > 1 else calls
     if spans.repeated or len(once) < len(calls):
-        copies = sum(spans.repeated[span.span_id] for _, span, _, _ in calls)
+        copies = sum(spans.repeated[id] for id in {span.span_id for _, span, _, _ in calls})
         yield "repeated_spans", spans.repeated.total()
         yield "repeated_calls", copies + len(calls) - len(once)
+    yield from _others(kept, calls, spans.repeated, told)
     for draft, span, convention, source in once:
         inherit(draft, span, tree)
         yield _finished(draft, span, convention, source)
@@ -99,7 +106,28 @@ def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any])
     yield from _once(_feedback(log, source, options) for log, source in said)
     for span, source in kept:
         if span.events:
-            yield from _once(_on_span(span, source, options))
+            yield from _inner(_once(_on_span(span, source, options)))
+
+
+MESSAGE_EVENT = "message event"
+
+
+def _others(
+    kept: list[tuple[Span, Source]], calls: list[Found], repeated: Counter[str], told: Counter[str]
+) -> Iterator[Count]:
+    """What the spans and log records that are no calls are, with their copies."""
+    called = {span.span_id for _, span, _, _ in calls}
+    for span, _ in kept:
+        if span.span_id not in called:
+            told[_kinds.of(span)] += 1 + repeated.pop(span.span_id, 0)
+    yield from ((aside(kind), count) for kind, count in told.items() if count)
+
+
+def _inner(records: Iterable[Feedback | Count]) -> Iterator[Feedback | Count]:
+    """Records that stand inside a span."""
+    for record in records:
+        yield INNER, 1
+        yield record
 
 
 class _Copies:
@@ -131,18 +159,21 @@ def _says_all_of(span: Span, other: Span) -> bool:
     return same and span.end_ns >= other.end_ns and all(event in span.events for event in other.events)
 
 
-def _calls(spans: list[tuple[Span, Source]], logs: dict[str, list[tuple[Log, Source]]]) -> Iterator[Found]:
+def _calls(
+    spans: list[tuple[Span, Source]], logs: dict[str, list[tuple[Log, Source]]], told: Counter[str]
+) -> Iterator[Found]:
     orphans = dict(logs)
     for span, source in spans:
-        told = [genai.as_event(log) for log, _ in _in_order(orphans.pop(span.span_id, ()))]
+        events = [genai.as_event(log) for log, _ in _in_order(orphans.pop(span.span_id, ()))]
         if not speaking(span):
             continue
-        whole = replace(span, events=[*told, *span.events]) if told else span
+        whole = replace(span, events=[*events, *span.events]) if events else span
         draft, convention = draft_of(whole)
         if draft:
             yield draft, whole, convention, source
     for span_id, records in orphans.items():
         if span_id and any(genai.is_content(log.name) for log, _ in records):
+            told[MESSAGE_EVENT] -= 1  # which stands for the span
             yield _orphan(span_id, records)
 
 
@@ -174,7 +205,7 @@ def draft_of(span: Span) -> tuple[Draft | None, str]:
     spoken = speaking(span)
     draft = Draft()
     for order, dialect in enumerate(spoken):
-        if not dialect.fill(span, draft) and (order == 0 or not (draft.input or draft.output)):
+        if not dialect.fill(span, draft) and (order == 0 or not (draft.input or draft.output or draft.usage)):
             return None, ""
     draft.fill(error=_error(span))
     return (draft, spoken[0].__name__.rsplit(".", 1)[-1]) if spoken else (None, "")

@@ -4,11 +4,12 @@ Two instrumentation libraries on one client give a span each; a gateway and its 
 call a second span of kind "log" that holds the answer. Two calls with the same text, one after the other, are two.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
 from harness.core.recordings import same_call
+from harness.ingest.formats import _guard
 from harness.ingest.formats._draft import Draft
 from harness.ingest.formats._otlp import Span
 from harness.types import Message, Source
@@ -16,33 +17,55 @@ from harness.types import Message, Source
 Found = tuple[Draft, Span, str, Source]
 
 
-def merged(calls: Iterable[Found]) -> list[Found]:
-    """The calls of one trace, those recorded twice as one that keeps what either knows. The earliest span leads."""
+def merged(calls: Iterable[Found], tree: Mapping[str, Span] = {}) -> list[Found]:
+    """The calls of one trace, those recorded twice as one that keeps what either knows. The earliest span leads.
+
+    `tree` holds all spans of the trace by id.
+    """
     kept: list[Found] = []
-    recorders: list[set[str]] = []
+    recorded: list[list[Span]] = []
     for call in sorted(calls, key=lambda found: (found[1].start_ns, -found[1].end_ns, found[1].span_id)):
+        above = _above(call[1], tree)
         for number, other in enumerate(kept):
-            if _same(other, call, recorders[number]):
+            if _same(other, call, recorded[number], above):
                 kept[number] = _both(other, call)
-                recorders[number].add(call[1].scope)
+                recorded[number].append(call[1])
                 break
         else:
             kept.append(call)
-            recorders.append({call[1].scope})
+            recorded.append([call[1]])
     return kept
 
 
-def _same(one: Found, two: Found, recorders: set[str]) -> bool:
-    """Whether `two` tells again of `one`, which `recorders` told of so far: each tells once."""
+def _above(span: Span, tree: Mapping[str, Span]) -> set[str]:
+    """Ids of the spans above one."""
+    found = set[str]()
+    while span.parent_id and span.parent_id not in found:
+        found.add(span.parent_id)
+        span = tree.get(span.parent_id, Span("", ""))
+    return found
+
+
+def _same(one: Found, two: Found, recorded: list[Span], above: set[str]) -> bool:
+    """Whether `two` tells again of `one`, which `recorded` told of so far.
+
+    Each library tells once, or several times on the way down: of a request, and below it of what it sent.
+    """
     if one[1].span_id == two[1].span_id:  # copies that contradict each other: the store keeps both
         return False
     if _is_log_of(one, two) or _is_log_of(two, one):
         return True
-    if two[1].scope in recorders:
+    if not all(span.span_id in above for span in recorded if span.scope == two[1].scope):
         return False
+    again = any(span.scope == two[1].scope for span in recorded)
     drafts = one[0], two[0]
     ids = drafts[0].response_id, drafts[1].response_id
-    return same_call(one[1], two[1], ids, lambda: _alike(*drafts) or _is_silent(*drafts))
+    return same_call(one[1], two[1], ids, lambda: _tells_again(*drafts, again))
+
+
+def _tells_again(one: Draft, two: Draft, again: bool) -> bool:
+    """Whether two say the same; a failed attempt of the same library is a call of its own."""
+    return not (again and (one.error is None) != (two.error is None)) and (_alike(one, two) or _is_silent(one, two))
 
 
 def _is_log_of(log: Found, call: Found) -> bool:
@@ -72,11 +95,11 @@ def _texts(messages: Iterable[Message]) -> list[str]:
 
 
 def _both(one: Found, two: Found) -> Found:
-    """The first with its gaps filled from the second; the fuller output wins."""
+    """The first with its gaps filled from the second; of each side what is better read wins, then what is fuller."""
     draft, other = one[0], two[0]
-    if _size(other.output) > _size(draft.output):
+    if _worth(other.output) > _worth(draft.output):
         draft.output = other.output
-    if _size(other.input) > _size(draft.input):
+    if _worth(other.input) > _worth(draft.input):
         draft.input = other.input
     known = {name: getattr(other, name) for name in Draft.__struct_fields__ if name not in ("flags", "input", "output")}
     draft.fill(**known)
@@ -88,5 +111,5 @@ def _both(one: Found, two: Found) -> Found:
     return draft, span, one[2], replace(one[3], span_ids=tuple(ids))
 
 
-def _size(messages: Iterable[Message]) -> int:
-    return sum(len(message.parts) for message in messages)
+def _worth(messages: tuple[Message, ...]) -> tuple[bool, int]:
+    return not _guard.flags(messages), sum(len(message.parts) for message in messages)

@@ -9,6 +9,7 @@ from typing import Any
 from harness.ingest.formats._bodies import params, request, response
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft
+from harness.ingest.formats._fates import aside
 from harness.ingest.formats._json import Json, listing, mapping, text_of, whole
 from harness.ingest.formats._rows import context
 from harness.types import Call, CallError, Source
@@ -33,6 +34,8 @@ def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterat
             yield "repeated_calls", 1
         elif text_of(record.get("operation")).startswith(_CALLS) and not _embeds(record):
             yield _call(record, source)
+        else:
+            yield aside("embedding" if _embeds(record) else "operation of the service"), 1
 
 
 def _embeds(record: dict[str, Json]) -> bool:

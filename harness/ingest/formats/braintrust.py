@@ -9,35 +9,32 @@ from harness.ingest.formats import _rows, _trace
 from harness.ingest.formats._bodies import params, request, tokens
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft
+from harness.ingest.formats._fates import INNER
 from harness.ingest.formats._json import Json, listing, mapping, number, parsed, text_of
 from harness.ingest.formats._messages import choices
 from harness.ingest.formats._otlp import Log, Span
 from harness.types import Call, CallError, Feedback, Source
 
-RANK, TRUST = 30, 15
+RANK, TRUST, PAGES = 30, 15, ("rows", "events", "data")
 Piece = Span | Log
 Options = _trace.Options
 
 ROW = "braintrust.row"
 
 
-_PAGES = ("rows", "events", "data")
-
-
 def claims(record: dict[str, Json]) -> bool:
-    keys = next(iter(_rows.rows(record, *_PAGES)), {}).keys()
+    keys = next(iter(_rows.rows(record, *PAGES)), {}).keys()
     sent = {"log_id", "project_id"} <= keys and ("_is_merge" in keys or {"origin", "comment"} <= keys)
     return sent or ("root_span_id" in keys and bool({"span_attributes", "span_parents"} & keys))
 
 
 def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
-    for row in _rows.rows(record, *_PAGES):
-        if row.get("span_id") or row.get("root_span_id"):
-            yield _span(row)
-        else:  # feedback that was sent later names the row only
-            origin = text_of(mapping(row.get("origin")).get("id") or row.get("id"))
-            for said in _said("", origin, row):
-                yield f"row:{origin}", said
+    if record.get("span_id") or record.get("root_span_id"):
+        yield _span(record)
+        return
+    origin = text_of(mapping(record.get("origin")).get("id") or record.get("id"))  # feedback that was sent later
+    for said in _said("", origin, record):
+        yield f"row:{origin}", said
 
 
 def _span(record: dict[str, Json]) -> tuple[str, Piece]:
@@ -60,7 +57,7 @@ def _span(record: dict[str, Json]) -> tuple[str, Piece]:
 
 
 def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:
-    whole, repeated = _rows.folded(found, ROW)
+    whole, repeated, joined = _rows.folded(found, ROW)
     said = [
         (log, source)
         for span, source in whole
@@ -68,7 +65,8 @@ def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Itera
         for log in _said(span.trace_id, span.span_id, mapping(span.attributes[ROW]))
     ]
     named = [(piece, _named(piece, source)) for piece, source in whole]
-    return _rows.counted(_trace.read([*named, *said], options), repeated)
+    yield INNER, len(said)
+    yield from _rows.counted(_trace.read([*named, *said], options), repeated, joined)
 
 
 def _named(piece: Piece, source: Source) -> Source:

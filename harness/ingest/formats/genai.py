@@ -11,7 +11,7 @@ Specification: open-telemetry/semantic-conventions 1.41 and semantic-conventions
 from collections.abc import Iterable
 from typing import Any
 
-from harness.ingest.formats import _spoken
+from harness.ingest.formats import _kinds, _spoken
 from harness.ingest.formats._bodies import params, tokens
 from harness.ingest.formats._draft import Draft, cut
 from harness.ingest.formats._envelopes import opened
@@ -22,7 +22,6 @@ from harness.types import Message, OtherPart
 
 TRUST = 90
 
-CALLS = frozenset({"chat", "text_completion", "generate_content", "completion"})
 DETAILS = "gen_ai.client.inference.operation.details"
 ROLES = {
     "gen_ai.system.message": "system",
@@ -49,7 +48,7 @@ def fill(span: Span, draft: Draft) -> bool:
     for event in span.events:
         if event.name == DETAILS:
             held = {**event.attributes, **held}
-    if not _is_call(held, span.events):
+    if not _kinds.is_call(held, span.kind, any(is_content(event.name) for event in span.events)):
         return False
     _content(held, span.events, draft)
     _facts(held, draft)
@@ -67,14 +66,6 @@ def as_event(log: Log) -> Event:
     if isinstance(log.body, str) and isinstance(wrapped := opened(log.body), dict):
         body = wrapped
     return Event(log.name, log.at_ns, {**log.attributes, **body})
-
-
-def _is_call(held: Attributes, events: list[Event]) -> bool:
-    operation = text_of(held.get("gen_ai.operation.name"))
-    if operation:
-        return operation in CALLS
-    told = ("gen_ai.request.model", "gen_ai.response.model", "gen_ai.input.messages")
-    return any(name in held for name in told) or any(is_content(event.name) for event in events)
 
 
 def _content(held: Attributes, events: list[Event], draft: Draft) -> None:
@@ -198,7 +189,7 @@ def _facts(held: Attributes, draft: Draft) -> None:
     asked = {name.partition("request.")[2]: value for name, value in held.items() if name.startswith(_REQUEST)}
     used = {name[13:]: value for name, value in held.items() if name.startswith("gen_ai.usage.")}
     draft.fill(
-        operation=text_of(held.get("gen_ai.operation.name")),
+        operation=_operation(text_of(held.get(_kinds.OPERATION))),
         provider=text_of(held.get("gen_ai.provider.name") or held.get("gen_ai.system")),
         model_requested=text_of(held.get("gen_ai.request.model")),
         model_served=text_of(held.get("gen_ai.response.model")),
@@ -211,6 +202,11 @@ def _facts(held: Attributes, draft: Draft) -> None:
         response_format=_format(held),
         usage=tokens(used),
     )
+
+
+def _operation(named: str) -> str:
+    """The operation in the conventions' words; the many names for a chat are one."""
+    return named if named in _kinds.CALLS or not named else "chat"
 
 
 def _offered(held: Attributes) -> list[Json]:

@@ -12,7 +12,7 @@ from harness.ingest.formats._messages import message
 from harness.ingest.formats._otlp import Log, Span
 from harness.types import Call, CallError, Feedback, Source
 
-RANK, TRUST = 30, 15
+RANK, TRUST, PAGES = 30, 15, ("data",)
 Piece = Span | Log
 Options = _trace.Options
 
@@ -27,15 +27,15 @@ def claims(record: dict[str, Json]) -> bool:
 
 
 def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
-    for row in _rows.rows(record, "data"):
-        id = text_of(row.get("request_id"))
-        start = nanoseconds(row.get("request_created_at"))
-        end = nanoseconds(row.get("response_created_at")) or start + 10**6 * (whole(row.get("delay_ms")) or 0)
-        properties = mapping(row.get("request_properties") or row.get("properties"))
-        held = _rows.context(properties, {**row, "user_id": row.get("request_user_id") or row.get("helicone_user")})
-        route = text_of(row.get("request_path") or properties.get("Helicone-Session-Path"))
-        yield id, Span(id, id, name=route, start_ns=start, end_ns=end, attributes={**held, ROW: row}, scope="helicone")
-        yield from ((id, log) for log in _feedback(row, id))
+    id = text_of(record.get("request_id"))
+    start = nanoseconds(record.get("request_created_at"))
+    end = nanoseconds(record.get("response_created_at")) or start + 10**6 * (whole(record.get("delay_ms")) or 0)
+    properties = mapping(record.get("request_properties") or record.get("properties"))
+    user = record.get("request_user_id") or record.get("helicone_user")
+    held = _rows.context(properties, {**record, "user_id": user})
+    route = text_of(record.get("request_path") or properties.get("Helicone-Session-Path"))
+    yield id, Span(id, id, name=route, start_ns=start, end_ns=end, attributes={**held, ROW: record}, scope="helicone")
+    yield from ((id, log) for log in _feedback(record, id))
 
 
 def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:

@@ -12,7 +12,7 @@ from harness.ingest.formats._otlp import KEPT, KINDS, Attributes, Event, Log, Sp
 from harness.ingest.formats._rows import rows
 from harness.types import Call, Feedback, Source
 
-RANK = 12
+RANK, PAGES = 12, ("data",)
 Piece = Span | Log
 Options = _trace.Options
 
@@ -23,12 +23,11 @@ def claims(record: dict[str, Json]) -> bool:
 
 
 def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
-    for trace in rows(record, "data"):
-        processes = mapping(trace.get("processes"))
-        for raw in map(mapping, listing(trace.get("spans"))):
-            process = mapping(raw.get("process") or processes.get(text_of(raw.get("processID"))))
-            span = _span(raw, process)
-            yield span.trace_id, _trace.lean(span)
+    processes = mapping(record.get("processes"))
+    for raw in map(mapping, listing(record.get("spans"))):
+        process = mapping(raw.get("process") or processes.get(text_of(raw.get("processID"))))
+        span = _span(raw, process)
+        yield span.trace_id, _trace.lean(span)
 
 
 def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:

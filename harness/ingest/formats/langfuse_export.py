@@ -13,7 +13,7 @@ from harness.ingest.formats._otlp import Log, Span
 from harness.ingest.formats._rows import context, evaluation, rows
 from harness.types import Call, CallError, Feedback, Source
 
-RANK, TRUST = 40, 15
+RANK, TRUST, PAGES = 40, 15, ("data",)
 Piece = Span | Log
 Options = _trace.Options
 
@@ -60,10 +60,10 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
         [*listing(record.get("observations")), *listing(trace.get("scores") or record.get("scores"))] if trace else []
     )
     found += [{**mapping(item), "dataType": "CORRECTION"} for item in listing(trace.get("corrections"))]
-    found += [score for row in ([] if trace else rows(record, "data")) for score in _columns(row)]
+    found += [] if trace else [*_columns(record), record]
     if trace:
         yield text_of(trace.get("id")), _root(trace)
-    for row in map(mapping, [*found, *([] if trace else rows(record, "data"))]):
+    for row in map(mapping, found):
         piece = _piece(_snake(row), text_of(trace.get("id")))
         yield piece.trace_id, piece
 

@@ -7,6 +7,7 @@ from harness.core.codec import digest
 from harness.ingest.formats._bodies import params, request, response
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft, feedback
+from harness.ingest.formats._fates import INNER, aside
 from harness.ingest.formats._json import Json, listing, mapping, parsed, text_of
 from harness.ingest.formats._messages import choices, messages
 from harness.ingest.formats._rows import context
@@ -51,14 +52,17 @@ def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterat
     if "custom_id" in first:
         yield from _batch([row for row, _ in distinct], source)
     elif "preferred_output" in first:
-        yield from _preference(first, source)
+        yield INNER, len(distinct)
+        for row, place in distinct:
+            yield from _preference(row, place)
     elif "request" in first:
-        yield _pair(first, source)
+        yield from (_pair(row, place) for row, place in distinct)
     else:
+        yield aside("part of a call"), len(distinct) - 1
         yield _completion([row for row, _ in distinct], source)
 
 
-def _batch(found: list[dict[str, Json]], source: Source) -> Iterator[Call]:
+def _batch(found: list[dict[str, Json]], source: Source) -> Iterator[Call | tuple[str, int]]:
     """A request and its answer, which stand in two files, in any order."""
     asked = next((row for row in found if "body" in row), {})
     answered = next((row for row in found if "response" in row), {})
@@ -67,7 +71,9 @@ def _batch(found: list[dict[str, Json]], source: Source) -> Iterator[Call]:
     url = text_of(asked.get("url"))
     is_list = body.get("object") == "list"  # embeddings
     if is_list or (url and not url.endswith(_CALLS)):
+        yield aside("embedding" if is_list or "embed" in url else "operation of the service"), len(found)
         return
+    yield aside("part of a call"), len(found) - 1
     draft = Draft(operation="text_completion" if body.get("object") == "text_completion" else "")
     draft.fill(**request(asked.get("body")))
     failure = mapping(answered.get("error")) or mapping(body.get("error"))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.ingest.formats import _trace
+from harness.ingest.formats._fates import Passed
 from harness.ingest.formats._json import Json
 from harness.ingest.formats._otlp import Log, Span, logs, resources, spans
 from harness.types import Call, Feedback, Source
@@ -24,17 +25,21 @@ def claims(record: dict[str, Json]) -> bool:
     )
 
 
-def pieces(record: dict[str, Json]) -> Iterator[tuple[str | None, Piece | str]]:
+def pieces(record: dict[str, Json]) -> Iterator[tuple[str | None, Piece | Passed | str]]:
     """Spans and the log records that say something of a call, each under its trace id; a broken one with its reason."""
     for span in spans(record):
         if isinstance(span, str):
             yield None, span
         else:
             yield span.trace_id, _trace.lean(span)
+    if {"resourceMetrics", "resource_metrics"} & record.keys():
+        yield None, Passed("metrics")
     for log in logs(record):
         if isinstance(log, str):
             yield None, log
-        elif _trace.matters(log):
+        elif not _trace.matters(log):
+            yield None, Passed("log record")
+        else:
             yield log.trace_id or f"response:{log.attributes.get('gen_ai.response.id') or ''}", log
 
 

@@ -10,7 +10,7 @@ from harness.ingest.formats._otlp import Event, Log, Span
 from harness.ingest.formats._rows import by_dots, evaluation, rows
 from harness.types import Call, Feedback, Source
 
-RANK = 20
+RANK, PAGES = 20, ("data",)
 Piece = Span | Log
 Options = _trace.Options
 
@@ -31,9 +31,8 @@ def claims(record: dict[str, Json]) -> bool:
 
 
 def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
-    for row in rows(record, "data"):
-        piece = _annotation(row) if "annotator_kind" in row else _span(row)
-        yield piece.trace_id or f"span:{piece.span_id}", piece
+    piece = _annotation(record) if "annotator_kind" in record else _span(record)
+    yield piece.trace_id or f"span:{piece.span_id}", piece
 
 
 def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:

@@ -14,6 +14,7 @@ from harness.core import options as option_tables
 from harness.core.codec import digest
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft, feedback
+from harness.ingest.formats._fates import INNER
 from harness.ingest.formats._json import Json, listing, mapping, number, text_of
 from harness.ingest.formats._messages import choices, messages
 from harness.types import Call, CallError, Feedback, Noun, Source
@@ -75,6 +76,7 @@ def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterat
     said = {name: row[name] for name in ("value", "label", "comment", "correction")}
     if any(value not in (None, "") for value in said.values()):
         given = feedback(source, call_id=id, user_id=text_of(row["user_id"]), name="feedback", **said)
+        yield INNER, 1
         yield given
 
 

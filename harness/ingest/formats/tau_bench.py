@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.core.codec import canonical, digest
 from harness.ingest.formats._draft import Draft, feedback
+from harness.ingest.formats._fates import INNER
 from harness.ingest.formats._json import Json, listing, mapping, parsed, text_of
 from harness.ingest.formats._messages import messages
 from harness.types import Call, Feedback, Source
@@ -32,9 +33,11 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Json]]:
 def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | tuple[str, int]]:
     record, source = found[0]
     calls = list(_calls(record, source))
+    said = list(_said(record, calls, source))
     yield "repeated_calls", (len(found) - 1) * len(calls)
+    yield INNER, len(found) * len(calls) + len(said) - len(found)
     yield from calls
-    yield from _said(record, calls, source)
+    yield from said
 
 
 def _calls(record: dict[str, Json], source: Source) -> Iterator[Call]:

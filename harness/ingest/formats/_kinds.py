@@ -1,0 +1,104 @@
+"""Tell a call to a model from the other work that spans record, and name that work.
+
+A producer's own operation decides. Where there is none, a model's name alone makes no call: caches, queues, guards and
+servers carry it too. An answer does, or its tokens, or a client's request to a provider.
+"""
+
+import re
+
+from harness.ingest.formats._json import mapping, text_of
+from harness.ingest.formats._otlp import CLIENT, SERVER, Attributes, Span
+
+OPERATION = "gen_ai.operation.name"
+CALLS = frozenset({"chat", "text_completion", "generate_content", "completion"})
+_OTHER = {
+    "embedding": ("embed",),
+    "reranking": ("rerank",),
+    "tool": ("tool", "function"),
+    "agent": ("agent",),
+    "workflow": ("workflow", "pipeline", "chain", "task"),
+    "retrieval": ("retriev", "search", "vector"),
+    "memory": ("memory",),
+    "guard": ("guard", "moderat"),
+    "evaluation": ("evaluat",),
+    "image": ("image",),
+    "speech": ("transcri", "speech", "audio", "translat"),
+    "plan": ("plan",),
+    "prompt": ("prompt",),
+    "token count": ("count_tokens", "counttokens", "tokeniz"),
+}
+"""Name of a kind -> what the names of its operations contain."""
+_SAYS = re.compile(r"chat|complet|convers|respon|messag|generat(?!.*(?:image|speech|audio|embed))")
+"""How the operation of a call to a model begins."""
+
+WORK = {"db.system": "database", "db.system.name": "database", "messaging.system": "queue"}
+"""Attributes of spans that are no call, whatever else they carry."""
+_DIALECTS = (
+    "openinference.span.kind",
+    "langfuse.observation.type",
+    "mlflow.spanType",
+    "traceloop.span.kind",
+    "llm.request.type",
+    "ai.operationId",
+)
+_ROWS = {
+    "braintrust.row": lambda row: mapping(row.get("span_attributes")).get("type"),
+    "langsmith.run": lambda row: row.get("run_type"),
+    "langfuse.row": lambda row: row.get("type"),
+    "litellm.payload": lambda row: row.get("call_type"),
+    "opik.span": lambda row: row.get("type"),
+    "weave.call": lambda row: row.get("op_name"),
+}
+
+
+def operation(raw: str) -> str:
+    """The kind of work that an operation is; empty for a call to a model, or where nobody knows.
+
+    >>> operation("chat.completions"), operation("invoke_agent"), operation("generate_image")
+    ('', 'agent', 'image')
+    """
+    word = raw.strip().lower()
+    if word in CALLS or _SAYS.match(word):
+        return ""
+    return next((kind for kind, marks in _OTHER.items() if any(mark in word for mark in marks)), "")
+
+
+def is_call(held: Attributes, kind: int, says: bool) -> bool:
+    """Whether a span of the GenAI conventions is a call. `says`: an event of it carries messages."""
+    if any(name in held for name in WORK):
+        return False
+    named = text_of(held.get(OPERATION))
+    if named and (named in CALLS or operation(named)):
+        return named in CALLS
+    modelled = any(name in held for name in _MODELS)
+    if says or any(name.startswith(_CONTENT) for name in held):
+        return True
+    if named:
+        return modelled or bool(_SAYS.match(named.lower()))
+    if not modelled or "gen_ai.tool.name" in held:
+        return False
+    asks = kind in (0, CLIENT) and ("gen_ai.system" in held or "gen_ai.provider.name" in held)
+    return asks or any(name.startswith(_ANSWER) for name in held)
+
+
+_MODELS = ("gen_ai.request.model", "gen_ai.response.model")
+_ANSWER = ("gen_ai.response.", "gen_ai.usage.")
+_CONTENT = ("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.prompt", "gen_ai.completion")
+
+
+def of(span: Span) -> str:
+    """The name of the work of a span that is no call."""
+    held = span.attributes
+    for name, kind in WORK.items():
+        if name in held:
+            return kind
+    row = next((read(mapping(held[name])) for name, read in _ROWS.items() if name in held), None)
+    named = text_of(row) or next((text_of(held[name]) for name in (OPERATION, *_DIALECTS) if name in held), "")
+    known = operation(named)
+    if known:
+        return known
+    if span.kind == SERVER:
+        return "server"
+    if "gen_ai.tool.name" in held:
+        return "tool"
+    return "client" if span.kind == CLIENT else "a model's name only" if _MODELS[0] in held else "application"
