@@ -159,6 +159,9 @@ def test_the_command_ends_with_one_object_and_reads_standard_input(tmp_path):
         "feedback": 4,
         "corrections": 2,
         "formats": {"braintrust": 29},
+        "records": 59,
+        "others": {"application": 1, "tool": 1, "workflow": 24},
+        "reasons": {},
     }
 
 

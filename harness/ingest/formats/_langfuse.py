@@ -17,7 +17,7 @@ def fill(draft: Draft, asked: Json, answered: Json, parameters: Json, usage: Jso
     else:
         draft.fill(input=messages(body if tools else asked))
     answer = parsed(answered)
-    if is_response(answer) or (isinstance(answer, dict) and "choices" in answer):
+    if is_response(answer):
         draft.fill(**response(answer))
     elif isinstance(answer, dict) and answer.get("type") in ("function_call", "message"):
         draft.fill(output=choices([answer]))  # the only item of a Responses answer

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from harness.ingest.formats import _roles
-from harness.ingest.formats._envelopes import is_message, is_part, is_response, opened
+from harness.ingest.formats._envelopes import is_message, is_part, is_response, is_wrapper, opened
 from harness.ingest.formats._json import Json, mapping, parsed, text_of
 from harness.ingest.formats._parts import parts, tool_call, tool_result
 from harness.types import Message, Part, RefusalPart, TextPart, ToolCallPart, ToolResultPart
@@ -115,6 +115,10 @@ def choices(raw: Json) -> tuple[Message, ...]:
     list of messages and a bare text.
     """
     value = _shaped(raw)
+    if isinstance(value, dict) and value and _API.isdisjoint(value) and not is_wrapper(value):
+        return (
+            Message(role="assistant", parts=(TextPart(text=text_of(value)),)),
+        )  # an answer that is JSON, as a value
     if isinstance(value, dict):
         return _from_response(value)
     if isinstance(value, list) and any(isinstance(item, dict) and "message" in item for item in value):
@@ -124,6 +128,28 @@ def choices(raw: Json) -> tuple[Message, ...]:
     if isinstance(value, list) and value and all(map(is_response, value)) and not any(map(is_message, value)):
         return tuple(said for item in value for said in _from_response(item))
     return messages(raw, "assistant")
+
+
+_API = frozenset(
+    [
+        "choices",
+        "object",
+        "error",
+        "message",
+        "messages",
+        "delta",
+        "generations",
+        "candidates",
+        "replies",
+        "steps",
+        "output",
+        "outputs",
+    ]
+)
+_API |= frozenset(
+    ["response", "completion", "output_text", "text", "content", "parts", "role", "usage", "kwargs", "llm_output"]
+)
+"""Names under which responses hold something."""
 
 
 def _shaped(raw: Json) -> Json:
@@ -159,7 +185,7 @@ def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
     for key in ("choices", "generations", "candidates", "replies"):
         if isinstance(value.get(key), list):
             flat = [item for inner in value[key] for item in (inner if isinstance(inner, list) else (inner,))]
-            return tuple(_choice(item) for item in flat if isinstance(item, (dict, str)))
+            return tuple(_choice(item) for item in flat if isinstance(item, (dict, str) if key == "replies" else dict))
     if isinstance(value.get("message"), (dict, str)) and "role" not in value:
         return (_choice(value),)
     if isinstance(value.get("steps"), list):
@@ -188,10 +214,13 @@ def _stepped(value: dict[str, Json]) -> Iterator[Message]:
         yield from messages([{"role": "tool", "content": results}] if results else [])
 
 
+_SAID = ("message", "delta", "content")
+
+
 def _choice(raw: Json) -> Message:
     if isinstance(raw, str):
         return message(raw, "assistant") or Message(role="assistant")
-    body = next((raw[key] for key in ("message", "delta", "content") if raw.get(key) is not None), None)
+    body = raw if is_message(raw) else next((raw[key] for key in _SAID if raw.get(key) is not None), None)
     found = message(body if body is not None else text_of(raw.get("text")), "assistant") or Message(role="assistant")
     why = (
         raw.get("finish_reason")

@@ -5,7 +5,7 @@ from harness.ingest.formats._json import Json
 _SAME = {
     "system": ("system", "system_prompt", "systemmessage", "systemmessagechunk"),
     "developer": ("developer",),
-    "user": ("user", "human", "humanmessage", "humanmessagechunk", "usermessage", "user_prompt"),
+    "user": ("user", "human", "humanmessage", "humanmessagechunk", "usermessage", "user_prompt", "tool-response"),
     "assistant": (
         "assistant",
         "ai",
@@ -16,7 +16,7 @@ _SAME = {
         "chatbot",
         "tool-call",
     ),
-    "tool": ("tool", "toolmessage", "functionmessage", "function", "tool-response", "tool_return", "toolmessagechunk"),
+    "tool": ("tool", "toolmessage", "functionmessage", "function", "tool_return", "toolmessagechunk"),
 }
 _ROLES = {name: role for role, names in _SAME.items() for name in names}
 

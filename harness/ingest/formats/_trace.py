@@ -205,7 +205,7 @@ def draft_of(span: Span) -> tuple[Draft | None, str]:
     spoken = speaking(span)
     draft = Draft()
     for order, dialect in enumerate(spoken):
-        if not dialect.fill(span, draft) and (order == 0 or not (draft.input or draft.output or draft.usage)):
+        if not dialect.fill(span, draft) and (order == 0 or not (draft.input or draft.output or draft.response_id)):
             return None, ""
     draft.fill(error=_error(span))
     return (draft, spoken[0].__name__.rsplit(".", 1)[-1]) if spoken else (None, "")

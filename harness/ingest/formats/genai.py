@@ -116,7 +116,7 @@ def _said(event: Event) -> Message:
     body = {**event.attributes, "tool_calls": _told(event.attributes.get("tool_calls"))}
     body["content"] = _content_of(body.get("content"))
     if event.name == "gen_ai.tool.message":
-        body["tool_call_id"] = body.get("id")
+        body["tool_call_id"] = body.get("id") or body.get("tool_call_id")
     role = text_of(body.get("role")) or ROLES[event.name]
     return message({**body, "role": role}) or Message(role=role)
 

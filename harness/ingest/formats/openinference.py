@@ -8,6 +8,7 @@ from typing import Any
 from harness.ingest.formats import _guard
 from harness.ingest.formats._bodies import params, request, response, tokens
 from harness.ingest.formats._draft import Draft, cut
+from harness.ingest.formats._envelopes import is_request, is_response
 from harness.ingest.formats._indexed import nested
 from harness.ingest.formats._json import Json, listing, mapping, parsed, text_of
 from harness.ingest.formats._messages import choices, message, reasoned
@@ -28,6 +29,8 @@ def fill(span: Span, draft: Draft) -> bool:
     if text_of(held.get(_KIND)).upper() != "LLM":
         return False
     asked, answered = _body(held.get("input.value")), _body(held.get("output.value"))
+    if is_request(answered) and not is_response(answered):  # LlamaIndex: a span that prepared a request
+        return False
     sent, got = request(asked) if asked else {}, response(answered) if answered else {}
     read, written = messages(held, "llm.input_messages"), messages(held, "llm.output_messages")
     draft.fill(
@@ -49,7 +52,8 @@ def _body(raw: Json) -> dict[str, Json]:
     return mapping(found[0] if isinstance(found, list) and len(found) == 1 else found)
 
 
-_REQUESTS, _RESPONSES = ("messages",), ("choices", "output", "content", "generations")
+_REQUESTS = ("messages", "contents")
+_RESPONSES = ("choices", "output", "content", "generations", "candidates", "replies")
 """Where the bodies of model APIs, and LangChain's results, hold what was said."""
 
 
@@ -107,12 +111,17 @@ def _part(item: dict[str, Json]) -> Json:
 
 def _completion(held: Attributes, draft: Draft) -> None:
     """Prompts and texts of the legacy completions API."""
-    asked = [mapping(entry).get("prompt", {}).get("text") for entry in listing(nested(held, "llm.prompts"))]
-    said = [mapping(entry).get("completion", {}).get("text") for entry in listing(nested(held, "llm.choices"))]
+    asked = [_text(entry, "prompt") for entry in listing(nested(held, "llm.prompts"))]
+    said = [_text(entry, "completion") for entry in listing(nested(held, "llm.choices"))]
     draft.fill(
         input=tuple(filter(None, (message({"role": "user", "content": text}) for text in asked if text))),
         output=tuple(filter(None, (message({"role": "assistant", "content": text}) for text in said if text))),
     )
+
+
+def _text(entry: Json, name: str) -> Json:
+    """The text of a prompt or completion; LlamaIndex lists bare texts."""
+    return entry if isinstance(entry, str) else mapping(mapping(entry).get(name)).get("text")
 
 
 def _facts(held: Attributes, draft: Draft) -> None:

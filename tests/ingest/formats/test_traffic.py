@@ -24,10 +24,15 @@ TABLE = {
     "mlflow-skinny_2.22.2": (29, 26, 0, {}),
     "mlflow-skinny_2.22.2.frame": (29, 26, 0, {}),
     "mlflow-skinny_3.1.4": (29, 26, 0, {}),
+    # Names no tools, as the generator was given them when it was made.
+    "openinference-haystack_0.1.46": (4, 4, 0, {"tools": 4}),
     "openinference-langchain_0.1.80": (17, 16, 0, {}),
     "openinference-litellm_0.1.51": (16, 15, 1, {"finish": 1}),
+    "openinference-llama-index_4.6.1": (4, 4, 0, {}),
     "openinference-openai-agents_2.6.0": (10, 8, 0, {"input": 1, "finish": 3, "tools": 6}),
     "openinference-openai_0.1.66+anthropic_3.1.0": (41, 37, 0, {}),
+    # Does not record why an answer ended.
+    "openinference-smolagents_0.1.43": (4, 4, 0, {"finish": 4}),
     # Loses tool calls in a history, images and refusals; joins two choices to one.
     "openlit_1.45.0": (28, 24, 1, {"input": 9, "output": 3, "finish": 2, "tools": 3, "usage": 2}),
     # Puts the text behind the tool calls; writes a refusal as text.
@@ -37,6 +42,8 @@ TABLE = {
     "pydantic-ai_1.5.0_v1-attributes": (11, 10, 0, {"input": 1, "usage": 10}),
     "pydantic-ai_1.5.0_v1-logs": (11, 10, 0, {"input": 1, "usage": 10}),
     "pydantic-ai_2.68.0_v5": (11, 10, 0, {"input": 1}),
+    # Names no tools.
+    "semantic-kernel_1.45.0": (4, 4, 0, {"tools": 2}),
     "traceloop-langchain_0.62.4": (17, 16, 0, {"finish": 2, "usage": 1}),
     # Names a tool call of the Responses API by its item, not by its call; counts a token of a stream twice.
     "traceloop-openai+anthropic_0.47.3": (38, 34, 3, {"input": 3, "output": 2, "finish": 4, "usage": 3}),

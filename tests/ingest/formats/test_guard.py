@@ -1,0 +1,117 @@
+"""What nobody said is flagged: wrappers, prints of objects and marks of redaction. What an application says is not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.ingest.formats import _reprs
+from harness.ingest.formats._guard import flags, problem
+from harness.types import Message, TextPart, ToolCallPart, ToolResultPart
+
+PLACEHOLDERS = """
+__REDACTED__ | [REDACTED] | <redacted> | FILTERED | [Filtered] | *** | ******** | redacted-by-litellm | (redacted)
+[Scrubbed due to 'password'] | <REDACTED: 120 chars> | ***MASKED*** | [content hidden by policy] | {{REDACTED}} | XXXX
+<content omitted> | [REDACTED_EMAIL] | [message removed] | ████ | sha256:9f86d081884c7d659a2feaa0c55ad015 | [not captured]
+9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 | <fully_masked>
+""".replace("\n", " | ")
+ENVELOPES = r"""
+[object Object]
+[object Object],[object Object]
+ChatMessage(role=<ChatRole.USER: 'user'>, content='hi')
+[TextBlock(text="hi", type="text")]
+AIMessage(content="Hello", additional_kwargs={})
+<generator object stream at 0x7f00aa>
+<async_generator object f at 0x7f>
+<__main__.Reply object at 0x7f1>
+role='user' content='hi'
+[{'role': 'user', 'content': 'hi'}]
+{ role: 'user', content: 'hi' }
+[ { role: 'user', content: 'hi' } ]
+System.Collections.Generic.List`1[Microsoft.SemanticKernel.ChatMessageContent]
+Microsoft.SemanticKernel.ChatMessageContent
+ChatMessage { Role = user, Content = hi }
+com.acme.ChatMessage@1a2b3c
+ChatMessage(role=USER, content=hi)
+ChatMessage[role=user, content=hi]
+UserMessage{content='hi', properties={}}
+UserMessage { name = null contents = [TextContent { text = "hi" }] }
+Turn(id=1, role=user)
+{role=user, content=hi}
+ChatMessage { role: User, content: "hi" }
+&{Role:user Content:hi}
+map[role:user content:hi]
+#<OpenAI::Message:0x000 @role="user">
+{"role": "assistant", "content": "x"}
+{"message": {"role": "assistant", "content": "x"}}
+{"candidates": [{"content": {"parts": [{"text": "x"}]}}]}
+{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}
+[{"type":"text","text":"x"}]
+"""
+GOOD = r"""
+Hi
+I removed it.
+{"date": "Friday"}
+{"message": "ok"}
+{"role": "admin", "name": "Ann"}
+{"candidates": [{"name": "Ann", "score": 3}]}
+{"text": "hello", "index": 3}
+{"output": [{"type": "message"}]}
+{"messages": [{"to": "x", "content": "y"}]}
+{"content": {"parts": ["a", "b"]}}
+{'date': 'Friday'}
+get_weather(city="Paris")
+Point(x=1, y=2)
+[1, 2, 3]
+<b>hi</b>
+print('x')
+<EMAIL_3fa9c1d2>
+Hello <EMAIL_3fa9c1d2>, your order 7 is removed
+**Removed**: the item **now**
+***bold***
+Why do I get [object Object]?
+Result (see note)
+filtered
+"""
+
+
+@pytest.mark.parametrize("text", [text.strip() for text in PLACEHOLDERS.split("|") if text.strip()])
+def test_marks_of_redaction_are_placeholders(text):
+    assert problem(text) == problem(f" {text}\n") == "placeholder"
+
+
+@pytest.mark.parametrize("text", ENVELOPES.strip().split("\n"))
+def test_wrappers_and_prints_are_envelopes(text):
+    assert problem(text) == problem(text + "\n") == "envelope"
+
+
+@pytest.mark.parametrize("text", GOOD.strip("\n").split("\n"))
+def test_what_an_application_says_passes(text):
+    assert problem(text) == ""
+
+
+def test_tools_may_be_given_and_give_back_any_shape():
+    """A commit id or a message in JSON is a fine result; a mark of redaction is not."""
+    result = ToolResultPart(content='{"role": "user", "content": "hi"}')
+    commit = ToolResultPart(content="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b")
+    assert flags([Message("tool", (result, commit))]) == set()
+    assert flags([Message("assistant", (ToolCallPart(arguments="[REDACTED]"),))]) == {"placeholder"}
+    assert flags([Message("user", (TextPart("Hi"), TextPart("***")))]) == {"placeholder"}
+
+
+LITERALS = st.recursive(
+    st.none() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(LITERALS)
+def test_what_python_prints_is_read_back(value):
+    """Quotes, angle brackets and braces inside texts stay as they are."""
+    assert _reprs.read(repr(value)) == value
+
+
+@given(st.text(alphabet="[({<'\"=:,)]}>aA0 .\\", max_size=60))
+def test_no_text_breaks_the_guard(text):
+    """Broken prints are texts."""
+    assert problem(text) in ("", "envelope", "placeholder")
