@@ -65,25 +65,29 @@ class Joiner:
     def _counted(
         self, name: str, read: int, results: list[Call | Feedback | tuple[str, int]]
     ) -> Iterator[Call | Feedback]:
-        counts = Counter[str]()
-        for result in results:
-            counts.update({result[0]: result[1]} if isinstance(result, tuple) else {"items": 1})
-        read += counts[INNER]
-        fates = sum(count for kind, count in counts.items() if kind in _FATES or kind.startswith(OTHER))
-        self.counts["read"] += max(read, fates)
-        self.counts[UNACCOUNTED] += max(read - fates, 0)
+        """The records, and in `counts` what became of the `read` pieces that they were made from."""
+        fates = 0
         for result in results:
             if isinstance(result, tuple):
-                self.counts[result[0]] += result[1]
+                kind, count = result
+                self.counts[kind] += count
+                if kind == INNER:
+                    read += count
+                elif kind in _REPEATS or kind.startswith(OTHER):
+                    fates += count
                 continue
+            fates += 1
             if isinstance(result, Call):
                 self.counts[f"format:{name}"] += 1
                 self.counts[f"convention:{result.source.convention or name}"] += 1
                 self.counts["pairs"] += is_pair(result)
             yield result
+        self.counts["read"] += max(read, fates)
+        if read > fates:
+            self.counts[UNACCOUNTED] += read - fates
 
 
-_FATES = frozenset(["items", "repeated_calls", "repeated_feedback"])
+_REPEATS = frozenset(["repeated_calls", "repeated_feedback"])
 UNACCOUNTED = aside("not accounted for")
 """Records of which a format does not tell what became of them. None, unless a format is at fault."""
 

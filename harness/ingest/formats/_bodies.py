@@ -99,7 +99,7 @@ _DETAILS = tuple(
 )
 
 
-_TOTAL = ("total_tokens", "totalTokens", "totalTokenCount", "total_token_count", "total")
+_TOTAL = frozenset(["total_tokens", "totalTokens", "totalTokenCount", "total_token_count", "total"])
 
 
 def tokens(raw: Json) -> dict[str, int]:
@@ -109,8 +109,9 @@ def tokens(raw: Json) -> dict[str, int]:
         if key in flat:
             flat = {**mapping(flat[key]), **flat}
     found: dict[str, int] = {}
-    if (total := next((whole(flat[name]) for name in _TOTAL if name in flat), None)) is not None:
-        found["total"] = total
+    for name in _TOTAL & flat.keys():
+        if (total := whole(flat[name])) is not None:
+            found["total"] = total
     for name in sorted(flat.keys() & _FIELDS.keys(), key=_ORDER.__getitem__):
         count = whole(flat[name])
         if count is not None:

@@ -13,6 +13,8 @@ from harness.ingest.formats._envelopes import opened
 from harness.ingest.formats._json import Json, is_cut, number, text_of
 from harness.types import Call, CallError, Feedback, Message, RefusalPart, Source, Usage
 
+_SAID = frozenset(["input", "output"])
+
 
 class Draft(Struct):
     """What is known so far. Empty values are gaps."""
@@ -51,10 +53,11 @@ class Draft(Struct):
             if isinstance(here, dict):
                 if value:
                     setattr(self, name, {**value, **here})
-            elif name in ("input", "output") and here and value and _is_better(value, here):
+            elif not here:
+                if value or value is not None and name == "ttft_s":  # which may be 0.0
+                    setattr(self, name, tuple(value) if isinstance(here, tuple) else value)
+            elif value and name in _SAID and _is_better(value, here):
                 setattr(self, name, tuple(value))
-            elif not here and (value or value is not None and name == "ttft_s"):  # which may be 0.0
-                setattr(self, name, tuple(value) if isinstance(here, tuple) else value)
         return self
 
     def call(self, id: str, source: Source) -> Call:
@@ -72,9 +75,11 @@ class Draft(Struct):
 
         A producer that counts them beside it shows it: the cache exceeds the input, or only all of them give the total.
         """
-        counts = {name: self.usage.get(name) for name in Usage.__struct_fields__}
-        read, written, total = counts["input"], counts["output"], self.usage.get("total")
-        cache, thought = (counts["cache_read"] or 0) + (counts["cache_write"] or 0), counts["reasoning"] or 0
+        counts = {name: count for name, count in self.usage.items() if name != "total"}
+        if len(counts) < 3:  # nothing but input and output
+            return Usage(**counts)
+        read, written, total = counts.get("input"), counts.get("output"), self.usage.get("total")
+        cache, thought = counts.get("cache_read", 0) + counts.get("cache_write", 0), counts.get("reasoning", 0)
         if read is not None and cache and (cache > read or total == read + (written or 0) + cache):
             if total != read + (written or 0) + cache:
                 self.flags = self.flags | {"usage_estimated"}

@@ -84,12 +84,15 @@ def hidden(text: str) -> str:
     return PLACEHOLDER if bare in _BARE or _MARK.fullmatch(bare) else ""
 
 
+_TEXTS = (TextPart, ReasoningPart)
+
+
 def flags(said: Iterable[Message]) -> set[str]:
     """The flags for what messages hold. What tools are given and give back may have any shape: only marks count there."""
     found = set[str]()
     for message in said:
         for part in message.parts:
-            if isinstance(part, TextPart | ReasoningPart):
+            if isinstance(part, _TEXTS):
                 found.add(problem(part.text))
             elif isinstance(part, ToolCallPart):
                 found.add(hidden(part.arguments))

@@ -65,10 +65,10 @@ def operation(raw: str) -> str:
 
 def is_call(held: Attributes, kind: int, says: bool) -> bool:
     """Whether a span of the GenAI conventions is a call. `says`: an event of it carries messages."""
-    if any(name in held for name in WORK):
+    if not WORK.keys().isdisjoint(held):
         return False
     named = text_of(held.get(OPERATION))
-    if named and (named in CALLS or operation(named)):
+    if named in CALLS or operation(named):
         return named in CALLS
     modelled = any(name in held for name in _MODELS)
     if says or any(name.startswith(_CONTENT) for name in held):
@@ -86,9 +86,15 @@ _ANSWER = ("gen_ai.response.", "gen_ai.usage.")
 _CONTENT = ("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.prompt", "gen_ai.completion")
 
 
+_TELLING = frozenset([*WORK, *_ROWS, *_DIALECTS, OPERATION, *_MODELS, "gen_ai.tool.name"])
+"""Attributes that tell of the work of a span."""
+
+
 def of(span: Span) -> str:
     """The name of the work of a span that is no call."""
     held = span.attributes
+    if _TELLING.isdisjoint(held):
+        return "server" if span.kind == SERVER else "client" if span.kind == CLIENT else "application"
     for name, kind in WORK.items():
         if name in held:
             return kind
@@ -97,8 +103,8 @@ def of(span: Span) -> str:
     known = operation(named)
     if known:
         return known
-    if span.kind == SERVER:
-        return "server"
     if "gen_ai.tool.name" in held:
         return "tool"
-    return "client" if span.kind == CLIENT else "a model's name only" if _MODELS[0] in held else "application"
+    if span.kind in (SERVER, CLIENT):
+        return "server" if span.kind == SERVER else "client"
+    return "a model's name only" if _MODELS[0] in held else "application"

@@ -22,7 +22,7 @@ class _Said(Struct, forbid_unknown_fields=True):
     finish_reason: str | None = None
 
 
-_OPENING = ("{", "[", '"')
+_OPENING = frozenset('{["')
 
 _messages = msgspec.json.Decoder(list[_Said])
 _instructions = msgspec.json.Decoder(list[_Text])
@@ -36,8 +36,10 @@ def messages(raw: Json) -> tuple[Message, ...] | None:
         found = _messages.decode(raw)
     except (msgspec.DecodeError, UnicodeError):
         return None
-    if any(part.content[:1] in _OPENING and opened(part.content) for said in found for part in said.parts):
-        return None
+    for said in found:
+        for part in said.parts:
+            if part.content[:1] in _OPENING and opened(part.content) is not None:
+                return None
     return tuple(
         Message(
             role=said.role,

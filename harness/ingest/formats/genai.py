@@ -48,7 +48,8 @@ def fill(span: Span, draft: Draft) -> bool:
     for event in span.events:
         if event.name == DETAILS:
             held = {**event.attributes, **held}
-    if not _kinds.is_call(held, span.kind, any(is_content(event.name) for event in span.events)):
+    says = bool(span.events) and any(is_content(event.name) for event in span.events)
+    if not _kinds.is_call(held, span.kind, says):
         return False
     _content(held, span.events, draft)
     _facts(held, draft)
