@@ -1,4 +1,4 @@
-"""Spans of Google's Agent Development Kit: the request and response of Gemini in `gcp.vertex.agent.llm_request` and
+"""Read spans of Google's Agent Development Kit: the request and response of Gemini in `gcp.vertex.agent.llm_request` and
 `.llm_response`. On spans of tools both are empty maps."""
 
 from harness.ingest.formats import _kinds

@@ -1,4 +1,4 @@
-"""Anthropic's message batches: the results, one a line, and the requests that they answer."""
+"""Parse Anthropic's message batches: the results, one a line, and the requests that they answer."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Spans of Claude Code's own telemetry: `span.type` tells requests to the model, which carry counts and no content."""
+"""Read spans of Claude Code's own telemetry: `span.type` tells requests to the model, which carry counts and no content."""
 
 from harness.ingest.formats._bodies import tokens
 from harness.ingest.formats._draft import Draft

@@ -1,4 +1,4 @@
-"""Session files of Claude Code (`projects/.../SESSION.jsonl`): one line a message or event, linked by `parentUuid`.
+"""Parse session files of Claude Code (`projects/.../SESSION.jsonl`): one line a message or event, linked by `parentUuid`.
 
 A request is an assistant's message, which may stand on several lines; it was asked all that stands above it.
 """

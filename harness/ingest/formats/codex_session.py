@@ -1,4 +1,4 @@
-"""Session files of Codex (`sessions/.../rollout-*.jsonl`): lines of `{timestamp, type, payload}`, one file a session.
+"""Parse session files of Codex (`sessions/.../rollout-*.jsonl`): lines of `{timestamp, type, payload}`, one file a session.
 
 A request is what the model said between two inputs. The lines carry no id of their session, so a session is told by its
 file, and all sessions of one export are held in memory together.

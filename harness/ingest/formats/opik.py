@@ -1,4 +1,4 @@
-"""Opik exports: a file a trace with its spans, as `opik export` writes it, and rows of spans as its API gives them."""
+"""Parse Opik exports: a file a trace with its spans, as `opik export` writes it, and rows of spans as its API gives them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

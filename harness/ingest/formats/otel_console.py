@@ -1,4 +1,4 @@
-"""Spans and log records as OpenTelemetry's console exporters print them, in Python and in JavaScript (as JSON)."""
+"""Parse spans and log records as OpenTelemetry's console exporters print them, in Python and in JavaScript (as JSON)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

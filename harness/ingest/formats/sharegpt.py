@@ -1,4 +1,4 @@
-"""Conversations as ShareGPT and the files made after it hold them: `{"conversations": [{"from": "human", "value": ...}]}`.
+"""Parse conversations as ShareGPT and the files made after it hold them: `{"conversations": [{"from": "human", "value": ...}]}`.
 
 The last answer is the output.
 """
