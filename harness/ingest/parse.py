@@ -10,7 +10,7 @@ import msgspec
 
 from harness.core import plugins
 from harness.core.codec import digest
-from harness.ingest import containers
+from harness.ingest import columns, containers
 from harness.ingest.containers import Bad, File, Record, sources
 from harness.ingest.formats._fates import Passed, aside
 from harness.ingest.formats._json import parsed
@@ -38,6 +38,8 @@ class Cut(Noun, frozen=True):
     """Who recorded calls: format and instrumentation library."""
     files: dict[str, str] = {}
     """sha256 of each file that was read to its end -> its path."""
+    tip: str = ""
+    """What to type so that records are read which no format claims."""
 
     def __add__(self, other: "Cut") -> "Cut":
         return Cut(
@@ -45,6 +47,7 @@ class Cut(Noun, frozen=True):
             damaged=(*self.damaged, *other.damaged),
             producers=tuple(sorted({*self.producers, *other.producers})),
             files={**self.files, **other.files},
+            tip=self.tip or other.tip,
         )
 
 
@@ -57,10 +60,11 @@ class Cutter:
         self._damaged: set[int] = set()
         self._producers: set[str] = set()
         self._done: dict[str, str] = {}
+        self._tip = ""
 
     @property
     def cut(self) -> Cut:
-        return Cut(dict(self._counts), tuple(self._damaged), tuple(sorted(self._producers)), self._done)
+        return Cut(dict(self._counts), tuple(self._damaged), tuple(sorted(self._producers)), self._done, self._tip)
 
     def file(self, number: int, file: File, moved: Callable[[int], None]) -> Iterator[Quarantined]:
         """Cut one file; what cannot be read comes out at once. `moved` gets the bytes done of it."""
@@ -103,7 +107,10 @@ class Cutter:
                     yield from self._record(number, file, Record(item, found.line))
             return
         if not name:
-            yield quarantined(file.path, Bad("no format claims this record", found.line, _raw(found.value)))
+            tip = columns.suggestion(value)
+            self._tip = self._tip or tip
+            reason = f"no format claims this record: try {tip}" if tip else "no format claims this record"
+            yield quarantined(file.path, Bad(reason, found.line, _raw(found.value)))
             return
         self._counts[f"records:{name}"] += 1
         format, empty = plugins.load("formats", name), True

@@ -167,7 +167,7 @@ class _Export:
             where=", ".join(file.path for file in self._files[:3]) + (" …" if len(self._files) > 3 else ""),
             next="look at what wrote it"
             if empty
-            else f"known formats: {', '.join(plugins.names('formats'))}; name one with --format",
+            else f"{self.cut.tip or 'name one with --format'}; known formats: {', '.join(plugins.names('formats'))}",
         )
 
 

@@ -12,6 +12,7 @@ from harness.ingest.formats._draft import Draft
 from harness.ingest.formats._fates import aside
 from harness.ingest.formats._json import Json, listing, mapping, text_of, whole
 from harness.ingest.formats._rows import context
+from harness.ingest.formats._streams import put_together
 from harness.types import Call, CallError, Source
 
 RANK = 30
@@ -66,13 +67,4 @@ def _call(record: dict[str, Json], source: Source) -> Call:
 
 def _answer(body: Json) -> dict[str, Json]:
     """A response; one that was streamed from a Claude model is logged as its events, which are put together."""
-    if not isinstance(body, list):
-        return mapping(body)
-    found: dict[str, Json] = {}
-    text = ""
-    for event in map(mapping, body):
-        delta = mapping(event.get("delta"))
-        found |= mapping(event.get("message"))
-        found |= {"stop_reason": delta["stop_reason"]} if delta.get("stop_reason") else {}
-        text += text_of(delta.get("text"))
-    return {**found, "content": text} if text else {}
+    return put_together(body) if isinstance(body, list) else mapping(body)

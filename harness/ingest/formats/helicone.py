@@ -7,9 +7,9 @@ from harness.ingest.formats import _rows, _trace
 from harness.ingest.formats._bodies import request, response, tokens
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft
-from harness.ingest.formats._json import Json, listing, mapping, number, parsed, text_of, whole
-from harness.ingest.formats._messages import message
+from harness.ingest.formats._json import Json, mapping, number, parsed, text_of, whole
 from harness.ingest.formats._otlp import Log, Span
+from harness.ingest.formats._streams import put_together
 from harness.types import Call, CallError, Feedback, Source
 
 RANK, TRUST, PAGES = 30, 15, ("data",)
@@ -84,13 +84,4 @@ def fill(span: Span, draft: Draft) -> bool:
 def _answer(answered: Json) -> dict[str, Json]:
     """What was answered; a stream may stand there as its chunks."""
     chunks = mapping(answered).get("streamed_data")
-    if not isinstance(chunks, list):
-        return response(answered) if answered else {}
-    text, why, last = "", None, dict[str, Json]()
-    for chunk in map(mapping, chunks):
-        last = {**last, **{name: value for name, value in chunk.items() if value}}
-        for choice in map(mapping, listing(chunk.get("choices"))):
-            text += text_of(mapping(choice.get("delta")).get("content"))
-            why = choice.get("finish_reason") or why
-    said = message({"role": "assistant", "content": text, "finish_reason": why})
-    return {**response({**last, "choices": None}), "output": (said,) if said else ()}
+    return response(put_together(chunks) if isinstance(chunks, list) else answered) if answered else {}

@@ -11,6 +11,7 @@ from harness.ingest.formats._json import Json, listing, mapping, parsed, text_of
 from harness.ingest.formats._messages import reasoned
 from harness.ingest.formats._otlp import Event, Log, Span, identity
 from harness.ingest.formats._rows import evaluation
+from harness.ingest.formats._streams import put_together
 from harness.types import Call, Feedback, Source
 
 RANK, TRUST = 20, 20
@@ -131,23 +132,4 @@ def fill(span: Span, draft: Draft) -> bool:
 
 def _streamed(events: list[Event]) -> dict[str, Json]:
     """The response put together from its stream, of which MLflow itself may keep no more than the text."""
-    body: dict[str, Json] = {}
-    text, calls, why = "", dict[int, dict[str, Json]](), None
-    for event in events:
-        chunk = mapping(event.attributes.get("mlflow.chunk.value")) if event.name.startswith(_CHUNK) else {}
-        body |= {name: chunk[name] for name in ("id", "model", "usage") if chunk.get(name)}
-        for choice in map(mapping, listing(chunk.get("choices"))[:1]):
-            delta = mapping(choice.get("delta"))
-            text, why = text + text_of(delta.get("content")), choice.get("finish_reason") or why
-            for call in map(mapping, listing(delta.get("tool_calls"))):
-                _add(call, calls.setdefault(int(call.get("index") or 0), {}))
-    said = {"role": "assistant", "content": text, "tool_calls": list(calls.values())}
-    return {**body, "choices": [{"message": said, "finish_reason": why}]} if text or calls else {}
-
-
-def _add(piece: dict[str, Json], call: dict[str, Json]) -> None:
-    """A piece of a tool call to what is known of it."""
-    function = mapping(piece.get("function"))
-    call["id"] = call.get("id") or piece.get("id")
-    call["name"] = call.get("name") or function.get("name")
-    call["arguments"] = text_of(call.get("arguments")) + text_of(function.get("arguments"))
+    return put_together(event.attributes.get("mlflow.chunk.value") for event in events if event.name.startswith(_CHUNK))
