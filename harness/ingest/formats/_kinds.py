@@ -31,7 +31,10 @@ _OTHER = {
 _SAYS = re.compile(r"chat|complet|convers|respon|messag|generat(?!.*(?:image|speech|audio|embed))")
 """How the operation of a call to a model begins."""
 
-WORK = {"db.system": "database", "db.system.name": "database", "messaging.system": "queue"}
+WORK = {
+    **dict.fromkeys(("db.system", "db.system.name", "db.statement", "db.query.text"), "database"),
+    **dict.fromkeys(("messaging.system", "messaging.destination.name"), "queue"),
+}
 """Attributes of spans that are no call, whatever else they carry."""
 _DIALECTS = (
     "openinference.span.kind",
@@ -75,18 +78,25 @@ def is_call(held: Attributes, kind: int, says: bool) -> bool:
         return True
     if named:
         return modelled or bool(_SAYS.match(named.lower()))
-    if not modelled or "gen_ai.tool.name" in held:
+    if not modelled or not _DOERS.keys().isdisjoint(held) or _embeds(held):
         return False
     asks = kind in (0, CLIENT) and ("gen_ai.system" in held or "gen_ai.provider.name" in held)
     return asks or any(name.startswith(_ANSWER) for name in held)
 
 
+def _embeds(held: Attributes) -> bool:
+    """Whether a model's name tells that it gives no text."""
+    named = text_of(next(held[name] for name in _MODELS if name in held)).lower()
+    return "embed" in named or "rerank" in named
+
+
+_DOERS = {"gen_ai.tool.name": "tool", "gen_ai.agent.name": "agent"}
 _MODELS = ("gen_ai.request.model", "gen_ai.response.model")
 _ANSWER = ("gen_ai.response.", "gen_ai.usage.")
 _CONTENT = ("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.prompt", "gen_ai.completion")
 
 
-_TELLING = frozenset([*WORK, *_ROWS, *_DIALECTS, OPERATION, *_MODELS, "gen_ai.tool.name"])
+_TELLING = frozenset([*WORK, *_ROWS, *_DIALECTS, OPERATION, *_MODELS, *_DOERS])
 """Attributes that tell of the work of a span."""
 
 
@@ -103,8 +113,11 @@ def of(span: Span) -> str:
     known = operation(named)
     if known:
         return known
-    if "gen_ai.tool.name" in held:
-        return "tool"
+    for name, kind in _DOERS.items():
+        if name in held:
+            return kind
+    if any(name in held for name in _MODELS) and _embeds(held):
+        return "embedding"
     if span.kind in (SERVER, CLIENT):
         return "server" if span.kind == SERVER else "client"
     return "a model's name only" if _MODELS[0] in held else "application"

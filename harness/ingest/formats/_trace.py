@@ -99,7 +99,9 @@ def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any])
         yield "repeated_spans", spans.repeated.total()
         yield "repeated_calls", copies + len(calls) - len(once)
     yield from _others(kept, calls, spans.repeated, told)
-    for draft, span, convention, source in once:
+    own = _twins.without_totals(once, tree) if len(once) > 2 else once
+    yield aside("total of several calls"), len(once) - len(own)
+    for draft, span, convention, source in own:
         inherit(draft, span, tree)
         yield _finished(draft, span, convention, source)
     said = [(log, source) for records in logs.values() for log, source in records if log.name == EVALUATION]

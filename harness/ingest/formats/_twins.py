@@ -37,6 +37,24 @@ def merged(calls: Iterable[Found], tree: Mapping[str, Span] = {}) -> list[Found]
     return kept
 
 
+def without_totals(calls: list[Found], tree: Mapping[str, Span]) -> list[Found]:
+    """The calls without those that only add up several calls below them: asked what the first of them was asked, and
+    answered what the last of them answered."""
+    below: dict[str, list[Found]] = {}
+    for call in calls:
+        for id in _above(call[1], tree):
+            below.setdefault(id, []).append(call)
+    return [call for call in calls if not _adds_up(call[0], below.get(call[1].span_id, []))]
+
+
+def _adds_up(total: Draft, steps: list[Found]) -> bool:
+    if len(steps) < 2 or not total.output:
+        return False
+    first, last = (pick(steps, key=lambda step: step[1].start_ns)[0] for pick in (min, max))
+    answer = _texts(total.output)
+    return any(answer) and answer == _texts(last.output) and _texts(total.input)[-1:] == _texts(first.input)[-1:]
+
+
 def _above(span: Span, tree: Mapping[str, Span]) -> set[str]:
     """Ids of the spans above one."""
     found = set[str]()

@@ -270,6 +270,13 @@ OTHERS = {
     "tool": {"gen_ai.operation.name": "execute_tool", "gen_ai.request.model": "m"},
     "embedding": {"gen_ai.operation.name": "create_embeddings", "gen_ai.request.model": "m"},
     "image": {"gen_ai.operation.name": "generate_image", "gen_ai.request.model": "m"},
+    "agent run": {"gen_ai.agent.name": "a", "gen_ai.request.model": "m", "gen_ai.usage.input_tokens": 3},
+    "embedding model": {
+        "gen_ai.request.model": "text-embedding-3",
+        "gen_ai.usage.input_tokens": 3,
+        "gen_ai.system": "o",
+    },
+    "cache": {"db.statement": "GET x", "gen_ai.operation.name": "chat", "gen_ai.request.model": "m"},
     "database": {"db.system": "postgresql", "gen_ai.request.model": "m", "gen_ai.system": "openai"},
     "queue": {"messaging.system": "kafka", **CALL},
     "server": {"http.route": "/chat", "gen_ai.request.model": "m", "gen_ai.system": "openai"},
@@ -283,7 +290,8 @@ def test_other_work_is_counted_by_its_kind(tmp_path, kind):
     fields = {"kind": {"server": 2, "a model's name only": 1}.get(kind, 3)}
     (batch,) = ingest([str(otlp(tmp_path, (OTHERS[kind], fields)))])
     assert not batch.calls
-    assert batch.counts[f"other:{kind}"] == 1
+    named = {"agent run": "agent", "embedding model": "embedding", "cache": "database"}.get(kind, kind)
+    assert batch.counts[f"other:{named}"] == 1
 
 
 def test_spans_of_one_request_are_one_call(tmp_path):
@@ -296,6 +304,20 @@ def test_spans_of_one_request_are_one_call(tmp_path):
     failed = {"gen_ai.request.model": "m", "gen_ai.input.messages": ASKED, "error.type": "429", "gen_ai.system": "o"}
     calls, _ = read(otlp(tmp_path, (CALL, {}), (failed, dict(inner)), (CALL, dict(inner))))
     assert sorted((call.usable, call.error is None) for call in calls) == [(False, False), (True, True)]
+
+
+def test_a_total_of_several_calls_is_none(tmp_path):
+    """A span around the steps of an agent repeats the first question and the last answer."""
+    inner = {"parentSpanId": f"{1:016x}"}
+    asked = {"gen_ai.request.model": "m", "gen_ai.input.messages": ASKED}
+    used = [{"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]}]
+    result = [{"role": "tool", "tool_call_id": "c", "content": "42"}]
+    first = {**asked, "gen_ai.output.messages": used}
+    last = {**CALL, "gen_ai.input.messages": [*ASKED, *used, *result]}
+    late = {**inner, "startTimeUnixNano": "1785578400500000000"}
+    (batch,) = ingest([str(otlp(tmp_path, (CALL, {}), (first, dict(inner)), (last, late)))])
+    assert sorted(call.span_id[-1] for call in batch.calls) == ["2", "3"]
+    assert batch.counts["other:total of several calls"] == 1
 
 
 # ------------------------------------------------------------ messages and parameters
