@@ -9,7 +9,6 @@ from msgspec import Struct
 from harness.core.codec import digest
 from harness.ingest.formats import _guard, _history
 from harness.ingest.formats._clock import LONGEST_NS
-from harness.ingest.formats._envelopes import opened
 from harness.ingest.formats._json import Json, is_cut, number, text_of
 from harness.types import Call, CallError, Feedback, Message, RefusalPart, Source, Usage
 
@@ -114,7 +113,7 @@ def _quality(draft: Draft) -> Iterable[str]:
 
 def cut(*values: Json) -> set[str]:
     """The flag for content that an attribute limit cut."""
-    return {"truncated"} if any(is_cut(value) and opened(value) is None for value in values) else set()
+    return {"truncated"} if any(is_cut(value) and not _guard.problem(value) for value in values) else set()
 
 
 def feedback(source: Source, **known: Any) -> Feedback:

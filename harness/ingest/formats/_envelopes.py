@@ -64,6 +64,8 @@ def is_response(value: Json) -> bool:
         return True
     if _has_parts(value.get("content")) or _is_converse(value):
         return True
+    if isinstance(value.get("response"), str) and "done" in value:  # Ollama
+        return True
     if "raw" in value and "additional_kwargs" in value and isinstance(value.get("text"), str):  # LlamaIndex
         return True
     return "finishReason" in value and not {"text", "toolCalls", "steps"}.isdisjoint(value)  # the AI SDK
@@ -83,7 +85,7 @@ def is_part(value: Json) -> bool:
     return bool(keys) and not set(keys or ()).isdisjoint(value)
 
 
-_NAMES = "_?role|_?content|choices|candidates|generations|message|messages|contents|parts|kwargs|replies|type|output"
+_NAMES = "_?role|_?content|choices|candidates|generations|message|messages|contents|parts|kwargs|response|replies|type|output"
 _NAMED = re.compile(rf"""["'\\](?:{_NAMES}|text|steps)\\*["']\s*:""")
 _PRINTED = re.compile(r"""[\[({\s]*(?:['"]|[A-Za-z_][\w.]*\(\s*_?\w+\s*=)""")
 

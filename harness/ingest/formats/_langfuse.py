@@ -10,6 +10,7 @@ from harness.ingest.formats._messages import choices, messages
 def fill(draft: Draft, asked: Json, answered: Json, parameters: Json, usage: Json) -> None:
     """Input, output, parameters and usage of a generation."""
     draft.flags |= cut(asked, answered)
+    asked = _called_with(parsed(asked), asked)
     body, tools = _apart(parsed(asked))
     draft.fill(tools=tools)
     if isinstance(body, dict) and (is_request(body) or any(key in body for key in _ASKS)):
@@ -24,6 +25,14 @@ def fill(draft: Draft, asked: Json, answered: Json, parameters: Json, usage: Jso
     else:
         draft.fill(output=choices(answered))
     draft.fill(params=sent(parameters), usage=counted(usage))
+
+
+def _called_with(body: Json, asked: Json) -> Json:
+    """What a decorated function was called with, where that is recorded as its arguments."""
+    if not isinstance(body, dict) or body.keys() != {"args", "kwargs"}:
+        return asked
+    args = body["args"] if isinstance(body["args"], list) else []
+    return body["kwargs"] or (args[0] if len(args) == 1 else args)
 
 
 _ASKS = ("messages", "input", "instructions")

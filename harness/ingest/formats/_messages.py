@@ -26,7 +26,9 @@ def _side(kind: str) -> str:
 
 REASONS = {
     **dict.fromkeys(("tool_call", "tool-calls", "tool_use", "toolUse", "function_call"), "tool_calls"),
-    **dict.fromkeys(("end_turn", "completed", "STOP", "stop_sequence", "FINISH_REASON_STOP"), "stop"),
+    **dict.fromkeys(
+        ("end_turn", "completed", "STOP", "stop_sequence", "FINISH_REASON_STOP", "COMPLETE", "eos_token"), "stop"
+    ),
     **dict.fromkeys(("max_tokens", "MAX_TOKENS", "max_output_tokens", "incomplete"), "length"),
     **dict.fromkeys(("content-filter", "SAFETY"), "content_filter"),
 }
@@ -62,7 +64,7 @@ def messages(raw: Json, role: str = "user") -> tuple[Message, ...]:
     if isinstance(value, dict):
         return _from_request(value, role)
     if isinstance(value, list):
-        flat = [item for inner in value for item in (inner if isinstance(inner, list) else (inner,))]
+        flat = [item for inner in value for item in (inner if _is_list(inner) else (inner,))]
         if flat and all(map(is_part, flat)):
             flat = [{"role": role, "content": flat}]
         return tuple(found for item in flat for whole in _apart(item) if (found := message(whole, role)) is not None)
@@ -88,12 +90,24 @@ def message(raw: Json, role: str = "user") -> Message | None:
     return _plain(raw, role)
 
 
+def _is_list(value: Json) -> bool:
+    """Whether a value is a list of messages, and no pair of a role and a text."""
+    return isinstance(value, list) and not _is_pair(value)
+
+
+def _is_pair(value: Json) -> bool:
+    both = isinstance(value, list) and len(value) == 2 and all(isinstance(item, str) for item in value)
+    return both and bool(_roles.known(value[0]))
+
+
 _PYDANTIC = {"system-prompt": "system", "tool-return": "tool", "retry-prompt": "tool"}
 """Kinds of the parts of a request as Pydantic AI keeps it, where they are not of the user."""
 
 
 def _apart(item: Json) -> list[Json]:
     """A message; a request of Pydantic AI holds a part for each of the messages that it sends."""
+    if _is_pair(item):
+        return [{"role": item[0], "content": item[1]}]
     if not isinstance(item, dict) or "role" in item or item.get("kind") not in ("request", "response"):
         return [item]
     if item["kind"] == "response":
@@ -115,6 +129,8 @@ def choices(raw: Json) -> tuple[Message, ...]:
     list of messages and a bare text.
     """
     value = _shaped(raw)
+    if isinstance(raw, str) and isinstance(value, dict) and _roles.known(value.get("role")) in ("user", "system"):
+        return (Message(role="assistant", parts=(TextPart(text=raw),)),)  # no answer has another speaker
     if isinstance(value, dict) and value and _API.isdisjoint(value) and not is_wrapper(value):
         return (
             Message(role="assistant", parts=(TextPart(text=text_of(value)),)),
@@ -188,6 +204,8 @@ def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
             return tuple(_choice(item) for item in flat if isinstance(item, (dict, str) if key == "replies" else dict))
     if isinstance(value.get("message"), (dict, str)) and "role" not in value:
         return (_choice(value),)
+    if (told := next((value[key] for key in _TEXTS if isinstance(value.get(key), str)), None)) is not None:
+        return (_choice({**value, "text": told}),)
     if isinstance(value.get("steps"), list):
         return joined(_stepped(value))
     if isinstance(value.get("text"), str) and not {"type", "role"} & value.keys():
@@ -202,6 +220,10 @@ def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
         return (_choice(value),)
     found = next((made for whole in _apart(value) if (made := message(whole, "assistant"))), None)
     return (found,) if found else ()
+
+
+_TEXTS = ("response", "completion", "generation", "generated_text", "output_text")
+"""Where the answers of Ollama and of models on Bedrock and Hugging Face hold their text."""
 
 
 def _stepped(value: dict[str, Json]) -> Iterator[Message]:
@@ -224,7 +246,7 @@ def _choice(raw: Json) -> Message:
     found = message(body if body is not None else text_of(raw.get("text")), "assistant") or Message(role="assistant")
     why = (
         raw.get("finish_reason")
-        or raw.get("finishReason")
+        or next((raw[key] for key in ("finishReason", "stop_reason", "done_reason") if raw.get(key)), None)
         or mapping(raw.get("generation_info")).get("finish_reason")
         or mapping(raw.get("meta")).get("finish_reason")
         or _ended(raw, found)

@@ -204,6 +204,8 @@ WRAPPED = {
         [{"type": "human", "content": "Hi"}],
         "AIMessage(content='Hello', additional_kwargs={}, response_metadata={})",
     ),
+    "ollama": ({"model": "m", "messages": [["user", "Hi"]]}, '{"model": "m", "response": "Hello", "done": true}'),
+    "arguments of a function": ({"args": [], "kwargs": {"messages": [{"role": "user", "content": "Hi"}]}}, "Hello"),
     "text in text": (json.dumps(json.dumps([{"role": "user", "content": "Hi"}])), "Hello"),
     "parts": ([{"role": "user", "content": '[{"type": "text", "text": "Hi"}]'}], '[{"type": "text", "text": "Hello"}]'),
 }
@@ -235,6 +237,14 @@ def test_what_an_application_lets_a_model_answer_stays(tmp_path):
         call = only(generation(tmp_path, [{"role": "user", "content": "Hi"}], answer))
         assert said(call.output) == [("assistant", answer)]
         assert call.usable
+
+
+def test_an_answer_of_another_speaker_is_flagged(tmp_path):
+    """JSON text with the role user may be an application's: it stays as it is, and nothing is learned from it."""
+    answer = '{"answer": "x", "role": "user", "content": "y"}'
+    call = only(generation(tmp_path, "Hi", answer))
+    assert (said(call.output), call.flags) == ([("assistant", answer)], ("envelope",))
+    assert only(generation(tmp_path, "Hi", "[object Object]")).flags == ("envelope",)
 
 
 def test_the_better_read_side_wins(tmp_path):
