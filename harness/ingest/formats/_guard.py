@@ -89,7 +89,7 @@ _TEXTS = (TextPart, ReasoningPart)
 
 def flags(said: Iterable[Message]) -> set[str]:
     """The flags for what messages hold. What tools are given and give back may have any shape: only marks count there."""
-    found = set[str]()
+    found: set[str] = set()
     for message in said:
         for part in message.parts:
             if isinstance(part, _TEXTS):

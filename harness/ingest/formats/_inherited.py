@@ -67,7 +67,7 @@ def inherit(draft: Draft, span: Span, tree: dict[str, Span]) -> None:
 
 
 def _ancestors(span: Span, tree: dict[str, Span]) -> Iterator[Span]:
-    seen = set[str]()
+    seen: set[str] = set()
     here: Span | None = span
     while here and here.span_id not in seen:
         yield here

@@ -138,12 +138,16 @@ def whole(value: Json) -> int | None:
 
 def mapping(value: Json) -> dict[str, Json]:
     """The object that `value` is or holds as JSON text, else an empty one."""
+    if value is None:
+        return {}
     found = decoded(value)
     return found if isinstance(found, dict) else {}
 
 
 def listing(value: Json) -> list[Json]:
     """The list that `value` is or holds as JSON text; a single value becomes a list of one; nothing an empty one."""
+    if value is None:
+        return []
     found = decoded(value)
     if found is None or found in ("", {}):
         return []

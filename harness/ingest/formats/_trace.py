@@ -81,8 +81,9 @@ def matters(log: Log) -> bool:
 
 def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | Count]:
     """Everything that the pieces of one trace say together, and counts of what was met."""
-    spans, logs = _Copies(), dict[str, list[tuple[Log, Source]]]()
-    told = Counter[str]()
+    spans = _Copies()
+    logs: dict[str, list[tuple[Log, Source]]] = {}
+    told: Counter[str] = Counter()
     for piece, source in found:
         if isinstance(piece, Span):
             spans.add(piece, source)

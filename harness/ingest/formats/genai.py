@@ -32,6 +32,7 @@ ROLES = {
 }
 CHOICE = "gen_ai.choice"
 _CONTENT = ("gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages")
+_REFERENCES = frozenset(f"{name}_ref" for name in _CONTENT)
 PLACEHOLDER = "Function called with tools"
 """What OpenLIT writes in place of the answer when the request offered tools: no model said it, so none may learn it."""
 
@@ -81,7 +82,7 @@ def _content(held: Attributes, events: list[Event], draft: Draft) -> None:
     if system and read and read[0].role == "system" and read[0].text == system[0].text:
         system = ()  # OpenLIT writes the instructions in both places
     draft.fill(input=(*system, *read), output=written)
-    if any(f"{name}_ref" in held for name in _CONTENT):  # uploaded elsewhere; an address in a trace is never fetched
+    if not _REFERENCES.isdisjoint(held):  # uploaded elsewhere; an address in a trace is never fetched
         draft.flags |= {"media_external"}
     if events:
         _from_events([event for event in events if event.name in ROLES or event.name == CHOICE], draft)
@@ -183,12 +184,18 @@ def _transcript(prompt: Json) -> Iterable[Message]:
     return [made for role, lines in said if (made := message({"role": role, "content": "\n".join(lines)}))]
 
 
+_USED = "gen_ai.usage."
 _REQUEST = ("gen_ai.request.", "gen_ai.openai.request.")
 
 
 def _facts(held: Attributes, draft: Draft) -> None:
-    asked = {name.partition("request.")[2]: value for name, value in held.items() if name.startswith(_REQUEST)}
-    used = {name[13:]: value for name, value in held.items() if name.startswith("gen_ai.usage.")}
+    asked: dict[str, Json] = {}
+    used: dict[str, Json] = {}
+    for name, value in held.items():
+        if name.startswith(_USED):
+            used[name[len(_USED) :]] = value
+        elif name.startswith(_REQUEST):
+            asked[name.partition("request.")[2]] = value
     draft.fill(
         operation=_operation(text_of(held.get(_kinds.OPERATION))),
         provider=text_of(held.get("gen_ai.provider.name") or held.get("gen_ai.system")),
