@@ -79,8 +79,9 @@ class Project:
         return Ordered(self.store.traces.calls)
 
     def feedback(self) -> list[Feedback]:
-        """All feedback, with the call it belongs to as far as that can be told."""
-        return list(link(self.store.traces.calls(), self.store.traces.feedback()))
+        """All feedback that holds, with its call and its reading as far as they can be told."""
+        records = list(self.store.traces.feedback())
+        return link(self.store.traces.calls() if records else (), records, self.config.scales)
 
     def recall(self, step: str, key: str, what: str) -> str:
         """Content id of the `what` that a step with this key made, which is then the latest; empty when it has to be

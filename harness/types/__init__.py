@@ -44,7 +44,7 @@ from harness.types.messages import (
     Usage,
 )
 from harness.types.reports import HistoryPoint, Story
-from harness.types.traces import UNUSABLE, Call, CallError, Feedback, Quarantined, Source
+from harness.types.traces import UNUSABLE, Call, CallError, Feedback, Quarantined, Scale, Source
 from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
 from harness.types.verdicts import (
     Comparison,
@@ -99,6 +99,7 @@ __all__ = [
     "Prompt",
     "Quarantine",
     "Quarantined",
+    "Scale",
     "ReasoningPart",
     "Recipe",
     "RefusalPart",

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.core import plugins
-from harness.ingest.formats import _twins, genai
+from harness.ingest.formats import _answer, _twins, genai
 from harness.ingest.formats._draft import Draft, feedback
 from harness.ingest.formats._inherited import INHERITED, SESSION, USER, inherit, named
 from harness.ingest.formats._json import Json, mapping, number, text_of
@@ -31,6 +31,9 @@ class Options(Noun, frozen=True):
     corrections: tuple[str, ...] = ()
     """Attributes of an evaluation event that hold a corrected answer; empty: those whose last part says so."""
 
+
+FEEDBACK = "trueup.feedback"
+"""Attribute of a log record made from another system's row: fields of `Feedback` that OpenTelemetry has no name for."""
 
 Count = tuple[str, int]
 """A name of what was counted, and how many."""
@@ -67,6 +70,8 @@ def lean(span: Span) -> Span:
     if speaking(span):
         return span
     kept = {name: value for name, value in span.attributes.items() if name in INHERITED}
+    if not span.parent_id:
+        kept |= _answer.kept(span.attributes)
     told = [event for event in span.events if event.name == EVALUATION]
     return replace(span, attributes=kept, events=told, scope="", version="")
 
@@ -92,6 +97,7 @@ def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any])
         copies = sum(spans.repeated[span.span_id] for _, span, _, _ in calls)
         yield "repeated_spans", spans.repeated.total()
         yield "repeated_calls", copies + len(calls) - len(once)
+    _answer.mark(once, kept)
     for draft, span, convention, source in once:
         inherit(draft, span, tree)
         yield _finished(draft, span, convention, source)
@@ -219,6 +225,7 @@ def _as_log(span: Span, event: Event) -> Log:
 
 def _feedback(log: Log, source: Source, options: Mapping[str, Any]) -> Feedback:
     held = {**log.attributes, **mapping(log.body)}
+    own = mapping(held.get(FEEDBACK))
     return feedback(
         replace(source, convention="genai", producer=f"{log.scope} {log.version}".strip()),
         trace_id=log.trace_id,
@@ -233,6 +240,7 @@ def _feedback(log: Log, source: Source, options: Mapping[str, Any]) -> Feedback:
         correction=_correction(held, options),
         source_kind=text_of(held.get("source_kind")),
         at_ns=log.at_ns,
+        **own,
     )
 
 
