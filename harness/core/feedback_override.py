@@ -86,27 +86,26 @@ def _newest(versions: list[Feedback]) -> list[Feedback]:
 
 
 def _settled(records: list[Feedback]) -> list[Feedback]:
-    records = _distinct(records)
+    kept = [record for record in records if not _speaks(record) and not record.withdrawn]
+    records = _distinct([record for record in records if _speaks(record) or record.withdrawn])
     rated = _last(records, lambda record: record.rates)
     corrected = _last(records, lambda record: record.correction is not None)
     commented = _last(records, lambda record: bool(record.comment))
-    kept = []
     for record in records:
-        if record.withdrawn:
-            continue
-        rates, corrects, comments = age(record) >= rated, age(record) >= corrected, age(record) >= commented
-        said = (rates and record.rates, corrects and record.correction is not None, comments and bool(record.comment))
-        if not any(said) and (record.rates or record.correction is not None or record.comment):
-            continue
-        kept.append(
-            replace(
-                record,
-                value=record.value if rates else None,
-                label=record.label if rates else "",
-                correction=record.correction if corrects else None,
-            )
+        at = age(record)
+        rest = replace(
+            record,
+            value=record.value if at >= rated else None,
+            label=record.label if at >= rated else "",
+            correction=record.correction if at >= corrected else None,
+            comment=record.comment if at >= commented else "",
         )
+        kept += [rest] if _speaks(rest) and not record.withdrawn else []
     return kept
+
+
+def _speaks(record: Feedback) -> bool:
+    return record.rates or record.correction is not None or bool(record.comment)
 
 
 def _last(records: list[Feedback], says: Callable[[Feedback], bool]) -> int:

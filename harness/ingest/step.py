@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from harness.ingest import settings as ingest_settings
 from harness.ingest import stage
 from harness.ingest.collector import inbox
@@ -31,6 +33,12 @@ class Intake(Noun, frozen=True, omit_defaults=False):
     feedback: int = 0
     corrections: int = 0
     """Those of `feedback` that bring a corrected answer."""
+    linked: int = 0
+    """Those of `feedback` whose call is known."""
+    waiting: int = 0
+    """Those of `feedback` that link to nothing yet: they join when their call comes."""
+    superseded: int = 0
+    """Those of `feedback` that a newer word of their author replaces, or that only declare a scale."""
     formats: dict[str, int] = {}
     """Calls stored by format: for OpenTelemetry, the convention they were written in."""
     suppressed: int = 0
@@ -83,6 +91,7 @@ def _read(project: Project, paths: Sequence[str], format: str) -> Intake:
         skip=skip,
     )
     with project.progress.step("ingest"):
+        before = traces.feedback_ids()
         fates: Counter[str] = Counter()
         formats: Counter[str] = Counter()
         for batch in found:
@@ -90,9 +99,19 @@ def _read(project: Project, paths: Sequence[str], format: str) -> Intake:
             fates.update(merged.counts())
             formats.update(merged.formats)
         fates["repeated"] += sum(map(traces.held, known))
-        intake = _intake(fates, formats)
+        intake = replace(_intake(fates, formats), **_found(project, before))
         _note(project, intake)
     return intake
+
+
+def _found(project: Project, before: set[str]) -> dict[str, int]:
+    """What became of the feedback that was not there before: the fields of `Intake` that add up to `feedback`."""
+    new = project.store.traces.feedback_ids() - before
+    linked = project.feedback() if new else []
+    project.feedback_summary(linked or None, keep=True)
+    about = [record for record in linked if record.id in new and not record.declares_only]
+    found = sum(bool(record.call_id) for record in about)
+    return {"linked": found, "waiting": len(about) - found, "superseded": len(new) - len(about)}
 
 
 def _merge(project: Project, batch: ParsedBatch) -> Merged:

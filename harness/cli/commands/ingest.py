@@ -26,7 +26,7 @@ def ingest(project: "Project", paths: tuple[str, ...], format: str, dry_run: boo
     """
     import msgspec
 
-    from harness.cli import console
+    from harness.cli import console, feedback_table
     from harness.ingest import dry_run as trial
     from harness.ingest import step
 
@@ -41,7 +41,10 @@ def ingest(project: "Project", paths: tuple[str, ...], format: str, dry_run: boo
     if not as_json:
         console.table(("what", "count"), [(key, count) for key, count in found.items() if key != "formats"])
         console.table(("format", "calls"), found["formats"].items())
-    return found
+    summary = project.feedback_summary()
+    if not as_json:
+        feedback_table.show(summary)
+    return {**found, "feedback_read": feedback_table.plain(summary)}
 
 
 def _say_trial(counts: Counter[str]) -> None:
