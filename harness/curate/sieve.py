@@ -81,6 +81,7 @@ class Sieve:
             target=target,
             failed=call.id not in self._passed,
             cluster=self._telling(failures),
+            expectations=targets.expectations(said),
         )
 
     def _target(

@@ -15,7 +15,7 @@ from harness.core.feedback_scale import REVIEW
 from harness.core.near_duplicates import normalise, similarity
 from harness.core.replies import corrected, json_object
 from harness.curate.rows import CallRow, RowTarget
-from harness.types import Call, Fate, Feedback, Message, TextPart
+from harness.types import Call, Case, Fate, Feedback, Json, Message, TextPart
 
 Conversations = Mapping[str, Sequence[Message]]
 """Call id to its input without the application's prompt."""
@@ -70,6 +70,24 @@ def from_correction(said: Sequence[Feedback], style: Style, call: Call | None = 
         return None
     message = _styled(corrected(best.correction or "", call), style)
     return _target(message, "correction", best.at_ns) if message.parts else None
+
+
+def expectations(said: Sequence[Feedback]) -> dict[str, Json]:
+    """What people said a right answer must have (facts, guidelines, tools), by name; the newest of a name."""
+    held: dict[str, Json] = {}
+    for item in sorted(said, key=lambda item: (item.at_ns, item.id)):
+        if item.expectation is not None:
+            found = json_object(item.expectation)
+            held |= found if found is not None and item.name == "feedback" else {item.name: _value(item.expectation)}
+    return {f"expected_{name}" if name in Case.__struct_fields__ else name: value for name, value in held.items()}
+
+
+def _value(text: str) -> Json:
+    """JSON that an expectation was written as; a text stays a text."""
+    try:
+        return json.loads(text) if text[:1] in ("{", "[") else text
+    except ValueError:
+        return text
 
 
 def from_teacher(message: Message) -> RowTarget:
