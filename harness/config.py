@@ -17,7 +17,7 @@ from msgspec import Struct
 from harness.core.codec import from_chat
 from harness.core.nearest import did_you_mean
 from harness.errors import UsageError
-from harness.types import Json, Message, Policy, Prompt, Recipe, Scale, TextPart
+from harness.types import FeedbackScale, Json, Message, Policy, Prompt, Recipe, TextPart
 
 FILE = "trueup.toml"
 
@@ -160,10 +160,10 @@ class Config(Section, frozen=True):
     """Folder of trueup.toml; not a key of the file."""
 
     @property
-    def scales(self) -> dict[str, Scale]:
+    def scales(self) -> dict[str, FeedbackScale]:
         """What [feedback.*] states, by feedback name."""
         return {
-            name: Scale(
+            name: FeedbackScale(
                 low=stated.scale[0] if stated.scale else None,
                 high=stated.scale[1] if stated.scale else None,
                 better=stated.better,

@@ -14,7 +14,7 @@ from harness import config as harness_config
 from harness.config import Config
 from harness.core import adapters, feedback_summary, reads
 from harness.core.codec import digest, read
-from harness.core.feedback_summary import Summary
+from harness.core.feedback_summary import FeedbackSummary
 from harness.core.link_feedback import link
 from harness.core.ordered import Ordered
 from harness.core.progress import Progress
@@ -87,7 +87,7 @@ class Project:
         records = list(self.store.traces.feedback())
         return link(self.store.traces.calls() if records else (), records, self.config.scales)
 
-    def feedback_summary(self, linked: Sequence[Feedback] | None = None, keep: bool = False) -> Summary:
+    def feedback_summary(self, linked: Sequence[Feedback] | None = None, keep: bool = False) -> FeedbackSummary:
         """How all feedback is read and linked. `linked` is what `feedback` gave, where that is at hand.
 
         It is worked out once for each state of the traces and of trueup.toml; `keep` stores it, which needs the lock.
@@ -96,7 +96,7 @@ class Project:
         key = digest([code, self.store.traces.version(), self.config.scales])
         known = self.store.memo.recall(FEEDBACK, key)
         if known and self.store.artifacts.has(FEEDBACK, known):
-            return self.store.artifacts.get(FEEDBACK, known, Summary)
+            return self.store.artifacts.get(FEEDBACK, known, FeedbackSummary)
         records = list(self.store.traces.feedback())
         calls = self.store.traces.calls() if records else iter(())
         trace_id = next((call.trace_id for call in calls if call.trace_id), "")

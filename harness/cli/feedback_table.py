@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from harness.core.feedback_summary import Summary
+from harness.core.feedback_summary import FeedbackSummary
 
 COLUMNS = ("feedback", "from", "values seen", "read as", "how sure", "praise", "blame", "neutral", "unknown")
 
 
-def show(summary: Summary) -> None:
+def show(summary: FeedbackSummary) -> None:
     """Print nothing where there is no feedback."""
     from harness.cli import console
 
@@ -28,7 +28,7 @@ def show(summary: Summary) -> None:
         console.say(line)
 
 
-def lines(summary: Summary) -> list[str]:
+def lines(summary: FeedbackSummary) -> list[str]:
     """How calls were found, and what was not taken or links to nothing, a sentence each."""
     told = []
     if summary.linked:
@@ -56,7 +56,7 @@ WORDS = {
 """How a call was found, in words."""
 
 
-def plain(summary: Summary) -> dict[str, Any]:
+def plain(summary: FeedbackSummary) -> dict[str, Any]:
     """As --json prints it."""
     import msgspec
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core import feedback_words as words
-from harness.types import Feedback, Scale
+from harness.types import Feedback, FeedbackScale
 
 REVIEW = "review"
 """Name of the feedback that `trueup review` stores: it judges a target, not production's answer, so it rates nothing."""
@@ -26,7 +26,7 @@ USUAL = ((0.0, 1.0), (1.0, 5.0), (0.0, 5.0), (1.0, 10.0), (0.0, 10.0), (0.0, 100
 RARE = ((1.0, 3.0), (1.0, 4.0), (1.0, 7.0), (0.0, 2.0), (0.0, 3.0), (0.0, 4.0))
 MIDDLE = (0.4, 0.6)
 """Share of a scale that is neither praise nor blame: 3 of 1 to 5, 5 and 6 of 1 to 10."""
-PROMOTER = {"nps": (Scale(low=0, high=10, neutral=(7, 8)))}
+PROMOTER = {"nps": (FeedbackScale(low=0, high=10, neutral=(7, 8)))}
 """Net promoter score, by its definition: F. Reichheld, "The One Number You Need to Grow", Harvard Business Review (2003)."""
 NAMED = {
     **dict.fromkeys(("star", "stars", "csat"), ((1.0, 5.0), (0.0, 5.0), (1.0, 10.0))),
@@ -45,7 +45,7 @@ Reading = tuple[str, float | None]
 UNKNOWN: Reading = ("unknown", None)
 
 
-class Group(NamedTuple):
+class FeedbackGroup(NamedTuple):
     """Records whose values can be compared: one name, as one format and data type tell it."""
 
     name: str
@@ -107,9 +107,9 @@ class Fitted(Struct, frozen=True):
 class Scales:
     """The scale of every name in a table of feedback. `stated`: name to what trueup.toml says of it."""
 
-    def __init__(self, records: Iterable[Feedback], stated: Mapping[str, Scale] = {}) -> None:
-        seen: dict[Group, Counter[float]] = defaultdict(Counter)
-        declared: dict[Group, list[Feedback]] = defaultdict(list)
+    def __init__(self, records: Iterable[Feedback], stated: Mapping[str, FeedbackScale] = {}) -> None:
+        seen: dict[FeedbackGroup, Counter[float]] = defaultdict(Counter)
+        declared: dict[FeedbackGroup, list[Feedback]] = defaultdict(list)
         self._stated = {_folded(name): scale for name, scale in stated.items()}
         for record in records:
             group = group_of(record)
@@ -120,7 +120,7 @@ class Scales:
                 declared[group].append(record)
         self._fitted = {group: self._fit(group, seen[group], declared[group]) for group in {*seen, *declared}}
 
-    def of(self, group: Group) -> Fitted:
+    def of(self, group: FeedbackGroup) -> Fitted:
         if group not in self._fitted:
             self._fitted[group] = self._fit(group, Counter(), ())
         return self._fitted[group]
@@ -141,14 +141,14 @@ class Scales:
                 return fitted.number(*spelled)
         return UNKNOWN if record.value is None or fitted.kind == "label" else fitted.number(record.value)
 
-    def _fit(self, group: Group, seen: Counter[float], declared: Sequence[Feedback]) -> Fitted:
+    def _fit(self, group: FeedbackGroup, seen: Counter[float], declared: Sequence[Feedback]) -> Fitted:
         told = _united([record.scale for record in sorted(declared, key=_age) if record.scale is not None])
-        stated = self._stated.get(_folded(group.name), Scale())
-        usual = next((PROMOTER[word] for word in words.tokens(group.name) if word in PROMOTER), Scale())
+        stated = self._stated.get(_folded(group.name), FeedbackScale())
+        usual = next((PROMOTER[word] for word in words.tokens(group.name) if word in PROMOTER), FeedbackScale())
         labels = {**told.labels, **stated.labels}
         given = _given(stated) or _given(told) or _given(usual) or _between(labels)
         fits = given or _fitting(group, seen)
-        known = "stated" if stated != Scale() else "declared" if told != Scale() or group.kind else ""
+        known = "stated" if stated != FeedbackScale() else "declared" if told != FeedbackScale() or group.kind else ""
         better = stated.better or told.better or words.direction(group.name) or _by_labels(labels)
         return Fitted(
             ranges=fits,
@@ -163,7 +163,7 @@ class Scales:
         )
 
 
-def read(records: Iterable[Feedback], stated: Mapping[str, Scale] = {}) -> list[Feedback]:
+def read(records: Iterable[Feedback], stated: Mapping[str, FeedbackScale] = {}) -> list[Feedback]:
     """All records with their readings, by the scales of the whole table.
 
     Records that have a reading keep it: they were read with what trueup.toml states.
@@ -183,8 +183,8 @@ def praised(said: Iterable[Feedback]) -> bool:
     return praise and not any(record.negative or record.correction is not None for record in records)
 
 
-def group_of(record: Feedback) -> Group:
-    return Group(record.name, record.source.format, record.scale.kind if record.scale else "")
+def group_of(record: Feedback) -> FeedbackGroup:
+    return FeedbackGroup(record.name, record.source.format, record.scale.kind if record.scale else "")
 
 
 def number_of(record: Feedback) -> float | None:
@@ -213,7 +213,7 @@ def _spelled(label: str) -> tuple[float, float | None] | None:
     return (value, top) if top is None or 0 <= value <= top > 0 else None
 
 
-def _fitting(group: Group, seen: Counter[float]) -> tuple[Range, ...]:
+def _fitting(group: FeedbackGroup, seen: Counter[float]) -> tuple[Range, ...]:
     """The usual scales that fit all values of a name; one only where the values or the name settle it."""
     if group.kind == "boolean":
         return ((0.0, 1.0),)
@@ -240,7 +240,7 @@ def _fitting(group: Group, seen: Counter[float]) -> tuple[Range, ...]:
     return tuple(fits)
 
 
-def _given(scale: Scale) -> tuple[Range, ...]:
+def _given(scale: FeedbackScale) -> tuple[Range, ...]:
     return ((scale.low, scale.high),) if scale.low is not None and scale.high is not None else ()
 
 
@@ -255,11 +255,15 @@ def _whole_enough(ends: Range, seen: Iterable[float]) -> bool:
     return ends == (0.0, 1.0) or ends[1] >= 100 or all(value * 2 == int(value * 2) for value in seen)
 
 
-def _united(scales: Sequence[Scale]) -> Scale:
+def _united(scales: Sequence[FeedbackScale]) -> FeedbackScale:
     """What several declarations of one name say together; the later one of two that differ."""
-    whole = Scale()
+    whole = FeedbackScale()
     for scale in scales:
-        known = {name: held for name in Scale.__struct_fields__ if (held := getattr(scale, name)) not in (None, "", ())}
+        known = {
+            name: held
+            for name in FeedbackScale.__struct_fields__
+            if (held := getattr(scale, name)) not in (None, "", ())
+        }
         whole = replace(whole, **{**known, "labels": {**whole.labels, **scale.labels}})
     return replace(whole, kind="")
 

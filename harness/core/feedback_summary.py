@@ -7,8 +7,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.core.feedback_scale import Fitted, Group, Range, Scales, group_of, number_of
-from harness.types import Feedback, Noun, Scale
+from harness.core.feedback_scale import FeedbackGroup, Fitted, Range, Scales, group_of, number_of
+from harness.types import Feedback, FeedbackScale, Noun
 
 EXAMPLES = 3
 MOST_SEEN = 6
@@ -45,7 +45,7 @@ class Waiting(Noun, frozen=True, omit_defaults=False):
     """The likely cause, and what to do."""
 
 
-class Summary(Noun, frozen=True, omit_defaults=False):
+class FeedbackSummary(Noun, frozen=True, omit_defaults=False):
     names: tuple[NameRead, ...] = ()
     linked: dict[str, int] = {}
     """How calls were found, to records: exact, response, answer, only, last, ambiguous."""
@@ -60,14 +60,14 @@ class Summary(Noun, frozen=True, omit_defaults=False):
 
 
 def summarise(
-    recorded: Iterable[Feedback], linked: Sequence[Feedback], stated: Mapping[str, Scale], trace_id: str = ""
-) -> Summary:
+    recorded: Iterable[Feedback], linked: Sequence[Feedback], stated: Mapping[str, FeedbackScale], trace_id: str = ""
+) -> FeedbackSummary:
     """`recorded` is the table as it was stored, `linked` what `link` made of it; `trace_id` is one that a call has."""
     table = list(recorded)
     corrected = {record.id for record in table if record.correction is not None}
     ambiguous = [record for record in linked if record.linked == "ambiguous" and record.id in corrected]
     about = [record for record in linked if not record.declares_only]
-    return Summary(
+    return FeedbackSummary(
         names=tuple(_names(about, Scales(table, stated), stated)),
         linked=dict(sorted(Counter(record.linked for record in about if record.linked).items())),
         not_taken=len(ambiguous),
@@ -75,8 +75,8 @@ def summarise(
     )
 
 
-def _names(records: Iterable[Feedback], scales: Scales, stated: Mapping[str, Scale]) -> Iterable[NameRead]:
-    groups: dict[Group, list[Feedback]] = defaultdict(list)
+def _names(records: Iterable[Feedback], scales: Scales, stated: Mapping[str, FeedbackScale]) -> Iterable[NameRead]:
+    groups: dict[FeedbackGroup, list[Feedback]] = defaultdict(list)
     for record in records:
         if record.reading:
             groups[group_of(record)].append(record)
@@ -87,7 +87,7 @@ def _names(records: Iterable[Feedback], scales: Scales, stated: Mapping[str, Sca
         yield NameRead(name, "", 0, "", "", "stated in trueup.toml, and no feedback has this name", 0, 0, 0, 0, "")
 
 
-def _name(group: Group, rated: Sequence[Feedback], fitted: Fitted) -> NameRead:
+def _name(group: FeedbackGroup, rated: Sequence[Feedback], fitted: Fitted) -> NameRead:
     counts = Counter(record.reading for record in rated)
     kinds = sorted({record.source_kind for record in rated if record.source_kind})
     return NameRead(
@@ -146,7 +146,7 @@ def _sure(fitted: Fitted, counts: Counter[str]) -> str:
     return f"{found}; {counts['unknown']:,} unknown" if counts["unknown"] else found
 
 
-def _next(group: Group, fitted: Fitted, rated: Sequence[Feedback]) -> str:
+def _next(group: FeedbackGroup, fitted: Fitted, rated: Sequence[Feedback]) -> str:
     """The section that makes every value of the name known."""
     header = f"[feedback.{group.name}]" if re.fullmatch(r"[\w-]+", group.name) else f'[feedback."{group.name}"]'
     unknown = [record for record in rated if record.reading == "unknown"]

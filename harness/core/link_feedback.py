@@ -10,10 +10,12 @@ from msgspec.structs import replace
 from harness.core import feedback_scale
 from harness.core.feedback_override import latest_versions, latest_words
 from harness.core.feedback_subject import Subjects
-from harness.types import Call, Feedback, Scale
+from harness.types import Call, Feedback, FeedbackScale
 
 
-def link(calls: Iterable[Call], feedback: Iterable[Feedback], stated: Mapping[str, Scale] = {}) -> list[Feedback]:
+def link(
+    calls: Iterable[Call], feedback: Iterable[Feedback], stated: Mapping[str, FeedbackScale] = {}
+) -> list[Feedback]:
     """The records that hold, each with its `call_id`, how that was found, its reading and its goodness.
 
     `stated` maps names to what trueup.toml says of their values. A record of which no call is known has an empty

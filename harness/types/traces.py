@@ -95,7 +95,7 @@ UNUSABLE = frozenset(
 """Flags that bar a call from training and from judging."""
 
 
-class Scale(Noun, frozen=True):
+class FeedbackScale(Noun, frozen=True):
     """What the values of one feedback name mean, as its producer declares it or trueup.toml states it. Empty: unknown."""
 
     low: float | None = None
@@ -151,7 +151,7 @@ class Feedback(Noun, frozen=True):
     """The `key` of the record that it replaces."""
     withdrawn: bool = False
     """Whoever gave it took it back."""
-    scale: Scale | None = None
+    scale: FeedbackScale | None = None
     """What its producer declares of its name. A record that says nothing else is a declaration only."""
     source: Source = Source(format="")
     linked: str = ""

@@ -10,7 +10,7 @@ from msgspec import Struct
 from harness.core.codec import digest
 from harness.ingest.formats._clock import LONGEST_NS
 from harness.ingest.formats._json import Json, is_cut, number, text_of
-from harness.types import Call, CallError, Feedback, Message, Part, RefusalPart, Scale, Source, TextPart, Usage
+from harness.types import Call, CallError, Feedback, FeedbackScale, Message, Part, RefusalPart, Source, TextPart, Usage
 
 REDACTED = frozenset({"__REDACTED__", "redacted-by-litellm", "FILTERED"})
 """What OpenInference, LiteLLM and OpenLLMetry write in place of a text that they were told to hide, or may not show."""
@@ -114,7 +114,7 @@ def feedback(source: Source, **known: Any) -> Feedback:
     fields = {name: content for name, content in (known | structured).items() if content not in (None, "")}
     fields |= {"value": score, "label": text_of(label)}
     if scale:
-        fields["scale"] = scale if isinstance(scale, Scale) else msgspec.convert(scale, Scale)
+        fields["scale"] = scale if isinstance(scale, FeedbackScale) else msgspec.convert(scale, FeedbackScale)
     if fields.get("trace_id") and fields.get("span_id") and not fields.get("call_id"):
         fields["call_id"] = f"{fields['trace_id']}:{fields['span_id']}"
     return Feedback(id=digest(fields), source=source, **fields)
