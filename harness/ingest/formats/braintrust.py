@@ -9,7 +9,7 @@ from harness.ingest.formats import _ratings, _rows, _trace
 from harness.ingest.formats._bodies import params, request, tokens
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft
-from harness.ingest.formats._json import Json, listing, mapping, number, parsed, text_of, whole
+from harness.ingest.formats._json import Json, listing, mapping, number, parsed, text_of
 from harness.ingest.formats._messages import choices
 from harness.ingest.formats._otlp import Log, Span
 from harness.types import Call, CallError, Feedback, Source
@@ -98,7 +98,8 @@ def _said(trace_id: str, span_id: str, row: dict[str, Json]) -> Iterator[Log]:
 
 def _changed(row: dict[str, Json]) -> int:
     """When the row was written, by its transaction: 16 fixed bits, 32 of seconds, 16 of a counter."""
-    transaction = whole(row.get("_xact_id")) or 0
+    written = text_of(row.get("_xact_id"))
+    transaction = int(written) if written.isdecimal() and len(written) < 20 else 0
     if transaction >> 48 == _TRANSACTION:
         return (transaction >> 16 & 0xFFFFFFFF) * 10**9 + (transaction & 0xFFFF)
     return nanoseconds(row.get("created")) or (_LAST if row.get("_is_merge") else 0)
