@@ -116,7 +116,11 @@ def _feedback(config: harness_config.Config) -> str:
     )
     if waiting and not linked:
         raise InputError(f"none of {waiting:,} feedback records links to a call: {causes}")
-    unknown = [f"{one.unknown:,} of {one.name} are not understood: {one.next}" for one in summary.names if one.next]
+    unknown = [
+        f"{one.unknown:,} of {one.name} are not understood: {one.next.replace(chr(10), ', ')}"
+        for one in summary.names
+        if one.next
+    ]
     return "; ".join([f"{linked:,} records linked", *([causes] if waiting else []), *unknown])
 
 

@@ -21,9 +21,8 @@ def show(summary: FeedbackSummary) -> None:
         console.table(COLUMNS, rows)
     for one in summary.names:
         if one.next:
-            console.say(
-                f"{one.unknown:,} of {one.name or '(no name)'} are neither praise nor blame; in trueup.toml: {one.next}"
-            )
+            console.say(f"{one.unknown:,} of {one.name or '(no name)'}: not read. If this fits, add to trueup.toml:")
+            console.say("\n".join(f"    {line}" for line in one.next.splitlines()))
     for line in lines(summary):
         console.say(line)
 

@@ -3,6 +3,7 @@
 A number that was misread is seen in no report, so what a name was taken to mean is shown wherever feedback is counted.
 """
 
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -142,20 +143,31 @@ def _sure(fitted: Fitted, counts: Counter[str]) -> str:
     told = {"stated": "stated in trueup.toml", "declared": "declared by its producer"}
     if fitted.source in told:
         return told[fitted.source]
-    found = f"inferred from {fitted.values:,} values" if fitted.values else "from the words"
+    values = f"{fitted.values:,} value{'s' if fitted.values != 1 else ''}"
+    found = f"inferred from {values}" if fitted.values else "from the words"
     return f"{found}; {counts['unknown']:,} unknown" if counts["unknown"] else found
 
 
 def _next(group: FeedbackGroup, fitted: Fitted, rated: Sequence[Feedback]) -> str:
-    """The section that makes every value of the name known."""
-    header = f"[feedback.{group.name}]" if re.fullmatch(r"[\w-]+", group.name) else f'[feedback."{group.name}"]'
+    """The section of trueup.toml that makes every value of the name known, as lines to edit."""
+    header = (
+        f"[feedback.{group.name}]"
+        if re.fullmatch(r"[A-Za-z0-9_-]+", group.name)
+        else f"[feedback.{_quoted(group.name)}]"
+    )
     unknown = [record for record in rated if record.reading == "unknown"]
     labels = sorted({record.label for record in unknown if number_of(record) is None or fitted.kind == "label"})
     if labels:
-        return f"{header} praise = [...], blame = [...]: {', '.join(labels[:MOST_SEEN])}"
+        named = ", ".join(map(_quoted, labels[:MOST_SEEN]))
+        return f"{header}\npraise = []\nblame = []  # labels: {named}"
     end = fitted.better or "high"
     likely = next((one for one in fitted.ranges if one[1] > 1), None) or next(iter(fitted.ranges), (1.0, 5.0))
-    return f'{header} scale = [{likely[0]:g}, {likely[1]:g}], better = "{end}", if that is so'
+    return f'{header}\nscale = [{likely[0]:g}, {likely[1]:g}]\nbetter = "{end}"'
+
+
+def _quoted(text: str) -> str:
+    """A text as a TOML string on one line; JSON's escapes are TOML's too."""
+    return json.dumps(" ".join(text[:40].split()), ensure_ascii=False)
 
 
 def _waiting(records: Sequence[Feedback], trace_id: str) -> Iterable[Waiting]:

@@ -229,7 +229,7 @@ def test_stars_that_come_later_make_an_earlier_one_the_worst(tmp_path):
     assert (row.unknown, row.sure, row.next) == (
         1,
         "unknown",
-        '[feedback.rating] scale = [1, 5], better = "high", if that is so',
+        '[feedback.rating]\nscale = [1, 5]\nbetter = "high"',
     )
     step.ingest(found, [str(files[1])])
     assert sorted(one.reading for one in found.feedback()) == ["blame", "praise"]
