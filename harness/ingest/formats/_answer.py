@@ -74,15 +74,18 @@ READ = 400
 """Characters of a prompt in which its purpose is looked for."""
 
 Found = tuple[Draft, Span, str, Source]
+Above = tuple[Span, tuple[str, ...]]
+"""A span above a call, and the ids that feedback may name it by."""
 
 
 def mark(calls: Sequence[Found], spans: Sequence[tuple[Span, Source]]) -> None:
     """Fill `above`, `answers` and `purpose` of the calls of one trace."""
     tree = {span.span_id: (span, source) for span, source in spans}
-    lines = [list(_line(span, tree)) for _, span, _, _ in calls]
+    lines = [_line(span, tree) for _, span, _, _ in calls]
     for (draft, span, _, _), line in zip(calls, lines, strict=True):
-        draft.above = tuple(dict.fromkeys(name for _, names in line for name in names))
-        draft.purpose = _named_purpose(span, [above for above, _ in line])
+        if line:
+            draft.above = tuple(name for _, names in line for name in names)
+        draft.purpose = _named_purpose(span, line)
     if len(calls) < 2:
         return
     below: dict[str, list[Draft]] = {}
@@ -101,13 +104,15 @@ def kept(attributes: Attributes) -> Attributes:
     return {name: attributes[name] for name in OUTPUTS if name in attributes}
 
 
-def _line(span: Span, tree: Mapping[str, tuple[Span, Source]]) -> Iterator[tuple[Span, tuple[str, ...]]]:
-    """The recorded spans above, the nearest first, each with the ids that feedback may name it by."""
+def _line(span: Span, tree: Mapping[str, tuple[Span, Source]]) -> list[Above]:
+    """The recorded spans above, the nearest first."""
+    line: list[Above] = []
     seen = {span.span_id}
     while span.parent_id in tree and span.parent_id not in seen:
         span, source = tree[span.parent_id]
         seen.add(span.span_id)
-        yield span, _names(span, source)
+        line.append((span, _names(span, source)))
+    return line
 
 
 def _names(span: Span, source: Source) -> tuple[str, ...]:
@@ -150,15 +155,20 @@ def _normal(text: str) -> str:
     return fold(text) if found is None else canonical(found)
 
 
-def _named_purpose(span: Span, above: Sequence[Span]) -> str:
-    """From the names and kinds of the call's span and of those near above it; the outermost names the application."""
-    near = [span, *above[: max(len(above) - 1, 0)][:NEAR]]
-    kinds = (_KINDS.get(str(one.attributes.get("openinference.span.kind") or _row_type(one)).upper()) for one in near)
-    return next((found for found in (*kinds, *(_of_name(one.name) for one in near)) if found), "")
+def _named_purpose(span: Span, line: Sequence[Above]) -> str:
+    """From the kinds and names of the call's span and of those near above it; the outermost names the application."""
+    for near in (span, *(above for above, _ in line[:-1][:NEAR])):
+        found = _of_kind(near.attributes) or _of_name(near.name)
+        if found:
+            return found
+    return ""
 
 
-def _row_type(span: Span) -> Json:
-    return mapping(span.attributes.get("langfuse.row")).get("type") or span.attributes.get("langfuse.observation.type")
+def _of_kind(held: Attributes) -> str:
+    kind = held.get("openinference.span.kind") or held.get("langfuse.observation.type")
+    if kind is None and "langfuse.row" in held:
+        kind = mapping(held["langfuse.row"]).get("type")
+    return _KINDS.get(str(kind).upper(), "") if kind else ""
 
 
 @lru_cache(maxsize=4096)
