@@ -70,12 +70,12 @@ class Fitted(Struct, frozen=True):
 
     def label(self, text: str) -> Reading:
         """The reading of a label; ("", None) for one that says nothing known."""
-        folded = _folded(text)
-        if folded in self.praise or folded in self.blame:
-            return ("praise", 1.0) if folded in self.praise else ("blame", 0.0)
+        name = folded(text)
+        if name in self.praise or name in self.blame:
+            return ("praise", 1.0) if name in self.praise else ("blame", 0.0)
         word = words.reading(text, self.better)
-        if not word and folded in self.labels:
-            return self.number(self.labels[folded])
+        if not word and name in self.labels:
+            return self.number(self.labels[name])
         return (word, {"praise": 1.0, "blame": 0.0, "neutral": 0.5}[word]) if word else ("", None)
 
     def number(self, value: float, top: float | None = None) -> Reading:
@@ -110,7 +110,7 @@ class Scales:
     def __init__(self, records: Iterable[Feedback], stated: Mapping[str, FeedbackScale] = {}) -> None:
         seen: dict[FeedbackGroup, Counter[float]] = defaultdict(Counter)
         declared: dict[FeedbackGroup, list[Feedback]] = defaultdict(list)
-        self._stated = {_folded(name): scale for name, scale in stated.items()}
+        self._stated = {folded(name): scale for name, scale in stated.items()}
         for record in records:
             group = group_of(record)
             value = number_of(record)
@@ -143,7 +143,7 @@ class Scales:
 
     def _fit(self, group: FeedbackGroup, seen: Counter[float], declared: Sequence[Feedback]) -> Fitted:
         told = _united([record.scale for record in sorted(declared, key=_age) if record.scale is not None])
-        stated = self._stated.get(_folded(group.name), FeedbackScale())
+        stated = self._stated.get(folded(group.name), FeedbackScale())
         usual = next((PROMOTER[word] for word in words.tokens(group.name) if word in PROMOTER), FeedbackScale())
         labels = {**told.labels, **stated.labels}
         given = _given(stated) or _given(told) or _given(usual) or _between(labels)
@@ -154,9 +154,9 @@ class Scales:
             ranges=fits,
             better=better or ("high" if _given(stated) else ""),
             neutral=stated.neutral or (told.neutral if _given(told) else usual.neutral),
-            praise=frozenset(map(_folded, chain(stated.praise, told.praise))),
-            blame=frozenset(map(_folded, chain(stated.blame, told.blame))),
-            labels={_folded(label): value for label, value in labels.items()},
+            praise=frozenset(map(folded, chain(stated.praise, told.praise))),
+            blame=frozenset(map(folded, chain(stated.blame, told.blame))),
+            labels={folded(label): value for label, value in labels.items()},
             source=known or ("inferred" if fits else "unknown"),
             values=seen.total(),
             kind=group.kind,
@@ -284,6 +284,6 @@ def _by_labels(labels: Mapping[str, float]) -> str:
     return "low" if ranked == sorted(ranked, reverse=True) else ""
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
     """A name or label without case, spaces and punctuation."""
     return "".join(words.tokens(text)) or text.strip()

@@ -8,7 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.core.feedback_scale import FeedbackGroup, Fitted, Range, Scales, group_of, number_of
+from harness.core.feedback_scale import FeedbackGroup, Fitted, Range, Scales, folded, group_of, number_of
 from harness.types import Feedback, FeedbackScale, Noun
 
 EXAMPLES = 3
@@ -83,8 +83,8 @@ def _names(records: Iterable[Feedback], scales: Scales, stated: Mapping[str, Fee
             groups[group_of(record)].append(record)
     for group, rated in sorted(groups.items()):
         yield _name(group, rated, scales.of(group))
-    seen = {group.name for group in groups}
-    for name in sorted(set(stated) - seen):
+    seen = {folded(group.name) for group in groups}
+    for name in sorted(name for name in stated if folded(name) not in seen):
         yield NameRead(name, "", 0, "", "", "stated in trueup.toml, and no feedback has this name", 0, 0, 0, 0, "")
 
 
