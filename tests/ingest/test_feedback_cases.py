@@ -100,7 +100,7 @@ def test_an_assessment_that_overrides_another_replaces_it(tmp_path):
     assert [one.reading for one in found.feedback() if one.name == "user_feedback"] == ["praise"]
 
 
-@pytest.mark.parametrize("order", itertools.permutations(["b.json", "s1.json", "s2.json"]), ids="-".join)
+@pytest.mark.parametrize("order", list(itertools.permutations(["b.json", "s1.json", "s2.json"])), ids="-".join)
 def test_the_newest_version_holds_whatever_order_it_is_ingested_in(tmp_path, order):
     """A score and a correction that were edited in Langfuse, one ingest each, the trace before, between or after them."""
     thumbs = ingested(tmp_path / "thumbs", *(CASES / "langfuse-override" / name for name in order))
