@@ -9,7 +9,7 @@ import tomllib
 import typing
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -17,7 +17,7 @@ from msgspec import Struct
 from harness.core.codec import from_chat
 from harness.core.nearest import did_you_mean
 from harness.errors import UsageError
-from harness.types import Json, Message, Policy, Prompt, Recipe, TextPart
+from harness.types import FeedbackScale, Json, Message, Policy, Prompt, Recipe, TextPart
 
 FILE = "trueup.toml"
 
@@ -46,6 +46,21 @@ class IngestSection(Section, frozen=True):
     format: str = ""
     """Empty: recognised by content."""
     options: dict[str, Json] = {}
+
+
+class FeedbackSection(Section, frozen=True):
+    """What the values of one feedback name mean; what is not stated is inferred. See docs/how-to/ingest.md."""
+
+    scale: tuple[float, float] | None = None
+    """Lowest and highest value, such as [1, 5]."""
+    better: Literal["", "high", "low"] = ""
+    """The end that is praise. Empty: the high end where `scale` is stated and the name does not tell."""
+    neutral: tuple[float, float] | None = None
+    """Values from the first to the second are neither praise nor blame. Empty: the middle fifth of the scale."""
+    praise: tuple[str, ...] = ()
+    """Labels that are praise, whatever the value."""
+    blame: tuple[str, ...] = ()
+    """Labels that are blame."""
 
 
 class PrivacySection(Section, frozen=True):
@@ -126,6 +141,8 @@ class Config(Section, frozen=True):
     project: ProjectSection = ProjectSection()
     model: ModelSection = ModelSection()
     ingest: IngestSection = IngestSection()
+    feedback: dict[str, FeedbackSection] = {}
+    """What the values of feedback mean, by its name: `[feedback.rating]`."""
     privacy: PrivacySection = PrivacySection()
     mine: MineSection = MineSection()
     curate: dict[str, Json] = {}
@@ -141,6 +158,21 @@ class Config(Section, frozen=True):
     promote: PromoteSection = PromoteSection()
     root: str = ""
     """Folder of trueup.toml; not a key of the file."""
+
+    @property
+    def scales(self) -> dict[str, FeedbackScale]:
+        """What [feedback.*] states, by feedback name."""
+        return {
+            name: FeedbackScale(
+                low=stated.scale[0] if stated.scale else None,
+                high=stated.scale[1] if stated.scale else None,
+                better=stated.better,
+                neutral=stated.neutral,
+                praise=stated.praise,
+                blame=stated.blame,
+            )
+            for name, stated in self.feedback.items()
+        }
 
     @property
     def store(self) -> Path:
@@ -180,6 +212,7 @@ def load(path: Path | None = None) -> Config:
         if arm.prompt and arm.prompt not in config.prompts:
             raise unknown_key(f"prompts.{arm.prompt}", (f"prompts.{name}" for name in config.prompts), str(file))
     _check_baselines(config, str(file))
+    _check_scales(config, str(file))
     return _absolute(msgspec.structs.replace(config, root=str(file.resolve().parent)))
 
 
@@ -190,6 +223,17 @@ def _check_baselines(config: Config, where: str) -> None:
         if name not in known:
             hint = did_you_mean(name, known, "arms")
             raise UsageError(f"[gate] baselines names no arm: {name!r}", where=where, next=hint)
+
+
+def _check_scales(config: Config, where: str) -> None:
+    for name, stated in config.feedback.items():
+        for key, ends in (("scale", stated.scale), ("neutral", stated.neutral)):
+            if ends and not (ends[0] < ends[1] or (key == "neutral" and ends[0] == ends[1])):
+                raise UsageError(
+                    f"[feedback.{name}] {key} = [{ends[0]:g}, {ends[1]:g}] does not go from low to high",
+                    where=where,
+                    next=f'{key} = [{ends[1]:g}, {ends[0]:g}], and better = "low" if the low end is praise',
+                )
 
 
 def section(raw: dict[str, Any], kind: type[T], *, where: str) -> T:

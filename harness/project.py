@@ -3,6 +3,7 @@
 Steps write to the store; what stands here only reads, so commands that only show something need no lock.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -11,8 +12,9 @@ from msgspec.structs import replace
 
 from harness import config as harness_config
 from harness.config import Config
-from harness.core import adapters
-from harness.core.codec import read
+from harness.core import adapters, feedback_summary, reads
+from harness.core.codec import digest, read
+from harness.core.feedback_summary import FeedbackSummary
 from harness.core.link_feedback import link
 from harness.core.ordered import Ordered
 from harness.core.progress import Progress
@@ -25,6 +27,8 @@ LATEST = "latest"
 FORGOTTEN = "forgotten"
 """Kind of artifact: the mark of a dataset or an adapter that was made with calls that were forgotten since."""
 MARKED = "was made with calls that were forgotten since"
+FEEDBACK = "feedback"
+"""Memo step and kind of artifact: how the feedback of one state of the traces is read."""
 JUDGED = "judged"
 """Memo step: verdict id to the evaluation that it judged."""
 
@@ -79,8 +83,28 @@ class Project:
         return Ordered(self.store.traces.calls)
 
     def feedback(self) -> list[Feedback]:
-        """All feedback, with the call it belongs to as far as that can be told."""
-        return list(link(self.store.traces.calls(), self.store.traces.feedback()))
+        """All feedback that holds, with its call and its reading as far as they can be told."""
+        records = list(self.store.traces.feedback())
+        return link(self.store.traces.calls() if records else (), records, self.config.scales)
+
+    def feedback_summary(self, linked: Sequence[Feedback] | None = None, keep: bool = False) -> FeedbackSummary:
+        """How all feedback is read and linked. `linked` is what `feedback` gave, where that is at hand.
+
+        It is worked out once for each state of the traces and of trueup.toml; `keep` stores it, which needs the lock.
+        """
+        code = reads.code("harness.core.feedback_summary", "harness.core.link_feedback")
+        key = digest([code, self.store.traces.version(), self.config.scales])
+        known = self.store.memo.recall(FEEDBACK, key)
+        if known and self.store.artifacts.has(FEEDBACK, known):
+            return self.store.artifacts.get(FEEDBACK, known, FeedbackSummary)
+        records = list(self.store.traces.feedback())
+        calls = self.store.traces.calls() if records else iter(())
+        trace_id = next((call.trace_id for call in calls if call.trace_id), "")
+        linked = self.feedback() if linked is None else linked
+        made = feedback_summary.summarise(records, linked, self.config.scales, trace_id)
+        if keep and records:
+            self.store.memo.remember(FEEDBACK, key, self.store.artifacts.put(FEEDBACK, made))
+        return made
 
     def recall(self, step: str, key: str, what: str) -> str:
         """Content id of the `what` that a step with this key made, which is then the latest; empty when it has to be

@@ -184,7 +184,7 @@ def _round_trip(model: Any, base: str, kind: str, adapter: Path, rows: Sequence[
     """The rewards that a fresh process gives, by the code that serves. Raises InvalidError when they differ."""
     server = load("scorers", "reward")
     ids = tuple(tuple(row.chosen.ids) for row in rows)
-    asked = encode(server.Rows(adapter=str(adapter), base=base, rows=ids, dtype=kind))
+    asked = encode(server.RewardRequest(adapter=str(adapter), base=base, rows=ids, dtype=kind))
     with Worker(SERVER, death=_unloaded) as child:
         child.send(asked)
         found = decode(child.result(), list[float])

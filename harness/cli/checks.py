@@ -12,7 +12,8 @@ from harness import config as harness_config
 from harness import loop
 from harness.core.digests import model_digests
 from harness.core.plugins import PACKAGES, known, names
-from harness.errors import TrueupError
+from harness.errors import InputError, TrueupError
+from harness.project import Project
 from harness.store import Store
 
 OURS = ("trueup", "harness", "trainers", "reports")
@@ -35,6 +36,7 @@ def examine(path: Path | None) -> list[Check]:
     checks.append(_attempt("model", lambda: f"weights {model_digests(config.model.base).weights[:12]}"))
     checks += [_attempt(f"eval path {path}", partial(_exists, path)) for path in config.eval.paths]
     checks.append(_attempt("store", lambda: _store(config.store)))
+    checks.append(_attempt("feedback", lambda: _feedback(config)))
     return [*checks, _disk(Path(config.root))]
 
 
@@ -101,6 +103,25 @@ def _store(root: Path) -> str:
     if damaged:
         raise TrueupError(f"{len(damaged)} damaged: {', '.join(damaged[:3])}", next="remove them and run trueup run")
     return "every stored file is as it was written"
+
+
+def _feedback(config: harness_config.Config) -> str:
+    """Feedback that reaches no call, or is not understood, teaches nothing. Raises InputError when none reaches one."""
+    if not config.store.exists():
+        return "nothing stored yet"
+    summary = Project.open(config).feedback_summary()
+    linked, waiting = sum(summary.linked.values()), summary.unlinked
+    causes = "; ".join(
+        f"{one.records:,} link to no call ({', '.join(one.examples)}): {one.cause}" for one in summary.waiting
+    )
+    if waiting and not linked:
+        raise InputError(f"none of {waiting:,} feedback records links to a call: {causes}")
+    unknown = [
+        f"{one.unknown:,} of {one.name} are not understood: {one.next.replace(chr(10), ', ')}"
+        for one in summary.names
+        if one.next
+    ]
+    return "; ".join([f"{linked:,} records linked", *([causes] if waiting else []), *unknown])
 
 
 def _disk(root: Path) -> Check:

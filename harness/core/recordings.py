@@ -40,6 +40,9 @@ _EITHER = [
     "operation",
     "trace_id",
     "span_id",
+    "above",
+    "answers",
+    "purpose",
 ]
 """Fields of which one recording's value holds when the other has none."""
 

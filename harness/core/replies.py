@@ -6,7 +6,7 @@ import unicodedata
 from typing import Any
 
 from harness.core.codec import from_chat
-from harness.types import Call, Message
+from harness.types import Call, Message, TextPart
 
 _EDGE = " \t\r\n.,!?"
 _WORD = re.compile(r"\w+")
@@ -21,11 +21,70 @@ def json_object(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+_CHAT = frozenset({"role", "content", "tool_calls", "name", "refusal", "type", "id", "function_call", "annotations"})
+_ANSWER = ("answer", "output", "response", "reply", "text", "content", "result", "completion", "message")
+"""Keys under which an application's own object holds the answer that it showed."""
+
+
 def chat_message(text: str) -> dict[str, Any] | None:
     """An answer given as a whole assistant message in chat form, as a corrected tool call is; else None."""
     value = json_object(text)
     whole = value is not None and value.get("role") == "assistant" and bool(value.keys() & {"content", "tool_calls"})
     return value if whole else None
+
+
+def corrected(correction: str, call: Call | None = None) -> Message:
+    """What a correction of a call says, as the assistant's message.
+
+    It may be the text itself, JSON, or a message in chat form: with or without its role, or the last of a list. Where the
+    call answered in words, an object that holds one text under a usual key, as an application's output does, is that
+    text. Where production answers in such objects, the object is the answer.
+    """
+    reply = json_object(call.reply) if call else None
+    held = _parsed(correction)
+    if isinstance(held, list):
+        said = [item for item in held if isinstance(item, dict) and item.get("role") in ("assistant", "ai", "model")]
+        held = said[-1] if said and all(isinstance(item, dict) for item in held) else None
+    if isinstance(held, dict) and not (reply is not None and reply.keys() == held.keys()):
+        held = _unwrapped(held, call)
+        if isinstance(held, str):
+            return _assistant(held)
+        if _is_chat(held):
+            return from_chat({**held, "role": "assistant"})
+    return _assistant(correction)
+
+
+def _unwrapped(held: dict[str, Any], call: Call | None) -> Any:
+    """The answer inside an object that an application or an endpoint put around it."""
+    choices = held.get("choices")
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
+        return choices[0].get("message") or held
+    if isinstance(held.get("message"), dict) and len(held) == 1:
+        return held["message"]
+    if isinstance(held.get("messages"), list) and len(held) == 1:
+        said = [item for item in held["messages"] if isinstance(item, dict) and item.get("role") == "assistant"]
+        return said[-1] if said else held
+    worded = call is not None and bool(call.reply.strip()) and json_object(call.reply) is None
+    texts = [held[name] for name in _ANSWER if isinstance(held.get(name), str)]
+    return texts[0] if worded and len(texts) == 1 and not _is_chat(held) else held
+
+
+def _is_chat(held: Any) -> bool:
+    """Whether an object is a message: nothing but a message's keys, and content or tool calls among them."""
+    if not isinstance(held, dict) or held.get("role", "assistant") not in ("assistant", "ai", "model"):
+        return False
+    return held.keys() <= _CHAT and (held.get("content") is not None or bool(held.get("tool_calls")))
+
+
+def _assistant(text: str) -> Message:
+    return Message(role="assistant", parts=(TextPart(text=text),) if text else ())
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse) if text.lstrip()[:1] in ("{", "[") else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def fold(text: str) -> str:
@@ -49,10 +108,7 @@ def same(left: str, right: str) -> bool:
 
 def confirms(correction: str, call: Call) -> bool:
     """Does a correction say what the call answered? A whole message is compared with its tool calls."""
-    whole = chat_message(correction)
-    if whole is None:
-        return same(correction, call.reply)
-    return bool(call.output) and _said(from_chat(whole)) == _said(call.output[0])
+    return bool(call.output) and _said(corrected(correction, call)) == _said(call.output[0])
 
 
 def _said(message: Message) -> Any:

@@ -38,6 +38,7 @@ def case(row: CallRow, split: str, group: str) -> Case:
         cluster=row.cluster,
         day=day(call),
         tools=call.tools,
+        fields=row.expectations,
     )
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from harness.core.codec import canonical, digest, to_chat
 from harness.core.near_duplicates import normalise
-from harness.types import Call, Message, ToolResultPart
+from harness.types import Call, Json, Message, ToolResultPart
 
 CONTROL_TOKEN = re.compile(r"<\|[^|<>]{1,40}\|>|</?s>|\[/?INST\]|<<SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>")
 """Tokens by which chat templates mark turns. In a user's text they are an attack or a paste; neither should train."""
@@ -32,6 +32,8 @@ class CallRow(Struct, frozen=True, dict=True):
     target: RowTarget
     failed: bool
     cluster: str = ""
+    expectations: dict[str, Json] = {}
+    """What a right answer must have, by the names that people gave it: columns of the case, for suites."""
 
     @cached_property
     def text(self) -> str:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
+from harness.core.feedback_override import contradict
 from harness.curate import targets
 from harness.curate.options import CurateOptions
 from harness.curate.poisoning import suspects
@@ -13,6 +14,7 @@ from harness.types import UNUSABLE, Call, Failure, Fate, Feedback, Message
 
 READABLE = UNUSABLE - {"output_missing"}
 """Flags that bar even a corrected call: what was asked is not known whole."""
+CONTRADICT = "two corrections differ, and nothing tells which is the later one"
 
 
 class Sieve:
@@ -70,7 +72,8 @@ class Sieve:
             reason = "turned_down"
         target = None if reason else self._target(call, session, conversations)
         if target is None:
-            detail = "; ".join(failure.reason for failure in failures[:3])
+            differ = [CONTRADICT] if contradict(said) else []
+            detail = "; ".join([*differ, *(failure.reason for failure in failures[:3])])
             return Fate(call_id=call.id, fate=reason or ("no_target" if failures else "no_signal"), detail=detail)
         return CallRow(
             call=call,
@@ -78,6 +81,7 @@ class Sieve:
             target=target,
             failed=call.id not in self._passed,
             cluster=self._telling(failures),
+            expectations=targets.expectations(said),
         )
 
     def _target(
@@ -85,7 +89,7 @@ class Sieve:
     ) -> RowTarget | None:
         if call.id in self._passed:
             return targets.from_production(call)
-        corrected = targets.from_correction(self._feedback.get(call.id, ()), self._style)
+        corrected = targets.from_correction(self._feedback.get(call.id, ()), self._style, call)
         if corrected or call.id not in self._failures:
             return corrected
         retried = targets.from_retry(call, session, self._passed, conversations)

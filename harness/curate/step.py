@@ -79,7 +79,7 @@ def _reads(project: Project, mined: Mined, options: CurateOptions, taught: Mappi
     teacher = options.teacher
     return Reads(
         step="curate",
-        code=reads.code("harness.curate.stage", "harness.curate.teacher.paraphrase_step"),
+        code=reads.code("harness.curate.stage", "harness.curate.teacher.paraphrase_step", "harness.core.link_feedback"),
         traces=project.store.traces.version(),
         options=teacher_arm.knobs(options),
         files=reads.contents(helpers.named(files(options) | teacher_arm.files(teacher), Path(project.config.root))),

@@ -10,17 +10,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 
 from harness.core.agent_turns import goes_on, refused, tool_results
-from harness.core.codec import from_chat
+from harness.core.feedback_override import best_correction
+from harness.core.feedback_scale import REVIEW
 from harness.core.near_duplicates import normalise, similarity
-from harness.core.replies import chat_message, json_object
+from harness.core.replies import corrected, json_object
 from harness.curate.rows import CallRow, RowTarget
-from harness.types import Call, Fate, Feedback, Message, TextPart
+from harness.types import Call, Case, Fate, Feedback, Json, Message, TextPart
 
 Conversations = Mapping[str, Sequence[Message]]
 """Call id to its input without the application's prompt."""
 
-REVIEW, REJECTED = "review", "rejected"
-"""Name and label of the feedback by which a person turns a target down."""
+REJECTED = "rejected"
+"""Label of the feedback of the name `REVIEW` by which a person turns a target down."""
 
 RANK = {"correction": 0, "retry": 1, "teacher": 2, "production": 3}
 """Provenance, best first."""
@@ -58,18 +59,35 @@ class Style:
         return json.dumps({key: value[key] for key in order}, ensure_ascii=False, separators=self._separators)
 
 
-def from_correction(said: Sequence[Feedback], style: Style) -> RowTarget | None:
-    """The latest correction; a person's goes before a program's.
+def from_correction(said: Sequence[Feedback], style: Style, call: Call | None = None) -> RowTarget | None:
+    """The latest correction; a person's goes before a program's. None where two of one time differ.
 
     A correction is the answer's text, JSON, or a whole assistant message in chat form where a tool should have been
-    called: {"role": "assistant", "tool_calls": [...]}.
+    called: {"role": "assistant", "tool_calls": [...]}; see `harness.core.replies.corrected`.
     """
-    corrections = [item for item in said if item.correction is not None]
-    if not corrections:
+    best = best_correction(said)
+    if best is None:
         return None
-    best = max(corrections, key=lambda item: (item.source_kind in ("human", ""), item.at_ns, item.id))
-    message = _corrected(best.correction or "", style)
+    message = _styled(corrected(best.correction or "", call), style)
     return _target(message, "correction", best.at_ns) if message.parts else None
+
+
+def expectations(said: Sequence[Feedback]) -> dict[str, Json]:
+    """What people said a right answer must have (facts, guidelines, tools), by name; the newest of a name."""
+    held: dict[str, Json] = {}
+    for item in sorted(said, key=lambda item: (item.at_ns, item.id)):
+        if item.expectation is not None:
+            found = json_object(item.expectation)
+            held |= found if found is not None and item.name == "feedback" else {item.name: _value(item.expectation)}
+    return {f"expected_{name}" if name in Case.__struct_fields__ else name: value for name, value in held.items()}
+
+
+def _value(text: str) -> Json:
+    """JSON that an expectation was written as; a text stays a text."""
+    try:
+        return json.loads(text) if text[:1] in ("{", "[") else text
+    except ValueError:
+        return text
 
 
 def from_teacher(message: Message) -> RowTarget:
@@ -166,11 +184,11 @@ def _answer(row: CallRow) -> tuple[object, ...]:
     return json.dumps(row.target.expected, sort_keys=True), message.tool_calls
 
 
-def _corrected(text: str, style: Style) -> Message:
-    whole = chat_message(text)
-    if whole is not None:
-        return from_chat(whole)
-    answer = style.render(text)
+def _styled(message: Message, style: Style) -> Message:
+    """A message of words as production writes them; one that calls tools as it is."""
+    if message.tool_calls:
+        return message
+    answer = style.render(message.text)
     return Message(role="assistant", parts=(TextPart(text=answer),) if answer else ())
 
 

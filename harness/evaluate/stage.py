@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from harness.core.codec import decode, digest, encode, read, write_atomic
 from harness.core.worker import ChildError, ChildEvent, Worker
 from harness.errors import InvalidError, TrueupError, UsageError
-from harness.evaluate.runner.worker import SUITES_FILE, run_file
+from harness.evaluate.runner.worker import SUITES_FILE, TOLERANT, run_file
 from harness.types import EvalRequest, Noun, Run, Suite
 
 Event = dict[str, Any]
@@ -71,11 +71,10 @@ def collect(request: EvalRequest) -> tuple[Suite, ...]:
 
 def _arguments(request: EvalRequest, extra: Sequence[str]) -> list[str]:
     """What pytest is given, without the options that a project adds for its own tests."""
-    plugin = ["-p", "trueup", "-p", "no:cacheprovider", "-o", "addopts="]
+    plugin = ["-p", "no:cacheprovider", "-o", "addopts="]
     ours = ["--trueup-request", str(Path(request.out) / REQUEST_FILE)]
     select = ["-k", request.select] if request.select else []
-    tolerant = ["--import-mode=importlib", "--continue-on-collection-errors"]
-    return [*tolerant, *plugin, *ours, *select, *request.pytest_args, *extra, *request.paths, "--trueup-events"]
+    return [*TOLERANT, *plugin, *ours, *select, *request.pytest_args, *extra, *request.paths, "--trueup-events"]
 
 
 def _run_child(request: EvalRequest, extra: Sequence[str], on_event: Callable[[Event], None]) -> None:

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from harness.ingest import settings as ingest_settings
 from harness.ingest import stage
 from harness.ingest.collector import inbox
@@ -34,6 +36,12 @@ class Intake(Noun, frozen=True, omit_defaults=False):
     feedback: int = 0
     corrections: int = 0
     """Those of `feedback` that bring a corrected answer."""
+    linked: int = 0
+    """Those of `feedback` whose call is known."""
+    waiting: int = 0
+    """Those of `feedback` that link to nothing yet: they join when their call comes."""
+    superseded: int = 0
+    """Those of `feedback` that a newer word of their author replaces, or that only declare a scale."""
     formats: dict[str, int] = {}
     """Calls stored by format: for OpenTelemetry, the convention they were written in."""
     others: dict[str, int] = {}
@@ -91,6 +99,7 @@ def _read(project: Project, paths: Sequence[str], format: str) -> Intake:
         skip=skip,
     )
     with project.progress.step("ingest"):
+        before = traces.feedback_ids()
         fates: Counter[str] = Counter()
         named: dict[str, Counter[str]] = {"formats": Counter(), "reasons": Counter(), "others": Counter()}
         for batch in found:
@@ -102,9 +111,19 @@ def _read(project: Project, paths: Sequence[str], format: str) -> Intake:
             named["others"].update(_others(batch))
         held = sum(map(traces.held, known))
         fates.update({"repeated": held, "records": held})
-        intake = _intake(fates, named)
+        intake = replace(_intake(fates, named), **_found(project, before))
         _note(project, intake)
     return intake
+
+
+def _found(project: Project, before: set[str]) -> dict[str, int]:
+    """What became of the feedback that was not there before: the fields of `Intake` that add up to `feedback`."""
+    new = project.store.traces.feedback_ids() - before
+    linked = project.feedback() if new else []
+    project.feedback_summary(linked or None, keep=True)
+    about = [record for record in linked if record.id in new and not record.declares_only]
+    found = sum(bool(record.call_id) for record in about)
+    return {"linked": found, "waiting": len(about) - found, "superseded": len(new) - len(about)}
 
 
 def _merge(project: Project, batch: ParsedBatch) -> Merged:
@@ -133,7 +152,9 @@ def _intake(fates: Counter[str], named: dict[str, Counter[str]]) -> Intake:
         quarantined=fates["quarantined"],
         feedback=fates["feedback"],
         corrections=fates["corrections"],
-        **{name: dict(sorted(counts.items())) for name, counts in named.items()},
+        formats=dict(sorted(named["formats"].items())),
+        others=dict(sorted(named["others"].items())),
+        reasons=dict(sorted(named["reasons"].items())),
         suppressed=fates["suppressed"],
     )
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from harness.core.replies import chat_message, grounded, json_object, padded
+from harness.core.feedback_override import best_correction
+from harness.core.feedback_scale import praised
+from harness.core.replies import corrected, grounded, json_object, padded
 from harness.mine.window import ENOUGH, Norms
 from harness.types import Call, Feedback, Message
 
@@ -55,10 +57,11 @@ def learn(
         if call.usage.output:
             seen.tokens.append(call.usage.output)
         said = feedback.get(call.id, ())
-        correction = said[-1].correction if said else None
-        if correction is not None and chat_message(correction) is None:
-            seen.corrected.append((correction, conversation(call)))
-        elif said and call.reply and all(item.positive for item in said):
+        best = best_correction(said)
+        right = corrected(best.correction or "", call) if best else None
+        if right is not None and not right.tool_calls:
+            seen.corrected.append((right.text, conversation(call)))
+        elif praised(said) and call.reply:
             seen.praised.append((call.reply, conversation(call)))
     return {route: seen.norms() for route, seen in routes.items()}
 

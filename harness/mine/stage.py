@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from itertools import chain
 from types import ModuleType
 
-from harness.core import plugins
+from harness.core import feedback_scale, plugins
 from harness.core.options import File
 from harness.core.ordered import Ordered
 from harness.core.replies import confirms
@@ -48,7 +48,8 @@ def mine(
     options: Mapping[str, Json] = {},
     known: Sequence[Cluster] = (),
 ) -> Mined:
-    """Run the named detectors, or all of them, over every session. Feedback has its `call_id` resolved.
+    """Run the named detectors, or all of them, over every session. Feedback has its `call_id` resolved; what has no reading
+    yet is read by the scales of all of it.
 
     `options` goes to the detectors as it is; its `embeddings`, the folder of a local embedding model, parts the clusters by
     meaning. `known` are the clusters of the night before, whose ids are kept. Give
@@ -57,7 +58,7 @@ def mine(
     """
     encode = embeddings.load(str(options["embeddings"])) if options.get("embeddings") else None
     modules = {name: plugins.load("detectors", name) for name in detectors or plugins.names("detectors")}
-    said = by_call(feedback)
+    said = by_call(feedback_scale.read(feedback))
     traffic = Traffic(calls)
     norms = learn(traffic, said, traffic.prompts.strip)
     windows = (

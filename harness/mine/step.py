@@ -41,9 +41,9 @@ def reads_of(project: Project) -> Reads:
     table = options(project)
     return Reads(
         step="mine",
-        code=reads.code("harness.mine.stage"),
+        code=reads.code("harness.mine.stage", "harness.core.link_feedback"),
         traces=project.store.traces.version(),
-        options=table.knobs,
+        options=[table.knobs, project.config.scales] if project.config.feedback else table.knobs,
         files=reads.contents(helpers.named(table.files, Path(project.config.root))),
         plugins=reads.plugin_code("detectors", project.config.mine.detectors),
     )

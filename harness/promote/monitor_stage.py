@@ -13,6 +13,7 @@ from operator import attrgetter
 from statistics import fmean, median
 from typing import Any, Literal
 
+from harness.core import feedback_scale
 from harness.core.codec import digest
 from harness.core.near_duplicates import normalise
 from harness.gate.statistics.paired import paired
@@ -86,7 +87,7 @@ def monitor(
     `alpha` is the chance of naming a change where there is none: once for the share of failed calls, and once more for
     all clusters together, and for all routes together (Bonferroni).
     """
-    rated = _thumbs(feedback)
+    rated = _thumbs(feedback_scale.read(feedback))
     watched = _Watched(mined, rated)
     traffic = Traffic(calls)
     newest = traffic.newest_ns - _lag(traffic, rated)

@@ -78,6 +78,7 @@ def call_row(call: Call) -> Row:
 
 
 def feedback_row(feedback: Feedback) -> Row:
+    feedback = replace(feedback, linked="", reading="", goodness=None)  # derived whenever it is read
     return {
         **_common(feedback, codec.digest(replace(feedback, source=NO_SOURCE)), feedback.at_ns),
         "call_id": feedback.call_id,

@@ -122,6 +122,10 @@ class Traces:
             if not row["variant"]:
                 yield codec.decode(row["body"], Feedback)
 
+    def feedback_ids(self) -> set[str]:
+        """Ids of all feedback records."""
+        return {row["id"] for row in _columns(self._table.open(), FEEDBACK, ["id"])}
+
     def quarantined(self) -> Iterator[Quarantined]:
         """Every record that could not be read, in each place where it was found."""
         snapshot = self._table.open()

@@ -44,7 +44,7 @@ from harness.types.messages import (
     Usage,
 )
 from harness.types.reports import HistoryPoint, Story
-from harness.types.traces import UNUSABLE, Call, CallError, Feedback, Quarantined, Source
+from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source
 from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
 from harness.types.verdicts import (
     Comparison,
@@ -78,6 +78,7 @@ __all__ = [
     "Failure",
     "Fate",
     "Feedback",
+    "FeedbackScale",
     "Finding",
     "Guard",
     "HistoryPoint",

@@ -1,5 +1,7 @@
 """Define what production did: calls, feedback, and unreadable records."""
 
+from typing import Literal
+
 from harness.types.base import Json, Noun
 from harness.types.messages import Message, Usage
 
@@ -57,6 +59,12 @@ class Call(Noun, frozen=True):
     """Sorted quality flags: input_missing, output_missing, truncated, attributes_dropped, partial_stream, refusal,
     redacted, media_external, usage_estimated, clock_suspect, span_missing, content_off, envelope (a producer's wrapper or
     a printed object stands where a text was said), placeholder (a mark of redaction does). See `UNUSABLE`."""
+    above: tuple[str, ...] = ()
+    """Ids of the spans above it, the nearest first, as far as they were recorded."""
+    answers: tuple[str, ...] = ()
+    """Those of `above` whose output is this call's output: it gave the answer that they returned."""
+    purpose: str = ""
+    """What it was made for where that was not to answer the user: title, guard, router, rewrite, summary or judge."""
 
     @property
     def seconds(self) -> float | None:
@@ -90,8 +98,30 @@ UNUSABLE = frozenset(
 """Flags that bar a call from training and from judging."""
 
 
+class FeedbackScale(Noun, frozen=True):
+    """What the values of one feedback name mean, as its producer declares it or trueup.toml states it. Empty: unknown."""
+
+    low: float | None = None
+    high: float | None = None
+    better: Literal["", "high", "low"] = ""
+    """Which end is praise."""
+    neutral: tuple[float, float] | None = None
+    """Values from the first to the second, both included, are neither praise nor blame."""
+    praise: tuple[str, ...] = ()
+    blame: tuple[str, ...] = ()
+    """Labels that are praise or blame."""
+    labels: dict[str, float] = {}
+    """Label to its value, where a producer declares categories."""
+    kind: Literal["", "boolean", "label"] = ""
+    """`label`: the value is the index of a category and means nothing by itself."""
+
+
 class Feedback(Noun, frozen=True):
-    """What a person, a program or a judge said of a call."""
+    """What a person, a program or a judge said of a call.
+
+    `call_id`, `linked`, `reading` and `goodness` are derived when feedback is read, from all that is known then: a scale
+    or a call that comes later changes them. See `harness.core.link_feedback`.
+    """
 
     id: str
     """Content id, so that the same record exported twice is one."""
@@ -105,26 +135,60 @@ class Feedback(Noun, frozen=True):
     """Who gave it, where known."""
     name: str = ""
     value: float | None = None
-    """As recorded. The sign is what detectors read: below zero (or 0 for booleans, flagged by `label`) is negative."""
+    """As recorded. What it means depends on the scale of its name: see `reading`."""
     label: str = ""
     comment: str = ""
     correction: str | None = None
-    """The answer that should have been given: text, or canonical JSON text when it was structured."""
+    """The answer that should have been given: text, or JSON text when it was structured."""
+    expectation: str | None = None
+    """What a right answer must have (facts, guidelines, tools), as text or JSON text: for suites, never an answer."""
     source_kind: str = ""
     """human, app, judge or code; empty when unknown."""
     at_ns: int = 0
+    """When it was given, Unix nanoseconds."""
+    key: str = ""
+    """The producer's own id of it: a later record with the same key replaces this one."""
+    changed_ns: int = 0
+    """When its producer changed it last, Unix nanoseconds; 0: never, or unknown."""
+    overrides: str = ""
+    """The `key` of the record that it replaces."""
+    withdrawn: bool = False
+    """Whoever gave it took it back."""
+    scale: FeedbackScale | None = None
+    """What its producer declares of its name. A record that says nothing else is a declaration only."""
     source: Source = Source(format="")
+    linked: str = ""
+    """How its call was found: exact, response, answer, only, last or ambiguous; empty: no call is known."""
+    reading: str = ""
+    """praise, blame, neutral or unknown by the scale of its name; empty when it rates nothing."""
+    goodness: float | None = None
+    """Where it is on its scale: 0 the worst, 1 the best; None when that is unknown."""
 
     @property
     def negative(self) -> bool:
-        """A thumbs-down in any of the encodings that are met: value below zero, or zero with a negative label."""
-        down = {"thumbs_down", "down", "bad", "negative", "dislike", "incorrect", "fail", "false", "no"}
-        return self.label.strip().lower() in down if self.value in (None, 0.0) else self.value < 0
+        return self.reading == "blame"
 
     @property
     def positive(self) -> bool:
-        up = {"thumbs_up", "up", "good", "positive", "like", "correct", "pass", "true", "yes"}
-        return self.value > 0 if self.value is not None and self.value != 0 else self.label.strip().lower() in up
+        return self.reading == "praise"
+
+    @property
+    def rates(self) -> bool:
+        """Whether it says how good the answer was."""
+        return self.value is not None or bool(self.label)
+
+    @property
+    def declares_only(self) -> bool:
+        """Whether it only tells what its name's values mean, and is about no call."""
+        return self.scale is not None and not (
+            self.rates
+            or self.comment
+            or self.correction
+            or self.trace_id
+            or self.span_id
+            or self.session_id
+            or self.withdrawn
+        )
 
 
 class Quarantined(Noun, frozen=True):

@@ -114,7 +114,15 @@ def _bodies(story: Story, rows: list[CaseRow]) -> Iterator[bytes]:
             body["call"] = {"model": call.model_served or call.model_requested, "reply": call.reply, "where": where}
         if case.call_id in feedback_on:
             body["feedback"] = [
-                _plain(name=f.name, label=f.label, comment=f.comment, correction=f.correction)
+                _plain(
+                    name=f.name,
+                    value=f.value,
+                    label=f.label,
+                    reading=f.reading,
+                    linked=f.linked,
+                    comment=f.comment,
+                    correction=f.correction,
+                )
                 for f in feedback_on[case.call_id]
             ]
         if neighbour := near.get(row.id):

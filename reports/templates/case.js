@@ -97,7 +97,7 @@ function provenance(row, body, origin) {
     ...Object.entries(body.fields || {}).filter(([, value]) => !body.messages.some(([, text]) => text === value))
       .map(([name, value]) => [`column ${name}`, asText(value)]),
     ["model then", body.call?.model], ["it answered", body.call?.reply ?? body.rejected], ["target from", body.source],
-    ...(body.feedback || []).map((one) => [`feedback ${one.name || ""}`, [one.label, one.comment, one.correction && `corrected to ${one.correction}`].filter(Boolean).join(" · ")]),
+    ...(body.feedback || []).map((one) => [`feedback ${one.name || ""}`, [one.value, one.label, one.reading && `read as ${one.reading}`, one.comment, one.linked && `linked: ${one.linked}`, one.correction && `corrected to ${one.correction}`].filter(Boolean).join(" · ")]),
   ].filter(([, value]) => value);
   if (!pairs.length && !body.nearest) return [];
   return [make("h3", {}, "Where it comes from"), facts_list(pairs), ...nearest(row, body, origin),

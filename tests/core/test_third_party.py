@@ -66,6 +66,7 @@ assert _asked(Target(), fails[0]) == "grow no shorter"                     # ASK
 CHECK_DETECTOR = """
 from harness.core.plugins import says
 from harness.curate.teacher.stage import objections
+from types import SimpleNamespace
 from harness.mine.stage import mine
 from harness.types import Call, Feedback
 from tests.curate.traces import call
@@ -74,7 +75,8 @@ loud, calm = call(1, "hello", "yes!!"), call(2, "hello", "yes")
 mined = mine([loud, calm], [])
 assert [(f.call_id, f.detector) for f in mined.failures if f.detector == "shouting"] == [(loud.id, "shouting")]
 assert not [f for f in mine([loud], [], options={"shouts": 3}).failures if f.detector == "shouting"]
-assert "shouting" in list(objections(calm, loud.output[0], calm.input, ()))
+files = SimpleNamespace(verdicts=lambda answers: [{}])
+assert "shouting" in list(objections(calm, loud.output[0], calm.input, files))
 assert says("detectors", mined.clusters[0].detector, "FORM", False)
 
 import pathlib, sys

@@ -1,8 +1,8 @@
 """What should have been answered, by the best evidence there is."""
 
 from harness.curate.rows import CallRow, RowTarget
-from harness.curate.targets import Style, from_correction, from_retry, resolve, turned_down
-from harness.types import Message, ToolCallPart, ToolResultPart
+from harness.curate.targets import Style, expectations, from_correction, from_retry, resolve, turned_down
+from harness.types import Feedback, Message, ToolCallPart, ToolResultPart
 from tests.curate.traces import START_NS, call, say, thumb
 
 
@@ -113,3 +113,27 @@ def test_a_better_source_beats_a_later_one():
     kept, fates = resolved(rows, "drop")
     assert [item.target.expected for item in kept] == ["people"]
     assert fates == {"t:2": "conflict"}
+
+
+def test_two_corrections_of_one_time_give_no_target():
+    """Neither is chosen by the order in which they were read."""
+    said = [thumb("t:1", -1, text, id=text, at_ns=5, source_kind="human") for text in ("one", "two")]
+    assert from_correction(said, Style([])) is None
+    assert from_correction([*said, thumb("t:1", -1, "three", id="c", at_ns=6)], Style([])).expected == "three"
+
+
+def test_expectations_are_columns_of_the_case():
+    """Facts and guidelines by their names, parsed where they are JSON; the newest of a name; no case field is hidden."""
+    said = [
+        Feedback(id="a", name="expected_facts", expectation='["30 days"]', at_ns=1),
+        Feedback(id="b", name="expected_facts", expectation='["14 days"]', at_ns=2),
+        Feedback(id="c", name="guidelines", expectation="Be polite."),
+        Feedback(id="d", name="feedback", expectation='{"expected_tools": ["search"]}'),
+        Feedback(id="e", name="user_id", expectation="u-7"),
+    ]
+    assert expectations(said) == {
+        "expected_facts": ["14 days"],
+        "guidelines": "Be polite.",
+        "expected_tools": ["search"],
+        "expected_user_id": "u-7",
+    }

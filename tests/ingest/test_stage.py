@@ -11,6 +11,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.core import feedback_scale
 from harness.errors import InputError, UsageError
 from harness.ingest import assemble, containers, shuffle
 from harness.ingest.stage import ingest, link
@@ -299,7 +300,7 @@ def test_plain_feedback_is_read_with_text_and_structured_corrections(tmp_path):
         {"response_id": "r", "name": "thumb", "value": True, "timestamp": "2026-10-26T08:43:15Z"},
     )
     _, feedback, *_ = everything(path)
-    one, two = sorted(feedback, key=lambda said: said.correction or "~")
+    one, two = sorted(feedback_scale.read(feedback), key=lambda said: said.correction or "~")
     assert (one.correction, one.call_id, one.negative) == ('{"z": 1, "a": null}', "a:b", True)
     assert (two.value, two.label, two.positive, two.at_ns) == (1.0, "true", True, 1793004195 * 10**9)
 

@@ -149,7 +149,9 @@ def test_the_command_ends_with_one_object_and_reads_standard_input(tmp_path):
     """`trueup ingest --json -` says exactly what became of everything that was piped in."""
     (tmp_path / "trueup.toml").touch()
     (path,) = exports("braintrust*")
-    assert _trueup("ingest", "--json", "-", cwd=tmp_path, stdin=gzip.decompress(Path(path).read_bytes())) == {
+    told = _trueup("ingest", "--json", "-", cwd=tmp_path, stdin=gzip.decompress(Path(path).read_bytes()))
+    assert told.pop("feedback_read")["linked"] == {"only": 4}
+    assert told == {
         "calls": 29,
         "usable": 23,
         "repeated": 0,
@@ -158,6 +160,9 @@ def test_the_command_ends_with_one_object_and_reads_standard_input(tmp_path):
         "quarantined": 0,
         "feedback": 4,
         "corrections": 2,
+        "linked": 4,
+        "waiting": 0,
+        "superseded": 0,
         "formats": {"braintrust": 29},
         "records": 59,
         "others": {"application": 1, "tool": 1, "workflow": 24},

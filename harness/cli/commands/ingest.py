@@ -26,7 +26,7 @@ def ingest(project: "Project", paths: tuple[str, ...], format: str, dry_run: boo
     """
     import msgspec
 
-    from harness.cli import console
+    from harness.cli import console, feedback_table
     from harness.ingest import dry_run as trial
     from harness.ingest import step
 
@@ -44,7 +44,10 @@ def ingest(project: "Project", paths: tuple[str, ...], format: str, dry_run: boo
         for title, counts in (("not a model's", found["others"]), ("why in quarantine", found["reasons"])):
             if counts:
                 console.table((title, "records"), sorted(counts.items(), key=lambda pair: -pair[1]))
-    return found
+    summary = project.feedback_summary()
+    if not as_json:
+        feedback_table.show(summary)
+    return {**found, "feedback_read": feedback_table.plain(summary)}
 
 
 def _say_trial(counts: Counter[str]) -> None:

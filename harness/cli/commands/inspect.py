@@ -21,15 +21,17 @@ def inspect(project: "Project", top: int, as_json: bool) -> dict[str, Any]:
     \b
     Example: trueup inspect
     """
-    from harness.cli import console
+    from harness.cli import console, feedback_table
     from harness.curate import step
 
     found = step.inspect(project)
+    summary = project.feedback_summary()
     if not as_json and not found.calls:
         console.warn(NO_CALLS)
     elif not as_json:
         _say(found, top, console)
-    return {"inspection": found}
+        feedback_table.show(summary)
+    return {"inspection": found, "feedback_read": feedback_table.plain(summary)}
 
 
 def _say(found: Any, top: int, console: Any) -> None:

@@ -17,10 +17,11 @@ def status(project: "Project", as_json: bool) -> dict[str, Any]:
     \b
     Example: trueup status --json
     """
-    from harness.cli import console, status
+    from harness.cli import console, feedback_table, status
     from harness.ingest import step
 
     facts, inbox = status.status(project), step.waiting(project)
+    summary = project.feedback_summary()
     if not as_json:
         shown = [(key, value or "none yet") for key, value in facts.items() if not isinstance(value, dict)]
         console.table(("what", "value"), shown)
@@ -28,4 +29,5 @@ def status(project: "Project", as_json: bool) -> dict[str, Any]:
             console.say(f"\n{inbox['bytes']:,} bytes received since {inbox['since']} wait in the inbox: trueup ingest")
         console.say()
         console.table(("records", "count"), [(name.replace("_", " "), n) for name, n in facts["records"].items()])
-    return {**facts, "inbox": inbox}
+        feedback_table.show(summary)
+    return {**facts, "inbox": inbox, "feedback_read": feedback_table.plain(summary)}

@@ -105,9 +105,10 @@ def _stored(folder: Path) -> tuple[list[Call], list[Feedback]]:
         )
     from harness.store import Store  # Delta Lake, which exports alone do not need
 
-    store = Store.open(config.load(folder).store)
+    loaded = config.load(folder)
+    store = Store.open(loaded.store)
     calls = list(store.traces.calls())
-    return calls, list(ingest_stage.link(calls, store.traces.feedback()))
+    return calls, list(ingest_stage.link(calls, store.traces.feedback(), loaded.scales))
 
 
 def _read(traces: str) -> tuple[list[Call], list[Feedback]]:

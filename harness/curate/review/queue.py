@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from harness.core.codec import canonical, digest, from_chat, to_chat
+from harness.core.feedback_scale import REVIEW
 from harness.core.replies import chat_message, json_object
 from harness.curate.rows import CallRow
-from harness.curate.targets import REJECTED, REVIEW
+from harness.curate.targets import REJECTED
 from harness.errors import InputError
 from harness.mine.mined import Mined
 from harness.types import Call, Fate, Feedback, Message, Noun, ToolResultPart

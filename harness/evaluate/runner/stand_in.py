@@ -17,12 +17,12 @@ from harness.errors import InputError
 from harness.evaluate.runner.model import Model
 from harness.evaluate.runner.private_pytest import report_sections, use_setup_state
 from harness.evaluate.runner.session import ENTRY, Evaluation
+from harness.evaluate.runner.worker import TOLERANT
 from harness.types import Arm, EvalRequest, Prompt, Reply, Request, Result
 from trueup.pytest_plugin import NAME
 
 T = TypeVar("T")
 QUIET = ("-q", "--tb=no", "--no-summary", "-p", "no:cacheprovider", "-p", "no:warnings", "-o", "addopts=")
-TOLERANT = ("--import-mode=importlib", "--continue-on-collection-errors", "-p", "trueup")
 
 
 class StandIn(Evaluation):

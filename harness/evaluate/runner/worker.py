@@ -14,6 +14,13 @@ from harness.evaluate.runner.answering import Event
 from harness.evaluate.runner.session import Evaluation
 from harness.types import EvalRequest, Run, Suite
 
+TOLERANT = (
+    *("-p", "trueup", "--import-mode=importlib", "--continue-on-collection-errors"),
+    *("-W", "ignore::pytest.PytestConfigWarning"),
+)
+"""What every pytest that runs eval files is given. A project's own settings may name plug-ins that are not loaded here, and
+may make errors of warnings."""
+
 SUITES_FILE = "suites.json"
 
 

@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from harness.core.codec import digest
 from harness.ingest.formats import _guard, _history
 from harness.ingest.formats._clock import LONGEST_NS
 from harness.ingest.formats._json import Json, is_cut, number, text_of
-from harness.types import Call, CallError, Feedback, Message, RefusalPart, Source, Usage
+from harness.types import Call, CallError, Feedback, FeedbackScale, Message, RefusalPart, Source, Usage
 
 _SAID = frozenset(["input", "output"])
 
@@ -42,6 +43,9 @@ class Draft(Struct):
     tags: tuple[str, ...] = ()
     metadata: dict[str, Json] = {}
     flags: set[str] = set()
+    above: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    purpose: str = ""
     ended: bool = False
     """The producer vouches that the answer came to its end, though not why."""
 
@@ -117,19 +121,26 @@ def cut(*values: Json) -> set[str]:
 
 
 def feedback(source: Source, **known: Any) -> Feedback:
-    """A feedback record with its content id. A correction may be text or any JSON value; a value may be a boolean."""
-    correction, value, label = known.pop("correction", None), known.pop("value", None), known.pop("label", None)
+    """A feedback record with its content id. A correction or an expectation may be text or any JSON value; a value may be
+    a boolean; `scale` may be a map."""
+    value, label, scale = known.pop("value", None), known.pop("label", None), known.pop("scale", None)
     if isinstance(value, bool):
         label = label or str(value).lower()
     score = number(value)
     if score is None and label in (None, "") and value is not None:
         label = text_of(value)
-    fields = {name: content for name, content in known.items() if content not in (None, "")}
-    if correction not in (None, ""):
-        # Keys keep their order and the spacing is json.dumps's own: the form in which a model would write it.
-        structured = not isinstance(correction, str)
-        fields["correction"] = json.dumps(correction, ensure_ascii=False) if structured else correction
+    structured = {name: _written(known.pop(name, None)) for name in ("correction", "expectation")}
+    fields = {name: content for name, content in (known | structured).items() if content not in (None, "")}
     fields |= {"value": score, "label": text_of(label)}
+    if scale:
+        fields["scale"] = scale if isinstance(scale, FeedbackScale) else msgspec.convert(scale, FeedbackScale)
     if fields.get("trace_id") and fields.get("span_id") and not fields.get("call_id"):
         fields["call_id"] = f"{fields['trace_id']}:{fields['span_id']}"
     return Feedback(id=digest(fields), source=source, **fields)
+
+
+def _written(value: Json) -> str | None:
+    """A text as it is; anything else in the form in which a model would write it: keys in their order, usual spaces."""
+    if value in (None, "") or isinstance(value, str):
+        return value or None
+    return json.dumps(value, ensure_ascii=False)

@@ -74,8 +74,9 @@ def is_call(held: Attributes, kind: int, says: bool) -> bool:
     if named in CALLS or operation(named):
         return named in CALLS
     modelled = any(name in held for name in _MODELS)
-    if says or any(name.startswith(_CONTENT) for name in held):
-        return True
+    asked = any(name.startswith(_ASKED) for name in held)
+    if says or asked or ((modelled or named) and any(name.startswith(_CONTENT) for name in held)):
+        return True  # an output alone may be what an application returned
     if named:
         return modelled or bool(_SAYS.match(named.lower()))
     if not modelled or not _DOERS.keys().isdisjoint(held) or _embeds(held):
@@ -93,6 +94,7 @@ def _embeds(held: Attributes) -> bool:
 _DOERS = {"gen_ai.tool.name": "tool", "gen_ai.agent.name": "agent"}
 _MODELS = ("gen_ai.request.model", "gen_ai.response.model")
 _ANSWER = ("gen_ai.response.", "gen_ai.usage.")
+_ASKED = ("gen_ai.input.messages", "gen_ai.prompt")
 _CONTENT = ("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.prompt", "gen_ai.completion")
 
 

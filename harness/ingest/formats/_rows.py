@@ -14,16 +14,20 @@ from harness.ingest.formats import _trace
 from harness.ingest.formats._fates import aside
 from harness.ingest.formats._json import Json, mapping, parsed, text_of
 from harness.ingest.formats._otlp import Attributes, Log, Span
-from harness.ingest.formats._trace import EVALUATION
+from harness.ingest.formats._trace import EVALUATION, FEEDBACK
 from harness.types import Call, Feedback, Source
 
 Found = list[tuple[Span | Log, Source]]
 
 
+OWN = ("key", "changed_ns", "overrides", "withdrawn", "scale", "expectation")
+
+
 def evaluation(trace_id: str, span_id: str, name: Json, **said: Any) -> Log:
     """Feedback on a call as the log record that OpenTelemetry would make of it. An empty trace or span id is unknown.
 
-    `said` holds value, label, comment, correction, user_id, session_id, response_id, source_kind and at_ns.
+    `said` holds value, label, comment, correction, user_id, session_id, response_id, source_kind and at_ns, and the
+    further fields of `Feedback` that `OWN` names.
     """
     names = {"value": "score.value", "label": "score.label", "comment": "explanation"}
     held = {f"gen_ai.evaluation.{names[key]}": said[key] for key in names if said.get(key) is not None}
@@ -34,6 +38,7 @@ def evaluation(trace_id: str, span_id: str, name: Json, **said: Any) -> Log:
         "user.id": said.get("user_id"),
         "source_kind": said.get("source_kind"),
         "correction": unwrapped(said.get("correction")),
+        FEEDBACK: {key: said[key] for key in OWN if said.get(key)} or None,
     }
     return Log(
         trace_id,

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.core import plugins
-from harness.ingest.formats import _kinds, _twins, genai
+from harness.ingest.formats import _answer, _kinds, _twins, genai
 from harness.ingest.formats._draft import Draft, feedback
 from harness.ingest.formats._fates import INNER, aside
 from harness.ingest.formats._inherited import INHERITED, SESSION, USER, inherit, named
@@ -32,6 +32,9 @@ class Options(Noun, frozen=True):
     corrections: tuple[str, ...] = ()
     """Attributes of an evaluation event that hold a corrected answer; empty: those whose last part says so."""
 
+
+FEEDBACK = "trueup.feedback"
+"""Attribute of a log record made from another system's row: fields of `Feedback` that OpenTelemetry has no name for."""
 
 Count = tuple[str, int]
 """A name of what was counted, and how many."""
@@ -68,6 +71,8 @@ def lean(span: Span) -> Span:
     if speaking(span):
         return span
     kept = {name: value for name, value in span.attributes.items() if name in _LEAN}
+    if not span.parent_id:
+        kept |= _answer.kept(span.attributes)
     told = [event for event in span.events if event.name == EVALUATION]
     return replace(span, attributes=kept, events=told, scope="", version="")
 
@@ -102,6 +107,7 @@ def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any])
     yield from _others(kept, calls, spans.repeated, told)
     own = _twins.without_totals(once, tree) if len(once) > 2 else once
     yield aside("total of several calls"), len(once) - len(own)
+    _answer.mark(own, kept)
     for draft, span, convention, source in own:
         inherit(draft, span, tree)
         yield _finished(draft, span, convention, source)
@@ -253,6 +259,7 @@ def _as_log(span: Span, event: Event) -> Log:
 
 def _feedback(log: Log, source: Source, options: Mapping[str, Any]) -> Feedback:
     held = {**log.attributes, **mapping(log.body)}
+    own = mapping(held.get(FEEDBACK))
     return feedback(
         replace(source, convention="genai", producer=f"{log.scope} {log.version}".strip()),
         trace_id=log.trace_id,
@@ -267,6 +274,7 @@ def _feedback(log: Log, source: Source, options: Mapping[str, Any]) -> Feedback:
         correction=_correction(held, options),
         source_kind=text_of(held.get("source_kind")),
         at_ns=log.at_ns,
+        **own,
     )
 
 

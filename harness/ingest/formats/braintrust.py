@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.ingest.formats import _rows, _trace
+from harness.ingest.formats import _ratings, _rows, _trace
 from harness.ingest.formats._bodies import params, request, tokens
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft
@@ -82,14 +82,30 @@ def _said(trace_id: str, span_id: str, row: dict[str, Json]) -> Iterator[Log]:
     notes = [*listing(row.get("comments")), *listing(row.get("comment"))]
     comments = [text_of(mapping(item).get("text") or mapping(item).get("comment")) for item in notes]
     extra: dict[str, Any] = {"comment": "; ".join(filter(None, comments)), "correction": row.get("expected")}
-    extra["at_ns"] = nanoseconds(row.get("created"))
+    extra |= {"at_ns": nanoseconds(row.get("created")), "changed_ns": _changed(row)}
     scores = {name: number(score) for name, score in mapping(row.get("scores")).items()}
     for name, score in scores.items():
-        label = "incorrect" if score == 0 else "correct" if score == 1 else ""
-        yield _rows.evaluation(trace_id, span_id, name, value=score, label=label, **extra)
-        extra |= {"comment": "", "correction": None}
-    if not scores and (extra["comment"] or extra["correction"]):
+        taken_back = score is None and bool(row.get("_is_merge"))
+        if score is not None or taken_back:
+            declared = _ratings.scale(name, usually="high", low=0.0, high=1.0)
+            yield _rows.evaluation(trace_id, span_id, name, value=score, withdrawn=taken_back, scale=declared, **extra)
+            extra |= {"comment": "", "correction": None}
+    if extra["comment"] or extra["correction"]:
         yield _rows.evaluation(trace_id, span_id, "review", **extra)
+
+
+def _changed(row: dict[str, Json]) -> int:
+    """When the row was written, by its transaction: 16 fixed bits, 32 of seconds, 16 of a counter."""
+    written = text_of(row.get("_xact_id"))
+    transaction = int(written) if written.isdecimal() and len(written) < 20 else 0
+    if transaction >> 48 == _TRANSACTION:
+        return (transaction >> 16 & 0xFFFFFFFF) * 10**9 + (transaction & 0xFFFF)
+    return nanoseconds(row.get("created")) or (_LAST if row.get("_is_merge") else 0)
+
+
+_TRANSACTION = 0x0DE1
+_LAST = 2**62
+"""An update without a time comes after the row that it updates."""
 
 
 def speaks(span: Span) -> bool:

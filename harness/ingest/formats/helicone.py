@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.ingest.formats import _rows, _trace
+from harness.ingest.formats import _ratings, _rows, _trace
 from harness.ingest.formats._bodies import request, response, tokens
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft
@@ -44,13 +44,15 @@ def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Itera
 
 def _feedback(row: dict[str, Json], id: str) -> Iterator[Log]:
     at = nanoseconds(row.get("feedback_created_at"))
-    rating = row.get("feedback_rating")
+    rating, key = row.get("feedback_rating"), row.get("feedback_id")
     if isinstance(rating, bool):
         label = "thumbs_up" if rating else "thumbs_down"
-        yield _rows.evaluation(id, id, "rating", value=float(rating), label=label, source_kind="human", at_ns=at)
+        yield _rows.evaluation(
+            id, id, "rating", value=float(rating), label=label, source_kind="human", at_ns=at, key=key
+        )
     for name, score in mapping(row.get("scores")).items():
         value = mapping(score).get("value") if isinstance(score, dict) else score
-        yield _rows.evaluation(id, id, name, value=number(value), at_ns=at)
+        yield _rows.evaluation(id, id, name, **_ratings.rated(value), at_ns=at)
 
 
 def speaks(span: Span) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.ingest.formats import _langfuse, _trace
+from harness.ingest.formats import _langfuse, _ratings, _trace
 from harness.ingest.formats._bodies import tools
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft
@@ -49,6 +49,9 @@ def _kind(row: dict[str, Json]) -> str:
         and {"value", "stringValue", "string_value"} & keys
     ):
         return "score"
+    declares = {"minValue", "min_value", "categories", "isArchived", "is_archived"} & keys
+    if {"dataType", "data_type"} & keys and "name" in keys and declares:
+        return "config"
     if {"id", "timestamp", "name"} <= keys and {"userId", "user_id"} & keys and {"sessionId", "session_id"} & keys:
         return "trace"
     return ""
@@ -117,7 +120,7 @@ def _snake(row: dict[str, Json]) -> dict[str, Json]:
 def _root(trace: dict[str, Json]) -> Span:
     """The trace as a span above all others, for its session, user and tags."""
     row = _snake(trace)
-    held = {**context(row), TRACE: True}
+    held = {**context(row), TRACE: True, "langfuse.trace.output": row.get("output")}
     return Span(
         text_of(row.get("id")), f"trace:{text_of(row.get('id'))}", name=text_of(row.get("name")), attributes=held
     )
@@ -129,6 +132,8 @@ def _piece(row: dict[str, Json], trace_id: str) -> Piece:
         return _score(row, trace_id)
     if kind == "trace":
         return _root(row)
+    if kind == "config":
+        return evaluation("", "", row.get("name"), scale=_scale(row), changed_ns=nanoseconds(row.get("updated_at")))
     return Span(
         trace_id=text_of(row.get("trace_id")) or trace_id,
         span_id=text_of(row.get("id")),
@@ -145,19 +150,33 @@ def _score(row: dict[str, Json], trace_id: str) -> Log:
     subject = mapping(row.get("subject"))
     spelled = row.get("long_string_value") or row.get("string_value") or row.get("value")
     correction = spelled if row.get("data_type") == "CORRECTION" else None
-    value = None if correction is not None else number(row.get("value"))
+    said = {} if correction is not None else _ratings.rated(row.get("value"), row.get("string_value"))
     return evaluation(
         text_of(row.get("trace_id") or subject.get("traceId") or _subject(subject, "trace")) or trace_id,
         text_of(row.get("observation_id") or _subject(subject, "observation")),
         row.get("name") or "output",
-        value=value,
-        label=row.get("string_value") if correction is None else None,
+        **said,
         comment=row.get("comment"),
         correction=correction,
         user_id=row.get("author_user_id"),
         session_id=row.get("session_id") or _subject(subject, "session"),
         source_kind=_KINDS.get(text_of(row.get("source"))),
         at_ns=nanoseconds(row.get("timestamp") or row.get("created_at")),
+        key=row.get("id"),
+        changed_ns=nanoseconds(row.get("updated_at") or row.get("created_at")),
+        scale=_scale(row),
+    )
+
+
+def _scale(row: dict[str, Json]) -> dict[str, Json]:
+    """What the type of a score, or the config of its name, declares: the number of a category is only its index."""
+    kind = {"BOOLEAN": "boolean", "CATEGORICAL": "label"}.get(text_of(row.get("data_type")), "")
+    return _ratings.scale(
+        text_of(row.get("name")),
+        kind=kind,
+        labels=_ratings.categories(row.get("categories")),
+        low=number(row.get("min_value")),
+        high=number(row.get("max_value")),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.ingest.formats import _rows, _trace
+from harness.ingest.formats import _ratings, _rows, _trace
 from harness.ingest.formats._bodies import params, request, response, tokens
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft, cut
@@ -26,6 +26,8 @@ def claims(record: dict[str, Json]) -> bool:
         return True
     if isinstance(record.get("multipart"), list):
         return any(str(part[0]).startswith(("post.", "patch.", "feedback.")) for part in record["multipart"])
+    if {"feedback_key", "feedback_config"} <= keys:
+        return True
     run = "run_type" in keys and bool({"dotted_order", "trace_id"} & keys) and bool({"inputs", "outputs"} & keys)
     return run or _is_feedback(record)
 
@@ -38,7 +40,9 @@ def _is_feedback(record: dict[str, Json]) -> bool:
 def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
     runs = [*listing(record.get("post")), *listing(record.get("patch")), *_parts(record)] or [record]
     for run in map(mapping, runs):
-        if _is_feedback(run):
+        if "feedback_key" in run:
+            yield f"feedback:{run['feedback_key']}", _config(run)
+        elif _is_feedback(run):
             said = _feedback(run)
             yield said.trace_id, said
         else:
@@ -80,18 +84,44 @@ def _span(run: dict[str, Json]) -> Span:
 
 
 def _feedback(raw: dict[str, Json]) -> Log:
-    source, value = mapping(raw.get("feedback_source")), raw.get("value")
+    source, key = mapping(raw.get("feedback_source")), text_of(raw.get("key"))
+    value, score = raw.get("value"), raw.get("score")
+    said = _ratings.rated(
+        value if score is None else score, value if isinstance(value, str) and score is not None else None
+    )
     return _rows.evaluation(
         text_of(raw.get("trace_id") or raw.get("run_id")),
         text_of(raw.get("run_id")),
-        raw.get("key"),
-        value=number(raw.get("score")) if raw.get("score") is not None else number(value),
-        label=value if isinstance(value, str) else None,
+        key,
+        **said,
         comment=raw.get("comment"),
         correction=parsed(raw.get("correction")),
         user_id=source.get("user_id") or mapping(source.get("metadata")).get("user"),
         source_kind=_KINDS.get(text_of(source.get("type"))),
         at_ns=nanoseconds(raw.get("created_at")),
+        key=raw.get("id"),
+        changed_ns=nanoseconds(raw.get("modified_at")),
+        scale=_scale(key, raw.get("feedback_config")),
+    )
+
+
+def _config(raw: dict[str, Json]) -> Log:
+    """The scale that a project declares for a feedback key."""
+    key, lower = text_of(raw["feedback_key"]), raw.get("is_lower_score_better")
+    declared = _scale(key, raw["feedback_config"], "low" if lower else "", "high" if lower is False else "")
+    changed = nanoseconds(raw.get("modified_at"))
+    return _rows.evaluation("", "", key, scale=declared, changed_ns=changed)
+
+
+def _scale(key: str, raw: Json, better: str = "", usually: str = "") -> dict[str, Json]:
+    held = mapping(raw)
+    return _ratings.scale(
+        key,
+        better=better,
+        usually=usually,
+        low=number(held.get("min")),
+        high=number(held.get("max")),
+        labels=_ratings.categories(held.get("categories")),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.ingest.formats import _trace
+from harness.ingest.formats import _ratings, _trace
 from harness.ingest.formats._bodies import params, request, response, tokens
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft
@@ -41,8 +41,7 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
     for span in spans:
         yield trace_id, _trace.lean(span)
     for item in map(mapping, listing(info.get("assessments"))):
-        if item.get("valid") is not False:
-            yield trace_id, _assessment(item, trace_id)
+        yield trace_id, _assessment(item, trace_id)
 
 
 def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:
@@ -87,20 +86,31 @@ def _event(raw: dict[str, Json]) -> Event:
 
 def _assessment(raw: dict[str, Json], trace_id: str) -> Log:
     source, expected = mapping(raw.get("source")), mapping(raw.get("expectation"))
-    value = mapping(raw.get("feedback")).get("value")
+    given, name = mapping(raw.get("feedback")), text_of(raw.get("assessment_name") or raw.get("name"))
+    answers = str(given.get("value")).lower() in (
+        "true",
+        "false",
+        "yes",
+        "no",
+    )  # its judges answer so, and yes is right
+    ends = _ratings.ends(given.get("metadata")) or _ratings.ends(raw.get("metadata"))
     if expected.get("serialized_value"):
         expected = {"value": parsed(mapping(expected["serialized_value"]).get("value"))}
     return evaluation(
         trace_id,
         identity(text_of(raw.get("span_id")), 8),
-        raw.get("assessment_name") or raw.get("name"),
-        value=float(value) if isinstance(value, bool) else value,
-        label=mapping(raw.get("metadata")).get("label") or (str(value).lower() if isinstance(value, bool) else None),
+        name,
+        **_ratings.rated(given.get("value"), mapping(raw.get("metadata")).get("label")),
+        **_ratings.expected(name, expected.get("value")),
         comment=raw.get("rationale"),
-        correction=expected.get("value"),
         user_id=source.get("source_id"),
         source_kind=_KINDS.get(text_of(source.get("source_type")).upper()),
         at_ns=nanoseconds(raw.get("create_time") or raw.get("create_time_ms")),
+        key=raw.get("assessment_id"),
+        changed_ns=nanoseconds(raw.get("last_update_time") or raw.get("last_update_time_ms")),
+        overrides=raw.get("overrides"),
+        withdrawn=raw.get("valid") is False,
+        scale=_ratings.scale(name, usually="high" if answers else "", **ends),
     )
 
 

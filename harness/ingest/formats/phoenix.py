@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.ingest.formats import _otlp, _trace
+from harness.ingest.formats import _otlp, _ratings, _trace
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._json import Json, listing, mapping, number, text_of
 from harness.ingest.formats._otlp import Event, Log, Span
@@ -24,6 +24,7 @@ def claims(record: dict[str, Json]) -> bool:
     return (
         {"annotation_name", "annotator_kind"} <= keys
         or ("annotator_kind" in keys and "result" in keys)
+        or {"optimization_direction", "name", "type"} <= keys
         or {"context.span_id", "span_kind"} <= keys
         or ("span_kind" in keys and "span_id" in mapping(first.get("context")))
         or ("start_time_unix_nano" in keys and isinstance(first.get("attributes"), list))
@@ -31,6 +32,9 @@ def claims(record: dict[str, Json]) -> bool:
 
 
 def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
+    if "optimization_direction" in record:
+        yield f"config:{record.get('name')}", _config(record)
+        return
     piece = _annotation(record) if "annotator_kind" in record else _span(record)
     yield piece.trace_id or f"span:{piece.span_id}", piece
 
@@ -79,17 +83,33 @@ def _event(raw: dict[str, Json]) -> Event:
 
 def _annotation(row: dict[str, Json]) -> Log:
     result = mapping(row.get("result")) or dict(by_dots(row, "result."))
-    metadata = mapping(row.get("metadata"))
+    metadata, name = mapping(row.get("metadata")), text_of(row.get("annotation_name") or row.get("name"))
+    identifier = text_of(row.get("identifier"))  # annotations with different ones stand beside each other
     return evaluation(
         text_of(row.get("trace_id")),
         text_of(row.get("span_id")),
-        row.get("annotation_name") or row.get("name"),
-        value=number(result.get("score")),
-        label=result.get("label"),
+        name,
+        **_ratings.rated(result.get("score"), result.get("label")),
         comment=result.get("explanation"),
         correction=next((metadata[name] for name in _CORRECTIONS if metadata.get(name)), None),
-        user_id=row.get("user_id") or metadata.get("user"),
+        user_id=row.get("user_id") or metadata.get("user") or identifier,
         session_id=row.get("session_id"),
         source_kind=_KINDS.get(text_of(row.get("annotator_kind")).upper()),
         at_ns=nanoseconds(row.get("created_at")),
+        key=row.get("id"),
+        changed_ns=nanoseconds(row.get("updated_at")),
+        scale=_ratings.scale(name, **_ratings.ends(metadata)),
     )
+
+
+def _config(row: dict[str, Json]) -> Log:
+    """The scale that an annotation config declares."""
+    name = text_of(row.get("name"))
+    declared = _ratings.scale(
+        name,
+        better={"MAXIMIZE": "high", "MINIMIZE": "low"}.get(text_of(row.get("optimization_direction")).upper(), ""),
+        low=number(row.get("lower_bound")),
+        high=number(row.get("upper_bound")),
+        labels=_ratings.categories(row.get("values"), "score"),
+    )
+    return evaluation("", "", name, scale=declared)

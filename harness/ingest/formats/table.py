@@ -69,13 +69,15 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Json]]:
 def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | tuple[str, int]]:
     record, source = found[0]
     yield "repeated_calls", len(found) - 1
-    row = {name: record.get(column) for name, column in _mapping(options).items()}
+    columns = _mapping(options)
+    row = {name: record.get(column) for name, column in columns.items()}
     trace, span = text_of(row["trace_id"]), text_of(row["span_id"])
     id = f"{trace}:{span}" if trace and span else text_of(row["id"]) or digest(record)
     yield _draft(row).call(id, source)
     said = {name: row[name] for name in ("value", "label", "comment", "correction")}
     if any(value not in (None, "") for value in said.values()):
-        given = feedback(source, call_id=id, user_id=text_of(row["user_id"]), name="feedback", **said)
+        name = "feedback" if columns["value"] in ("value", "score") else columns["value"]
+        given = feedback(source, call_id=id, user_id=text_of(row["user_id"]), name=name, **said)
         yield INNER, 1
         yield given
 

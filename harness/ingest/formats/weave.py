@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.ingest.formats import _rows, _trace
+from harness.ingest.formats import _ratings, _rows, _trace
 from harness.ingest.formats._bodies import request, response, tokens
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft
-from harness.ingest.formats._json import Json, mapping, number, parsed, text_of
+from harness.ingest.formats._json import Json, mapping, parsed, text_of
 from harness.ingest.formats._otlp import Log, Span
 from harness.types import Call, CallError, Feedback, Source
 
@@ -27,7 +27,6 @@ _OPS = (
     "AsyncMessages.create",
     "generate_content",
 )
-_THUMBS = {"👍": 1.0, "👎": -1.0, ":thumbs_up:": 1.0, ":thumbs_down:": -1.0}
 
 
 def claims(record: dict[str, Json]) -> bool:
@@ -99,20 +98,19 @@ def _feedback(row: dict[str, Json]) -> Log:
     said = payload.get("value", payload.get("output"))
     if ".annotation" in kind and isinstance(said, dict) and len(said) == 1:  # the value, by the annotation's own id
         said = next(iter(said.values()))
-    value = _THUMBS.get(emoji, number(said)) if emoji or not isinstance(said, str) else None
     known = next((word for word in ("reaction", "note") if f".{word}" in kind), "")
     name = known or (kind.rpartition(".")[2] if ".annotation" in kind else kind)
     return _rows.evaluation(
         text_of(row.get("trace_id")),
         text_of(row.get("call_ref") or row.get("weave_ref")).rpartition("/")[2],
         name,
-        value=value,
-        label=emoji or (said if isinstance(said, str) else None),
+        **({"label": emoji} if emoji else _ratings.rated(said)),
         comment=payload.get("note"),
         correction=said if "correct" in name and isinstance(said, (str, dict)) else None,
         user_id=row.get("creator"),
         source_kind="code" if ".runnable." in kind else "human",
         at_ns=nanoseconds(row.get("created_at")),
+        key=row.get("id"),
     )
 
 

@@ -2,16 +2,21 @@
 
 from collections.abc import Iterator
 
-from harness.core.replies import comparable, confirms, json_object
+from harness.core.feedback_override import best_correction, contradict
+from harness.core.replies import comparable, confirms, corrected, json_object
 from harness.mine.window import Window
 from harness.types import Failure
 
 
 def detect(window: Window) -> Iterator[Failure]:
     for call in window.calls:
-        corrections = [item.correction for item in window.said(call) if item.correction is not None]
-        if corrections and not confirms(corrections[-1], call):
-            yield Failure(call_id=call.id, detector="correction", reason=_difference(call.reply, corrections[-1]))
+        said = window.said(call)
+        best = best_correction(said)
+        if best is not None and not confirms(best.correction or "", call):
+            right = corrected(best.correction or "", call).text or best.correction or ""
+            yield Failure(call_id=call.id, detector="correction", reason=_difference(call.reply, right))
+        elif contradict(said):
+            yield Failure(call_id=call.id, detector="correction", reason="two corrections differ; none is newer")
 
 
 def _difference(reply: str, correction: str) -> str:

@@ -12,7 +12,7 @@ class Options(Noun, frozen=True):
     """Its keys under [mine.options]."""
 
     low_score: float = 0.5
-    """Scores between 0 and 1 below this are low."""
+    """Scores below this share of their scale, from 0 the worst to 1 the best, are low."""
 
 
 def detect(window: Window) -> Iterator[Failure]:
@@ -20,11 +20,11 @@ def detect(window: Window) -> Iterator[Failure]:
     for call in window.calls:
         for item in window.said(call):
             if item.source_kind in PROGRAMS and _low(item, limit):
-                value = item.label if item.value is None else f"{item.value:g}"
+                value = item.label or f"{item.value:g}"
                 reason = f"{item.name or 'an evaluation'} scored {value}"
                 yield Failure(call_id=call.id, detector="low_score", reason=reason)
                 break
 
 
 def _low(item: Feedback, limit: float) -> bool:
-    return item.negative or (item.value is not None and 0 <= item.value <= 1 and item.value < limit)
+    return item.negative or (item.goodness is not None and item.goodness < limit)

@@ -53,7 +53,7 @@ def both(pytester):
             import events
 
             events.LOG.clear()
-            result = pytester.runpytest("-p", "no:cacheprovider", folder, *extra, *args)
+            result = pytester.runpytest("-p", "no:cacheprovider", "-W", "default", folder, *extra, *args)
             outcomes.append((result, list(events.LOG)))
         return outcomes
 

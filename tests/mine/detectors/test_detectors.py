@@ -4,6 +4,7 @@ import json
 
 import msgspec
 
+from harness.core import feedback_scale
 from harness.mine.detectors import (
     abandoned,
     correction,
@@ -29,7 +30,7 @@ MINUTE = 60 * 10**9
 
 def window(*calls, said=(), **norms):
     feedback = {item.call_id: () for item in said}
-    for item in said:
+    for item in feedback_scale.read(said):
         feedback[item.call_id] += (item,)
     conversations = {item.id: item.input[-1:] for item in calls}
     return Window(
@@ -42,10 +43,10 @@ def reasons(detector, seen):
 
 
 def test_thumbs_down_reads_all_encodings():
-    """-1, 0 with a negative label, and a label alone are negative; 1 and a neutral 0 are not."""
+    """-1, a label against its number, and a label alone are negative; 1 and the 0 between -1 and 1 are not."""
     said = [
         thumb("t:1", -1),
-        thumb("t:2", 0, label="bad"),
+        thumb("t:2", 1, label="bad"),
         thumb("t:3", 1),
         thumb("t:4", 0),
         thumb("t:5", None, label="thumbs_down"),
@@ -189,16 +190,17 @@ def test_an_unanswered_question_is_a_hint():
 
 
 def test_low_scores_come_from_programs_and_thumbs_from_people():
-    """A judge's 0.2 is low, a person's 1 of 5 stars is not read as one."""
+    """A judge's 0.2 and 0.45 are low, 0.9 is not; the same 0.2 from a person is a thumbs-down."""
     said = [
-        thumb("t:1", 0.2, source_kind="judge"),
-        thumb("t:2", 0.9, source_kind="code"),
-        thumb("t:3", 0.2, source_kind="human"),
-        thumb("t:4", -1, source_kind="judge"),
+        thumb("t:1", 0.2, name="quality", source_kind="judge"),
+        thumb("t:2", 0.9, name="quality", source_kind="code"),
+        thumb("t:3", 0.2, name="quality", source_kind="human"),
+        thumb("t:4", 0.45, name="quality", source_kind="judge"),
+        thumb("t:5", 0.2, name="verbosity", source_kind="judge"),
     ]
-    seen = window(*(call(n, "x") for n in range(1, 5)), said=said)
+    seen = window(*(call(n, "x") for n in range(1, 6)), said=said)
     assert set(reasons(low_score, seen)) == {"t:1", "t:4"}
-    assert reasons(thumbs_down, seen) == {}
+    assert set(reasons(thumbs_down, seen)) == {"t:3"}
 
 
 def test_far_out_latency_and_length_are_hints():
