@@ -1,5 +1,7 @@
 """Apply the vocabulary layer at the least cost, in training and in serving."""
 
+import inspect
+from functools import cache
 from typing import Any
 
 
@@ -13,3 +15,13 @@ def lay_out(model: Any) -> Any:
     if head is not None:
         head.register_forward_pre_hook(lambda module, given: (given[0].contiguous(), *given[1:]))
     return model
+
+
+def accepts(model: Any, argument: str) -> bool:
+    """Does the model's forward pass name this argument?"""
+    return argument in _arguments(type(model))
+
+
+@cache
+def _arguments(kind: type) -> frozenset[str]:
+    return frozenset(inspect.signature(kind.forward).parameters)
