@@ -125,7 +125,8 @@ def counted(model: Any) -> Weights:
 
 def weights(model: Any) -> dict[str, torch.Tensor]:
     """What was trained, by name, in contiguous tensors on the CPU: the adapter's weights, or all when there is none."""
-    state = get_peft_model_state_dict(model) if isinstance(model, PeftModel) else dict(model.named_parameters())
+    adapted = isinstance(model, PeftModel)
+    state = get_peft_model_state_dict(model, save_embedding_layers=False) if adapted else dict(model.named_parameters())
     return {name: state[name].detach().cpu().contiguous() for name in sorted(state)}
 
 

@@ -61,7 +61,7 @@ def nll_sum(model: Any, batch: TrainingBatch) -> torch.Tensor:
         past.batch_repeat_interleave(rows)
         if mask is not None:
             mask = torch.cat([mask.new_ones(rows, past.get_seq_length()), mask], dim=1)
-    options = {"logits_to_keep": kept} if accepts(_base(model), "logits_to_keep") else {}
+    options: dict[str, Any] = {"logits_to_keep": kept} if accepts(_base(model), "logits_to_keep") else {}
     if past is not None or mask is not None:
         options |= {"past_key_values": past, "attention_mask": mask, "position_ids": batch.positions + virtual}
     logits = reader(input_ids=batch.ids, use_cache=past is not None, **options, **_plain_text(reader, batch.ids)).logits

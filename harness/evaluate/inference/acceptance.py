@@ -74,7 +74,7 @@ def model_class(config: Any, folder: str | Path) -> type:
     """The class that the weights are for: of those that write text, the one that the configuration names."""
     known: list[type] = []
     for mapping in (MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING):
-        entry = mapping.get(type(config), ())
+        entry: Any = mapping.get(type(config), ())
         known += entry if isinstance(entry, tuple) else (entry,)
     if not known:
         raise _refusal(f"a model of type {config.model_type!r} does not write text", folder)

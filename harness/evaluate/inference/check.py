@@ -69,15 +69,16 @@ class Finding(Noun, frozen=True):
     refused: dict[str, str] = {}
 
 
-def examine(model: PreTrainedModel, tokens: Sequence[int]) -> Finding:
+def examine(model: PreTrainedModel, tokens: Sequence[int], ways: Sequence[Way] = ()) -> Finding:
     """The ways that are right for this model, up to the first that is right for rows of any length.
 
-    `tokens`: those of `TEXT`, by the model's own tokenizer. Raises InputError when no way is right.
+    `tokens`: those of `TEXT`, by the model's own tokenizer. `ways`: those to try, in this order; none: all. Raises
+    InputError when no way is right.
     """
     text = list(tokens) * (1 + (LONGEST + LEAST_REACH) // len(tokens))
     chosen: list[str] = []
     refused: dict[str, str] = {}
-    ways = known(model)
+    ways = ways or known(model)
     plain = Plain(model, ways[-1])
     for way in ways:
         reason = _refusal(way, plain, text)

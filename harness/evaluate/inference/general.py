@@ -14,7 +14,7 @@ import torch
 from transformers import GenerationConfig, LogitsProcessor, PreTrainedModel, StoppingCriteria
 
 from harness.evaluate.inference.attention import Prefix
-from harness.evaluate.inference.generate import TokenMatcher, DecodingRow, Written
+from harness.evaluate.inference.generate import DecodingRow, TokenMatcher, Written
 from harness.evaluate.inference.head import accepts
 from harness.evaluate.inference.loglikelihood import LOGIT_ROWS, ROW_TOKENS, Likelihoods, Tree
 from harness.evaluate.inference.prefix import Tokens
@@ -36,7 +36,9 @@ class General:
 
     def __init__(self, model: PreTrainedModel, layout: Layout, attention: str) -> None:
         """`attention`: name of the attention function that transformers chose for the model."""
-        self._model, self.name, self._attention = model, layout, attention
+        self.name: str = layout
+        self._attention = attention
+        self._model: Any = model
 
     def begin(self) -> None:
         if self._model.config._attn_implementation != self._attention:

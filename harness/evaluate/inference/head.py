@@ -19,9 +19,10 @@ def lay_out(model: Any) -> Any:
 
 def accepts(model: Any, argument: str) -> bool:
     """Does the model's forward pass name this argument?"""
-    return argument in _arguments(type(model))
+    kind: Any = type(model)
+    return argument in _arguments(kind)
 
 
 @cache
-def _arguments(kind: type) -> frozenset[str]:
+def _arguments(kind: Any) -> frozenset[str]:
     return frozenset(inspect.signature(kind.forward).parameters)

@@ -14,6 +14,7 @@ from harness.errors import InvalidError, UsageError
 from harness.evaluate.inference.attention import Prefix, read_virtual
 from harness.evaluate.inference.check import Finding, known, positions
 from harness.evaluate.inference.dtype import DTYPES, dtype_name, quantization
+from harness.evaluate.inference.folding import fold
 from harness.evaluate.inference.opening import open_model, open_tokenizer
 from harness.evaluate.inference.recall import recalled
 from harness.evaluate.inference.ways import Shared, Way
@@ -168,7 +169,7 @@ class Resident:
             self._read()
         self.start_prefix = Prefix()
         if adapter:
-            self._load(adapter).merge_and_unload()
+            fold(self._load(adapter))
 
     def _switch(self, adapter: str) -> None:
         self.start_prefix = Prefix()
