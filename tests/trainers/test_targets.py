@@ -91,7 +91,7 @@ def plain_answer(model, backend, arm, case) -> str:
 
 def test_a_model_that_would_be_served_differently_is_not_certified():
     """The certificate's judgement: equal through PEFT, but not as serving puts it on."""
-    finding = round_trip.Finding(difference=0.0, equal=True, effect=1.0, served=0.5, served_equal=False)
+    finding = round_trip.RoundTrip(difference=0.0, equal=True, effect=1.0, served=0.5, served_equal=False)
     with pytest.raises(InvalidError, match="not served as it was trained"):
         round_trip._judge(finding)
 

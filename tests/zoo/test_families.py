@@ -14,7 +14,7 @@ from harness.types import Arm, Case, Message, Prompt, Recipe, Request, TextPart
 from tests.zoo.build import build
 from tests.zoo.families import FAMILIES, FAST
 from trainers.model import parameters
-from trainers.rows.tokens import Renderer, Row
+from trainers.rows.tokens import Renderer, TokenRow
 from trainers.rows.tokens import build as build_rows
 from trainers.training import exactness
 
@@ -81,7 +81,7 @@ def test_answers_and_scores_are_those_of_the_plain_forward_pass(folder):
         assert score.logprobs == pytest.approx([likelihood(model, ids, option) for option in options], abs=1e-4)
 
 
-def rows_of(base: parameters.Base) -> list[Row]:
+def rows_of(base: parameters.Base) -> list[TokenRow]:
     cases = [
         Case(id=f"row {n}", messages=question, target=say("assistant", f'{{"people": {n}}}'))
         for n, question in enumerate(QUESTIONS)
@@ -89,7 +89,7 @@ def rows_of(base: parameters.Base) -> list[Row]:
     return build_rows(cases, Renderer(base.tokenizer, frozenset({2}), NONE, base.max_tokens), Recipe()).rows
 
 
-def textbook(model, rows: list[Row]) -> tuple[float, torch.Tensor]:
+def textbook(model, rows: list[TokenRow]) -> tuple[float, torch.Tensor]:
     """Whole logits of one row at a time, labels shifted by one."""
     model.zero_grad()
     total = 0.0
@@ -119,7 +119,7 @@ def test_a_step_has_the_loss_and_gradient_of_one_row_at_a_time(folder):
             torch.nn.init.normal_(weight, std=0.05)
     chosen = exactness.choose(model, rows, recipe, base.tokenizer)
     expected, gradient = textbook(model.eval(), rows)
-    step = exactness.Step(model, rows, chosen.layout)
+    step = exactness.TrialStep(model, rows, chosen.layout)
     assert step.loss == pytest.approx(expected, rel=1e-4)
     assert torch.allclose(flat(model), gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()))
     assert not [name for name in step.idle(model) if "experts" not in name]

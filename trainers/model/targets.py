@@ -23,7 +23,7 @@ _GATE = re.compile(r"(^|_)(gate|router)$")
 """Last part of a router's name; `gate_proj` is a part of an ordinary feed-forward layer."""
 
 
-class Targets(NamedTuple):
+class AdapterTargets(NamedTuple):
     """What PEFT's configuration asks for."""
 
     target_modules: str | list[str]
@@ -33,18 +33,18 @@ class Targets(NamedTuple):
     """Layers (or the folder of layers) to why they are not trained."""
 
 
-def targets_of(model: Any, asked: str) -> Targets:
+def targets_of(model: Any, asked: str) -> AdapterTargets:
     """The layers that `[tune] target_modules` means for this model.
 
     Raises UsageError for a name that no layer of the model has, and for both ends of tied embeddings at once.
     """
     if asked != ALL:
-        return Targets(_named(model, [part.strip() for part in asked.split(",")]), None, {})
+        return AdapterTargets(_named(model, [part.strip() for part in asked.split(",")]), None, {})
     left_out = {**_towers(model), **_routers(model), **_incompatible(model), **_read_past(model)}
     if not left_out:
-        return Targets(ALL, None, {})
+        return AdapterTargets(ALL, None, {})
     patterns = (rf"(?:.*\.)?{re.escape(name)}(?:\..*)?" for name in left_out)
-    return Targets(ALL, "|".join(patterns), left_out)
+    return AdapterTargets(ALL, "|".join(patterns), left_out)
 
 
 def _named(model: Any, parts: list[str]) -> list[str]:

@@ -26,13 +26,13 @@ from trainers.training.loss import Layout, collate, nll_sum, pieces
 LAYOUTS: tuple[Layout, ...] = ("shared", "padded", "single")
 
 
-class Chosen(NamedTuple):
+class ChosenLayout(NamedTuple):
     layout: Layout
     findings: dict[str, Json]
     """For the manifest: the layout, how far it is from one row at a time, and why others were refused."""
 
 
-def choose(model: Any, rows: Sequence[TokenRow], recipe: Recipe, tokenizer: Any) -> Chosen:
+def choose(model: Any, rows: Sequence[TokenRow], recipe: Recipe, tokenizer: Any) -> ChosenLayout:
     """The layout for training `model` on `rows`. The model is left in training mode, without gradients.
 
     Raises UsageError when the adapter is virtual tokens and the base cannot have keys and values put before a row.
@@ -47,16 +47,16 @@ def choose(model: Any, rows: Sequence[TokenRow], recipe: Recipe, tokenizer: Any)
         return _first_exact(model.eval(), sample, refused)
 
 
-def _first_exact(model: Any, sample: Sequence[TokenRow], refused: dict[str, str]) -> Chosen:
+def _first_exact(model: Any, sample: Sequence[TokenRow], refused: dict[str, str]) -> ChosenLayout:
     weights = parameters.trainable(model)
-    plain = Step(model, sample, "single")
+    plain = TrialStep(model, sample, "single")
     with perturbed(model):
-        noise = plain.distance(Step(model, sample, "single"))
+        noise = plain.distance(TrialStep(model, sample, "single"))
     for layout in LAYOUTS:
         if layout in refused:
             continue
         try:
-            off = plain.distance(Step(model, sample, layout)) if layout != "single" else Distance(0.0, 0.0)
+            off = plain.distance(TrialStep(model, sample, layout)) if layout != "single" else StepDistance(0.0, 0.0)
         except TrueupError:
             raise
         except Exception as error:  # whatever a model's own code raises when it is called in a way it does not know
@@ -71,20 +71,20 @@ def _first_exact(model: Any, sample: Sequence[TokenRow], refused: dict[str, str]
     model.train()
     findings: dict[str, Json] = {"layout": layout, "rows": len(sample), "loss": off.loss, "gradient": off.gradient}
     more = {"refused": dict(refused), "left_out": getattr(model, "left_out", {}), "idle": plain.idle(model)}
-    return Chosen(layout, findings | {name: value for name, value in more.items() if value})
+    return ChosenLayout(layout, findings | {name: value for name, value in more.items() if value})
 
 
-class Distance(NamedTuple):
+class StepDistance(NamedTuple):
     """How far one step is from another, as shares of the other's loss and gradient norm."""
 
     loss: float
     gradient: float
 
-    def scaled(self, factor: float, least: float) -> "Distance":
-        return Distance(factor * max(self.loss, least), factor * max(self.gradient, least))
+    def scaled(self, factor: float, least: float) -> "StepDistance":
+        return StepDistance(factor * max(self.loss, least), factor * max(self.gradient, least))
 
 
-class Step:
+class TrialStep:
     """Loss and gradient of some rows in one layout."""
 
     def __init__(self, model: Any, rows: Sequence[TokenRow], layout: Layout) -> None:
@@ -103,7 +103,7 @@ class Step:
         names = (name for name, weight in model.named_parameters() if weight.requires_grad)
         return [name for name, gradient in zip(names, self._gradients, strict=True) if gradient is None]
 
-    def distance(self, other: "Step") -> Distance:
+    def distance(self, other: "TrialStep") -> StepDistance:
         """How far `other` is from this one."""
         square = off = 0.0
         for mine, its in zip(self._gradients, other._gradients, strict=True):
@@ -111,7 +111,9 @@ class Step:
                 square += float(mine.double().square().sum())
             if mine is not None or its is not None:
                 off += float(_minus(mine, its).square().sum())
-        return Distance(abs(other.loss - self.loss) / max(abs(self.loss), 1e-12), (off**0.5) / max(square**0.5, 1e-12))
+        return StepDistance(
+            abs(other.loss - self.loss) / max(abs(self.loss), 1e-12), (off**0.5) / max(square**0.5, 1e-12)
+        )
 
 
 def _minus(mine: torch.Tensor | None, its: torch.Tensor | None) -> torch.Tensor:

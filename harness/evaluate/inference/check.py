@@ -39,7 +39,7 @@ _STRETCHED = frozenset({"longrope", "dynamic"})
 """Rotary embeddings whose frequencies depend on how long the text is."""
 
 
-class Plain:
+class PlainPass:
     """The plain forward pass: one row at a time, no cache, no padding, transformers' own attention."""
 
     def __init__(self, model: PreTrainedModel, own: Way) -> None:
@@ -62,14 +62,14 @@ class Plain:
         return torch.cat(found)
 
 
-class Finding(Noun, frozen=True):
+class RightWays(Noun, frozen=True):
     """Which ways were found right, fastest first, and why others were not."""
 
     ways: tuple[str, ...] = ()
     refused: dict[str, str] = {}
 
 
-def examine(model: PreTrainedModel, tokens: Sequence[int], ways: Sequence[Way] = ()) -> Finding:
+def examine(model: PreTrainedModel, tokens: Sequence[int], ways: Sequence[Way] = ()) -> RightWays:
     """The ways that are right for this model, up to the first that is right for rows of any length.
 
     `tokens`: those of `TEXT`, by the model's own tokenizer. `ways`: those to try, in this order; none: all. Raises
@@ -79,7 +79,7 @@ def examine(model: PreTrainedModel, tokens: Sequence[int], ways: Sequence[Way] =
     chosen: list[str] = []
     refused: dict[str, str] = {}
     ways = ways or known(model)
-    plain = Plain(model, ways[-1])
+    plain = PlainPass(model, ways[-1])
     for way in ways:
         reason = _refusal(way, plain, text)
         if reason:
@@ -87,7 +87,7 @@ def examine(model: PreTrainedModel, tokens: Sequence[int], ways: Sequence[Way] =
             continue
         chosen.append(way.name)
         if way.reach >= positions(model.config):
-            return Finding(tuple(chosen), refused)
+            return RightWays(tuple(chosen), refused)
     name, reason = list(refused.items())[-1]
     raise InputError(
         f"transformers' own generation does not give what the model's forward pass gives ({name}: {reason})",
@@ -135,7 +135,7 @@ def _stretched(rope: Any) -> list[dict[str, Any]]:
     return [found for each in rope.values() for found in _stretched(each)]
 
 
-def _refusal(way: Way, plain: Plain, text: Sequence[int]) -> str:
+def _refusal(way: Way, plain: PlainPass, text: Sequence[int]) -> str:
     """Why the way is not right for the model; empty when it is."""
     if way.reach < LEAST_REACH:
         return f"layers that see {way.reach} tokens"
@@ -145,7 +145,7 @@ def _refusal(way: Way, plain: Plain, text: Sequence[int]) -> str:
         return f"{type(error).__name__}: {str(error)[:200]}"
 
 
-def _difference(way: Way, plain: Plain, text: Sequence[int]) -> str:
+def _difference(way: Way, plain: PlainPass, text: Sequence[int]) -> str:
     for rows in _probes(plain.model, text):
         if way.reach < max(map(len, rows)) + NEW:
             continue
@@ -173,7 +173,8 @@ def _generate(way: Way, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, li
     way.begin()
     for part in way.parts([tuple(row) for row in rows], Prefix()):
         asked = [
-            DecodingRow(tuple(rows[place][part.prefix.length :]), NEW, watch=partial(_keep, seen[place])) for place in part.rows
+            DecodingRow(tuple(rows[place][part.prefix.length :]), NEW, watch=partial(_keep, seen[place]))
+            for place in part.rows
         ]
         for place, written in zip(part.rows, way.generate(part.prefix, asked, len(rows), frozenset()), strict=True):
             whole[place] += written.tokens[:-1]
@@ -184,7 +185,7 @@ def _keep(seen: list[torch.Tensor], logits: torch.Tensor) -> None:
     seen.append(logits.float().cpu().clone())
 
 
-def _difference_of_scores(way: Way, plain: Plain, text: Sequence[int]) -> str:
+def _difference_of_scores(way: Way, plain: PlainPass, text: Sequence[int]) -> str:
     """As `_difference`, of log-likelihoods: two continuations of each context, of unequal length."""
     rows = [(tuple(text[:size]), (tuple(text[40:43]), tuple(text[50:51]))) for size in SUFFIXES]
     scores = _score(way, [Tree(context, options) for context, options in rows])

@@ -19,7 +19,7 @@ from harness.evaluate.inference.head import accepts
 from harness.evaluate.inference.loglikelihood import LOGIT_ROWS, ROW_TOKENS, Likelihoods, Tree
 from harness.evaluate.inference.prefix import Tokens
 from harness.evaluate.inference.sampling import pick
-from harness.evaluate.inference.ways import UNBOUNDED, Part
+from harness.evaluate.inference.ways import UNBOUNDED, WayPart
 
 Layout = Literal["padded", "unpadded", "uncached"]
 LAYOUTS: tuple[Layout, ...] = ("padded", "unpadded", "uncached")
@@ -44,9 +44,9 @@ class General:
         if self._model.config._attn_implementation != self._attention:
             self._model.set_attn_implementation(self._attention)
 
-    def parts(self, rows: Sequence[Tokens], start: Prefix) -> Iterator[Part]:
+    def parts(self, rows: Sequence[Tokens], start: Prefix) -> Iterator[WayPart]:
         if rows:
-            yield Part(tuple(range(len(rows))), start)
+            yield WayPart(tuple(range(len(rows))), start)
 
     @torch.inference_mode()
     def generate(self, prefix: Prefix, rows: Sequence[DecodingRow], width: int, ends: frozenset[int]) -> list[Written]:
@@ -100,16 +100,16 @@ class General:
             torch.tensor(ids, device=device),
             attention_mask=torch.tensor(seen, device=device),
             generation_config=GenerationConfig(max_new_tokens=most, pad_token_id=PADDING, use_cache=cached),
-            logits_processor=[Choice(rows, written, ends)],
+            logits_processor=[TokenChoice(rows, written, ends)],
             stopping_criteria=[Finished(written)],
         )
 
-    def _kept(self, lines: Sequence["Line"]) -> int:
+    def _kept(self, lines: Sequence["ScoredLine"]) -> int:
         """Positions, counted from the end of the longest line, whose logits are needed."""
         longest = max(len(line.tokens) for line in lines)
         return longest - min(line.first for line in lines) if accepts(self._model, "logits_to_keep") else longest
 
-    def _read(self, lines: Sequence["Line"]) -> Iterator[tuple["Line", torch.Tensor]]:
+    def _read(self, lines: Sequence["ScoredLine"]) -> Iterator[tuple["ScoredLine", torch.Tensor]]:
         """Each line with the logits, (positions, vocabulary), up to its last token."""
         longest, kept = max(len(line.tokens) for line in lines), self._kept(lines)
         ids = [[*line.tokens, *[PADDING] * (longest - len(line.tokens))] for line in lines]
@@ -120,7 +120,7 @@ class General:
 
 
 @dataclass(frozen=True)
-class Line:
+class ScoredLine:
     """A context with a continuation but for its last token, and all continuations that this much is enough to score."""
 
     tokens: tuple[int, ...]
@@ -133,13 +133,13 @@ class Line:
         return len(self.tokens) - max(map(len, self.options.values()))
 
 
-def _lines(trees: Sequence[Tree]) -> list[Line]:
+def _lines(trees: Sequence[Tree]) -> list[ScoredLine]:
     """What has to be read for these trees: one-token continuations of a context are all scored by the context alone."""
-    lines: dict[tuple[int, ...], Line] = {}
+    lines: dict[tuple[int, ...], ScoredLine] = {}
     for place, tree in enumerate(trees):
         for number, option in enumerate(tree.options):
             tokens = (*tree.context, *option[:-1])
-            lines.setdefault(tokens, Line(tokens, {})).options[place, number] = option
+            lines.setdefault(tokens, ScoredLine(tokens, {})).options[place, number] = option
     return list(lines.values())
 
 
@@ -150,7 +150,7 @@ def _likelihood(logits: torch.Tensor, option: Sequence[int]) -> tuple[float, boo
     return float(chosen.double().sum()), bool((logits.argmax(dim=-1) == wanted).all())
 
 
-class Choice(LogitsProcessor):
+class TokenChoice(LogitsProcessor):
     """Chooses each row's next token by the row's own grammar and sampling, and leaves `generate` no other."""
 
     def __init__(self, rows: Sequence[DecodingRow], written: Sequence[Written], ends: frozenset[int]) -> None:

@@ -13,18 +13,18 @@ from harness.core.codec import digest, encode, read, write_atomic
 from harness.core.digests import model_digests
 from harness.core.reads import code
 from harness.errors import InputError, StorageError
-from harness.evaluate.inference.check import TEXT, Finding, examine
+from harness.evaluate.inference.check import TEXT, RightWays, examine
 from harness.types import Json
 
 
-def recalled(model: PreTrainedModel, tokenizer: Any, folder: str, opened: Json) -> Finding:
+def recalled(model: PreTrainedModel, tokenizer: Any, folder: str, opened: Json) -> RightWays:
     """The finding for a model that has just been opened; examined now unless it was before.
 
     `opened`: number format and quantization. Raises InputError when no way is right.
     """
     known = _place(model, folder, opened)
     try:
-        return read(known, Finding)
+        return read(known, RightWays)
     except (OSError, InputError):
         finding = examine(model, tokenizer(TEXT, add_special_tokens=False)["input_ids"])
     with contextlib.suppress(OSError, StorageError):  # it is found again next time

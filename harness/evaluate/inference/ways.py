@@ -21,7 +21,7 @@ UNBOUNDED = 2**31
 
 
 @dataclass(frozen=True)
-class Part:
+class WayPart:
     """Rows (as places in the given list) that run together, and the prefix that they share."""
 
     rows: tuple[int, ...]
@@ -37,7 +37,7 @@ class Way(Protocol):
     def begin(self) -> None:
         """Prepare the model for it, which another way may have used since."""
 
-    def parts(self, rows: Sequence[Tokens], start: Prefix) -> Iterator[Part]:
+    def parts(self, rows: Sequence[Tokens], start: Prefix) -> Iterator[WayPart]:
         """The rows in parts. `start`: virtual tokens that come before each row."""
 
     def generate(self, prefix: Prefix, rows: Sequence[DecodingRow], width: int, ends: frozenset[int]) -> list[Written]:
@@ -58,10 +58,10 @@ class Shared:
     def begin(self) -> None:
         attention.install(self._model)
 
-    def parts(self, rows: Sequence[Tokens], start: Prefix) -> Iterator[Part]:
+    def parts(self, rows: Sequence[Tokens], start: Prefix) -> Iterator[WayPart]:
         for group in groups(rows):
             tokens = list(rows[group.rows[0]][: group.shared])
-            yield Part(group.rows, read_prefix(self._model, tokens, start))
+            yield WayPart(group.rows, read_prefix(self._model, tokens, start))
 
     def generate(self, prefix: Prefix, rows: Sequence[DecodingRow], width: int, ends: frozenset[int]) -> list[Written]:
         return generate.generate(self._model, prefix, rows, width, ends)

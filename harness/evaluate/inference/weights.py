@@ -12,7 +12,7 @@ from harness.core.adapters import verify
 from harness.core.rendering import stop_ids
 from harness.errors import InvalidError, UsageError
 from harness.evaluate.inference.attention import Prefix, read_virtual
-from harness.evaluate.inference.check import Finding, known, positions
+from harness.evaluate.inference.check import RightWays, known, positions
 from harness.evaluate.inference.dtype import DTYPES, dtype_name, quantization
 from harness.evaluate.inference.folding import fold
 from harness.evaluate.inference.opening import open_model, open_tokenizer
@@ -66,7 +66,7 @@ class Resident:
         self.folder, self._dtype = folder, DTYPES[dtype]
         self._quantization = json.loads(quantization) if quantization else {}
         self.tokenizer = open_tokenizer(folder)
-        self._finding: Finding | None = None
+        self._finding: RightWays | None = None
         self.ends = stop_ids(self.tokenizer, folder)
         starts = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, 0)
         self.start: int = next(token for token in starts if token is not None)
