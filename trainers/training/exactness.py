@@ -6,14 +6,15 @@ compared with those of the same rows one at a time. More than rounding (`harness
 failure, and the next layout is tried. The findings are recorded in the adapter's manifest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from os.path import commonprefix
 from typing import Any, NamedTuple
 
 import torch
 from peft import PeftModel
 
-from harness.errors import TrueupError, UsageError
+from harness.errors import InputError, TrueupError, UsageError
+from harness.evaluate.inference.acceptance import WORKS
 from harness.evaluate.inference.check import TEXT, examine
 from harness.evaluate.inference.rounding import FACTOR, perturbed
 from harness.evaluate.inference.ways import Shared
@@ -21,7 +22,7 @@ from harness.types import Json, Recipe
 from trainers.model import parameters
 from trainers.model.memory import fitting
 from trainers.rows.tokens import TokenRow
-from trainers.training.loss import Layout, collate, nll_sum, pieces
+from trainers.training.loss import Layout, collate, nll_sum, pieces, plain_nll
 
 LAYOUTS: tuple[Layout, ...] = ("shared", "padded", "single")
 
@@ -35,7 +36,7 @@ class ChosenLayout(NamedTuple):
 def choose(model: Any, rows: Sequence[TokenRow], recipe: Recipe, tokenizer: Any) -> ChosenLayout:
     """The layout for training `model` on `rows`. The model is left in training mode, without gradients.
 
-    Raises UsageError when the adapter is virtual tokens and the base cannot have keys and values put before a row.
+    Raises InputError when no layout is exact, UsageError when the adapter is virtual tokens and the base cannot have keys and values put before a row.
     """
     _refuse_virtual_tokens(model, tokenizer)
     if recipe.dropout or parameters.recomputed(recipe):
@@ -49,14 +50,14 @@ def choose(model: Any, rows: Sequence[TokenRow], recipe: Recipe, tokenizer: Any)
 
 def _first_exact(model: Any, sample: Sequence[TokenRow], refused: dict[str, str]) -> ChosenLayout:
     weights = parameters.trainable(model)
-    plain = TrialStep(model, sample, "single")
+    plain = TrialStep(model, sample)
     with perturbed(model):
-        noise = plain.distance(TrialStep(model, sample, "single"))
+        noise = plain.distance(TrialStep(model, sample))
     for layout in LAYOUTS:
         if layout in refused:
             continue
         try:
-            off = plain.distance(TrialStep(model, sample, layout)) if layout != "single" else StepDistance(0.0, 0.0)
+            off = plain.distance(TrialStep(model, sample, layout))
         except TrueupError:
             raise
         except Exception as error:  # whatever a model's own code raises when it is called in a way it does not know
@@ -66,6 +67,8 @@ def _first_exact(model: Any, sample: Sequence[TokenRow], refused: dict[str, str]
         if off.loss <= allowed.loss and off.gradient <= allowed.gradient:
             break
         refused[layout] = f"gradient off by {off.gradient:.2g}, where rounding explains {allowed.gradient:.2g}"
+    else:
+        raise InputError(f"a training step is not exact for this model in any layout: {refused}", next=WORKS)
     for weight in weights:
         weight.grad = None
     model.train()
@@ -85,18 +88,25 @@ class StepDistance(NamedTuple):
 
 
 class TrialStep:
-    """Loss and gradient of some rows in one layout."""
+    """Loss and gradient of some rows, in a layout or by the plainest call, row by row."""
 
-    def __init__(self, model: Any, rows: Sequence[TokenRow], layout: Layout) -> None:
+    def __init__(self, model: Any, rows: Sequence[TokenRow], layout: Layout | None = None) -> None:
         weights = parameters.trainable(model)
         for weight in weights:
             weight.grad = None
         self.loss = 0.0
-        for piece in pieces(rows, model.config.get_text_config().vocab_size, layout):
-            loss = nll_sum(model, collate(piece, model.device, layout == "shared"))
+        for loss in self._losses(model, rows, layout):
             loss.backward()
             self.loss += loss.item()
         self._gradients = [weight.grad for weight in weights]
+
+    @staticmethod
+    def _losses(model: Any, rows: Sequence[TokenRow], layout: Layout | None) -> Iterator[torch.Tensor]:
+        if layout is None:
+            yield from (plain_nll(model, row) for row in rows)
+            return
+        for piece in pieces(rows, model.config.get_text_config().vocab_size, layout):
+            yield nll_sum(model, collate(piece, model.device, layout == "shared"))
 
     def idle(self, model: Any) -> list[str]:
         """Names of trained weights that these rows give no gradient: experts they are not routed to, for example."""

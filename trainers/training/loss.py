@@ -71,9 +71,23 @@ def nll_sum(model: Any, batch: TrainingBatch) -> torch.Tensor:
 
 
 def _plain_text(reader: Any, ids: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What a multimodal model wants to be told in training: none of the tokens is an image's."""
-    names = (name for name in ("token_type_ids", "mm_token_type_ids") if accepts(_base(reader), name))
+    """What a multimodal model wants to be told in training: none of the tokens is an image's.
+
+    In a model of text alone the same argument may be an embedding to add, as in GPT-2.
+    """
+    base = _base(reader)
+    multimodal = base.config.get_text_config() is not base.config
+    names = (name for name in ("token_type_ids", "mm_token_type_ids") if multimodal and accepts(base, name))
     return {name: torch.zeros_like(ids) for name in names}
+
+
+def plain_nll(model: Any, row: TokenRow) -> torch.Tensor:
+    """As `nll_sum` of one row, by the plainest call there is: the measure of every other."""
+    kept, ids = len(row.ids) - row.first, torch.tensor([row.ids], device=model.device)
+    options = {"logits_to_keep": kept} if accepts(_base(model), "logits_to_keep") else {}
+    logits = model(input_ids=ids[:, :-1], use_cache=False, **options).logits[0, -kept:].float()
+    learnt = torch.tensor(row.supervised[row.first :], device=model.device)
+    return torch.nn.functional.cross_entropy(logits[learnt], ids[0, row.first :][learnt], reduction="sum")
 
 
 def _base(model: Any) -> Any:
