@@ -10,7 +10,7 @@ def foldable(peft: Any) -> bool:
     """Does no adapted weight have a second place in the model? Tied embeddings do: folding would change both ends."""
     places = Counter(weight.data_ptr() for _, weight in peft.named_parameters(remove_duplicate=False))
     layers: Any = (module for module in peft.modules() if isinstance(module, BaseTunerLayer))
-    return all(places[layer.get_base_layer().weight.data_ptr()] == 1 for layer in layers)
+    return all(places[weight.data_ptr()] == 1 for layer in layers for weight in layer.get_base_layer().parameters())
 
 
 def fold(peft: Any) -> Any:
