@@ -143,10 +143,8 @@ class Resident:
     def token_bytes(self) -> int:
         """Memory of one token's keys and values in all layers."""
         config = self.model.config.get_text_config()
-        all_heads = getattr(config, "num_attention_heads", None) or 1  # a state-space model keeps less than this
-        heads = getattr(config, "num_key_value_heads", None) or all_heads
-        size = getattr(config, "head_dim", None) or config.hidden_size // all_heads
-        return 2 * config.num_hidden_layers * heads * size * self.model.dtype.itemsize
+        each = getattr(config, "per_layer_config", None) or dict.fromkeys(range(config.num_hidden_layers), config)
+        return sum(_kept(each[layer], config) for layer in range(config.num_hidden_layers)) * self.model.dtype.itemsize
 
     def _read(self) -> None:
         """The base as its files say it, with no adapter."""
@@ -226,6 +224,13 @@ class Resident:
             return read_virtual(self.model, prompt.to(self.model.dtype))
         layers = [(layer.keys.to(self.model.dtype), layer.values.to(self.model.dtype)) for layer in prompt.layers]
         return Prefix(config.num_virtual_tokens, layers, virtual=config.num_virtual_tokens)
+
+
+def _kept(layer: Any, config: Any) -> int:
+    """Numbers that one layer keeps of a token: its key and value, of which a state-space model keeps less."""
+    all_heads = getattr(layer, "num_attention_heads", None) or 1
+    heads = getattr(layer, "num_key_value_heads", None) or all_heads
+    return int(2 * heads * (getattr(layer, "head_dim", None) or config.hidden_size // all_heads))
 
 
 def _misfit(adapter: str, wrong: list[str]) -> InvalidError:
