@@ -44,7 +44,7 @@ def ours(model: Any, rows: list[TokenRow], kind: str, options: argparse.Namespac
     trained = replace(recipe(len(rows), options.batch, options.steps), options=knobs(kind).options)
     with tempfile.TemporaryDirectory() as folder:
         shelf = Shelf(Path(folder), "benchmark")
-        descend(parameters.attach(model, knobs(kind)), rows, trained, shelf, lambda point, steps: None)
+        descend(parameters.attach(model, knobs(kind)), rows, trained, shelf, lambda point, steps: None, "shared")
 
 
 def trl(model: Any, rows: list[TokenRow], kind: str, options: argparse.Namespace) -> None:

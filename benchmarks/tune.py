@@ -83,7 +83,9 @@ def ours(model: Any, rows: list[TokenRow], batch: int, steps: int) -> Losses:
     losses: Losses = []
     with tempfile.TemporaryDirectory() as folder:
         shelf = Shelf(Path(folder), "benchmark")
-        descend(model, rows, recipe(len(rows), batch, steps), shelf, lambda point, _: losses.append(point.loss))
+        descend(
+            model, rows, recipe(len(rows), batch, steps), shelf, lambda point, _: losses.append(point.loss), "shared"
+        )
     return losses
 
 

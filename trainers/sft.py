@@ -12,7 +12,7 @@ from trainers.model import parameters
 from trainers.model.kind import kind_of
 from trainers.publishing import adapter_folder, conclude, forms
 from trainers.rows import dataset
-from trainers.training import choices, processes
+from trainers.training import choices, exactness, processes
 from trainers.training import options as training_options
 from trainers.training.checkpoints import Shelf
 from trainers.training.descent import OnPoint, descend
@@ -54,8 +54,10 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     model = parameters.attach(base.model, filled.recipe)
     forms.refuse(filled.recipe, model)
     shelf = Shelf(out.with_name(f"{out.name}.checkpoints"), draft.id)
-    exam = Exam(parts.validation, parts.guard, base.tokenizer, stop_ids(base.tokenizer, request.base), filled.recipe)
-    curve = descend(model, parts.train.rows, filled.recipe, shelf, on_point, exam=exam)
+    layout, findings = exactness.choose(model, parts.train.rows, filled.recipe, base.tokenizer)
+    stop = stop_ids(base.tokenizer, request.base)
+    exam = Exam(parts.validation, parts.guard, base.tokenizer, stop, filled.recipe, layout)
+    curve = descend(model, parts.train.rows, filled.recipe, shelf, on_point, layout, exam)
     if processes.first():
         outcome = conclude.Outcome(
             filled=filled,
@@ -63,7 +65,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
             rows=parts.train.rows,
             fates=parts.train.fates,
             tokens=parts.train.tokens,
-            checks={},
+            checks={"training": findings},
             began=began,
             choice=choose(curve),
             unmeasured=dataset.none_aside(request.recipe),

@@ -33,7 +33,7 @@ def examine(path: Path | None) -> list[Check]:
     checks.append(("config", True, f"{config.root}/{harness_config.FILE}"))
     checks.append(_attempt("names", lambda: _names_known(config)))
     checks.append(_attempt("options", lambda: _options_known(config)))
-    checks.append(_attempt("model", lambda: f"weights {model_digests(config.model.base).weights[:12]}"))
+    checks.append(_attempt("model", lambda: _model(config.model.base)))
     checks += [_attempt(f"eval path {path}", partial(_exists, path)) for path in config.eval.paths]
     checks.append(_attempt("store", lambda: _store(config.store)))
     checks.append(_attempt("feedback", lambda: _feedback(config)))
@@ -81,6 +81,14 @@ def _options_known(config: harness_config.Config) -> str:
     """A misspelt option too, by every step that reads one."""
     loop.check(config)
     return "every option that trueup.toml names is one of its plug-in"
+
+
+def _model(folder: str) -> str:
+    """Does it go the whole way: can it be loaded, rendered, trained and asked?"""
+    from harness.evaluate.inference.acceptance import accept_whole
+
+    accept_whole(folder)
+    return f"weights {model_digests(folder).weights[:12]}"
 
 
 def _attempt(name: str, check: Callable[[], str]) -> Check:

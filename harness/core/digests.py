@@ -5,6 +5,7 @@ weights of a large model takes a while, so the result is remembered per file by 
 """
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -13,12 +14,22 @@ from harness.errors import InputError
 from harness.types import Noun
 
 TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "tokenizer.model",
+    "tokenizer*",
     "special_tokens_map.json",
-    "vocab.json",
+    "added_tokens.json",
+    "vocab*",
     "merges.txt",
+    "*.model",
+    "*.tiktoken",
+    "tekken.json",
+)
+"""Patterns of file names, as are the others: each kind of tokenizer has files of its own."""
+TEMPLATE_FILES = ("chat_template*", "additional_chat_templates/*")
+GENERATION_FILES = (
+    "generation_config.json",
+    "processor_config.json",
+    "preprocessor_config.json",
+    "*_processor_config.json",
 )
 
 
@@ -32,6 +43,8 @@ class ModelDigests(Noun, frozen=True):
     weights: str
     tokenizer: str
     template: str
+    generation: str = ""
+    """Of what else an answer depends on: the tokens that end it, and how inputs are prepared."""
 
 
 def model_digests(folder: str | Path) -> ModelDigests:
@@ -47,9 +60,17 @@ def model_digests(folder: str | Path) -> ModelDigests:
     config.pop("transformers_version", None)
     return ModelDigests(
         weights=digest([config, *[_file(file) for file in weights]]),
-        tokenizer=digest([[name, _file(path / name)] for name in TOKENIZER_FILES if (path / name).exists()]),
-        template=digest(chat_template(path)),
+        tokenizer=_digest_of(path, TOKENIZER_FILES),
+        template=digest([chat_template(path), _digest_of(path, TEMPLATE_FILES)]),
+        generation=_digest_of(path, GENERATION_FILES),
     )
+
+
+def companions(
+    folder: Path, patterns: Iterable[str] = (*TOKENIZER_FILES, *TEMPLATE_FILES, *GENERATION_FILES)
+) -> list[Path]:
+    """Files of a model folder, besides its weights and configuration, that an answer depends on; in the order of their names."""
+    return sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
 
 
 def chat_template(folder: Path) -> str:
@@ -60,6 +81,10 @@ def chat_template(folder: Path) -> str:
     config = folder / "tokenizer_config.json"
     text = json.loads(config.read_bytes()).get("chat_template") if config.exists() else None
     return text if isinstance(text, str) else json.dumps(text, sort_keys=True) if text else ""
+
+
+def _digest_of(folder: Path, patterns: Iterable[str]) -> str:
+    return digest([[path.relative_to(folder).as_posix(), _file(path)] for path in companions(folder, patterns)])
 
 
 def _file(path: Path) -> str:

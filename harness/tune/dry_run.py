@@ -12,6 +12,7 @@ from harness.errors import InvalidError
 from harness.project import Project
 from harness.tune import request as tune_request
 from harness.tune import stage as tune_stage
+from harness.tune.step import check_model
 from harness.types import Adapter, CurvePoint, Estimate, Noun, Preview, TuneRequest
 
 PROOF_STEPS = 12
@@ -33,13 +34,13 @@ class Proof(Noun, frozen=True):
 def estimate(project: Project) -> Estimate:
     """Steps, tokens, time and memory of `trueup tune`, from trial steps. Raises what the training would raise."""
     with project.progress.step("estimate"):
-        return tune_stage.estimate(tune_request.latest(project))
+        return tune_stage.estimate(_latest(project))
 
 
 def preview(project: Project, count: int) -> Preview:
     """`count` training rows token by token, and the fate of all. Raises what the training would raise."""
     with project.progress.step("preview"):
-        return tune_stage.preview(tune_request.latest(project), count)
+        return tune_stage.preview(_latest(project), count)
 
 
 def prove_resume(project: Project) -> Proof:
@@ -68,6 +69,12 @@ def prove_resume(project: Project) -> Proof:
         )
     shutil.rmtree(folder, ignore_errors=True)
     return Proof(steps=steps, killed_at=step, resumed_from=max(0, first[0] - 1), files=again.files)
+
+
+def _latest(project: Project) -> TuneRequest:
+    request = tune_request.latest(project)
+    check_model(request)
+    return request
 
 
 class _Killed(Exception):

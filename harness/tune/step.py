@@ -1,6 +1,7 @@
 """Tune as a step: recall or train the adapter of the latest dataset, and store it."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -10,7 +11,7 @@ from harness.gate import power
 from harness.project import Project
 from harness.tune import request as tune_request
 from harness.tune import stage as tune_stage
-from harness.types import Adapter, CurvePoint, Dataset
+from harness.types import Adapter, CurvePoint, Dataset, TuneRequest
 
 
 def tune(project: Project, dataset: Dataset | None = None) -> Adapter:
@@ -22,6 +23,7 @@ def tune(project: Project, dataset: Dataset | None = None) -> Adapter:
     known = project.recall("tune", key, "adapter")
     if known:
         return project.adapter(known)
+    check_model(request)
     check_power(project, dataset)
     with project.progress.step("tune"):
         folder = tune_request.folder(project, key)
@@ -32,6 +34,14 @@ def tune(project: Project, dataset: Dataset | None = None) -> Adapter:
         for knob, reason in adapter.choices.items():
             project.progress.note(f"{knob}: {reason}")
     return adapter
+
+
+def check_model(request: TuneRequest) -> None:
+    """Before any cost: does the base go the whole way? Raises InputError when it does not."""
+    if Path(request.base).is_dir():
+        from harness.evaluate.inference.acceptance import accept_whole
+
+        accept_whole(request.base)
 
 
 def check_power(project: Project, dataset: Dataset) -> None:

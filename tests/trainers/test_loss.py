@@ -90,7 +90,7 @@ def test_rows_of_another_prompt_run_apart(model, rows):
     odd = rows[7]._replace(ids=[1 if token != 1 else 2 for token in rows[7].ids])
     mixed = [*rows[:4], odd, *rows[4:7]]
     assert sorted(len(family) for family in families(mixed)) == [1, 7]
-    whole = accumulate(model, mixed, share=False)
+    whole = accumulate(model, mixed, "padded")
     wanted = gradient(model)
     assert accumulate(model, mixed) == pytest.approx(whole, rel=1e-5)
     assert torch.allclose(gradient(model), wanted, rtol=1e-3, atol=1e-4 * wanted.abs().max())
@@ -103,12 +103,12 @@ def test_rows_that_share_little_stay_together(rows):
 
 def test_activations_computed_again_give_the_same_gradient(base, model, rows):
     """Activation checkpointing trades time for memory and changes nothing else."""
-    accumulate(model, rows[:4], share=False)
+    accumulate(model, rows[:4], "padded")
     wanted = gradient(model)
     other = parameters.attach(
         parameters.open_base(base, torch.float32).model, Recipe(rank=4, options={"activation_checkpointing": True})
     ).train()
     parameters.load_weights(other, parameters.weights(model))
-    accumulate(other, rows[:4], share=False)
+    accumulate(other, rows[:4], "padded")
     assert any(module.gradient_checkpointing for module in other.modules() if hasattr(module, "gradient_checkpointing"))
     assert torch.allclose(gradient(other), wanted, rtol=1e-4, atol=1e-6)

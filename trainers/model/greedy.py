@@ -6,6 +6,10 @@ from typing import Any
 
 import torch
 
+from harness.evaluate.inference.attention import Prefix
+from harness.evaluate.inference.check import TEXT, examine, known
+from harness.evaluate.inference.generate import DecodingRow
+from harness.evaluate.inference.ways import Way
 from trainers.model import parameters
 
 ROWS = 64
@@ -21,6 +25,21 @@ def answers(model: Any, prompts: Sequence[Sequence[int]], most: int, stop: froze
         places = order[start : start + ROWS]
         found |= zip(places, _batch(model, [prompts[place] for place in places], most, stop), strict=True)
     return [found[place] for place in range(len(prompts))]
+
+
+def way_of_transformers(model: Any, tokenizer: Any) -> Way:
+    """transformers' own generation in the layout that is right for the model: where a start that is kept is not."""
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    ways = known(base)[1:]
+    finding = examine(base, tokenizer(TEXT, add_special_tokens=False)["input_ids"], ways)
+    return next(way for way in ways if way.name == finding.ways[0])
+
+
+def answers_by(way: Way, prompts: Sequence[Sequence[int]], most: int, stop: frozenset[int]) -> list[list[int]]:
+    """As `answers`, of the model that `way` belongs to."""
+    way.begin()
+    written = way.generate(Prefix(), [DecodingRow(tuple(prompt), most) for prompt in prompts], ROWS, stop)
+    return [each.tokens for each in written]
 
 
 def _batch(model: Any, prompts: Sequence[Sequence[int]], most: int, stop: frozenset[int]) -> list[list[int]]:

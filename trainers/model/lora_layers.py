@@ -5,20 +5,25 @@ from typing import Any
 from peft import LoraConfig, get_peft_model
 
 from harness.types import Recipe
+from trainers.model.targets import ALL, targets_of, without_routers
 
 
 def attach(model: Any, recipe: Recipe, **variant: Any) -> Any:
     """The model with low-rank weights beside its linear layers, in float32; they start as no change at all.
 
-    `variant`: what a variant sets on PEFT's `LoraConfig`.
+    `variant`: what a variant sets on PEFT's `LoraConfig`. The model's `left_out` names layers without an adapter, and why.
     """
-    targets = recipe.target_modules
+    targets = targets_of(model, recipe.target_modules)
     config = LoraConfig(
         task_type="CAUSAL_LM",
         r=recipe.rank,
         lora_alpha=recipe.alpha,
         lora_dropout=recipe.dropout,
-        target_modules=targets if targets == "all-linear" else [part.strip() for part in targets.split(",")],
+        target_modules=targets.target_modules,
+        exclude_modules=targets.exclude_modules,
         **variant,
     )
-    return get_peft_model(model, config)
+    routers = without_routers(config, model) if recipe.target_modules == ALL else {}
+    attached: Any = get_peft_model(model, config)
+    attached.left_out = targets.left_out | routers
+    return attached

@@ -6,15 +6,18 @@ from typing import Any, NamedTuple
 
 import torch
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from harness.errors import InputError, UsageError
-from harness.evaluate.inference import head, quantized
+from harness.errors import UsageError
+from harness.evaluate.inference.check import positions
+from harness.evaluate.inference.opening import open_model, open_tokenizer
+from harness.evaluate.inference.ways import UNBOUNDED
 from harness.types import Json, Recipe, TuneRequest
 from trainers.model import virtual_tokens
 from trainers.model.kind import kind_of
 from trainers.model.memory import fitting
+
+LONGEST = 2048
+"""Tokens of the longest row where a model has no positions to count, as state-space models have none."""
 
 
 class Base(NamedTuple):
@@ -57,24 +60,14 @@ def open_base(folder: str | Path, kind: torch.dtype, quantization: dict[str, Jso
     """The base model and its tokenizer, from safetensors in a local folder; runs no code that the model brings.
 
     `quantization`: arguments of transformers' BitsAndBytesConfig; `kind` is then what it computes in. Raises InputError
-    when the folder is not a model that transformers knows.
+    when the folder is not a model that writes text, whole and undamaged.
     """
-    options = quantized.options(quantization, kind, device()) if quantization else {"dtype": kind}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        with fitting("the base model itself"):
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, **options
-            )
-            model = model if quantized.settled(model) else model.to(device())
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise InputError(
-            f"the base model cannot be opened: {error}", where=str(folder), next="check the model's folder"
-        ) from error
+    tokenizer = open_tokenizer(folder)
+    with fitting("the base model itself"):
+        model = open_model(folder, kind, quantization, device(), tokenizer)
     model.config.use_cache = False
-    head.lay_out(model)
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 2048
-    return Base(model, tokenizer, limit)
+    limit = positions(model.config)
+    return Base(model, tokenizer, limit if limit < UNBOUNDED else LONGEST)
 
 
 def attach(model: Any, recipe: Recipe) -> Any:
@@ -132,7 +125,8 @@ def counted(model: Any) -> Weights:
 
 def weights(model: Any) -> dict[str, torch.Tensor]:
     """What was trained, by name, in contiguous tensors on the CPU: the adapter's weights, or all when there is none."""
-    state = get_peft_model_state_dict(model) if isinstance(model, PeftModel) else dict(model.named_parameters())
+    adapted = isinstance(model, PeftModel)
+    state = get_peft_model_state_dict(model, save_embedding_layers=False) if adapted else dict(model.named_parameters())
     return {name: state[name].detach().cpu().contiguous() for name in sorted(state)}
 
 

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 
 from harness.core.adapters import MANIFEST, content_id, read_manifest
 from harness.core.codec import encode, file_digest, sync_folder, write_atomic
-from harness.core.digests import TOKENIZER_FILES, model_digests
+from harness.core.digests import companions, model_digests
 from harness.core.reads import plugin_code
 from harness.errors import InputError, InvalidError, StorageError
 from harness.types import Adapter, TuneRequest
@@ -78,16 +78,18 @@ def write(folder: Path, model: Any, base: str = "") -> dict[str, str]:
         write_atomic(folder / CONFIG, _config(model))
     else:
         _checkpoint(folder, model, Path(base))
-    return {path.name: file_digest(path) for path in sorted(folder.iterdir())}
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
 
 
 def _checkpoint(folder: Path, model: Any, base: Path) -> None:
     try:
         model.save_pretrained(folder)
-        for name in (*TOKENIZER_FILES, "chat_template.jinja", "generation_config.json"):
-            if (base / name).exists():
-                shutil.copyfile(base / name, folder / name)
-        for path in folder.iterdir():
+        for path in companions(base):
+            copy = folder / path.relative_to(base)
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, copy)
+        for path in folder.rglob("*"):
             sync_folder(path)  # one that takes files as well
     except (OSError, SafetensorError) as error:
         raise StorageError(f"the checkpoint cannot be written: {error}", where=str(folder)) from error

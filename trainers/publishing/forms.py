@@ -14,6 +14,7 @@ from peft import PeftConfig, PeftModel, PeftModelForCausalLM
 
 from harness.core.plugins import load
 from harness.errors import UsageError
+from harness.evaluate.inference.folding import foldable
 from harness.types import Json, Recipe, TuneRequest
 from trainers.model import parameters
 from trainers.publishing import adapter_folder, round_trip
@@ -31,6 +32,11 @@ def refuse(recipe: Recipe, model: Any) -> None:
         raise UsageError(
             f'form = "{recipe.form}" does not go with adapter = "{recipe.adapter}": {why}',
             next='leave [tune] form out, or set it to "adapter"',
+        )
+    if recipe.form != "adapter" and not whole and not foldable(model):
+        raise UsageError(
+            f'form = "{recipe.form}" does not go with target_modules = "{recipe.target_modules}": the weight is tied to another',
+            next='leave [tune] form out, or set target_modules = "all-linear"',
         )
 
 

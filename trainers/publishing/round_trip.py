@@ -3,7 +3,8 @@
 A process that has seen nothing of the training loads base and adapter from their files and computes the logits of some
 training rows at their supervised positions, in float32. They must equal the trained model's, every weight of the file
 must have found its place, and with the adapter off they must differ: an adapter that changes nothing, or is silently
-not applied, is refused here and never judged. Both sides use PEFT's own forward pass, one row at a time, so nothing of
+not applied, is refused here and never judged. The model as serving makes it of both (`harness.evaluate.inference.folding`)
+must give the same logits too. Both sides use PEFT's own forward pass, one row at a time, so nothing of
 `trainers.training.loss` can hide what another program would see. A whole checkpoint is compared with its base in the same way.
 
     python -P -m trainers.publishing.round_trip REQUEST.json 5     started by a `Worker`
@@ -22,6 +23,8 @@ from harness.core import worker
 from harness.core.codec import decode, encode, write_atomic
 from harness.core.worker import Worker
 from harness.errors import InvalidError, TrueupError
+from harness.evaluate.inference.folding import fold
+from harness.evaluate.inference.head import accepts
 from harness.types import Json, Noun
 from trainers.model import parameters
 from trainers.rows.tokens import TokenRow
@@ -29,6 +32,8 @@ from trainers.rows.tokens import TokenRow
 ROWS = 4
 TOLERANCE = 1e-5
 """Largest difference of two float32 logits, absolute and relative, that counts as equal."""
+FOLDED = 1e-3
+"""As `TOLERANCE`, between the adapter beside the weights and folded into them, as a share of the largest logit: that rounds."""
 VIRTUAL = "prompt_embeddings"
 """PEFT's name for virtual tokens in a file; it puts them in their place itself, and then reports the name as unknown."""
 REQUEST, LOGITS = "roundtrip.json", "roundtrip.safetensors"
@@ -53,6 +58,9 @@ class RoundTrip(Noun, frozen=True):
     equal: bool
     effect: float
     """Largest absolute difference that switching the adapter off makes."""
+    served: float = 0.0
+    """Largest absolute difference of the model as serving puts the adapter on it."""
+    served_equal: bool = True
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
 
@@ -76,7 +84,7 @@ def certify(model: Any, base: str, adapter: Path, rows: Sequence[TokenRow]) -> d
         request.unlink(missing_ok=True)
         logits.unlink(missing_ok=True)
     _judge(finding)
-    return {"rows": len(chosen), "difference": finding.difference, "effect": finding.effect}
+    return {"rows": len(chosen), "difference": finding.difference, "served": finding.served, "effect": finding.effect}
 
 
 def _in_a_fresh_process(request: Path) -> RoundTrip:
@@ -96,6 +104,11 @@ def _judge(finding: RoundTrip) -> None:
         raise InvalidError("weights of the written adapter do not fit the model", where=name)
     if not finding.equal:
         raise InvalidError(f"the written adapter answers differently: its logits are off by {finding.difference:.2g}")
+    if not finding.served_equal:
+        raise InvalidError(
+            f"the adapter is not served as it was trained: its logits are off by {finding.served:.2g}",
+            next='set [tune] target_modules = "all-linear"',
+        )
     if finding.effect == 0.0:
         raise InvalidError(
             "the adapter changes nothing", next="raise [tune] learning_rate or epochs, and look at the training rows"
@@ -109,14 +122,20 @@ def logits_of(model: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
     found = []
     for row in rows:
         ids = torch.tensor([row.ids[:-1]], device=model.device)
-        logits = model(input_ids=ids, logits_to_keep=len(row.ids) - row.first).logits[0]
+        kept = len(row.ids) - row.first
+        options = {"logits_to_keep": kept} if accepts(_plain(model), "logits_to_keep") else {}
+        logits = model(input_ids=ids, use_cache=False, **options).logits[0, -kept:]
         found.append(logits[torch.tensor(row.supervised[row.first :], device=logits.device)])
     return torch.cat(found).cpu().contiguous()
 
 
+def _plain(model: Any) -> Any:
+    return model.get_base_model() if isinstance(model, PeftModel) else model
+
+
 def _opened(model: Any) -> dict[str, Any]:
     """How the base under a trained model was opened."""
-    base = model.get_base_model() if isinstance(model, PeftModel) else model
+    base = _plain(model)
     used = getattr(base.config, "quantization_config", None)
     names = ("load_in_4bit", "bnb_4bit_quant_type", "bnb_4bit_use_double_quant")
     whole = not isinstance(model, PeftModel)  # a checkpoint says itself how it is quantized
@@ -139,16 +158,20 @@ def examine(request: Path) -> RoundTrip:
     expected = safetensors.torch.load_file(request.with_name(LOGITS))["logits"]
     rows = [TokenRow("", list(ids), list(supervised)) for ids, supervised in probe.rows]
     model, missing, unexpected = _reload(probe)
-    found = logits_of(model, rows)
+    found = served = logits_of(model, rows)
     if probe.whole:
         off = logits_of(_raised(_base(probe, probe.base)), rows)
     else:
         with model.disable_adapter():
             off = logits_of(model, rows)
+        if probe.on_cpu and not model.active_peft_config.is_prompt_learning:
+            served = logits_of(fold(model), rows)
     return RoundTrip(
         difference=(found - expected).abs().max().item(),
         equal=torch.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE),
         effect=(found - off).abs().max().item(),
+        served=(served - found).abs().max().item(),
+        served_equal=bool((served - found).abs().max() <= FOLDED * found.abs().max()),
         missing=missing,
         unexpected=unexpected,
     )

@@ -22,7 +22,7 @@ from trainers.rows.batches import schedule, steps_per_epoch
 from trainers.rows.tokens import TokenRow
 from trainers.training import processes
 from trainers.training.checkpoints import Shelf, TrainingState
-from trainers.training.loss import collate, families, nll_sum, split
+from trainers.training.loss import Layout, collate, nll_sum, pieces
 from trainers.training.validation import Exam, choose, due, spent
 
 OnPoint = Callable[[CurvePoint, int], None]
@@ -36,13 +36,14 @@ def descend(
     recipe: Recipe,
     shelf: Shelf,
     on_point: OnPoint,
-    share: bool = True,
+    layout: Layout = "padded",
     exam: Exam | None = None,
 ) -> tuple[CurvePoint, ...]:
     """Train `model` in place on `rows` under a filled recipe, from the newest checkpoint on; returns the curve.
 
-    `share`: let rows of a batch share their common start (`trainers.training.loss`). With an `exam` the training is measured as it
-    goes, stops when that brings nothing more, and leaves the weights of the checkpoint that `validation.choose` names.
+    `layout`: how the rows of a batch are read, as `trainers.training.exactness` chose it. With an `exam` the training is
+    measured as it goes, stops when that brings nothing more, and leaves the weights of the checkpoint that
+    `validation.choose` names.
     Raises InvalidError when loss or gradient is not a number, before that step changes a weight, and InputError when the
     rows do not fit into memory.
     """
@@ -61,7 +62,7 @@ def descend(
         if spent(state.curve, recipe.patience):
             break
         rate = recipe.learning_rate * rate_share(step, steps, recipe)
-        value = _step(model, optimizer, [rows[place] for place in batch], recipe, step, rate, share)
+        value = _step(model, optimizer, [rows[place] for place in batch], recipe, step, rate, layout)
         point = CurvePoint(
             step=step, epoch=step / epoch, loss=value, learning_rate=rate, seconds=time.monotonic() - began
         )
@@ -111,13 +112,13 @@ def _step(
     recipe: Recipe,
     step: int,
     rate: float,
-    share: bool,
+    layout: Layout,
 ) -> float:
     """One optimizer step at learning rate `rate`; returns its loss in nats a supervised token."""
     torch.manual_seed(recipe.seed * 1_000_003 + step + 7919 * processes.number())
     longest = max(len(row.ids) for row in rows)
     with fitting(f"a step of {len(rows)} rows, the longest of {longest} tokens"):
-        value = accumulate(model, rows, share and recipe.dropout == 0 and not parameters.recomputed(recipe))
+        value = accumulate(model, rows, layout)
     norm = torch.nn.utils.clip_grad_norm_(parameters.trainable(model), recipe.max_grad_norm)
     if not (math.isfinite(value) and torch.isfinite(norm)):
         raise InvalidError(
@@ -131,7 +132,7 @@ def _step(
     return value
 
 
-def accumulate(model: Any, rows: Sequence[TokenRow], share: bool = True) -> float:
+def accumulate(model: Any, rows: Sequence[TokenRow], layout: Layout = "shared") -> float:
     """Add the gradient of the rows' mean loss a supervised token to the weights; returns that loss.
 
     Of several processes each runs its share of the rows, and all end with the whole gradient and loss.
@@ -140,9 +141,8 @@ def accumulate(model: Any, rows: Sequence[TokenRow], share: bool = True) -> floa
     total = 0.0
     vocabulary = model.config.get_text_config().vocab_size
     mine = processes.share(rows)
-    parts = families(mine) if share and mine else [list(mine)]
-    for piece in (piece for part in parts if part for piece in split(part, vocabulary)):
-        loss = nll_sum(model, collate(piece, model.device, share)) / tokens
+    for piece in pieces(mine, vocabulary, layout):
+        loss = nll_sum(model, collate(piece, model.device, layout == "shared")) / tokens
         loss.backward()
         total += loss.item()
     return processes.add(parameters.trainable(model), total)

@@ -2,22 +2,26 @@
 
 Two savings, both exact, make a step cheap where answers are short and prompts are long:
 
-- The vocabulary is projected only where a token is supervised. Rows are padded on the left, so the answers line up at
-  the right end and `logits_to_keep` takes just that block.
+- The vocabulary is projected only where a token is supervised: `logits_to_keep` takes the block that all answers are in.
 - The tokens that all rows of the batch start with (system text, worked examples) run through the model once, with
-  gradients; every row then attends to their keys and values. In causal attention a position depends only on what stands
-  before it, so the loss and its gradient are those of the padded batch. Virtual tokens of an adapter are such a start.
+  gradients; every row then attends to their keys and values. In full causal attention a position depends only on what
+  is before it, so the loss and its gradient are those of the padded batch. Virtual tokens of an adapter are such a start.
+
+Which of the three layouts is exact for a model is measured before the first step (`trainers.training.exactness`).
 """
 
 from collections.abc import Iterator, Sequence
 from os.path import commonprefix
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 
+from harness.evaluate.inference.head import accepts
 from trainers.model import parameters
 from trainers.rows.tokens import TokenRow
 
+Layout = Literal["shared", "padded", "single"]
+"""Common starts shared and rows padded on the left; rows padded on the right; one row at a time."""
 IGNORE = -100
 MAX_TOKENS = 8192
 """Most padded tokens of one forward pass. More rows are split; gradients add up to the same."""
@@ -33,9 +37,11 @@ class TrainingBatch(NamedTuple):
     shared: torch.Tensor
     """[1, shared]: what all rows start with; may be empty."""
     ids: torch.Tensor
-    mask: torch.Tensor
+    mask: torch.Tensor | None
+    """None where padding is on the right: no token sees what comes after it."""
     positions: torch.Tensor
     targets: torch.Tensor
+    """Of the last `kept` positions."""
 
 
 def nll_sum(model: Any, batch: TrainingBatch) -> torch.Tensor:
@@ -44,40 +50,81 @@ def nll_sum(model: Any, batch: TrainingBatch) -> torch.Tensor:
     mask, (reader, past) = batch.mask, parameters.start(model)
     virtual = past.get_seq_length() if past is not None else 0
     if batch.shared.shape[1]:
-        past = reader(input_ids=batch.shared, past_key_values=past, use_cache=True, logits_to_keep=1).past_key_values
+        past = reader(
+            input_ids=batch.shared,
+            past_key_values=past,
+            use_cache=True,
+            logits_to_keep=1,
+            **_plain_text(reader, batch.shared),
+        ).past_key_values
     if past is not None:
         past.batch_repeat_interleave(rows)
-        mask = torch.cat([mask.new_ones(rows, past.get_seq_length()), mask], dim=1)
-    logits = reader(
-        input_ids=batch.ids,
-        attention_mask=mask,
-        position_ids=batch.positions + virtual,
-        past_key_values=past,
-        use_cache=past is not None,
-        logits_to_keep=kept,
-    ).logits
+        if mask is not None:
+            mask = torch.cat([mask.new_ones(rows, past.get_seq_length()), mask], dim=1)
+    options: dict[str, Any] = {"logits_to_keep": kept} if accepts(_base(model), "logits_to_keep") else {}
+    if past is not None or mask is not None:
+        options |= {"past_key_values": past, "attention_mask": mask, "position_ids": batch.positions + virtual}
+    logits = reader(input_ids=batch.ids, use_cache=past is not None, **options, **_plain_text(reader, batch.ids)).logits
     return torch.nn.functional.cross_entropy(
-        logits.flatten(0, 1).float(), batch.targets.flatten(), ignore_index=IGNORE, reduction="sum"
+        logits[:, -kept:].flatten(0, 1).float(), batch.targets.flatten(), ignore_index=IGNORE, reduction="sum"
     )
 
 
+def _plain_text(reader: Any, ids: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What a multimodal model wants to be told in training: none of the tokens is an image's.
+
+    In a model of text alone the same argument may be an embedding to add, as in GPT-2.
+    """
+    base = _base(reader)
+    multimodal = base.config.get_text_config() is not base.config
+    names = (name for name in ("token_type_ids", "mm_token_type_ids") if multimodal and accepts(base, name))
+    return {name: torch.zeros_like(ids) for name in names}
+
+
+def plain_nll(model: Any, row: TokenRow) -> torch.Tensor:
+    """As `nll_sum` of one row, by the plainest call there is: the measure of every other."""
+    kept, ids = len(row.ids) - row.first, torch.tensor([row.ids], device=model.device)
+    options = {"logits_to_keep": kept} if accepts(_base(model), "logits_to_keep") else {}
+    logits = model(input_ids=ids[:, :-1], use_cache=False, **options).logits[0, -kept:].float()
+    learnt = torch.tensor(row.supervised[row.first :], device=model.device)
+    return torch.nn.functional.cross_entropy(logits[learnt], ids[0, row.first :][learnt], reduction="sum")
+
+
+def _base(model: Any) -> Any:
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 def collate(rows: Sequence[TokenRow], device: torch.device, share: bool = True) -> TrainingBatch:
-    """Tensors of some rows. The last token of a row is only predicted, never read, so it is not among the inputs."""
+    """Tensors of some rows. The last token of a row is only predicted, never read, so it is not among the inputs.
+
+    With `share` the common start is apart and rows are padded on the left, else they are whole and padded on the right.
+    """
     shared = _shared_length(rows) if share and len(rows) > 1 else 0
     width = max(len(row.ids) for row in rows) - 1 - shared
-    kept = max(len(row.ids) - row.first for row in rows)
+    first = min(row.first + (width + shared + 1 - len(row.ids) if share else 0) for row in rows) - 1 - shared
     ids = torch.zeros(len(rows), width, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    targets = torch.full((len(rows), kept), IGNORE, dtype=torch.long)
+    mask, targets = torch.zeros_like(ids), torch.full_like(ids, IGNORE)
     for place, row in enumerate(rows):
-        inputs = torch.tensor(row.ids[shared:-1])
-        ids[place, width - len(inputs) :] = inputs
-        mask[place, width - len(inputs) :] = 1
+        own = len(row.ids) - 1 - shared
+        where = slice(width - own, width) if share else slice(0, own)
+        ids[place, where] = torch.tensor(row.ids[shared:-1])
+        mask[place, where] = 1
         wanted = [token if learn else IGNORE for token, learn in zip(row.ids, row.supervised, strict=True)]
-        targets[place, kept - (len(wanted) - row.first) :] = torch.tensor(wanted[row.first :])
+        targets[place, where] = torch.tensor(wanted[shared + 1 :])
     positions = shared + (mask.cumsum(1) - 1).clamp(min=0)
     start = torch.tensor([rows[0].ids[:shared]], dtype=torch.long)
-    return TrainingBatch(*(tensor.to(device) for tensor in (start, ids, mask, positions, targets)))
+    moved = (tensor.to(device) for tensor in (start, ids, mask, positions, targets[:, first:]))
+    batch = TrainingBatch(*moved)
+    return batch if share else batch._replace(mask=None)
+
+
+def pieces(rows: Sequence[TokenRow], vocabulary: int, layout: Layout) -> Iterator[list[TokenRow]]:
+    """The rows of one optimizer step as each forward pass reads them."""
+    if layout == "single":
+        yield from ([row] for row in rows)
+    for part in families(rows) if layout == "shared" else [list(rows)]:
+        if part and layout != "single":
+            yield from split(part, vocabulary)
 
 
 def families(rows: Sequence[TokenRow]) -> list[list[TokenRow]]:

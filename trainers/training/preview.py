@@ -4,14 +4,15 @@ import time
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from harness.types import Estimate, Preview, PreviewRow, TuneRequest
+from harness.types import Estimate, Json, Preview, PreviewRow, TuneRequest
 from trainers.model import parameters
 from trainers.model.memory import fitting, peak_bytes
 from trainers.rows import dataset
 from trainers.rows.batches import schedule
 from trainers.rows.tokens import TokenRow, TokenRows
-from trainers.training import choices
+from trainers.training import choices, exactness
 from trainers.training.descent import accumulate
+from trainers.training.loss import Layout
 
 T = TypeVar("T")
 TRIALS = 3
@@ -41,7 +42,8 @@ def estimate(request: TuneRequest) -> Estimate:
     built = dataset.parts(request, base).train
     filled = choices.fill(request.recipe, parameters.parameters(base.model), len(built.rows), base.max_tokens)
     model = parameters.attach(base.model, filled.recipe)
-    weights, seconds = parameters.counted(model), _seconds_a_step(model, built, filled)
+    layout, findings = exactness.choose(model, built.rows, filled.recipe, base.tokenizer)
+    weights, seconds = parameters.counted(model), _seconds_a_step(model, built, filled, layout)
     return Estimate(
         steps=filled.steps,
         rows=built.fates,
@@ -51,6 +53,7 @@ def estimate(request: TuneRequest) -> Estimate:
         weights=weights.all,
         trained_weights=weights.trained,
         choices=filled.reasons,
+        details={"rows of a step": layout, **_words(findings)},
     )
 
 
@@ -67,18 +70,23 @@ def shown(row: TokenRow, tokenizer: Any, counts: str = "") -> PreviewRow:
     return PreviewRow(id=row.id, tokens=tuple(zip(texts, kinds, strict=True)), counts=counts)
 
 
-def _seconds_a_step(model: Any, built: TokenRows, filled: choices.Filled) -> float:
+def _words(findings: dict[str, Json]) -> dict[str, str]:
+    refused = findings.get("refused")
+    return {f"not {layout}": str(why) for layout, why in refused.items()} if isinstance(refused, dict) else {}
+
+
+def _seconds_a_step(model: Any, built: TokenRows, filled: choices.Filled, layout: Layout) -> float:
     assert filled.recipe.batch_size is not None
     lengths = [len(row.ids) for row in built.rows]
     batches = list(schedule(lengths, filled.recipe.batch_size, filled.steps, filled.recipe.seed))
     by_cost = sorted(batches, key=lambda batch: sum(lengths[place] for place in batch))
-    _try(model, built.rows, by_cost[-1])
-    return min(_try(model, built.rows, by_cost[len(by_cost) // 2]) for _ in range(TRIALS))
+    _try(model, built.rows, by_cost[-1], layout)
+    return min(_try(model, built.rows, by_cost[len(by_cost) // 2], layout) for _ in range(TRIALS))
 
 
-def _try(model: Any, rows: Sequence[TokenRow], batch: Sequence[int]) -> float:
+def _try(model: Any, rows: Sequence[TokenRow], batch: Sequence[int], layout: Layout) -> float:
     began = time.monotonic()
     with fitting(f"a step of {len(batch)} rows, the longest of {max(len(rows[place].ids) for place in batch)} tokens"):
-        accumulate(model.train(), [rows[place] for place in batch])
+        accumulate(model.train(), [rows[place] for place in batch], layout)
     model.zero_grad()
     return time.monotonic() - began

@@ -17,11 +17,12 @@ from msgspec.structs import replace
 
 from harness.core.plugins import load
 from harness.core.replies import json_object, same
+from harness.evaluate.inference.ways import Way
 from harness.types import CurvePoint, Recipe
-from trainers.model.greedy import answers
+from trainers.model.greedy import answers, answers_by, way_of_transformers
 from trainers.model.memory import fitting
 from trainers.rows.tokens import TokenRow
-from trainers.training.loss import collate, nll_sum, split
+from trainers.training.loss import Layout, collate, nll_sum, pieces, split
 
 POINTS = 6
 """How often a training is measured, besides before its first step."""
@@ -40,9 +41,17 @@ class Exam:
     """The rows that a training is measured on."""
 
     def __init__(
-        self, rows: Sequence[TokenRow], guard: Sequence[TokenRow], tokenizer: Any, stop: frozenset[int], recipe: Recipe
+        self,
+        rows: Sequence[TokenRow],
+        guard: Sequence[TokenRow],
+        tokenizer: Any,
+        stop: frozenset[int],
+        recipe: Recipe,
+        layout: Layout = "shared",
     ) -> None:
-        self.rows, self.guard, self.tokenizer, self.stop = rows, guard, tokenizer, stop
+        """`layout`: how rows are read in training, and so here."""
+        self.rows, self.guard, self.tokenizer, self.stop, self._layout = rows, guard, tokenizer, stop, layout
+        self._way: Way | None = None
         self.scorer, self.patience = recipe.options.get("scorer"), recipe.patience
 
     def __bool__(self) -> bool:
@@ -54,8 +63,8 @@ class Exam:
         with fitting(f"answering the {len(self.rows)} rows that are set aside"):
             measured = replace(
                 point,
-                validation_loss=_loss(model, self.rows),
-                guard_loss=_loss(model, self.guard) if self.guard else None,
+                validation_loss=_loss(model, self.rows, self._layout),
+                guard_loss=_loss(model, self.guard, self._layout) if self.guard else None,
                 score=self._score(model),
                 answered=len(self.rows),
             )
@@ -78,7 +87,11 @@ class Exam:
         cuts = [_last_answer(row) for row in self.rows]
         most = max(len(row.ids) - cut for row, cut in zip(self.rows, cuts, strict=True)) + SPARE_TOKENS
         prompts = [row.ids[:cut] for row, cut in zip(self.rows, cuts, strict=True)]
-        written = answers(model, prompts, most, self.stop)
+        if self._layout == "shared":
+            written = answers(model, prompts, most, self.stop)
+        else:
+            self._way = self._way or way_of_transformers(model, self.tokenizer)
+            written = answers_by(self._way, prompts, most, self.stop)
         wanted = [row.ids[cut:] for row, cut in zip(self.rows, cuts, strict=True)]
         return sum(map(self._right, map(self._text, written), map(self._text, wanted))) / len(self.rows)
 
@@ -170,8 +183,9 @@ def _last_answer(row: TokenRow) -> int:
 
 
 @torch.no_grad()
-def _loss(model: Any, rows: Sequence[TokenRow]) -> float:
-    """Nats a supervised token over all rows."""
-    pieces = split(rows, model.config.get_text_config().vocab_size)
-    total = sum(nll_sum(model, collate(piece, model.device)).item() for piece in pieces)
+def _loss(model: Any, rows: Sequence[TokenRow], layout: Layout) -> float:
+    """Nats a supervised token over all rows. Sharing is among the rows of a piece only: there is no gradient to keep."""
+    vocabulary = model.config.get_text_config().vocab_size
+    parts = split(rows, vocabulary) if layout == "shared" else pieces(rows, vocabulary, layout)
+    total = sum(nll_sum(model, collate(piece, model.device, layout == "shared")).item() for piece in parts)
     return total / sum(sum(row.supervised) for row in rows)

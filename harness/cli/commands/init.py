@@ -30,6 +30,10 @@ def init(folder: Path, model: str, traces: str | None) -> None:
     """
     from harness.cli.starter import from_traces, plain
 
+    if model and os.path.isdir(model):
+        from harness.evaluate.inference.acceptance import accept_whole
+
+        accept_whole(model)
     model = _from(folder, model)
     if traces is None:
         for path in plain.write(folder, model):

@@ -9,16 +9,20 @@ engine is `harness.evaluate.inference.engine`.
 """
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any, Literal
 
 from harness.core import codec
 from harness.core.adapters import verify
 from harness.core.digests import model_digests
+from harness.core.reads import code
 from harness.evaluate.inference.dtype import dtype_name, quantization
 from harness.types import Arm, Noun
 
-ENGINE = "hf-2"
-"""Part of every digest: raise it when the engine would answer differently."""
+ENGINE = "harness.evaluate.inference.engine"
+"""The module that answers: its source, and that of all that it imports, is part of every digest."""
+LIBRARIES = ("torch", "transformers", "tokenizers", "peft", "bitsandbytes")
+"""Their versions are too: another one may answer differently."""
 
 PREFERRED_BATCH = 256
 """Requests worth gathering before an answer is asked for: several batches, to be sorted and shared."""
@@ -32,7 +36,7 @@ class Options(Noun, frozen=True):
 
 
 def digest(arm: Arm) -> str:
-    """Content id of the model behind an arm: weights, adapter, tokenizer, template and number format.
+    """Content id of what answers for an arm: weights, adapter, tokenizer, template, number format, code and libraries.
 
     The prompt is part of each request, so arms that differ only in it are one model and share their replies.
 
@@ -40,7 +44,8 @@ def digest(arm: Arm) -> str:
     """
     base = model_digests(arm.model)
     adapter = verify(arm.adapter, arm.model).id if arm.adapter else ""
-    return codec.digest([ENGINE, base, adapter, dtype_name(arm), *filter(None, [quantization(arm)])])
+    versions = [f"{name} {version(name)}" for name in LIBRARIES]
+    return codec.digest([code(ENGINE), versions, base, adapter, dtype_name(arm), *filter(None, [quantization(arm)])])
 
 
 def open(arms: Sequence[Arm], *, batch_size: int = 0) -> Any:

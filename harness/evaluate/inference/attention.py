@@ -51,26 +51,15 @@ class Frame:
     """Stores the new keys and values of a layer and returns all of each row's own."""
 
 
-def supports(model: PreTrainedModel) -> bool:
-    """True when every layer is full attention that can be handed a function of ours."""
-    kinds = getattr(model.config, "layer_types", None) or ["full_attention"]
-    window = getattr(model.config, "sliding_window", None) if not getattr(model.config, "layer_types", None) else None
-    softcap = getattr(model.config, "attn_logit_softcapping", None)
-    return bool(
-        getattr(model, "_supports_attention_backend", False)
-        and set(kinds) == {"full_attention"}
-        and not window
-        and not softcap
-    )
-
-
 def install(model: PreTrainedModel) -> None:
-    """Make the model attend through `attend`. Raises UsageError when it cannot."""
-    if not supports(model):
+    """Make the model attend through `attend`. Raises UsageError when it does not hand its attention to a function."""
+    if model.config._attn_implementation == NAME:
+        return
+    if not getattr(model, "_supports_attention_backend", False):
         raise UsageError(
-            f"{type(model).__name__} has layers that are not plain full attention",
+            f"{type(model).__name__} computes its attention itself",
             where=str(model.name_or_path),
-            next='serve it and set backend = "openai_compatible"',
+            next="leave the way to transformers (`harness.evaluate.inference.general`)",
         )
     AttentionInterface.register(NAME, attend)
     model.set_attn_implementation(NAME)
@@ -124,10 +113,14 @@ def attend(
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
     frame: Frame | None = None,
+    softcap: float | None = None,
+    s_aux: torch.Tensor | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention function in the form that transformers calls: (rows, heads, queries, head size) in, rows-first out."""
     assert frame is not None, "the model was called without a Frame"
+    if softcap is not None or s_aux is not None:
+        raise UsageError("scores that are capped, or share their softmax with a sink, are not computed here")
     layer = int(module.layer_idx)  # type: ignore[arg-type]
     own = frame.keep(layer, (key, value)) if frame.keep else (key, value)
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5

@@ -3,17 +3,17 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 
 from harness.core import codec
 from harness.errors import TrueupError
-from harness.evaluate.inference.attention import Prefix, read_prefix
-from harness.evaluate.inference.generate import generate
-from harness.evaluate.inference.loglikelihood import Tree, loglikelihoods
-from harness.evaluate.inference.prefix import groups
+from harness.evaluate.inference.attention import Prefix
+from harness.evaluate.inference.loglikelihood import Tree
 from harness.evaluate.inference.requests import Writing, prompt_of, scored, tree_of
+from harness.evaluate.inference.ways import Way
 from harness.evaluate.inference.weights import Opened, Place, Resident, place_of
 from harness.types import Arm, Reply, Request
 
@@ -65,6 +65,10 @@ class HuggingFace:
         """Free the weights."""
         self._residents.clear()
 
+    def notes(self) -> dict[str, str]:
+        """How each model was run, by its folder: for the run's record."""
+        return {f"way of {Path(opened.folder).name}": model.notes for opened, model in self._residents.items()}
+
     def _resident(self, arm: Arm) -> Resident:
         key = codec.encode(arm)
         if key not in self._places:
@@ -77,10 +81,11 @@ class HuggingFace:
 
     def _write(self, model: Resident, prompts: dict[int, Writing]) -> dict[int, Reply | Exception]:
         answers: dict[int, Reply | Exception] = {}
-        for places, prefix in _shared(model, {place: prompt.tokens for place, prompt in prompts.items()}):
+        needs = {place: len(prompt.tokens) + prompt.max_new for place, prompt in prompts.items()}
+        for way, places, prefix in _parts(model, needs, {place: prompt.tokens for place, prompt in prompts.items()}):
             rows = [prompts[place].row(prefix.tokens) for place in places]
             width = self._width(model, max(len(row.tokens) + min(row.max_new, 64) for row in rows))
-            written = _fitting(width, partial(generate, model.model, prefix, rows, ends=model.ends))
+            written = _fitting(width, partial(way.generate, prefix, rows, ends=model.ends))
             for place, each in zip(places, written, strict=True):
                 answers[place] = prompts[place].reply(each, model.ends)
         return answers
@@ -89,11 +94,12 @@ class HuggingFace:
         self, model: Resident, trees: dict[int, Tree], requests: Sequence[Request]
     ) -> dict[int, Reply | Exception]:
         answers: dict[int, Reply | Exception] = {}
-        for places, prefix in _shared(model, {place: tree.context for place, tree in trees.items()}):
+        needs = {place: len(tree.context) + max(map(len, tree.options)) for place, tree in trees.items()}
+        for way, places, prefix in _parts(model, needs, {place: tree.context for place, tree in trees.items()}):
             started = time.perf_counter()
             rows = [trees[place].after(prefix.tokens) for place in places]
             width = self._batch_size or WIDTH[model.model.device.type]
-            sums = _fitting(width, partial(loglikelihoods, model.model, prefix, rows))
+            sums = _fitting(width, partial(way.loglikelihoods, prefix, rows))
             seconds = (time.perf_counter() - started) / len(places)
             for place, known in zip(places, sums, strict=True):
                 answers[place] = scored(requests[place], trees[place], known, seconds)
@@ -108,12 +114,13 @@ class HuggingFace:
         return int(max(1, min(WIDTH[device.type], kept // (tokens * model.token_bytes))))
 
 
-def _shared(model: Resident, tokens: dict[int, tuple[int, ...]]) -> Iterator[tuple[list[int], Prefix]]:
-    """Places that share a prefix, with its keys and values."""
-    places = list(tokens)
-    for group in groups([tokens[place] for place in places]):
-        members = [places[row] for row in group.rows]
-        yield members, read_prefix(model.model, list(tokens[members[0]][: group.shared]), model.start_prefix)
+def _parts(
+    model: Resident, needs: dict[int, int], tokens: dict[int, tuple[int, ...]]
+) -> Iterator[tuple[Way, list[int], Prefix]]:
+    """What runs together: the way it goes, the places of its requests, and the prefix that they share."""
+    for way, places in model.routed(needs):
+        for part in way.parts([tokens[place] for place in places], model.start_prefix):
+            yield way, [places[row] for row in part.rows], part.prefix
 
 
 def _fitting(width: int, job: Callable[..., T]) -> T:

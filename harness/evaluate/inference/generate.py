@@ -48,6 +48,8 @@ class DecodingRow:
     """Says after each new token whether a stop string has been written."""
     matcher: Callable[[], TokenMatcher | None] = lambda: None
     """A new matcher of the row's grammar; None: it may write anything."""
+    watch: Callable[[torch.Tensor], None] | None = None
+    """Is given the logits, (vocabulary,), that each new token is chosen from."""
 
 
 @dataclass
@@ -59,6 +61,17 @@ class Written:
     seconds: float = 0.0
     problem: str = ""
     """Why its grammar could not be kept to; empty when it was, or there is none."""
+
+    def take(self, token: int, row: DecodingRow, matcher: TokenMatcher | None, ends: frozenset[int]) -> None:
+        """Add the row's next token, and say whether it is the last."""
+        self.tokens.append(token)
+        whole = matcher is not None and matcher.take(token)
+        if matcher is not None:
+            self.problem = matcher.problem
+        if whole or token in ends or row.stopped(self.tokens):
+            self.finish = "stop"
+        elif len(self.tokens) >= row.max_new:
+            self.finish = "length"
 
 
 class Slots:
@@ -150,6 +163,7 @@ class DecodingBatch:
         logits = run(self.model, ids, lengths[:, None] + self.prefix.length, frame).logits[:, -1]
         for slot in live:
             self._restrict(slot, logits)
+            self._show(slot, logits)
         samplings = [self.rows[place].sampling if place is not None else Sampling() for place in self.slots]
         tokens = pick(
             logits, samplings, [len(self.written[place].tokens) if place is not None else 0 for place in self.slots]
@@ -182,20 +196,19 @@ class DecodingBatch:
         if matcher is not None:
             logits[slot].masked_fill_(~matcher.allowed().to(logits.device), float("-inf"))
 
+    def _show(self, slot: int, logits: torch.Tensor) -> None:
+        place = self.slots[slot]
+        watch = self.rows[place].watch if place is not None else None
+        if watch is not None:
+            watch(logits[slot])
+
     def _write(self, slot: int, token: int, seconds: float) -> None:
         place = self.slots[slot]
         assert place is not None
-        row, written, matcher = self.rows[place], self.written[place], self.matchers[place]
-        written.tokens.append(token)
+        written = self.written[place]
         written.seconds += seconds
         self.lengths[slot] += 1
-        whole = matcher is not None and matcher.take(token)
-        if matcher is not None:
-            written.problem = matcher.problem
-        if whole or token in self.ends or row.stopped(written.tokens):
-            written.finish = "stop"
-        elif len(written.tokens) >= row.max_new:
-            written.finish = "length"
+        written.take(token, self.rows[place], self.matchers[place], self.ends)
         if written.finish:
             self.slots[slot], self.lengths[slot] = None, 0
 

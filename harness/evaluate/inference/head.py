@@ -1,5 +1,7 @@
 """Apply the vocabulary layer at the least cost, in training and in serving."""
 
+import inspect
+from functools import cache
 from typing import Any
 
 
@@ -13,3 +15,14 @@ def lay_out(model: Any) -> Any:
     if head is not None:
         head.register_forward_pre_hook(lambda module, given: (given[0].contiguous(), *given[1:]))
     return model
+
+
+def accepts(model: Any, argument: str) -> bool:
+    """Does the model's forward pass name this argument?"""
+    kind: Any = type(model)
+    return argument in _arguments(kind)
+
+
+@cache
+def _arguments(kind: Any) -> frozenset[str]:
+    return frozenset(inspect.signature(kind.forward).parameters)

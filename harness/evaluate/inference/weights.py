@@ -1,22 +1,23 @@
 """Keep one set of base weights for each model folder, and switch adapters on and off beside it."""
 
 import json
-import os
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
 from peft import PeftConfig, PeftModel, PeftModelForCausalLM
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
-from transformers.utils import logging as transformers_logging
+from transformers import PreTrainedModel
 
 from harness.core.adapters import verify
 from harness.core.rendering import stop_ids
-from harness.errors import InputError, InvalidError, UsageError
-from harness.evaluate.inference import quantized
-from harness.evaluate.inference.attention import Prefix, install, read_virtual
+from harness.errors import InvalidError, UsageError
+from harness.evaluate.inference.attention import Prefix, read_virtual
+from harness.evaluate.inference.check import RightWays, known, positions
 from harness.evaluate.inference.dtype import DTYPES, dtype_name, quantization
-from harness.evaluate.inference.head import lay_out
+from harness.evaluate.inference.folding import fold
+from harness.evaluate.inference.opening import open_model, open_tokenizer
+from harness.evaluate.inference.recall import recalled
+from harness.evaluate.inference.ways import Shared, Way
 from harness.types import Arm, Json
 
 VIRTUAL = "prompt_embeddings"
@@ -64,7 +65,8 @@ class Resident:
     def __init__(self, folder: str, dtype: str, quantization: str = "") -> None:
         self.folder, self._dtype = folder, DTYPES[dtype]
         self._quantization = json.loads(quantization) if quantization else {}
-        self.tokenizer = _open(AutoTokenizer, folder)
+        self.tokenizer = open_tokenizer(folder)
+        self._finding: RightWays | None = None
         self.ends = stop_ids(self.tokenizer, folder)
         starts = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, 0)
         self.start: int = next(token for token in starts if token is not None)
@@ -72,12 +74,31 @@ class Resident:
         self._active = ""
         self._grammars: Any = None
         self._read()
-        self._positions = int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 0) or 2**31)
+        self._positions = positions(self.model.config)
 
     @property
     def limit(self) -> int:
         """Most tokens of prompt and reply."""
         return self._positions - self.start_prefix.length
+
+    @property
+    def notes(self) -> str:
+        """Which way the model is run, and why not a faster one."""
+        assert self._finding is not None
+        why = "; ".join(f"not {name}: {reason}" for name, reason in self._finding.refused.items())
+        return ", then ".join(way.name for way in self.ways) + (f" ({why})" if why else "")
+
+    def routed(self, lengths: Mapping[int, int]) -> Iterator[tuple[Way, list[int]]]:
+        """Which rows go which way. `lengths`: row to its tokens, of prompt and reply."""
+        left = dict(lengths)
+        for way in self.ways:
+            mine = [place for place, tokens in left.items() if tokens + self.start_prefix.length <= way.reach]
+            if way is self.ways[-1]:
+                mine = list(left)
+            left = {place: tokens for place, tokens in left.items() if place not in set(mine)}
+            if mine:
+                way.begin()
+                yield way, mine
 
     def use(self, adapter: str) -> None:
         """Answer as the adapter in this folder, or as the base for an empty one.
@@ -122,9 +143,8 @@ class Resident:
     def token_bytes(self) -> int:
         """Memory of one token's keys and values in all layers."""
         config = self.model.config.get_text_config()
-        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        return 2 * config.num_hidden_layers * heads * size * self.model.dtype.itemsize
+        each = getattr(config, "per_layer_config", None) or dict.fromkeys(range(config.num_hidden_layers), config)
+        return sum(_kept(each[layer], config) for layer in range(config.num_hidden_layers)) * self.model.dtype.itemsize
 
     def _read(self) -> None:
         """The base as its files say it, with no adapter."""
@@ -133,20 +153,21 @@ class Resident:
         self._names: dict[str, str] = {}
         self._active = ""
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        options: dict[str, Any] = {"dtype": self._dtype}
-        if self._quantization:
-            options = quantized.options(self._quantization, self._dtype, device)
-        self.model: PreTrainedModel = _open(AutoModelForCausalLM, self.folder, use_safetensors=True, **options)
-        if not quantized.settled(self.model):
-            self.model.to(device)
-        install(lay_out(self.model.eval()))
+        self.model: PreTrainedModel = open_model(
+            self.folder, self._dtype, self._quantization, torch.device(device), self.tokenizer
+        )
+        ways = {way.name: way for way in known(self.model)}
+        if self._finding is None:
+            self._finding = recalled(self.model, self.tokenizer, self.folder, [str(self._dtype), self._quantization])
+        self.ways = [ways[name] for name in self._finding.ways]
+        self.ways[0].begin()
 
     def _fold(self, adapter: str) -> None:
         if self._peft is not None:
             self._read()
         self.start_prefix = Prefix()
         if adapter:
-            self._load(adapter).merge_and_unload()
+            fold(self._load(adapter))
 
     def _switch(self, adapter: str) -> None:
         self.start_prefix = Prefix()
@@ -177,7 +198,16 @@ class Resident:
         return self._peft
 
     def _virtual(self, adapter: str) -> Prefix:
-        """Keys and values of the adapter's virtual tokens, which nothing of the base has to change for."""
+        """Keys and values of the adapter's virtual tokens, which nothing of the base has to change for.
+
+        Raises UsageError where the model is not run in a way that puts keys and values before a row.
+        """
+        if len(self.ways) > 1 or not isinstance(self.ways[0], Shared):
+            raise UsageError(
+                f"virtual tokens cannot be put before this model's text: {self.notes}",
+                where=adapter,
+                next='train with [tune] adapter = "lora"',
+            )
         config = PeftConfig.from_pretrained(adapter)
         config.inference_mode = True
         try:
@@ -196,21 +226,16 @@ class Resident:
         return Prefix(config.num_virtual_tokens, layers, virtual=config.num_virtual_tokens)
 
 
+def _kept(layer: Any, config: Any) -> int:
+    """Numbers that one layer keeps of a token: its key and value, of which a state-space model keeps less."""
+    all_heads = getattr(layer, "num_attention_heads", None) or 1
+    heads = getattr(layer, "num_key_value_heads", None) or all_heads
+    return int(2 * heads * (getattr(layer, "head_dim", None) or config.hidden_size // all_heads))
+
+
 def _misfit(adapter: str, wrong: list[str]) -> InvalidError:
     return InvalidError(
         f"the adapter does not fit the model: {len(wrong)} weights have no place, such as {wrong[0]}",
         where=adapter,
         next="tune it again on this base",
     )
-
-
-def _open(kind: Any, folder: str, **options: Any) -> Any:
-    """`from_pretrained` of a local folder: no network, no code that the model brings."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    transformers_logging.disable_progress_bar()
-    try:
-        return kind.from_pretrained(Path(folder), local_files_only=True, trust_remote_code=False, **options)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"the model cannot be loaded: {error}", where=folder, next="check the model's folder"
-        ) from error

@@ -98,6 +98,11 @@ class Answerer:
         except TrueupError as error:
             return [error] * len(requests)
 
+    def notes(self) -> dict[str, str]:
+        """What backends say of how they answered, where they say anything: for the run's environment."""
+        opened = (backend for backend in self._backends.values() if not isinstance(backend, TrueupError))
+        return {name: text for backend in opened for name, text in getattr(backend, "notes", dict)().items()}
+
     def close(self) -> None:
         """Close what was opened."""
         for cache in self._caches.values():

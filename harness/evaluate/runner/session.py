@@ -242,10 +242,11 @@ class Evaluation:
     @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self._tree.abandon()  # pytest tears down now what an aborted run left set up
+        notes = self.answerer.notes()
         self.answerer.close()
         if not session.config.option.collectonly:
             try:
-                self.conclude(self.book.runs(self.entries, environment()))
+                self.conclude(self.book.runs(self.entries, environment() | notes))
             except TrueupError as error:
                 self.complain(error)
 

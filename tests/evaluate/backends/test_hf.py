@@ -16,7 +16,7 @@ from harness.core.plugins import load
 from harness.core.rendering import prompt_ids
 from harness.errors import InputError, InvalidError, TrueupError, UsageError
 from harness.evaluate.backends import hf
-from harness.evaluate.inference import engine
+from harness.evaluate.inference import generate
 from harness.evaluate.inference.attention import Frame, Prefix
 from harness.evaluate.inference.weights import Resident, place_of
 from harness.types import Adapter, Prompt, Recipe, Reply, Request
@@ -165,15 +165,15 @@ def test_batch_is_halved_until_it_fits(backend, arm, user, monkeypatch):
     """Out of memory costs time, not replies."""
     widths = []
 
-    def tight(*args, width: int, **options):
+    def tight(model, prefix, rows, width, ends):
         widths.append(width)
         if width > 2:
             raise torch.OutOfMemoryError("no room")
-        return generate(*args, width=width, **options)
+        return whole(model, prefix, rows, width, ends)
 
     expected = texts(backend.answer(arm, chats(user)))
-    generate = engine.generate
-    monkeypatch.setattr(engine, "generate", tight)
+    whole = generate.generate
+    monkeypatch.setattr(generate, "generate", tight)
     assert texts(backend.answer(arm, chats(user))) == expected
     assert widths[-1] <= 2 < widths[0]
 

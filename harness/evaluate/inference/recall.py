@@ -1,0 +1,40 @@
+"""Remember which way a model is run, by what the finding depends on: weights, libraries, processor and this code."""
+
+import contextlib
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from harness.core.codec import digest, encode, read, write_atomic
+from harness.core.digests import model_digests
+from harness.core.reads import code
+from harness.errors import InputError, StorageError
+from harness.evaluate.inference.check import TEXT, RightWays, examine
+from harness.types import Json
+
+
+def recalled(model: PreTrainedModel, tokenizer: Any, folder: str, opened: Json) -> RightWays:
+    """The finding for a model that has just been opened; examined now unless it was before.
+
+    `opened`: number format and quantization. Raises InputError when no way is right.
+    """
+    known = _place(model, folder, opened)
+    try:
+        return read(known, RightWays)
+    except (OSError, InputError):
+        finding = examine(model, tokenizer(TEXT, add_special_tokens=False)["input_ids"])
+    with contextlib.suppress(OSError, StorageError):  # it is found again next time
+        write_atomic(known, encode(finding))
+    return finding
+
+
+def _place(model: PreTrainedModel, folder: str, opened: Json) -> Path:
+    libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "bitsandbytes")]
+    here = [model.device.type, torch.backends.cpu.get_cpu_capability()]
+    key = digest([model_digests(folder), opened, libraries, here, code("harness.evaluate.inference.check")])
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root, "trueup", "ways", f"{key}.json")

@@ -1,0 +1,159 @@
+"""Choose how the rows of a batch are read: the cheapest layout with the loss and gradient of one row at a time.
+
+Sharing a common start is exact in full causal attention and wrong in a sliding window; padding is right for most models,
+not for all. So before the first step a few training rows go through each layout in turn, and their loss and gradient are
+compared with those of the same rows one at a time. More than rounding (`harness.evaluate.inference.rounding`) off, or a
+failure, and the next layout is tried. The findings are recorded in the adapter's manifest.
+"""
+
+from collections.abc import Iterator, Sequence
+from os.path import commonprefix
+from typing import Any, NamedTuple
+
+import torch
+from peft import PeftModel
+
+from harness.errors import InputError, TrueupError, UsageError
+from harness.evaluate.inference.acceptance import WORKS
+from harness.evaluate.inference.check import TEXT, examine
+from harness.evaluate.inference.rounding import FACTOR, perturbed
+from harness.evaluate.inference.ways import Shared
+from harness.types import Json, Recipe
+from trainers.model import parameters
+from trainers.model.memory import fitting
+from trainers.rows.tokens import TokenRow
+from trainers.training.loss import Layout, collate, nll_sum, pieces, plain_nll
+
+LAYOUTS: tuple[Layout, ...] = ("shared", "padded", "single")
+
+
+class ChosenLayout(NamedTuple):
+    layout: Layout
+    findings: dict[str, Json]
+    """For the manifest: the layout, how far it is from one row at a time, and why others were refused."""
+
+
+def choose(model: Any, rows: Sequence[TokenRow], recipe: Recipe, tokenizer: Any) -> ChosenLayout:
+    """The layout for training `model` on `rows`. The model is left in training mode, without gradients.
+
+    Raises InputError when no layout is exact, UsageError when the adapter is virtual tokens and the base cannot have keys and values put before a row.
+    """
+    _refuse_virtual_tokens(model, tokenizer)
+    if recipe.dropout or parameters.recomputed(recipe):
+        refused = {"shared": "dropout" if recipe.dropout else "activations are computed again"}
+    else:
+        refused = {}
+    sample = _sample(rows)
+    with fitting(f"a step of {len(sample)} rows, the longest of {len(sample[0].ids)} tokens"):
+        return _first_exact(model.eval(), sample, refused)
+
+
+def _first_exact(model: Any, sample: Sequence[TokenRow], refused: dict[str, str]) -> ChosenLayout:
+    weights = parameters.trainable(model)
+    plain = TrialStep(model, sample)
+    with perturbed(model):
+        noise = plain.distance(TrialStep(model, sample))
+    for layout in LAYOUTS:
+        if layout in refused:
+            continue
+        try:
+            off = plain.distance(TrialStep(model, sample, layout))
+        except TrueupError:
+            raise
+        except Exception as error:  # whatever a model's own code raises when it is called in a way it does not know
+            refused[layout] = f"{type(error).__name__}: {str(error)[:200]}"
+            continue
+        allowed = noise.scaled(FACTOR, least=torch.finfo(torch.float32).eps)
+        if off.loss <= allowed.loss and off.gradient <= allowed.gradient:
+            break
+        refused[layout] = f"gradient off by {off.gradient:.2g}, where rounding explains {allowed.gradient:.2g}"
+    else:
+        raise InputError(f"a training step is not exact for this model in any layout: {refused}", next=WORKS)
+    for weight in weights:
+        weight.grad = None
+    model.train()
+    findings: dict[str, Json] = {"layout": layout, "rows": len(sample), "loss": off.loss, "gradient": off.gradient}
+    more = {"refused": dict(refused), "left_out": getattr(model, "left_out", {}), "idle": plain.idle(model)}
+    return ChosenLayout(layout, findings | {name: value for name, value in more.items() if value})
+
+
+class StepDistance(NamedTuple):
+    """How far one step is from another, as shares of the other's loss and gradient norm."""
+
+    loss: float
+    gradient: float
+
+    def scaled(self, factor: float, least: float) -> "StepDistance":
+        return StepDistance(factor * max(self.loss, least), factor * max(self.gradient, least))
+
+
+class TrialStep:
+    """Loss and gradient of some rows, in a layout or by the plainest call, row by row."""
+
+    def __init__(self, model: Any, rows: Sequence[TokenRow], layout: Layout | None = None) -> None:
+        weights = parameters.trainable(model)
+        for weight in weights:
+            weight.grad = None
+        self.loss = 0.0
+        for loss in self._losses(model, rows, layout):
+            loss.backward()
+            self.loss += loss.item()
+        self._gradients = [weight.grad for weight in weights]
+
+    @staticmethod
+    def _losses(model: Any, rows: Sequence[TokenRow], layout: Layout | None) -> Iterator[torch.Tensor]:
+        if layout is None:
+            yield from (plain_nll(model, row) for row in rows)
+            return
+        for piece in pieces(rows, model.config.get_text_config().vocab_size, layout):
+            yield nll_sum(model, collate(piece, model.device, layout == "shared"))
+
+    def idle(self, model: Any) -> list[str]:
+        """Names of trained weights that these rows give no gradient: experts they are not routed to, for example."""
+        names = (name for name, weight in model.named_parameters() if weight.requires_grad)
+        return [name for name, gradient in zip(names, self._gradients, strict=True) if gradient is None]
+
+    def distance(self, other: "TrialStep") -> StepDistance:
+        """How far `other` is from this one."""
+        square = off = 0.0
+        for mine, its in zip(self._gradients, other._gradients, strict=True):
+            if mine is not None:
+                square += float(mine.double().square().sum())
+            if mine is not None or its is not None:
+                off += float(_minus(mine, its).square().sum())
+        return StepDistance(
+            abs(other.loss - self.loss) / max(abs(self.loss), 1e-12), (off**0.5) / max(square**0.5, 1e-12)
+        )
+
+
+def _minus(mine: torch.Tensor | None, its: torch.Tensor | None) -> torch.Tensor:
+    if mine is None or its is None:
+        present = mine if mine is not None else its
+        assert present is not None
+        return present.double()
+    return mine.double() - its.double()
+
+
+def _sample(rows: Sequence[TokenRow]) -> list[TokenRow]:
+    """The longest row, the row that begins most like it, and the shortest: sharing and padding both have work to do."""
+    longest = max(rows, key=lambda row: len(row.ids))
+    others = [row for row in rows if row is not longest]
+    if not others:
+        return [longest, longest]
+    nearest = max(others, key=lambda row: len(commonprefix([row.ids, longest.ids])))
+    shortest = min(others, key=lambda row: len(row.ids))
+    return [longest, nearest] if shortest is nearest else [longest, nearest, shortest]
+
+
+def _refuse_virtual_tokens(model: Any, tokenizer: Any) -> None:
+    if not (isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning):
+        return
+    base: Any = model.get_base_model()
+    own = base.config._attn_implementation
+    finding = examine(base.eval(), tokenizer(TEXT, add_special_tokens=False)["input_ids"])
+    base.set_attn_implementation(own)
+    if finding.ways != (Shared.name,):
+        raise UsageError(
+            f"virtual tokens cannot be put before this model's text: {finding.refused or 'its layers see a window'}",
+            next='set [tune] adapter = "lora"',
+        )
