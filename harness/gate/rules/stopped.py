@@ -4,7 +4,7 @@ look, and only of the cases that were asked."""
 from collections.abc import Iterator
 
 from harness.gate.context import Context
-from harness.gate.measure import scored
+from harness.gate.units import scored
 from harness.types import Finding
 
 
