@@ -29,7 +29,8 @@ def measure(comparison: Comparison, alpha: float) -> Paired:
     if not is_rate(comparison) or comparison.suite.corpus:
         why = "the errors of a judge are known for pass and fail only, and these scores are neither"
         return dataclasses.replace(_measure(comparison, alpha), weakness=why)
-    labels = judge.arms.get(comparison.baseline, ()), judge.arms.get(comparison.candidate, ())
+    labelled = dict(judge.arms)
+    labels = labelled.get(comparison.baseline, ()), labelled.get(comparison.candidate, ())
     if not all(labels):
         return judged.corrected(lambda error: _measure(comparison, error), judge, alpha)
     pairs = scored(comparison)

@@ -104,8 +104,8 @@ class Calibration(Noun, frozen=True):
     """Attacks that made the judge pass the answer."""
     problem: str = ""
     """Why its scores do not count; empty when they do."""
-    arms: dict[str, tuple[tuple[float, float], ...]] = {}
-    """Arm to its labelled answers, as (people's score, judge's score), each 0 to 1; empty: labels name no arm."""
+    arms: tuple[tuple[str, tuple[tuple[float, float], ...]], ...] = ()
+    """Each arm with its labelled answers, as (people's score, judge's score), each 0 to 1; empty: labels name no arm."""
     most_bias: float | None = None
     """How much laxer (as a share of answers) the judge may be on one arm than on another, by the author's word."""
 

@@ -107,8 +107,10 @@ def test_the_gate_says_what_every_rule_found(work):
     assert done.exit_code == 0, done.output
     said = done.stdout.splitlines()
     place = next(i for i, line in enumerate(said) if line.startswith("✓ pass") and " guard " in line)
-    assert "general loses 0.7 points" in said[place] and "tango exact" in said[place + 1] and "b 2" in said[place + 1]
-    assert said[-1].startswith("Promote: booking gains 60.0 points")
+    assert (
+        "general dropped by 0.7 points" in said[place] and "tango exact" in said[place + 1] and "b 2" in said[place + 1]
+    )
+    assert said[-1].startswith("Promote: on 300 cases booking improved by 60.0 points over base")
     told = json.loads(typed(work, "gate", "--json").stdout)
     assert {one["rule"] for one in told["findings"]} >= {"target", "guard", "prompted", "looks"}
 
@@ -215,7 +217,7 @@ def test_two_runs_are_compared(work):
     done = typed(work, "compare", "base", "tuned")
     assert done.exit_code == 0, done.output
     said = done.stdout.splitlines()
-    assert said[0].startswith("booking gains 60.0 points") and "0.2 -> 0.8, n 300, broken 0, fixed 180" in said[1]
+    assert said[0].startswith("booking improved by 60.0 points") and "0.2 -> 0.8, n 300, broken 0, fixed 180" in said[1]
     assert any(line.startswith("Noise") for line in said)
     assert "prompted (" in str(typed(work, "compare", "base", "tunde").exception)
 
@@ -231,8 +233,8 @@ def test_the_report_files_say_the_same(work):
     files = {
         suffix: (Path(out) / f"report.{suffix}").read_text(encoding="utf-8") for suffix in ("md", "xml", "github.txt")
     }
-    assert "**Booking gains 60.0 points" in html.unescape(files["md"])
-    assert files["github.txt"].startswith("::notice title=trueup%3A promote::Promote: booking gains")
+    assert "**On 300 cases booking improved by 60.0 points" in html.unescape(files["md"])
+    assert files["github.txt"].startswith("::notice title=trueup%3A promote::Promote: on 300 cases booking improved")
     assert 'failures="2"' in files["xml"]  # the two broken cases; no finding stands in the way
     assert read(Path(out) / "report.verdict.json", gate_step.VerdictFile).verdict == verdict
 

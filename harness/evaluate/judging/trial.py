@@ -135,16 +135,13 @@ def _calibrated(
 
 def _by_arm(
     grades: Scale, shown: Sequence[Exhibit], said: Sequence[tuple[Score, bool]]
-) -> dict[str, tuple[tuple[float, float], ...]]:
-    """Arm to people's score and the judge's of each of its labelled answers."""
-    return {
-        arm: tuple(
-            (grades.value(one.label), score.value)
-            for one, (score, _) in zip(shown, said, strict=True)
-            if one.arm == arm
-        )
-        for arm in sorted({one.arm for one in shown if one.arm})
-    }
+) -> tuple[tuple[str, tuple[tuple[float, float], ...]], ...]:
+    """Each arm with people's score and the judge's of each of its labelled answers."""
+    arms: dict[str, list[tuple[float, float]]] = {}
+    for one, (score, _) in zip(shown, said, strict=True):
+        if one.arm:
+            arms.setdefault(one.arm, []).append((grades.value(one.label), score.value))
+    return tuple((arm, tuple(arms[arm])) for arm in sorted(arms))
 
 
 def kappa(people: Sequence[str], judge: Sequence[str], grades: Sequence[str]) -> float | None:

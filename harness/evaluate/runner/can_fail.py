@@ -25,8 +25,7 @@ def refuse_dropped(function: Callable[..., Any], judges: Collection[str]) -> Non
     tree = _tree(inspect.unwrap(function).__code__)
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     for node in ast.walk(tree):
-        dropped = isinstance(node, ast.Expr) or (isinstance(node, ast.Assign) and _unused(node, used))
-        if dropped and _is_score(node.value, judges):
+        if isinstance(node, ast.Expr | ast.Assign) and _is_score(node.value, judges) and _unused(node, used):
             raise InputError(
                 f"the score of `{ast.unparse(node)}` is computed and dropped, so no answer could fail it",
                 next="return it, or assert on its value",
@@ -54,8 +53,9 @@ def _tree(code: CodeType) -> ast.AST:
         return ast.Module(body=[], type_ignores=[])
 
 
-def _unused(node: ast.Assign, used: Collection[str]) -> bool:
-    return all(isinstance(target, ast.Name) and target.id not in used for target in node.targets)
+def _unused(node: ast.Expr | ast.Assign, used: Collection[str]) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return all(isinstance(target, ast.Name) and target.id not in used for target in targets)
 
 
 def _is_score(value: ast.AST, judges: Collection[str]) -> bool:
