@@ -44,8 +44,7 @@ def _unjudged(project: Project, current: Evaluation, policy: Policy) -> list[Eva
         if not memo.recall(COUNTED, ident)
     ]
     arms = {TUNED, *policy.baselines}
-    whole = [one for one in found if one != current and one.adapter and arms <= dict(one.runs).keys()]
-    return sorted(whole, key=lambda one: max(run.started_ns for run in project.runs(one).values()))
+    return [one for one in found if one != current and one.adapter and arms <= dict(one.runs).keys()]
 
 
 def _counted(project: Project, evaluation: Evaluation) -> tuple[dict[str, int], str]:
