@@ -107,7 +107,6 @@ UNJUDGED = """## What is not judged at all
 
 def page(
     cells: list[Cell],
-    series: list[Cell],
     powers: list[tuple[str, int, float, tuple[float, float, float]]],
     clustered: list[tuple[str, int, float, float]],
     result: dict[str, float],
@@ -117,7 +116,13 @@ def page(
         counts = sorted({cell.runs for cell in cells if cell.method == method})
         drawn = "Summed exactly." if counts == [0] else f"{counts[-1]:,} simulated pairs of runs a cell."
         lines += [f"## {method}", "", note, drawn, "", *table(cells, method), ""]
-    lines += [UNJUDGED, *_nights(series), *_power(powers, clustered), "## In one line", ""]
+    lines += [
+        UNJUDGED,
+        *_nights([cell for cell in cells if cell.looks]),
+        *_power(powers, clustered),
+        "## In one line",
+        "",
+    ]
     lines += [
         f"- Worst false-promote rate of any method at one look: {result['worst_look']:.2%} (before: "
         f"{result['worst_look_before']:.0%}); allowed are {result['allowed']:.0%}.",
