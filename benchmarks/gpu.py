@@ -29,7 +29,7 @@ from harness.tune.engines.local import environment
 from harness.types import Recipe
 from trainers.model import parameters
 from trainers.model.kind import kind_of
-from trainers.rows.tokens import Row
+from trainers.rows.tokens import TokenRow
 from trainers.training.checkpoints import Shelf
 from trainers.training.descent import descend
 
@@ -40,14 +40,14 @@ def knobs(kind: str) -> Recipe:
     return Recipe(adapter=kind, seed=SEED, options={"activation_checkpointing": kind == "qlora"})
 
 
-def ours(model: Any, rows: list[Row], kind: str, options: argparse.Namespace) -> None:
+def ours(model: Any, rows: list[TokenRow], kind: str, options: argparse.Namespace) -> None:
     trained = replace(recipe(len(rows), options.batch, options.steps), options=knobs(kind).options)
     with tempfile.TemporaryDirectory() as folder:
         shelf = Shelf(Path(folder), "benchmark")
         descend(parameters.attach(model, knobs(kind)), rows, trained, shelf, lambda point, steps: None)
 
 
-def trl(model: Any, rows: list[Row], kind: str, options: argparse.Namespace) -> None:
+def trl(model: Any, rows: list[TokenRow], kind: str, options: argparse.Namespace) -> None:
     """TRL's SFTTrainer. A pack is as long as a step's rows, so a step of one pack has as many rows as one of ours."""
     from datasets import Dataset  # both only here: they take seconds to import
     from trl import SFTConfig, SFTTrainer

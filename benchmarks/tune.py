@@ -29,7 +29,7 @@ from harness.types import Case, Message, Prompt, Recipe, TextPart
 from trainers.model import parameters
 from trainers.model.memory import peak_bytes
 from trainers.rows.batches import schedule, steps_per_epoch
-from trainers.rows.tokens import Renderer, Row, build
+from trainers.rows.tokens import Renderer, TokenRow, build
 from trainers.training.checkpoints import Shelf
 from trainers.training.descent import descend
 from trainers.training.loss import IGNORE, collate
@@ -42,7 +42,7 @@ RATE, SEED = 1e-3, 17
 Losses = list[float]
 
 
-def training_rows(folder: str, tokenizer: object, count: int, longest: int) -> list[Row]:
+def training_rows(folder: str, tokenizer: object, count: int, longest: int) -> list[TokenRow]:
     """Short answers to short messages under one system text: what a fine-tune on corrections looks like."""
     prompt = Prompt(name="bench", messages=(say("system", SYSTEM),))
     cases = [
@@ -78,7 +78,7 @@ def recipe(rows: int, batch: int, steps: int) -> Recipe:
     )
 
 
-def ours(model: Any, rows: list[Row], batch: int, steps: int) -> Losses:
+def ours(model: Any, rows: list[TokenRow], batch: int, steps: int) -> Losses:
     """`trainers.training.descent`, as `trainers.sft` calls it."""
     losses: Losses = []
     with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +87,7 @@ def ours(model: Any, rows: list[Row], batch: int, steps: int) -> Losses:
     return losses
 
 
-def plain(model: Any, rows: list[Row], batch: int, steps: int) -> Losses:
+def plain(model: Any, rows: list[TokenRow], batch: int, steps: int) -> Losses:
     """What one writes first: padded batches, labels shifted inside the model, AdamW."""
     optimizer = torch.optim.AdamW(parameters.trainable(model), lr=RATE, weight_decay=0.01)
     losses: Losses = []
@@ -103,7 +103,7 @@ def plain(model: Any, rows: list[Row], batch: int, steps: int) -> Losses:
     return losses
 
 
-def padded(rows: list[Row]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def padded(rows: list[TokenRow]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     width = max(len(row.ids) for row in rows)
     ids, mask = torch.zeros(len(rows), width, dtype=torch.long), torch.zeros(len(rows), width, dtype=torch.long)
     labels = torch.full((len(rows), width), IGNORE)
@@ -114,7 +114,7 @@ def padded(rows: list[Row]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return ids, mask, labels
 
 
-def trl(model: Any, rows: list[Row], batch: int, steps: int) -> Losses:
+def trl(model: Any, rows: list[TokenRow], batch: int, steps: int) -> Losses:
     """TRL's SFTTrainer with its own defaults; only what makes the work the same is set."""
     from datasets import Dataset  # both only here: they take seconds to import, and the others do not need them
     from trl import SFTConfig, SFTTrainer
@@ -169,7 +169,7 @@ def measure(name: str, options: argparse.Namespace) -> dict:
     return {"seconds": seconds, "losses": losses, "tokens": tokens, "peak_gb": peak_bytes() / 2**30}
 
 
-def warm_up(model: Any, rows: list[Row]) -> None:
+def warm_up(model: Any, rows: list[TokenRow]) -> None:
     """The first pass of a process pays for buffers and kernels; none of the loops should."""
     with torch.no_grad():
         batch = collate(

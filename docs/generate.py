@@ -20,6 +20,16 @@ from harness.cli.main import all_commands, cli  # noqa: E402
 from harness.core.plugins import PACKAGES, names  # noqa: E402
 from harness.errors import Exit  # noqa: E402
 
+STUB = ROOT / "harness" / "evaluate" / "score.pyi"
+DEVELOP = {
+    "formats": "adding-a-format",
+    "detectors": "adding-a-detector",
+    "scorers": "adding-a-scorer",
+    "backends": "adding-a-backend",
+    "rules": "adding-a-rule",
+    "trainers": "adding-a-recipe",
+}
+"""Kind of plug-in to the page that shows how to add one."""
 NOTE = "<!-- Written by docs/generate.py from the code; edit that instead. -->\n\n"
 
 
@@ -80,9 +90,16 @@ def shown(field: msgspec.structs.FieldInfo) -> str:
 
 def plugins() -> str:
     """Every plug-in with the first sentence of its file."""
-    text = NOTE + "# Plug-ins\n\nA plug-in is a file in its folder, or an entry point in the group `trueup.<kind>`.\n\n"
+    text = NOTE + (
+        "# Plug-ins\n\nA plug-in is a file in its folder, or an entry point in the group `trueup.<kind>`. What each kind offers is "
+        "stated in `harness/core/protocols.py`.\n\n"
+    )
     for kind, package in PACKAGES.items():
-        text += f"## {kind}\n\n| name | what it is |\n|---|---|\n"
+        page = DEVELOP.get(kind)
+        text += f"## {kind}\n\n" + (
+            f"[{page.replace('-', ' ').capitalize()}](../develop/{page}.md)\n\n" if page else ""
+        )
+        text += "| name | what it is |\n|---|---|\n"
         for name in names(kind):
             path = ROOT / package.replace(".", "/") / f"{name}.py"
             text += f"| `{name}` | {first_sentence(path)} |\n"
@@ -146,6 +163,18 @@ def first_sentence(path: Path) -> str:
     return doc.split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
 
 
+def scorers() -> str:
+    """A stub of `harness.evaluate.score`: each scorer with its types, so that a new one stays one new file."""
+    own = sorted(path.stem for path in (ROOT / "harness/evaluate/scorers").glob("[!_]*.py"))
+    text = "# Written by docs/generate.py from the scorers' files; edit those instead.\n"
+    text += "from collections.abc import Callable\n\n"
+    text += "".join(f"from harness.evaluate.scorers.{name} import {name} as {name}\n" for name in own)
+    text += "from harness.types import Score\n\n"
+    return (
+        text + "def __getattr__(name: str) -> Callable[..., Score | tuple[Score, ...]]: ...  # a third party's scorer\n"
+    )
+
+
 PAGES = {"commands.md": commands, "config.md": config, "plugins.md": plugins, "nouns.md": types}
 
 
@@ -154,6 +183,7 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     for name, page in PAGES.items():
         (folder / name).write_text(page(), encoding="utf-8")
+    STUB.write_text(scorers(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m harness` is `trueup`."""
+"""Run `trueup` as `python -m harness`."""
 
 from harness.cli.main import main
 

@@ -1,4 +1,4 @@
-"""trueup.toml -> frozen `Config`.
+"""Parse trueup.toml into a frozen `Config`.
 
 Unknown keys are refused, naming the nearest known one: a misspelt `min_gian` must not silently weaken a gate. Paths are
 relative to the folder of trueup.toml, and are made absolute here, once.

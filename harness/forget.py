@@ -7,7 +7,7 @@ trained on again, and an adapter of one is not judged or promoted.
 from collections.abc import Sequence
 
 from harness.core import dataset_files
-from harness.curate import stage as curate_stage
+from harness.core.dataset_files import SPLITS
 from harness.errors import UsageError
 from harness.ingest.collector import inbox
 from harness.ingest.settings import INBOX, redactor
@@ -72,7 +72,7 @@ def _datasets(project: Project, gone: set[str]) -> dict[str, int]:
     found = {}
     for ident in project.store.artifacts.ids("dataset") if gone else ():
         folder = project.store.artifacts.folder("dataset", ident)
-        cases = (case for split in curate_stage.SPLITS for case in dataset_files.read_split(folder, split))
+        cases = (case for split in SPLITS for case in dataset_files.read_split(folder, split))
         calls = {case.call_id for case in cases} & gone
         if calls:
             found[ident] = len(calls)

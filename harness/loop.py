@@ -5,11 +5,17 @@ and a killed run goes on where it was. A step whose inputs did not change is rec
 `harness.core.reads`. Mining is the first thing that `curate` asks for, comparing the first thing that `gate` does.
 """
 
+from harness.config import Config
+from harness.curate import step as curate_step
 from harness.curate.step import curate
+from harness.evaluate import arms
 from harness.evaluate.step import evaluate
 from harness.gate import early_stop
+from harness.gate import options as gate_options
 from harness.gate.step import gate
+from harness.ingest.settings import format_options
 from harness.ingest.step import ingest
+from harness.mine import step as mine_step
 from harness.project import Project
 from harness.promote.step import promote
 from harness.report import report
@@ -18,8 +24,18 @@ from harness.tune.step import tune
 from harness.types import Adapter, Dataset, Verdict
 
 
+def check(config: Config) -> None:
+    """Read every table of options as its step will. Raises UsageError on an option that nothing knows."""
+    format_options(config)
+    mine_step.options_of(config)
+    curate_step.options_of(config)
+    arms.check_options(config)
+    gate_options.check(config.gate)
+
+
 def run(project: Project) -> Verdict:
     """Walk the whole loop once. Raises UndecidedError before training when there is too little to learn from."""
+    check(project.config)
     ingest(project)
     dataset = curate(project)
     return judge(project, dataset, tune(project, dataset))
@@ -27,6 +43,7 @@ def run(project: Project) -> Verdict:
 
 def run_in_rounds(project: Project, count: int, suite: str = "") -> Verdict:
     """Walk the loop with up to `count` trainings; `suite` says what still fails, see `harness.tune.rounds`."""
+    check(project.config)
     ingest(project)
     return judge(project, *rounds.tune(project, curate(project), count, suite))
 

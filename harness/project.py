@@ -29,7 +29,7 @@ JUDGED = "judged"
 """Memo step: verdict id to the evaluation that it judged."""
 
 
-class Evaluation(Noun, frozen=True):
+class EvaluationRuns(Noun, frozen=True):
     """Which runs belong together: what was evaluated, with which adapter and dataset."""
 
     dataset: str = ""
@@ -70,7 +70,7 @@ class Project:
     def adapter(self, ident: str) -> Adapter:
         return adapters.read_manifest(self.store.artifacts.folder("adapter", ident))
 
-    def runs(self, evaluation: Evaluation) -> dict[str, Run]:
+    def runs(self, evaluation: EvaluationRuns) -> dict[str, Run]:
         """Arm name to its run, in the order of the arms."""
         return {name: self.store.artifacts.get("run", ident, Run) for name, ident in evaluation.runs}
 
@@ -116,17 +116,17 @@ class Project:
         dataset, adapter = (self.store.memo.recall(LATEST, what) for what in ("dataset", "adapter"))
         return (self.dataset(dataset) if dataset else None), (self.adapter(adapter) if adapter else None)
 
-    def latest_evaluation(self) -> Evaluation:
+    def latest_evaluation(self) -> EvaluationRuns:
         """Raises InvalidError when nothing was evaluated, or no adapter was: there is nothing to judge then."""
-        latest = self.store.artifacts.get("evaluation", self.latest("evaluation", "trueup eval"), Evaluation)
+        latest = self.store.artifacts.get("evaluation", self.latest("evaluation", "trueup eval"), EvaluationRuns)
         if not (latest.adapter and latest.dataset):
             raise InvalidError("no adapter was evaluated yet", where=str(self.store.root), next="trueup run")
         return latest
 
-    def keep_evaluation(self, evaluation: Evaluation, whole: bool) -> None:
+    def keep_evaluation(self, evaluation: EvaluationRuns, whole: bool) -> None:
         """Make it the latest. One of a few arms joins the latest if that is of the same dataset and adapter."""
         known = None if whole else self.store.memo.recall(LATEST, "evaluation")
-        before = self.store.artifacts.get("evaluation", known, Evaluation) if known else Evaluation()
+        before = self.store.artifacts.get("evaluation", known, EvaluationRuns) if known else EvaluationRuns()
         if known and (before.dataset, before.adapter) == (evaluation.dataset, evaluation.adapter):
             evaluation = replace(
                 evaluation,

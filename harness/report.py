@@ -1,4 +1,4 @@
-"""What reports are rendered from, and the files that become of it: of one verdict, of two arms, of all nights."""
+"""Gather what reports are rendered from, and write them: of one verdict, of two arms, of all nights."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from harness.errors import InvalidError
 from harness.gate import compare
 from harness.gate import runs as gate_runs
 from harness.gate.history import nights
-from harness.project import JUDGED, MARKED, Evaluation, Project
+from harness.project import JUDGED, MARKED, EvaluationRuns, Project
 from harness.types import Case, Dataset, Finding, HistoryPoint, Judgement, Story, Verdict
 
 NIGHTS = "nights"
@@ -26,7 +26,7 @@ def story_of(project: Project, verdict: Verdict) -> Story:
         raise InvalidError("the runs that this verdict judged are not known", where=verdict.id[:12], next="trueup run")
     if project.is_marked(verdict.candidate):
         verdict = replace(verdict, outcome="invalid", sentence=f"The adapter {MARKED}; it is not promoted.")
-    runs = project.runs(project.store.artifacts.get("evaluation", judged, Evaluation))
+    runs = project.runs(project.store.artifacts.get("evaluation", judged, EvaluationRuns))
     adapter = project.adapter(verdict.candidate)
     folder = project.store.artifacts.folder("dataset", verdict.dataset)
     wanted = {case.call_id for run in runs.values() for cases in run.cases.values() for case in cases if case.call_id}
@@ -116,7 +116,8 @@ def _kept(project: Project, verdict: Verdict) -> Story:
     """The story, put together once a command: the files and the first screen show the same one."""
     if verdict.id not in project.stories:
         project.stories[verdict.id] = story_of(project, verdict)
-    return project.stories[verdict.id]
+    story: Story = project.stories[verdict.id]
+    return story
 
 
 def _title(project: Project) -> str:

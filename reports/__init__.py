@@ -1,1 +1,1 @@
-"""Reports: one `Story` in, one file out. A report runs nothing that stands in a trace and loads nothing from anywhere."""
+"""Render reports: one `Story` in, one file out. A report runs nothing from a trace and loads nothing from anywhere."""

@@ -1,4 +1,4 @@
-"""Two runs side by side, no gate between them: the same page, without a verdict."""
+"""Render two runs side by side: the same page, without a verdict."""
 
 from harness.types import Story
 from reports.html import whole_page

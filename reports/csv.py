@@ -1,4 +1,4 @@
-"""One row a case as CSV, for a spreadsheet; no cell of it can start a formula."""
+"""Write one row a case as CSV, for a spreadsheet; no cell of it can start a formula."""
 
 from harness.types import Story
 from reports.parts import tables

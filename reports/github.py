@@ -1,4 +1,4 @@
-"""Workflow commands of GitHub Actions: the verdict, what stands in its way, and broken cases beside their eval file.
+"""Write workflow commands of GitHub Actions: the verdict, what is in its way, and broken cases beside their eval file.
 
 Printed in a step, each line becomes an annotation of the pull request: `cat out/report.github.txt`. GitHub shows ten
 errors and ten warnings a step, so what decides comes first and broken cases are counted where they are not shown.

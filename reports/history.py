@@ -1,4 +1,4 @@
-"""The index over all nights: one line a night with a link to its report, and the trend of each suite and cluster."""
+"""Render the index over all nights: one line a night with a link to its report, and trends."""
 
 from harness.types import Story
 from reports.parts.cases import candidate

@@ -1,4 +1,4 @@
-"""The report a reviewer decides from: one HTML file that opens from disk."""
+"""Render the report a reviewer decides from: one HTML file that opens from disk."""
 
 from itertools import groupby
 

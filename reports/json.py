@@ -1,4 +1,4 @@
-"""The report for machines: the first screen, every group, and one object a case, as one JSON document."""
+"""Write the report for machines: the first screen, every group, and one object a case, as one JSON document."""
 
 from harness.core import codec
 from harness.types import Json, Story

@@ -1,4 +1,4 @@
-"""JUnit XML for CI: a suite is a test suite, a broken case is a failure, and so is a finding that fails."""
+"""Write JUnit XML for CI: a suite is a test suite, a broken case is a failure, and so is a failed finding."""
 
 from xml.etree import ElementTree as xml
 
@@ -21,7 +21,8 @@ def render(story: Story) -> bytes:
     for what in ("tests", "failures", "errors", "skipped"):
         root.set(what, str(sum(int(suite.get(what, "0")) for suite in root)))
     xml.indent(root)
-    return b'<?xml version="1.0" encoding="utf-8"?>\n' + xml.tostring(root, encoding="utf-8") + b"\n"
+    body: bytes = xml.tostring(root, encoding="utf-8")
+    return b'<?xml version="1.0" encoding="utf-8"?>\n' + body + b"\n"
 
 
 def _suite(root: xml.Element, name: str, tests: list[xml.Element]) -> None:

@@ -1,4 +1,4 @@
-"""A summary for a pull request or a job page: the first screen, and the worst cases, as Markdown."""
+"""Write a summary for a pull request or a job page: the first screen and the worst cases, as Markdown."""
 
 from collections.abc import Iterator
 

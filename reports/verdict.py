@@ -1,4 +1,4 @@
-"""The verdict with all that it was computed from: `trueup gate --check FILE` computes it again."""
+"""Write the verdict with all that it was computed from: `trueup gate --check FILE` computes it again."""
 
 from harness.core import codec
 from harness.types import Story

@@ -1,2 +1,1 @@
-"""One recipe a file: each offers `train(
-) -> Adapter`. What they share stands in the helpers below."""
+"""Train by recipe, one a file: each offers `train(request, on_point) -> Adapter`. The folders hold what recipes share."""

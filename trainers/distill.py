@@ -1,4 +1,4 @@
-"""Distillation: learn the answers of a teacher that the suite accepts, and forget the long prompt that it needed.
+"""Distil: learn the answers of a teacher that the suite accepts, and drop the long prompt that it needed.
 
 The teacher is any arm of trueup.toml: a larger local model, an endpoint, or the base model itself under the prompt that
 production uses. The last is prompt distillation (arXiv 2209.15189): the student learns to do without the prompt. What the
@@ -25,7 +25,7 @@ from trainers.model import parameters
 from trainers.publishing import adapter_folder, conclude
 from trainers.rows import dataset, scored, teacher_answers, tokens
 from trainers.rows.teacher_answers import Lessons
-from trainers.rows.tokens import Row
+from trainers.rows.tokens import TokenRow
 from trainers.training import beginning, choices, on_policy
 from trainers.training import options as training_options
 from trainers.training.descent import OnPoint
@@ -149,9 +149,9 @@ def _cases(request: TuneRequest) -> list[Case]:
     return cases
 
 
-def _unanswered(case: Case, request: TuneRequest, base: parameters.Base) -> Row:
+def _unanswered(case: Case, request: TuneRequest, base: parameters.Base) -> TokenRow:
     ids = prompt_ids(base.tokenizer, request.prompt, case.messages, case.tools)
-    return Row(case.id, ids, [False] * len(ids))
+    return TokenRow(case.id, ids, [False] * len(ids))
 
 
 def _stood_in(case: Case, most: int) -> Case:

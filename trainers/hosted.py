@@ -1,4 +1,4 @@
-"""A provider tunes: upload the rows, start a job, wait for it, keep the name of the model that comes back.
+"""Tune at a provider: upload the rows, start a job, wait for it, keep the name of the model that comes back.
 
 For any provider whose fine-tuning API has the shape of OpenAI's jobs, events and checkpoints, through its `openai`
 client. The job's id is on disk before anything is waited for, so a killed run goes on waiting for the same job, and pays
@@ -58,7 +58,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Day (ISO) on which the provider will shut the model down, where its API does not say."""
 
 
-class State(Noun, frozen=True):
+class HostedJob(Noun, frozen=True):
     """What was done so far, on disk before the next step."""
 
     request: str
@@ -201,8 +201,8 @@ class Note:
 
     def __init__(self, file: Path, request: str) -> None:
         self.file = file
-        known = read(file, State) if file.exists() else State(request=request)
-        self.state = known if known.request == request else State(request=request)
+        known = read(file, HostedJob) if file.exists() else HostedJob(request=request)
+        self.state = known if known.request == request else HostedJob(request=request)
 
     def keep(self, **fields: str) -> None:
         self.state = replace(self.state, **fields)
@@ -252,7 +252,7 @@ def _job(client: OpenAI, request: TuneRequest, options: Options, note: Note, fil
     return job
 
 
-def _start(client: OpenAI, request: TuneRequest, options: Options, state: State) -> FineTuningJob:
+def _start(client: OpenAI, request: TuneRequest, options: Options, state: HostedJob) -> FineTuningJob:
     """A new job. When the answer to its start is lost the job may be there: it is looked for before a second try."""
     recipe = request.recipe
     knobs = {

@@ -1,4 +1,4 @@
-"""Preference learning: prefer the corrected answer to the one that failed. DPO, KTO and ORPO, by TRL.
+"""Learn preferences: prefer the corrected answer to the one that failed. DPO, KTO and ORPO, by TRL.
 
 DPO (arXiv 2305.18290) and KTO (arXiv 2402.01306) sharpen a model that can do the task already, so they start from a
 supervised stage and keep near it; ORPO (arXiv 2403.07691) learns both at once and starts from the base. The reference

@@ -1,4 +1,4 @@
-"""Reinforcement from the suite's own scores: answers that score higher than their siblings become likelier.
+"""Reinforce by the suite's own scores: answers that score higher than their siblings become likelier.
 
 GRPO (arXiv 2402.03300) and RLOO (arXiv 2402.14740), by TRL. The reward is what the eval function says of the answer: no
 second registry of rewards. Only training cases are asked, a part of them is kept aside, and when reward rises while the
@@ -26,7 +26,7 @@ from trainers.publishing import adapter_folder
 from trainers.publishing.conclude import Outcome, reopened
 from trainers.rows import dataset, scored, tokens
 from trainers.rows.scored import Scores, Split, Together
-from trainers.rows.tokens import Row
+from trainers.rows.tokens import TokenRow
 from trainers.training import beginning, choices, trl_loop
 from trainers.training import options as training_options
 from trainers.training.beginning import Start
@@ -109,7 +109,7 @@ def preview(request: TuneRequest, count: int) -> Preview:
         asked, name = _requests(judge, parts)[: len(parts.train)], judge.suite.name
     ids = scored.prompts(asked, base)
     most = max(one.max_tokens for one in asked)
-    rows = [Row(case.id, given, [False] * len(given)) for case, given in zip(parts.train, ids, strict=True)]
+    rows = [TokenRow(case.id, given, [False] * len(given)) for case, given in zip(parts.train, ids, strict=True)]
     counts = f"{{}} tokens of prompt, {options.generations} answers of at most {most} tokens"
     notes = [f"the model writes the answers; {name} scores them, and each is compared with the others to its prompt"]
     if options.start == beginning.SFT:

@@ -1,12 +1,10 @@
-"""A reward model: learn from pairs which of two answers is better, to score answers in a suite. By TRL.
+"""Train a reward model: learn from pairs which of two answers is better, to score answers in a suite. By TRL.
 
 The result is a judge, not an arm: `score.reward(...)` asks it. It is checked on pairs of groups that it did not train on
 (a Bradley-Terry model, arXiv 2203.02155), and published only once a fresh process gives the same rewards.
 """
 
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +20,7 @@ from trl import RewardConfig, RewardTrainer
 from harness.core.adapters import REWARD, content_id
 from harness.core.codec import decode, encode
 from harness.core.plugins import load
+from harness.core.worker import Worker
 from harness.errors import InvalidError, TrueupError, UsageError
 from harness.types import Adapter, Estimate, Json, Preview, Recipe, TuneRequest
 from trainers.model import parameters
@@ -185,14 +184,16 @@ def _round_trip(model: Any, base: str, kind: str, adapter: Path, rows: Sequence[
     """The rewards that a fresh process gives, by the code that serves. Raises InvalidError when they differ."""
     server = load("scorers", "reward")
     ids = tuple(tuple(row.chosen.ids) for row in rows)
-    command = [sys.executable, "-P", "-m", SERVER]
     asked = encode(server.Rows(adapter=str(adapter), base=base, rows=ids, dtype=kind))
-    done = subprocess.run(command, input=asked, capture_output=True, check=False)
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise TrueupError("the reward model could not be loaded again", where="".join(last))
-    found, expected = decode(done.stdout, list[float]), server.rewards(model, ids)
+    with Worker(SERVER, death=_unloaded) as child:
+        child.send(asked)
+        found = decode(child.result(), list[float])
+    expected = server.rewards(model, ids)
     difference = max(abs(one - other) for one, other in zip(found, expected, strict=True))
     if difference > TOLERANCE:
         raise InvalidError(f"the written reward model answers differently: its rewards are off by {difference:.2g}")
     return {"rows": len(ids), "difference": difference}
+
+
+def _unloaded(code: int, output: str) -> TrueupError:
+    return TrueupError("the reward model could not be loaded again", where=output.rpartition("\n")[2])

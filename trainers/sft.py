@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: learn to give the corrected answers, on tokens that serving's own renderer made."""
+"""Fine-tune with supervision: learn the corrected answers, on tokens that serving's own renderer made."""
 
 import time
 from pathlib import Path

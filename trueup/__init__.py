@@ -5,11 +5,12 @@ is not here, or in `trueup.exporter` and `trueup.lm_tasks`, may change without n
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.evaluate import score as score
     from harness.evaluate.judging.judge import judge as judge
+    from harness.evaluate.runner.model import Model as Model
     from harness.evaluate.suites import budget as budget
     from harness.evaluate.suites import cases as cases
     from harness.evaluate.suites import contract as contract
@@ -18,22 +19,44 @@ if TYPE_CHECKING:
     from harness.evaluate.suites import suite as suite
     from harness.evaluate.suites import target as target
     from harness.project import Project as Project
+    from harness.types import Case as Case
+    from harness.types import Reply as Reply
+    from harness.types import Score as Score
 
-__all__ = ["Project", "budget", "cases", "contract", "guard", "info", "judge", "score", "suite", "target"]
+__all__ = [
+    "Case",
+    "Model",
+    "Project",
+    "Reply",
+    "Score",
+    "budget",
+    "cases",
+    "contract",
+    "guard",
+    "info",
+    "judge",
+    "score",
+    "suite",
+    "target",
+]
 
 _HOME = {
+    "Model": "harness.evaluate.runner.model",
     "Project": "harness.project",
     "judge": "harness.evaluate.judging.judge",
+    **dict.fromkeys(("Case", "Reply", "Score"), "harness.types"),
     **dict.fromkeys(("budget", "cases", "contract", "guard", "info", "suite", "target"), "harness.evaluate.suites"),
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name == "score":
-        return importlib.import_module("harness.evaluate.score")
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'trueup' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker would take any misspelt name for granted
+
+    def __getattr__(name):
+        if name == "score":
+            return importlib.import_module("harness.evaluate.score")
+        if name in _HOME:
+            return getattr(importlib.import_module(_HOME[name]), name)
+        raise AttributeError(f"module 'trueup' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Three lines that give an application trace files which trueup can read.
+"""Export trace files from an application in three lines, for trueup to read.
 
     from trueup.exporter import DayFileSpanExporter
     from opentelemetry.sdk.trace.export import BatchSpanProcessor

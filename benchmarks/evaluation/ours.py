@@ -15,14 +15,14 @@ from harness.evaluate.runner.worker import run_file
 from harness.types import Arm, EvalRequest, Reply, Request, Run
 
 CHAT = """
-from harness import cases
+from trueup import cases
 
 @cases("rows.jsonl")
 def eval_chat(case, model):
     return len(model.chat(case.messages, max_tokens={max_new}).text)
 """
 CHOICE = """
-from harness import cases
+from trueup import cases
 
 @cases("rows.jsonl")
 def eval_choice(case, model):

@@ -3,8 +3,7 @@
 import json
 import re
 
-from harness.evaluate import score
-from trueup import cases, guard, suite
+from trueup import cases, guard, score, suite
 
 FENCE = re.compile(r"^```\w*\n|\n?```$")
 

@@ -1,7 +1,6 @@
 """Does the model still know what it knew? Plain facts, sums, opposites, spelling and grammar, by log-likelihood."""
 
-from harness.evaluate import score
-from trueup import cases, guard, suite
+from trueup import cases, guard, score, suite
 
 
 @suite(role=guard(margin=0.04), slices=["kind"], tags=["knowledge"])

@@ -1,1 +1,1 @@
-"""The command line."""
+"""Parse and print: the command line."""

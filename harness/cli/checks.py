@@ -1,4 +1,4 @@
-"""`trueup doctor`: is the installation whole, the config right, the model there, and every stored file as written?"""
+"""Check the installation, the config, the models and every stored file, for `trueup doctor`."""
 
 import importlib.metadata
 import importlib.util
@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from harness import config as harness_config
+from harness import loop
 from harness.core.digests import model_digests
 from harness.core.plugins import PACKAGES, known, names
 from harness.errors import TrueupError
@@ -30,6 +31,7 @@ def examine(path: Path | None) -> list[Check]:
         return [*checks, ("config", False, _line(error))]
     checks.append(("config", True, f"{config.root}/{harness_config.FILE}"))
     checks.append(_attempt("names", lambda: _names_known(config)))
+    checks.append(_attempt("options", lambda: _options_known(config)))
     checks.append(_attempt("model", lambda: f"weights {model_digests(config.model.base).weights[:12]}"))
     checks += [_attempt(f"eval path {path}", partial(_exists, path)) for path in config.eval.paths]
     checks.append(_attempt("store", lambda: _store(config.store)))
@@ -71,6 +73,12 @@ def _names_known(config: harness_config.Config) -> str:
         if name:
             known(kind, name)
     return "every plug-in that trueup.toml names is there"
+
+
+def _options_known(config: harness_config.Config) -> str:
+    """A misspelt option too, by every step that reads one."""
+    loop.check(config)
+    return "every option that trueup.toml names is one of its plug-in"
 
 
 def _attempt(name: str, check: Callable[[], str]) -> Check:

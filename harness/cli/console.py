@@ -1,4 +1,4 @@
-"""The one boundary where trueup prints: plain lines, tables and progress bars on a terminal.
+"""Print plain lines, tables and progress bars: the only module that writes to the terminal.
 
 Whatever came from a trace may hold control characters, terminal escapes or lines that a CI system takes for commands;
 `clean` makes them harmless, and rich's own markup is off.

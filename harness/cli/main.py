@@ -1,4 +1,4 @@
-"""`trueup`: the group of commands, and what becomes of an error.
+"""Dispatch `trueup` to its commands, and turn errors into messages and exit codes.
 
 Each command is a file in `harness/cli/commands/`, imported when it runs or when its help is shown.
 """
@@ -33,7 +33,8 @@ class Commands(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         module = importlib.import_module(f"harness.cli.commands.{cmd_name}")
-        return getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_")
+        command: click.Command = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_")
+        return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         known = self.list_commands(ctx)

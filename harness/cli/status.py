@@ -1,4 +1,4 @@
-"""TODO"""
+"""Gather what a project holds: counts, latest ids, promotions."""
 
 import time
 from typing import Any

@@ -1,1 +1,1 @@
-"""What every room stands on: codec, files, plug-ins, digests, the one renderer."""
+"""Offer what every room needs: codec, files, keys, plug-ins, digests, the one renderer."""

@@ -1,4 +1,4 @@
-"""An adapter folder and its manifest: identity, and the check that it belongs to a base model.
+"""Read and write an adapter folder's manifest, and check that it belongs to a base model.
 
 An adapter is a difference to one set of weights, learnt through one tokenizer and one chat template. Put on any other it
 loads without a word and answers worse. So its manifest binds it to the digests of all three, and whoever loads one,

@@ -1,4 +1,4 @@
-"""Reading agents' conversations: which call goes on with which, and what the tools said to a call."""
+"""Link the calls of agents' conversations: which call continues which, and what the tools returned."""
 
 from collections.abc import Iterator, Sequence
 

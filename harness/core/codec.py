@@ -1,4 +1,4 @@
-"""Nouns to JSON and back, and their content id.
+"""Encode nouns as JSON, decode them, and compute their content ids.
 
 One encoding for files, hashes and child processes: compact UTF-8 JSON with sorted keys, so that equal values have equal
 bytes. NaN and infinities have no JSON form and are refused when written: a score that is not a number must never reach
@@ -23,7 +23,7 @@ SCHEMA = 1
 T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder(order="sorted")
-_decoders: dict[Any, msgspec.json.Decoder] = {}
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
 def encode(value: Any) -> bytes:
@@ -40,7 +40,8 @@ def decode(data: bytes | str, kind: type[T]) -> T:
     if decoder is None:
         decoder = _decoders[kind] = msgspec.json.Decoder(kind)
     try:
-        return decoder.decode(data)
+        noun: T = decoder.decode(data)
+        return noun
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"not a valid {getattr(kind, '__name__', kind)}: {error}") from error
 

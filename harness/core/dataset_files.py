@@ -1,4 +1,4 @@
-"""The files of a dataset folder: one JSON Lines file a split."""
+"""Read and write the files of a dataset folder: one JSON Lines file a split."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Content ids of a model folder: weights, tokenizer, chat template.
+"""Digest a model folder: weights, tokenizer, chat template.
 
 One place computes them, so that training, evaluation and promotion agree on what "the same model" means. Hashing the
 weights of a large model takes a while, so the result is remembered per file by size and modification time.

@@ -1,4 +1,4 @@
-"""Which call a feedback record is about."""
+"""Link each feedback record to the call that it is about."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,13 +14,13 @@ def link(calls: Iterable[Call], feedback: Iterable[Feedback]) -> Iterator[Feedba
     trace, or of its session, that ended before. Feedback may have been read before its call, so link when reading.
     """
     records = list(feedback)
-    index = _Index(calls, {key for record in records for key in _keys(record)})
+    index = _CallIndex(calls, {key for record in records for key in _keys(record)})
     for record in records:
         found = index.find(record)
         yield record if found == record.call_id else replace(record, call_id=found)
 
 
-class _Index:
+class _CallIndex:
     """Those facts of all calls that some feedback asks for, so that memory grows with the feedback, not the traffic."""
 
     def __init__(self, calls: Iterable[Call], wanted: set[str]) -> None:

@@ -1,4 +1,4 @@
-"""Exact and near-duplicate texts: MinHash finds candidates, the Jaccard index of character 5-shingles decides.
+"""Find exact and near-duplicate texts: MinHash for candidates, the Jaccard index of character 5-shingles to decide.
 
 Method: A. Broder, "On the resemblance and containment of documents" (1997), with locality-sensitive banding as in
 Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", ch. 3. All of it is array work, in batches that fit into a
@@ -176,7 +176,8 @@ def _jaccard(matrix: csr_matrix, left: NDArray[np.int64], right: NDArray[np.int6
     for start in range(0, len(left), CHUNK):
         part = slice(start, start + CHUNK)
         common[part] = np.diff(matrix[left[part]].multiply(matrix[right[part]]).indptr)
-    return common / np.maximum(sizes[left] + sizes[right] - common, 1)
+    similarity: NDArray[np.float64] = common / np.maximum(sizes[left] + sizes[right] - common, 1)
+    return similarity
 
 
 def _shingle_set(text: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Say which known name is nearest to one that is not known."""
+"""Suggest the nearest known name for an unknown one."""
 
 import difflib
 from collections.abc import Iterable

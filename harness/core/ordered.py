@@ -1,4 +1,4 @@
-"""An iterable that is read anew at each pass."""
+"""Iterate over something that is read anew at each pass."""
 
 from collections.abc import Callable, Iterator
 

@@ -1,4 +1,4 @@
-"""`load(kind, name)`: the folder is the list, entry points second.
+"""Load plug-ins by kind and name: from the kind's folder first, from entry points second.
 
 A plug-in is a module: the file `harness/ingest/formats/otlp.py` is the format `otlp`. Nothing is registered. Third parties
 offer theirs by an entry point in the group `trueup.<kind>`, such as `trueup.scorers`. Only the module that was asked
@@ -11,9 +11,13 @@ import pkgutil
 from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
+from typing import TypeVar
 
+from harness.core import protocols
 from harness.core.nearest import did_you_mean
 from harness.errors import UsageError
+
+T = TypeVar("T")
 
 PACKAGES = {
     "formats": "harness.ingest.formats",
@@ -21,7 +25,6 @@ PACKAGES = {
     "scorers": "harness.evaluate.scorers",
     "backends": "harness.evaluate.backends",
     "rules": "harness.gate.rules",
-    "engines": "harness.tune.engines",
     "redactors": "harness.redact.redactors",
     "trainers": "trainers",
     "adapters": "trainers.adapters",
@@ -41,17 +44,33 @@ def names(kind: str) -> tuple[str, ...]:
 
 @cache
 def load(kind: str, name: str) -> ModuleType:
-    """The plug-in's module. Raises UsageError with the nearest known name, or with what to install."""
+    """The plug-in's module.
+
+    Raises UsageError with the nearest known name, with what to install, or with what it lacks of its protocol.
+    """
     known(kind, name)
     path = f"{PACKAGES[kind]}.{name}"
     try:
-        return importlib.import_module(path) if find_spec(path) else _foreign(kind)[name].load()
+        module = importlib.import_module(path) if find_spec(path) else _foreign(kind)[name].load()
     except ModuleNotFoundError as error:
         if error.name and error.name.split(".")[0] in ("harness", "trainers", "reports"):
             raise
         raise UsageError(
             f"{kind[:-1]} {name!r} needs the package {error.name!r}", next=f"pip install {error.name}"
         ) from error
+    lack = protocols.lack(kind, name, module)
+    if lack:
+        raise UsageError(
+            f"{kind[:-1]} {name!r} cannot be used: {lack}",
+            where=getattr(module, "__name__", str(module)),
+            next=f"offer what harness.core.protocols says of {kind}",
+        )
+    return module
+
+
+def says(kind: str, name: str, what: str, default: T) -> T:
+    """What a plug-in says of itself in a constant of its file; `default` where it leaves that out, or is not there."""
+    return getattr(load(kind, name), what, default) if name in names(kind) else default
 
 
 def module_name(kind: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""How the loop says what it is doing: a step, how far it is, a note. The loop never prints; a `Progress` may.
+"""Report progress: a step, how far it is, a note. The loop never prints; a `Progress` may.
 
 This one is silent and keeps the time of each step. The command line gives a subclass that draws progress bars.
 """

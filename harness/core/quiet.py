@@ -1,4 +1,4 @@
-"""Library warnings that a user can do nothing about.
+"""Silence library warnings that a user can do nothing about.
 
 Called before anything heavy is imported, in each process that may: the command, the child of an engine, pytest.
 """

@@ -6,6 +6,7 @@ that somebody has to raise: files stand in it by content, code by the source of 
 
 import ast
 import importlib.metadata
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.util import find_spec
@@ -17,6 +18,7 @@ from harness.errors import InputError
 from harness.types import Json, Noun
 
 OURS = ("harness", "trainers", "reports", "trueup")
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
 class Reads(Noun, frozen=True):
@@ -45,7 +47,7 @@ class Reads(Noun, frozen=True):
 def code(*modules: str) -> str:
     """Digest of the source of modules and of all modules of the same packages that they import, at any depth.
 
-    Imports inside functions count. Raises InputError for a module that does not exist.
+    Imports inside functions count, and so do the modules that a string names: those of child processes. Raises InputError for a module that does not exist.
     """
     return digest([[name, _content(str(_source(name)))] for name in _closure(modules)])
 
@@ -106,6 +108,8 @@ def _imports(path: str, module: str) -> tuple[str, ...]:
             above = package.rsplit(".", node.level - 1)[0] if node.level else ""
             base = ".".join(part for part in (above, node.module) if part)
             names += [base, *(f"{base}.{alias.name}" for alias in node.names if _exists(f"{base}.{alias.name}"))]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _DOTTED.fullmatch(node.value):
+            names += [node.value] if node.value.split(".")[0] in (*OURS, module.split(".")[0]) else []
     return tuple(name for name in dict.fromkeys(names) if _exists(name))
 
 

@@ -1,12 +1,12 @@
-"""What can be told of recorded calls: whether one is whole, whether two recordings contradict each other, and what both
-together say of one call."""
+"""Compare recordings of calls: whether one is whole, whether two contradict each other, what both together say."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
 
-from harness.types import Call, Message, RefusalPart, Usage
+from harness.types import Call, Message, Part, RefusalPart, Usage
 
 LACKS = frozenset(
     [
@@ -63,6 +63,32 @@ def agree(one: Call, two: Call) -> bool:
     return all(a == b or not a or not b for a, b in pairs)
 
 
+class Timed(Protocol):
+    """What has a start and an end, in nanoseconds since 1970."""
+
+    @property
+    def start_ns(self) -> int: ...
+
+    @property
+    def end_ns(self) -> int: ...
+
+
+def same_call(one: Timed, two: Timed, responses: tuple[str, str], alike: Callable[[], bool]) -> bool:
+    """Whether recordings by two recorders are of one call: their times overlap, and they have the same response id.
+
+    Where one has none, one has to lie within the other, and both to say the same (`alike`).
+    """
+    if not (one.start_ns <= two.end_ns and two.start_ns <= one.end_ns):
+        return False
+    if all(responses):
+        return responses[0] == responses[1]
+    return (_within(one, two) or _within(two, one)) and alike()
+
+
+def _within(inner: Timed, outer: Timed) -> bool:
+    return outer.start_ns <= inner.start_ns and inner.end_ns <= outer.end_ns
+
+
 def united(one: Call, two: Call) -> Call:
     """One call of two recordings: the earlier leads, its gaps are filled, and the fuller content wins.
 
@@ -89,7 +115,7 @@ def united(one: Call, two: Call) -> Call:
     )
 
 
-def _content(said: Sequence[Message]) -> list[tuple[str, tuple]]:
+def _content(said: Sequence[Message]) -> list[tuple[str, tuple[Part, ...]]]:
     return [(message.role, message.parts) for message in said if message.parts]
 
 

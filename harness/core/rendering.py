@@ -1,4 +1,4 @@
-"""Messages to token ids: the one renderer of training and of serving.
+"""Render messages to token ids: the one renderer of training and of serving.
 
 A fine-tune is silently ruined when training and serving write the same conversation in different tokens. So both call
 this module: `prompt_ids` is what the model reads, `target_ids` is what it must write after that, ending in the token
@@ -99,8 +99,8 @@ def _render(tokenizer: Any, messages: tuple[Message, ...], tools: tuple[Json, ..
     except Exception as error:  # a template is the model's own program: it may raise anything at all
         raise InputError(f"the chat template refuses the conversation: {error}") from error
     if tokenizer.bos_token_id is not None and ids[:2] == [tokenizer.bos_token_id] * 2:
-        raise InputError("the chat template writes the start token twice", next="mend the model's chat template")
-    return ids
+        raise InputError("the chat template writes the start token twice", next="fix the model's chat template")
+    return list(ids)
 
 
 def _chat(message: Message) -> dict[str, Any]:

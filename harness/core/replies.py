@@ -1,4 +1,4 @@
-"""Reading answers: JSON objects in them, and when two answers say the same."""
+"""Parse replies: find JSON objects in them, and compare two for equal meaning."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What mining and curation are made of: near-duplicates, groups, splits, targets, caps, leak proof, prompts, clusters.
+"""Turn failures and passing calls into a dataset.
 
 Plain functions over nouns; nothing here opens the store or knows a stage.
 """

@@ -1,4 +1,4 @@
-"""Texts of any benchmark's file, so that nothing near one of them trains: a guard that was trained on guards nothing.
+"""Read the texts of benchmark files, so that nothing near them is trained on.
 
 Nobody agrees on what the question's column is called. So every text of a row counts that is long enough to be
 recognised, whatever its key: a question, a passage, the messages of a conversation, the options of a choice.

@@ -1,17 +1,17 @@
-"""No one user, session, cluster or day may have more than its share of the training rows."""
+"""Cap the share of the training rows that one user, session, cluster or day may have."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from math import floor
 
 from harness.core.codec import digest
-from harness.curate.rows import Row
+from harness.curate.rows import CallRow
 
 EVEN = 2
 """Even shares that an owner may have, whatever the cap."""
 
 
-def over(rows: Sequence[Row], owner: Callable[[Row], str], share: float, seed: int) -> list[int]:
+def over(rows: Sequence[CallRow], owner: Callable[[CallRow], str], share: float, seed: int) -> list[int]:
     """Positions to leave out, sorted, so that no owner has more than `share` (0 to 1) of the rows that stay.
 
     Which of an owner's rows stay is drawn by a stable hash. Rows whose owner is unknown (empty) are not capped. An owner

@@ -1,4 +1,4 @@
-"""The dataset card: what is in a dataset, what was left out and why, in Markdown with the Hub's metadata block.
+"""Write the dataset card: what is in a dataset and what was left out, in Markdown with the Hub's metadata block.
 
 The same sections, as titles, words and tables, make the HTML card; see `reports/parts/card.py`.
 """
@@ -42,7 +42,7 @@ SHOWN = 20
 """Failure clusters that are named."""
 
 
-class Section(Noun, frozen=True):
+class CardSection(Noun, frozen=True):
     """A title with words, a table, or both."""
 
     title: str
@@ -51,25 +51,25 @@ class Section(Noun, frozen=True):
     text: str = ""
 
 
-def sections(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> tuple[Section, ...]:
+def sections(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> tuple[CardSection, ...]:
     """The card's sections, without the empty ones. Everything is computed from the dataset; nothing is promised."""
     train = splits.get("train", ())
     notes = dataset.notes
     splits_by_size = sorted(dataset.counts.items(), key=_size)
     found = (
-        Section("Rows", ("split", "rows"), tuple(splits_by_size)),
-        Section("Targets", ("source", "rows"), tuple(dataset.target_sources.items())),
-        Section("Largest share of training", ("one", "rows, share and cap"), tuple(_shares(train, notes))),
-        Section("Where every call ended", ("fate", "calls", "meaning"), tuple(_fates(dataset))),
-        Section("Leak proof", ("alike by", "judged", "training"), tuple(_leaks(dataset)), _proof(dataset)),
-        Section("Failure clusters", ("cluster", "calls", "train", "held out"), tuple(_clusters(dataset, splits))),
-        Section("Preference pairs", text=_pairs(train)),
-        Section("Rows by day", ("day", "rows"), _note(notes, "days")),
-        Section("Characters of a target", ("at most", "rows"), tuple(_lengths(train))),
-        Section("Words and marks of a row", ("at most", "rows"), tuple(_tokens(notes))),
-        Section("Languages of the messages", ("language", "rows"), _note(notes, "languages")),
-        Section("Licences", ("source", "licence"), _note(notes, "licences")),
-        Section("Hashes", ("split", "sha256 of its rows"), _note(notes, "hashes")),
+        CardSection("Rows", ("split", "rows"), tuple(splits_by_size)),
+        CardSection("Targets", ("source", "rows"), tuple(dataset.target_sources.items())),
+        CardSection("Largest share of training", ("one", "rows, share and cap"), tuple(_shares(train, notes))),
+        CardSection("Where every call ended", ("fate", "calls", "meaning"), tuple(_fates(dataset))),
+        CardSection("Leak proof", ("alike by", "judged", "training"), tuple(_leaks(dataset)), _proof(dataset)),
+        CardSection("Failure clusters", ("cluster", "calls", "train", "held out"), tuple(_clusters(dataset, splits))),
+        CardSection("Preference pairs", text=_pairs(train)),
+        CardSection("Rows by day", ("day", "rows"), _note(notes, "days")),
+        CardSection("Characters of a target", ("at most", "rows"), tuple(_lengths(train))),
+        CardSection("Words and marks of a row", ("at most", "rows"), tuple(_tokens(notes))),
+        CardSection("Languages of the messages", ("language", "rows"), _note(notes, "languages")),
+        CardSection("Licences", ("source", "licence"), _note(notes, "licences")),
+        CardSection("Hashes", ("split", "sha256 of its rows"), _note(notes, "hashes")),
     )
     return tuple(section for section in found if section.rows or section.text)
 
@@ -100,7 +100,7 @@ def _head(dataset: Dataset) -> str:
     )
 
 
-def _section(section: Section) -> str:
+def _section(section: CardSection) -> str:
     table = _table(section.columns, section.rows) if section.rows else ""
     return "\n\n".join(part for part in (f"## {section.title}", section.text, table) if part)
 

@@ -1,4 +1,4 @@
-"""Is a training text one that an eval file judges with?
+"""Detect training texts that an eval file tests with.
 
 Five tests, since each is blind somewhere: equal once normalised; contained, as a run of whole words; a shared run of 13
 words; near-duplicate by Jaccard; and, for short texts, one slip of the keyboard. Word runs alone miss short texts, and so

@@ -1,4 +1,4 @@
-"""What a dataset's rows are like: languages, lengths, licences, and a hash for each split."""
+"""Describe a dataset's rows: languages, lengths, licences, and a hash for each split."""
 
 import re
 from collections import Counter

@@ -1,7 +1,7 @@
-"""Curated datasets in the store: found by the start of their id, compared with each other, described."""
+"""Find curated datasets in the store by the start of their id, compare and describe them."""
 
 from harness.core import dataset_files
-from harness.curate import stage as curate_stage
+from harness.core.dataset_files import SPLITS
 from harness.curate.diff import Difference, difference
 from harness.errors import UsageError
 from harness.project import Project
@@ -32,7 +32,7 @@ def pair(project: Project, old: str = "", new: str = "") -> tuple[Dataset, Datas
 def splits(project: Project, dataset: Dataset) -> dict[str, tuple[Case, ...]]:
     """All rows of a dataset, by split."""
     folder = project.store.artifacts.folder("dataset", dataset.id)
-    return {name: dataset_files.read_split(folder, name) for name in curate_stage.SPLITS}
+    return {name: dataset_files.read_split(folder, name) for name in SPLITS}
 
 
 def compare(project: Project, old: Dataset, new: Dataset) -> Difference:

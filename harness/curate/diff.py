@@ -1,4 +1,4 @@
-"""What changed between two datasets, row by row: the reader's answer to "what did tonight add to training?"."""
+"""Compare two datasets row by row."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ from harness.curate.rows import written
 from harness.types import Case, Noun
 
 
-class Change(Noun, frozen=True):
+class DatasetChange(Noun, frozen=True):
     case_id: str
     kind: str
     """added, removed, moved or changed (another target)."""
@@ -20,7 +20,7 @@ class Change(Noun, frozen=True):
 
 
 class Difference(Noun, frozen=True):
-    changes: tuple[Change, ...]
+    changes: tuple[DatasetChange, ...]
     counts: dict[str, dict[str, int]]
     """Split to kind to rows."""
 
@@ -41,17 +41,17 @@ def difference(old: Mapping[str, Sequence[Case]], new: Mapping[str, Sequence[Cas
     return Difference(changes=tuple(found), counts=counts)
 
 
-def _change(was: tuple[str, Case] | None, now: tuple[str, Case] | None) -> Change | None:
+def _change(was: tuple[str, Case] | None, now: tuple[str, Case] | None) -> DatasetChange | None:
     split, case = now or was or ("", Case(id=""))
     told = {"case_id": case.id, "split": split, "text": case.text[:200]}
     if was is None:
-        return Change(kind="added", after=_target(case), **told)
+        return DatasetChange(kind="added", after=_target(case), **told)
     if now is None:
-        return Change(kind="removed", before=_target(case), **told)
+        return DatasetChange(kind="removed", before=_target(case), **told)
     if was[0] != now[0]:
-        return Change(kind="moved", before=was[0], after=now[0], **told)
+        return DatasetChange(kind="moved", before=was[0], after=now[0], **told)
     if _target(was[1]) != _target(case):
-        return Change(kind="changed", before=_target(was[1]), after=_target(case), **told)
+        return DatasetChange(kind="changed", before=_target(was[1]), after=_target(case), **told)
     return None
 
 

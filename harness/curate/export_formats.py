@@ -1,4 +1,4 @@
-"""A dataset in the forms that other tools read.
+"""Export a dataset in the formats of other tools.
 
 - `chat.jsonl`: {"messages": [...]} with the target as the last message; TRL, Axolotl and most trainers read it.
 - `openai-sft.jsonl`: the same with tools, as OpenAI's supervised fine-tuning takes it.

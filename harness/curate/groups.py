@@ -1,4 +1,4 @@
-"""Groups of rows that must stand on one side: alike in text, alike in template, or of one session.
+"""Group rows that must be on one side of the split: alike in text, alike in template, or of one session.
 
 Texts are all of a conversation's user turns, so that two long conversations that both end in "yes" are not one. Users do
 not join by default: one heavy user would chain everything they ever said into one group.
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.core.codec import digest
 from harness.core.near_duplicates import near_pairs, template
-from harness.curate.rows import Row
+from harness.curate.rows import CallRow
 
 TEMPLATE_CHARS = 12
 """Shorter texts, such as "4" and "13", share a mask and nothing else."""
@@ -39,7 +39,7 @@ class Groups:
                 self.join(first.setdefault(key, position), position)
 
 
-def form(rows: Sequence[Row], *, threshold: float, by_user: bool = False) -> list[list[int]]:
+def form(rows: Sequence[CallRow], *, threshold: float, by_user: bool = False) -> list[list[int]]:
     """Positions of `rows` in groups, each sorted, ordered by their first member."""
     groups = Groups(len(rows))
     for left, right, _ in near_pairs([row.text for row in rows], threshold):
@@ -54,7 +54,7 @@ def form(rows: Sequence[Row], *, threshold: float, by_user: bool = False) -> lis
     return list(members.values())
 
 
-def names(rows: Sequence[Row], groups: Sequence[Sequence[int]]) -> list[str]:
+def names(rows: Sequence[CallRow], groups: Sequence[Sequence[int]]) -> list[str]:
     """The group id of each row, made of the text of the group's oldest row."""
     found = [""] * len(rows)
     for members in groups:

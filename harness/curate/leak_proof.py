@@ -1,4 +1,4 @@
-"""The leak proof: for each held-out text the nearest training text, counted and not estimated."""
+"""Measure leaks: for each held-out text find the nearest training text, exactly."""
 
 from collections.abc import Sequence
 

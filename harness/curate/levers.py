@@ -1,4 +1,4 @@
-"""Which lever fits each failure cluster: a prompt, retrieval, the environment, or a fine-tune. Rules only, no model.
+"""Choose the lever for each failure cluster: prompt, retrieval, environment or fine-tune. By rules, without a model.
 
 A fine-tune teaches a behaviour. It does not mend a tool that times out, it cannot know facts that stand nowhere in its
 input, and for a handful of format slips an instruction is cheaper. Each cluster gets the first rule that holds, with
@@ -13,15 +13,14 @@ import msgspec
 
 from harness.core.codec import canonical
 from harness.core.near_duplicates import normalise
+from harness.core.plugins import says
 from harness.core.replies import comparable, grounded, padded
-from harness.curate.rows import Row
+from harness.curate.rows import CallRow
 from harness.curate.sieve import Sieve
 from harness.mine.mined import Mined
 from harness.mine.traffic import Traffic, day
 from harness.types import Call, Cluster, Feedback, Message, Noun, ToolResultPart
 
-FORM = frozenset({"schema_break", "incomplete", "language", "refusal", "loop"})
-"""Detectors of slips in form, which an instruction may mend."""
 ENOUGH = 20
 """Failing calls with a target from which a fine-tune has something to learn."""
 FEW = 50
@@ -71,7 +70,7 @@ def inspect(mined: Mined, calls: Iterable[Call], feedback: Iterable[Feedback]) -
     values: dict[str, Counter[str]] = defaultdict(Counter)
     sources: Counter[str] = Counter()
     for row in Sieve(traffic, said, mined).sifted():
-        if isinstance(row, Row) and row.failed:
+        if isinstance(row, CallRow) and row.failed:
             sources[row.target.source] += 1
             shown[row.call.id] = _shown(row)
             for field, text in _texts(row.target.expected):
@@ -110,7 +109,7 @@ def _lever(
     outside = sum(bool(target.outside - choices) for target in targets)
     if len(targets) >= 3 and outside >= INVENTED * len(targets):
         return "retrieval", f"{outside} of {len(targets)} targets hold facts that stand nowhere in the input"
-    if cluster.detector in FORM and size < FEW:
+    if says("detectors", cluster.detector, "FORM", False) and size < FEW:
         return "prompt", f"{size} slips in form: an instruction is cheaper; the prompted arm of the gate checks it"
     if len(targets) < ENOUGH:
         return "", f"{len(targets)} of {size} have a target; {ENOUGH - len(targets)} more make a fine-tune possible"
@@ -127,7 +126,7 @@ def _few(outside: int) -> str:
     return f"{outside} with" if outside else "none with"
 
 
-def _shown(row: Row) -> Shown:
+def _shown(row: CallRow) -> Shown:
     said = padded(" ".join(_input(row.call.input)))
     message, expected = row.target.message, row.target.expected
     return Shown(

@@ -1,4 +1,4 @@
-"""From rows to cases, and the manifest that describes them."""
+"""Turn rows into cases, and write the manifest that describes them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -6,11 +6,11 @@ from pathlib import Path
 
 from harness.core import codec
 from harness.core.dataset_files import SPLITS
-from harness.core.options import without_files
 from harness.curate.dataset_facts import facts
 from harness.curate.leak_proof import proof
 from harness.curate.options import CurateOptions
-from harness.curate.rows import Row
+from harness.curate.rows import CallRow
+from harness.curate.teacher import arm as teacher_arm
 from harness.mine.mined import Mined
 from harness.mine.traffic import day
 from harness.types import Case, Dataset, Fate, Json, Prompt
@@ -20,7 +20,7 @@ NO_KNOBS = ("contamination", "traces_version", "parents")
 FILES = ("replay_files", "contamination_files")
 
 
-def case(row: Row, split: str, group: str) -> Case:
+def case(row: CallRow, split: str, group: str) -> Case:
     call = row.call
     return Case(
         id=codec.digest(["case", call.id])[:16],
@@ -54,7 +54,7 @@ def describe(
     mined_rows = [item for item in rows if item.split != "replay"]
     used = {item.cluster for item in mined_rows}
     leak_proof = proof([*splits["held_out"], *splits["regression"]], [*splits["train"], *splits["replay"]])
-    knobs = {name: value for name, value in without_files(options).items() if name not in NO_KNOBS}
+    knobs = {name: value for name, value in teacher_arm.knobs(options).items() if name not in NO_KNOBS}
     named = {name: [Path(path).name for path in getattr(options, name)] for name in FILES}
     return Dataset(
         id=codec.digest([rows, prompts, knobs]),

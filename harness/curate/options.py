@@ -1,4 +1,4 @@
-"""The knobs of curation; the `[curate]` section of trueup.toml."""
+"""Define the options of curation: the `[curate]` section of trueup.toml."""
 
 from typing import Literal
 
@@ -52,8 +52,6 @@ class CurateOptions(Noun, frozen=True):
     """Phrases that a person has looked at: a sudden burst of them is no trigger."""
     conflicts: Literal["latest", "drop"] = "latest"
     """One input with different targets: the best source and then the latest wins, or none is used."""
-    train_passed: bool = True
-    """Passing calls that are not in the regression set train with production's own answer."""
     replay_share: float = 0.1
     """Share of replay rows in the final training mix, 0 to 1."""
     replay_files: tuple[File, ...] = ()

@@ -1,4 +1,4 @@
-"""Who may steer the training data, and how much.
+"""Limit who may steer the training data, and how much.
 
 Feedback is a hint that anyone can send. A small number of planted rows is enough to plant a behaviour, whatever the
 size of the rest (A. Souly et al., "Poisoning Attacks on LLMs Require a Near-constant Number of Poison Samples", 2025),
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from harness.core.near_duplicates import normalise
 from harness.curate.options import CurateOptions
-from harness.curate.rows import Row
+from harness.curate.rows import CallRow
 from harness.mine.traffic import day, day_of
 from harness.types import Fate
 
@@ -32,7 +32,9 @@ LONGEST = 4
 DAY_NS = 86_400 * 10**9
 
 
-def suspects(rows: Sequence[Row], seen: Mapping[str, int], newest_ns: int, options: CurateOptions) -> dict[str, Fate]:
+def suspects(
+    rows: Sequence[CallRow], seen: Mapping[str, int], newest_ns: int, options: CurateOptions
+) -> dict[str, Fate]:
     """Fates, by call id, of the rows to leave out. `seen`: user id to the start of the first call of all traffic."""
     bursts = _bursts(rows, seen, frozenset(map(normalise, options.allow_phrases)))
     found = {}
@@ -46,7 +48,7 @@ def suspects(rows: Sequence[Row], seen: Mapping[str, int], newest_ns: int, optio
     return found
 
 
-class _Said(NamedTuple):
+class _Speaker(NamedTuple):
     """What counts of a row: whose it is, and when."""
 
     call_id: str
@@ -55,18 +57,18 @@ class _Said(NamedTuple):
     """From somebody first seen that day?"""
 
 
-def _bursts(rows: Sequence[Row], seen: Mapping[str, int], allowed: frozenset[str]) -> dict[str, str]:
+def _bursts(rows: Sequence[CallRow], seen: Mapping[str, int], allowed: frozenset[str]) -> dict[str, str]:
     """Call id to the phrase of a burst that its target is part of.
 
     The phrase most of strangers first, and each next one among the rows that are left: what merely keeps company with a
     trigger ("7 pm" beside the planted brand) would otherwise take everybody's rows along.
     """
-    holders: dict[str, list[_Said]] = defaultdict(list)
+    holders: dict[str, list[_Speaker]] = defaultdict(list)
     by_day: Counter[str] = Counter()
     for row in rows:
         today = day(row.call)
         by_day[today] += 1
-        said = _Said(row.call.id, today, day_of(seen[row.call.user_id]) == today)
+        said = _Speaker(row.call.id, today, day_of(seen[row.call.user_id]) == today)
         for phrase in set(_phrases(row.target.message.text)) - allowed:
             holders[phrase].append(said)
     rank = {phrase: (-_planted(said), -len(said), phrase) for phrase, said in holders.items() if len(said) >= LEAST}
@@ -79,18 +81,18 @@ def _bursts(rows: Sequence[Row], seen: Mapping[str, int], allowed: frozenset[str
     return found
 
 
-def _busiest(members: Sequence[_Said]) -> tuple[str, list[_Said]]:
+def _busiest(members: Sequence[_Speaker]) -> tuple[str, list[_Speaker]]:
     """The day on which most of them stand, and those of that day."""
     busiest = Counter(said.day for said in members).most_common(1)[0][0]
     return busiest, [said for said in members if said.day == busiest]
 
 
-def _planted(members: Sequence[_Said]) -> float:
+def _planted(members: Sequence[_Speaker]) -> float:
     """Share of a phrase's rows that strangers wrote on its busiest day."""
     return sum(said.stranger for said in _busiest(members)[1]) / len(members)
 
 
-def _sudden(members: Sequence[_Said], by_day: Mapping[str, int]) -> bool:
+def _sudden(members: Sequence[_Speaker], by_day: Mapping[str, int]) -> bool:
     busiest, that_day = _busiest(members)
     count, elsewhere = len(that_day), sum(by_day.values()) - by_day[busiest]
     if not busiest or count < LEAST or not elsewhere:

@@ -1,4 +1,4 @@
-"""Preference pairs: the target and the failing answer to the same input, with the lints that such pairs need.
+"""Pair each target with the failing answer to the same input, and check the pairs for bias.
 
 A preference method learns whatever tells chosen from rejected. If the chosen answers are simply longer, it learns
 length; if both say the same, it learns noise. Neither shows in the loss.

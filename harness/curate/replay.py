@@ -1,4 +1,4 @@
-"""General examples mixed into training, so that the model keeps what it could do before."""
+"""Mix general examples into training, so that the model keeps what it could do before."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

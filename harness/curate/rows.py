@@ -1,4 +1,4 @@
-"""A row on its way through curation: one call with a target, before it is a case of a split."""
+"""Define a row on its way through curation: one call with a target, before it is a case of a split."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ CONTROL_TOKEN = re.compile(r"<\|[^|<>]{1,40}\|>|</?s>|\[/?INST\]|<<SYS>>|<(?:sta
 """Tokens by which chat templates mark turns. In a user's text they are an attack or a paste; neither should train."""
 
 
-class Target(Struct, frozen=True):
+class RowTarget(Struct, frozen=True):
     """What should have been answered, and who says so."""
 
     message: Message
@@ -26,10 +26,10 @@ class Target(Struct, frozen=True):
     at_ns: int = 0
 
 
-class Row(Struct, frozen=True, dict=True):
+class CallRow(Struct, frozen=True, dict=True):
     call: Call
     conversation: tuple[Message, ...]
-    target: Target
+    target: RowTarget
     failed: bool
     cluster: str = ""
 

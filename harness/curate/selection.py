@@ -1,4 +1,4 @@
-"""Which of the rows on the training side may stay: clean of what judges, and within the caps."""
+"""Select the training rows that stay: not contaminated, and within the caps."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from harness.core.near_duplicates import nearest, normalise
 from harness.curate import caps
 from harness.curate.contamination import contaminated
 from harness.curate.options import CurateOptions
-from harness.curate.rows import Row
+from harness.curate.rows import CallRow
 from harness.curate.splits import EVALUATED
 from harness.mine.traffic import day
 
@@ -16,7 +16,7 @@ from harness.mine.traffic import day
 class Selection:
     """The split of each row, and why a row that could have trained does not. Rows stand in one order throughout."""
 
-    def __init__(self, rows: Sequence[Row], split: Sequence[str]) -> None:
+    def __init__(self, rows: Sequence[CallRow], split: Sequence[str]) -> None:
         self.rows = rows
         self.split = list(split)
         self.details: dict[str, str] = {}
@@ -39,15 +39,14 @@ class Selection:
     def cap(self, group_of: Sequence[str], options: CurateOptions) -> None:
         """Hold each owner to its share. `group_of`: the group of each row."""
         groups = {row.call.id: group for row, group in zip(self.rows, group_of, strict=True)}
-        owners: dict[str, Callable[[Row], str]] = {
-            "user": lambda row: row.call.user_id,
-            "session": lambda row: row.call.session_id,
-            "group": lambda row: groups[row.call.id],
-            "cluster": lambda row: row.cluster,
-            "day": lambda row: day(row.call),
+        owners: dict[str, tuple[float, Callable[[CallRow], str]]] = {
+            "user": (options.user_share_cap, lambda row: row.call.user_id),
+            "session": (options.session_share_cap, lambda row: row.call.session_id),
+            "group": (options.group_share_cap, lambda row: groups[row.call.id]),
+            "cluster": (options.cluster_share_cap, lambda row: row.cluster),
+            "day": (options.day_share_cap, lambda row: day(row.call)),
         }
-        for name, owner in owners.items():
-            share = getattr(options, f"{name}_share_cap")
+        for name, (share, owner) in owners.items():
             training = self._training()
             for index in caps.over([self.rows[at] for at in training], owner, share, options.seed):
                 self._leave_out(training[index], f"{name}_cap", owner(self.rows[training[index]]))

@@ -1,4 +1,4 @@
-"""From calls to rows: which calls have a target, and why the others have none."""
+"""Sift calls into rows with a target, and record why the others have none."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from harness.curate import targets
 from harness.curate.options import CurateOptions
 from harness.curate.poisoning import suspects
-from harness.curate.rows import Row, Target, has_control_tokens
+from harness.curate.rows import CallRow, RowTarget, has_control_tokens
 from harness.mine.mined import Mined
 from harness.mine.traffic import Session, Traffic
 from harness.types import UNUSABLE, Call, Failure, Fate, Feedback, Message
@@ -33,12 +33,12 @@ class Sieve:
         self._first_seen: dict[str, int] = {}
         self._style = targets.Style(self._answers())
 
-    def rows(self, options: CurateOptions) -> tuple[list[Row], dict[str, Fate]]:
+    def rows(self, options: CurateOptions) -> tuple[list[CallRow], dict[str, Fate]]:
         """One row an input, in order of time, and the fate of each call that gave none, by call id."""
-        rows: list[Row] = []
+        rows: list[CallRow] = []
         fates: dict[str, Fate] = {}
         for found in self.sifted():
-            if isinstance(found, Row):
+            if isinstance(found, CallRow):
                 rows.append(found)
             else:
                 fates[found.call_id] = found
@@ -55,14 +55,14 @@ class Sieve:
             self._first_seen.setdefault(call.user_id, call.start_ns)
             yield call.reply
 
-    def sifted(self) -> Iterator[Row | Fate]:
+    def sifted(self) -> Iterator[CallRow | Fate]:
         """Each call's row, or its fate: before what repeats an input is merged, and before anyone is kept out."""
         for session in self._traffic.sessions():
             conversations = {call.id: self._traffic.prompts.strip(call) for call in session}
             for call in session:
                 yield self._sift(call, session, conversations)
 
-    def _sift(self, call: Call, session: Session, conversations: Mapping[str, tuple[Message, ...]]) -> Row | Fate:
+    def _sift(self, call: Call, session: Session, conversations: Mapping[str, tuple[Message, ...]]) -> CallRow | Fate:
         """The call's row, or the reason why there is none."""
         failures, said = self._failures.get(call.id, []), self._feedback.get(call.id, [])
         reason = _barred(call, conversations[call.id], failures)
@@ -72,7 +72,7 @@ class Sieve:
         if target is None:
             detail = "; ".join(failure.reason for failure in failures[:3])
             return Fate(call_id=call.id, fate=reason or ("no_target" if failures else "no_signal"), detail=detail)
-        return Row(
+        return CallRow(
             call=call,
             conversation=conversations[call.id],
             target=target,
@@ -80,7 +80,9 @@ class Sieve:
             cluster=self._telling(failures),
         )
 
-    def _target(self, call: Call, session: Session, conversations: Mapping[str, tuple[Message, ...]]) -> Target | None:
+    def _target(
+        self, call: Call, session: Session, conversations: Mapping[str, tuple[Message, ...]]
+    ) -> RowTarget | None:
         if call.id in self._passed:
             return targets.from_production(call)
         corrected = targets.from_correction(self._feedback.get(call.id, ()), self._style)

@@ -1,4 +1,4 @@
-"""Slot swaps: a training row with another training row's value in the same field. Off by default.
+"""Swap slot values: a training row with another training row's value in the same field. Off by default.
 
 Only fields whose value stands exactly once in the message can be swapped, in message and target at once, so the new
 row is as right as the old one. Rows are marked `augmented`, made of training rows only, and dropped when they come near

@@ -1,4 +1,4 @@
-"""Which side a group lands on, for ever.
+"""Assign each group to a split, for ever.
 
 A new group's side is a stable hash of its oldest row, so it does not depend on what else was mined. A group that was
 seen before keeps its side: the ledger is asked first. Where new evidence joins a group that trained with one that was
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.core.codec import digest
 from harness.curate.options import CurateOptions
-from harness.curate.rows import Row
+from harness.curate.rows import CallRow
 
 EVALUATED = frozenset({"held_out", "regression"})
 JOINED = "joins_held_out"
@@ -17,7 +17,7 @@ JOINED = "joins_held_out"
 
 
 def assign(
-    rows: Sequence[Row], groups: Sequence[Sequence[int]], sticky: Mapping[str, str], options: CurateOptions
+    rows: Sequence[CallRow], groups: Sequence[Sequence[int]], sticky: Mapping[str, str], options: CurateOptions
 ) -> list[str]:
     """For each row train, held_out, regression, or `joins_held_out`."""
     split = [""] * len(rows)
@@ -35,7 +35,7 @@ def assign(
     return split
 
 
-def new_marks(rows: Sequence[Row], split: Sequence[str], sticky: Mapping[str, str]) -> dict[str, str]:
+def new_marks(rows: Sequence[CallRow], split: Sequence[str], sticky: Mapping[str, str]) -> dict[str, str]:
     """Ledger entries to add. An entry that stands is never changed."""
     found: dict[str, str] = {}
     for row, side in zip(rows, split, strict=True):
@@ -46,20 +46,20 @@ def new_marks(rows: Sequence[Row], split: Sequence[str], sticky: Mapping[str, st
     return found
 
 
-def _before(row: Row, sticky: Mapping[str, str]) -> set[str]:
+def _before(row: CallRow, sticky: Mapping[str, str]) -> set[str]:
     return {sticky[mark] for mark in row.marks if mark in sticky}
 
 
-def _beside_held_out(row: Row, sticky: Mapping[str, str]) -> str:
+def _beside_held_out(row: CallRow, sticky: Mapping[str, str]) -> str:
     own = next((sticky[mark] for mark in row.marks if mark in sticky), "")
     return JOINED if own == "train" else _evaluated(row)
 
 
-def _evaluated(row: Row) -> str:
+def _evaluated(row: CallRow) -> str:
     return "held_out" if row.failed else "regression"
 
 
-def _drawn(group: Sequence[Row], options: CurateOptions) -> bool:
+def _drawn(group: Sequence[CallRow], options: CurateOptions) -> bool:
     """True when a new group's hash falls into the evaluated share."""
     if options.held_out_by == "time" and any(row.failed for row in group):
         return False
@@ -68,7 +68,7 @@ def _drawn(group: Sequence[Row], options: CurateOptions) -> bool:
     return int(digest([options.seed, oldest.text])[:12], 16) < share * 16**12
 
 
-def _newest(rows: Sequence[Row], groups: Sequence[Sequence[int]], options: CurateOptions) -> frozenset[int]:
+def _newest(rows: Sequence[CallRow], groups: Sequence[Sequence[int]], options: CurateOptions) -> frozenset[int]:
     """Numbers of the groups that began last and hold `held_out_share` of the failures, under `time`."""
     if options.held_out_by != "time":
         return frozenset()

@@ -1,4 +1,4 @@
-"""Mined failures and passing calls -> a dataset one can trust, and where every call ended.
+"""Curate mined failures and passing calls into a dataset, with the fate of every call.
 
 Every call passes the same sieve and falls out at exactly one place, its `Fate`; the fates add up to the calls or the
 dataset is refused. The order: usable -> target -> one row an input -> groups -> side -> clean of eval files -> caps ->
@@ -14,7 +14,7 @@ from harness.core.dataset_files import SPLITS
 from harness.core.near_duplicates import normalise
 from harness.curate import groups, manifest, replay, slot_swaps, splits
 from harness.curate.options import CurateOptions
-from harness.curate.rows import Row, spoken
+from harness.curate.rows import CallRow, spoken
 from harness.curate.selection import Selection
 from harness.curate.sieve import Sieve
 from harness.errors import InvalidError, UndecidedError
@@ -80,7 +80,7 @@ def write(curated: Curated, folder: Path) -> None:
 
 
 def _cases(
-    rows: Sequence[Row], split: Sequence[str], group_of: Sequence[str], options: CurateOptions, reword: Reword
+    rows: Sequence[CallRow], split: Sequence[str], group_of: Sequence[str], options: CurateOptions, reword: Reword
 ) -> dict[str, tuple[Case, ...]]:
     found: dict[str, list[Case]] = {name: [] for name in SPLITS}
     for row, side, group in zip(rows, split, group_of, strict=True):

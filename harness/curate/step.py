@@ -1,18 +1,22 @@
-"""Curate as a step: what was mined in, a dataset stored; and what would help instead."""
+"""Curate as a step: recall or make the dataset of what was mined, and store it."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from msgspec.structs import replace
 
-from harness import config
+from harness import config as config_file
+from harness.config import Config
 from harness.core import reads
 from harness.core.codec import digest
-from harness.core.options import absolute, files, without_files
+from harness.core.options import absolute, files
 from harness.core.reads import Reads
 from harness.curate import benchmark_files, levers, stage
-from harness.curate.stage import CurateOptions
+from harness.curate.options import CurateOptions
+from harness.curate.teacher import arm as teacher_arm
 from harness.curate.teacher import paraphrase_step
 from harness.curate.teacher import step as teacher_step
+from harness.evaluate import helpers
 from harness.evaluate.step import sound, survey
 from harness.mine.mined import Mined
 from harness.mine.step import mine
@@ -21,9 +25,15 @@ from harness.types import Dataset, Message
 
 
 def curate_options(project: Project) -> CurateOptions:
-    """Those of [curate], paths absolute. Raises UsageError on an unknown key."""
-    settings = {"name": project.config.project.name, **project.config.curate}
-    return absolute(config.section(settings, CurateOptions, where="[curate]"), project.config.root)
+    """Those of [curate], paths absolute; see `options_of`."""
+    return options_of(project.config)
+
+
+def options_of(config: Config) -> CurateOptions:
+    """Those of [curate], paths absolute. Raises UsageError on an unknown key, in the teacher's own options too."""
+    settings = {"name": config.project.name, **config.curate}
+    options = absolute(config_file.section(settings, CurateOptions, where="[curate]"), config.root)
+    return replace(options, teacher=teacher_arm.checked(options.teacher, config.root))
 
 
 def inspect(project: Project) -> levers.Inspection:
@@ -66,12 +76,20 @@ def curate(project: Project) -> Dataset:
 
 def _reads(project: Project, mined: Mined, options: CurateOptions, taught: Mapping[str, Message]) -> Reads:
     """The ledger is among it: a dataset made before something was held out must not be used after it."""
+    teacher = options.teacher
     return Reads(
         step="curate",
         code=reads.code("harness.curate.stage", "harness.curate.teacher.paraphrase_step"),
         traces=project.store.traces.version(),
-        options=without_files(options),
-        files=reads.contents(files(options)),
-        plugins=reads.plugin_code("backends", [options.teacher.backend]) if options.teacher.backend else {},
-        nouns={"mined": digest(mined), "ledger": digest(project.store.ledger.splits()), "taught": digest(taught)},
+        options=teacher_arm.knobs(options),
+        files=reads.contents(helpers.named(files(options) | teacher_arm.files(teacher), Path(project.config.root))),
+        plugins=reads.plugin_code("backends", [teacher.backend]) | reads.plugin_code("detectors")
+        if teacher.backend
+        else {},
+        nouns={
+            "mined": digest(mined),
+            "ledger": digest(project.store.ledger.splits()),
+            "taught": digest(taught),
+            "teacher": teacher_arm.content(teacher, project.config.model_path(teacher.model, teacher.backend)),
+        },
     )

@@ -1,4 +1,4 @@
-"""What should have been answered, by the best evidence there is.
+"""Choose the target of a call by the best evidence there is.
 
 In this order: a person's correction; a later answer in the same session that passed; a teacher's answer that every scorer
 accepts; production's own answer where feedback and every detector agree. Feedback alone is never a label. What a person
@@ -13,7 +13,7 @@ from harness.core.agent_turns import goes_on, refused, tool_results
 from harness.core.codec import from_chat
 from harness.core.near_duplicates import normalise, similarity
 from harness.core.replies import chat_message, json_object
-from harness.curate.rows import Row, Target
+from harness.curate.rows import CallRow, RowTarget
 from harness.types import Call, Fate, Feedback, Message, TextPart
 
 Conversations = Mapping[str, Sequence[Message]]
@@ -58,7 +58,7 @@ class Style:
         return json.dumps({key: value[key] for key in order}, ensure_ascii=False, separators=self._separators)
 
 
-def from_correction(said: Sequence[Feedback], style: Style) -> Target | None:
+def from_correction(said: Sequence[Feedback], style: Style) -> RowTarget | None:
     """The latest correction; a person's goes before a program's.
 
     A correction is the answer's text, JSON, or a whole assistant message in chat form where a tool should have been
@@ -72,7 +72,7 @@ def from_correction(said: Sequence[Feedback], style: Style) -> Target | None:
     return _target(message, "correction", best.at_ns) if message.parts else None
 
 
-def from_teacher(message: Message) -> Target:
+def from_teacher(message: Message) -> RowTarget:
     """An answer that the scorers accepted; see `harness/curate/teacher/step.py`."""
     return _target(message, "teacher", 0)
 
@@ -84,12 +84,12 @@ def turned_down(said: Sequence[Feedback]) -> bool:
     return last is not None and last.correction is None and last.label == REJECTED
 
 
-def from_production(call: Call, source: str = "production") -> Target:
+def from_production(call: Call, source: str = "production") -> RowTarget:
     """The recorded answer itself, with its tool calls."""
     return _target(Message(role="assistant", parts=call.output[0].parts), source, call.start_ns)
 
 
-def from_retry(call: Call, session: Sequence[Call], passed: Set[str], conversations: Conversations) -> Target | None:
+def from_retry(call: Call, session: Sequence[Call], passed: Set[str], conversations: Conversations) -> RowTarget | None:
     """What the session itself shows to have been right: the next passing answer to the same request, sent again.
 
     For a turn that called tools: the next call of the same tools in the same turn, when the tools took it after they had
@@ -134,15 +134,15 @@ def _asked(conversation: Sequence[Message]) -> str:
     return next((message.text for message in reversed(conversation) if message.role == "user"), "")
 
 
-def resolve(rows: Sequence[Row], conflicts: str) -> tuple[list[Row], dict[str, Fate]]:
+def resolve(rows: Sequence[CallRow], conflicts: str) -> tuple[list[CallRow], dict[str, Fate]]:
     """One row for each input, and the fate of the others by call id: `duplicate` or `conflict`.
 
     Best source first, then the latest word. Under `drop` an input whose best sources disagree gives no row at all.
     """
-    by_input: dict[str, list[Row]] = defaultdict(list)
+    by_input: dict[str, list[CallRow]] = defaultdict(list)
     for row in rows:
         by_input[row.key].append(row)
-    kept: list[Row] = []
+    kept: list[CallRow] = []
     fates: dict[str, Fate] = {}
     for same in by_input.values():
         best = min(same, key=lambda row: (RANK[row.target.source], not row.failed, -row.target.at_ns, row.call.id))
@@ -157,11 +157,11 @@ def resolve(rows: Sequence[Row], conflicts: str) -> tuple[list[Row], dict[str, F
     return kept, fates
 
 
-def _merged(row: Row, fate: str, other: Row) -> Fate:
+def _merged(row: CallRow, fate: str, other: CallRow) -> Fate:
     return Fate(call_id=row.call.id, fate=fate, detail=f"the same input as {other.call.id}")
 
 
-def _answer(row: Row) -> tuple[object, ...]:
+def _answer(row: CallRow) -> tuple[object, ...]:
     message = row.target.message
     return json.dumps(row.target.expected, sort_keys=True), message.tool_calls
 
@@ -174,8 +174,8 @@ def _corrected(text: str, style: Style) -> Message:
     return Message(role="assistant", parts=(TextPart(text=answer),) if answer else ())
 
 
-def _target(message: Message, source: str, at_ns: int) -> Target:
-    return Target(message=message, source=source, expected=expected_of(message), at_ns=at_ns)
+def _target(message: Message, source: str, at_ns: int) -> RowTarget:
+    return RowTarget(message=message, source=source, expected=expected_of(message), at_ns=at_ns)
 
 
 def expected_of(message: Message) -> object:

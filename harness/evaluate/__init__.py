@@ -1,1 +1,1 @@
-"""Suites x arms to runs."""
+"""Run suites against arms."""

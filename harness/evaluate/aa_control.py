@@ -1,4 +1,4 @@
-"""A/A controls: the base model is asked once more, so that noise can be told from change.
+"""Ask the base model again as an A/A control, to tell noise from change.
 
 Off by default, since it costs one more pass of the base model over the suites, once until they change:
 

@@ -1,4 +1,4 @@
-"""Which models answer tonight: the arms of trueup.toml with their prompts and adapters filled in.
+"""Resolve the arms of trueup.toml: fill in their prompts and adapters.
 
 Without [arms.*] there are the three that every fine-tune has to be held against: `base`, `prompted` (the prompt that
 production used, worked examples and all) and `tuned`. `champion` joins when an adapter has been promoted, and
@@ -11,8 +11,10 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from harness.config import ArmSection, Config, prompt
+from harness.config import ArmSection, Config, JudgeSection, prompt
+from harness.core import options as option_tables
 from harness.core.nearest import did_you_mean
+from harness.core.options import OptionsTable
 from harness.errors import UsageError
 from harness.types import Arm, Case, Prompt
 
@@ -38,9 +40,10 @@ def resolve(config: Config, recorded: tuple[Prompt, ...], adapters: dict[str, st
     """Arms that can be run now.
 
     `adapters` maps `tuned` and `champion` to adapter folders; an arm whose adapter is not there yet is left out, and so
-    is one whose prompt should come from traces that have none.
+    is one whose prompt should come from traces that have none. Raises UsageError as `check_options` does.
     """
     arms: dict[str, Arm] = {}
+    tables = {name: _options(config, f"arms.{name}", spec) for name, spec in sections(config).items()}
     for name, spec in sections(config).items():
         words = prompt(config, spec.prompt, recorded)
         folder = adapters.get(spec.adapter, "") if spec.adapter in (TUNED, CHAMPION) else config.path(spec.adapter)
@@ -52,7 +55,7 @@ def resolve(config: Config, recorded: tuple[Prompt, ...], adapters: dict[str, st
             model=spec.model or config.model.base,
             adapter=folder,
             prompt=words,
-            options=spec.options,
+            options=tables[name].given,
         )
     if CHAMPION in adapters and TUNED in arms and CHAMPION not in arms:
         arms[CHAMPION] = replace(arms[TUNED], name=CHAMPION, adapter=adapters[CHAMPION])
@@ -72,16 +75,33 @@ def absent(config: Config, name: str, ready: Iterable[str]) -> UsageError:
 
 
 def judges(config: Config) -> tuple[Arm, ...]:
-    """The models of [judges.*]; one that names no model asks the base model."""
+    """The models of [judges.*]; one that names no model asks the base model. Raises UsageError on an unknown option."""
     return tuple(
         Arm(
             name=name,
-            backend=one.backend or config.model.backend,
-            model=one.model or config.model.base,
-            options=one.options,
+            backend=judge.backend or config.model.backend,
+            model=judge.model or config.model.base,
+            options=_options(config, f"judges.{name}", judge).given,
         )
-        for name, one in config.judges.items()
+        for name, judge in config.judges.items()
     )
+
+
+def check_options(config: Config) -> None:
+    """Raises UsageError on an option of an arm or a judge that its backend does not have, naming the nearest."""
+    for name, arm in sections(config).items():
+        _options(config, f"arms.{name}", arm)
+    judges(config)
+
+
+def read_options(arm: Arm) -> OptionsTable:
+    """The options of an arm whose paths are absolute: what of them belongs in a key as it is, and which are files."""
+    return option_tables.of_plugin("backends", arm.backend, arm.options, f"arm {arm.name}")
+
+
+def _options(config: Config, name: str, spec: ArmSection | JudgeSection) -> OptionsTable:
+    backend = spec.backend or config.model.backend
+    return option_tables.of_plugin("backends", backend, spec.options, f"[{name}] options", config.root)
 
 
 def constant(train: Sequence[Case]) -> Arm | None:

@@ -1,4 +1,4 @@
-"""Many plain synchronous functions, full batches.
+"""Batch the requests of many plain synchronous functions.
 
 Each job runs on a greenlet of its own. When it asks for something, it switches to the hub and waits. The hub takes on
 jobs until a batch is full or there are no more, answers the whole batch at once, and gives each job its answer in
@@ -23,7 +23,7 @@ BARRIER = None
 """In a stream of jobs: take on nothing more until every job that runs has ended."""
 
 
-class Job:
+class BatchJob:
     """One function on its own greenlet: new, waiting for an answer, or ended with a value or an error.
 
     `through(stretch)` runs one stretch of the function, from one answer to its next question: it must call `stretch`
@@ -76,7 +76,7 @@ def ask(question: Any, alone: Answer) -> Any:
     return answer
 
 
-def run(jobs: Iterable[Job | None], answer: Answer, size: int) -> Iterator[Job]:
+def run(jobs: Iterable[BatchJob | None], answer: Answer, size: int) -> Iterator[BatchJob]:
     """Run `jobs`, at most `size` at a time, and yield each when it has ended.
 
     A batch leaves when `size` jobs wait, or when all that run are waiting and no more can be taken on. The stream is
@@ -84,8 +84,8 @@ def run(jobs: Iterable[Job | None], answer: Answer, size: int) -> Iterator[Job]:
     that are still under way.
     """
     stream, open_, held = iter(jobs), True, False
-    ready: deque[Job] = deque()
-    waiting: list[Job] = []
+    ready: deque[BatchJob] = deque()
+    waiting: list[BatchJob] = []
     try:
         while True:
             if ready:
@@ -98,7 +98,7 @@ def run(jobs: Iterable[Job | None], answer: Answer, size: int) -> Iterator[Job]:
             elif open_ and not held and len(waiting) < size:
                 drawn = next(stream, StopIteration)
                 open_, held = drawn is not StopIteration, drawn is BARRIER
-                if isinstance(drawn, Job):
+                if isinstance(drawn, BatchJob):
                     ready.append(drawn)
             elif waiting:
                 _answer_all(waiting, answer)
@@ -113,7 +113,7 @@ def run(jobs: Iterable[Job | None], answer: Answer, size: int) -> Iterator[Job]:
             job.stop()
 
 
-def _answer_all(waiting: Sequence[Job], answer: Answer) -> None:
+def _answer_all(waiting: Sequence[BatchJob], answer: Answer) -> None:
     answers = answer([job.question for job in waiting])
     if len(answers) != len(waiting):
         raise TrueupError(f"{len(waiting)} questions got {len(answers)} answers", next="mend the backend's answer()")

@@ -1,4 +1,4 @@
-"""Tasks of lm-evaluation-harness as suites: its prompts and its metrics, our engine, one result a question.
+"""Run tasks of lm-evaluation-harness as suites: its prompts and metrics, our engine, one result a question.
 
     from trueup import cases, guard, suite
     from trueup.lm_tasks import task
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def task(
     spec: str | Mapping[str, Json], *, limit: int | None = None, include: str | Path = "", fewshot: int | None = None
-) -> "Task":
+) -> "BenchmarkTask":
     """A task by its name, or by its configuration as a dict.
 
     `limit` takes the first questions only; `include` is a folder with task files of one's own; `fewshot` overrides the
@@ -56,10 +56,10 @@ def task(
     if fewshot is not None:
         found[0].set_config("num_fewshot", fewshot)
     found[0].set_fewshot_seed(1234)  # as `lm-eval run` does
-    return Task(found[0], limit)
+    return BenchmarkTask(found[0], limit)
 
 
-class Task:
+class BenchmarkTask:
     """One task: `cases` gives its questions, `score` asks one and returns the task's own metrics."""
 
     def __init__(self, inner: Any, limit: int | None = None) -> None:

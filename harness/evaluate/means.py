@@ -1,4 +1,4 @@
-"""Means of runs, for tables."""
+"""Average runs for tables."""
 
 from harness.types import Run
 

@@ -1,22 +1,21 @@
-"""`pytest evals --model NAME`, as a developer types it: which arm is meant, and which mined data and cached replies.
+"""Resolve `pytest evals --model NAME`: the arm, its mined data and its cached replies.
 
 Stands beside the loop: it opens the project as the loop does, and asks for less.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from harness import config as harness_config
+from harness.core.plugins import names, says
 from harness.errors import UsageError
 from harness.evaluate import arms as evaluate_arms
 from harness.evaluate import step as evaluate_step
 from harness.project import Project
 from harness.types import Arm, EvalRequest
-
-FILES = ("scripted", "recorded")
-"""Backends that a file is enough for: `--model scripted:FILE`."""
 
 
 def request(name: str | None, root: Path, here: Path, paths: tuple[str, ...], repeats: int = 0) -> EvalRequest:
@@ -51,14 +50,14 @@ def arm_names(*near: Path) -> str:
     """The names that --model takes, for a message; `near` as in `_config_file`."""
     file = _config_file(*near)
     named = list(harness_config.load(file).arms) or ["base"] if file else []
-    return " or ".join([*named, "a model's folder", "NAME@URL", *(f"{name}:FILE" for name in FILES)])
+    return " or ".join([*named, "a model's folder", "NAME@URL", *(f"{name}:FILE" for name in _from_files())])
 
 
 def _pick(name: str | None, arms: Mapping[str, Arm], root: Path, here: Path) -> tuple[Arm, ...]:
     if name is None:
         return ()
     backend, _, file = name.partition(":")
-    if backend in FILES and file:
+    if file and says("backends", backend, "FILE", False):
         if not (here / file).is_file():
             raise UsageError(f"the file of --model {name} is not there", where=str(here / file), next="mend the path")
         return (Arm(name=backend, backend=backend, model=str(here / file)),)
@@ -71,6 +70,14 @@ def _pick(name: str | None, arms: Mapping[str, Arm], root: Path, here: Path) -> 
         return (Arm(name=Path(name).name, backend="hf", model=str(here / name)),)
     why = "" if arms else f" ({harness_config.FILE} is not there)"
     raise UsageError(f"there is no arm named {name!r}{why}", where=str(root), next=f"--model {arm_names(root)}")
+
+
+def _from_files() -> Iterator[str]:
+    """Backends that a file is enough for, of those whose packages are there."""
+    for name in names("backends"):
+        with suppress(UsageError):
+            if says("backends", name, "FILE", False):
+                yield name
 
 
 def _config_file(*near: Path) -> Path | None:

@@ -1,4 +1,4 @@
-"""A suite as a judge: the user's own eval function scores answers that somebody else gave.
+"""Score given answers by a suite's own eval function, in a child process.
 
 Recipes learn from the scores that decide at the end, so there is no second registry of rewards. The eval file is the
 user's code and runs in a process of its own; a trainer holds this end of the pipe and sends answers by case.
@@ -9,30 +9,18 @@ user's code and runs in a process of its own; a trainer holds this end of the pi
 The far side is `harness.evaluate.runner.reward_worker`, named here by its module path alone: it stands above this one.
 """
 
-import contextlib
 import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from types import TracebackType
-from typing import IO, TypeVar
+from typing import TypeVar
 
-from harness import errors
 from harness.core.codec import decode, encode
+from harness.core.worker import Worker
 from harness.errors import InvalidError
 from harness.types import Noun, Prompt, Reply, Request, Suite
 
 T = TypeVar("T")
 SERVER = "harness.evaluate.runner.reward_worker"
-ENVIRONMENT = {
-    "HF_HUB_OFFLINE": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "PYTHONHASHSEED": "0",
-    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-}
-_TAIL = 1500
-"""Bytes of the far side's output that are quoted when it dies."""
 
 
 class JudgeRequest(Noun, frozen=True):
@@ -54,7 +42,7 @@ class Answer(Noun, frozen=True):
     reply: Reply
 
 
-class Judged(Noun, frozen=True):
+class JudgedAnswer(Noun, frozen=True):
     """What the suite said of one answer."""
 
     value: float | None = None
@@ -65,22 +53,6 @@ class Judged(Noun, frozen=True):
     """What the suite asked the model."""
 
 
-class Failed(Noun, frozen=True):
-    """A TrueupError of the far side."""
-
-    kind: str
-    what: str
-    where: str = ""
-    next: str = ""
-
-
-class Opened(Noun, frozen=True):
-    """First line of the far side: the suite that was found, or why it cannot judge."""
-
-    suite: Suite | None = None
-    failed: Failed | None = None
-
-
 class SuiteJudge:
     """One suite, kept open in a child process. Close it, or use it in a `with`.
 
@@ -88,28 +60,16 @@ class SuiteJudge:
     """
 
     def __init__(self, request: JudgeRequest) -> None:
-        self._noise = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
-        self._child = subprocess.Popen(
-            [sys.executable, "-P", "-m", SERVER],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._noise,
-            env={**os.environ, **ENVIRONMENT},
-        )
+        self._child = open_eval_child(SERVER)
         try:
-            opened = self._exchange(encode(request), Opened)
-            if opened.failed is not None:
-                failed = opened.failed
-                raise getattr(errors, failed.kind)(failed.what, where=failed.where, next=failed.next)
-            assert opened.suite is not None
-            self.suite: Suite = opened.suite
+            self.suite: Suite = self._exchange(encode(request), Suite)
         except BaseException:
-            self.close()
+            self._child.close(0.0)
             raise
 
-    def judge(self, answers: Sequence[Answer]) -> list[Judged]:
+    def judge(self, answers: Sequence[Answer]) -> list[JudgedAnswer]:
         """What the suite says of each answer, in order. Raises InvalidError when its process dies."""
-        return self._exchange(encode(tuple(answers)), list[Judged]) if answers else []
+        return self._exchange(encode(tuple(answers)), list[JudgedAnswer]) if answers else []
 
     def requests(self, case_ids: Sequence[str]) -> list[Request]:
         """What the suite asks the model for each case: messages after the prompt, most tokens, tools.
@@ -124,17 +84,8 @@ class SuiteJudge:
         return [judged.request for judged in found if judged.request is not None]
 
     def close(self) -> None:
-        """End the child process."""
-        for pipe in (self._child.stdin, self._child.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-        try:
-            self._child.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
-        self._noise.close()
+        """End the child process; what its fixtures opened is closed first."""
+        self._child.close()
 
     def __enter__(self) -> "SuiteJudge":
         return self
@@ -143,17 +94,15 @@ class SuiteJudge:
         self.close()
 
     def _exchange(self, line: bytes, kind: type[T]) -> T:
-        assert self._child.stdin is not None and self._child.stdout is not None
-        with contextlib.suppress(BrokenPipeError):  # a child that died says why on its stderr
-            self._child.stdin.write(line + b"\n")
-            self._child.stdin.flush()
-        answer = self._child.stdout.readline()
-        if not answer:
-            raise InvalidError("the suite's process ended", where=_tail(self._noise), next="run the suite with pytest")
-        return decode(answer, kind)
+        self._child.send(line)
+        return decode(self._child.result(), kind)
 
 
-def _tail(noise: IO[bytes]) -> str:
-    noise.seek(max(0, noise.seek(0, os.SEEK_END) - _TAIL))
-    lines = noise.read().decode(errors="replace").strip().splitlines()
-    return " | ".join(line.strip() for line in lines[-3:])
+def open_eval_child(server: str) -> Worker:
+    """A child process that runs eval files. They are the user's own code, so it gets the caller's whole environment."""
+    return Worker(server, secrets=tuple(os.environ), death=_ended)
+
+
+def _ended(code: int, output: str) -> InvalidError:
+    last = " | ".join(line.strip() for line in output.splitlines()[-3:])
+    return InvalidError("the suite's process ended", where=last, next="run the suite with pytest")

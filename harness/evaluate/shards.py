@@ -1,4 +1,4 @@
-"""An evaluation in parts, on as many machines as there are, and the parts joined into one that the gate can judge.
+"""Split an evaluation over several machines, and merge the parts into one that the gate can judge.
 
 Stands beside the loop. A shard's folder holds one run an arm and `shard.json`; nothing else has to travel.
 """
@@ -14,7 +14,7 @@ from harness.evaluate import stage as evaluate_stage
 from harness.evaluate import step as evaluate_step
 from harness.evaluate.runner import sharding
 from harness.evaluate.runner.worker import run_file
-from harness.project import Evaluation, Project
+from harness.project import EvaluationRuns, Project
 from harness.types import Adapter, Dataset, Noun, Run
 
 FILE = "shard.json"
@@ -28,7 +28,7 @@ class Shard(Noun, frozen=True):
     arms: tuple[str, ...]
     dataset: str = ""
     adapter: str = ""
-    """Content ids, as in `Evaluation`."""
+    """Content ids, as in `EvaluationRuns`."""
 
 
 def evaluate(
@@ -67,7 +67,7 @@ def merge(project: Project, folders: Sequence[Path]) -> dict[str, Run]:
     first = _complete([shards[folder] for folder in order])
     runs = {name: sharding.merge([read(folder / run_file(name), Run) for folder in order]) for name in first.arms}
     idents = tuple((name, project.store.artifacts.put("run", run)) for name, run in runs.items())
-    project.keep_evaluation(Evaluation(dataset=first.dataset, adapter=first.adapter, runs=idents), whole=True)
+    project.keep_evaluation(EvaluationRuns(dataset=first.dataset, adapter=first.adapter, runs=idents), whole=True)
     return runs
 
 

@@ -1,22 +1,16 @@
-"""Suites x arms -> one `Run` an arm, by pytest in a child process.
+"""Run suites against arms by pytest in a child process: one `Run` an arm.
 
 In a child, because eval files are the user's own code, and because a model takes memory that must be given back. All arms
 of a request run in one child, one after the other on the same backend, with the same cases in the same order.
 """
 
-import contextlib
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
-from harness import errors
-from harness.core.codec import digest, encode, read, write_atomic
+from harness.core.codec import decode, digest, encode, read, write_atomic
+from harness.core.worker import ChildError, ChildEvent, Worker
 from harness.errors import InvalidError, TrueupError, UsageError
 from harness.evaluate.runner.worker import SUITES_FILE, run_file
 from harness.types import EvalRequest, Noun, Run, Suite
@@ -24,16 +18,6 @@ from harness.types import EvalRequest, Noun, Run, Suite
 Event = dict[str, Any]
 T = TypeVar("T")
 REQUEST_FILE, LOG_FILE = "request.json", "pytest.log"
-ENVIRONMENT = {
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-    "HF_DATASETS_OFFLINE": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "PYTHONHASHSEED": "0",
-    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-}
-"""Nothing is fetched, and only the pytest plugins that [eval] pytest_args names (`-p NAME`) join in: others may shuffle or
-split the tests, and several take seconds to load."""
 PYTEST_USAGE_ERROR = 4
 
 
@@ -85,60 +69,33 @@ def collect(request: EvalRequest) -> tuple[Suite, ...]:
     return (*found.suites, *(Suite(name=problem, digest=digest(problem)) for problem in found.problems))
 
 
-def _command(request: EvalRequest, events: int, extra: Sequence[str]) -> list[str]:
-    """pytest without the options that a project adds for its own tests."""
+def _arguments(request: EvalRequest, extra: Sequence[str]) -> list[str]:
+    """What pytest is given, without the options that a project adds for its own tests."""
     plugin = ["-p", "trueup", "-p", "no:cacheprovider", "-o", "addopts="]
-    ours = ["--trueup-request", str(Path(request.out) / REQUEST_FILE), "--trueup-events", str(events)]
+    ours = ["--trueup-request", str(Path(request.out) / REQUEST_FILE)]
     select = ["-k", request.select] if request.select else []
     tolerant = ["--import-mode=importlib", "--continue-on-collection-errors"]
-    command = [sys.executable, "-P", "-m", "pytest", *tolerant, *plugin, *ours, *select]
-    return [*command, *request.pytest_args, *extra, *request.paths]
+    return [*tolerant, *plugin, *ours, *select, *request.pytest_args, *extra, *request.paths, "--trueup-events"]
 
 
 def _run_child(request: EvalRequest, extra: Sequence[str], on_event: Callable[[Event], None]) -> None:
+    """Run pytest to its end, so that fixtures are torn down, then raise the error that stopped it, if one did."""
     out = Path(request.out)
     write_atomic(out / REQUEST_FILE, encode(request))
-    reader, writer = os.pipe()
-    with open(out / LOG_FILE, "wb") as log, open(reader, "rb") as events:
-        child = subprocess.Popen(
-            _command(request, writer, extra),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            pass_fds=(writer,),
-            start_new_session=True,
-            env={**os.environ, **ENVIRONMENT},
-        )
-        os.close(writer)
-        try:
-            fatal = _follow(events, on_event)
-            code = child.wait()
-        finally:
-            _end(child)
+    fatal = None
+    own = tuple(os.environ)  # the whole environment: eval files are the user's own code
+    with Worker("pytest", *_arguments(request, extra), secrets=own, log=out / LOG_FILE) as child:
+        child.end_requests()
+        for message in child:
+            if isinstance(message, ChildEvent):
+                on_event(decode(bytes(message.data), Event))
+            elif isinstance(message, ChildError):
+                fatal = message.again()
+        code = child.wait()
     if fatal is not None:
         raise fatal
     if code < 0 or code == PYTEST_USAGE_ERROR:
         raise _died(code, out / LOG_FILE)
-
-
-def _follow(events: Any, on_event: Callable[[Event], None]) -> TrueupError | None:
-    """Pass events on until the child closes the pipe; returns the error that stopped it, if one did."""
-    fatal = None
-    for line in events:
-        event = msgspec.json.decode(line)
-        if event.get("event") == "fatal":
-            kind = getattr(errors, event["kind"], TrueupError)
-            fatal = kind(event["what"], where=event["where"], next=event["next"])
-        else:
-            on_event(event)
-    return fatal
-
-
-def _end(child: "subprocess.Popen[bytes]") -> None:
-    """Kill the child's whole group, if any of it is left: also when this process is being interrupted."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
 
 
 def _read(file: Path, kind: type[T]) -> T:

@@ -1,4 +1,4 @@
-"""Evaluate as a step: suites and arms in, one run an arm stored."""
+"""Evaluate as a step: recall or make one run an arm, and store it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from harness.errors import InvalidError, TrueupError
 from harness.evaluate import aa_control
 from harness.evaluate import arms as evaluate_arms
 from harness.evaluate import stage as evaluate_stage
-from harness.project import Evaluation, Project
+from harness.project import EvaluationRuns, Project
 from harness.types import Adapter, Arm, Case, Dataset, EvalRequest, Run
 
 OnEvent = Callable[[dict[str, Any]], None]
@@ -71,7 +71,7 @@ def evaluate(
                 ident = idents[result.arm.name] = project.store.artifacts.put("run", result)
                 if not (result.problems or result.stopped) and not any(item.error for item in result.results):
                     project.store.memo.remember("run", keys[result.arm.name], ident)
-        evaluation = Evaluation(
+        evaluation = EvaluationRuns(
             dataset=dataset.id if dataset else "",
             adapter=adapter.id if adapter else "",
             runs=tuple((arm.name, idents[arm.name]) for arm in chosen),
@@ -138,21 +138,24 @@ def _eval_request(project: Project, dataset: Dataset | None, chosen: Sequence[Ar
 def _run_key(
     project: Project, arm: Arm, found: evaluate_stage.Survey, dataset: Dataset | None, request: EvalRequest
 ) -> str:
+    """What the judges are asked and by which model is among the digests of the suites."""
     try:
         model = load("backends", arm.backend).digest(arm)
     except TrueupError:
         return ""  # a model that is not there: its run says so, case by case, and the other arms run
+    table = evaluate_arms.read_options(arm)
     settings = project.config.eval
     return Reads(
         step="evaluate",
         code=reads.code("harness.evaluate.stage", "harness.evaluate.runner.worker", "trueup.pytest_plugin"),
         options={
-            "arm": [arm.name, arm.prompt, arm.options],
+            "arm": [arm.name, arm.prompt, table.knobs],
             "select": request.select,
             "repeats": request.repeats,
             "parts": settings.early_stop,  # other parts are other batches
             "pytest_args": settings.pytest_args,
         },
+        files=reads.contents(table.files),
         plugins=reads.plugin_code("scorers")
         | reads.plugin_code("redactors")  # `score.safety` asks them
         | reads.plugin_code("backends", [arm.backend, *(judge.backend for judge in request.judges)]),

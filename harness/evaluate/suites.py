@@ -1,4 +1,4 @@
-"""What an eval file declares: `@suite`, `@cases`, and the roles a suite can have.
+"""Declare suites in eval files: `@suite`, `@cases`, and the roles a suite can have.
 
 The decorators only note what was said; nothing is loaded or registered. The pytest plugin reads the note when it
 collects the file.
@@ -22,7 +22,7 @@ NOTE = "__trueup__"
 Rows = Iterable[Case | Mapping[str, Any]]
 
 
-class Mined(Struct, frozen=True):
+class MinedSplit(Struct, frozen=True):
     """One split of a mined dataset, as the source of cases."""
 
     dataset: str
@@ -30,7 +30,7 @@ class Mined(Struct, frozen=True):
     split: str
 
 
-Source = str | Path | Mined | Rows | Callable[[], Rows]
+Source = str | Path | MinedSplit | Rows | Callable[[], Rows]
 """Where cases come from: a file or a folder of datasets (path relative to the eval file), a mined split, rows, or a
 function that gives rows."""
 
@@ -134,11 +134,11 @@ class Cases:
 
     def held_out(self, dataset: str = "") -> Callable[[F], F]:
         """The cases that were mined and held out of training: what can show that a failure was fixed."""
-        return self(Mined(dataset, "held_out"))
+        return self(MinedSplit(dataset, "held_out"))
 
     def regression(self, dataset: str = "") -> Callable[[F], F]:
         """The mined cases that production passes today: what can show a break."""
-        return self(Mined(dataset, "regression"))
+        return self(MinedSplit(dataset, "regression"))
 
 
 cases = Cases()
@@ -175,7 +175,8 @@ def info() -> Info:
 def _noted(function: Callable[..., Any]) -> Declaration:
     if not hasattr(function, NOTE):
         setattr(function, NOTE, Declaration())
-    return getattr(function, NOTE)
+    noted: Declaration = getattr(function, NOTE)
+    return noted
 
 
 def _names(names: Sequence[str]) -> tuple[str, ...]:

@@ -1,1 +1,1 @@
-"""Runs to one verdict."""
+"""Decide from runs: one verdict."""

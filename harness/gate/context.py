@@ -1,4 +1,4 @@
-"""What every rule is given: the comparisons of the judged arm, the policy, and what was asked for beside."""
+"""Hold what every rule is given: the comparisons of the judged arm, the policy, controls and waivers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Two runs side by side, with no gate between them: what changed, what is noise, and what was left out.
+"""Compare two runs without a gate: what changed, what is noise, and what was left out.
 
 A suite changed when the difference is shown in either direction after Benjamini and Hochberg's correction over all suites
 (a share of `alpha` of those shown is false on average). Everything else that was measured is noise, and is said to be.

@@ -1,4 +1,4 @@
-"""An evaluation that ends when it is decided: the cases in parts, and after each part a look at what it shows.
+"""Stop an evaluation as soon as it is decided: ask the cases in parts, and look at the evidence after each.
 
     [eval]
     early_stop = 4      # four parts
@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from harness.core.plugins import says
 from harness.evaluate import stage as evaluate_stage
 from harness.evaluate.arms import TUNED
 from harness.evaluate.runner import sharding
@@ -62,7 +63,7 @@ def lost(project: Project, runs: dict[str, Run], adapter: str) -> str:
 
 def _final(finding: Finding, policy: Policy) -> bool:
     """A failure that no further case mends. Where any target is enough, one that gained too little may not matter."""
-    if finding.outcome != "fail" or finding.rule == "contract":
+    if finding.outcome != "fail" or says("rules", finding.rule, "FINAL", False):
         return finding.outcome == "fail"
     if finding.interval is None or finding.bound is None or finding.interval.method != FORMULA:
         return False

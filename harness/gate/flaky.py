@@ -1,4 +1,4 @@
-"""Flaky cases: measured from the repeats of every arm, named in a file, and left out of the judgements that follow.
+"""Measure flaky cases from the repeats of every arm, and quarantine them in a file.
 
 `quarantine.jsonl` beside trueup.toml, one case a line, written by `trueup quarantine` from the latest evaluation and
 meant to be committed. The gate leaves a case out of both arms only when judging another adapter than the one it was

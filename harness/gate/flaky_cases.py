@@ -1,4 +1,4 @@
-"""Flaky cases that were named beforehand are left out of both arms, never more than 5 % of a suite.
+"""Leave quarantined flaky cases out of both arms, never more than 5 % of a suite.
 
 A case is left out only when it was found flaky in the evaluation of another adapter: nobody may choose, with the results
 in sight, which cases not to count. Contracts keep theirs, since they ask for a pass in most of the repeats.

@@ -1,4 +1,4 @@
-"""What one night leaves for the next."""
+"""Read what earlier nights left: past verdicts and means."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

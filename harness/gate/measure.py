@@ -1,4 +1,4 @@
-"""Measuring one comparison: shared by the rules."""
+"""Measure one comparison, for all rules alike."""
 
 import dataclasses
 from functools import lru_cache

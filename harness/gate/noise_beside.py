@@ -1,4 +1,4 @@
-"""A/A noise beside a difference: how many cases flip when the baseline is asked again."""
+"""Measure A/A noise beside a difference: how many cases flip when the baseline is asked again."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,6 @@ from msgspec.structs import replace
 
 from harness.gate.units import scored
 from harness.types import Comparison, Finding
-
-COMPARES = ("target", "guard", "floor", "prompted", "slice_guard", "difference")
-"""Rules whose findings hold a difference of two arms."""
 
 
 def flips(control: Comparison) -> int:
@@ -18,8 +15,6 @@ def flips(control: Comparison) -> int:
 
 def beside(finding: Finding, controls: Sequence[Comparison]) -> Finding:
     """The finding with the flips of its baseline's control on the same suite, where there is one."""
-    if finding.rule not in COMPARES:
-        return finding
     for one in controls:
         if (one.suite.name, one.baseline) == (finding.suite.split("[")[0], finding.baseline):
             noise = {"aa_flips": flips(one), "aa_n": len(scored(one))}

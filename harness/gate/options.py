@@ -1,4 +1,4 @@
-"""Options of a rule under [gate.options]. A rule names its own in `OPTIONS`; any other key is refused.
+"""Parse a rule's options under [gate.options]. A rule names its own in `OPTIONS`; any other key is refused.
 
 A misspelt option must not silently weaken a gate, and a value of the wrong kind must not be read as another one.
 """

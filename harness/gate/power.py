@@ -1,4 +1,4 @@
-"""Power first: what gain or loss can these suites resolve? Asked before anything is trained.
+"""Compute what gain or loss the suites can detect, before anything is trained.
 
 A guard is planned for a model that did not change, a target for one that gains `expected_gain` (or three times what is
 asked for, whichever is more). What cannot be shown with 80 % power is unresolved here, with the cases that are missing:

@@ -1,4 +1,4 @@
-"""What a set of suites can resolve, from the number of its cases alone."""
+"""Compute what a set of suites can detect from the number of its cases alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod

@@ -1,4 +1,4 @@
-"""Stored runs by name, and pairs of them compared."""
+"""Find stored runs by name, and compare pairs of them."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from harness.evaluate import arms as evaluate_arms
 from harness.gate import compare
 from harness.gate import contrast as gate_contrast
 from harness.gate import waivers as gate_waivers
-from harness.project import Evaluation, Project
+from harness.project import EvaluationRuns, Project
 from harness.types import Comparison, Run, Waiver
 
 
@@ -33,7 +33,7 @@ def run_of(project: Project, name: str) -> Run:
     Raises UsageError naming what there is.
     """
     latest = dict(
-        project.store.artifacts.get("evaluation", project.latest("evaluation", "trueup eval"), Evaluation).runs
+        project.store.artifacts.get("evaluation", project.latest("evaluation", "trueup eval"), EvaluationRuns).runs
     )
     found = [latest[name]] if name in latest else [i for i in project.store.artifacts.ids("run") if i.startswith(name)]
     if len(found) != 1 or not name:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from harness.core.codec import digest
 from harness.evaluate.arms import TUNED
 from harness.gate import contents
-from harness.project import Evaluation, Project
+from harness.project import EvaluationRuns, Project
 from harness.store.looks import Sight
 from harness.types import Policy, Result, Run, Verdict
 
@@ -13,7 +13,7 @@ COUNTED = "looked"
 """Step name under which the memo keeps which evaluations were counted."""
 
 
-def count(project: Project, current: Evaluation, policy: Policy) -> tuple[dict[str, int], str]:
+def count(project: Project, current: EvaluationRuns, policy: Policy) -> tuple[dict[str, int], str]:
     """Count the look at the current evaluation, after those that nobody judged: whoever evaluates five times and judges the
     best has looked five times. Returns as `harness.store.looks.Looks.count`."""
     for evaluation in _unjudged(project, current, policy):
@@ -35,11 +35,11 @@ def lost(project: Project) -> Iterator[str]:
             return
 
 
-def _unjudged(project: Project, current: Evaluation, policy: Policy) -> list[Evaluation]:
+def _unjudged(project: Project, current: EvaluationRuns, policy: Policy) -> list[EvaluationRuns]:
     """Evaluations of a candidate against its baselines that were not counted yet, the oldest first."""
     artifacts, memo = project.store.artifacts, project.store.memo
     found = [
-        artifacts.get("evaluation", ident, Evaluation)
+        artifacts.get("evaluation", ident, EvaluationRuns)
         for ident in artifacts.ids("evaluation")
         if not memo.recall(COUNTED, ident)
     ]
@@ -47,7 +47,7 @@ def _unjudged(project: Project, current: Evaluation, policy: Policy) -> list[Eva
     return [one for one in found if one != current and one.adapter and arms <= dict(one.runs).keys()]
 
 
-def _counted(project: Project, evaluation: Evaluation) -> tuple[dict[str, int], str]:
+def _counted(project: Project, evaluation: EvaluationRuns) -> tuple[dict[str, int], str]:
     runs = project.runs(evaluation)
     numbers, look = project.store.ledger.looks.count(sights(list(runs.values()), evaluation.adapter))
     project.store.memo.remember(COUNTED, project.store.artifacts.put("evaluation", evaluation), look)

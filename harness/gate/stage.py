@@ -1,4 +1,4 @@
-"""Findings into one verdict.
+"""Decide: turn findings into one verdict.
 
 The rules (`harness/gate/rules`) each say what they found; this page only composes them. Anything invalid makes the verdict
 invalid, else any failure holds, else anything unresolved leaves it undecided; and it promotes only when a target was
@@ -16,7 +16,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from harness.core.codec import digest
-from harness.core.plugins import load, names
+from harness.core.plugins import load, names, says
 from harness.errors import UsageError
 from harness.gate import options as gate_options
 from harness.gate.context import CHAMPION, Context
@@ -29,8 +29,6 @@ Outcome = Literal["promote", "hold", "undecided", "invalid"]
 
 ORDER = ("invalid", "fail", "unresolved", "pass", "info")
 """What decides comes first; the first finding that is not a pass gives the verdict its reason."""
-HARM = ("contract", "guard", "ratchet", "slice_guard")
-"""Rules that find something broken: of equal outcomes these come before what was not gained."""
 OUTCOMES: dict[str, Outcome] = {"invalid": "invalid", "fail": "hold", "unresolved": "undecided"}
 
 
@@ -47,7 +45,7 @@ def judge(judgement: Judgement) -> Verdict:
     _check(judgement.policy)
     context = _context(judgement)
     found = [finding for name in names("rules") for finding in load("rules", name).findings(context)]
-    found = sorted((_finite(beside(finding, context.controls)) for finding in found), key=_place)
+    found = sorted((_finite(_beside(finding, context)) for finding in found), key=_place)
     outcome = _outcome(found)
     return Verdict(
         outcome=outcome,
@@ -175,11 +173,15 @@ def _finite(finding: Finding) -> Finding:
     return replace(bare, outcome="invalid", sentence=sentence)
 
 
+def _beside(finding: Finding, context: Context) -> Finding:
+    return beside(finding, context.controls) if says("rules", finding.rule, "COMPARES", False) else finding
+
+
 def _place(finding: Finding) -> tuple:
     return (
         ORDER.index(finding.outcome),
-        finding.rule != "evidence",
-        finding.rule not in HARM,
+        not says("rules", finding.rule, "FIRST", False),
+        not says("rules", finding.rule, "HARM", False),
         finding.rule,
         finding.suite,
         finding.baseline,

@@ -1,4 +1,4 @@
-"""The verdict on what was evaluated: under the project's policy, under another one, or computed again from its file.
+"""Gate as a step: decide on the latest evaluation, under another policy, or again from a verdict's file.
 
 Nothing is generated here. Candidate and dataset are those that were evaluated, whatever was tuned or curated since.
 """
@@ -22,7 +22,7 @@ from harness.gate import compare, flaky, sights
 from harness.gate import history as gate_history
 from harness.gate import runs as gate_runs
 from harness.gate import stage as gate_stage
-from harness.project import JUDGED, LATEST, Evaluation, Project
+from harness.project import JUDGED, LATEST, EvaluationRuns, Project
 from harness.types import Comparison, Judgement, Noun, Policy, Run, Verdict
 
 
@@ -58,7 +58,7 @@ def under(project: Project, policy: Policy) -> Verdict:
     return _identified(gate_stage.judge(judgement(project, policy)[0]))
 
 
-def judgement(project: Project, policy: Policy) -> tuple[Judgement, Evaluation]:
+def judgement(project: Project, policy: Policy) -> tuple[Judgement, EvaluationRuns]:
     """All that a verdict on the latest evaluation is computed from. Counts as a look at the cases of its suites.
 
     A champion's run makes the champion a baseline, whatever the policy says.
@@ -123,7 +123,7 @@ def _moved(project: Project, runs: dict[str, Run], promoted: str) -> Iterator[st
         yield "champion: what is in production changed since the evaluation"
 
 
-def controls(project: Project, evaluation: Evaluation, runs: dict[str, Run]) -> tuple[Comparison, ...]:
+def controls(project: Project, evaluation: EvaluationRuns, runs: dict[str, Run]) -> tuple[Comparison, ...]:
     """Arms against themselves: from control runs where there are, else from the arms' own repeats."""
     asked = {run.arm.name: run for run in (project.store.artifacts.get("run", one, Run) for one in evaluation.controls)}
     return tuple(one for run in {**runs, **asked}.values() for one in compare.control(run))

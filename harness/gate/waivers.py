@@ -1,4 +1,4 @@
-"""Waivers: who accepts which broken case, why, and until when.
+"""Parse waivers: who accepts which broken case, why, and until when.
 
     [[waiver]]
     suite = "arc_easy/eval_arc::eval_arc"

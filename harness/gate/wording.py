@@ -1,4 +1,4 @@
-"""Saying numbers in words, the same way in every rule. Light: nothing here computes."""
+"""Format numbers in words, the same way in every rule. Light: nothing here computes."""
 
 from msgspec.structs import replace
 

@@ -1,1 +1,1 @@
-"""Trace exports to calls, feedback and what could not be read."""
+"""Read trace exports into calls, feedback and what could not be read."""

@@ -1,4 +1,4 @@
-"""The second half of ingest: all pieces of one key, from whatever files, to the calls and feedback that they mean."""
+"""Assemble calls and feedback from all pieces of one key: the second half of ingest."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ Found = Call | Feedback | Quarantined
 T = TypeVar("T", bound=Noun)
 
 
-class Batch(Noun, frozen=True):
+class ParsedBatch(Noun, frozen=True):
     calls: tuple[Call, ...] = ()
     feedback: tuple[Feedback, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
@@ -79,13 +79,13 @@ class Batches:
         self._size = size
         self._held: dict[type, list[Any]] = {Call: [], Feedback: [], Quarantined: []}
 
-    def add(self, found: Found) -> Iterator[Batch]:
+    def add(self, found: Found) -> Iterator[ParsedBatch]:
         self._held[type(found)].append(found)
         if sum(map(len, self._held.values())) >= self._size:
             yield self.take()
 
-    def take(self, **rest: Any) -> Batch:
-        batch = Batch(
+    def take(self, **rest: Any) -> ParsedBatch:
+        batch = ParsedBatch(
             calls=tuple(self._held[Call]),
             feedback=tuple(self._held[Feedback]),
             quarantined=tuple(self._held[Quarantined]),

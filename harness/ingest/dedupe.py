@@ -1,4 +1,4 @@
-"""One call that was recorded twice, under different ids: by two instrumentation libraries, or by a gateway and its client.
+"""Unite recordings of one call under different ids: by two libraries, or by a gateway and its client.
 
 Within one trace the formats see to it themselves. Across traces and formats it is done here: LangChain's callbacks set no
 current span, so the client below them starts a trace of its own, and a gateway's log knows no trace at all. Two
@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from harness.core.recordings import united
+from harness.core.recordings import same_call, united
 from harness.types import Call
 
 T = TypeVar("T")
@@ -80,13 +80,11 @@ def same(one: Facts, two: Facts) -> bool:
     """Whether two recordings are of one call."""
     if one.id == two.id or one.producer == two.producer or not (one.start_ns and two.start_ns):
         return False
-    if not (one.start_ns <= two.end_ns and two.start_ns <= one.end_ns):
-        return False
-    if one.response and two.response:
-        return one.response == two.response
-    inner, outer = sorted((one, two), key=lambda facts: facts.end_ns - facts.start_ns)
-    within = outer.start_ns <= inner.start_ns and inner.end_ns <= outer.end_ns
-    return within and one.asked == two.asked != 0 and (one.answered == two.answered or not one.answered * two.answered)
+    return same_call(one, two, (one.response, two.response), lambda: _alike(one, two))
+
+
+def _alike(one: Facts, two: Facts) -> bool:
+    return one.asked == two.asked != 0 and (one.answered == two.answered or not one.answered * two.answered)
 
 
 def _groups(facts: list[Facts]) -> dict[int, list[int]]:

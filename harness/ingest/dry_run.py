@@ -1,4 +1,4 @@
-"""What ingest would read and redact, with nothing stored."""
+"""Count what ingest would read and redact, and store nothing."""
 
 from collections import Counter
 from collections.abc import Sequence

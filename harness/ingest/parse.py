@@ -1,4 +1,4 @@
-"""The first half of ingest: files to pieces, in a spool, each under the key of what it belongs to."""
+"""Parse files into pieces, each in a spool under the key that it belongs to: the first half of ingest."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator

@@ -1,7 +1,11 @@
-"""Ingest's options, with those of [privacy] and the store's salt."""
+"""Check ingest's options, and join them with those of [privacy] and the store's salt."""
 
 from typing import Any
 
+from harness.config import Config
+from harness.core import options as option_tables
+from harness.core.options import OptionsTable
+from harness.errors import UsageError
 from harness.project import Project
 from harness.redact import redaction
 from harness.store.salt import salt
@@ -11,16 +15,34 @@ INBOX = "inbox"
 
 
 def options(project: Project) -> dict[str, Any]:
-    """Ingest's options, with those of [privacy] and the store's salt."""
+    """The formats' options, and how to redact. Raises UsageError as `format_options` does."""
     chosen = project.config.privacy
-    own: dict[str, Any] = {
+    return {
+        **format_options(project.config).values,
         "redact": (list(chosen.kinds) or True) if chosen.redact else False,
         "salt": chosen.salt or salt(project.store.root),
         "keep": chosen.keep,
         "patterns": chosen.patterns,
     }
-    return {**own, **project.config.ingest.options}
+
+
+def format_options(config: Config) -> OptionsTable:
+    """Those of [ingest] options, which belong to the formats.
+
+    Raises UsageError on a key that no format has, and on one of [privacy]: redaction is set there and nowhere else.
+    """
+    private = config.privacy.__struct_fields__
+    for name in config.ingest.options:
+        if name in private:
+            raise UsageError(
+                f"`{name}` is no option of ingest: redaction is set under [privacy]",
+                where="[ingest] options",
+                next=f"move `{name}` to [privacy]",
+            )
+    kinds = option_tables.of_plugins("formats")
+    return option_tables.table(config.ingest.options, kinds, "[ingest] options", config.root)
 
 
 def redactor(project: Project) -> redaction.Redactor | None:
+    """The redactor that [privacy] asks for; None when it is switched off."""
     return redaction.of(options(project))

@@ -1,4 +1,4 @@
-"""Ingest: trace exports of any supported system, as they are, to calls, feedback and what could not be read.
+"""Ingest trace exports of any supported system into calls, feedback and what could not be read.
 
 All paths of one command are one export, so that a span finds its log records whatever file they are in. Records are cut
 into pieces, pieces are grouped by trace in a spool (on disk when they are many), and each trace is read as a whole: so
@@ -21,14 +21,14 @@ from harness.core.recordings import is_pair
 from harness.errors import InputError
 from harness.ingest import assemble, containers, dedupe, parse
 from harness.ingest import workers as ingest_workers
-from harness.ingest.assemble import Batch, Batches, Found, Joiner
+from harness.ingest.assemble import Batches, Found, Joiner, ParsedBatch
 from harness.ingest.containers import File, sources
 from harness.ingest.parse import Cut, Cutter
 from harness.ingest.shuffle import Spool
 from harness.redact import redaction
 from harness.types import Quarantined
 
-__all__ = ["Batch", "ingest", "is_pair", "link"]
+__all__ = ["ParsedBatch", "ingest", "is_pair", "link"]
 
 WORTH_A_CREW = 64 * 2**20
 """Bytes in all files together; below, starting processes takes longer than they save."""
@@ -44,7 +44,7 @@ def ingest(
     on_progress: Progress | None = None,
     skip: Callable[[str], bool] | None = None,
     workers: int | None = None,
-) -> Iterator[Batch]:
+) -> Iterator[ParsedBatch]:
     """Read exports. The files are named in the last batch: what was merged before a crash is merged again.
 
     `paths` are files, folders, globs, `-` or addresses; `format` names the format of every record, which is otherwise
@@ -113,12 +113,14 @@ class _Export:
         redact = redaction.of(self._options)
         with tempfile.TemporaryDirectory(prefix="trueup-") as folder:
             os.chmod(folder, 0o700)
-            job = ingest_workers.Job(str(Path(folder)), "", self._format, ingest_workers.options_of(self._options))
+            job = ingest_workers.IngestJob(
+                str(Path(folder)), "", self._format, ingest_workers.options_of(self._options)
+            )
             yield from assemble.redacted(self._cut_by(job, workers), redact)
             self._counts += assemble.found_in(redact)
             yield from self._once(self._joined_by(job, workers))
 
-    def _cut_by(self, job: ingest_workers.Job, workers: int) -> Iterator[Quarantined]:
+    def _cut_by(self, job: ingest_workers.IngestJob, workers: int) -> Iterator[Quarantined]:
         total, done = sum(file.size for file in self._files), 0
 
         def moved(count: int) -> None:
@@ -136,7 +138,7 @@ class _Export:
         with ThreadPoolExecutor(workers) as pool:
             return [known for known in pool.map(_digest, self._files) if known and self._skip(known)]
 
-    def _joined_by(self, job: ingest_workers.Job, workers: int) -> Iterator[Found]:
+    def _joined_by(self, job: ingest_workers.IngestJob, workers: int) -> Iterator[Found]:
         for frame in ingest_workers.join(job, workers, [file.path for file in self._files], self.cut.damaged):
             self._counts.update(frame.batch.counts)
             yield from frame.batch.calls

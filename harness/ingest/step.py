@@ -1,4 +1,4 @@
-"""Ingest as a verb: exports into the trace table, and what became of every record. Joins the ingest stage and the store."""
+"""Ingest as a step: exports into the trace table, with a count for the fate of every record."""
 
 import time
 from collections import Counter
@@ -8,7 +8,7 @@ from typing import Any
 from harness.ingest import settings as ingest_settings
 from harness.ingest import stage
 from harness.ingest.collector import inbox
-from harness.ingest.stage import Batch
+from harness.ingest.stage import ParsedBatch
 from harness.project import Project
 from harness.store import Merged
 from harness.types import Noun
@@ -95,7 +95,7 @@ def _read(project: Project, paths: Sequence[str], format: str) -> Intake:
     return intake
 
 
-def _merge(project: Project, batch: Batch) -> Merged:
+def _merge(project: Project, batch: ParsedBatch) -> Merged:
     return project.store.traces.merge(
         batch.calls,
         batch.feedback,

@@ -1,1 +1,1 @@
-"""Calls to failures, in clusters that are followed from night to night."""
+"""Mine calls for failures, in clusters that are followed from night to night."""

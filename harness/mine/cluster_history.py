@@ -1,11 +1,11 @@
-"""Failure clusters over the nights: the mined clusters beside the dataset, the judgement and the promotion they led to."""
+"""Follow failure clusters over the nights: beside each the dataset, verdict and promotion that it led to."""
 
 from harness.core.codec import read_lines
 from harness.evaluate.arms import TUNED
 from harness.mine import step as mine_step
-from harness.mine.cluster_states import Judged, Life, lives
+from harness.mine.cluster_states import JudgedCluster, Life, lives
 from harness.mine.traffic import day_of
-from harness.project import JUDGED, LATEST, Evaluation, Project
+from harness.project import JUDGED, LATEST, EvaluationRuns, Project
 from harness.types import Call, Case, Cluster, Noun
 
 RIGHT = 0.5
@@ -51,7 +51,7 @@ def with_examples(project: Project, clusters: tuple[Cluster, ...] = ()) -> tuple
     )
 
 
-def _judged(project: Project) -> Judged | None:
+def _judged(project: Project) -> JudgedCluster | None:
     """What the serving adapter did when it was judged; without one, what the latest did."""
     serving = project.store.promotions.current(project.config.promote.alias)
     promoted = serving if serving and serving.adapter else None
@@ -59,7 +59,7 @@ def _judged(project: Project) -> Judged | None:
     known = known or project.store.memo.recall(LATEST, "evaluation")
     if not known:
         return None
-    runs = project.runs(project.store.artifacts.get("evaluation", known, Evaluation))
+    runs = project.runs(project.store.artifacts.get("evaluation", known, EvaluationRuns))
     if TUNED not in runs:
         return None
     call_of = {
@@ -74,4 +74,4 @@ def _judged(project: Project) -> Judged | None:
         call, score = call_of.get((result.suite, result.case_id)), result.score(metric.get(result.suite, ""))
         if call and score is not None:
             right[call] = right.get(call, True) and score >= RIGHT
-    return Judged(right=right, promoted=day_of(promoted.at_ns) if promoted else "")
+    return JudgedCluster(right=right, promoted=day_of(promoted.at_ns) if promoted else "")

@@ -1,4 +1,4 @@
-"""The same cluster on the next night: its id stays, whatever term has become its heaviest.
+"""Keep a cluster's id from night to night, even when its heaviest term changes.
 
 The trace table only grows, so tonight's clusters hold last night's calls. A cluster that holds more than half of an
 earlier one's calls, of the same detector and route, is that cluster.

@@ -1,4 +1,4 @@
-"""What became of a failure cluster: new, mined, curated, trained, fixed, broken again.
+"""Track the state of a failure cluster: new, mined, curated, trained, fixed, broken again.
 
 Each state rests on something that was counted: rows in a dataset, held-out cases that an adapter passed, failures of
 production on days after it was promoted.
@@ -15,7 +15,7 @@ DAYS = 14
 """Days of the trend."""
 
 
-class Judged(Noun, frozen=True):
+class JudgedCluster(Noun, frozen=True):
     """What one adapter did on held-out cases, and whether it serves."""
 
     right: dict[str, bool] = {}
@@ -34,16 +34,18 @@ class Life(Noun, frozen=True):
     """Failures a day over the last `DAYS` days of traffic, oldest first."""
 
 
-def lives(clusters: Sequence[Cluster], splits: Mapping[str, Sequence[Case]], judged: Judged | None) -> tuple[Life, ...]:
+def lives(
+    clusters: Sequence[Cluster], splits: Mapping[str, Sequence[Case]], judged: JudgedCluster | None
+) -> tuple[Life, ...]:
     """The life of each cluster, in the order given. `splits`: the latest dataset's; `judged`: the serving adapter's
     judgement, or else the latest one, if there is any."""
     days = sorted({day for cluster in clusters for day in cluster.days if day})
     newest = days[-1] if days else ""
     rows = {name: {case.call_id for case in cases} for name, cases in splits.items()}
-    return tuple(_life(cluster, rows, judged or Judged(), newest) for cluster in clusters)
+    return tuple(_life(cluster, rows, judged or JudgedCluster(), newest) for cluster in clusters)
 
 
-def _life(cluster: Cluster, rows: Mapping[str, Set[str]], judged: Judged, newest: str) -> Life:
+def _life(cluster: Cluster, rows: Mapping[str, Set[str]], judged: JudgedCluster, newest: str) -> Life:
     # A call stands in several clusters, one a detector, so rows are counted by call and not by the case's own cluster.
     train, held_out = (len(rows.get(split, frozenset()) & set(cluster.call_ids)) for split in ("train", "held_out"))
     outcomes = [judged.right[call] for call in cluster.call_ids if call in judged.right]

@@ -1,4 +1,4 @@
-"""Failures grouped by what they have in common: detector x route x the term that tells them apart.
+"""Group failures by what they have in common: detector x route x the term that tells them apart.
 
 Terms are the words of the reason, and the words and word pairs of the message, weighed by TF-IDF. The heaviest term names
 the first cluster and takes its failures out, then the next. With an embedding model the parts come from `embedded.py` and

@@ -1,4 +1,4 @@
-"""Failures parted by what they mean: k-means over the vectors of a local embedding model, instead of shared terms.
+"""Cluster failures by meaning: k-means over the vectors of a local embedding model, instead of shared terms.
 
 TF-IDF sees words; "the car is late" and "where is my taxi" share none. A model2vec folder (static vectors, no torch) tells
 them together. It is never downloaded: `[mine.options] embeddings` names a folder that is there.
@@ -65,7 +65,8 @@ def _means(vectors: NDArray[np.float32], count: int) -> NDArray[np.int32]:
     from sklearn.cluster import KMeans, MiniBatchKMeans  # half a second that only this way of clustering costs
 
     make = KMeans if len(vectors) <= FITTED else MiniBatchKMeans
-    return make(count, random_state=SEED, n_init=3).fit_predict(vectors)
+    labels: NDArray[np.int32] = make(count, random_state=SEED, n_init=3).fit_predict(vectors)
+    return labels
 
 
 def _apart(vectors: NDArray[np.float32], labels: NDArray[np.int32]) -> float:

@@ -1,4 +1,4 @@
-"""What mining hands to curation."""
+"""Hold what mining hands to curation: failures, clusters and passing calls."""
 
 from harness.types import Cluster, Failure, Noun
 

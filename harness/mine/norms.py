@@ -1,4 +1,4 @@
-"""Learning what good answers of a route look like, from its corrections and, where those are few, its praised answers."""
+"""Learn what good answers of a route look like, from its corrections and, where those are few, its praised answers."""
 
 from array import array
 from collections import Counter, defaultdict, deque
@@ -18,7 +18,7 @@ Good = tuple[str, tuple[Message, ...]]
 """A good answer and the conversation that it answers."""
 
 
-class _Seen:
+class _RouteCalls:
     """What has been seen of one route: numbers of every call, and the newest of its good answers."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ def learn(
     conversation: Callable[[Call], tuple[Message, ...]],
 ) -> dict[str, Norms]:
     """Route to its norms. `calls` come in order of time and are read once; `conversation` takes a call's prompt off."""
-    routes: dict[str, _Seen] = defaultdict(_Seen)
+    routes: dict[str, _RouteCalls] = defaultdict(_RouteCalls)
     for call in calls:
         seen = routes[call.route]
         if call.error is None and call.seconds:

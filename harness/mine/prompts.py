@@ -1,4 +1,4 @@
-"""Finding the prompt that the application puts in front of every conversation.
+"""Find the prompt that the application puts in front of every conversation.
 
 A prompt is a system text and worked examples as earlier turns. It shows as the messages that nearly all calls of one
 route and system text share from the start. The last user message is never part of it.

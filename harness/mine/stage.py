@@ -1,11 +1,15 @@
-"""Calls and feedback -> failures, grouped into clusters; and which calls pass.
+"""Mine calls and feedback for failures, grouped into clusters; and list the calls that pass.
 
-Detectors see one session at a time. What is usual on a route (the form of a good answer, its latency) is learnt from all
-calls first, so the calls are read three times and never held: memory grows with the failures, not with the traffic.
+Detectors see sessions, a few at a time. A detector module has `detect(window)`; one that has something to start, such as a
+child process, has `opened(options)` beside it: a context manager that gives a function of many windows. What is usual on a
+route (the form of a good answer, its latency) is learnt from all calls first, so the calls are read three times and never
+held: memory grows with the failures, not with the traffic.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import chain
 from types import ModuleType
 
 from harness.core import plugins
@@ -20,13 +24,16 @@ from harness.mine.traffic import Traffic, day
 from harness.mine.window import Window
 from harness.types import Call, Cluster, Failure, Feedback, Json, Noun
 
-__all__ = ["Mined", "Options", "Ordered", "by_call", "mine"]
+__all__ = ["Mined", "MineOptions", "Ordered", "by_call", "mine"]
 
+Detect = Callable[[Sequence[Window]], Iterable[Failure]]
+BATCH = 256
+"""Calls that the detectors see at once; a longer session is a batch by itself."""
 TEXT = 500
 """Characters of a failed call's message that clustering looks at."""
 
 
-class Options(Noun, frozen=True):
+class MineOptions(Noun, frozen=True):
     """Those of [mine.options] that belong to no detector."""
 
     embeddings: File = ""
@@ -53,44 +60,67 @@ def mine(
     said = by_call(feedback)
     traffic = Traffic(calls)
     norms = learn(traffic, said, traffic.prompts.strip)
-    found = _Found(modules)
-    for session in traffic.sessions():
-        found.look(
-            Window(
-                calls=session,
-                feedback=said,
-                conversations={call.id: traffic.prompts.strip(call) for call in session},
-                norms=norms,
-                options=options,
-                newest_ns=traffic.newest_ns,
-            )
+    windows = (
+        Window(
+            calls=session,
+            feedback=said,
+            conversations={call.id: traffic.prompts.strip(call) for call in session},
+            norms=norms,
+            options=options,
+            newest_ns=traffic.newest_ns,
         )
+        for session in traffic.sessions()
+    )
+    with ExitStack() as stack:
+        found = _Found(modules, {name: _opened(module, options, stack) for name, module in modules.items()})
+        for batch in _batches(windows):
+            found.look(batch)
     marked, clusters = cluster(found.in_order(), found.seen, known, encode)
     passed = tuple(call_id for _, call_id in sorted(found.passed))
     return Mined(failures=marked, clusters=clusters, calls=traffic.size, hints=found.hints, passed=passed)
 
 
-class _Found:
-    """Failures and passing calls, session by session."""
+def _opened(module: ModuleType, options: Mapping[str, Json], stack: ExitStack) -> Detect:
+    """The detector as a function of many windows, open for as long as the stack is."""
+    if hasattr(module, "opened"):
+        return stack.enter_context(module.opened(options))
+    return lambda windows: chain.from_iterable(map(module.detect, windows))
 
-    def __init__(self, modules: Mapping[str, ModuleType]) -> None:
-        self._modules = modules
+
+def _batches(windows: Iterable[Window]) -> Iterator[list[Window]]:
+    """Windows of at least `BATCH` calls together; the last batch may have fewer."""
+    batch, size = list[Window](), 0
+    for window in windows:
+        batch.append(window)
+        size += len(window.calls)
+        if size >= BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+class _Found:
+    """Failures and passing calls, batch by batch."""
+
+    def __init__(self, modules: Mapping[str, ModuleType], detectors: Mapping[str, Detect]) -> None:
+        self._detectors = detectors
         self.hints = tuple(sorted(name for name, module in modules.items() if getattr(module, "HINT", False)))
         self._failures: list[tuple[int, str, int, Failure]] = []
         self.passed: list[tuple[int, str]] = []
         self.seen: dict[str, Seen] = {}
 
-    def look(self, window: Window) -> None:
-        calls = {call.id: call for call in window.calls}
+    def look(self, windows: Sequence[Window]) -> None:
+        calls = {call.id: (call, window) for window in windows for call in window.calls}
         failed = set()
-        for module in self._modules.values():
-            for failure in module.detect(window):
-                call = calls[failure.call_id]
+        for detect in self._detectors.values():
+            for failure in detect(windows):
+                call, window = calls[failure.call_id]
                 self._failures.append((call.start_ns, call.id, len(self._failures), failure))
                 self.seen[call.id] = Seen(route=call.route, day=day(call), text=window.asked(call)[:TEXT])
                 if failure.detector not in self.hints:
                     failed.add(call.id)
-        for call in window.calls:
+        for call, window in calls.values():
             if call.id not in failed and _praised(call, window.said(call)):
                 self.passed.append((call.start_ns, call.id))
 

@@ -1,11 +1,15 @@
-"""Mine the stored calls: failures in clusters, kept in the store."""
+"""Mine as a step: recall or find the failures of the stored calls, and store them."""
+
+from pathlib import Path
 
 from msgspec import Struct
 
+from harness.config import Config
 from harness.core import options as option_tables
-from harness.core import plugins, reads
-from harness.core.options import Table
+from harness.core import reads
+from harness.core.options import OptionsTable
 from harness.core.reads import Reads
+from harness.evaluate import helpers
 from harness.mine import stage
 from harness.project import LATEST, Project
 from harness.types import Cluster
@@ -40,19 +44,20 @@ def reads_of(project: Project) -> Reads:
         code=reads.code("harness.mine.stage"),
         traces=project.store.traces.version(),
         options=table.knobs,
-        files=reads.contents(table.files),
+        files=reads.contents(helpers.named(table.files, Path(project.config.root))),
         plugins=reads.plugin_code("detectors", project.config.mine.detectors),
     )
 
 
-def options(project: Project) -> Table:
-    """Those of [mine.options]: the stage's own and every detector's. Raises UsageError on an unknown key."""
-    detectors = [plugins.load("detectors", name) for name in plugins.names("detectors")]
-    kinds: list[type[Struct]] = [
-        stage.Options,
-        *(kind for detector in detectors if (kind := option_tables.struct_of(detector))),
-    ]
-    return option_tables.table(project.config.mine.options, kinds, "[mine.options]", project.config.root)
+def options(project: Project) -> OptionsTable:
+    """Those of [mine.options]; see `options_of`."""
+    return options_of(project.config)
+
+
+def options_of(config: Config) -> OptionsTable:
+    """The stage's own options and every detector's. Raises UsageError on an unknown key."""
+    kinds: list[type[Struct]] = [stage.MineOptions, *option_tables.of_plugins("detectors")]
+    return option_tables.table(config.mine.options, kinds, "[mine.options]", config.root)
 
 
 def latest_clusters(project: Project) -> tuple[Cluster, ...]:

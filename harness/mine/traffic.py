@@ -1,4 +1,4 @@
-"""All calls, read as often as needed and never held at once: what mining and curation walk over.
+"""Iterate over all calls as often as needed without holding them at once.
 
 A pass over a million calls costs time; holding them costs gigabytes. So the first pass learns the prompts and how many
 calls each session has, and a later one hands out each session as soon as its last call was read. Memory is bounded by

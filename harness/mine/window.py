@@ -1,4 +1,4 @@
-"""What a detector sees: one session's calls in order of time, their feedback, and what is usual on each route."""
+"""Hold what a detector sees: one session's calls in order of time, their feedback, and what is usual on each route."""
 
 from collections.abc import Mapping
 

@@ -1,1 +1,1 @@
-"""The alias moved, and what production said of it."""
+"""Promote a verdict's adapter, and check what production said of it."""

@@ -1,5 +1,4 @@
-"""Did production confirm the last promotion? Joins the promotions, the traces and the stage. Apart from the loop, since a
-night's run does not need it."""
+"""Monitor the last promotion: compare the calls since it with those before. Apart from the loop."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Did production confirm a promotion? The calls since then against those before it.
+"""Compare the calls since a promotion with those before it.
 
 A held-out set says what a model would have done; only the traces of the days after say what it did. Compared are the
 share of calls that failed by the model's own fault, the share of thumbs down among rated calls, each failure cluster

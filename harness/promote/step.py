@@ -1,4 +1,4 @@
-"""Promote and rollback: the alias moves to what was judged, or back."""
+"""Promote as a step: move the alias to the judged adapter, or back."""
 
 from harness.errors import InvalidError
 from harness.project import Project

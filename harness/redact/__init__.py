@@ -1,1 +1,1 @@
-"""Secrets and personal data out of everything that is kept."""
+"""Redact secrets and personal data in everything that is kept."""

@@ -1,4 +1,4 @@
-"""Take secrets and personal data out of everything that is kept.
+"""Redact records: replace secrets and personal data by pseudonyms.
 
 One RE2 pass over a record's JSON text tells whether it may hold anything; it is linear in the text, whatever a trace holds.
 Only then is the record walked, string by string, keys, numbers and nested arguments too, and each detector's candidates are

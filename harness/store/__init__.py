@@ -1,4 +1,4 @@
-"""The only door to `.trueup/`: traces, artifacts, finished steps, promotions, the hold-out ledger, cached replies."""
+"""Open `.trueup/`, the only door to it: traces, artifacts, finished steps, promotions, the hold-out ledger, replies."""
 
 from harness.store.replies import ReplyCache
 from harness.store.store import Store

@@ -1,4 +1,4 @@
-"""Datasets, adapters, runs, verdicts: each under its content id, complete or not there at all, checked when read.
+"""Store datasets, adapters, runs and verdicts under their content id: complete or absent, checked when read.
 
 A noun is one sealed JSON file. A folder (an adapter's weights, a dataset's rows) is built in scratch, then moved in
 with a manifest of every file's sha256, which is written last: a folder without one was never finished.

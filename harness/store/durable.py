@@ -1,4 +1,4 @@
-"""What the operating system must do before a write counts as done, and what its refusals mean.
+"""Write durably: sync what must be on the disk before a write counts, and explain what a refusal means.
 
 The order is always the same: bytes of the file, its name, the folder that holds the name. A write is acknowledged
 after the last of them, so what was acknowledged survives a power loss.

@@ -1,4 +1,4 @@
-"""What belongs to a user or a trace: the calls, and the feedback on them.
+"""Find what belongs to a user or a trace: the calls, and the feedback on them.
 
 A user's calls are those that carry the id, and those beside them, in the same trace or session, that carry no user's id at
 all: a login comes late, and one library may record the user where another does not. A call of another user in the same

@@ -1,4 +1,4 @@
-"""One writer at a time. The kernel holds the lock (flock), so it dies with its process and is never stale."""
+"""Lock the store for one writer. The kernel holds the lock (flock), so it dies with its process and is never stale."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Finished steps: the digest of all that a step reads -> the id of what it made."""
+"""Remember finished steps: the digest of all that a step reads -> the id of what it made."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Names that become part of a path. Text from a trace or a user never does, unless it passes here."""
+"""Check names that become part of a path. Text from a trace or a user becomes one only through here."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Which adapter an alias stands for, and every move it ever made.
+"""Record which adapter an alias points at, and every move it ever made.
 
 A move is one new numbered file, made only if its number is free: two promoters cannot both win, a killed one leaves the
 alias as it was, and nothing is ever overwritten.

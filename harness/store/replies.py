@@ -1,4 +1,4 @@
-"""Answers that a model gave before: one append-only JSON Lines file a model, so that a killed run loses one batch.
+"""Cache a model's answers: one append-only JSON Lines file a model, so that a killed run loses one batch.
 
     {"check": "<sha256 of key and reply>", "key": "...", "reply": {...}}
 

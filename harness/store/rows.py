@@ -1,4 +1,4 @@
-"""Nouns as rows of the trace table: a few typed columns to filter by, and the whole noun as JSON text beside them.
+"""Convert nouns to rows of the trace table: a few typed columns to filter by, and the whole noun as JSON text.
 
 What makes two records the same is their `digest`: content without `source`, because the same span exported into two
 files is one call.

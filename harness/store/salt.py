@@ -1,4 +1,4 @@
-"""The store's salt: what keys its pseudonyms. Made once; whoever has it can test a guess, so only the owner reads it."""
+"""Make and keep the salt of pseudonyms. Whoever has it can test a guess, so only the owner may read it."""
 
 import os
 import secrets

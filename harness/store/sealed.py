@@ -1,4 +1,4 @@
-"""A value in one JSON file that carries its own checksum: whole or absent, and never silently changed.
+"""Keep a value in one JSON file with its own checksum: whole or absent, and never silently changed.
 
     {"at_ns": 1790000000000000000, "id": "...", "kind": "...", "schema": 1, "sha256": "...", "value": {...}}
 

@@ -1,4 +1,4 @@
-"""The store: one folder, `.trueup/`, and the rooms in it.
+"""Open the store: one folder, `.trueup/`, and the rooms in it.
 
     store.json      version of the layout         artifacts/     datasets, adapters, runs, verdicts, by content id
     traces/         Delta Lake table               memo/          finished steps: digest of inputs -> result

@@ -1,4 +1,4 @@
-"""The suppression list: what was forgotten, so that an export which still holds it does not bring it back.
+"""Suppress what was forgotten, so that an export which still contains it does not bring it back.
 
 The list names nobody. Of each id it holds a keyed hash (BLAKE2b as a MAC, RFC 7693), under the store's salt, and the time
 up to which records with that id stay out. It is written before anything is erased, so a kill in between leaves the

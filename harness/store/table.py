@@ -1,4 +1,4 @@
-"""The Delta Lake table under the traces: one commit a merge, all or nothing, on the disk before it returns.
+"""Merge rows into the Delta Lake table of traces: one commit a merge, all or nothing, synced before it returns.
 
 The library's own writer calls no fsync. So data files are written here first: Parquet with page checksums, named by the
 sha256 of their bytes, synced; then the library commits them as one transaction; then the log entry is synced; and last

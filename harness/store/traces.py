@@ -1,4 +1,4 @@
-"""The trace table: calls, feedback and what could not be read, each once, however often it was exported.
+"""Keep the trace table: calls, feedback and unreadable records, each once, however often it was exported.
 
 A merge only ever adds rows, in one transaction with its receipt: the export files it read and what became of each
 record. So a merge is there whole or not at all, and the counts add up to all that was ever read. What several rows of

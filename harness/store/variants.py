@@ -1,4 +1,4 @@
-"""Several stored rows of one call: recordings that complete each other, or a conflict.
+"""Merge several stored rows of one call: recordings that complete each other, or a conflict.
 
 Rows are only ever added, so a call whose log records came before its span, or whose session became known in another
 export, has several. Read together they are one call, whatever order they came in; recordings that contradict each other

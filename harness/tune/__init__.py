@@ -1,1 +1,1 @@
-"""A dataset and a recipe to an adapter."""
+"""Tune: make an adapter from a dataset and a recipe."""

@@ -1,4 +1,4 @@
-"""Whether added rows help: an arm with them against an equal-sized one without, on rows that neither trained on.
+"""Test whether added rows help: an arm with them against one of equal size without, on rows that neither saw.
 
 Both arms see as many rows as the other: the one without goes over its own rows more often. They are judged on training
 rows that were set aside, whole groups at a time, never on what is held out for the verdict. New rows that help no more
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from harness.core.codec import digest, write_lines
 from harness.core.near_duplicates import normalise
+from harness.core.set_aside import by_hash, set_aside
 from harness.curate import benchmark_files, datasets, slot_swaps
 from harness.curate import step as curate_step
 from harness.curate.rows import spoken
@@ -30,7 +31,7 @@ ASIDE = 0.2
 MOST = 100
 
 
-class Trial(Noun, frozen=True):
+class AugmentationTrial(Noun, frozen=True):
     """Task scores on the rows set aside, 0 to 1, of both arms under one seed."""
 
     seed: int
@@ -45,7 +46,7 @@ class Augmentation(Noun, frozen=True):
     """Rows that only one arm trains on."""
     aside: int
     """Rows that judge."""
-    trials: tuple[Trial, ...]
+    trials: tuple[AugmentationTrial, ...]
     keep: bool
     """Is the arm without them worse, on average over the seeds?"""
 
@@ -73,7 +74,7 @@ def augment(project: Project, share: float, seeds: Sequence[int], how: str = SWA
         with project.progress.step(f"seed {seed}"):
             plain = _score(project, one, [*train, *aside], replay, aside, 1 + len(added) / len(train))
             more = _score(project, one, [*train, *added, *aside], replay, aside, 1.0)
-        trials.append(Trial(seed=seed, without=plain, with_them=more))
+        trials.append(AugmentationTrial(seed=seed, without=plain, with_them=more))
     keep = fmean(one.with_them for one in trials) > fmean(one.without for one in trials)
     return Augmentation(train=len(train), added=len(added), aside=len(aside), trials=tuple(trials), keep=keep)
 
@@ -95,14 +96,7 @@ def _added(project: Project, how: str, share: float, train: Sequence[Case], judg
 def _parted(found: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
     """What trains and what judges: whole groups of near-duplicates, by a stable hash of their names."""
     wanted = min(MOST, round(ASIDE * len(found)))
-    groups: dict[str, list[Case]] = {}
-    for case in found:
-        groups.setdefault(case.group or case.id, []).append(case)
-    aside: list[Case] = []
-    for name in sorted(groups, key=lambda name: digest([seed, "augment", name])):
-        if len(aside) + len(groups[name]) <= wanted:
-            aside += groups.pop(name)
-    return [case for members in groups.values() for case in members], aside
+    return set_aside(found, wanted, by_hash(seed, "augment"))
 
 
 def _score(

@@ -1,4 +1,4 @@
-"""Verbs on jobs that a provider runs for us. Apart from the loop, which only waits for them."""
+"""Cancel jobs that a provider runs. Apart from the loop, which only waits for them."""
 
 from msgspec.structs import replace
 

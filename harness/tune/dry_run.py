@@ -1,4 +1,4 @@
-"""What a training would do, before it does it: its cost, its rows, and the proof that a kill loses nothing.
+"""Preview a training: its cost, its rows, and the proof that a kill loses nothing.
 
 Nothing here leaves an adapter behind; `harness.loop.tune` does.
 """

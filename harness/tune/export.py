@@ -1,4 +1,4 @@
-"""Give a dataset to other tools. Apart from the loop, since their libraries take seconds to import."""
+"""Export a dataset for other tools. Apart from the loop, since their libraries take seconds to import."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a recipe learns from beside its rows: a suite's scores, a teacher's answers, a provider's key.
+"""Fill a tuning request with what a recipe learns from beside its rows: a suite's scores, a teacher, a provider's key.
 
 The recipe's options name them (`suite`, `teacher`, `url`, `key_env`); here the names become plain values of the request,
 and digests that say when the same training has to be done again.
@@ -17,6 +17,7 @@ from harness.core.dataset_files import EVALUATED
 from harness.core.digests import model_digests
 from harness.core.plugins import load, names
 from harness.core.reads import Reads, plugin_code
+from harness.core.worker import endpoint_key
 from harness.errors import InvalidError, UsageError
 from harness.evaluate import arms as evaluate_arms
 from harness.evaluate import step as evaluate_step
@@ -24,12 +25,9 @@ from harness.project import Project
 from harness.types import (
     Arm,
     Dataset,
-    Json,
     Suite,
     TuneRequest,
 )
-
-DEFAULT_KEY = "OPENAI_API_KEY"
 
 
 def complete(project: Project, dataset: Dataset, request: TuneRequest) -> TuneRequest:
@@ -39,7 +37,7 @@ def complete(project: Project, dataset: Dataset, request: TuneRequest) -> TuneRe
     """
     options = request.recipe.options
     teacher = _teacher(project, dataset, str(options["teacher"])) if options.get("teacher") else None
-    keys = {_key(given) for given in (options, teacher.options if teacher else {})} - {""}
+    keys = {endpoint_key(given) for given in (options, teacher.options if teacher else {})} - {""}
     return replace(
         request,
         evals=project.config.eval.paths if "suite" in options else (),
@@ -98,11 +96,6 @@ def _teacher(project: Project, dataset: Dataset, name: str) -> Arm:
             next=f"known: {', '.join(known)}; or add [arms.{name}]",
         )
     return known[name]
-
-
-def _key(options: dict[str, Json]) -> str:
-    """Name of the variable that holds the key of an endpoint; empty when there is no endpoint."""
-    return str(options.get("key_env") or (DEFAULT_KEY if options.get("url") else ""))
 
 
 def _bound_to(request: TuneRequest, suites: Sequence[Suite]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Several tunings in a row: tune, ask the training cases, add what still fails again, and tune anew.
+"""Tune in rounds: tune, ask the training cases, add what still fails again, and tune anew.
 
 Whether another round helps is read off a part of the training cases that no round trains on, so what was held out is
 looked at once, at the end, by the gate. The rounds stop when that part shows no gain over the round before, or nothing
@@ -6,7 +6,6 @@ fails any more, or they are used up. Each round starts from the base, not from t
 general ability cannot add up.
 """
 
-import random
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from msgspec.structs import replace
 
 from harness.core import dataset_files
 from harness.core.codec import digest, encode, write_atomic, write_lines
+from harness.core.set_aside import group_of, set_aside, shuffled
 from harness.errors import InvalidError, UndecidedError, UsageError
 from harness.evaluate import arms as evaluate_arms
 from harness.evaluate import stage as evaluate_stage
@@ -84,18 +84,8 @@ def deciding(suites: Sequence[Suite], by: str) -> Suite:
 
 def split(cases: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
     """Cases to train on, and cases to check rounds on. No group stands on both sides. Raises UndecidedError."""
-    groups: dict[str, list[Case]] = {}
-    for case in cases:
-        groups.setdefault(case.group or case.session_id or case.id, []).append(case)
-    names = sorted(groups)
-    random.Random(seed).shuffle(names)
-    wanted = min(CHECK_CASES, max(CHECK_LEAST, round(len(cases) * CHECK_SHARE)))
-    check: list[Case] = []
-    for name in names:
-        if len(check) + len(groups[name]) <= wanted:
-            check += groups[name]
-    kept = {case.id for case in check}
-    train = [case for case in cases if case.id not in kept]
+    most = min(CHECK_CASES, max(CHECK_LEAST, round(len(cases) * CHECK_SHARE)))
+    train, check = set_aside(cases, most, shuffled(seed))
     if len(check) < CHECK_LEAST or len(train) < len(check):
         raise UndecidedError(
             f"{len(cases)} training cases are too few to train on and to check rounds on",
@@ -112,7 +102,7 @@ def gains(before: Round, after: Round, check: Sequence[Case], alpha: float) -> b
     found = paired(
         [before.scores[case.id] for case in both],
         [after.scores[case.id] for case in both],
-        [case.group or case.id for case in both],
+        [group_of(case) for case in both],
         alpha,
     )
     return found.shows_above(0.0, alpha)

@@ -1,17 +1,18 @@
-"""Tune: a dataset and a recipe become an adapter, in another process."""
+"""Tune a dataset and a recipe into an adapter, in another process."""
 
+import os
 from collections.abc import Callable
 
-from harness.core import plugins
 from harness.core.adapters import read_manifest as read_manifest
 from harness.core.codec import decode, encode
-from harness.tune.engines._wire import Point
+from harness.tune.engines import local
+from harness.tune.engines._jobs import Point
 from harness.types import Adapter, CurvePoint, Estimate, Preview, TuneRequest
 
 OnPoint = Callable[[CurvePoint, int], None]
 
 
-def tune(request: TuneRequest, *, engine: str = "local", on_point: OnPoint | None = None) -> Adapter:
+def tune(request: TuneRequest, *, on_point: OnPoint | None = None) -> Adapter:
     """The adapter of `request`, in the folder `request.out`: complete, or absent.
 
     `on_point` gets every point of the training curve as it comes, with the number of steps there will be. A training
@@ -25,28 +26,27 @@ def tune(request: TuneRequest, *, engine: str = "local", on_point: OnPoint | Non
             event = decode(data, Point)
             on_point(event.point, event.steps)
 
-    run = plugins.load("engines", engine).run
-    return decode(run("tune", encode(request), on_event, secrets=request.secrets), Adapter)
+    secrets = tuple(os.environ) if request.evals else request.secrets  # eval files get the user's whole environment
+    return decode(local.run("tune", encode(request), on_event, secrets=secrets), Adapter)
 
 
-def cancel(request: TuneRequest, *, engine: str = "local") -> str:
+def cancel(request: TuneRequest) -> str:
     """Cancel the job that a provider runs for this request; returns its status.
 
     Raises UsageError when the recipe's method runs no jobs, InputError when none was started.
     """
-    run = plugins.load("engines", engine).run
-    return decode(run("cancel", encode(request), _ignore, secrets=request.secrets), str)
+    return decode(local.run("cancel", encode(request), _ignore, secrets=request.secrets), str)
 
 
-def preview(request: TuneRequest, count: int, *, engine: str = "local") -> Preview:
+def preview(request: TuneRequest, count: int) -> Preview:
     """`count` rows as they would be trained, token by token, and the fate of all cases. Trains nothing."""
-    answer = plugins.load("engines", engine).run("preview", encode((request, count)), _ignore)
+    answer = local.run("preview", encode((request, count)), _ignore)
     return decode(answer, Preview)
 
 
-def estimate(request: TuneRequest, *, engine: str = "local") -> Estimate:
+def estimate(request: TuneRequest) -> Estimate:
     """Steps, tokens, time and memory of a training, from a few trial steps on this machine. Writes nothing."""
-    return decode(plugins.load("engines", engine).run("estimate", encode(request), _ignore), Estimate)
+    return decode(local.run("estimate", encode(request), _ignore), Estimate)
 
 
 def _ignore(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Tune as a step: the latest dataset in, an adapter stored."""
+"""Tune as a step: recall or train the adapter of the latest dataset, and store it."""
 
 from collections.abc import Callable
 

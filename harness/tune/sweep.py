@@ -1,4 +1,4 @@
-"""Which knobs train best, by successive halving on rows that neither trained nor were held out for the verdict.
+"""Search for the best training settings, by successive halving on rows that neither trained nor are held out.
 
 Every combination gets a short training; the better third goes on to one three times as long, and so on, until the last
 have the full length (Jamieson and Talwalkar, arXiv 1502.07943). Each training is one of its own, with its whole schedule,
@@ -27,7 +27,7 @@ EPOCHS = 3.0
 """Full length where the recipe leaves it open."""
 
 
-class Trial(Noun, frozen=True):
+class SweepTrial(Noun, frozen=True):
     """One combination, trained for a part of its epochs."""
 
     knobs: dict[str, float]
@@ -45,7 +45,7 @@ class Trial(Noun, frozen=True):
         return (-self.score, self.loss)
 
 
-def sweep(project: Project, grid: Mapping[str, Sequence[float]]) -> list[Trial]:
+def sweep(project: Project, grid: Mapping[str, Sequence[float]]) -> list[SweepTrial]:
     """All trials, the winner first, then by round and score. `grid`: knob to the values to try.
 
     Raises UsageError on a knob that is not swept, a grid of one, or a method that asks an endpoint; UndecidedError when
@@ -60,7 +60,7 @@ def sweep(project: Project, grid: Mapping[str, Sequence[float]]) -> list[Trial]:
             "there is nothing to choose from", next="trueup sweep --learning-rate 3e-4 --learning-rate 1e-3"
         )
     request = _request(project)
-    done: list[Trial] = []
+    done: list[SweepTrial] = []
     rounds = _rounds(len(combinations))
     for number in range(rounds):
         share = KEEP ** (number - rounds + 1)
@@ -98,7 +98,7 @@ def _rounds(candidates: int) -> int:
     return 1 + math.floor(math.log(candidates, KEEP) + 1e-9)
 
 
-def _trial(project: Project, request: TuneRequest, knobs: dict[str, float], number: int, share: float) -> Trial:
+def _trial(project: Project, request: TuneRequest, knobs: dict[str, float], number: int, share: float) -> SweepTrial:
     full = recipe_of(request.recipe, knobs)
     epochs = (full.epochs or EPOCHS) * share
     recipe = replace(full, epochs=epochs, max_steps=None, form="adapter")
@@ -107,7 +107,7 @@ def _trial(project: Project, request: TuneRequest, knobs: dict[str, float], numb
     folder.parent.mkdir(parents=True, exist_ok=True)
     adapter = tune_stage.tune(replace(wanted, out=str(folder)))
     score, loss = measured(adapter, folder)
-    return Trial(knobs=knobs, round=number, epochs=epochs, score=score, loss=loss, seconds=adapter.seconds)
+    return SweepTrial(knobs=knobs, round=number, epochs=epochs, score=score, loss=loss, seconds=adapter.seconds)
 
 
 def measured(adapter: Adapter, folder: Path) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Every noun that walks through trueup. Knows nothing of ours; every other module may import it.
+"""Define every noun that walks through trueup. Knows nothing of ours; every other module may import it.
 
 The nouns follow the loop: a `Call` was recorded in production, `Feedback` was given on it, a detector turns it into a
 `Failure`, failures form a `Cluster`, curation turns calls into `Case`s of a `Dataset`, a recipe tunes an `Adapter` on

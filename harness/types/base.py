@@ -1,4 +1,4 @@
-"""What all nouns are: frozen, built with keywords, equal by value."""
+"""Define what all nouns are: frozen, built with keywords, equal by value."""
 
 from typing import Any
 

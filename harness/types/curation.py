@@ -1,4 +1,4 @@
-"""What was mined and curated: failures, clusters, cases, datasets."""
+"""Define what is mined and curated: failures, clusters, cases, datasets."""
 
 from harness.types.base import Json, Noun
 from harness.types.messages import Message, Prompt

@@ -1,4 +1,4 @@
-"""What is evaluated: suites and their roles, arms, requests, results, runs."""
+"""Define what is evaluated: suites and their roles, arms, requests, results, runs."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Messages and their parts, and the prompt that stands before them."""
+"""Define messages and their parts, and the prompt that comes before them."""
 
 from harness.types.base import Noun
 

@@ -1,4 +1,4 @@
-"""What a report is rendered from."""
+"""Define what a report is rendered from."""
 
 from harness.types.base import Noun
 from harness.types.curation import Case, Dataset

@@ -1,4 +1,4 @@
-"""What production did: calls, feedback, and what could not be read."""
+"""Define what production did: calls, feedback, and unreadable records."""
 
 from harness.types.base import Json, Noun
 from harness.types.messages import Message, Usage

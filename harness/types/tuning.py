@@ -1,4 +1,4 @@
-"""What is tuned: recipes, requests, adapters, and what a training would cost."""
+"""Define what is tuned: recipes, requests, adapters, and what a training would cost."""
 
 from typing import Literal
 

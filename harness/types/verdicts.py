@@ -1,4 +1,4 @@
-"""What is decided: comparisons, findings, verdicts, promotions, and what excuses a case."""
+"""Define what is decided: comparisons, findings, verdicts, promotions, and waivers."""
 
 from typing import Literal
 

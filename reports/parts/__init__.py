@@ -1,1 +1,1 @@
-"""What the reports are put together from: cases, groups, the first screen, plots, tables, words."""
+"""Build the parts of reports: cases, groups, the first screen, plots, tables, words."""

@@ -1,4 +1,4 @@
-"""The dataset card as one HTML file."""
+"""Render the dataset card as one HTML file."""
 
 from itertools import groupby
 from typing import Any

@@ -1,4 +1,4 @@
-"""What became of each case: its score under every arm, and its status against every baseline.
+"""Classify each case: its score under every arm, and its status against every baseline.
 
 Every list of cases in any report, and every count made from one, comes from `case_rows`.
 """

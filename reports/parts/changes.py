@@ -1,4 +1,4 @@
-"""How tonight's training rows differ from those of the night before: what was added, dropped or given another target."""
+"""Compare tonight's training rows with those of the night before: added, dropped, or given another target."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The page of failure clusters: what failed, how often on which day, which lever fits, and what became of it."""
+"""Render the page of failure clusters: what failed, how often on which day, which lever fits, what became of it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ STATES = {"fixed": "pass", "broken again": "fail", "trained": "unresolved", "new
 """State to the colour of its tag; the others are plain."""
 
 
-class Example(Struct, frozen=True):
+class ClusterExample(Struct, frozen=True):
     asked: str
     answered: str
     call_id: str
@@ -33,12 +33,12 @@ def render(project: Any, followed: Sequence[Any]) -> bytes:
     )
 
 
-def _example(call: Any, reason: str) -> Example:
+def _example(call: Any, reason: str) -> ClusterExample:
     users = [message.text for message in call.input if message.role == "user"]
     called = ", ".join(f"{part.name}({part.arguments})" for said in call.output[:1] for part in said.tool_calls)
     error = f"{call.error.type} {call.error.message}".strip() if call.error else ""
     answered = call.reply or called or error or "(nothing)"
-    return Example(
+    return ClusterExample(
         asked=line(users[-1] if users else "", LONGEST),
         answered=line(answered, LONGEST),
         call_id=call.id,

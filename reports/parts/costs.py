@@ -1,4 +1,4 @@
-"""What a call costs under each arm: tokens, seconds, money; and how often an arm disagrees with itself."""
+"""Compute what a call costs under each arm: tokens, seconds, money; and how often an arm disagrees with itself."""
 
 from collections.abc import Sequence
 from statistics import median

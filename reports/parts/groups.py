@@ -1,4 +1,4 @@
-"""Cases counted in groups: by failure cluster, and by slice."""
+"""Count cases in groups: by failure cluster, and by slice."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""What the models that graded are worth: how far each agrees with people, and whether attacks fooled it."""
+"""Summarise the judges: how far each agrees with people, and whether attacks fooled it."""
 
 from msgspec import Struct
 

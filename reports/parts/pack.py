@@ -1,4 +1,4 @@
-"""Case data inside the HTML: compressed with deflate, written as base64, inflated by the browser when it is opened.
+"""Pack case data into the HTML: deflated, written as base64, inflated by the browser when it is opened.
 
 The index (one short row a case, enough to list, filter and search) is one block. Bodies (the conversation, every
 answer) stand in blocks of about 192 kB, in the order of the index: flips first. When a file would grow over its cap,

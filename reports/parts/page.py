@@ -1,4 +1,4 @@
-"""One self-contained HTML page: templates, and the policy that keeps a page from running or loading anything else.
+"""Render one self-contained HTML page: templates, and the policy that stops it from loading anything else.
 
 Every value is escaped by Jinja. Styles and scripts are our own files, put in by `include`, and named in the
 Content-Security-Policy by their sha256; so markup that did come through an escape would still not run, and nothing can

@@ -1,4 +1,4 @@
-"""Geometry of the report's drawings. Templates draw them as inline SVG; nothing here writes markup."""
+"""Compute the geometry of the report's drawings. Templates draw them as inline SVG; nothing here writes markup."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -60,7 +60,10 @@ def axis(rows: Sequence[SuiteRow]) -> Axis:
 
 def bar(row: SuiteRow, scale: Axis) -> Bar:
     """Where to draw one suite's interval."""
-    place = lambda value: None if value is None else scale.x(value)  # noqa: E731
+
+    def place(value: float | None) -> float | None:
+        return None if value is None else scale.x(value)
+
     return Bar(
         scale.x(0.0),
         place(row.bound),
@@ -127,8 +130,13 @@ def chart(
     ys = [y for _, points in drawn for _, y in points]
     x_low, x_high, y_low, y_high = min(xs), max(xs), min(0.0, *ys), top if top is not None else max(ys) or 1.0
     left, right, above, below = 40.0, 12.0, 10.0, 22.0
-    to_x = lambda x: left + (x - x_low) / ((x_high - x_low) or 1) * (width - left - right)  # noqa: E731
-    to_y = lambda y: above + (1 - (y - y_low) / ((y_high - y_low) or 1)) * (height - above - below)  # noqa: E731
+
+    def to_x(x: float) -> float:
+        return left + (x - x_low) / ((x_high - x_low) or 1) * (width - left - right)
+
+    def to_y(y: float) -> float:
+        return above + (1 - (y - y_low) / ((y_high - y_low) or 1)) * (height - above - below)
+
     return Chart(
         width=width,
         height=height,

@@ -1,4 +1,4 @@
-"""The one boundary that text of a trace crosses on its way out: to a terminal, Markdown, XML or a spreadsheet.
+"""Escape text of a trace on its way out: to a terminal, Markdown, XML or a spreadsheet.
 
 HTML needs none of this: Jinja escapes it. The other outputs have no escaping engine of their own, so theirs is here.
 """

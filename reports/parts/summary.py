@@ -1,4 +1,4 @@
-"""The first screen, as plain values: what HTML, Markdown, the terminal and JSON all show.
+"""Compute the first screen as plain values: what HTML, Markdown, the terminal and JSON all show.
 
 A reviewer decides from it in ten seconds: the verdict and why, who was compared, one row a suite with its interval
 against its bound, and whether the judgement itself can be trusted.
@@ -9,13 +9,11 @@ from pathlib import PurePath
 
 from msgspec import Struct
 
+from harness.core.plugins import says
 from harness.types import Comparison, Finding, Role, Run, Story, Target, Verdict
 from reports.parts.cases import candidate, main_baseline, status
 from reports.parts.validity import WORST, Check, checks, in_force
 from reports.parts.words import MEANING, asked, moment, number, percent, points, role_name, short_name
-
-_ADVICE = ("slices", "noise")
-"""Rules whose intervals are of something else than the suite's difference."""
 
 
 class Identity(Struct):
@@ -157,7 +155,7 @@ def _finding(story: Story, comparison: Comparison) -> Finding | None:
         f
         for f in story.verdict.findings
         if f.suite == comparison.suite.name
-        and f.rule not in _ADVICE
+        and not says("rules", f.rule, "ADVICE", False)
         and f.baseline in ("", comparison.baseline)
         and (f.bound is not None or f.interval is not None or f.outcome in ("fail", "invalid"))
     ]
@@ -209,8 +207,8 @@ def _suite_row(story: Story, comparison: Comparison, finding: Finding | None) ->
 
 def _asked(role: Role, finding: Finding | None) -> str:
     """What the finding that is shown asks for: not every rule of a target asks for the suite's own gain."""
-    if finding and finding.rule == "floor":
-        return "beat the commonest answer"
+    if finding and (own := says("rules", finding.rule, "ASKS", "")):
+        return own
     if finding and finding.rule == "target" and finding.bound is not None and isinstance(role, Target):
         return asked(Target(min_gain=round(finding.bound, 6)))
     return asked(role)

@@ -1,4 +1,4 @@
-"""Every table of the report as a pandas DataFrame, to go on from in a notebook.
+"""Make every table of the report as a pandas DataFrame, for a notebook.
 
 >>> from reports import tables
 >>> tables.cases(story).query("status == 'broken'")
@@ -186,7 +186,8 @@ def to_csv(frame: pd.DataFrame) -> str:
     """CSV text whose cells and headers no spreadsheet takes for a formula."""
     safe = frame.map(cell)
     safe.columns = pd.Index([cell(str(name)) for name in frame.columns])
-    return safe.to_csv(index=False, lineterminator="\n")
+    text: str = safe.to_csv(index=False, lineterminator="\n")
+    return text
 
 
 def _frame(rows: Sequence[msgspec.Struct], kind: type[msgspec.Struct]) -> pd.DataFrame:

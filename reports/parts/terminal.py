@@ -1,4 +1,4 @@
-"""The first screen for a terminal, as a rich renderable. Text of a trace is put in as text: no markup, no colour codes."""
+"""Render the first screen for a terminal by rich. Text of a trace is put in as text: no markup, no colour codes."""
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -85,7 +85,10 @@ def _means(row: SuiteRow, against: str) -> Text:
 def interval(row: SuiteRow, family: list[SuiteRow]) -> str:
     """One interval in characters, on the scale of its role: `├──●──┤`, the bound as `╎`, zero as `·`."""
     drawn = bar(row, axis(family))
-    cell = lambda x: min(CELLS - 1, int(x / WIDTH * CELLS))  # noqa: E731
+
+    def cell(x: float) -> int:
+        return min(CELLS - 1, int(x / WIDTH * CELLS))
+
     cells = [" "] * CELLS
     cells[cell(drawn.zero)] = "·"
     if drawn.bound is not None:

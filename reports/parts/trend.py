@@ -1,4 +1,4 @@
-"""The last nights as small drawings: the verdict of each, the means of each suite, the failures of each cluster."""
+"""Draw the last nights small: the verdict of each, the means of each suite, the failures of each cluster."""
 
 from msgspec import Struct
 

@@ -1,4 +1,4 @@
-"""Whether the judgement itself can be trusted: errors, missing pairs, leaks, judges, noise, looks, waivers."""
+"""Summarise whether the judgement can be trusted: errors, missing pairs, leaks, judges, noise, looks, waivers."""
 
 from datetime import UTC, date, datetime
 

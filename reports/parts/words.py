@@ -1,4 +1,4 @@
-"""Words and signs: how a number, an outcome, a role and a time read in every report."""
+"""Format words and signs: how a number, an outcome, a role and a time read in every report."""
 
 from datetime import UTC, datetime
 

@@ -7,6 +7,8 @@ import sys
 HEAVY = ("torch", "transformers", "peft", "trl", "bitsandbytes", "datasets", "pandas", "jinja2", "deltalake", "ray")
 HEAVY_TOO = ("scipy", "sklearn", "pyarrow", "opentelemetry", "rich", "numpy")
 LIMIT_S = 0.150
+QUIET_CLICK_S = 0.045
+"""Processor time of `python -c "import click"` on a quiet machine; a busier or slower one moves the limit as it moves this."""
 
 
 def loaded_after(code: str) -> set[str]:
@@ -31,13 +33,15 @@ def test_an_eval_file_loads_nothing_heavy():
 
 
 def test_help_answers_within_the_limit():
-    """Processor time of the whole process, best of seven: on a busy machine the clock on the wall tells of its neighbours."""
+    """Processor time of the whole process, best of seven, beside that of importing click, taken in turn."""
     command = [
         sys.executable,
         "-c",
         "import sys; sys.argv=['trueup','--help']; from harness.cli.main import main; main()",
     ]
-    assert min(_seconds(command) for _ in range(7)) < LIMIT_S
+    bare = [sys.executable, "-c", "import click"]
+    ours, click = map(min, zip(*((_seconds(command), _seconds(bare)) for _ in range(7)), strict=True))
+    assert ours < LIMIT_S * max(click / QUIET_CLICK_S, 1), f"{ours:.3f} s, and {click:.3f} s for click alone"
 
 
 def _seconds(command: list[str]) -> float:

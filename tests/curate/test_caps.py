@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.curate.caps import over
-from harness.curate.rows import Row, Target
+from harness.curate.rows import CallRow, RowTarget
 from tests.curate.traces import call, say
 
 
 def row(number, user):
-    target = Target(message=say("assistant", ""), source="correction", expected="")
-    return Row(call=call(number, str(number), user_id=user), conversation=(), target=target, failed=True)
+    target = RowTarget(message=say("assistant", ""), source="correction", expected="")
+    return CallRow(call=call(number, str(number), user_id=user), conversation=(), target=target, failed=True)
 
 
 @given(st.lists(st.sampled_from(["", *"abcdefghijklmno"]), max_size=80), st.sampled_from([0.1, 0.2, 0.5]))

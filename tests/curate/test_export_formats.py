@@ -45,7 +45,7 @@ def test_every_form_writes_every_row_that_it_can_hold(night, form, tmp_path):
 def test_chat_rows_hold_prompt_conversation_and_target(night, tmp_path):
     """In that order, as chat messages."""
     export(night.splits, "chat", tmp_path, PROMPT)
-    first, case = json.loads((tmp_path / "train.chat.jsonl").open().readline()), night.splits["train"][0]
+    first, case = json.loads((tmp_path / "train.chat.jsonl").read_text().split("\n")[0]), night.splits["train"][0]
     assert first["messages"] == [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": case.text},

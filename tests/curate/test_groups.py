@@ -1,13 +1,13 @@
 """What has to stand on one side."""
 
 from harness.curate.groups import Groups, form
-from harness.curate.rows import Row, Target
+from harness.curate.rows import CallRow, RowTarget
 from tests.curate.traces import call, say
 
 
 def row(number, text, **fields):
-    target = Target(message=say("assistant", "{}"), source="correction", expected={})
-    return Row(call=call(number, text, **fields), conversation=(say("user", text),), target=target, failed=True)
+    target = RowTarget(message=say("assistant", "{}"), source="correction", expected={})
+    return CallRow(call=call(number, text, **fields), conversation=(say("user", text),), target=target, failed=True)
 
 
 def test_near_duplicates_templates_and_sessions_are_grouped():

@@ -1,14 +1,14 @@
 """The last sieve before training."""
 
 from harness.curate.options import CurateOptions
-from harness.curate.rows import Row, Target
+from harness.curate.rows import CallRow, RowTarget
 from harness.curate.selection import Selection
 from tests.curate.traces import call, say
 
 
 def row(number, text, **fields):
-    target = Target(message=say("assistant", "{}"), source="correction", expected={})
-    return Row(call=call(number, text, **fields), conversation=(say("user", text),), target=target, failed=True)
+    target = RowTarget(message=say("assistant", "{}"), source="correction", expected={})
+    return CallRow(call=call(number, text, **fields), conversation=(say("user", text),), target=target, failed=True)
 
 
 def test_a_training_row_near_a_held_out_row_is_left_out_even_if_grouping_missed_it():

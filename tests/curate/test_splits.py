@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from harness.curate.groups import form
 from harness.curate.options import CurateOptions
-from harness.curate.rows import Row, Target
+from harness.curate.rows import CallRow, RowTarget
 from harness.curate.splits import EVALUATED, JOINED, assign, new_marks
 from tests.curate.traces import call, order, say
 
@@ -13,8 +13,8 @@ OPTIONS = CurateOptions()
 
 
 def row(number, text, failed=True, **fields):
-    target = Target(message=say("assistant", "{}"), source="correction", expected={})
-    return Row(call=call(number, text, **fields), conversation=(say("user", text),), target=target, failed=failed)
+    target = RowTarget(message=say("assistant", "{}"), source="correction", expected={})
+    return CallRow(call=call(number, text, **fields), conversation=(say("user", text),), target=target, failed=failed)
 
 
 def split(rows, sticky, options=OPTIONS):

@@ -1,14 +1,14 @@
 """What should have been answered, by the best evidence there is."""
 
-from harness.curate.rows import Row, Target
+from harness.curate.rows import CallRow, RowTarget
 from harness.curate.targets import Style, from_correction, from_retry, resolve, turned_down
 from harness.types import Message, ToolCallPart, ToolResultPart
 from tests.curate.traces import START_NS, call, say, thumb
 
 
 def row(number, text, answer, source="correction", at=0):
-    target = Target(message=say("assistant", answer), source=source, expected=answer, at_ns=at)
-    return Row(call=call(number, text), conversation=(say("user", text),), target=target, failed=True)
+    target = RowTarget(message=say("assistant", answer), source=source, expected=answer, at_ns=at)
+    return CallRow(call=call(number, text), conversation=(say("user", text),), target=target, failed=True)
 
 
 def resolved(rows, conflicts):

@@ -15,7 +15,7 @@ from harness.cli.main import all_commands
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = all_commands()
-PAGES = sorted(path for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+PAGES = sorted(path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)]*)?\)")
 
@@ -42,6 +42,12 @@ def test_reference_pages_are_current(name):
     assert (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8") == generator().PAGES[name]()
 
 
+def test_the_stub_of_the_scorers_is_current():
+    """Type checkers know each scorer file; `make docs` writes the stub."""
+    made = generator()
+    assert made.STUB.read_text(encoding="utf-8") == made.scorers()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
     """Every relative link and picture in a page is a file of the project."""
@@ -60,8 +66,8 @@ def test_every_command_shows_an_example(name):
 def test_python_examples_are_valid(code, info):
     """Each Python example parses, and each eval file among them imports and declares its suites."""
     ast.parse(code)
-    if "from harness import" in code and "norun" not in info:
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    if "from trueup import" in code and "norun" not in info:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
 
 

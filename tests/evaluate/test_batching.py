@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import TrueupError
-from harness.evaluate.batching import BARRIER, Job, ask, run
+from harness.evaluate.batching import BARRIER, BatchJob, ask, run
 
 
 def double(questions):
@@ -26,7 +26,7 @@ def test_single_questions_leave_in_full_batches():
         sizes.append(len(questions))
         return double(questions)
 
-    jobs = (Job(lambda n=n: ask(n, double)) for n in range(10))
+    jobs = (BatchJob(lambda n=n: ask(n, double)) for n in range(10))
     assert sorted(collect(jobs, answer, 4)) == [n * 2 for n in range(10)]
     assert sizes == [4, 4, 2]
 
@@ -43,7 +43,7 @@ def test_any_mix_of_conversations_gets_its_own_answers(turns, size):
     def talk(name, count):
         return [ask((name, turn), answer) for turn in range(count)]
 
-    jobs = [Job(lambda n=n, c=c: (n, talk(n, c))) for n, c in enumerate(turns)]
+    jobs = [BatchJob(lambda n=n, c=c: (n, talk(n, c))) for n, c in enumerate(turns)]
     ended = collect(jobs, answer, size)
     assert sorted(ended) == [(n, [("answer to", (n, turn)) for turn in range(c)]) for n, c in enumerate(turns)]
     assert all(0 < batch <= size for batch in batches) and sum(batches) == sum(turns)
@@ -57,8 +57,8 @@ def test_a_later_turn_shares_its_batch_with_newcomers():
         batches.append(list(questions))
         return questions
 
-    slow = Job(lambda: [ask(f"slow{turn}", answer) for turn in range(3)])
-    jobs = [slow, *(Job(lambda n=n: ask(n, answer)) for n in range(3))]
+    slow = BatchJob(lambda: [ask(f"slow{turn}", answer) for turn in range(3)])
+    jobs = [slow, *(BatchJob(lambda n=n: ask(n, answer)) for n in range(3))]
     collect(jobs, answer, 2)
     assert batches == [["slow0", 0], ["slow1", 1], ["slow2", 2]]
 
@@ -75,7 +75,7 @@ def test_an_exception_among_the_answers_is_raised_in_its_own_job():
         except ValueError as error:
             return f"caught {error}"
 
-    ended = collect([Job(lambda: ask(0, answer)), Job(careful), Job(lambda: ask(1, answer))], answer, 8)
+    ended = collect([BatchJob(lambda: ask(0, answer)), BatchJob(careful), BatchJob(lambda: ask(1, answer))], answer, 8)
     assert ended[:2] == [0, "caught out of order"]
     assert isinstance(ended[2], ValueError)
 
@@ -88,8 +88,8 @@ def test_a_barrier_keeps_what_follows_until_all_have_ended():
         batches.append(list(questions))
         return questions
 
-    twice = Job(lambda: [ask("a", answer), ask("b", answer)])
-    jobs = [twice, BARRIER, Job(lambda: ask("c", answer)), BARRIER, BARRIER, Job(lambda: ask("d", answer))]
+    twice = BatchJob(lambda: [ask("a", answer), ask("b", answer)])
+    jobs = [twice, BARRIER, BatchJob(lambda: ask("c", answer)), BARRIER, BARRIER, BatchJob(lambda: ask("d", answer))]
     collect(jobs, answer, 8)
     assert batches == [["a"], ["b"], ["c"], ["d"]]
 
@@ -102,7 +102,7 @@ def test_jobs_are_drawn_only_when_there_is_room():
         for number in range(9):
             live.append(number)
             assert len(live) <= 3
-            yield Job(lambda number=number: (ask(number, double), number)[1])
+            yield BatchJob(lambda number=number: (ask(number, double), number)[1])
 
     for job in run(stream(), double, 3):
         live.remove(job.value)
@@ -118,11 +118,11 @@ def test_leaving_early_unwinds_the_jobs_that_wait():
         finally:
             unwound.append(number)
 
-    ended = run([Job(lambda: 0), *(Job(lambda n=n: patient(n)) for n in (1, 2))], double, 8)
+    ended = run([BatchJob(lambda: 0), *(BatchJob(lambda n=n: patient(n)) for n in (1, 2))], double, 8)
     assert next(ended).value == 0
     ended.close()
     assert unwound == []  # not started yet: nothing to unwind
-    ended = run([*(Job(lambda n=n: patient(n)) for n in (1, 2)), Job(lambda: 0)], double, 8)
+    ended = run([*(BatchJob(lambda n=n: patient(n)) for n in (1, 2)), BatchJob(lambda: 0)], double, 8)
     assert next(ended).value == 0
     ended.close()
     assert unwound == [1, 2]
@@ -136,7 +136,7 @@ def test_outside_of_any_job_a_question_is_a_batch_of_one():
 def test_a_backend_that_loses_an_answer_is_an_error():
     """Fewer answers than questions must not be paired with the wrong ones."""
     with pytest.raises(TrueupError, match="2 questions got 1 answers"):
-        collect([Job(lambda: ask(1, double)), Job(lambda: ask(2, double))], lambda questions: [0], 8)
+        collect([BatchJob(lambda: ask(1, double)), BatchJob(lambda: ask(2, double))], lambda questions: [0], 8)
 
 
 def test_each_job_has_its_own_context_variables():
@@ -148,5 +148,5 @@ def test_each_job_has_its_own_context_variables():
         ask(0, double)
         return name.get()
 
-    assert collect([Job(lambda n=n: function(n)) for n in "abc"], double, 8) == ["a", "b", "c"]
+    assert collect([BatchJob(lambda n=n: function(n)) for n in "abc"], double, 8) == ["a", "b", "c"]
     assert name.get() == "outer"

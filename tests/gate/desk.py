@@ -5,7 +5,7 @@ import time
 from msgspec.structs import replace
 
 from harness.core.codec import digest, write_lines
-from harness.project import Evaluation
+from harness.project import EvaluationRuns
 from harness.types import (
     Adapter,
     Arm,
@@ -65,4 +65,4 @@ def evaluated(work, right=RIGHT, **champion):
     """Store runs of these arms as the latest evaluation."""
     runs = {name: answered(name, share, champion.get(name, "")) for name, share in right.items()}
     idents = tuple((name, work.store.artifacts.put("run", run)) for name, run in runs.items())
-    work.keep_evaluation(Evaluation(dataset=DATASET, adapter=TUNED, runs=idents), whole=True)
+    work.keep_evaluation(EvaluationRuns(dataset=DATASET, adapter=TUNED, runs=idents), whole=True)

@@ -12,7 +12,7 @@ from harness.gate import step as gate_step
 from harness.gate.stage import gate
 from harness.gate.statistics import tango
 from harness.gate.statistics.spending import spent
-from harness.project import Evaluation
+from harness.project import EvaluationRuns
 from harness.promote import step as promote_step
 from harness.store.looks import Sight
 from harness.store.store import Store
@@ -144,7 +144,7 @@ def test_what_is_evaluated_in_part_is_no_look(work):
     """An arm by itself shows no candidate against its baseline."""
     runs = answered("tuned", {"booking": 5, "general": 5})
     ident = work.store.artifacts.put("run", runs)
-    work.store.artifacts.put("evaluation", Evaluation(dataset=DATASET, adapter=TUNED, runs=(("tuned", ident),)))
+    work.store.artifacts.put("evaluation", EvaluationRuns(dataset=DATASET, adapter=TUNED, runs=(("tuned", ident),)))
     assert set(gate_step.gate(work).looks.values()) == {1}
 
 

@@ -1,7 +1,7 @@
 """What became of a failure cluster."""
 
 from harness.mine.cluster_ids import follow
-from harness.mine.cluster_states import Judged, lives
+from harness.mine.cluster_states import JudgedCluster, lives
 from harness.types import Case, Cluster
 from tests.mine.test_clusters import mined
 
@@ -11,7 +11,7 @@ ROWS = {"train": [Case(id="1", call_id="k")], "held_out": [Case(id="2", call_id=
 
 
 def judged(right, promoted=""):
-    return Judged(right={call: at < right for at, call in enumerate("abcdefghij")}, promoted=promoted)
+    return JudgedCluster(right={call: at < right for at, call in enumerate("abcdefghij")}, promoted=promoted)
 
 
 def state(outcome=None, rows=ROWS, clusters=(ONE,)):

@@ -106,7 +106,7 @@ def test_of_two_promoters_at_once_one_wins(judged):
     workers = [context.Process(target=_promote, args=(judged.root, one, barrier, results)) for one in (A, B)]
     for worker in workers:
         worker.start()
-    outcomes = sorted(results.get(timeout=60) for _ in workers)
+    outcomes = sorted(results.get(timeout=500) for _ in workers)
     for worker in workers:
         worker.join()
     assert outcomes[1] == "won" and outcomes[0] in ("BusyError", "InvalidError")

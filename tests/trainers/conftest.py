@@ -8,7 +8,7 @@ from harness.core.rendering import stop_ids
 from harness.types import Case, Message, Prompt, Recipe, TextPart, TuneRequest
 from tests.tiny import tiny_model
 from trainers.model import parameters
-from trainers.rows.tokens import Renderer, Row, build
+from trainers.rows.tokens import Renderer, TokenRow, build
 
 SYSTEM = Prompt(name="short", messages=(Message(role="system", parts=(TextPart(text="Answer in one sentence."),)),))
 
@@ -48,7 +48,7 @@ def cases() -> list[Case]:
 
 
 @pytest.fixture
-def rows(cases: list[Case], renderer: Renderer) -> list[Row]:
+def rows(cases: list[Case], renderer: Renderer) -> list[TokenRow]:
     return build(cases, renderer, Recipe()).rows
 
 

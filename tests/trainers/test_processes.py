@@ -7,8 +7,8 @@ import torch
 from msgspec.structs import replace
 
 from harness.core.codec import decode, encode
+from harness.core.worker import environment
 from harness.errors import UsageError
-from harness.tune.engines.local import environment
 from harness.types import Adapter
 from trainers import sft
 from trainers.publishing import adapter_folder, round_trip

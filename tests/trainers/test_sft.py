@@ -102,7 +102,7 @@ def test_replay_is_a_share_of_the_whole(request_for, tmp_path, cases, unchecked)
 
 
 def finding(**fields):
-    return round_trip.Finding(**({"difference": 0.0, "equal": True, "effect": 1.0} | fields))
+    return round_trip.RoundTrip(**({"difference": 0.0, "equal": True, "effect": 1.0} | fields))
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def trained(monkeypatch):
 
     def trial(work, request, knobs, number, share):
         done.append((number, share, knobs))
-        return sweep.Trial(knobs=knobs, round=number, epochs=share, score=knobs["learning_rate"], loss=1.0)
+        return sweep.SweepTrial(knobs=knobs, round=number, epochs=share, score=knobs["learning_rate"], loss=1.0)
 
     monkeypatch.setattr(sweep, "_trial", trial)
     monkeypatch.setattr(sweep, "_request", lambda work: None)

@@ -1,4 +1,4 @@
-"""DoRA, arXiv 2402.09353: direction and magnitude of each weight are learnt apart."""
+"""Attach DoRA, arXiv 2402.09353: direction and magnitude of each weight are learnt apart."""
 
 from functools import partial
 

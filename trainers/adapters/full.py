@@ -1,4 +1,4 @@
-"""Full fine-tune: every weight is trained, and the result is a checkpoint.
+"""Train every weight: a full fine-tune, whose result is a checkpoint.
 
 The weights are trained in float32: an update at these learning rates is often smaller than bfloat16 can hold.
 """

@@ -1,4 +1,4 @@
-"""LoRA, arXiv 2106.09685."""
+"""Attach LoRA, arXiv 2106.09685."""
 
 from trainers.model import lora_layers
 

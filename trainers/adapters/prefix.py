@@ -1,4 +1,4 @@
-"""Prefix tuning, arXiv 2101.00190: keys and values of virtual tokens are learnt, layer by layer.
+"""Attach a prefix, arXiv 2101.00190: keys and values of virtual tokens are learnt, layer by layer.
 
 They start as those of tokens drawn from the vocabulary: values from a normal distribution are far from what any layer
 has seen, and learning from there takes several times as long.

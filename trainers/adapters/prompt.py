@@ -1,4 +1,4 @@
-"""Prompt tuning, arXiv 2104.08691: embeddings of virtual tokens are learnt, from tokens drawn from the vocabulary."""
+"""Attach a soft prompt, arXiv 2104.08691: embeddings of virtual tokens are learnt, from tokens of the vocabulary."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""QLoRA, arXiv 2305.14314: LoRA over a base in 4-bit NormalFloat with double quantization.
+"""Attach QLoRA, arXiv 2305.14314: LoRA over a base in 4-bit NormalFloat with double quantization.
 
 The base computes in bfloat16 where the processor does, else in float32. Adapters learn to make up for what quantization
 took away, so they are evaluated and served over the same quantized base.

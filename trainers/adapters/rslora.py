@@ -1,4 +1,4 @@
-"""rsLoRA, arXiv 2312.03732: scaled by the root of the rank, so that large ranks learn as fast as small ones."""
+"""Attach rsLoRA, arXiv 2312.03732: scaled by the root of the rank, so that large ranks learn as fast as small ones."""
 
 from functools import partial
 

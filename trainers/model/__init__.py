@@ -1,1 +1,1 @@
-"""The base model, the parameters that are trained on it, and what both cost in memory."""
+"""Load the base model and the parameters that are trained on it, and measure their memory."""

@@ -1,4 +1,4 @@
-"""Greedy answers of a model that is being trained, whatever kind of adapter it has."""
+"""Answer greedily with a model that is being trained, whatever kind of adapter it has."""
 
 from collections.abc import Sequence
 from os.path import commonprefix

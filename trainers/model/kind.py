@@ -1,4 +1,4 @@
-"""What a kind of adapter says of itself, with the defaults for what it leaves out."""
+"""Read what a kind of adapter declares, with the defaults for what it leaves out."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

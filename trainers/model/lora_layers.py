@@ -1,4 +1,4 @@
-"""Low-rank adapters, arXiv 2106.09685: the weights that all of its variants share."""
+"""Attach low-rank adapters, arXiv 2106.09685: the weights that all of its variants share."""
 
 from typing import Any
 

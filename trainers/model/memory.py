@@ -1,4 +1,4 @@
-"""How much memory this process has held, and what is said when there is not enough of it."""
+"""Measure the memory of this process, and explain when there is not enough of it."""
 
 import contextlib
 import resource

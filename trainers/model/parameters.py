@@ -1,4 +1,4 @@
-"""The base model and the parameters that are trained on it."""
+"""Load the base model, and attach the parameters that are trained on it."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Adapters that stand before the text: virtual tokens, learnt as embeddings or as keys and values.
+"""Attach virtual tokens before the text, learnt as embeddings or as keys and values.
 
 They are computed once a step and every row attends to them, as to any other common start (`trainers.training.loss`).
 """

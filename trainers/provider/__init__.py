@@ -1,1 +1,1 @@
-"""A provider that tunes for us."""
+"""Talk to a provider that tunes for us."""

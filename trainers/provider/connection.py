@@ -1,4 +1,4 @@
-"""The connection to a provider of fine-tuning: its client, its errors in our words, and when it ends a model."""
+"""Connect to a provider of fine-tuning: its client, its errors in our words, and when it ends a model."""
 
 import contextlib
 import os

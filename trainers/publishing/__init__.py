@@ -1,1 +1,1 @@
-"""From trained weights to an adapter folder that provably answers as the trained model did."""
+"""Publish trained weights as an adapter folder that provably answers as the trained model did."""

@@ -1,4 +1,4 @@
-"""From trained weights to an adapter folder: complete and durable, or absent."""
+"""Write trained weights as an adapter folder: complete and durable, or absent."""
 
 import shutil
 from importlib.metadata import version

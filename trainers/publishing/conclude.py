@@ -1,4 +1,4 @@
-"""The last step of a recipe: from trained weights to a published adapter, in the form that ships, by way of the round trip."""
+"""Conclude a recipe: from trained weights to a published adapter in the form that ships, after the round trip."""
 
 import gc
 import shutil
@@ -15,7 +15,7 @@ from harness.types import Adapter, CurvePoint, Json, TuneRequest
 from trainers.model import parameters
 from trainers.model.memory import fitting, peak_bytes
 from trainers.publishing import adapter_folder, forms, round_trip
-from trainers.rows.tokens import Row
+from trainers.rows.tokens import TokenRow
 from trainers.training import choices
 from trainers.training.descent import thin
 from trainers.training.validation import Choice
@@ -26,7 +26,7 @@ class Outcome(NamedTuple):
 
     filled: choices.Filled
     curve: tuple[CurvePoint, ...]
-    rows: Sequence[Row]
+    rows: Sequence[TokenRow]
     """Those that trained, or some of them: the round trip is made on these."""
     fates: dict[str, int]
     tokens: dict[str, int]
@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
     """Which checkpoint these weights are; None: the last."""
     unmeasured: str = "this method looks at no rows that are set aside"
     """Why it is the last."""
-    aside: Sequence[Row] = ()
+    aside: Sequence[TokenRow] = ()
     """Rows that did not train, if any: the form that ships is measured on these."""
 
 

@@ -1,4 +1,4 @@
-"""The form that ships: the adapter itself, adapter and base merged into one checkpoint, or that checkpoint in 4 bits.
+"""Make the form that ships: the adapter, adapter and base merged into one checkpoint, or that checkpoint in 4 bits.
 
 Merging rounds, quantizing rounds a lot more, and merging into a quantized base is neither of the two models that were
 trained. So the form is made here, before anything is scored: what the gate judges is what ships. How far it is from the
@@ -17,7 +17,7 @@ from harness.errors import UsageError
 from harness.types import Json, Recipe, TuneRequest
 from trainers.model import parameters
 from trainers.publishing import adapter_folder, round_trip
-from trainers.rows.tokens import Row
+from trainers.rows.tokens import TokenRow
 
 ROWS = 16
 
@@ -34,7 +34,7 @@ def refuse(recipe: Recipe, model: Any) -> None:
         )
 
 
-def shaped(model: Any, request: TuneRequest, scratch: Path, rows: Sequence[Row]) -> tuple[Any, dict[str, Json]]:
+def shaped(model: Any, request: TuneRequest, scratch: Path, rows: Sequence[TokenRow]) -> tuple[Any, dict[str, Json]]:
     """The trained model in the form of the request's recipe, and how far that is from it.
 
     `scratch` is a folder for what is needed in between; it may be removed afterwards. The measures: `kl`, the mean of

@@ -1,4 +1,4 @@
-"""Round trip: does the adapter that was written do what the trained model did?
+"""Check the round trip: the adapter that was written answers as the trained model did.
 
 A process that has seen nothing of the training loads base and adapter from their files and computes the logits of some
 training rows at their supervised positions, in float32. They must equal the trained model's, every weight of the file
@@ -6,11 +6,9 @@ must have found its place, and with the adapter off they must differ: an adapter
 not applied, is refused here and never judged. Both sides use PEFT's own forward pass, one row at a time, so nothing of
 `trainers.training.loss` can hide what another program would see. A whole checkpoint is compared with its base in the same way.
 
-    python -P -m trainers.publishing.round_trip REQUEST.json
+    python -P -m trainers.publishing.round_trip REQUEST.json 5     started by a `Worker`
 """
 
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +18,13 @@ import safetensors.torch
 import torch
 from peft import PeftConfig, PeftModel, PeftModelForCausalLM
 
+from harness.core import worker
 from harness.core.codec import decode, encode, write_atomic
+from harness.core.worker import Worker
 from harness.errors import InvalidError, TrueupError
 from harness.types import Json, Noun
 from trainers.model import parameters
-from trainers.rows.tokens import Row
+from trainers.rows.tokens import TokenRow
 
 ROWS = 4
 TOLERANCE = 1e-5
@@ -47,7 +47,7 @@ class Probe(Noun, frozen=True):
     """Both sides compute there: in float32 a model may need twice the memory of the GPU that trained it."""
 
 
-class Finding(Noun, frozen=True):
+class RoundTrip(Noun, frozen=True):
     difference: float
     """Largest absolute difference to the trained model's logits."""
     equal: bool
@@ -57,7 +57,7 @@ class Finding(Noun, frozen=True):
     unexpected: tuple[str, ...] = ()
 
 
-def certify(model: Any, base: str, adapter: Path, rows: Sequence[Row]) -> dict[str, Json]:
+def certify(model: Any, base: str, adapter: Path, rows: Sequence[TokenRow]) -> dict[str, Json]:
     """What the fresh process found. Raises InvalidError when the adapter is not what was trained, or does nothing.
 
     `model` is the trained model; it is left in float32, and unless it is quantized on the CPU. `adapter` is the folder with its files; the probe's own files
@@ -79,21 +79,18 @@ def certify(model: Any, base: str, adapter: Path, rows: Sequence[Row]) -> dict[s
     return {"rows": len(chosen), "difference": finding.difference, "effect": finding.effect}
 
 
-def _in_a_fresh_process(request: Path) -> Finding:
+def _in_a_fresh_process(request: Path) -> RoundTrip:
     hidden = {"CUDA_VISIBLE_DEVICES": ""} if decode(request.read_bytes(), Probe).on_cpu else {}
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "trainers.publishing.round_trip", str(request)],
-        capture_output=True,
-        check=False,
-        env=os.environ | hidden,
-    )
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise TrueupError("the adapter could not be loaded again", where="".join(last))
-    return decode(done.stdout.splitlines()[-1], Finding)
+    with Worker("trainers.publishing.round_trip", str(request), more=hidden, death=_unloaded) as child:
+        child.end_requests()
+        return decode(child.result(), RoundTrip)
 
 
-def _judge(finding: Finding) -> None:
+def _unloaded(code: int, output: str) -> TrueupError:
+    return TrueupError("the adapter could not be loaded again", where=output.rpartition("\n")[2])
+
+
+def _judge(finding: RoundTrip) -> None:
     if finding.missing or finding.unexpected:
         name = (*finding.missing, *finding.unexpected)[0]
         raise InvalidError("weights of the written adapter do not fit the model", where=name)
@@ -106,7 +103,7 @@ def _judge(finding: Finding) -> None:
 
 
 @torch.no_grad()
-def logits_of(model: Any, rows: Sequence[Row]) -> torch.Tensor:
+def logits_of(model: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
     """Logits at the supervised positions of all rows: [positions, vocabulary]."""
     model.eval()
     found = []
@@ -136,11 +133,11 @@ def _raised(model: Any) -> Any:
     return torch.nn.Module.float(model)
 
 
-def examine(request: Path) -> Finding:
+def examine(request: Path) -> RoundTrip:
     """What the fresh process does: load everything from its files, and compare."""
     probe = decode(request.read_bytes(), Probe)
     expected = safetensors.torch.load_file(request.with_name(LOGITS))["logits"]
-    rows = [Row("", list(ids), list(supervised)) for ids, supervised in probe.rows]
+    rows = [TokenRow("", list(ids), list(supervised)) for ids, supervised in probe.rows]
     model, missing, unexpected = _reload(probe)
     found = logits_of(model, rows)
     if probe.whole:
@@ -148,7 +145,7 @@ def examine(request: Path) -> Finding:
     else:
         with model.disable_adapter():
             off = logits_of(model, rows)
-    return Finding(
+    return RoundTrip(
         difference=(found - expected).abs().max().item(),
         equal=torch.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE),
         effect=(found - off).abs().max().item(),
@@ -173,4 +170,4 @@ def _reload(probe: Probe) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(encode(examine(Path(sys.argv[1]))) + b"\n")
+    worker.parent().perform(lambda: encode(examine(Path(sys.argv[1]))))

@@ -1,1 +1,1 @@
-"""What a recipe trains on: cases as token ids, pairs, scored answers, and the order they come in."""
+"""Prepare what a recipe trains on: cases as token ids, pairs, scored answers, and their order."""

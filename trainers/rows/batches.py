@@ -1,4 +1,4 @@
-"""Which rows go together, in which order: a pure function of lengths and seed, so that a resumed run sees the same."""
+"""Batch rows in order: a pure function of lengths and seed, so that a resumed run sees the same."""
 
 import random
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The rows to train on: those of the dataset, and a share of replay against forgetting."""
+"""Load the rows to train on: those of the dataset, and a share of replay against forgetting."""
 
 import random
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from harness.core.codec import digest, file_digest, read, read_lines
 from harness.core.rendering import stop_ids
+from harness.core.set_aside import by_hash, set_aside
 from harness.errors import InputError
 from harness.types import Case, Dataset, Recipe, TuneRequest
 from trainers.model import parameters
@@ -19,7 +20,7 @@ LEAST_ROWS, MOST_ASIDE = 100, 64
 TRAIN, REPLAY, MANIFEST = "train.jsonl", "replay.jsonl", "dataset.json"
 
 
-def rows(request: TuneRequest, base: parameters.Base) -> tokens.Rows:
+def rows(request: TuneRequest, base: parameters.Base) -> tokens.TokenRows:
     """The request's cases as rows of `base`'s tokens.
 
     Raises InvalidError when one of them was held out, InputError when the dataset cannot be used.
@@ -32,11 +33,11 @@ def rows(request: TuneRequest, base: parameters.Base) -> tokens.Rows:
 
 
 class Parts(NamedTuple):
-    train: tokens.Rows
+    train: tokens.TokenRows
     """Without the other two; their rows have the fate `validation`."""
-    validation: list[tokens.Row]
+    validation: list[tokens.TokenRow]
     """To choose the checkpoint by; may be empty."""
-    guard: list[tokens.Row]
+    guard: list[tokens.TokenRow]
     """Replay rows, to see forgetting by; may be empty."""
 
 
@@ -74,14 +75,7 @@ def _aside(found: list[Case], recipe: Recipe) -> frozenset[str]:
     """Ids of the cases that are set aside: whole groups, in the order of their hash, up to the recipe's share."""
     enough = len(found) >= LEAST_ROWS or any(case.split == "replay" for case in found)
     wanted = min(MOST_ASIDE, round(recipe.validation_share * len(found))) if enough else 0
-    groups: dict[str, list[str]] = {}
-    for case in found:
-        groups.setdefault(case.group or case.id, []).append(case.id)
-    chosen: list[str] = []
-    for name in sorted(groups, key=lambda name: digest([recipe.seed, name])):
-        if len(chosen) + len(groups[name]) <= wanted:
-            chosen += groups[name]
-    return frozenset(chosen)
+    return frozenset(case.id for case in set_aside(found, wanted, by_hash(recipe.seed))[1])
 
 
 def cases(request: TuneRequest) -> list[Case]:

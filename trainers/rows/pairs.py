@@ -1,4 +1,4 @@
-"""Preference pairs as token ids: one prompt, the answer to prefer and the answer to avoid, both ending their turn."""
+"""Render preference pairs as token ids: one prompt, the answer to prefer and the answer to avoid."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from harness.core.rendering import stop_ids
+from harness.core.set_aside import group_of
 from harness.curate.preference_pairs import BIASED, Pairs, pairs
 from harness.errors import InputError, UsageError
 from harness.types import Case, Estimate, Json, Message, Preview, PreviewRow, TextPart, TokenKind, TuneRequest
 from trainers.model import parameters
 from trainers.model.memory import peak_bytes
 from trainers.rows import dataset, tokens
-from trainers.rows.tokens import Renderer, Row
+from trainers.rows.tokens import Renderer, TokenRow
 from trainers.training import choices
 from trainers.training.preview import shown, spread
 
@@ -28,8 +29,8 @@ REFUSE, ACCEPT = "refuse", "accept"
 class PairRow(NamedTuple):
     id: str
     group: str
-    chosen: Row
-    rejected: Row
+    chosen: TokenRow
+    rejected: TokenRow
 
     @property
     def prompt(self) -> list[int]:
@@ -139,7 +140,7 @@ def _row(case: Case, renderer: Renderer, fates: Counter[str]) -> PairRow | None:
     try:
         row = PairRow(
             case.id,
-            case.group or case.session_id or case.id,
+            group_of(case),
             tokens.render(case, renderer),
             tokens.render(replace(case, target=avoided), renderer),
         )

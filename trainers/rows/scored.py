@@ -1,7 +1,6 @@
-"""Training cases and the suite that scores answers to them: what recipes share that learn from scores."""
+"""Load training cases with the suite that scores answers to them, for recipes that learn from scores."""
 
 import math
-import random
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
@@ -10,8 +9,9 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from harness.core.rendering import prompt_ids
+from harness.core.set_aside import set_aside, shuffled
 from harness.errors import InputError, InvalidError, UsageError
-from harness.evaluate.reward_client import Answer, Judged, JudgeRequest, SuiteJudge
+from harness.evaluate.reward_client import Answer, JudgedAnswer, JudgeRequest, SuiteJudge
 from harness.types import Case, Prompt, Reply, Request, TuneRequest
 from trainers.model import parameters
 from trainers.rows import dataset, tokens
@@ -40,18 +40,8 @@ def split(request: TuneRequest) -> Split:
     """
     cases = dataset.cases(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
     tokens.refuse_held_out(cases, request.held_out_ids)
-    groups: dict[str, list[Case]] = {}
-    for case in cases:
-        groups.setdefault(case.group or case.session_id or case.id, []).append(case)
-    wanted = min(VALIDATION_CASES, round(len(cases) * VALIDATION_SHARE))
-    names = sorted(groups)
-    random.Random(request.recipe.seed).shuffle(names)
-    validation: list[Case] = []
-    for name in names:
-        if len(validation) + len(groups[name]) <= wanted:
-            validation += groups[name]
-    kept = {case.id for case in validation}
-    train = [case for case in cases if case.id not in kept]
+    most = min(VALIDATION_CASES, round(len(cases) * VALIDATION_SHARE))
+    train, validation = set_aside(cases, most, shuffled(request.recipe.seed))
     if len(train) < LEAST or not validation:
         raise InputError(
             f"{len(train)} cases to train on and {len(validation)} to check on are too few to learn from scores",
@@ -93,7 +83,7 @@ class Scores:
         self._count(found)
         return [0.0 if one.value is None else one.value for one in found]
 
-    def _count(self, found: Sequence[Judged]) -> None:
+    def _count(self, found: Sequence[JudgedAnswer]) -> None:
         errors = [one.error for one in found if one.value is None]
         self.judged, self.broken = self.judged + len(found), self.broken + len(errors)
         if errors and self.judged >= BROKEN_LEAST and self.broken > BROKEN_SHARE * self.judged:

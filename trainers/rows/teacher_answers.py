@@ -1,4 +1,4 @@
-"""A teacher's answers to the training cases, kept where a killed run finds them again, and scored by the suite."""
+"""Ask a teacher the training cases, keep its answers for a killed run, and score them by the suite."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ ENDED = ("stop", "tool_calls")
 NOT_ACCEPTED, NOT_ANSWERED = "not_accepted", "not_answered"
 
 
-class Taught(Noun, frozen=True):
+class TeacherAnswer(Noun, frozen=True):
     """One answer of the teacher, as it is kept."""
 
     key: str
@@ -85,7 +85,7 @@ def _answers(arm: Arm, requests: Sequence[Request], kept: Path) -> list[Reply | 
         fresh = dict(zip((keys[place] for place in places), replies, strict=True))
         known |= {key: reply for key, reply in fresh.items() if isinstance(reply, Reply)}
         failed |= {key: reply for key, reply in fresh.items() if isinstance(reply, Exception)}
-        _keep(kept, [Taught(key, reply) for key, reply in fresh.items() if isinstance(reply, Reply)])
+        _keep(kept, [TeacherAnswer(key, reply) for key, reply in fresh.items() if isinstance(reply, Reply)])
     return [known.get(key) or failed[key] for key in keys]
 
 
@@ -101,7 +101,7 @@ def _ask(arm: Arm, requests: Sequence[Request], places: list[int]) -> Iterator[t
         backend.close()
 
 
-def _read(file: Path) -> list[Taught]:
+def _read(file: Path) -> list[TeacherAnswer]:
     """What was kept; a last line that a kill cut short is dropped."""
     if not file.exists():
         return []
@@ -109,10 +109,10 @@ def _read(file: Path) -> list[Taught]:
     whole = data[: data.rfind(b"\n") + 1]
     if whole != data:
         file.write_bytes(whole)
-    return list(read_lines(file, Taught))
+    return list(read_lines(file, TeacherAnswer))
 
 
-def _keep(file: Path, taught: Sequence[Taught]) -> None:
+def _keep(file: Path, taught: Sequence[TeacherAnswer]) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("ab") as out:

@@ -1,4 +1,4 @@
-"""Cases to rows of token ids with their supervised positions, and the fate of every case.
+"""Tokenize cases into rows with their supervised positions, and record the fate of every case.
 
 Every row is rendered by `harness.core.rendering`, the renderer that serving uses, and is checked as it is built: its prompt
 ids are the serving ids, each supervised answer ends in a token that stops generation, and something but not everything
@@ -17,7 +17,7 @@ TRAINED, TRIMMED, NO_TARGET, TOO_LONG, UNRENDERABLE = "trained", "trimmed", "no_
 NO_PROMPT = Prompt(name="none")
 
 
-class Row(NamedTuple):
+class TokenRow(NamedTuple):
     """One conversation to learn from. `supervised[i]` says whether token `ids[i]` is to be predicted."""
 
     id: str
@@ -30,8 +30,8 @@ class Row(NamedTuple):
         return self.supervised.index(True)
 
 
-class Rows(NamedTuple):
-    rows: list[Row]
+class TokenRows(NamedTuple):
+    rows: list[TokenRow]
     fates: dict[str, int]
     """Fate to number of cases; every case that was offered has one fate."""
     reasons: dict[str, str]
@@ -53,13 +53,13 @@ class Renderer(NamedTuple):
     max_tokens: int
 
 
-def build(cases: Iterable[Case], renderer: Renderer, recipe: Recipe) -> Rows:
+def build(cases: Iterable[Case], renderer: Renderer, recipe: Recipe) -> TokenRows:
     """Rows of all cases that can be learnt from.
 
     Raises InputError when a row is too long under `too_long = "raise"`, when more than one case and more than 1 % of
     them cannot be rendered, or when nothing is left to supervise.
     """
-    rows: list[Row] = []
+    rows: list[TokenRow] = []
     fates: Counter[str] = Counter()
     reasons: dict[str, str] = {}
     for case in cases:
@@ -77,10 +77,10 @@ def build(cases: Iterable[Case], renderer: Renderer, recipe: Recipe) -> Rows:
         if fitted is not None:
             rows.append(fitted)
     _refuse_a_broken_set(rows, fates, reasons)
-    return Rows(rows, dict(fates), reasons)
+    return TokenRows(rows, dict(fates), reasons)
 
 
-def render(case: Case, renderer: Renderer, every_turn: bool = False) -> Row:
+def render(case: Case, renderer: Renderer, every_turn: bool = False) -> TokenRow:
     """The row of one case: its prompt and conversation as context, its target as supervised tokens.
 
     With `every_turn` the assistant's earlier turns of the conversation are supervised too; worked examples of the prompt
@@ -94,7 +94,7 @@ def render(case: Case, renderer: Renderer, every_turn: bool = False) -> Row:
     answer = target_ids(tokenizer, prompt, case.messages, case.target, stop, case.tools)
     if len(answer) < 2:
         raise InputError("the answer is empty", where=case.id)
-    row = Row(case.id, context + answer, [False] * len(context) + [True] * len(answer))
+    row = TokenRow(case.id, context + answer, [False] * len(context) + [True] * len(answer))
     return _with_earlier_turns(row, case, prompt, renderer) if every_turn else row
 
 
@@ -114,7 +114,7 @@ def _prompt_of(case: Case, renderer: Renderer) -> Prompt:
     return NO_PROMPT if case.split == "replay" and not case.call_id else renderer.prompt
 
 
-def _with_earlier_turns(row: Row, case: Case, prompt: Prompt, renderer: Renderer) -> Row:
+def _with_earlier_turns(row: TokenRow, case: Case, prompt: Prompt, renderer: Renderer) -> TokenRow:
     supervised = list(row.supervised)
     for place, message in enumerate(case.messages):
         if message.role != "assistant":
@@ -128,7 +128,7 @@ def _with_earlier_turns(row: Row, case: Case, prompt: Prompt, renderer: Renderer
     return row._replace(supervised=supervised)
 
 
-def _fit(row: Row, limit: int, too_long: str) -> tuple[Row | None, str]:
+def _fit(row: TokenRow, limit: int, too_long: str) -> tuple[TokenRow | None, str]:
     """The row cut to `limit` tokens as the recipe says, and its fate. What is cut is the oldest context, never answer."""
     if len(row.ids) <= limit:
         return row, TRAINED
@@ -140,11 +140,11 @@ def _fit(row: Row, limit: int, too_long: str) -> tuple[Row | None, str]:
         )
     cut = len(row.ids) - limit
     if too_long == "trim_prompt" and cut < row.first:
-        return Row(row.id, row.ids[cut:], row.supervised[cut:]), TRIMMED
+        return TokenRow(row.id, row.ids[cut:], row.supervised[cut:]), TRIMMED
     return None, TOO_LONG
 
 
-def _refuse_a_broken_set(rows: list[Row], fates: Counter[str], reasons: dict[str, str]) -> None:
+def _refuse_a_broken_set(rows: list[TokenRow], fates: Counter[str], reasons: dict[str, str]) -> None:
     if fates[UNRENDERABLE] > max(1, 0.01 * fates.total()):
         first = next(iter(reasons))
         raise InputError(

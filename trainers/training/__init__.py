@@ -1,1 +1,1 @@
-"""What recipes share while they train: the descent, its loss, checkpoints and validation."""
+"""Share what recipes need while they train: the descent, its loss, checkpoints and validation."""

@@ -1,4 +1,4 @@
-"""Where a second stage starts: the base, an adapter that is there, or a supervised stage that is run first."""
+"""Choose where a second stage starts: the base, an existing adapter, or a supervised stage that is run first."""
 
 from pathlib import Path
 from typing import Any, NamedTuple

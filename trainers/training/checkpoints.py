@@ -1,4 +1,4 @@
-"""Checkpoints: complete or invisible, hashed, and exact.
+"""Save checkpoints: complete or invisible, hashed, and exact.
 
 A checkpoint is a folder `step-00000120` with the trained weights, the optimizer's moments and `state.json`, which holds
 the hashes of the others. It is written under another name and renamed, so a killed run leaves either a whole one or
@@ -25,7 +25,7 @@ NEWEST = 2
 """How many of the newest are kept. Those at the end of an epoch are kept as well, to choose from."""
 
 
-class State(Noun, frozen=True):
+class TrainingState(Noun, frozen=True):
     """Where a training stands."""
 
     request: str
@@ -43,7 +43,7 @@ class Shelf:
     def __init__(self, folder: Path, request: str) -> None:
         self.folder, self.request = folder, request
 
-    def save(self, model: Any, optimizer: torch.optim.Optimizer, state: State, best: int = 0) -> None:
+    def save(self, model: Any, optimizer: torch.optim.Optimizer, state: TrainingState, best: int = 0) -> None:
         """Add a checkpoint, durably, and remove those no longer needed, but not that of step `best`.
 
         Of several processes the first writes. Raises StorageError on a full disk.
@@ -53,7 +53,7 @@ class Shelf:
             self._prune(best)
         processes.wait()
 
-    def _write(self, model: Any, optimizer: torch.optim.Optimizer, state: State) -> None:
+    def _write(self, model: Any, optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
         target = self.folder / _name(state.step)
         partial = target.with_name(f".{target.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -65,7 +65,7 @@ class Shelf:
         partial.rename(target)
         sync_folder(self.folder)
 
-    def resume(self, model: Any, optimizer: torch.optim.Optimizer) -> State:
+    def resume(self, model: Any, optimizer: torch.optim.Optimizer) -> TrainingState:
         """Load the newest checkpoint of this very training that is whole; a state at step 0 when there is none."""
         for folder in self._newest_first():
             state = _valid(folder)
@@ -73,7 +73,7 @@ class Shelf:
                 parameters.load_weights(model, safetensors.torch.load_file(folder / WEIGHTS))
                 _restore(optimizer, safetensors.torch.load_file(folder / OPTIMIZER))
                 return state
-        return State(request=self.request)
+        return TrainingState(request=self.request)
 
     def load(self, model: Any, step: int) -> None:
         """Put the weights of this training's checkpoint at `step` into the model. Raises StorageError without one."""
@@ -102,10 +102,10 @@ def _name(step: int) -> str:
     return f"step-{step:08d}"
 
 
-def _valid(folder: Path) -> State | None:
+def _valid(folder: Path) -> TrainingState | None:
     """The checkpoint's state, or None when any of its bytes is not what was written."""
     try:
-        state = read(folder / STATE, State)
+        state = read(folder / STATE, TrainingState)
         whole = all(file_digest(folder / name) == expected for name, expected in state.files.items())
     except (OSError, InputError):
         return None

@@ -1,4 +1,4 @@
-"""Recipe values that were left out, chosen from the model's size and the data, each with its reason.
+"""Choose recipe values that were left out, from the model's size and the data, each with its reason.
 
 Learning rates: Hugging Face's and Thinking Machines' "LoRA Without Regret" and Unsloth's guides put LoRA at about 2e-4
 for models of 1B weights and more; small models want more, and 1e-3 at 135M was measured here. Between the two the rate

@@ -1,4 +1,4 @@
-"""The optimisation loop: AdamW over the trained weights, exact under splitting, resumable to the bit on CPU.
+"""Optimise the trained weights by AdamW: exact under splitting, resumable to the bit on CPU.
 
 The loss of a step is summed over all supervised tokens of its rows and divided by their number, however many forward
 passes it takes, so a split step has the gradient of a whole one. Nothing carries over from step to step but weights,
@@ -19,9 +19,9 @@ from harness.types import CurvePoint, Recipe
 from trainers.model import parameters
 from trainers.model.memory import fitting
 from trainers.rows.batches import schedule, steps_per_epoch
-from trainers.rows.tokens import Row
+from trainers.rows.tokens import TokenRow
 from trainers.training import processes
-from trainers.training.checkpoints import Shelf, State
+from trainers.training.checkpoints import Shelf, TrainingState
 from trainers.training.loss import collate, families, nll_sum, split
 from trainers.training.validation import Exam, choose, due, spent
 
@@ -32,7 +32,7 @@ CURVE_POINTS = 100
 
 def descend(
     model: Any,
-    rows: Sequence[Row],
+    rows: Sequence[TokenRow],
     recipe: Recipe,
     shelf: Shelf,
     on_point: OnPoint,
@@ -78,7 +78,7 @@ def descend(
     return thin(state.curve)
 
 
-def _reached(state: State, point: CurvePoint, steps: int, on_point: OnPoint) -> State:
+def _reached(state: TrainingState, point: CurvePoint, steps: int, on_point: OnPoint) -> TrainingState:
     if processes.first():
         on_point(point, steps)
     return replace(state, step=point.step, curve=(*state.curve, point))
@@ -107,7 +107,7 @@ def thin(curve: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]:
 def _step(
     model: Any,
     optimizer: torch.optim.Optimizer,
-    rows: Sequence[Row],
+    rows: Sequence[TokenRow],
     recipe: Recipe,
     step: int,
     rate: float,
@@ -131,7 +131,7 @@ def _step(
     return value
 
 
-def accumulate(model: Any, rows: Sequence[Row], share: bool = True) -> float:
+def accumulate(model: Any, rows: Sequence[TokenRow], share: bool = True) -> float:
     """Add the gradient of the rows' mean loss a supervised token to the weights; returns that loss.
 
     Of several processes each runs its share of the rows, and all end with the whole gradient and loss.

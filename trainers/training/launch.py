@@ -1,4 +1,4 @@
-"""Trains one request in several processes.
+"""Train one request in several processes.
 
     accelerate launch --num_processes 2 --cpu -m trainers.training.launch REQUEST.json
 

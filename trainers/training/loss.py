@@ -1,4 +1,4 @@
-"""Sum of the negative log-likelihood over the supervised tokens of some rows, at the least cost that is exact.
+"""Sum the negative log-likelihood over the supervised tokens of some rows, at the least cost that is exact.
 
 Two savings, both exact, make a step cheap where answers are short and prompts are long:
 
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 
 from trainers.model import parameters
-from trainers.rows.tokens import Row
+from trainers.rows.tokens import TokenRow
 
 IGNORE = -100
 MAX_TOKENS = 8192
@@ -27,7 +27,7 @@ WORTH_A_PASS = 64
 """Tokens that one more forward pass has to save."""
 
 
-class Batch(NamedTuple):
+class TrainingBatch(NamedTuple):
     """Rows as tensors. `ids`, `mask`, `positions`: [rows, longest - shared]; `targets`: [rows, kept]."""
 
     shared: torch.Tensor
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
     targets: torch.Tensor
 
 
-def nll_sum(model: Any, batch: Batch) -> torch.Tensor:
+def nll_sum(model: Any, batch: TrainingBatch) -> torch.Tensor:
     """Summed negative log-likelihood of the batch's supervised tokens, in nats, float32."""
     rows, kept = batch.targets.shape
     mask, (reader, past) = batch.mask, parameters.start(model)
@@ -61,7 +61,7 @@ def nll_sum(model: Any, batch: Batch) -> torch.Tensor:
     )
 
 
-def collate(rows: Sequence[Row], device: torch.device, share: bool = True) -> Batch:
+def collate(rows: Sequence[TokenRow], device: torch.device, share: bool = True) -> TrainingBatch:
     """Tensors of some rows. The last token of a row is only predicted, never read, so it is not among the inputs."""
     shared = _shared_length(rows) if share and len(rows) > 1 else 0
     width = max(len(row.ids) for row in rows) - 1 - shared
@@ -77,10 +77,10 @@ def collate(rows: Sequence[Row], device: torch.device, share: bool = True) -> Ba
         targets[place, kept - (len(wanted) - row.first) :] = torch.tensor(wanted[row.first :])
     positions = shared + (mask.cumsum(1) - 1).clamp(min=0)
     start = torch.tensor([rows[0].ids[:shared]], dtype=torch.long)
-    return Batch(*(tensor.to(device) for tensor in (start, ids, mask, positions, targets)))
+    return TrainingBatch(*(tensor.to(device) for tensor in (start, ids, mask, positions, targets)))
 
 
-def families(rows: Sequence[Row]) -> list[list[Row]]:
+def families(rows: Sequence[TokenRow]) -> list[list[TokenRow]]:
     """Rows parted where that lets more of their tokens run once: a row of another prompt spoils what the others share.
 
     In the order of their tokens, rows with a common start are neighbours, so a cut is enough; the best one first.
@@ -93,14 +93,14 @@ def families(rows: Sequence[Row]) -> list[list[Row]]:
     return families(ordered[:best]) + families(ordered[best:])
 
 
-def _saved(rows: Sequence[Row]) -> int:
+def _saved(rows: Sequence[TokenRow]) -> int:
     """Tokens that sharing the rows' common start leaves out."""
     return _shared_length(rows) * (len(rows) - 1)
 
 
-def split(rows: Sequence[Row], vocabulary: int) -> Iterator[list[Row]]:
+def split(rows: Sequence[TokenRow], vocabulary: int) -> Iterator[list[TokenRow]]:
     """Rows of one optimizer step in pieces that one forward pass can hold."""
-    piece: list[Row] = []
+    piece: list[TokenRow] = []
     for row in sorted(rows, key=lambda row: len(row.ids)):
         longer = [*piece, row]
         tokens = len(longer) * len(row.ids)
@@ -112,7 +112,7 @@ def split(rows: Sequence[Row], vocabulary: int) -> Iterator[list[Row]]:
     yield piece
 
 
-def _shared_length(rows: Sequence[Row]) -> int:
+def _shared_length(rows: Sequence[TokenRow]) -> int:
     """Length of the common start; the token before the first supervised one stays outside, since it predicts."""
     common = len(commonprefix([row.ids for row in rows]))
     return max(0, min(common, *(row.first - 1 for row in rows)))

@@ -1,4 +1,4 @@
-"""On-policy distillation: the student answers, and is drawn to the teacher's probabilities for what it said. By TRL."""
+"""Distil on-policy: draw the student to the teacher's probabilities on the student's own answers. By TRL."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from harness.core.digests import model_digests
 from harness.errors import UsageError
 from harness.types import Arm, CurvePoint, Recipe, TuneRequest
 from trainers.model import parameters
-from trainers.rows.tokens import Row
+from trainers.rows.tokens import TokenRow
 from trainers.training import beginning, trl_loop
 from trainers.training.descent import OnPoint
 from trainers.training.trl_loop import Plan
@@ -25,7 +25,7 @@ def train(
     base: parameters.Base,
     start: beginning.Start,
     teacher: Arm,
-    rows: Sequence[Row],
+    rows: Sequence[TokenRow],
     beta: float,
     recipe: Recipe,
     ident: str,

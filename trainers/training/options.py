@@ -1,4 +1,4 @@
-"""`[tune.options]`: the knobs of one recipe only, read into its own struct."""
+"""Parse `[tune.options]`, the options of one recipe only, into its own struct."""
 
 from collections.abc import Sequence
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""What a training would do, before it does it: its rows token by token, and its steps, time and memory."""
+"""Preview a training: its rows token by token, and its steps, time and memory."""
 
 import time
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from trainers.model import parameters
 from trainers.model.memory import fitting, peak_bytes
 from trainers.rows import dataset
 from trainers.rows.batches import schedule
-from trainers.rows.tokens import Row, Rows
+from trainers.rows.tokens import TokenRow, TokenRows
 from trainers.training import choices
 from trainers.training.descent import accumulate
 
@@ -59,7 +59,7 @@ def spread(rows: Sequence[T], count: int) -> Sequence[T]:
     return rows[:: max(1, len(rows) // max(1, count))][:count]
 
 
-def shown(row: Row, tokenizer: Any, counts: str = "") -> PreviewRow:
+def shown(row: TokenRow, tokenizer: Any, counts: str = "") -> PreviewRow:
     """A row token by token; `counts` stands beside its id, where it is not how many tokens there are."""
     special = frozenset(tokenizer.added_tokens_decoder)
     kinds = ((KINDS[learn, token in special]) for token, learn in zip(row.ids, row.supervised, strict=True))
@@ -67,7 +67,7 @@ def shown(row: Row, tokenizer: Any, counts: str = "") -> PreviewRow:
     return PreviewRow(id=row.id, tokens=tuple(zip(texts, kinds, strict=True)), counts=counts)
 
 
-def _seconds_a_step(model: Any, built: Rows, filled: choices.Filled) -> float:
+def _seconds_a_step(model: Any, built: TokenRows, filled: choices.Filled) -> float:
     assert filled.recipe.batch_size is not None
     lengths = [len(row.ids) for row in built.rows]
     batches = list(schedule(lengths, filled.recipe.batch_size, filled.steps, filled.recipe.seed))
@@ -76,7 +76,7 @@ def _seconds_a_step(model: Any, built: Rows, filled: choices.Filled) -> float:
     return min(_try(model, built.rows, by_cost[len(by_cost) // 2]) for _ in range(TRIALS))
 
 
-def _try(model: Any, rows: Sequence[Row], batch: Sequence[int]) -> float:
+def _try(model: Any, rows: Sequence[TokenRow], batch: Sequence[int]) -> float:
     began = time.monotonic()
     with fitting(f"a step of {len(batch)} rows, the longest of {max(len(rows[place].ids) for place in batch)} tokens"):
         accumulate(model.train(), [rows[place] for place in batch])

@@ -1,4 +1,4 @@
-"""Several processes that train one adapter together, as `accelerate launch` starts them.
+"""Train one adapter in several processes together, as `accelerate launch` starts them.
 
 Each takes its share of every step's rows, and the gradients are added up, over all supervised tokens of the step: the
 step is that of one process up to the order of a sum. AdamW divides a gradient by its own size, so where it is next to

@@ -1,4 +1,4 @@
-"""TRL's trainers on our terms: our tokens, checkpoints that are whole or not used, and no step on what is not a number.
+"""Run TRL's trainers on our tokens, with checkpoints that are whole or not used, and no step on NaN.
 
 TRL brings the losses of preference learning, reinforcement and distillation. What it would do by default and we do not
 let it: render and truncate rows itself, train in bfloat16 where the processor has none, go on after a NaN, resume from
@@ -26,6 +26,7 @@ from harness.core.codec import encode, file_digest, read, write_atomic
 from harness.errors import InputError, InvalidError, StorageError
 from harness.types import CurvePoint, Noun, Recipe
 from trainers.model import parameters
+from trainers.model.greedy import answers
 from trainers.model.memory import fitting
 from trainers.training.descent import OnPoint
 from trainers.training.validation import choose, spent
@@ -38,7 +39,7 @@ TRIALS = 2
 """Steps whose time is taken before a training, after one that pays for what is built once."""
 
 
-class Seal(Noun, frozen=True):
+class CheckpointSeal(Noun, frozen=True):
     """Written last into a checkpoint: a folder without one, or with other bytes than it says, was cut short."""
 
     request: str
@@ -184,9 +185,9 @@ def newest(plan: Plan) -> tuple[Path | None, tuple[CurvePoint, ...]]:
     return None, ()
 
 
-def _sealed(folder: Path) -> Seal | None:
+def _sealed(folder: Path) -> CheckpointSeal | None:
     try:
-        seal = read(folder / SEAL, Seal)
+        seal = read(folder / SEAL, CheckpointSeal)
         whole = all(file_digest(folder / name) == expected for name, expected in seal.files.items())
     except (OSError, InputError):
         return None
@@ -240,7 +241,9 @@ class Watching(TrainerCallback):
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
         digests = {name: file_digest(path) for name, path in files.items() if name != SEAL}
-        write_atomic(folder / SEAL, encode(Seal(request=self._plan.request, files=digests, curve=tuple(self.curve))))
+        write_atomic(
+            folder / SEAL, encode(CheckpointSeal(request=self._plan.request, files=digests, curve=tuple(self.curve)))
+        )
         if best := choose(self.curve):
             _prune(self._plan, best.step)
 
@@ -255,31 +258,14 @@ def wrong(step: int, what: str) -> InvalidError:
 Answering = Callable[[list[list[int]]], list[str]]
 
 
-def greedy(model: Any, tokenizer: Any, stop: frozenset[int], max_tokens: int, width: int = 64) -> Answering:
+def greedy(model: Any, tokenizer: Any, stop: frozenset[int], max_tokens: int) -> Answering:
     """Answers of the model as it stands, without sampling: a function from prompts' token ids to texts."""
 
-    @torch.no_grad()
     def answer(prompts: list[list[int]]) -> list[str]:
-        texts: list[str] = []
         training = model.training
         model.eval()
-        for start in range(0, len(prompts), width):
-            batch = prompts[start : start + width]
-            longest = max(map(len, batch))
-            pad = tokenizer.pad_token_id
-            ids = torch.tensor([[pad] * (longest - len(row)) + row for row in batch], device=model.device)
-            mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in batch], device=model.device)
-            written = model.generate(
-                input_ids=ids,
-                attention_mask=mask,
-                max_new_tokens=max_tokens,
-                do_sample=False,
-                eos_token_id=sorted(stop),
-                pad_token_id=pad,
-                use_cache=True,
-            )
-            texts += tokenizer.batch_decode(written[:, longest:], skip_special_tokens=True)
+        written = answers(model, prompts, max_tokens, stop)
         model.train(training)
-        return texts
+        return list(tokenizer.batch_decode(written, skip_special_tokens=True))
 
     return answer

@@ -1,4 +1,4 @@
-"""Which checkpoint is kept: the one that does its task best on rows that did not train, and forgets nothing.
+"""Choose the checkpoint that does its task best on rows that did not train, and forgets nothing.
 
 A part of the training rows is set aside, whole groups of near-duplicates at a time, never a held-out case. A few times in
 a training the model answers them; the task score is the share it gets right. Beside them stand some replay rows: where
@@ -20,7 +20,7 @@ from harness.core.replies import json_object, same
 from harness.types import CurvePoint, Recipe
 from trainers.model.greedy import answers
 from trainers.model.memory import fitting
-from trainers.rows.tokens import Row
+from trainers.rows.tokens import TokenRow
 from trainers.training.loss import collate, nll_sum, split
 
 POINTS = 6
@@ -40,7 +40,7 @@ class Exam:
     """The rows that a training is measured on."""
 
     def __init__(
-        self, rows: Sequence[Row], guard: Sequence[Row], tokenizer: Any, stop: frozenset[int], recipe: Recipe
+        self, rows: Sequence[TokenRow], guard: Sequence[TokenRow], tokenizer: Any, stop: frozenset[int], recipe: Recipe
     ) -> None:
         self.rows, self.guard, self.tokenizer, self.stop = rows, guard, tokenizer, stop
         self.scorer, self.patience = recipe.options.get("scorer"), recipe.patience
@@ -164,13 +164,13 @@ def _holds(point: CurvePoint, curve: Sequence[CurvePoint]) -> bool:
     return base is None or point.guard_loss is None or point.guard_loss <= base * (1 + GUARD)
 
 
-def _last_answer(row: Row) -> int:
+def _last_answer(row: TokenRow) -> int:
     """Place of the first token of the last supervised stretch, which ends the row."""
     return len(row.ids) - list(reversed(row.supervised)).index(False)
 
 
 @torch.no_grad()
-def _loss(model: Any, rows: Sequence[Row]) -> float:
+def _loss(model: Any, rows: Sequence[TokenRow]) -> float:
     """Nats a supervised token over all rows."""
     pieces = split(rows, model.config.get_text_config().vocab_size)
     total = sum(nll_sum(model, collate(piece, model.device)).item() for piece in pieces)

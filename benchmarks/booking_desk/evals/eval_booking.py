@@ -8,8 +8,7 @@ import json
 import random
 from pathlib import Path
 
-from harness.evaluate import score
-from trueup import cases, suite, target
+from trueup import cases, score, suite, target
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "restaurants8k" / "test.jsonl"
 KEYS = ("date", "time", "people", "first_name", "last_name")

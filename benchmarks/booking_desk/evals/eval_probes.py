@@ -4,8 +4,7 @@ import json
 import random
 from pathlib import Path
 
-from harness.evaluate import score
-from trueup import cases, guard, suite
+from trueup import cases, guard, score, suite
 
 PROBES = Path(__file__).parents[4] / "shared" / "data" / "probes"
 

@@ -1,7 +1,6 @@
 """Dates and times, however the model writes them."""
 
-from harness.evaluate import score
-from trueup import cases, guard, suite
+from trueup import cases, guard, score, suite
 
 
 @suite(role=guard(margin=0.03))

@@ -1,7 +1,6 @@
 """Several turns: what was said before has to be remembered."""
 
-from harness.evaluate import score
-from trueup import cases, guard, suite
+from trueup import cases, guard, score, suite
 
 
 @suite(role=guard(margin=0.05))

@@ -1,7 +1,6 @@
 """Text: a fact has to be in the answer, an apology must not open it."""
 
-from harness.evaluate import score
-from trueup import cases, guard, suite
+from trueup import cases, guard, score, suite
 
 
 @suite(role=guard(margin=0.05), owner="support", tags=["faq"])

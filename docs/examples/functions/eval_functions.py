@@ -1,7 +1,6 @@
 """Code that is run: in a confined child, and only where TRUEUP_RUN_CODE=1 is set."""
 
-from harness.evaluate import score
-from trueup import cases, guard, suite
+from trueup import cases, guard, score, suite
 
 
 @suite(role=guard(margin=0.05))

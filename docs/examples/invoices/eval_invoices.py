@@ -1,7 +1,6 @@
 """JSON fields, each with a comparator of its own: what was extracted, and how much of it is right."""
 
-from harness.evaluate import score
-from trueup import cases, suite, target
+from trueup import cases, score, suite, target
 
 COMPARE = {"total": score.number(abs=0.01), "date": score.date(), "vendor": score.text(fold=True)}
 

@@ -1,7 +1,6 @@
 """A budget: the mean of the output tokens has to stay below the limit. It needs no expected answers."""
 
-from harness.evaluate import score
-from trueup import budget, cases, suite
+from trueup import budget, cases, score, suite
 
 
 @suite(role=budget(limit=40))

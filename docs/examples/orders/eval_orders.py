@@ -2,8 +2,7 @@
 
 from typing import TypedDict
 
-from harness.evaluate import score
-from trueup import cases, guard, suite
+from trueup import cases, guard, score, suite
 
 ORDER = {
     "type": "object",

@@ -1,7 +1,6 @@
 """Tool calls over several turns: the right ones, none that is forbidden, and a limit that every case must keep."""
 
-from harness.evaluate import score
-from trueup import cases, guard, suite
+from trueup import cases, guard, score, suite
 
 TOOLS = [{"type": "function", "function": {"name": name}} for name in ("find_order", "refund", "close_account")]
 SHOP = {"find_order": lambda id: {"id": id, "total": 40}, "refund": lambda id: "refunded"}

@@ -1,7 +1,6 @@
 """Likeness: for free text with a reference, where no two good answers are equal."""
 
-from harness.evaluate import score
-from trueup import cases, info, suite
+from trueup import cases, info, score, suite
 
 
 @suite(role=info())

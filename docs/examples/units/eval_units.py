@@ -2,8 +2,7 @@
 
 import pytest
 
-from harness.evaluate import score
-from trueup import cases, guard, suite
+from trueup import cases, guard, score, suite
 
 FACTORS = {"km": 1000, "m": 1, "cm": 0.01}
 ROWS = [

@@ -1,7 +1,6 @@
 """Does the desk read a customer's message right?"""
 
-from harness.evaluate import score
-from trueup import cases, suite, target
+from trueup import cases, score, suite, target
 
 
 @suite(role=target(min_gain=0.2), cluster="session_id")

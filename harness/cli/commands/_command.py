@@ -1,4 +1,4 @@
-"""What commands share: the project, its store and its lock, and how a verdict is said."""
+"""Share what commands need: the project, its store and its lock, and the exit code of a verdict."""
 
 import functools
 from collections.abc import Callable
@@ -13,14 +13,14 @@ NO_CALLS = "no calls are stored yet\n  next:  trueup ingest PATH, with the path 
 VERDICT_EXIT = {"promote": Exit.PROMOTE, "hold": Exit.HOLD, "undecided": Exit.UNDECIDED, "invalid": Exit.INVALID}
 
 
-def command(changes: bool = True, **extra: Any) -> Callable:
+def command(changes: bool = True, **extra: Any) -> Callable[..., Any]:
     """A command that works on the project of the nearest trueup.toml.
 
     Adds --config, --json and --quiet; opens the store; with `changes` holds its lock, so that two runs never mix.
     The function receives `project` first and returns what --json prints; an `exit_code` in it is the command's.
     """
 
-    def wrap(function: Callable) -> click.Command:
+    def wrap(function: Callable[..., Any]) -> click.Command:
         @click.command(name=function.__name__.rstrip("_"), **extra)
         @click.option("--config", "-c", type=click.Path(path_type=Path), help="trueup.toml, or its folder.")
         @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
@@ -42,12 +42,13 @@ def command(changes: bool = True, **extra: Any) -> Callable:
                 machine(result)
             raise SystemExit(result.get("exit_code", 0))
 
-        return run
+        command: click.Command = run
+        return command
 
     return wrap
 
 
-def conclude(verdict: Any, as_json: bool, where: str = "") -> dict:
+def conclude(verdict: Any, as_json: bool, where: str = "") -> dict[str, Any]:
     """Say the verdict; the exit code is what CI reads."""
     from harness.cli import console
 

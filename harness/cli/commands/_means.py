@@ -1,4 +1,4 @@
-"""What `trueup eval` and `trueup merge` say of runs: means, what it took, what judges are worth, and what went wrong."""
+"""Print runs for `trueup eval` and `trueup merge`: means, tokens and seconds, judges, and errors."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ REASONS = 3
 """Reasons of an arm's errors that are shown, the commonest first."""
 
 
-def show(runs: Any, as_json: bool) -> dict:
+def show(runs: Any, as_json: bool) -> dict[str, Any]:
     """Arm name to run, as tables, and as what --json prints."""
     from harness.cli import console
     from harness.evaluate import means
@@ -42,11 +42,11 @@ def show(runs: Any, as_json: bool) -> dict:
     return told | problems_of(problems, unmeasured)
 
 
-def _row(columns: tuple[str, ...], row: Any) -> dict:
+def _row(columns: tuple[str, ...], row: Any) -> dict[str, Any]:
     return dict(zip(columns, row, strict=True))
 
 
-def _fields(value: Any) -> dict:
+def _fields(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__struct_fields__}
 
 
@@ -72,7 +72,7 @@ def _reasons(runs: Iterable[Any]) -> Iterable[str]:
             yield f"{len(told) - REASONS:,} more reasons under {run.arm.name}: pytest with --model {run.arm.name} shows them"
 
 
-def problems_of(problems: list[str], unmeasured: bool = False) -> dict:
+def problems_of(problems: list[str], unmeasured: bool = False) -> dict[str, Any]:
     """Files that could not be used, and the exit code for them; the others ran all the same.
 
     `unmeasured`: a suite has errors and nothing else, which is no success either.

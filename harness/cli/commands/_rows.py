@@ -1,4 +1,4 @@
-"""Training rows on a terminal: what is read and what is learnt, in colour; without colours, in brackets."""
+"""Print training rows: what is read and what is learnt, in colour; without colours, in brackets."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""`trueup augment`."""
+"""Compare training with added rows and without: `trueup augment`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,7 +19,7 @@ KNOBS = {"swaps": "augment_share", "paraphrases": "paraphrase_share"}
     "--how", default="swaps", show_default=True, type=click.Choice(["swaps", "paraphrases"]),
     help="Values swapped between rows, or rows worded otherwise by [curate.teacher].",
 )  # fmt: skip
-def augment(project: "Project", share: float, seeds: int, how: str, as_json: bool) -> dict:
+def augment(project: "Project", share: float, seeds: int, how: str, as_json: bool) -> dict[str, Any]:
     """Measure whether added training rows help.
 
     Trains with them and, for as long, without; judges on rows that are set aside.

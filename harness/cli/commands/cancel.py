@@ -1,6 +1,6 @@
-"""`trueup cancel`."""
+"""Cancel a provider's fine-tuning job: `trueup cancel`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.cli.commands._command import command
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 @command(changes=False)
-def cancel(project: "Project", as_json: bool) -> dict:
+def cancel(project: "Project", as_json: bool) -> dict[str, Any]:
     """Cancel the tuning job at a provider (method = "hosted").
 
     \b

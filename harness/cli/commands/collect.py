@@ -1,6 +1,6 @@
-"""`trueup collect`."""
+"""Receive traces over OTLP: `trueup collect`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +17,9 @@ PORT = click.IntRange(0, 65535)
 @click.option("--port", type=PORT, default=4318, show_default=True, help="Port for OTLP over HTTP; 0 takes a free one.")
 @click.option("--name", "names", multiple=True, help="A further host name that senders may use.")
 @click.option("--grpc-port", type=PORT, default=0, help="Port for OTLP over gRPC, usually 4317 (needs trueup[grpc]).")
-def collect(project: "Project", host: str, port: int, names: tuple[str, ...], grpc_port: int, as_json: bool) -> dict:
+def collect(
+    project: "Project", host: str, port: int, names: tuple[str, ...], grpc_port: int, as_json: bool
+) -> dict[str, Any]:
     """Receive traces from running applications, until Ctrl-C.
 
     OTLP over HTTP, and over gRPC with --grpc-port.

@@ -1,4 +1,4 @@
-"""`trueup compare`."""
+"""Compare two runs side by side: `trueup compare`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.argument("baseline")
 @click.argument("candidate")
 @click.option("--html", is_flag=True, help="Write a page of the two beside the report, with every case.")
-def compare(project: "Project", baseline: str, candidate: str, html: bool, as_json: bool) -> dict:
+def compare(project: "Project", baseline: str, candidate: str, html: bool, as_json: bool) -> dict[str, Any]:
     """Two runs: what changed, what is noise, what was left out.
 
     BASELINE and CANDIDATE are arms of the latest evaluation, or the first digits of a stored run's id.

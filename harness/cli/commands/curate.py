@@ -1,4 +1,4 @@
-"""`trueup curate`."""
+"""Curate the dataset: `trueup curate`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ MENDS = {
 
 
 @command()
-def curate(project: "Project", as_json: bool) -> dict:
+def curate(project: "Project", as_json: bool) -> dict[str, Any]:
     """Make the training, held-out and regression sets.
 
     Every call has one fate, and the fates add up.

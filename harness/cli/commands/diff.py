@@ -1,4 +1,4 @@
-"""`trueup diff`."""
+"""Show what changed between two datasets: `trueup diff`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ KINDS = ("added", "removed", "moved", "changed")
 @click.argument("old", default="")
 @click.argument("new", default="")
 @click.option("--rows", default=20, type=click.IntRange(min=1), show_default=True, help="Changed rows to show.")
-def diff(project: "Project", old: str, new: str, rows: int, as_json: bool) -> dict:
+def diff(project: "Project", old: str, new: str, rows: int, as_json: bool) -> dict[str, Any]:
     """What changed between two datasets, row by row.
 
     Without ids: the latest and the one before.

@@ -1,4 +1,4 @@
-"""`trueup doctor`."""
+"""Check the installation and the project: `trueup doctor`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`trueup eval`."""
+"""Run the eval suites: `trueup eval`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ def eval_(
     out: Path | None,
     otel: str,
     as_json: bool,
-) -> dict:
+) -> dict[str, Any]:
     """Run the eval suites and record what each arm said.
 
     SELECT narrows them as pytest's -k does: by file, suite, case, tag or owner.
@@ -52,7 +52,7 @@ def eval_(
     return show(runs, as_json)
 
 
-def _list(found: Any, as_json: bool) -> dict:
+def _list(found: Any, as_json: bool) -> dict[str, Any]:
     from harness.cli import console
 
     if not as_json:

@@ -1,7 +1,7 @@
-"""`trueup export`."""
+"""Write a dataset in another tool's format: `trueup export`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--push", default="", metavar="OWNER/NAME", help="Send it to this private repository of the Hub, too.")
 @click.option("--form", default="chat", show_default=True, help="chat, openai-sft, openai-preference, parquet or hf.")
-def export(project: "Project", folder: Path, form: str, push: str, as_json: bool) -> dict:
+def export(project: "Project", folder: Path, form: str, push: str, as_json: bool) -> dict[str, Any]:
     """Write the latest dataset in a form that other tools read.
 
     Its card (README.md and card.html) stands beside the rows.

@@ -1,6 +1,6 @@
-"""`trueup forget`."""
+"""Erase a user or a trace: `trueup forget`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from msgspec.structs import asdict
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.option("--user", default="", help="User id whose calls are erased.")
 @click.option("--trace", default="", help="Trace id whose calls are erased.")
 @click.option("--later", is_flag=True, help="Keep out what is recorded of the user from now on, too.")
-def forget(project: "Project", user: str, trace: str, later: bool, as_json: bool) -> dict:
+def forget(project: "Project", user: str, trace: str, later: bool, as_json: bool) -> dict[str, Any]:
     """Erase a user's or a trace's calls and feedback.
 
     What is erased stays out, also when an export that holds it is read again. The datasets and adapters that were made

@@ -1,4 +1,4 @@
-"""`trueup gate`."""
+"""Judge the latest evaluation, or a stored verdict again: `trueup gate`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @command()
 @click.option("--policy", type=click.Path(path_type=Path), help="Judge under the [gate] table of this file instead.")
 @click.option("--check", type=click.Path(path_type=Path), help="Compute a report.verdict.json again from its data.")
-def gate(project: "Project", policy: Path | None, check: Path | None, as_json: bool) -> dict:
+def gate(project: "Project", policy: Path | None, check: Path | None, as_json: bool) -> dict[str, Any]:
     """Judge the latest runs again; generates nothing.
 
     A verdict under another policy is told and not kept: what promotes is trueup.toml.

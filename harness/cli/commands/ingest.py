@@ -1,7 +1,7 @@
-"""`trueup ingest`."""
+"""Read trace exports into the store: `trueup ingest`."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1)
 @click.option("--format", default="", help="Read as this format instead of recognising it.")
 @click.option("--dry-run", is_flag=True, help="Store nothing: say what would be read, and what redaction would find.")
-def ingest(project: "Project", paths: tuple[str, ...], format: str, dry_run: bool, as_json: bool) -> dict:
+def ingest(project: "Project", paths: tuple[str, ...], format: str, dry_run: bool, as_json: bool) -> dict[str, Any]:
     """Read trace exports into the store, each call once.
 
     PATHS are files, folders, globs, addresses, or - for standard input. Without any, those of trueup.toml are read, and
@@ -35,7 +35,7 @@ def ingest(project: "Project", paths: tuple[str, ...], format: str, dry_run: boo
         if not as_json:
             _say_trial(counts)
         return counts
-    found: dict = msgspec.to_builtins(step.ingest(project, paths, format))
+    found: dict[str, Any] = msgspec.to_builtins(step.ingest(project, paths, format))
     if not found["suppressed"]:
         del found["suppressed"]  # said where someone was forgotten, and nowhere else
     if not as_json:

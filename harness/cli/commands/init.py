@@ -1,4 +1,4 @@
-"""`trueup init`."""
+"""Write the files of a new project: `trueup init`."""
 
 import os
 from pathlib import Path

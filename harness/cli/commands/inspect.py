@@ -1,4 +1,4 @@
-"""`trueup inspect`."""
+"""Show which lever fits each failure cluster: `trueup inspect`."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @command()
 @click.option("--top", default=20, type=click.IntRange(min=1), show_default=True, help="Clusters to show.")
-def inspect(project: "Project", top: int, as_json: bool) -> dict:
+def inspect(project: "Project", top: int, as_json: bool) -> dict[str, Any]:
     """What fails in the traces, and which lever fits.
 
     The levers: prompt, retrieval, environment or fine-tune.

@@ -1,7 +1,7 @@
-"""`trueup merge`."""
+"""Merge the shards of an evaluation: `trueup merge`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
-def merge(project: "Project", folders: tuple[Path, ...], as_json: bool) -> dict:
+def merge(project: "Project", folders: tuple[Path, ...], as_json: bool) -> dict[str, Any]:
     """Join the shards of an evaluation into one.
 
     \b

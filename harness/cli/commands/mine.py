@@ -1,4 +1,4 @@
-"""`trueup mine`."""
+"""Mine failures from the stored calls: `trueup mine`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ BARS = "▁▂▃▄▅▆▇█"
 @command()
 @click.option("--top", default=20, type=click.IntRange(min=1), show_default=True, help="Clusters to show.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write all of them to this page, with examples.")
-def mine(project: "Project", top: int, html: Path | None, as_json: bool) -> dict:
+def mine(project: "Project", top: int, html: Path | None, as_json: bool) -> dict[str, Any]:
     """Find failures in the stored calls, and group them.
 
     Each group is followed from night to night.

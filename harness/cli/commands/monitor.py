@@ -1,4 +1,4 @@
-"""`trueup monitor`."""
+"""Check the last promotion against production: `trueup monitor`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ MARKS = {"pass": "better", "fail": "worse", "unresolved": "not clear", "info": "
 @command()
 @click.option("--days", default=14.0, show_default=True, help="How far back the calls before the promotion may lie.")
 @click.option("--since", default="", help="When the adapter was deployed, if later than its promotion: 2026-03-31.")
-def monitor(project: "Project", days: float, since: str, as_json: bool) -> dict:
+def monitor(project: "Project", days: float, since: str, as_json: bool) -> dict[str, Any]:
     """Say whether production confirmed the last promotion.
 
     The calls since then are held against those before it. Exit code 0 confirmed, 1 contradicted, 3 open.

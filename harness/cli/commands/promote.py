@@ -1,7 +1,7 @@
-"""`trueup promote`."""
+"""Promote the judged adapter: `trueup promote`."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @command()
 @click.option("--by", default=lambda: os.environ.get("USER", ""), help="Who promotes.")
-def promote(project: "Project", by: str, as_json: bool) -> dict:
+def promote(project: "Project", by: str, as_json: bool) -> dict[str, Any]:
     """Move the alias to the adapter that was judged.
 
     Refused unless the latest verdict is promote.

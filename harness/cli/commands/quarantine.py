@@ -1,8 +1,8 @@
-"""`trueup quarantine`."""
+"""List flaky cases and quarantine them: `trueup quarantine`."""
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.cli.commands._command import command
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @command()
-def quarantine(project: "Project", as_json: bool) -> dict:
+def quarantine(project: "Project", as_json: bool) -> dict[str, Any]:
     """Name the flaky cases, for later judgements to leave out.
 
     Those are the cases whose repeats disagree; writes quarantine.jsonl.

@@ -1,6 +1,6 @@
-"""`trueup report`."""
+"""Write the reports of a verdict: `trueup report`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,7 +22,7 @@ SHORT = {"md": "markdown"}
     help="html, md, junit, json, csv, verdict or github. Default: those of [report].",
 )
 @click.option("--history", is_flag=True, help="The page over all nights instead, with a page for each.")
-def report(project: "Project", open_: bool, formats: tuple[str, ...], history: bool, as_json: bool) -> dict:
+def report(project: "Project", open_: bool, formats: tuple[str, ...], history: bool, as_json: bool) -> dict[str, Any]:
     """Write the latest verdict's report; print its first screen.
 
     \b

@@ -1,9 +1,9 @@
-"""`trueup review`."""
+"""Review targets in a local page: `trueup review`."""
 
 import contextlib
 import getpass
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +20,7 @@ NOTHING = "nothing to review: every failure was looked at, or has a target that 
 @click.option("--most", default=500, type=click.IntRange(min=1), show_default=True, help="Calls to show.")
 @click.option("--by", default="", help="Who answers; your login name when it is left out.")
 @click.option("--open", "open_", is_flag=True, help="Open it in a browser.")
-def review(project: "Project", cluster: str, most: int, by: str, open_: bool, as_json: bool) -> dict:
+def review(project: "Project", cluster: str, most: int, by: str, open_: bool, as_json: bool) -> dict[str, Any]:
     """Correct failures in a local page, by keyboard.
 
     Proposed targets are shown too; each answer becomes a correction.

@@ -1,7 +1,7 @@
-"""`trueup rollback`."""
+"""Undo the last promotion: `trueup rollback`."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @command()
 @click.option("--by", default=lambda: os.environ.get("USER", ""), help="Who rolls back.")
-def rollback(project: "Project", by: str, as_json: bool) -> dict:
+def rollback(project: "Project", by: str, as_json: bool) -> dict[str, Any]:
     """Move the alias back to what it was before.
 
     \b

@@ -1,6 +1,6 @@
-"""`trueup run`."""
+"""Walk the whole loop: `trueup run`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @command()
 @click.option("--iterations", type=int, default=1, metavar="K", help="Tune up to K times, adding what still fails.")
 @click.option("--by", default="", metavar="SUITE", help="Which suite says what still fails; else the only target.")
-def run(project: "Project", as_json: bool, iterations: int, by: str) -> dict:
+def run(project: "Project", as_json: bool, iterations: int, by: str) -> dict[str, Any]:
     """The whole loop, from ingest to the report.
 
     \b

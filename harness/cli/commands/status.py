@@ -1,6 +1,6 @@
-"""`trueup status`."""
+"""Show what the project holds: `trueup status`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.cli.commands._command import command
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 @command(changes=False)
-def status(project: "Project", as_json: bool) -> dict:
+def status(project: "Project", as_json: bool) -> dict[str, Any]:
     """What is stored, judged, promoted, and waits to be read.
 
     The records add up: each that was read has one fate.

@@ -1,6 +1,6 @@
-"""`trueup sweep`."""
+"""Search for better training settings: `trueup sweep`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.option("--rank", multiple=True, type=int, help="As above.")
 @click.option("--epochs", multiple=True, type=float, help="As above.")
 @click.option("--replay-share", multiple=True, type=float, help="As above.")
-def sweep(project: "Project", as_json: bool, **values: tuple[float, ...]) -> dict:
+def sweep(project: "Project", as_json: bool, **values: tuple[float, ...]) -> dict[str, Any]:
     """Try combinations of knobs, the better ones longer.
 
     They are chosen on training rows that are set aside.

@@ -1,4 +1,4 @@
-"""`trueup tune`."""
+"""Train an adapter, or preview its training: `trueup tune`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Steps, tokens, time and memory; trains nothing.")
 @click.option("--preview", type=click.IntRange(min=1), metavar="N", help="Show N rows token by token; trains nothing.")
 @click.option("--prove-resume", is_flag=True, help="Kill a short training, resume it, compare the bytes.")
-def tune(project: "Project", dry_run: bool, preview: int | None, prove_resume: bool, as_json: bool) -> dict:
+def tune(project: "Project", dry_run: bool, preview: int | None, prove_resume: bool, as_json: bool) -> dict[str, Any]:
     """Train an adapter on the latest dataset.
 
     A killed training goes on where it was.
@@ -42,7 +42,7 @@ def tune(project: "Project", dry_run: bool, preview: int | None, prove_resume: b
     return {"id": adapter.id, "steps": adapter.steps, "rows": adapter.rows, "seconds": adapter.seconds}
 
 
-def _dry_run(project: "Project", as_json: bool) -> dict:
+def _dry_run(project: "Project", as_json: bool) -> dict[str, Any]:
     from harness.cli import console
     from harness.tune import dry_run
 
@@ -72,7 +72,7 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds > 120 else f"{seconds:.0f} seconds"
 
 
-def _preview(project: "Project", count: int, as_json: bool) -> dict:
+def _preview(project: "Project", count: int, as_json: bool) -> dict[str, Any]:
     from harness.cli.commands import _rows
     from harness.tune import dry_run
 
@@ -82,7 +82,7 @@ def _preview(project: "Project", count: int, as_json: bool) -> dict:
     return {"preview": shown}
 
 
-def _prove(project: "Project", as_json: bool) -> dict:
+def _prove(project: "Project", as_json: bool) -> dict[str, Any]:
     from harness.cli import console
     from harness.tune import dry_run
 

@@ -1,1 +1,1 @@
-"""The files that `trueup init` writes: a plain start, or one that is read off recorded calls."""
+"""Write the files of a new project: a plain start, or one made from recorded calls."""

@@ -1,4 +1,4 @@
-"""`trueup init --from-traces`: a project that fits the calls there are. Joins ingest, mining and the starter's files.
+"""Write a project that fits the recorded calls, for `trueup init --from-traces`.
 
 Cases are taken from what production answers well today only: a corrected failure that stood in an eval file could not
 be trained on, since no training row may be near a case of any eval file.
@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from harness import config
 from harness.cli.starter import settings, suites, tasks
-from harness.cli.starter.tasks import Good, Task
+from harness.cli.starter.tasks import Good, StarterTask
 from harness.core.codec import digest, encode, to_chat, write_atomic
 from harness.curate.options import CurateOptions
 from harness.curate.sieve import Sieve
@@ -148,7 +148,7 @@ def _answer(call: Call, said: tuple[Message, ...], answer: Message, evidence: bo
     )
 
 
-def _files(folder: Path, found: Sequence[Task]) -> dict[Path, bytes]:
+def _files(folder: Path, found: Sequence[StarterTask]) -> dict[Path, bytes]:
     evals, files, names = folder / "evals", dict[Path, bytes](), list[str]()
     recorded: list[Call] = []
     for task in found:
@@ -165,7 +165,7 @@ def _files(folder: Path, found: Sequence[Task]) -> dict[Path, bytes]:
     return files
 
 
-def _chosen(task: Task) -> list[Good]:
+def _chosen(task: StarterTask) -> list[Good]:
     """Cases for the starter: what production answers today, one an input, drawn by content so that it can be repeated."""
     by_input = {digest(one.messages): one for one in task.good if one.today}
     return [by_input[key] for key in sorted(by_input)[:MOST_CASES]]

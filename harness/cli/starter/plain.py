@@ -1,4 +1,4 @@
-"""`trueup init`: a starter trueup.toml and one eval file that run at once."""
+"""Write a starter trueup.toml and one eval file that run at once, for `trueup init`."""
 
 from pathlib import Path
 

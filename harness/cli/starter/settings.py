@@ -1,8 +1,8 @@
-"""The trueup.toml of a project that starts from recorded calls."""
+"""Write the trueup.toml of a project that starts from recorded calls."""
 
 import json
 
-from harness.cli.starter.tasks import Task
+from harness.cli.starter.tasks import StarterTask
 
 CONFIG = """\
 [project]
@@ -44,7 +44,7 @@ prompted_arms = ["prompted", "few_shot"]
 """
 
 
-def config(name: str, model: str, paths: list[str], tasks: tuple[Task, ...]) -> str:
+def config(name: str, model: str, paths: list[str], tasks: tuple[StarterTask, ...]) -> str:
     """Text of trueup.toml. What comes from traces stands in it as quoted text only."""
     return CONFIG.format(
         name=quoted(name),
@@ -60,7 +60,7 @@ def quoted(text: str) -> str:
     return json.dumps(whole, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def instruction(task: Task) -> str:
+def instruction(task: StarterTask) -> str:
     """A short system text for the task."""
     if task.kind == "json":
         keys = ", ".join(one.name for one in task.fields)

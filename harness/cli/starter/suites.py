@@ -1,4 +1,4 @@
-"""The eval file of a task, as Python source that a person goes on from.
+"""Write the eval file of a task as Python source for a person to continue.
 
 Names and labels come from traces, so they only ever stand in it as literals; the names of files and
 functions are letters, digits and underscores.
@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from harness.cli.starter.tasks import ALWAYS, Field, Task
+from harness.cli.starter.tasks import ALWAYS, Field, StarterTask
 from harness.types import Json
 
 COMPARATORS = {"number": "score.number()", "date": "score.date()", "text": "score.text(fold=True)"}
@@ -100,7 +100,7 @@ def literal(value: Json, indent: str = "") -> str:
     return "\n".join([ends[0], *(f"{within}{item}," for item in items), f"{indent}{ends[1]}"])
 
 
-def source(task: Task, name: str, file: str, mined: bool) -> str:
+def source(task: StarterTask, name: str, file: str, mined: bool) -> str:
     """Text of the eval file; with `mined`, the suite of held-out failures is part of it."""
     constants, body = _scoring(task)
     form = _schema(task.fields) if task.kind == "json" else None
@@ -131,7 +131,7 @@ WORDS = {
 }
 
 
-def _scoring(task: Task) -> tuple[str, str]:
+def _scoring(task: StarterTask) -> tuple[str, str]:
     """Constants at the top of the file, and the body of `scored`."""
     if task.kind == "json":
         lines = [

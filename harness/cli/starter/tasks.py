@@ -1,4 +1,4 @@
-"""What do these calls do? The form of the good answers of each route: JSON, labels, numbers, tool calls, free text.
+"""Infer the form of each route's good answers: JSON, labels, numbers, tool calls or free text.
 
 A good answer is a correction, an answer that was praised and that no detector faults; where a route has too few of
 these, one that no detector faults. Everything is counted, so that a person can see how far to trust the guess.
@@ -56,7 +56,7 @@ class Field(Struct, frozen=True):
     """Of the objects that have the key at all."""
 
 
-class Task(Struct, frozen=True):
+class StarterTask(Struct, frozen=True):
     """What one route does, as far as its good answers show."""
 
     route: str
@@ -77,7 +77,7 @@ class Task(Struct, frozen=True):
     """Most calls name a session, so cases of one are not independent."""
 
 
-def guess(good: Iterable[Good]) -> tuple[Task, ...]:
+def guess(good: Iterable[Good]) -> tuple[StarterTask, ...]:
     """The task of each route with enough good answers, the busiest first."""
     by_route: dict[str, list[Good]] = defaultdict(list)
     for one in good:
@@ -92,7 +92,7 @@ def _trusted(members: Sequence[Good]) -> list[Good]:
     return proven if len(proven) >= ENOUGH else list(members)
 
 
-def _task(route: str, good: list[Good]) -> Task:
+def _task(route: str, good: list[Good]) -> StarterTask:
     texts = [one.answer.text.strip() for one in good]
     objects = [value for text in texts if (value := json_object(text)) is not None]
     calling = [one for one in good if one.answer.tool_calls]
@@ -109,7 +109,7 @@ def _task(route: str, good: list[Good]) -> Task:
     elif numbers >= NEARLY_ALL * len(good):
         kind, count = "number", numbers
     called = Counter(call.name for one in calling for call in one.answer.tool_calls)
-    return Task(
+    return StarterTask(
         route=route,
         kind=kind,
         good=tuple(good),
@@ -196,7 +196,7 @@ def named(route: str) -> str:
     return route or "calls without a route"
 
 
-def sentence(task: Task, calls: int) -> str:
+def sentence(task: StarterTask, calls: int) -> str:
     """What was guessed, and from how much."""
     said = "said to be good" if task.good[0].evidence else "that nothing speaks against"
     basis = f"{len(task.good):,} answers {said}, of {calls:,} calls"

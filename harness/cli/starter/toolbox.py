@@ -1,4 +1,4 @@
-"""Definitions of tools, read off the calls that were made of them: for traces that do not say which tools there were."""
+"""Infer tool definitions from recorded calls, for traces that do not list the tools."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

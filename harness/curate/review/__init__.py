@@ -1,1 +1,1 @@
-"""Targets in front of a person, in a local page."""
+"""Show targets to a person in a local page."""

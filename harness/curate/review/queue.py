@@ -1,4 +1,4 @@
-"""What a person should look at, and what becomes of the answer: a correction like any other, given by a person.
+"""Queue what a person should review, and turn the answers into corrections.
 
 First the failures that have no target, largest cluster first, since each answer there adds a row; then the targets that
 nobody but a program stands behind. What was reviewed once is not shown again.
@@ -10,7 +10,7 @@ from typing import Literal
 
 from harness.core.codec import canonical, digest, from_chat, to_chat
 from harness.core.replies import chat_message, json_object
-from harness.curate.rows import Row
+from harness.curate.rows import CallRow
 from harness.curate.targets import REJECTED, REVIEW
 from harness.errors import InputError
 from harness.mine.mined import Mined
@@ -42,7 +42,7 @@ class Item(Noun, frozen=True):
     cluster_id: str = ""
 
 
-def wanted(rows: Sequence[Row], fates: Mapping[str, Fate], mined: Mined, feedback: Iterable[Feedback]) -> list[str]:
+def wanted(rows: Sequence[CallRow], fates: Mapping[str, Fate], mined: Mined, feedback: Iterable[Feedback]) -> list[str]:
     """Ids of the calls worth a look, most useful first."""
     done = {item.call_id for item in feedback if item.name == REVIEW}
     cluster_of = {failure.call_id: failure.cluster for failure in mined.failures}
@@ -58,7 +58,7 @@ def wanted(rows: Sequence[Row], fates: Mapping[str, Fate], mined: Mined, feedbac
     return sorted((call_id for call_id in candidates if call_id not in done), key=rank)
 
 
-def item(call: Call, conversation: Sequence[Message], row: Row | None, mined: Mined) -> Item:
+def item(call: Call, conversation: Sequence[Message], row: CallRow | None, mined: Mined) -> Item:
     """What the page shows of a call."""
     failures = [failure for failure in mined.failures if failure.call_id == call.id]
     cluster = next((one for one in mined.clusters if failures and one.id == failures[0].cluster), None)

@@ -1,4 +1,4 @@
-"""A small web server for the one person at this machine: a page, its data, and what the person answers.
+"""Serve the review page to the one person at this machine.
 
 Other programs of this machine, other users of it, and any web page that is open in the same browser can reach a loopback
 port too. So the address holds a secret token; a request is answered only when it names this host exactly (which ends DNS

@@ -1,4 +1,4 @@
-"""Targets in front of a person: the queue from the store, the local page, the answers back into the store as feedback."""
+"""Review targets: the queue from the store, the local page, the answers back into the store as feedback."""
 
 import time
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""Targets and other wordings from a teacher, accepted by the suites."""
+"""Ask a teacher for targets and other wordings, accepted by the suites."""

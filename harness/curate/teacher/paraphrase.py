@@ -1,4 +1,4 @@
-"""Paraphrases: a training row's message in a teacher's other words, with the row's own target. Off by default.
+"""Paraphrase training messages by a teacher, keeping each row's own target. Off by default.
 
 What the target copies from the message has to be copied by the new wording too, or the row would teach to invent.
 """

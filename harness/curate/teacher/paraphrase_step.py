@@ -1,4 +1,4 @@
-"""Training rows in a teacher's other words, each accepted by the suites and by the teacher's own answer to it.
+"""Paraphrase as a step: each new row is accepted by the suites and by the teacher's own answer to it.
 
 A wording that changes what was meant would teach a wrong answer. So the teacher is asked twice, and a row is kept only
 when its answer to the new wording is the row's target, and no eval function and no detector objects to that target there.
@@ -14,6 +14,7 @@ from harness.curate.options import CurateOptions
 from harness.curate.teacher import paraphrase
 from harness.curate.teacher import stage as teacher_stage
 from harness.curate.teacher import step as teacher_step
+from harness.evaluate.recorded import EvalFiles
 from harness.project import Project
 from harness.types import Call, Case, Reply, Request
 
@@ -38,12 +39,14 @@ def reword(project: Project, train: Sequence[Case], options: CurateOptions, shar
         [(new.id, _as_in_production(calls[new.call_id], new, options.teacher.max_tokens)) for _, new in tried],
     )
     found: dict[str, Case] = {}
-    for old, new in tried:
-        reason = "" if old in found else next(_objections(calls[new.call_id], new, answers.get(new.id, ()), suites), "")
-        if reason:
-            refused[reason] += 1
-        else:
-            found.setdefault(old, new)
+    with EvalFiles(suites) as files:
+        for old, new in tried:
+            answered = answers.get(new.id, ())
+            reason = "" if old in found else next(_objections(calls[new.call_id], new, answered, files), "")
+            if reason:
+                refused[reason] += 1
+            else:
+                found.setdefault(old, new)
     why = ", ".join(f"{count} {reason}" for reason, count in refused.most_common())
     project.progress.note(
         f"teacher: {len(found):,} of {len(drawn):,} rows worded otherwise" + f"; refused: {why}" * bool(why)
@@ -73,9 +76,9 @@ def _as_in_production(call: Call, new: Case, max_tokens: int) -> Request:
     return Request(messages=(*call.input[:-1], new.messages[-1]), tools=call.tools, max_tokens=max_tokens)
 
 
-def _objections(call: Call, new: Case, answers: Sequence[Reply], suites: Sequence[str]) -> Iterator[str]:
+def _objections(call: Call, new: Case, answers: Sequence[Reply], files: EvalFiles) -> Iterator[str]:
     assert new.target is not None
     if not any(teacher_stage.says(reply, new.target) for reply in answers):
         yield "another answer"
     asked = replace(call, input=(*call.input[:-1], new.messages[-1]))
-    yield from teacher_stage.objections(asked, new.target, new.messages, suites)
+    yield from teacher_stage.objections(asked, new.target, new.messages, files)

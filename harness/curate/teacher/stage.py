@@ -1,4 +1,4 @@
-"""A teacher's answers -> those that may be learnt from.
+"""Select those of a teacher's answers that may be learnt from.
 
 An answer is accepted when at least one eval function could judge it without gold, none of them objects, and no detector
 that looks at the answer alone does. Of the accepted answers to one call the commonest is taken: what a model says most
@@ -14,15 +14,12 @@ from msgspec.structs import replace
 from harness.core import plugins
 from harness.core.codec import canonical
 from harness.core.replies import comparable
-from harness.mine.detectors import from_suite
+from harness.evaluate.recorded import EvalFiles, recorded
 from harness.mine.window import Norms, Window
 from harness.types import Call, Message, Noun, Part, Reply, TextPart
 
-FORM = ("incomplete", "language", "loop", "refusal", "schema_break", "ungrounded")
-"""Detectors that need nothing but the answer and its message."""
 
-
-class Taught(Noun, frozen=True):
+class TaughtTargets(Noun, frozen=True):
     answers: dict[str, Message]
     """Call id to the accepted answer."""
     refused: dict[str, int]
@@ -35,21 +32,22 @@ def teach(
     replies: Mapping[str, Sequence[Reply]],
     suites: Sequence[str],
     norms: Mapping[str, Norms] = {},
-) -> Taught:
+) -> TaughtTargets:
     """Judge each call's `replies` (by call id). `suites`: paths of eval files. Raises UsageError for one that is none."""
     answers, refused = {}, Counter[str]()
-    for call in calls:
-        accepted = []
-        for reply in replies.get(call.id, ()):
-            message = _message(reply)
-            reason = next(objections(call, message, conversations[call.id], suites, norms), "")
-            if reason:
-                refused[reason] += 1
-            else:
-                accepted.append(message)
-        if accepted:
-            answers[call.id] = _commonest(accepted)
-    return Taught(answers=answers, refused=dict(refused.most_common()))
+    with EvalFiles(suites) as files:
+        for call in calls:
+            accepted = []
+            for reply in replies.get(call.id, ()):
+                message = _message(reply)
+                reason = next(objections(call, message, conversations[call.id], files, norms), "")
+                if reason:
+                    refused[reason] += 1
+                else:
+                    accepted.append(message)
+            if accepted:
+                answers[call.id] = _commonest(accepted)
+    return TaughtTargets(answers=answers, refused=dict(refused.most_common()))
 
 
 def says(reply: Reply, target: Message) -> bool:
@@ -66,20 +64,17 @@ def objections(
     call: Call,
     message: Message,
     conversation: tuple[Message, ...],
-    suites: Sequence[str],
+    files: EvalFiles,
     norms: Mapping[str, Norms] = {},
 ) -> Iterator[str]:
     """Why the answer may not be learnt from, by name of the detector or eval function."""
     said = replace(call, output=(message,), error=None, flags=(), usage=type(call.usage)())
     window = Window(calls=(said,), conversations={call.id: conversation}, norms=norms)
-    for name in FORM:
-        if any(True for _ in plugins.load("detectors", name).detect(window)):
+    for name in plugins.names("detectors"):
+        detector = plugins.load("detectors", name)
+        if getattr(detector, "ANSWER_ALONE", False) and any(True for _ in detector.detect(window)):
             yield name
-    verdicts = {
-        name: from_suite.verdict(function, said, conversation)
-        for path in suites
-        for name, function in from_suite.functions(path)
-    }
+    (verdicts,) = files.verdicts([recorded(said, conversation)])
     yield from (name for name, verdict in verdicts.items() if verdict)
     if all(verdict is None for verdict in verdicts.values()):
         yield "no eval function could judge it"

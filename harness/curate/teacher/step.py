@@ -1,4 +1,4 @@
-"""Targets from a teacher, for failures that nobody corrected: asked once, kept among the replies, accepted by the suites."""
+"""Ask a teacher for targets of failures that nobody corrected; replies are kept, and accepted by the suites."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from harness.curate.options import CurateOptions, Teacher
 from harness.curate.review.queue import wanted
 from harness.curate.sieve import Sieve
+from harness.curate.teacher import arm as teacher_arm
 from harness.curate.teacher import stage as teacher_stage
 from harness.errors import UsageError
 from harness.evaluate.runner.answering import Answerer
@@ -16,7 +17,7 @@ from harness.mine.mined import Mined
 from harness.mine.norms import learn
 from harness.mine.traffic import Traffic
 from harness.project import Project
-from harness.types import Arm, Call, Message, Reply, Request
+from harness.types import Call, Message, Reply, Request
 
 
 def teach(project: Project, mined: Mined, options: CurateOptions) -> dict[str, Message]:
@@ -73,9 +74,7 @@ def replies(project: Project, teacher: Teacher, asked: Sequence[tuple[str, Reque
 
     Requests that it failed on have no reply.
     """
-    arm = Arm(
-        name="teacher", backend=teacher.backend, model=project.config.path(teacher.model), options=teacher.options
-    )
+    arm = teacher_arm.of(teacher, project.config.model_path(teacher.model, teacher.backend))
     answerer = Answerer((arm,), str(project.store.root / "replies"))
     size, found = answerer.size(arm), dict[str, list[Reply]]()
     try:

@@ -1,4 +1,4 @@
-"""A "model" that gives one fixed answer to everything: the floor under every target suite.
+"""Answer everything with one fixed reply: the floor under every target suite.
 
 `arm.options["reply"]` is the answer. Log-likelihoods are equal for all options. It loads nothing and costs nothing.
 """
@@ -6,7 +6,14 @@
 from collections.abc import Sequence
 
 from harness.core.codec import digest as content_id
-from harness.types import Arm, Reply, Request
+from harness.types import Arm, Noun, Reply, Request
+
+
+class Options(Noun, frozen=True):
+    """Its keys under an arm's options."""
+
+    reply: str = ""
+    """The answer to everything."""
 
 
 class Constant:

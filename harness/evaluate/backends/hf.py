@@ -1,4 +1,4 @@
-"""Local models of Hugging Face transformers, on CPU or CUDA: full batches, one resident base, adapters switched.
+"""Answer with local models of Hugging Face transformers, on CPU or CUDA: full batches, one resident base.
 
 Any number of requests of mixed kinds is answered at once. Prompts that begin alike share that beginning, the longest
 come first, rows that finish make room for rows that wait. Which rows stand side by side depends on the requests and on
@@ -9,19 +9,26 @@ engine is `harness.evaluate.inference.engine`.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from harness.core import codec
 from harness.core.adapters import verify
 from harness.core.digests import model_digests
 from harness.evaluate.inference.dtype import dtype_name, quantization
-from harness.types import Arm
+from harness.types import Arm, Noun
 
 ENGINE = "hf-2"
 """Part of every digest: raise it when the engine would answer differently."""
 
 PREFERRED_BATCH = 256
 """Requests worth gathering before an answer is asked for: several batches, to be sorted and shared."""
+
+
+class Options(Noun, frozen=True):
+    """Its keys under an arm's options."""
+
+    dtype: Literal["auto", "float32", "bfloat16", "nf4"] = "auto"
+    """What is computed in. auto: bfloat16 where the processor multiplies it in hardware, else float32; nf4: 4-bit weights."""
 
 
 def digest(arm: Arm) -> str:

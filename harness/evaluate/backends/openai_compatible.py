@@ -1,4 +1,4 @@
-"""Any endpoint that speaks the OpenAI chat completions API: OpenAI, vLLM, `transformers serve`, llama.cpp, a gateway.
+"""Ask an endpoint with the OpenAI chat API: OpenAI, vLLM, `transformers serve`, llama.cpp, a gateway.
 
 Requests of a batch are sent side by side. What the environment breaks (429, 5xx, time-outs, lost connections) is tried
 again with growing pauses, or after the time that the endpoint names; what stays broken is an error of that case, never

@@ -1,4 +1,4 @@
-"""Production's own answers: what the application's model replied at the time, judged like any other arm.
+"""Answer with what production replied at the time, to be scored like any other arm.
 
 `arm.options["replies"]` (or the arm's `model`) is a JSON Lines file of recorded `Call`s. A request is answered by the
 call whose input it is, or, for an arm without a prompt, by the call whose input ends in it: the prompt that the
@@ -10,10 +10,20 @@ from pathlib import Path
 
 from harness.core.codec import digest as content_id
 from harness.core.codec import file_digest, read_lines, to_chat
+from harness.core.options import File
 from harness.errors import InputError, UsageError
-from harness.types import Arm, Call, Message, Reply, Request
+from harness.types import Arm, Call, Message, Noun, Reply, Request
 
 PREFERRED_BATCH = 256
+FILE = True
+"""A file is all that it needs: `--model recorded:FILE`."""
+
+
+class Options(Noun, frozen=True):
+    """Its keys under an arm's options."""
+
+    replies: File = ""
+    """JSON Lines of recorded calls; empty: the file that the arm's `model` names."""
 
 
 class Recorded:

@@ -1,4 +1,4 @@
-"""Answers from a script: tests, examples and dry runs without a model.
+"""Answer from a script: tests, examples and dry runs without a model.
 
 What is asked is the text of the last user message, or the raw text of a completion. The script is `options["replies"]`
 of the arm, or the file that `model` names:
@@ -19,10 +19,13 @@ import msgspec
 import re2
 
 from harness.core.codec import digest as content_id
+from harness.core.options import File
 from harness.errors import InputError, TrueupError
-from harness.types import Arm, Message, Reply, Request, Usage
+from harness.types import Arm, Message, Noun, Reply, Request, Usage
 
 PREFERRED_BATCH = 256
+FILE = True
+"""A file is all that it needs: `--model scripted:FILE`."""
 
 SCHEMA = True
 """A request may come with a JSON schema; a script says what it says all the same."""
@@ -43,6 +46,15 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.error:
             raise TrueupError(self.error, where="scripted backend")
         return found.expand(self.reply)
+
+
+class Options(Noun, frozen=True):
+    """Its keys under an arm's options."""
+
+    replies: File | dict[str, str] | tuple[Rule, ...] = ""
+    """A file with the script, or the script itself; empty: the file that the arm's `model` names."""
+    default: str | None = None
+    """The reply to what no rule knows; None: an echo."""
 
 
 class Script:

@@ -1,4 +1,4 @@
-"""Local models through vLLM (extra `vllm`), for GPUs: its own batching, prefix cache and mixed LoRA batches.
+"""Answer with local models through vLLM (extra `vllm`), for GPUs: its own batching, prefix cache and LoRA batches.
 
 Prompts are rendered by us and go in as token ids, so that an adapter sees the tokens it was trained on. Options of the
 arm: `engine`, further arguments of `vllm.LLM`, such as `{"tensor_parallel_size": 2}`.
@@ -19,12 +19,19 @@ from harness.core.digests import model_digests
 from harness.core.rendering import stop_ids
 from harness.errors import TrueupError
 from harness.evaluate.inference.requests import prompt_of, scored, tree_of
-from harness.types import Arm, Json, Reply, Request, Usage
+from harness.types import Arm, Json, Noun, Reply, Request, Usage
 
 ENGINE = "vllm-1"
 PREFERRED_BATCH = 1024
 MOST_RANK = 128
 """Largest LoRA rank that vLLM sets memory aside for."""
+
+
+class Options(Noun, frozen=True):
+    """Its keys under an arm's options."""
+
+    engine: dict[str, Json] = {}
+    """Further arguments of `vllm.LLM`, which checks them itself."""
 
 
 def digest(arm: Arm) -> str:

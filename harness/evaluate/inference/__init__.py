@@ -1,1 +1,1 @@
-"""The local inference engine: prefixes shared, slots filled, grammar applied; what the `hf` backend stands on."""
+"""Run local models: shared prefixes, filled slots, grammars; the engine under the `hf` backend."""

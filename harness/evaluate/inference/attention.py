@@ -1,4 +1,4 @@
-"""Attention over a prefix that a whole batch shares: its keys and values are kept once and read once.
+"""Compute attention over a prefix that a whole batch shares: its keys and values are kept and read once.
 
 Each row attends to [shared prefix | its own tokens] under one softmax. The prefix part of the scores is one matrix
 product for all rows of the batch (shared-prefix attention as in Hydragen, arXiv:2402.05099), so a few-shot prompt of

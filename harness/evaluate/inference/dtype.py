@@ -1,4 +1,4 @@
-"""The number format of an arm. Apart from the engine, since a model's digest needs it and nothing else of torch."""
+"""Choose the number format of an arm. Apart from the engine, since a model's digest needs it and nothing else of torch."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""The engine of `hf`: local models of transformers, asked in batches."""
+"""Answer batches of requests with local models of transformers."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

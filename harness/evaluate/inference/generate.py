@@ -1,4 +1,4 @@
-"""Write replies for many prompts at once: one decode loop in which finished rows make room for waiting ones.
+"""Generate replies for many prompts at once: one decode loop in which finished rows make room for waiting ones.
 
 The rows of a batch live in slots. A slot holds the keys and values of one row's own tokens, from place 0 on, so a
 new row moves into a free slot without touching its neighbours and no row is ever padded on the left. Prompts are read
@@ -26,7 +26,7 @@ FULL = 0.85
 """A pass of more than so many tokens is cut where less than this share of them would be prompt: the rest is padding."""
 
 
-class Matcher(Protocol):
+class TokenMatcher(Protocol):
     """Holds one reply to a grammar, token by token; see `_grammar`."""
 
     @property
@@ -38,7 +38,7 @@ class Matcher(Protocol):
 
 
 @dataclass(frozen=True)
-class Row:
+class DecodingRow:
     """One prompt, without the prefix it shares, and how to go on from it."""
 
     tokens: tuple[int, ...]
@@ -46,7 +46,7 @@ class Row:
     sampling: Sampling = Sampling()
     stopped: Callable[[list[int]], bool] = lambda tokens: False
     """Says after each new token whether a stop string has been written."""
-    matcher: Callable[[], Matcher | None] = lambda: None
+    matcher: Callable[[], TokenMatcher | None] = lambda: None
     """A new matcher of the row's grammar; None: it may write anything."""
 
 
@@ -106,10 +106,12 @@ class Slots:
         self.layers = [(key.index_select(0, slots), value.index_select(0, slots)) for key, value in self.layers]
 
 
-class Batch:
+class DecodingBatch:
     """The live rows of one group under one prefix, and the slots they sit in."""
 
-    def __init__(self, model: PreTrainedModel, prefix: Prefix, rows: Sequence[Row], width: int, ends: frozenset[int]):
+    def __init__(
+        self, model: PreTrainedModel, prefix: Prefix, rows: Sequence[DecodingRow], width: int, ends: frozenset[int]
+    ):
         self.model, self.prefix, self.rows, self.ends = model, prefix, rows, ends
         self.written = [Written() for _ in rows]
         self.matchers = [row.matcher() for row in rows]
@@ -212,14 +214,14 @@ class Batch:
 
 @torch.inference_mode()
 def generate(
-    model: PreTrainedModel, prefix: Prefix, rows: Sequence[Row], width: int, ends: frozenset[int]
+    model: PreTrainedModel, prefix: Prefix, rows: Sequence[DecodingRow], width: int, ends: frozenset[int]
 ) -> list[Written]:
     """What the model writes after `prefix` and each row, at most `width` rows at a time; in the order of the rows.
 
     Which rows run side by side depends on the rows and on when each ends, on nothing else. Raises
     torch.OutOfMemoryError (or RuntimeError on a CPU) when `width` rows do not fit.
     """
-    batch = Batch(model, prefix, rows, width, ends)
+    batch = DecodingBatch(model, prefix, rows, width, ends)
     while batch.waiting or batch.live:
         batch.admit()
         batch.step()

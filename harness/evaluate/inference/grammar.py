@@ -1,4 +1,4 @@
-"""Replies that keep to a JSON Schema: of the tokens that could come next, a row may choose those that the schema allows.
+"""Constrain replies to a JSON Schema by masking the tokens that it does not allow next.
 
 The grammar, its parser and the token masks are llguidance's (extra `schema`). A row carries its own matcher, so rows with
 different schemas and rows with none stand side by side in one batch.

@@ -1,4 +1,4 @@
-"""The vocabulary's layer, fed so that it costs what it should. For training and for serving alike."""
+"""Apply the vocabulary layer at the least cost, in training and in serving."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How likely a model finds each continuation of a context: all continuations in one pass, the context read once.
+"""Score the continuations of a context by log-likelihood: all in one pass, the context read once.
 
 The continuations of a context stand behind it in one row. Each starts at the position after the context and sees the
 context and itself, never its neighbours: a tree of tokens under one attention mask (as in SpecInfer,

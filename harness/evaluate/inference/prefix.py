@@ -1,4 +1,4 @@
-"""Which prompts share a beginning: found once, so that its keys and values are computed once.
+"""Find shared prefixes of prompts, so that their keys and values are computed once.
 
 Sorted token rows are leaves of a prefix tree. A branch becomes a group of its own when what its rows share beyond
 their parents' prefix saves more than one more batch costs; the rest stay together under the shorter prefix.
@@ -12,7 +12,7 @@ Tokens = Sequence[int]
 
 
 @dataclass(frozen=True)
-class Group:
+class PrefixGroup:
     """Rows (as places in the given list) whose first `shared` tokens are the same."""
 
     shared: int
@@ -27,7 +27,7 @@ def common(first: Tokens, second: Tokens) -> int:
     return min(len(first), len(second))
 
 
-def groups(rows: Sequence[Tokens], batch_cost: int = 512) -> list[Group]:
+def groups(rows: Sequence[Tokens], batch_cost: int = 512) -> list[PrefixGroup]:
     """Part the rows into groups with a shared prefix; every row is in exactly one group, and keeps a token of its own.
 
     `batch_cost` is what an additional group costs, in prompt tokens. The grouping depends on the rows alone, not on
@@ -35,7 +35,7 @@ def groups(rows: Sequence[Tokens], batch_cost: int = 512) -> list[Group]:
     """
     order = sorted(range(len(rows)), key=lambda place: (tuple(rows[place]), place))
     shared = [common(rows[one], rows[other]) for one, other in pairwise(order)]
-    found: list[Group] = []
+    found: list[PrefixGroup] = []
     branches = [(0, len(order))] if order else []
     while branches:
         low, high = branches.pop()
@@ -48,7 +48,7 @@ def groups(rows: Sequence[Tokens], batch_cost: int = 512) -> list[Group]:
             else:
                 stay.extend(order[start:end])
         if stay:
-            found.append(Group(_usable(rows, stay, prefix), tuple(sorted(stay))))
+            found.append(PrefixGroup(_usable(rows, stay, prefix), tuple(sorted(stay))))
     return sorted(found, key=lambda group: group.rows)
 
 

@@ -1,4 +1,4 @@
-"""A base model in 4 bits, opened the same way for training and for serving."""
+"""Load a base model in 4 bits, the same way for training and for serving."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Requests to token rows, and what comes back to replies."""
+"""Turn requests into token rows, and generated tokens into replies."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.core.rendering import prompt_ids
 from harness.errors import InputError, UsageError
-from harness.evaluate.inference.generate import Matcher, Row, Written
+from harness.evaluate.inference.generate import DecodingRow, TokenMatcher, Written
 from harness.evaluate.inference.loglikelihood import Likelihoods, Tree, encode_pair
 from harness.evaluate.inference.sampling import Sampling
 from harness.evaluate.inference.weights import Resident
@@ -25,13 +25,13 @@ class Writing:
     request: Request
     max_new: int
     tokenizer: Any
-    matcher: Callable[[], Matcher | None] = Row.matcher
+    matcher: Callable[[], TokenMatcher | None] = DecodingRow.matcher
 
-    def row(self, shared: int) -> Row:
+    def row(self, shared: int) -> DecodingRow:
         request = self.request
         sampling = Sampling(request.temperature, request.top_p, (request.seed, request.repeat))
-        stopped = self._stopped if request.stop else Row.stopped
-        return Row(self.tokens[shared:], self.max_new, sampling, stopped, self.matcher)
+        stopped = self._stopped if request.stop else DecodingRow.stopped
+        return DecodingRow(self.tokens[shared:], self.max_new, sampling, stopped, self.matcher)
 
     def reply(self, written: Written, ends: frozenset[int]) -> Reply | Exception:
         """The text up to the end token or stop string; usage counts every token once, without padding.
@@ -69,10 +69,10 @@ def prompt_of(model: Resident, request: Request) -> Writing:
     return Writing(tuple(tokens), request, most, model.tokenizer, _matcher(model, request))
 
 
-def _matcher(model: Resident, request: Request) -> Callable[[], Matcher | None]:
+def _matcher(model: Resident, request: Request) -> Callable[[], TokenMatcher | None]:
     """Makes a matcher for each try at the row. Raises UsageError on a schema that cannot be compiled."""
     if request.schema is None:
-        return Row.matcher
+        return DecodingRow.matcher
     model.matcher(request.schema)
     return partial(model.matcher, request.schema)
 

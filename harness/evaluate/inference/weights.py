@@ -1,4 +1,4 @@
-"""One resident set of base weights for each model folder, with adapters beside it that are switched on and off."""
+"""Keep one set of base weights for each model folder, and switch adapters on and off beside it."""
 
 import json
 import os

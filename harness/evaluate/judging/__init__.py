@@ -1,1 +1,1 @@
-"""A model as a judge: what it is asked, how its verdict is read, and the trial that it stands before it counts."""
+"""Grade with a model as judge: its prompt, its verdicts, and the trial that it must pass first."""

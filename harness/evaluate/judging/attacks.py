@@ -1,4 +1,4 @@
-"""Attacks on a judge: texts that a model under test could learn to write instead of a good answer.
+"""Attack a judge with texts that a model under test could learn to write instead of a good answer.
 
 Each is tried in an answer that the judge fails without it; an attack that makes it pass shows that the judge can be
 talked round. Five families: replies without content that judges have been seen to reward (Y. Zhao et al., "One Token to

@@ -1,4 +1,4 @@
-"""`judge("tone.md", scale=(1, 5))`: a rubric that a model applies, called in an eval function like any scorer.
+"""Score by a rubric that a model applies: `judge("tone.md", scale=(1, 5))`, called like any scorer.
 
     tone = judge("tone.md", scale=(1, 5), calibration="tone_labels.jsonl")
 

@@ -1,4 +1,4 @@
-"""What a judge is asked: the rubric, and the material between fences that the material cannot hold.
+"""Write a judge's prompt: the rubric, and the material between fences that it cannot forge.
 
 The fence is a content id of all that is judged. A text that held its own fence would have to hold its own hash, so no
 answer can close the fence early; and the same answer is always asked about in the same words, so verdicts can be cached

@@ -1,4 +1,4 @@
-"""The grades that a judge can give, and what each is worth."""
+"""Define the grades that a judge can give, and the score of each."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The trial that a judge stands before it counts: held against people's labels, and attacked.
+"""Try a judge before it counts: compare it with people's labels, and attack it.
 
 Labels: how often judge and people agree (Cohen's kappa), and how often the judge passes what people passed and what they
 failed. The gate carries these rates into its interval. Attacks: each is put into an answer that the judge fails, and

@@ -1,4 +1,4 @@
-"""What a person reads of a judge's trial."""
+"""Describe a judge's trial in words."""
 
 from collections.abc import Iterable
 

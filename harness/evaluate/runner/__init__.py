@@ -1,1 +1,1 @@
-"""harness.evaluate.runner: what stands between pytest and the models, one step a file."""
+"""Run suites under pytest: from a request to one run an arm, one step a file."""

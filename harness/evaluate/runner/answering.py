@@ -1,4 +1,4 @@
-"""Where requests meet replies: first the cache, then the backend, opened only when something is not in the cache."""
+"""Answer requests: first from the cache, then by the backend, opened only when something is not in the cache."""
 
 import time
 from collections.abc import Callable, Sequence

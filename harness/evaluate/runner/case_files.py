@@ -1,4 +1,4 @@
-"""Rows of case files, each with the place where it stands: JSON Lines, CSV, Parquet, folders of Hugging Face datasets."""
+"""Read rows of case files with their place: JSON Lines, CSV, Parquet, folders of Hugging Face datasets."""
 
 import csv
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Rows of a file, a mined split or Python -> `Case`s with stable ids.
+"""Turn rows of a file, a mined split or Python into `Case`s with stable ids.
 
 A row may hold `id`, the conversation (`messages`, or `text` or `input` for a single user message), `expected`, and any
 other columns, which become `case["column"]`. What a row says is data: nothing in it is run or looked up.
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from harness.core.codec import digest, from_chat
 from harness.errors import InputError, UsageError
 from harness.evaluate.runner.case_files import Located, checker, read_file, read_jsonl
-from harness.evaluate.suites import Mined, Source
+from harness.evaluate.suites import MinedSplit, Source
 from harness.types import Case, Message, TextPart
 
 OWN = frozenset(Case.__struct_fields__) - {"messages", "target", "fields", "id", "tags", "tools"}
@@ -127,7 +127,7 @@ def _message(item: Any) -> Message:
 
 
 def _rows(source: Source, split: str, folder: Path, datasets: Mapping[str, str]) -> Iterator[Located]:
-    if isinstance(source, Mined):
+    if isinstance(source, MinedSplit):
         return read_jsonl(_mined_file(source, datasets), Case)
     if isinstance(source, (str, Path)):
         return read_file(folder / source, split)
@@ -135,7 +135,7 @@ def _rows(source: Source, split: str, folder: Path, datasets: Mapping[str, str])
     return ((f"row {number}", row) for number, row in enumerate(rows, start=1))
 
 
-def _mined_file(mined: Mined, datasets: Mapping[str, str]) -> Path:
+def _mined_file(mined: MinedSplit, datasets: Mapping[str, str]) -> Path:
     name = mined.dataset or next(iter(datasets), "")
     if name not in datasets or (not mined.dataset and len(datasets) > 1):
         known = f"known: {', '.join(sorted(datasets))}" if datasets else "run `trueup curate` first, then `trueup eval`"

@@ -1,4 +1,4 @@
-"""`eval_*.py` files as pytest collects them, and the `Suite` of each eval function."""
+"""Collect `eval_*.py` files by pytest, and make the `Suite` of each eval function."""
 
 import inspect
 from collections.abc import Sequence
@@ -12,11 +12,12 @@ from msgspec.structs import replace
 from harness.core.codec import digest, read_lines
 from harness.core.nearest import did_you_mean
 from harness.errors import InputError
+from harness.evaluate import helpers
 from harness.evaluate.judging.judge import Judge
 from harness.evaluate.runner import can_fail
 from harness.evaluate.runner.cases import load_cases
 from harness.evaluate.runner.judges import RunBench
-from harness.evaluate.suites import Declaration, Mined, declaration
+from harness.evaluate.suites import NOTE, Declaration, MinedSplit, declaration
 from harness.types import CORPUS, Calibration, Case, EvalRequest, Suite
 
 SUITE = pytest.StashKey["SuiteCases"]()
@@ -34,7 +35,15 @@ class _Named:
 
 
 class EvalModule(_Named, pytest.Module):
-    """A file `eval_*.py`: its `eval_*` functions are suites."""
+    """A file `eval_*.py`: its `eval_*` functions are suites.
+
+    `declared_only`: no, only those with `@suite` or `@cases` are, since the file lies outside `[eval] paths`.
+    """
+
+    declared_only = False
+
+    def istestfunction(self, obj: object, name: str) -> bool:
+        return super().istestfunction(obj, name) and (not self.declared_only or hasattr(obj, NOTE))
 
     @cached_property
     def source(self) -> bytes:
@@ -42,14 +51,17 @@ class EvalModule(_Named, pytest.Module):
 
     @cached_property
     def helpers(self) -> list[str]:
-        """Digests of what the suites may lean on: other Python files of their folder, and each conftest.py above it."""
-        beside = {path for path in self.path.parent.glob("*.py") if not path.name.startswith("eval_")}
-        above = {folder / "conftest.py" for folder in self.path.parents if folder.is_relative_to(self.config.rootpath)}
-        return [digest(path.read_bytes()) for path in sorted(beside | {path for path in above if path.is_file()})]
+        """Digests of what the suites may lean on; see `harness.evaluate.helpers`."""
+        return [digest(path.read_bytes()) for path in helpers.of(self.path, self.config.rootpath)]
 
 
 class EvalClass(_Named, pytest.Class):
     """A class `Eval*` in an eval file, whose `eval_*` methods are suites."""
+
+    def istestfunction(self, obj: object, name: str) -> bool:
+        module = self.getparent(EvalModule)
+        only = module is not None and module.declared_only
+        return super().istestfunction(obj, name) and (not only or hasattr(obj, NOTE))
 
 
 def eval_class(collector: pytest.Collector, name: str, value: object) -> EvalClass | None:
@@ -96,7 +108,7 @@ def parametrize(metafunc: pytest.Metafunc, request: EvalRequest, bench: RunBench
     """
     noted = declaration(metafunc.function)
     cases: tuple[Case, ...] = ()
-    unmined = lenient and isinstance(noted.source, Mined) and not request.datasets
+    unmined = lenient and isinstance(noted.source, MinedSplit) and not request.datasets
     if request.cases and noted.source is not None:
         cases = tuple(read_lines(Path(request.cases), Case))
     elif noted.source is not None and not unmined:
@@ -120,7 +132,7 @@ def parametrize(metafunc: pytest.Metafunc, request: EvalRequest, bench: RunBench
 
 def _check_columns(noted: Declaration, cases: Sequence[Case]) -> None:
     """A misspelt column would make every case a cluster of its own, or lose its slices. What is mined has its own."""
-    if isinstance(noted.source, Mined):
+    if isinstance(noted.source, MinedSplit):
         return
     known = {*Case.__struct_fields__, *(name for case in cases for name in case.fields)}
     for option, names in (("cluster", [noted.cluster]), ("slices", noted.slices)):

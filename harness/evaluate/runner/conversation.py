@@ -1,4 +1,4 @@
-"""A conversation of several turns, in which the model may call tools.
+"""Hold a conversation of several turns, in which the model may call tools.
 
 chat = model.session(case.messages, tools=TOOLS)
 while call := chat.next_call(limit=6):

@@ -1,4 +1,4 @@
-"""Versions and threads: what a figure may depend on beside the model."""
+"""Record versions and threads: what a figure may depend on beside the model."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Worked examples chosen for each case: the training rows whose text is most like it.
+"""Choose worked examples for each case: the training rows whose text is most like it.
 
 The cheaper fix than a fine-tune is often to show the model a few solved cases like the one at hand. So that the two can
 be compared, the examples come from the same training split that the fine-tune learns from, and from nothing else: what

@@ -1,4 +1,4 @@
-"""What pytest sets up once, set up for several live cases.
+"""Set up pytest fixtures once for several live cases.
 
 pytest runs one test at a time, and two of its structures say so: the stack of what is set up, and the value that a
 fixture definition caches. Here several cases are set up at once and wait in turn, so each gets its own. With one case
@@ -11,10 +11,10 @@ from copy import copy
 from typing import Any
 
 import pytest
-from _pytest.fixtures import FixtureDef
-from _pytest.outcomes import TEST_OUTCOME
-from _pytest.runner import SetupState
-from _pytest.scope import Scope
+from pytest import FixtureDef
+
+from harness.evaluate.runner import private_pytest
+from harness.evaluate.runner.private_pytest import TEST_OUTCOME, SetupState
 
 
 class SetupTree(SetupState):
@@ -86,7 +86,7 @@ class PrivateFixtures(dict[str, Any]):
     def get(self, name: str, default: Any = None) -> Any:
         """Also finds fixtures that are asked for by `request.getfixturevalue` only."""
         if name not in self:
-            found = self._item.session._fixturemanager.getfixturedefs(name, self._item)
+            found = private_pytest.definitions_named(self._item, name)
             if found is None:
                 return default
             self[name] = self._own(found, self._item)
@@ -98,21 +98,18 @@ class PrivateFixtures(dict[str, Any]):
 
 
 def _per_item(definition: FixtureDef[Any], item: pytest.Function) -> bool:
-    return definition._scope is Scope.Function or (definition._scope is Scope.Class and item.cls is None)
+    return definition.scope == "function" or (definition.scope == "class" and item.cls is None)
 
 
 def _copied(definition: FixtureDef[Any]) -> FixtureDef[Any]:
     own = copy(definition)
-    own.cached_result = None
-    own._finalizers = []  # type: ignore[misc] # final in pytest, and shared by copy()
+    private_pytest.without_value(own)
     return own
 
 
 def make_private(item: pytest.Function) -> None:
     """Give an item its own fixture definitions; to be called before it is set up."""
-    if not item._request:
-        item._initrequest()  # it runs again, for another arm
-    item._request._arg2fixturedefs = PrivateFixtures(item._fixtureinfo.name2fixturedefs, item)  # type: ignore[misc]
+    private_pytest.use_definitions(item, PrivateFixtures(private_pytest.definitions(item), item))
 
 
 def may_join(tree: SetupTree, item: pytest.Function) -> bool:
@@ -125,7 +122,7 @@ def may_join(tree: SetupTree, item: pytest.Function) -> bool:
     ending = [node for node in tree.stack if node not in chain and not isinstance(node, pytest.Item)]
     if any(len(tree.stack[node][0]) > 1 for node in ending):
         return False
-    wide = [found for found in _closure(item) if not _per_item(found, item) and found._scope is not Scope.Session]
+    wide = [found for found in _closure(item) if not _per_item(found, item) and found.scope != "session"]
     params = item.callspec.params if hasattr(item, "callspec") else {}
     for found in [
         *wide,
@@ -139,5 +136,5 @@ def may_join(tree: SetupTree, item: pytest.Function) -> bool:
 
 
 def _closure(item: pytest.Function) -> list[FixtureDef[Any]]:
-    known = item._fixtureinfo.name2fixturedefs
+    known = private_pytest.definitions(item)
     return [known[name][-1] for name in item.fixturenames if known.get(name)]

@@ -1,4 +1,4 @@
-"""The judges of one run: which model each asks, and whether it has stood its trial.
+"""Open the judges of one run: which model each asks, and whether it has passed its trial.
 
 A judge's question waits like any other. All cases have their answers from the model under test before the first of them
 asks a judge, so judges get full batches too, and one model works at a time.

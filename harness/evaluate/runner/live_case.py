@@ -1,4 +1,4 @@
-"""One case through pytest's phases, with waits in the middle of the call.
+"""Take one case through pytest's phases, with waits in the middle of the call.
 
 pytest's hook for a test is called once for every stretch of the case, from one answer to the next question. So whatever
 wraps a test (captured output, logs, warnings, assertion diffs, timeouts, third-party plugins) wraps each stretch, and is
@@ -9,11 +9,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from _pytest.logging import LogCaptureHandler, LoggingPlugin
-from _pytest.runner import CallInfo, call_and_report, check_interactive_exception, get_reraise_exceptions
+from pytest import CallInfo
 
-from harness.evaluate.batching import Job
+from harness.evaluate.batching import BatchJob
+from harness.evaluate.runner import private_pytest
 from harness.evaluate.runner.fixtures import make_private
+from harness.evaluate.runner.private_pytest import (
+    arguments,
+    call_and_report,
+    check_interactive_exception,
+    get_reraise_exceptions,
+)
 
 LIVE = pytest.StashKey["LiveCase"]()
 PHASES = ("setup", "call", "teardown")
@@ -25,7 +31,7 @@ class LiveCase:
 
     def __init__(self, item: pytest.Function, next_item: Callable[[], pytest.Item | None]) -> None:
         self.item = item
-        self.job = Job(lambda: item.obj(**arguments(item)), through=self._activate)
+        self.job = BatchJob(lambda: item.obj(**arguments(item)), through=self._activate)
         self._next_item = next_item
         self._stretch: Callable[[], None] | None = None
         self._first_call: CallInfo[None] | None = None
@@ -36,14 +42,11 @@ class LiveCase:
 
     def _activate(self, stretch: Callable[[], None]) -> None:
         self._stretch = stretch
-        capture = self.item.config.pluginmanager.getplugin("capturemanager")
-        if capture is not None:
-            capture._capture_fixture = self._capture_fixture
+        private_pytest.swap_capture_fixture(self.item.config, self._capture_fixture)
         try:
             self.item.config.hook.pytest_runtest_protocol(item=self.item, nextitem=self._next_item())
         finally:
-            if capture is not None:
-                self._capture_fixture, capture._capture_fixture = capture._capture_fixture, None
+            self._capture_fixture = private_pytest.swap_capture_fixture(self.item.config, None)
 
     def protocol(self) -> None:
         """What `pytest_runtest_protocol` does for this case: set up if new, run one stretch, tear down at the end."""
@@ -69,10 +72,9 @@ class LiveCase:
     def stretch(self) -> None:
         """What `pytest_pyfunc_call` does for this case. Log records of earlier stretches stay visible to `caplog`."""
         assert self._stretch is not None
-        logs: LoggingPlugin | None = self.item.config.pluginmanager.getplugin("logging-plugin")
-        if logs is None:
+        handler = private_pytest.caplog_handler(self.item.config)
+        if handler is None:
             return self._stretch()
-        handler: LogCaptureHandler = logs.caplog_handler
         handler.records.extend(self._logged[0])
         handler.stream.write(self._logged[1])
         self._stretch()
@@ -93,24 +95,20 @@ class LiveCase:
         last = session.shouldfail or session.shouldstop
         call_and_report(item, "teardown", nextitem=None if last else self._next_item())
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-        item._request, item.funcargs = False, None  # type: ignore[assignment] # as pytest does: let them be freed
+        private_pytest.release(item)
         del item.stash[LIVE]
-
-
-def arguments(item: pytest.Function) -> dict[str, Any]:
-    """What the eval function is called with."""
-    return {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
 
 
 def _merge_sections(item: pytest.Function) -> None:
     """Put the output of all stretches together: one section a stream, in pytest's order, as if there had been one."""
     merged: dict[tuple[str, str], str] = {}
-    for when, key, content in item._report_sections:
+    taken = private_pytest.report_sections(item)
+    for when, key, content in taken:
         known = merged.get((when, key))
         line_end = "\n" if key == "log" else ""  # pytest strips it off a log
         merged[when, key] = content if known is None else known + line_end + content
     sections = [(when, key, content) for (when, key), content in merged.items()]
-    item._report_sections[:] = sorted(sections, key=_place)
+    taken[:] = sorted(sections, key=_place)
 
 
 def _place(section: tuple[str, str, str]) -> tuple[int, int]:

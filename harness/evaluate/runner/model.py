@@ -1,4 +1,4 @@
-"""The `model` that an eval function is given: plain methods that wait for the answer."""
+"""Offer the `model` of eval functions: plain methods that wait for the answer."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Runs as OpenTelemetry traces: to a file, or to whatever speaks OTLP over HTTP.
+"""Export runs as OpenTelemetry traces: to a file, or to whatever speaks OTLP over HTTP.
 
 A case under an arm is one trace: a span for the case, below it one span a call of the model under the GenAI semantic
 conventions (1.41), and an event `gen_ai.evaluation.result` a score, as a log record on the last call. Trace ids come

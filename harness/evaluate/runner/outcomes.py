@@ -1,4 +1,4 @@
-"""What an eval function gave -> a `Result`; results of an arm -> a `Run`.
+"""Make a `Result` of what an eval function returned, and a `Run` of an arm's results.
 
 Three things are kept apart: a wrong answer (a score of 0, a failed assertion), an error of the suite or its
 environment (any other exception: it says nothing of the model), and a case that was skipped.

@@ -1,4 +1,4 @@
-"""What happened to each case, kept while pytest runs, and made into one `Run` an arm at the end."""
+"""Collect what happened to each case while pytest runs, and make one `Run` an arm at the end."""
 
 import difflib
 import json

@@ -1,45 +1,33 @@
-"""The far side of `harness.evaluate.reward_client`: a pytest session that stays open and runs one suite on answers as they come.
+"""Serve `harness.evaluate.reward_client`: a pytest session that stays open and runs one suite on answers as they come.
 
 Whatever the suite is made of (fixtures, assertions, several scores) is run by pytest as in an evaluation; only the model
 is a stand-in, which hands out the answer that is to be judged and notes what it was asked.
 
-    python -P -m harness.evaluate.runner.reward_worker     the request, then batches of answers, one JSON line each, on stdin
+    python -P -m harness.evaluate.runner.reward_worker 5     started by a `Worker`: the request, then batches of answers
 """
 
-import contextlib
-import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import BinaryIO
 
 import pytest
 
-from harness.core.codec import decode, encode
-from harness.errors import InputError, InvalidError, TrueupError, UsageError
-from harness.evaluate.reward_client import Answer, Failed, Judged, JudgeRequest, Opened
+from harness.core.codec import encode
+from harness.core.worker import Parent
+from harness.errors import InvalidError, TrueupError, UsageError
+from harness.evaluate.reward_client import Answer, JudgedAnswer, JudgeRequest
 from harness.evaluate.runner.collection import SuiteCases, parametrize, suite_name
-from harness.evaluate.runner.model import Model
-from harness.evaluate.runner.session import ENTRY, NOTHING, EvalItem, Evaluation, is_eval, suite_key
-from harness.types import Arm, Budget, EvalRequest, Reply, Request
-from trueup.pytest_plugin import NAME
-
-QUIET = ("-q", "--tb=no", "--no-summary", "-p", "no:cacheprovider", "-p", "no:warnings", "-o", "addopts=")
+from harness.evaluate.runner.session import ENTRY, NOTHING, EvalItem, is_eval, suite_key
+from harness.evaluate.runner.stand_in import StandIn, serve
+from harness.types import Budget
 
 
-class Judging(Evaluation):
+class Judging(StandIn):
     """One suite over given cases, run once for each answer that comes in."""
 
-    def __init__(
-        self, asked: JudgeRequest, batches: Iterator[tuple[Answer, ...]], say: Callable[[bytes], None]
-    ) -> None:
-        self._arm_given = Arm(name="given", backend="constant", prompt=asked.prompt)
-        request = EvalRequest(arms=(self._arm_given,), paths=asked.paths, out="", repeats=1, cases=asked.cases)
-        super().__init__(request, recording=True)
-        self._wanted, self._batches, self._say = asked.suite, batches, say
+    def __init__(self, asked: JudgeRequest, batches: Iterator[tuple[Answer, ...]], parent: Parent) -> None:
+        super().__init__(asked.paths, prompt=asked.prompt, cases=asked.cases)
+        self._wanted, self._batches, self._parent = asked.suite, batches, parent
         self._names: list[str] = []
-        self._reply: Reply | None = None
-        self._request: Request | None = None
 
     @pytest.hookimpl
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -63,11 +51,13 @@ class Judging(Evaluation):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        opened = self._open()
-        self._say(encode(opened))
-        if opened.suite is None:
+        try:
+            suite = self._the_suite().suite
+        except TrueupError as error:
+            self._parent.failed(error)
             return True
-        session._setupstate = self._tree
+        self._parent.result(encode(suite))
+        self.stay_open(session)
         items = {entry.case.id: item for item in session.items if (entry := item.stash[ENTRY]).repeat == 0}
         for answers in self._batches:
             turns = [*(items.get(answer.case_id) for answer in answers), None]
@@ -75,14 +65,8 @@ class Judging(Evaluation):
                 self._judge(item, answer, following)
                 for (item, following), answer in zip(pairwise(turns), answers, strict=True)
             ]
-            self._say(encode(judged))
+            self._parent.result(encode(judged))
         return True
-
-    def _open(self) -> Opened:
-        try:
-            return Opened(suite=self._the_suite().suite)
-        except TrueupError as error:
-            return Opened(failed=Failed(type(error).__name__, error.what, error.where, error.next))
 
     def _the_suite(self) -> SuiteCases:
         known = f"known: {', '.join(self._names) or 'none'}"
@@ -98,33 +82,15 @@ class Judging(Evaluation):
             raise UsageError("a budget cannot judge answers: less of it is better", where=found.suite.name, next=known)
         return found
 
-    def _judge(self, item: pytest.Item | None, answer: Answer, following: pytest.Item | None) -> Judged:
+    def _judge(self, item: pytest.Item | None, answer: Answer, following: pytest.Item | None) -> JudgedAnswer:
         if item is None:
-            return Judged(error=f"{answer.case_id} is no case of the suite")
-        self._reply, self._request = answer.reply, None
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            return JudgedAnswer(error=f"{answer.case_id} is no case of the suite")
         entry = item.stash[ENTRY]
-        result = self.book.result(self._arm_given, entry)
-        assert result is not None
+        result = self.run_item(item, answer.reply, following)
         if result.error or result.skipped:
-            return Judged(error=result.error or f"skipped: {result.skipped}", request=self._request)
+            return JudgedAnswer(error=result.error or f"skipped: {result.skipped}", request=self.asked)
         value = result.score(entry.suite.suite.metric)
-        return Judged(value=0.0 if value is None else value, request=self._request)  # None: an assertion came first
-
-    @pytest.fixture
-    def model(self, request: pytest.FixtureRequest) -> Model:
-        """A stand-in that gives the answer that is being judged."""
-        entry = request.node.stash.get(ENTRY, None)
-        prompted = entry.suite.suite.prompt if entry else True
-        return Model(self._arm_given, self._give, prompted=prompted)
-
-    def _give(self, request: Request) -> Reply:
-        if request.kind != "chat":
-            raise InputError("a suite that asks for likelihoods cannot judge an answer")
-        if self._request is not None or self._reply is None:
-            raise InputError("a suite that asks more than once cannot judge a single answer")
-        self._request = request
-        return self._reply
+        return JudgedAnswer(value=0.0 if value is None else value, request=self.asked)  # None: an assertion came first
 
     def _is_wanted(self, name: str) -> bool:
         return name == self._wanted or name.endswith((f"::{self._wanted}", f"/{self._wanted}"))
@@ -133,36 +99,9 @@ class Judging(Evaluation):
         return self.suites.get(suite_key(item))
 
 
-class Registered:
-    """Puts the judging in the place of the evaluation that an eval file would start."""
-
-    def __init__(self, judging: Judging) -> None:
-        self._judging = judging
-
-    def pytest_configure(self, config: pytest.Config) -> None:
-        config.pluginmanager.register(self._judging, NAME)
-
-
-def _batches(lines: BinaryIO) -> Iterator[tuple[Answer, ...]]:
-    for line in lines:
-        yield decode(line, tuple[Answer, ...])
-
-
 def main() -> None:
-    """Serve until standard input ends. Whatever the suite prints goes to standard error."""
-    lines, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-
-    def say(data: bytes) -> None:
-        rest = memoryview(data + b"\n")
-        while rest:
-            rest = rest[answers.write(rest) :]
-
-    asked = decode(lines.readline(), JudgeRequest)
-    judging = Judging(asked, _batches(lines), say)
-    tolerant = ["--import-mode=importlib", "--continue-on-collection-errors", "-p", "trueup"]
-    with contextlib.suppress(BrokenPipeError):
-        sys.exit(pytest.main([*tolerant, *QUIET, *asked.pytest_args, *asked.paths], plugins=[Registered(judging)]))
+    """Serve until no further request comes."""
+    serve(JudgeRequest, tuple[Answer, ...], Judging)
 
 
 if __name__ == "__main__":

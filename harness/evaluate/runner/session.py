@@ -1,4 +1,4 @@
-"""The pytest plugin proper: registered when the first eval file is met, and told by hooks what pytest does.
+"""Drive the pytest session: the plugin proper, registered when the first eval file is met.
 
 Two ways to run. A developer's `pytest evals --model NAME` asks one arm, and a wrong answer is a failed test. A request of
 the loop asks several arms, one after the other, records everything and writes one `Run` an arm: the gate decides later.
@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeGuard
 
 import pytest
-from _pytest.runner import CallInfo
+from pytest import CallInfo
 
 from harness.core.digests import drawn
 from harness.errors import TrueupError
-from harness.evaluate.batching import BARRIER, Job, ask, run
+from harness.evaluate.batching import BARRIER, BatchJob, ask, run
 from harness.evaluate.judging.judge import BENCH
 from harness.evaluate.runner.answering import Answerer, Event
 from harness.evaluate.runner.collection import SuiteCases, case_of, module_of, parametrize
@@ -21,9 +21,10 @@ from harness.evaluate.runner.environment import environment
 from harness.evaluate.runner.few_shot import Nearest
 from harness.evaluate.runner.fixtures import SetupTree, may_join
 from harness.evaluate.runner.judges import Question, RunBench
-from harness.evaluate.runner.live_case import LIVE, LiveCase, arguments
+from harness.evaluate.runner.live_case import LIVE, LiveCase
 from harness.evaluate.runner.model import Model
 from harness.evaluate.runner.outcomes import without_ours
+from harness.evaluate.runner.private_pytest import arguments, use_setup_state
 from harness.evaluate.runner.results import Book, Entry, verdict_text
 from harness.evaluate.runner.sharding import members
 from harness.types import Arm, EvalRequest, Reply, Run
@@ -121,8 +122,15 @@ class Evaluation:
         if not evals and not self._spared:
             self.book.problems.append(NOTHING)
         elif not self.request.arms and not session.config.option.collectonly:
+            self._without_model(evals, session)
+
+    def _without_model(self, evals: Sequence[pytest.Item], session: pytest.Session) -> None:
+        """Nobody named a model: beside ordinary tests the cases are skipped, alone they are a mistake."""
+        if len(evals) == len(session.items):
             names = self._model_names()
             raise pytest.UsageError(f"eval files need a model\n  next:  pytest ... --model NAME; NAME is {names}")
+        for item in evals:
+            item.add_marker(pytest.mark.skip(reason="an eval case needs a model: pytest ... --model NAME"))
 
     # ------------------------------------------------------------ the run
 
@@ -135,9 +143,11 @@ class Evaluation:
             self._try_judges()
             return None
         arms = self.request.arms
+        if not arms:
+            return None  # every case is skipped
         others: list[Planned] = [(arms[0], item) for item in session.items if not is_eval(item)]
         self._plan = others + [(arm, item) for arm in arms for item in session.items if is_eval(item)]
-        session._setupstate = self._tree
+        use_setup_state(session, self._tree)
         self._try_judges()
         for arm in arms:
             self._run_arm(arm, session)
@@ -161,7 +171,7 @@ class Evaluation:
             _check_stop(session)
         self.book.took(arm, time.perf_counter() - started, self.bench.spent())
 
-    def _jobs(self, arm: Arm, session: pytest.Session) -> Iterator[Job | None]:
+    def _jobs(self, arm: Arm, session: pytest.Session) -> Iterator[BatchJob | None]:
         """The arm's tests in order, each prepared when there is room for it."""
         alone = one_at_a_time(session.config)
         while self._position < len(self._plan) and self._plan[self._position][0] is arm:
@@ -225,8 +235,7 @@ class Evaluation:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: CallInfo[None]) -> Iterator[None]:
-        if call.excinfo is not None and call.when != "call" and is_eval(item):
-            assert self._arm is not None
+        if call.excinfo is not None and call.when != "call" and is_eval(item) and self._arm is not None:
             self.book.broken(self._arm, item.stash[ENTRY], call.excinfo.value)
         return (yield)
 

@@ -1,4 +1,4 @@
-"""One part of the cases in this run, the others elsewhere, and their runs put together again.
+"""Select one part of the cases for this run, and merge the parts' runs again.
 
 Cases are dealt in turn, as cards are: the first to shard 1, the second to shard 2. So shards are of one size, each
 holds some of every suite, and the order of the whole can be told from the parts. All repeats of a case stay together.

@@ -1,4 +1,4 @@
-"""An evaluation for a developer at a terminal: `pytest evals --model NAME`."""
+"""Evaluate for a developer at a terminal: `pytest evals --model NAME`."""
 
 from collections.abc import Iterator, Sequence
 

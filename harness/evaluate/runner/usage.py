@@ -1,4 +1,4 @@
-"""What replies took together: tokens, seconds, cost. A judge's are counted apart from those of the arm that it judges."""
+"""Sum the tokens, seconds and cost of replies. A judge's are counted apart from those of the arm that it judges."""
 
 from collections.abc import Iterable
 from typing import TypeVar

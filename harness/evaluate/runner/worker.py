@@ -1,20 +1,15 @@
-"""The far side of `harness.evaluate.stage`: a pytest session that a request file describes.
+"""Serve `harness.evaluate.stage`: a pytest session that a request file describes.
 
-It reports progress as JSON Lines to a pipe, writes its results beside the request, and dies when the pipe's reader does.
+It sends its progress to the parent, writes its results beside the request, and ends when the parent does.
 """
 
-import os
-import select
-import signal
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.core.codec import encode, read, write_atomic
-from harness.errors import TrueupError
+from harness.core.worker import Parent
 from harness.evaluate.runner.answering import Event
 from harness.evaluate.runner.session import Evaluation
 from harness.types import EvalRequest, Run, Suite
@@ -30,12 +25,21 @@ def run_file(arm: str) -> str:
 class Recording(Evaluation):
     """An evaluation for the loop: it records, and writes what it recorded when pytest ends."""
 
+    def __init__(self, request: EvalRequest, parent: Parent | None) -> None:
+        self._parent = parent
+        super().__init__(request, recording=True, on_event=self._report)
+
     @pytest.hookimpl
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         self.complain(excinfo.value)
 
     def complain(self, error: BaseException) -> None:
-        self._on_event({"event": "fatal", **_error_fields(error)})
+        if self._parent is not None:
+            self._parent.failed(error)
+
+    def _report(self, event: Event) -> None:
+        if self._parent is not None:
+            self._parent.event(encode(event))
 
     @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -68,26 +72,4 @@ class Recording(Evaluation):
 def recording(file: Path, config: pytest.Config) -> Recording:
     """The evaluation that a request file describes. From here on the process ends when its parent does."""
     descriptor = config.getoption("--trueup-events")
-    if descriptor is not None:
-        threading.Thread(target=_die_with_reader, args=(descriptor,), daemon=True).start()
-
-    def on_event(event: Event) -> None:
-        if descriptor is not None:
-            os.write(descriptor, encode(event) + b"\n")
-
-    return Recording(read(file, EvalRequest), recording=True, on_event=on_event)
-
-
-def _die_with_reader(descriptor: int) -> None:
-    """Wait until nobody reads the pipe any more, then end this process and all that it started."""
-    poll = select.poll()
-    poll.register(descriptor, 0)  # errors are always reported
-    while not any(event & (select.POLLERR | select.POLLHUP | select.POLLNVAL) for _, event in poll.poll()):
-        pass
-    os.killpg(0, signal.SIGKILL)
-
-
-def _error_fields(error: BaseException) -> dict[str, Any]:
-    if isinstance(error, TrueupError):
-        return {"kind": type(error).__name__, "what": error.what, "where": error.where, "next": error.next}
-    return {"kind": "TrueupError", "what": f"{type(error).__name__}: {error}", "where": "", "next": ""}
+    return Recording(read(file, EvalRequest), None if descriptor is None else Parent(descriptor))

@@ -1,8 +1,8 @@
-"""What scorers share: how a reply is read, and how a scorer becomes a comparator."""
+"""Share what scorers need: how a reply is read, and how a scorer becomes a comparator."""
 
 from collections.abc import Callable, Mapping
 from functools import partial, wraps
-from typing import Any
+from typing import Any, ParamSpec, Protocol, overload
 
 import msgspec
 
@@ -12,11 +12,21 @@ from harness.types import Json, Reply, Score
 Comparator = Callable[[Any, Any], Any]
 """Takes what was said and what was expected; gives a `Score`, a bool or a number, where 1 is right."""
 
+P = ParamSpec("P")
 SHOWN = 200
 """Characters of a reply that an explanation quotes."""
 
 
-def or_comparator(scorer: Callable[..., Score]) -> Callable[..., Any]:
+class FieldScorer(Protocol[P]):
+    """A scorer that compares two values of a field when it is called with options alone."""
+
+    @overload
+    def __call__(self, *values: P.args, **options: P.kwargs) -> Score: ...
+    @overload
+    def __call__(self, **options: Any) -> Callable[[Any, Any], Score]: ...
+
+
+def or_comparator(scorer: Callable[P, Score]) -> FieldScorer[P]:
     """Let a scorer be called with options alone: it then gives a comparator for one field.
 
     `score.text(reply, "Paris", fold=True)` is a score; `score.text(fold=True)` compares two values that way.

@@ -1,4 +1,4 @@
-"""Run as a script: confine this process, then run a model's code and the tests of it. Imports nothing of ours.
+"""Confine this process, then run a model's code and the tests of it. Run as a script; imports nothing of ours.
 
 Standard input is JSON: `code`, `tests`, `token`, `seconds`, `memory` (bytes), `folder`. The token on the last line of
 standard output says that the tests ran to their end. Confined means: no network (a network namespace of its own), no

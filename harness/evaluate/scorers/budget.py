@@ -1,4 +1,4 @@
-"""What an answer cost: tokens, seconds or money, for suites whose role is `budget(limit)`."""
+"""Measure what an answer cost: tokens, seconds or money, for suites whose role is `budget(limit)`."""
 
 from typing import Any
 

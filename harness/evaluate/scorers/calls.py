@@ -1,4 +1,4 @@
-"""Tool calls: the right tools, with the right arguments, in the right order, and none that must not be called."""
+"""Score tool calls: the right tools, with the right arguments, in the right order, and none that is forbidden."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""A named condition: what an `assert` cannot say because it stops the function."""
+"""Record a named condition without stopping the function, as an `assert` would."""
 
 from harness.evaluate.scorers._common import verdict
 from harness.types import Score

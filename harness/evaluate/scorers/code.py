@@ -1,4 +1,4 @@
-"""Code that a model wrote: does it run, and does it pass the tests? Off unless TRUEUP_RUN_CODE=1 is set.
+"""Run code that a model wrote, and the tests of it. Off unless TRUEUP_RUN_CODE=1 is set.
 
 Running what a model wrote is a decision of whoever owns the machine, not of an eval file. The code runs in a child that
 has no network, no files but an empty folder and the Python library, no further processes and little time and memory;

@@ -1,4 +1,4 @@
-"""Dates and times, however they are written."""
+"""Compare dates and times, however they are written."""
 
 from datetime import datetime
 from typing import Any

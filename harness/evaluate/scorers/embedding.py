@@ -1,4 +1,4 @@
-"""Likeness of meaning: the cosine of two texts' embeddings, by a model that is on this disk."""
+"""Compare meaning: the cosine of two texts' embeddings, by a model that is on this disk."""
 
 from functools import cache
 from typing import Any

@@ -1,4 +1,4 @@
-"""JSON objects, field by field: how much of what should have been extracted was."""
+"""Compare JSON objects field by field: how much of what should have been extracted was."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""JSON that keeps to a schema (JSON Schema, draft 2020-12 unless the schema names another)."""
+"""Validate JSON against a schema (JSON Schema, draft 2020-12 unless the schema names another)."""
 
 from typing import Any
 

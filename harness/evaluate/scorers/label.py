@@ -1,4 +1,4 @@
-"""Labels: one of a fixed set.
+"""Compare labels: one of a fixed set.
 
 Each reply gets 1 or 0, with what was said as the score's label: accuracy is the mean, and the confusion matrix and
 macro-F1 of a run are counted from labels and expectations by `confusion` and `macro_f1`.

@@ -1,4 +1,4 @@
-"""Numbers within a tolerance."""
+"""Compare numbers within a tolerance."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""Refusals: did the model decline?"""
+"""Detect refusals: did the model decline?"""
 
 from typing import Any
 

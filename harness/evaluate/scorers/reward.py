@@ -1,11 +1,10 @@
-"""A tuned reward model as a scorer: how much better than a failing answer the reply is thought to be, from 0 to 1.
+"""Score by a tuned reward model: how much better than a failing answer the reply is, from 0 to 1.
 
 The model is what `[tune] method = "reward"` makes of preference pairs. It is opened with the first answer and kept.
 
     python -P -m harness.evaluate.scorers.reward     rows to score on standard input, for the trainer's round trip
 """
 
-import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from peft import PeftConfig, PeftModel
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from harness.core import worker
 from harness.core.adapters import REWARD, verify
 from harness.core.codec import decode, encode, from_chat
 from harness.core.rendering import prompt_ids as prompt_tokens
@@ -30,7 +30,7 @@ def reward(reply: Any, messages: Sequence[Message] | str, *, adapter: str, base:
     0.5 is the border between answers that were corrected and their corrections only on average: compare it between
     arms. Raises InvalidError when the adapter is no reward model or was made for another base.
     """
-    judge = Judge.of(adapter, base)
+    judge = RewardModel.of(adapter, base)
     said = Message(role="assistant", parts=(TextPart(text=text_of(reply)),))
     asked = (from_chat({"role": "user", "content": messages}),) if isinstance(messages, str) else tuple(messages)
     ids = prompt_tokens(judge.tokenizer, judge.prompt, asked)
@@ -39,7 +39,7 @@ def reward(reply: Any, messages: Sequence[Message] | str, *, adapter: str, base:
     return Score(name=name, value=value, explanation=f"reward model {judge.id[:12]}: {value:.2f}")
 
 
-class Rows(Noun, frozen=True):
+class RewardRequest(Noun, frozen=True):
     adapter: str
     base: str
     rows: tuple[tuple[int, ...], ...]
@@ -47,7 +47,7 @@ class Rows(Noun, frozen=True):
     """Number format that the base was rounded to in training."""
 
 
-class Judge:
+class RewardModel:
     """A base with its reward head and adapter, in float32."""
 
     def __init__(self, adapter: str, base: str) -> None:
@@ -59,8 +59,8 @@ class Judge:
 
     @staticmethod
     @cache
-    def of(adapter: str, base: str) -> "Judge":
-        return Judge(adapter, base)
+    def of(adapter: str, base: str) -> "RewardModel":
+        return RewardModel(adapter, base)
 
     def rewards(self, rows: Sequence[Sequence[int]]) -> list[float]:
         return rewards(self._model, rows)
@@ -96,5 +96,6 @@ def rewards(model: Any, rows: Sequence[Sequence[int]]) -> list[float]:
 
 
 if __name__ == "__main__":
-    asked = decode(sys.stdin.buffer.read(), Rows)
-    sys.stdout.buffer.write(encode(rewards(opened(asked.adapter, asked.base, asked.dtype), asked.rows)) + b"\n")
+    parent = worker.parent()
+    asked = decode(next(parent.requests()), RewardRequest)
+    parent.perform(lambda: encode(rewards(opened(asked.adapter, asked.base, asked.dtype), asked.rows)))

@@ -1,4 +1,4 @@
-"""What a reply must not hold: secrets and personal data, words of the prompt, phrases that a team rules out."""
+"""Check what a reply must not contain: secrets and personal data, words of the prompt, phrases a team rules out."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache

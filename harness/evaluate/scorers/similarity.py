@@ -1,4 +1,4 @@
-"""How alike two texts are, from 0 to 1: for free text, where no two good answers are equal."""
+"""Compare free texts by likeness, from 0 to 1, where no two good answers are equal."""
 
 from collections.abc import Callable
 from typing import Any

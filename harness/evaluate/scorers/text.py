@@ -1,4 +1,4 @@
-"""Text: equal, or in one of the looser relations that are named by `mode`."""
+"""Compare text: equal, or in one of the looser relations that `mode` names."""
 
 import unicodedata
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""One gate rule a file: `findings(context) -> Iterator[Finding]`. A file that starts with an underscore is a helper."""
+"""Turn comparisons into findings, one rule a file: `findings(context) -> Iterator[Finding]`. `_*.py` are helpers."""

@@ -1,4 +1,4 @@
-"""A contract is kept case by case: each must pass in most of its repeats. No inference; a broken promise is one.
+"""Check contracts case by case: each must pass in most of its repeats. No inference: one broken case fails it.
 
 The cases of a suite with the role contract, and the checks and cases that another suite names in `must_pass`: each of
 these is a comparison of its own with that role. A repeat passes at full score (`harness.gate.compare`).
@@ -12,6 +12,10 @@ from harness.gate import measure, wording
 from harness.gate.context import Context
 from harness.types import Comparison, Contract, Finding, Pair
 
+HARM = True
+"""It finds something broken: of equal outcomes this comes before what was not gained."""
+FINAL = True
+"""No further case can undo its failure."""
 PASSED = 0.5
 """A case passes when its mean over the repeats is above this."""
 NAMED = 5

@@ -1,4 +1,4 @@
-"""No evidence, no promotion: whatever makes the measurement itself untrustworthy, or leaves nothing measured."""
+"""Require evidence: find whatever makes the measurement untrustworthy, or leaves nothing measured."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,8 @@ from harness.gate import wording
 from harness.gate.context import CHAMPION, Context
 from harness.types import Comparison, Finding, Guard, Info, Target
 
+FIRST = True
+"""Of equal outcomes its findings come first: without a measurement the others say little."""
 LONGEST = 160
 """Characters of an error message that a finding repeats."""
 

@@ -1,4 +1,4 @@
-"""The floor: on a target, the tuned model must beat the arm that gives the commonest training answer to everything.
+"""Require that a target beats the arm that gives the commonest training answer to everything.
 
 Who does not has learnt how answers are spread, not what the message says. A gain over a base model that answers in the
 wrong form is easily made of nothing else.
@@ -11,6 +11,11 @@ from msgspec.structs import replace
 from harness.gate import measure, wording
 from harness.gate.context import CONSTANT, Context
 from harness.types import Comparison, Finding, Target
+
+COMPARES = True
+"""Its findings hold a difference of two arms, beside which A/A noise is shown."""
+ASKS = "beat the commonest answer"
+"""What it asks of a suite, for the report."""
 
 
 def findings(context: Context) -> Iterator[Finding]:

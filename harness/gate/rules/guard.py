@@ -1,4 +1,4 @@
-"""A guard must not lose more than its margin: shown not to, not merely not shown to.
+"""Check guards: each must be shown to lose no more than its margin.
 
 Pass when the lower bound of the difference is above minus the margin, fail when the upper bound is below it, unresolved
 between. Every guard must hold, so no correction for their number is due (intersection-union test).
@@ -14,6 +14,11 @@ from harness.gate.rules import negative_control
 from harness.gate.statistics.paired import Paired
 from harness.gate.statistics.power import more_cases
 from harness.types import Comparison, Finding, Guard
+
+HARM = True
+"""It finds something broken: of equal outcomes this comes before what was not gained."""
+COMPARES = True
+"""Its findings hold a difference of two arms, beside which A/A noise is shown."""
 
 
 def findings(context: Context) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""A bar that was lowered must be lowered in the open: the suites that decided when the champion was promoted decide again.
+"""Find lowered bars: the suites that decided when the champion was promoted decide again.
 
 One that is gone, that decides nothing any more, asks for less or lost half of its cases leaves the verdict undecided,
 until the policy is given a new `version` under [gate]: then it is told, and the next promotion sets the bar anew.

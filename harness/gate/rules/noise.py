@@ -1,4 +1,4 @@
-"""A/A: an arm against itself. What differs there is noise, and stands beside every difference.
+"""Show A/A noise: an arm against itself, beside every difference.
 
 An arm that differs from itself by more than chance makes the verdict invalid. There are as many of these tests as arms
 and suites, so Holm's correction holds the chance of any false one at alpha.
@@ -16,6 +16,9 @@ from harness.gate.statistics.alarm import false_alarm_rate
 from harness.gate.statistics.multiple import holm
 from harness.gate.statistics.paired import Paired
 from harness.types import Comparison, Finding
+
+ADVICE = True
+"""Its intervals are of something else than the suite's difference: they decide nothing."""
 
 
 def findings(context: Context) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Trained though the plan said that the verdict would stay open (`train_anyway = true`): then the report says so."""
+"""Report a training that the power plan advised against (`train_anyway = true`)."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Is the fine-tune needed at all? If prompting does as well within the margin, the verdict says: do not fine-tune for this.
+"""Compare with prompting: if it does as well within the margin, advise against the fine-tune.
 
 A tie holds the promotion back, because prompting can be changed in a minute and taken back in another. Where the saving
 in tokens is what the fine-tune is for, the policy says so with `prompted_tie = false`; then it is only told. Nothing else
@@ -16,6 +16,8 @@ from harness.gate.context import PROMPTED, Context
 from harness.gate.statistics.paired import Paired
 from harness.types import Comparison, Finding, Guard, Target
 
+COMPARES = True
+"""Its findings hold a difference of two arms, beside which A/A noise is shown."""
 ARMS = gate_options.words("prompted_arms", PROMPTED)
 MARGIN = gate_options.number("prompted_margin", Guard().margin)
 OPTIONS = (ARMS, MARGIN)

@@ -1,4 +1,4 @@
-"""Quarantine is shown: which flaky cases were left out of both arms, and which entries count as none, and why."""
+"""List quarantined flaky cases that were left out of both arms, and entries that do not count, with reasons."""
 
 from collections.abc import Iterator
 

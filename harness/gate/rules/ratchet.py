@@ -1,4 +1,4 @@
-"""Small losses must not add up: with a champion, every guard is held against the original base as well.
+"""Stop small losses from adding up: with a champion, compare every guard with the original base as well.
 
 A candidate that loses one point to the champion, which lost one to the champion before it, passes each night and is far
 below where it started after a month. Whoever holds candidates against the champion alone gets this rule's findings; where
@@ -16,6 +16,8 @@ from harness.gate.context import CHAMPION, Context
 from harness.gate.rules import guard
 from harness.types import Finding, Guard
 
+HARM = True
+"""It finds something broken: of equal outcomes this comes before what was not gained."""
 ORIGINAL = gate_options.word("original", "base")
 OPTIONS = (ORIGINAL,)
 

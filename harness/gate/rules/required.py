@@ -1,4 +1,4 @@
-"""Suites that the policy names must be there: a guard that somebody deleted, or made decide nothing, is no guard that held.
+"""Require the suites that the policy names: none may be deleted, or changed so that it decides nothing.
 
 [gate.options]
 required = ["booking", "arc_easy/eval_arc::eval_arc"]     # a suite's full name, or its short one

@@ -1,4 +1,4 @@
-"""Slices that the policy names are guards of their own: none may lose more than the margin.
+"""Guard slices that the policy names: none may lose more than the margin.
 
     [gate.options]
     guard_slices = ["lang=de"]
@@ -16,6 +16,10 @@ from harness.gate.context import Context
 from harness.gate.rules import guard
 from harness.types import Comparison, Finding, Guard, Role, Target
 
+HARM = True
+"""It finds something broken: of equal outcomes this comes before what was not gained."""
+COMPARES = True
+"""Its findings hold a difference of two arms, beside which A/A noise is shown."""
 SLICES, MARGIN = gate_options.words("guard_slices"), gate_options.number("slice_margin", None)
 OPTIONS = (SLICES, MARGIN)
 

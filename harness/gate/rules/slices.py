@@ -1,4 +1,4 @@
-"""Slices are advice: where within a suite the difference sits. They decide nothing, since among many some look bad by
+"""Show where within a suite the difference is. Slices decide nothing, since among many some look bad by
 chance; the false discovery rate of those shown is held at 10 %. Benjamini and Hochberg (1995), JRSS B 57:289."""
 
 from collections.abc import Iterator
@@ -10,6 +10,8 @@ from harness.gate.context import Context
 from harness.gate.statistics.multiple import benjamini_hochberg
 from harness.types import Comparison, Finding
 
+ADVICE = True
+"""Its intervals are of something else than the suite's difference: they decide nothing."""
 FALSE_DISCOVERY = 0.10
 FEWEST = 5
 """Scored cases below which a slice is not looked at."""

@@ -1,5 +1,4 @@
-"""An evaluation that ended early says so, and never promotes: what it shows is a confidence sequence, which holds at every
-look, and only of the cases that were asked."""
+"""Report an evaluation that ended early; it never promotes, since only some of the cases were asked."""
 
 from collections.abc import Iterator
 

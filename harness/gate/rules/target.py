@@ -1,4 +1,4 @@
-"""A target must improve: by more than nothing, and by at least its `min_gain`.
+"""Check targets: each must improve by more than nothing, and by at least its `min_gain`.
 
 Both are shown, never assumed: exact McNemar (or sign flips) for a gain at all, and the score interval above `min_gain`.
 Against the champion any shown gain will do; the policy's option `champion_gain` asks for more. With `targets = "any"`
@@ -17,6 +17,8 @@ from harness.gate.statistics.paired import Paired
 from harness.gate.statistics.power import more_cases
 from harness.types import Comparison, Finding, Target
 
+COMPARES = True
+"""Its findings hold a difference of two arms, beside which A/A noise is shown."""
 CHAMPION_GAIN = gate_options.number("champion_gain", 0.0)
 OPTIONS = (CHAMPION_GAIN,)
 

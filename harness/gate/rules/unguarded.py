@@ -1,4 +1,4 @@
-"""Without a guard nothing asks what the fine-tune broke elsewhere. That decides nothing, but is said."""
+"""Warn when no guard asks what the fine-tune broke elsewhere. Decides nothing."""
 
 from collections.abc import Iterator
 

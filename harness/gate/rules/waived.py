@@ -1,4 +1,4 @@
-"""Waivers are shown: those in force with what they cover, and those that have expired and count as none."""
+"""List waivers: those in force with what they cover, and the expired ones."""
 
 from collections.abc import Iterator
 

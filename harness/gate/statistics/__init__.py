@@ -1,1 +1,1 @@
-"""Intervals, tests, power and sequential evidence. Differences are candidate minus baseline; rates lie in 0 to 1."""
+"""Compute intervals, tests, power and sequential evidence. Differences are candidate minus baseline; rates are 0 to 1."""

@@ -1,4 +1,4 @@
-"""The gate's own false-alarm rate, from data in which nothing changed.
+"""Estimate the gate's own false-alarm rate, from data in which nothing changed.
 
 Under no change it is chance which of two runs is called the candidate; so the labels of an A/A pair are swapped cluster by
 cluster, and it is counted how often the test of a gain then finds one (a permutation of the null; Fisher 1935).

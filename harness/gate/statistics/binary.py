@@ -1,4 +1,4 @@
-"""Paired pass/fail outcomes: each case is broken (passed before, fails now), fixed, or the same under both arms."""
+"""Test paired pass/fail outcomes: each case is broken (passed before, fails now), fixed, or the same."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Measures of a whole suite that are no mean over its cases, such as macro-F1: the paired difference by resampling.
+"""Resample measures of a whole suite that are no mean over its cases, such as macro-F1, for the paired difference.
 
 The measure of both arms is counted again in each resample of the clusters, so what the pairing and the clusters carry
 is in the interval (Koehn 2004, EMNLP, for corpus measures; Cameron, Gelbach and Miller 2008 for whole clusters).

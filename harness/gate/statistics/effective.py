@@ -1,4 +1,4 @@
-"""Effective counts: how many independent pass/fail cases say as much as these scores do.
+"""Convert scores to effective counts: how many independent pass/fail cases say as much as they do.
 
 Repeats say more than one pass/fail case each, clusters say less. Both are one number, the design effect: the variance
 of the total that the data show, over the variance that independent cases would have if every point lost were a case

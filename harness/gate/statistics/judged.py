@@ -1,4 +1,4 @@
-"""Scores that a judge gave: what they say of the answers themselves, with the judge's own errors carried along.
+"""Correct scores that a judge gave for the judge's own errors.
 
 A judge that passes a share `sensitivity` of the good answers and fails a share `specificity` of the bad ones shrinks
 every true difference by J = sensitivity + specificity - 1 (Youden), so the true difference is the seen one over J

@@ -1,4 +1,4 @@
-"""Many tests at once."""
+"""Correct for many tests at once."""
 
 from collections.abc import Sequence
 

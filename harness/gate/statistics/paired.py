@@ -1,4 +1,4 @@
-"""Which method for which data: one place that chooses, and says what it chose.
+"""Choose the method for the data, in one place, and name it.
 
 | scores | method |
 |---|---|

@@ -1,4 +1,4 @@
-"""How many cases it takes, told before anything is trained or measured.
+"""Compute how many cases it takes, before anything is trained or measured.
 
 For pass/fail cases the power is not simulated or approximated: the exact test rejects a known set of tables, and their
 chance is summed. Everything speaks of `truth`, the true difference, and of `discordance`, the share of cases whose

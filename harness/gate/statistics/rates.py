@@ -1,4 +1,4 @@
-"""Two rates over different cases, such as the calls before a change and those after it.
+"""Compare two rates over different cases, such as the calls before a change and those after it.
 
 Newcombe's method 10 for independent proportions: the Wilson intervals of both rates, joined by adding the squares of
 their arms (Newcombe 1998, Statistics in Medicine 17:873). A case may be a share of repeats: then the counts are
@@ -17,14 +17,14 @@ from harness.types import Interval
 
 
 @dataclass(frozen=True)
-class Change:
+class RateChange:
     before: float
     after: float
     interval: Interval
     """Of `after - before`."""
 
 
-def change(before: Sequence[float], after: Sequence[float], level: float = 0.95) -> Change:
+def change(before: Sequence[float], after: Sequence[float], level: float = 0.95) -> RateChange:
     """Change of a rate from the independent cases before, shape (n,), to those after, shape (m,), n and m at least 1:
     1 or True where it happened, or the share of a case's repeats in which it did."""
     first, low_first, high_first = _rate(before, level)
@@ -32,7 +32,7 @@ def change(before: Sequence[float], after: Sequence[float], level: float = 0.95)
     difference = second - first
     low = difference - math.hypot(second - low_second, high_first - first)
     high = difference + math.hypot(high_second - second, first - low_first)
-    return Change(first, second, Interval(low=max(low, -1.0), high=min(high, 1.0), level=level, method="newcombe"))
+    return RateChange(first, second, Interval(low=max(low, -1.0), high=min(high, 1.0), level=level, method="newcombe"))
 
 
 def _rate(events: Sequence[float], level: float) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""Evidence that holds at every look: a betting confidence sequence for the mean of bounded differences.
+"""Compute evidence that is valid at every look: a betting confidence sequence for a mean of bounded differences.
 
 Look after any case and stop whenever you like: the chance that the true mean ever leaves the sequence is at most alpha
 at either end. For each candidate mean a fortune is kept that is bet on the cases seen next; a mean against which it once

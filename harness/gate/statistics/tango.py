@@ -1,4 +1,4 @@
-"""Tango's score test for a paired difference of proportions, made exact.
+"""Compute Tango's score test for a paired difference of proportions, made exact.
 
 The score statistic estimates the variance under the hypothesis, so it stays honest where a Wald or t interval collapses
 to a point: with no discordant case at all. Its normal approximation still lets a few per cent too many through at some

@@ -1,4 +1,4 @@
-"""Who may post: the request's head, judged before its body is read.
+"""Admit or refuse a request by its head, before its body is read.
 
 A page in a browser can reach a port of this machine: by a name that it makes point here, or by a plain form. So the `Host`
 must be one of an exact set, no `Origin` is ever welcome, and the media type must be one that no form can send.

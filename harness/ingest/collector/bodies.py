@@ -1,4 +1,4 @@
-"""A request's body to its bytes: decompressed in bounded memory, whatever it claims to be.
+"""Decompress a request's body in bounded memory, whatever it claims to be.
 
 Limits: `LARGEST` bytes after decompression (the 20 MiB that OTLP recommends), a ratio no trace reaches, and few members, since
 a thousand tiny gzip members cost more than they hold.
@@ -17,7 +17,7 @@ RATIO = 200
 MEMBERS = 16
 
 
-class TooLarge(ValueError):
+class BodyTooLarge(ValueError):
     """More than is taken (413)."""
 
 
@@ -47,7 +47,7 @@ def _gzip(body: bytes, most: int) -> bytes:
     while body:
         members += 1
         if members > MEMBERS:
-            raise TooLarge(f"more than {MEMBERS} compressed members")
+            raise BodyTooLarge(f"more than {MEMBERS} compressed members")
         piece, body = _inflated(body, most - len(found), 31)
         found += piece
     return found
@@ -75,7 +75,7 @@ def _zstd(body: bytes, most: int) -> bytes:
 
 def _checked(found: bytes, most: int) -> bytes:
     if len(found) > most:
-        raise TooLarge(f"more than {most} bytes after decompression")
+        raise BodyTooLarge(f"more than {most} bytes after decompression")
     return found
 
 

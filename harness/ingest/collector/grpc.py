@@ -1,4 +1,4 @@
-"""The same receiver over gRPC, an extra: `pip install "trueup[grpc]"`.
+"""Receive over gRPC, an extra: `pip install "trueup[grpc]"`.
 
 gRPC bounds a message before and after decompression (`max_receive_message_length`), and the calls at one time. A browser cannot
 speak it. What could not be kept is UNAVAILABLE, which the specification lets senders repeat.

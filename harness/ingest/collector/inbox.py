@@ -1,4 +1,4 @@
-"""The inbox: requests that were acknowledged, on the disk, waiting to be ingested.
+"""Keep acknowledged requests on the disk until they are ingested.
 
 A receiver only ever appends to a segment of its own, and syncs it before it answers; it takes neither the store's lock nor
 the table. So it never stands in the way of a nightly run, nor a run in its. A segment belongs to its writer as long as the

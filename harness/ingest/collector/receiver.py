@@ -1,4 +1,4 @@
-"""What happens to a request, however it came in: checked, redacted, on the disk, and only then acknowledged."""
+"""Handle a request, however it came in: check, redact, write to the disk, and only then acknowledge."""
 
 import threading
 from collections import Counter

@@ -1,4 +1,4 @@
-"""`trueup collect`: listens on this machine, and leaves what it receives in the store's inbox.
+"""Serve `trueup collect`: listen on this machine, and leave what arrives in the store's inbox.
 
 Takes no lock of the store: a nightly run goes on beside it, and finds what has arrived.
 """

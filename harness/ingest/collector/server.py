@@ -1,4 +1,4 @@
-"""HTTP/1.1 for the receiver: asyncio for the sockets, h11 for the protocol, and every wait bounded.
+"""Serve HTTP/1.1 for the receiver: asyncio for the sockets, h11 for the protocol, and every wait bounded.
 
 Bounds: time to the end of the head, of the body, and of the answer; bytes of a head, of a body, and of all bodies in memory;
 connections. When all connections are taken, the one that has waited longest without bringing a whole request gives its place
@@ -128,7 +128,7 @@ class Server:
         receiver = self._receiver
         try:
             return 200, receiver.take(signal, bodies.plain(body, encoding), media)
-        except bodies.TooLarge as error:
+        except bodies.BodyTooLarge as error:
             status, reason = 413, str(error)
         except bodies.Unsupported as error:
             status, reason = 415, str(error)

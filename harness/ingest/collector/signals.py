@@ -1,4 +1,4 @@
-"""The two signals that are taken in, traces and logs: what a request holds, and what is answered (OTLP 1.x, over HTTP)."""
+"""Decode the two accepted signals, traces and logs, and encode the answers (OTLP 1.x, over HTTP)."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Which traces an OTLP request is of, and the part of it that is of some of them."""
+"""Split an OTLP request by trace."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What trace exports come in: a path of any kind becomes a stream of located records, in bounded memory."""
+"""Read what trace exports come in: a path of any kind becomes a stream of located records, in bounded memory."""
 
 from harness.ingest.containers.reading import EXCERPT, Bad, Record, records
 from harness.ingest.containers.sources import File, find

@@ -1,4 +1,4 @@
-"""Files that hold several others: zip archives, and bodies of the type multipart/form-data."""
+"""Unpack files that hold several others: zip archives, and bodies of the type multipart/form-data."""
 
 import email.parser
 import email.policy
@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO, Any, BinaryIO
 
-from harness.ingest.containers.sources import Guard
+from harness.ingest.containers.sources import UnpackGuard
 from harness.ingest.formats._json import loads
 
 ZIP = b"PK\x03\x04"
@@ -25,7 +25,7 @@ def members(stream: BinaryIO) -> Iterator[IO[bytes]]:
             spent = 0
             for info in names:
                 with archive.open(info) as member:
-                    guard = Guard(member, stream, spent)
+                    guard = UnpackGuard(member, stream, spent)
                     yield io.BufferedReader(guard, 2**18)
                     spent = guard.out
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""OTLP as protobuf: one request a file, requests one after the other with their length, and which of the two it is."""
+"""Decode OTLP as protobuf: one request a file, or requests one after the other with their length."""
 
 import struct
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A file's bytes to its records, each with its place. What a file is, its first bytes say, never its name."""
+"""Read a file's bytes into located records. Its first bytes say what a file is, never its name."""
 
 import shutil
 import tempfile
@@ -11,7 +11,7 @@ from typing import IO, Any, BinaryIO, NamedTuple
 import zstandard
 
 from harness.ingest.containers import archives, sources
-from harness.ingest.containers.sources import TooLarge
+from harness.ingest.containers.sources import UnpackedTooLarge
 from harness.ingest.formats._json import loads, several
 
 BOM = b"\xef\xbb\xbf"
@@ -52,7 +52,7 @@ def records(stream: BinaryIO) -> Iterator[Record | Bad]:
                 yield from _by_content(sources.unpacked(member))
         else:
             yield from _by_content(sources.unpacked(stream))
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, zstandard.ZstdError, TooLarge) as error:
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, zstandard.ZstdError, UnpackedTooLarge) as error:
         yield Bad(f"damaged file: {error}", 0, b"", whole_file=True)
 
 

@@ -1,4 +1,4 @@
-"""From paths, folders, globs, `-` and addresses to the files to read, and their bytes."""
+"""Find the files to read from paths, folders, globs, `-` and addresses, and open them."""
 
 import glob
 import gzip
@@ -33,7 +33,7 @@ class File(NamedTuple):
     """Bytes on disk; 0 when unknown."""
 
 
-class TooLarge(ValueError):
+class UnpackedTooLarge(ValueError):
     """A compressed file that unpacks to far more than any trace does."""
 
 
@@ -142,14 +142,14 @@ def unpacked(stream: IO[bytes]) -> IO[bytes]:
     """The stream, decompressed when its first bytes say so: gzip, or zstd with any number of frames."""
     magic = head(stream)
     if magic[:2] == GZIP:
-        return io.BufferedReader(Guard(gzip.GzipFile(fileobj=stream), stream), 2**18)
+        return io.BufferedReader(UnpackGuard(gzip.GzipFile(fileobj=stream), stream), 2**18)
     if magic == ZSTD:
         reader = zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(stream, read_across_frames=True)
-        return io.BufferedReader(Guard(reader, stream), 2**18)
+        return io.BufferedReader(UnpackGuard(reader, stream), 2**18)
     return stream
 
 
-class Guard(io.RawIOBase):
+class UnpackGuard(io.RawIOBase):
     """A decompressing reader that stops at a bomb, by what came out for what went in."""
 
     def __init__(self, inner: Any, outer: Any, out: int = 0) -> None:
@@ -167,5 +167,5 @@ class Guard(io.RawIOBase):
         buffer[: len(piece)] = piece
         self.out += len(piece)
         if self.out > FREE_BYTES + LARGEST_RATIO * self._outer.tell():
-            raise TooLarge(f"unpacks to more than {LARGEST_RATIO} times its size")
+            raise UnpackedTooLarge(f"unpacks to more than {LARGEST_RATIO} times its size")
         return len(piece)

@@ -1,4 +1,4 @@
-"""Rows of Parquet and CSV files as records."""
+"""Read rows of Parquet and CSV files as records."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""One trace format a file.
+"""Parse trace formats, one a file.
 
 A format offers either or both of these pairs, and nothing is registered:
 

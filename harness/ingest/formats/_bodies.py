@@ -1,4 +1,4 @@
-"""What the request and response bodies of model APIs say, as fields of a `Draft`: messages, parameters, tokens."""
+"""Parse request and response bodies of model APIs into fields of a `Draft`: messages, parameters, tokens."""
 
 from harness.ingest.formats._json import Json, listing, mapping, parsed, text_of, whole
 from harness.ingest.formats._messages import choices, messages, response_metadata

@@ -1,4 +1,4 @@
-"""Times as producers write them, to Unix nanoseconds."""
+"""Parse times as producers write them, into Unix nanoseconds."""
 
 from datetime import UTC, datetime
 from typing import Any

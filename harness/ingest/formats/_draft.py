@@ -1,4 +1,4 @@
-"""A call in the making: what each source says of it is put in, and gaps are filled from the next source."""
+"""Draft a call: put in what each source says of it, and fill gaps from the next source."""
 
 import json
 from collections.abc import Iterable

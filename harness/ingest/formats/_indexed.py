@@ -1,4 +1,4 @@
-"""Attributes with numbered names, such as `llm.input_messages.0.message.role`, as the lists and maps they stand for."""
+"""Unfold attributes with numbered names, such as `llm.input_messages.0.message.role`, into lists and maps."""
 
 from harness.ingest.formats._json import Json
 from harness.ingest.formats._otlp import Attributes

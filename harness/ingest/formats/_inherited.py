@@ -1,4 +1,4 @@
-"""What a call takes from the spans above it and from its resource: session, user, tags and route."""
+"""Inherit from the spans above a call and from its resource: session, user, tags and route."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,4 +1,4 @@
-"""JSON as producers write it: NaN, lone surrogates, broken UTF-8, JSON inside strings."""
+"""Parse JSON as producers write it: NaN, lone surrogates, broken UTF-8, JSON inside strings."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What Langfuse holds of one generation, however it was exported: as a span or as a row."""
+"""Read what Langfuse holds of one generation, however it was exported: as a span or as a row."""
 
 from harness.ingest.formats._bodies import params, request, response, tokens
 from harness.ingest.formats._draft import Draft, cut

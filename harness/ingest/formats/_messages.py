@@ -1,4 +1,4 @@
-"""Messages in any of the shapes that producers use, to `Message`s.
+"""Parse messages of any producer's shape into `Message`s.
 
 Read: OpenAI chat and Responses, the GenAI semantic conventions (`parts`), LangChain constructors, the Vercel AI SDK,
 Anthropic content blocks, and bare text. JSON text inside strings is decoded.

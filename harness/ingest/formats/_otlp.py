@@ -1,4 +1,4 @@
-"""OpenTelemetry's wire format as JSON: spans and log records in every spelling that is met.
+"""Parse OpenTelemetry's wire format as JSON: spans and log records in every spelling that is met.
 
 camelCase and snake_case keys, ids in hex or base64, enums as numbers or names, numbers as text, every arm of a oneof
 present as null, `batches` of Grafana Tempo, `instrumentationLibrarySpans` of old collectors.

@@ -1,4 +1,4 @@
-"""One part of a message, in any of the shapes that producers use, to a `Part`."""
+"""Parse one part of a message, of any producer's shape, into a `Part`."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Rows of other tracing systems as spans and log records, so that one join reads them all.
+"""Turn rows of other tracing systems into spans and log records, so that one join reads them all.
 
 A row becomes a span that carries the row itself under an attribute of its format, which the same format then reads.
 """

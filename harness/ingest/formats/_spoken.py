@@ -1,4 +1,4 @@
-"""The common case of the GenAI conventions, decoded at C speed: JSON text of messages that are plain text and no more."""
+"""Decode the common case of the GenAI conventions at C speed: JSON text of messages that are plain text and no more."""
 
 from typing import Literal
 

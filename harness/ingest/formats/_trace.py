@@ -1,4 +1,4 @@
-"""The pieces of one trace to calls and feedback: copies collapse, log records find their span, calls inherit.
+"""Join the pieces of one trace into calls and feedback: copies collapse, log records find their span, calls inherit.
 
 Session, user, tags and route often stand on the server span only, so a call takes them from its nearest ancestor.
 """
@@ -17,12 +17,20 @@ from harness.ingest.formats._draft import Draft, feedback
 from harness.ingest.formats._inherited import INHERITED, SESSION, USER, inherit, named
 from harness.ingest.formats._json import Json, mapping, number, text_of
 from harness.ingest.formats._otlp import Attributes, Event, Log, Span
-from harness.types import Call, CallError, Feedback, Source
+from harness.types import Call, CallError, Feedback, Noun, Source
 
 EVALUATION = "gen_ai.evaluation.result"
 CORRECTIONS = ("correction", "corrected_output", "corrected", "expected_output")
 """Last part of the names of attributes that may hold a corrected answer, such as `app.correction`: no convention names
 one. The option `corrections` lists whole names instead."""
+
+
+class Options(Noun, frozen=True):
+    """Keys under [ingest] options of the formats that hold spans."""
+
+    corrections: tuple[str, ...] = ()
+    """Attributes of an evaluation event that hold a corrected answer; empty: those whose last part says so."""
+
 
 Count = tuple[str, int]
 """A name of what was counted, and how many."""

@@ -1,4 +1,4 @@
-"""One call that was recorded as several spans of a trace is one call.
+"""Unite the spans of a trace that record the same call.
 
 Two instrumentation libraries on one client give a span each; a gateway and its client too; Logfire gives a streamed
 call a second span of kind "log" that holds the answer. Two calls with the same text, one after the other, are two.
@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from harness.core.recordings import same_call
 from harness.ingest.formats._draft import Draft
 from harness.ingest.formats._otlp import Span
 from harness.types import Message, Source
@@ -37,12 +38,11 @@ def _same(one: Found, two: Found, recorders: set[str]) -> bool:
         return False
     if _is_log_of(one, two) or _is_log_of(two, one):
         return True
-    if two[1].scope in recorders or not _overlap(one[1], two[1]):
+    if two[1].scope in recorders:
         return False
-    ids = one[0].response_id, two[0].response_id
-    if all(ids):
-        return ids[0] == ids[1]
-    return _nested(one[1], two[1]) and (_alike(one[0], two[0]) or _is_silent(one[0], two[0]))
+    drafts = one[0], two[0]
+    ids = drafts[0].response_id, drafts[1].response_id
+    return same_call(one[1], two[1], ids, lambda: _alike(*drafts) or _is_silent(*drafts))
 
 
 def _is_log_of(log: Found, call: Found) -> bool:
@@ -51,16 +51,6 @@ def _is_log_of(log: Found, call: Found) -> bool:
         return False
     beside = log[1].parent_id in (call[1].parent_id, call[1].span_id)
     return beside and not call[0].output and _texts(log[0].input) == _texts(call[0].input)
-
-
-def _overlap(one: Span, two: Span) -> bool:
-    return one.start_ns <= two.end_ns and two.start_ns <= one.end_ns
-
-
-def _nested(one: Span, two: Span) -> bool:
-    return (one.start_ns <= two.start_ns and two.end_ns <= one.end_ns) or (
-        two.start_ns <= one.start_ns and one.end_ns <= two.end_ns
-    )
 
 
 def _alike(one: Draft, two: Draft) -> bool:

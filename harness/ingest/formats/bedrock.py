@@ -1,4 +1,4 @@
-"""Amazon Bedrock's model-invocation logs, as they lie in S3 and CloudWatch: Converse and InvokeModel.
+"""Parse Amazon Bedrock's model-invocation logs, as they lie in S3 and CloudWatch: Converse and InvokeModel.
 
 Bodies above 100 KB and media lie in objects beside the log; what is only there is marked and never fetched.
 """

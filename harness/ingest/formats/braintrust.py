@@ -1,4 +1,4 @@
-"""Braintrust logs: spans with scores, comments and `expected`, and the rows that its SDK sends."""
+"""Parse Braintrust logs: spans with scores, comments and `expected`, and the rows that its SDK sends."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,6 +16,7 @@ from harness.types import Call, CallError, Feedback, Source
 
 RANK, TRUST = 30, 15
 Piece = Span | Log
+Options = _trace.Options
 
 ROW = "braintrust.row"
 

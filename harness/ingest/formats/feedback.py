@@ -1,4 +1,4 @@
-"""Plain feedback: one object a record, with an id to find the call by, a name, and a value, label or correction."""
+"""Parse plain feedback: one object a record, with an id to find the call by, a name, and a value, label or correction."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

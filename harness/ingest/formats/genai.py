@@ -1,4 +1,4 @@
-"""OpenTelemetry's GenAI semantic conventions, every generation of them, on spans, span events and log events.
+"""Parse OpenTelemetry's GenAI semantic conventions, every generation of them, on spans, span and log events.
 
     up to 1.27   events `gen_ai.content.prompt` and `.completion`; attributes `gen_ai.prompt`, `gen_ai.completion`
     1.28 - 1.36  events `gen_ai.system.message`, `.user.message`, ..., `gen_ai.choice`, as log records or on the span

@@ -1,4 +1,4 @@
-"""Helicone requests, one a row, with their bodies where the export included them."""
+"""Parse Helicone requests, one a row, with their bodies where the export included them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,6 +14,7 @@ from harness.types import Call, CallError, Feedback, Source
 
 RANK, TRUST = 30, 15
 Piece = Span | Log
+Options = _trace.Options
 
 ROW = "helicone.row"
 

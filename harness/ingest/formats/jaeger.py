@@ -1,4 +1,4 @@
-"""Traces as Jaeger's interface and its query API give them: `{"data": [{"traceID", "spans", "processes"}]}`.
+"""Parse traces of Jaeger's interface and query API: `{"data": [{"traceID", "spans", "processes"}]}`.
 
 Specification: jaegertracing/jaeger, model/json/model.go. Times are in µs; tags are attributes, logs are events.
 """
@@ -14,6 +14,7 @@ from harness.types import Call, Feedback, Source
 
 RANK = 12
 Piece = Span | Log
+Options = _trace.Options
 
 
 def claims(record: dict[str, Json]) -> bool:

@@ -1,4 +1,4 @@
-"""Langfuse: the spans of its SDK (version 3 and later), and its own exports."""
+"""Parse Langfuse: the spans of its SDK (version 3 and later), and its own exports."""
 
 from harness.ingest.formats import _langfuse
 from harness.ingest.formats._clock import nanoseconds

@@ -1,4 +1,4 @@
-"""Langfuse's own exports: trace bundles of the UI, pages of the public API, blob-storage and batch exports."""
+"""Parse Langfuse's own exports: trace bundles of the UI, pages of the public API, blob-storage and batch exports."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,6 +14,7 @@ from harness.types import Call, CallError, Feedback, Source
 
 RANK, TRUST = 40, 15
 Piece = Span | Log
+Options = _trace.Options
 
 ROW, TRACE = "langfuse.row", "langfuse.trace"
 TYPES = frozenset(

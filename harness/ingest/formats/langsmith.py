@@ -1,9 +1,9 @@
-"""LangSmith runs and feedback: `list_runs` as JSON lines, batches of creations and updates, bulk exports."""
+"""Parse LangSmith runs and feedback: `list_runs` as JSON lines, batches of creations and updates, bulk exports."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.ingest.formats import _rows
+from harness.ingest.formats import _rows, _trace
 from harness.ingest.formats._bodies import params, request, response, tokens
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft, cut
@@ -14,6 +14,7 @@ from harness.types import Call, CallError, Feedback, Source
 
 RANK, TRUST = 30, 15
 Piece = Span | Log
+Options = _trace.Options
 
 RUN = "langsmith.run"
 _KINDS = {"app": "human", "api": "app", "model": "judge"}

@@ -1,4 +1,4 @@
-"""LiteLLM's standard logging payloads (S3, GCS, generic loggers) and rows of its spend log."""
+"""Parse LiteLLM's standard logging payloads (S3, GCS, generic loggers) and rows of its spend log."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,6 +14,7 @@ from harness.types import Call, CallError, Feedback, Source
 
 RANK, TRUST = 30, 15
 Piece = Span | Log
+Options = _trace.Options
 
 ROW = "litellm.payload"
 _CALLS = ("completion", "responses", "anthropic_messages", "generate_content")

@@ -1,4 +1,4 @@
-"""Pydantic Logfire and Pydantic AI spans of older releases: `request_data`, `response_data`, `events`.
+"""Parse Pydantic Logfire and Pydantic AI spans of older releases: `request_data`, `response_data`, `events`.
 
 Newer ones speak the GenAI conventions, which are trusted more; these attributes then only fill gaps.
 """

@@ -1,4 +1,4 @@
-"""MLflow traces, version 2 and 3: `Trace.to_json`, rows of `search_traces`, and its spans in OTLP."""
+"""Parse MLflow traces, version 2 and 3: `Trace.to_json`, rows of `search_traces`, and its spans in OTLP."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,6 +15,7 @@ from harness.types import Call, Feedback, Source
 
 RANK, TRUST = 20, 20
 Piece = Span | Log
+Options = _trace.Options
 
 _CHUNK = "mlflow.chunk.item."
 _KINDS = {"HUMAN": "human", "LLM_JUDGE": "judge", "CODE": "code"}

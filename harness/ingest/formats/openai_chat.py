@@ -1,4 +1,4 @@
-"""Chat conversations as fine-tuning files hold them: `{"messages": [...], "tools"?}`, the last answer the output."""
+"""Parse chat conversations of fine-tuning files: `{"messages": [...], "tools"?}`, the last answer the output."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

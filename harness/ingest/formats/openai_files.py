@@ -1,5 +1,4 @@
-"""Files of the OpenAI platform: batch input, output and errors, stored completions with their messages, preference
-pairs, and logs of request and response."""
+"""Parse files of the OpenAI platform: batches, stored completions, preference pairs, request and response logs."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""OpenInference spans (Arize Phoenix): `llm.input_messages.N.message.*`, `llm.output_messages.N.message.*`.
+"""Parse OpenInference spans (Arize Phoenix): `llm.input_messages.N.message.*`, `llm.output_messages.N.message.*`.
 
 Specification: Arize-ai/openinference, spec/semantic_conventions.md.
 """

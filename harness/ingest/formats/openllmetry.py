@@ -1,4 +1,4 @@
-"""OpenLLMetry (Traceloop) up to 0.54: `gen_ai.prompt.N.*`, `gen_ai.completion.N.*` and `llm.*` on spans.
+"""Parse OpenLLMetry (Traceloop) up to 0.54: `gen_ai.prompt.N.*`, `gen_ai.completion.N.*` and `llm.*` on spans.
 
 Later releases speak the GenAI conventions. Names: opentelemetry-semantic-conventions-ai 0.4.
 """

@@ -1,4 +1,4 @@
-"""OTLP exports of traces and logs: spans and log records of one trace, from any files, become calls and feedback."""
+"""Parse OTLP exports of traces and logs: spans and log records of one trace, from any files."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,6 +11,7 @@ from harness.types import Call, Feedback, Source
 RANK = 10
 
 Piece = Span | Log
+Options = _trace.Options
 
 
 def claims(record: dict[str, Json]) -> bool:

@@ -1,4 +1,4 @@
-"""Phoenix (Arize): spans as data frame rows, from its REST interface and as OTLP pages, and annotations."""
+"""Parse Phoenix (Arize): spans as data frame rows, from its REST interface and as OTLP pages, and annotations."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,6 +12,7 @@ from harness.types import Call, Feedback, Source
 
 RANK = 20
 Piece = Span | Log
+Options = _trace.Options
 
 _KINDS = {"HUMAN": "human", "LLM": "judge", "CODE": "code"}
 _CORRECTIONS = ("corrected_output", "correction", "expected_output")

@@ -1,4 +1,4 @@
-"""Plain rows (JSON lines, CSV, Parquet) with columns named in trueup.toml, for systems that trueup does not know.
+"""Parse plain rows (JSON lines, CSV, Parquet) with columns named in trueup.toml, for systems trueup does not know.
 
 [ingest]
 format = "table"
@@ -8,43 +8,52 @@ options = { columns = { input = "question", output = "answer", correction = "fix
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
+from harness.core import options as option_tables
 from harness.core.codec import digest
-from harness.errors import UsageError
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft, feedback
 from harness.ingest.formats._json import Json, listing, mapping, number, text_of
 from harness.ingest.formats._messages import choices, messages
-from harness.types import Call, CallError, Feedback, Source
+from harness.types import Call, CallError, Feedback, Noun, Source
 
 RANK = 100
 
-COLUMNS = [
-    "id",
-    "trace_id",
-    "span_id",
-    "response_id",
-    "session_id",
-    "user_id",
-    "route",
-    "time",
-    "end_time",
-    "seconds",
-    "provider",
-    "model",
-    "input",
-    "system",
-    "output",
-    "tools",
-    "finish_reason",
-    "error",
-    "value",
-    "label",
-    "comment",
-    "correction",
-    "tags",
-    "metadata",
-]
-"""What a column can be. Those that are not mapped are found by these very names."""
+
+class Columns(Noun, frozen=True, forbid_unknown_fields=True):
+    """What a column can be, to its name in the file. Those that are not mapped are found by these very names."""
+
+    id: str = "id"
+    trace_id: str = "trace_id"
+    span_id: str = "span_id"
+    response_id: str = "response_id"
+    session_id: str = "session_id"
+    user_id: str = "user_id"
+    route: str = "route"
+    time: str = "time"
+    end_time: str = "end_time"
+    seconds: str = "seconds"
+    provider: str = "provider"
+    model: str = "model"
+    input: str = "input"
+    system: str = "system"
+    output: str = "output"
+    tools: str = "tools"
+    finish_reason: str = "finish_reason"
+    error: str = "error"
+    value: str = "value"
+    label: str = "label"
+    comment: str = "comment"
+    correction: str = "correction"
+    tags: str = "tags"
+    metadata: str = "metadata"
+
+
+class Options(Noun, frozen=True):
+    """Its keys under [ingest] options."""
+
+    columns: Columns = Columns()
 
 
 def claims(record: dict[str, Json]) -> bool:
@@ -70,13 +79,9 @@ def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterat
 
 
 def _mapping(options: Mapping[str, Any]) -> dict[str, str]:
-    named = options.get("columns") or {}
-    unknown = sorted(set(named) - set(COLUMNS))
-    if unknown:
-        raise UsageError(
-            f"no such column role: {unknown[0]}", where="[ingest] options", next=f"one of {', '.join(COLUMNS)}"
-        )
-    return {name: named.get(name, name) for name in COLUMNS}
+    """Role to column. Raises UsageError for a role that there is not."""
+    columns = option_tables.read(options, Options, "[ingest] options").columns
+    return msgspec.structs.asdict(columns)
 
 
 def _draft(row: dict[str, Json]) -> Draft:

@@ -1,4 +1,4 @@
-"""Agent runs as tau-bench records them: one object a run, with `task_id`, `trial`, `reward` and the chat messages in `traj`.
+"""Parse agent runs of tau-bench: one object a run, with `task_id`, `trial`, `reward` and the chat messages in `traj`.
 
 Every answer in a run is a call that was asked all that stands before it. All trials of a task are one session: they are
 one scenario, and must not be trained on and judged with at once. A run that passed is praise for each of its answers. A

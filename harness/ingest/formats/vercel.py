@@ -1,4 +1,4 @@
-"""Spans of the Vercel AI SDK (`experimental_telemetry` and its successor): `ai.prompt.messages`, `ai.response.*`.
+"""Parse spans of the Vercel AI SDK (`experimental_telemetry` and its successor): `ai.prompt.messages`, `ai.response.*`.
 
 `ai.generateText` and its like add up the steps below them; the calls are `.doGenerate` and `.doStream`.
 """

@@ -1,9 +1,9 @@
-"""W&B Weave calls and feedback."""
+"""Parse W&B Weave calls and feedback."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.ingest.formats import _rows
+from harness.ingest.formats import _rows, _trace
 from harness.ingest.formats._bodies import request, response, tokens
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft
@@ -13,6 +13,7 @@ from harness.types import Call, CallError, Feedback, Source
 
 RANK, TRUST = 30, 15
 Piece = Span | Log
+Options = _trace.Options
 
 ROW = "weave.call"
 _OPS = (

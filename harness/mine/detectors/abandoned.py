@@ -1,4 +1,4 @@
-"""The answer asked something back, and the person never came back.
+"""Detect sessions that end with a question back, which the person never answered.
 
 A hint only: it shows where to look, and takes nothing from an answer that was praised.
 """

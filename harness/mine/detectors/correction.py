@@ -1,4 +1,4 @@
-"""Someone entered another answer than the model's. The correction is also the best target there is."""
+"""Detect answers that somebody corrected. The correction is also the best target there is."""
 
 from collections.abc import Iterator
 

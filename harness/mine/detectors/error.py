@@ -1,4 +1,4 @@
-"""The call ended in an error. Timeouts, rate limits and server faults are the environment's, and never train."""
+"""Detect calls that ended in an error. Timeouts, rate limits and server faults are the environment's, and never train."""
 
 import re
 from collections.abc import Iterator

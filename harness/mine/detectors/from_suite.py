@@ -1,95 +1,50 @@
-"""Eval files run over what production answered: nothing is generated.
+"""Detect answers that fail an eval suite, by running it over what production answered: nothing is generated.
 
-`[mine] options.suites` names eval files. Each eval function of them is called with the recorded conversation, and its
-model gives the recorded answer. A failed assertion or a score of 0 is a failure of the call. Functions that look at the
-expected answer, take other fixtures, or ask more than the one question cannot be judged so, and are passed over.
+`suites` under [mine.options] names eval files. Each eval function of them judges each recorded answer as
+`harness.evaluate.recorded` says, in a child process, with its fixtures and parameters. A failed assertion or a score of 0
+is a failure of the call. Functions that cannot judge a recorded answer are passed over.
 """
 
-import importlib.util
-import inspect
-from collections.abc import Callable, Iterator
-from functools import cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from harness.errors import UsageError
+from harness.core.options import File
+from harness.evaluate.recorded import EvalFiles, recorded
 from harness.mine.window import Window
-from harness.types import Call, Case, Failure, Message, Reply, Score
-
-Eval = Callable[[Any, Any], Any]
+from harness.types import Failure, Json, Noun
 
 
-class NotJudgeable(Exception):
-    """The eval function asks for what a recorded call does not have."""
+class Options(Noun, frozen=True):
+    """Its keys under [mine.options]."""
+
+    suites: tuple[File, ...] = ()
+    """Eval files whose functions judge what production answered."""
 
 
 def detect(window: Window) -> Iterator[Failure]:
-    for path in window.options.get("suites", ()):
-        for name, function in functions(path):
-            for call in window.calls:
-                reason = verdict(function, call, window.conversation(call)) if call.usable else ""
-                if reason:
-                    yield Failure(call_id=call.id, detector="from_suite", reason=f"{name}: {reason}")
+    """Failures of one session; `opened` spares a child process a session."""
+    with opened(window.options) as failures:
+        yield from failures((window,))
 
 
-@cache
-def functions(path: str) -> tuple[tuple[str, Eval], ...]:
-    """Eval functions of a file that take a case and a model. Raises UsageError when the file cannot be imported."""
-    spec = importlib.util.spec_from_file_location(f"trueup_mined_{Path(path).stem}", path)
-    if spec is None or spec.loader is None or not Path(path).is_file():
-        raise UsageError("there is no such eval file", where=path, next="mend [mine] options.suites")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found = inspect.getmembers(module, inspect.isfunction)
-    return tuple(
-        (name, function)
-        for name, function in found
-        if name.startswith("eval_") and list(inspect.signature(function).parameters) == ["case", "model"]
-    )
+@contextmanager
+def opened(options: Mapping[str, Json]) -> Iterator[Callable[[Sequence[Window]], Iterator[Failure]]]:
+    """What detects failures in many windows, as long as the child process is open. See `harness.mine.stage`.
+
+    Raises UsageError on an eval file that is not there, InvalidError on one that does not load.
+    """
+    suites = [str(path) for path in options.get("suites", ())]
+    if not suites:
+        yield lambda windows: iter(())
+        return
+    with EvalFiles(suites) as files:
+        yield lambda windows: _failures(files, windows)
 
 
-def verdict(function: Eval, call: Call, conversation: tuple[Message, ...]) -> str | None:
-    """Why the call fails this eval; empty when it passes, None when it cannot be judged by it."""
-    case = Case(id=call.id, messages=conversation, session_id=call.session_id, user_id=call.user_id, tools=call.tools)
-    try:
-        returned = function(_Recorded(case), _Model(call))
-    except AssertionError as error:
-        return (str(error).splitlines() or [""])[0][:120] or "a check failed"
-    except Exception:  # the suite's code is not ours: what it cannot judge is no failure of the call
-        return None
-    scores = returned if isinstance(returned, tuple | list) else (returned,)
-    low = [score for score in scores if isinstance(score, Score) and score.value == 0]
-    return f"{low[0].name} is 0. {low[0].explanation}"[:120].strip() if low else ""
-
-
-class _Recorded:
-    """A case without gold: looking at what it should be ends the judging."""
-
-    def __init__(self, case: Case) -> None:
-        self._case = case
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("expected", "target", "rejected", "fields"):
-            raise NotJudgeable(name)
-        return getattr(self._case, name)
-
-    def __getitem__(self, key: str) -> Any:
-        raise NotJudgeable(key)
-
-
-class _Model:
-    """Answers one `chat` with the recorded answer."""
-
-    def __init__(self, call: Call) -> None:
-        self._call: Call | None = call
-
-    def chat(self, *said: Any, **sampling: Any) -> Reply:
-        call, self._call = self._call, None
-        if call is None:
-            raise NotJudgeable("a second question")
-        answer = call.output[0]
-        reason = answer.finish_reason or "stop"
-        return Reply(text=answer.text, tool_calls=answer.tool_calls, finish_reason=reason, usage=call.usage)
-
-    def __getattr__(self, name: str) -> Any:
-        raise NotJudgeable(name)
+def _failures(files: EvalFiles, windows: Sequence[Window]) -> Iterator[Failure]:
+    usable = [(window, call) for window in windows for call in window.calls if call.usable]
+    judged = files.verdicts([recorded(call, window.conversation(call)) for window, call in usable])
+    for (_, call), verdicts in zip(usable, judged, strict=True):
+        for name, reason in verdicts.items():
+            if reason:
+                yield Failure(call_id=call.id, detector="from_suite", reason=f"{name}: {reason}")

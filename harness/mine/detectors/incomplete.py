@@ -1,10 +1,14 @@
-"""The answer is empty, or was cut at the token limit."""
+"""Detect empty answers, and those cut at the token limit."""
 
 from collections.abc import Iterator
 
 from harness.mine.window import Window
 from harness.types import Call, Failure, ReasoningPart, TextPart
 
+FORM = True
+"""A slip in form, which an instruction may fix."""
+ANSWER_ALONE = True
+"""It needs nothing but the answer and its message, so it can judge a teacher's too."""
 CUT = frozenset({"length", "max_tokens", "MAX_TOKENS"})
 
 

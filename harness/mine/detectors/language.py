@@ -1,4 +1,4 @@
-"""The answer is in another language than the message, though nobody asked for a translation.
+"""Detect answers in another language than the message, though nobody asked for a translation.
 
 Languages come from py3langid (Lui and Baldwin, "langid.py", ACL 2012), which is sure of whole sentences only, so short
 texts, structured answers and routes that answer in JSON are left alone.
@@ -14,6 +14,10 @@ from harness.core.replies import json_object, words
 from harness.mine.window import Window
 from harness.types import Failure
 
+FORM = True
+"""A slip in form, which an instruction may fix."""
+ANSWER_ALONE = True
+"""It needs nothing but the answer and its message, so it can judge a teacher's too."""
 SURE = 0.9
 SHORTEST = 6
 """Words below which a language is a guess."""

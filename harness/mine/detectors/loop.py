@@ -1,4 +1,4 @@
-"""The answer repeats itself: the same few words over and over."""
+"""Detect answers that repeat the same few words over and over."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,10 @@ from harness.core.replies import words
 from harness.mine.window import Window
 from harness.types import Failure
 
+FORM = True
+"""A slip in form, which an instruction may fix."""
+ANSWER_ALONE = True
+"""It needs nothing but the answer and its message, so it can judge a teacher's too."""
 TIMES = 3
 """How often the unit has to come again after its first time."""
 SHORTEST = 12

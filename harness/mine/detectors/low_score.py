@@ -1,4 +1,4 @@
-"""A recorded evaluation, by a judge or by code, scored the answer low."""
+"""Detect answers that a recorded evaluation, by a judge or by code, scored low."""
 
 from collections.abc import Iterator
 

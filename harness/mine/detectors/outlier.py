@@ -1,4 +1,4 @@
-"""Far slower, or far longer, than what is usual on the route.
+"""Detect answers far slower, or far longer, than what is usual on the route.
 
 A hint only: slowness is no wrong answer.
 """

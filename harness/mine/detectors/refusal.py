@@ -1,4 +1,4 @@
-"""The model declined: a refusal part, a content filter, or the words that refusals begin with."""
+"""Detect refusals: a refusal part, a content filter, or the words that refusals begin with."""
 
 import re
 from collections.abc import Iterator
@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from harness.mine.window import Window
 from harness.types import Call, Failure, RefusalPart
 
+FORM = True
+"""A slip in form, which an instruction may fix."""
+ANSWER_ALONE = True
+"""It needs nothing but the answer and its message, so it can judge a teacher's too."""
 OPENING = re.compile(
     r"\s*(?:(?:i'?m|i am) (?:very |really |so )?sorry,? (?:but )?(?:i|as)\b.{0,40}\b(?:can'?t|cannot|unable|not able|won'?t)"
     r"|(?:sorry,? )?(?:but )?i (?:can'?t|cannot|am unable to|am not able to|won'?t) (?:help|assist|do|provide|fulfil|comply|answer)"

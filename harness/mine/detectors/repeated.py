@@ -1,4 +1,4 @@
-"""The same request sent again in a session, word for word or nearly so: the first answer did not help."""
+"""Detect requests sent again in a session, word for word or nearly so: the first answer did not help."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The answer is not of the form that it should have.
+"""Detect answers that are not of the form that they should have.
 
 The form is what the request asked for (`response_format` with a JSON schema) or, without one, what nearly all good
 answers of the route have in common: one JSON object with the same keys. A tool call whose arguments are not JSON, or
@@ -14,6 +14,10 @@ from harness.core.replies import json_object
 from harness.mine.window import ENOUGH, Norms, Window
 from harness.types import Call, Failure, Json
 
+FORM = True
+"""A slip in form, which an instruction may fix."""
+ANSWER_ALONE = True
+"""It needs nothing but the answer and its message, so it can judge a teacher's too."""
 NEARLY_ALL = 0.95
 
 

@@ -1,4 +1,4 @@
-"""Someone disliked the answer (scores by programs are the detector `low_score`). A hint where to look, never a label."""
+"""Detect answers that a person disliked (scores by programs: `low_score`). A hint where to look, never a label."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A tool turned the call down: the turn that failed is the one that called it, not the last one of the conversation.
+"""Detect failed tool calls: the turn that failed is the one that called the tool, not the last of the conversation.
 
 What the model can mend (a wrong argument, an order it should have kept) is its failure. A tool that is down, slow or
 limited is the environment's.

@@ -1,4 +1,4 @@
-"""A value in the JSON answer stands nowhere in the message: the model made it up or took it from the worked examples.
+"""Detect values in a JSON answer that are nowhere in the message: made up, or taken from the worked examples.
 
 Only for routes that copy: where a value of a correction is not in its message either, the route transforms values, and
 the field is left alone. Numbers and booleans are derived more often than copied, so only strings are looked at.
@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from harness.core.replies import grounded, json_object, padded
 from harness.mine.window import Window
 from harness.types import Failure
+
+ANSWER_ALONE = True
+"""It needs nothing but the answer and its message, so it can judge a teacher's too."""
 
 
 def detect(window: Window) -> Iterator[Failure]:

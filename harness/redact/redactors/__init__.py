@@ -1,4 +1,4 @@
-"""What redaction looks for: one kind of secret or personal data a file.
+"""Find secrets and personal data, one kind a file.
 
 A detector has `RANK` (where two finds overlap, the lower one wins) and either `PATTERN` (RE2 syntax, on UTF-8 bytes) with
 `confirm(text, start, end)`, which gives the part of a candidate to replace, or None; or `find(text)`, which gives such

@@ -1,4 +1,4 @@
-"""How random a text is."""
+"""Measure how random a text is."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""A text as it would be read, with the way back: escapes, entities, invisible and look-alike characters undone.
+"""Normalise a text, with the way back: escapes, entities, invisible and look-alike characters undone.
 
 A key that is broken up by a zero-width space, or an address whose `@` is `\\u0040` or `%40`, is found in the view, and what is
 replaced is the part of the text that it came from. So the text around keeps its form, to the byte: arguments of a tool call

@@ -1,4 +1,4 @@
-"""The walk through one record: every string, key and large number, whatever it is nested in."""
+"""Walk through one record: every string, key and large number, whatever it is nested in."""
 
 from typing import Any, NamedTuple
 

@@ -1,4 +1,4 @@
-"""Payment card numbers: ISO/IEC 7812-1, an issuer's first digit and the Luhn check digit."""
+"""Find payment card numbers: ISO/IEC 7812-1, an issuer's first digit and the Luhn check digit."""
 
 import re2
 

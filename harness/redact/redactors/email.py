@@ -1,4 +1,4 @@
-"""E-mail addresses (the practical part of RFC 5322: no quoted local parts, no address literals)."""
+"""Find e-mail addresses (the practical part of RFC 5322: no quoted local parts, no address literals)."""
 
 RANK = 30
 

@@ -1,4 +1,4 @@
-"""Bank account numbers: ISO 13616, confirmed by their check digits (ISO 7064, mod 97-10)."""
+"""Find bank account numbers: ISO 13616, confirmed by their check digits (ISO 7064, mod 97-10)."""
 
 RANK = 40
 OVERLAPPING = True

@@ -1,4 +1,4 @@
-"""IP addresses of hosts, as the standard library's parser takes them; not loopback, wildcards or version numbers."""
+"""Find IP addresses of hosts, as the standard library parses them; not loopback, wildcards or version numbers."""
 
 import ipaddress
 

@@ -1,4 +1,4 @@
-"""Keys that tell themselves by their form: API keys of vendors, JSON web tokens (RFC 7519), private keys (RFC 7468)."""
+"""Find keys by their form: API keys of vendors, JSON web tokens (RFC 7519), private keys (RFC 7468)."""
 
 RANK = 10
 

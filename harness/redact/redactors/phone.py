@@ -1,4 +1,4 @@
-"""Phone numbers: international ones (ITU-T E.164, at most 15 digits), North American and other national ones.
+"""Find phone numbers: international (ITU-T E.164, at most 15 digits), North American and other national ones.
 
 A number without `+` or `00` may be anything that is counted. So it must be written like a phone number, must not be glued to
 an identifier (`BEST-555-123-4567` is an order), must not follow a word such as *order* or *tracking*; and a bare run of digits

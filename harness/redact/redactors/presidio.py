@@ -1,4 +1,4 @@
-"""Names of people and places, by Microsoft Presidio: an extra, since it needs a language model and is slow.
+"""Find names of people and places by Microsoft Presidio: an extra, since it needs a language model and is slow.
 
     pip install "trueup[presidio]" && python -m spacy download en_core_web_sm
 

@@ -1,4 +1,4 @@
-"""Values that their name calls a secret: `password = …`, `"api_key": "…"`, bearer tokens, passwords in addresses."""
+"""Find values whose name says secret: `password = …`, `"api_key": "…"`, bearer tokens, passwords in addresses."""
 
 import re2
 

@@ -1,4 +1,4 @@
-"""Long random texts that nothing names: base64 of at least 32 characters, hexadecimal of 32 to 128.
+"""Find long random texts without a name: base64 of at least 32 characters, hexadecimal of 32 to 128.
 
 Limits of entropy are near those of detect-secrets (4.5 and 3.0 bits a character), a little lower for base64, since 32 random
 characters seldom reach 4.5. UUIDs, and what stands under a key such as `id` or after a word such as *commit*, join records and

@@ -1,1 +1,1 @@
-"""harness.tune.engines"""
+"""Run a job of a trainer in another process."""

@@ -71,7 +71,7 @@ def test_what_it_wrote_runs_at_once_and_production_passes_it(started):
     """Every suite runs on the recorded answers without a model; the mined suite waits for `trueup curate`."""
     folder, made = started
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *made.next.split()[1:]]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert "96 passed, 1 skipped" in done.stdout, done.stdout
 
 

@@ -43,7 +43,7 @@ class Sitting:
         mine = {"Host": self.host} | ({"Origin": f"http://{self.host}"} if method == "POST" else {})
         mine |= {"Content-Type": "application/json"} if body is not None else {}
         given = {name: value for name, value in (mine | headers).items() if value is not None}
-        connection = http.client.HTTPConnection("127.0.0.1", self.address.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.address.port, timeout=300)
         connection.putrequest(method, path or self.address.path, skip_host=True)
         data = json.dumps(body).encode() if body is not None else b""
         for name, value in {**({"Content-Length": str(len(data))} if body is not None else {}), **given}.items():

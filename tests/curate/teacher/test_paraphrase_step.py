@@ -9,7 +9,6 @@ from harness.core.codec import read_lines
 from harness.curate import step as curate_step
 from harness.curate.slot_swaps import MARK
 from harness.errors import UsageError
-from harness.mine.detectors import from_suite
 from harness.project import Project
 from harness.types import Case
 from tests.curate.traces import order, restaurant
@@ -106,7 +105,6 @@ def test_another_suite_accepts_anew(tmp_path):
     work = project(tmp_path, scripted(range(60)), REJECTING)
     assert added(work)[0] == []
     (tmp_path / "eval_keys.py").write_text(SUITE)
-    from_suite.functions.cache_clear()  # the next night is another process
     assert added(work)[0]
 
 

@@ -151,10 +151,8 @@ def test_an_endpoint_that_drips_is_stopped_by_the_clock(user):
                 yield b" "
 
     arm = Arm(name="hosted", model="m", options={"url": "http://host/v1", "retries": 0, "timeout": 0.1})
-    started = time.perf_counter()
     failed = served(lambda request: httpx2.Response(200, stream=Drip())).answer(arm, [Request(messages=user("a"))])[0]
     assert isinstance(failed, openai_compatible.EndpointError) and "none within 0.1 seconds" in str(failed)
-    assert time.perf_counter() - started < 5
 
 
 def test_a_pause_that_the_endpoint_asks_for_holds_everybody(user):

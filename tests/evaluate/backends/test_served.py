@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from harness.core.worker import FIXED
 from harness.evaluate.backends import hf, openai_compatible
-from harness.tune.engines.local import OFFLINE
 from harness.types import Arm, Reply, Request
 
 pytest.importorskip("fastapi", reason="transformers serve needs it")
@@ -29,7 +29,7 @@ def served(folder):
         [*command, "--device", "cpu", "--dtype", "float32"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**OFFLINE, "PATH": "/usr/bin:/bin"},
+        env={**FIXED, "PATH": "/usr/bin:/bin"},
     )
     url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 300
     while True:

@@ -7,7 +7,7 @@ import torch
 
 from harness.evaluate.inference import generate as inference_generate
 from harness.evaluate.inference.attention import Prefix, read_prefix
-from harness.evaluate.inference.generate import Row, generate
+from harness.evaluate.inference.generate import DecodingRow, generate
 from harness.evaluate.inference.sampling import Sampling
 from harness.evaluate.inference.weights import Resident
 
@@ -48,7 +48,7 @@ def test_greedy_equals_transformers(model, plain, shared, width):
     rows = prompts(7, shared)
     lengths = [random.Random(place).randint(1, 12) for place in range(7)]
     prefix = read_prefix(model, rows[0][:shared])
-    asked = [Row(tuple(row[shared:]), length) for row, length in zip(rows, lengths, strict=True)]
+    asked = [DecodingRow(tuple(row[shared:]), length) for row, length in zip(rows, lengths, strict=True)]
     written = generate(model, prefix, asked, width, frozenset())
     assert [each.tokens for each in written] == [
         reference(plain, row, length) for row, length in zip(rows, lengths, strict=True)
@@ -60,7 +60,7 @@ def test_rows_end_at_their_end_token(model, plain):
     rows = prompts(5)
     free = [reference(plain, row, 10) for row in rows]
     ends = frozenset({free[0][3], free[3][6]})
-    written = generate(model, Prefix(), [Row(tuple(row), 10) for row in rows], 3, ends)
+    written = generate(model, Prefix(), [DecodingRow(tuple(row), 10) for row in rows], 3, ends)
     assert [each.tokens for each in written] == [reference(plain, row, 10, ends) for row in rows]
     assert [each.finish for each in written] == ["stop" if each.tokens[-1] in ends else "length" for each in written]
     assert {"stop", "length"} == {each.finish for each in written}
@@ -69,7 +69,7 @@ def test_rows_end_at_their_end_token(model, plain):
 def test_slots_grow_beyond_what_was_reserved(model, plain):
     """A reply longer than the first reserve of places is still right."""
     rows = prompts(2)
-    written = generate(model, Prefix(), [Row(tuple(row), 40) for row in rows], 2, frozenset())
+    written = generate(model, Prefix(), [DecodingRow(tuple(row), 40) for row in rows], 2, frozenset())
     assert [each.tokens for each in written] == [reference(plain, row, 40) for row in rows]
 
 
@@ -77,14 +77,14 @@ def test_a_prompt_that_is_all_prefix_but_one_token(model, plain):
     """Rows of a single own token need no reading pass."""
     rows = [[*prompts(1, 30)[0][:30], last] for last in (5, 6, 7)]
     prefix = read_prefix(model, rows[0][:30])
-    written = generate(model, prefix, [Row(tuple(row[30:]), 6) for row in rows], 3, frozenset())
+    written = generate(model, prefix, [DecodingRow(tuple(row[30:]), 6) for row in rows], 3, frozenset())
     assert [each.tokens for each in written] == [reference(plain, row, 6) for row in rows]
 
 
 def test_a_draw_belongs_to_its_row_alone(model):
     """Sampled rows are the same alone, in a batch and in another order; another seed gives another reply."""
     tokens = tuple(prompts(1)[0])
-    rows = [Row(tokens, 12, Sampling(1.0, 0.9, (seed,))) for seed in range(6)]
+    rows = [DecodingRow(tokens, 12, Sampling(1.0, 0.9, (seed,))) for seed in range(6)]
     together = [each.tokens for each in generate(model, Prefix(), rows, 6, frozenset())]
     alone = [generate(model, Prefix(), [row], 1, frozenset())[0].tokens for row in rows]
     assert together == alone
@@ -105,7 +105,7 @@ def test_seconds_add_up_to_no_more_than_the_clock(model):
     """Rows share the time of their batches: the sum is the time that passed, not a multiple of it."""
     import time
 
-    rows = [Row(tuple(row), 10) for row in prompts(8)]
+    rows = [DecodingRow(tuple(row), 10) for row in prompts(8)]
     started = time.perf_counter()
     written = generate(model, Prefix(), rows, 8, frozenset())
     assert 0 < sum(each.seconds for each in written) <= time.perf_counter() - started

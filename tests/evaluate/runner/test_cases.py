@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.core import codec
 from harness.errors import InputError, UsageError
 from harness.evaluate.runner.cases import load_cases, to_case
-from harness.evaluate.suites import Mined
+from harness.evaluate.suites import MinedSplit
 from harness.types import Case, Message, TextPart
 
 ROW = {"id": "r1", "text": "Hello", "expected": {"a": 1}, "session_id": "s", "tags": ["x"], "kind": "greeting"}
@@ -117,13 +117,13 @@ def test_mined_cases_come_from_the_dataset_of_that_name(tmp_path):
     (tmp_path / "held_out.jsonl").write_bytes(codec.encode(Case(id="m", cluster="c")) + b"\n")
     datasets = {"booking": str(tmp_path)}
     for name in ("", "booking"):
-        cases = load_cases(Mined(name, "held_out"), folder=tmp_path, datasets=datasets)
+        cases = load_cases(MinedSplit(name, "held_out"), folder=tmp_path, datasets=datasets)
         assert [(case.id, case.cluster) for case in cases] == [("m", "c")]
     with pytest.raises(UsageError) as caught:
-        load_cases(Mined("parcels", "held_out"), folder=tmp_path, datasets=datasets)
+        load_cases(MinedSplit("parcels", "held_out"), folder=tmp_path, datasets=datasets)
     assert "booking" in caught.value.next
     with pytest.raises(UsageError, match="no mined dataset"):
-        load_cases(Mined("", "held_out"), folder=tmp_path, datasets={})
+        load_cases(MinedSplit("", "held_out"), folder=tmp_path, datasets={})
 
 
 @pytest.mark.parametrize("text", ["python:os.system('touch hacked')", "file:///etc/passwd", "{{7*7}}", "{0.__class__}"])

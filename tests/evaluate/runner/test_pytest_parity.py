@@ -25,6 +25,12 @@ def model():
 """
 
 
+@pytest.fixture(autouse=True)
+def in_file_order(pytester, monkeypatch):
+    """The runs that a test compares keep the order of the file, where pytest-randomly is installed too."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly")
+
+
 @pytest.fixture
 def both(pytester):
     """Run one body of test functions as plain pytest and as an eval file; returns both outcomes and their events.

@@ -36,7 +36,7 @@ class Client:
         self.port = port
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=300)
 
     def post(self, body=b"{}", path="/v1/traces", **headers):
         """Status, headers and body of the answer; a header of None is left out."""

@@ -36,7 +36,7 @@ def call(tmp_path):
         with grpc.insecure_channel(address, compression=compression, options=options) as channel:
             message = ParseDict(body, ExportTraceServiceRequest())
             metadata = [("authorization", given)] if given else None
-            return trace_service_pb2_grpc.TraceServiceStub(channel).Export(message, metadata=metadata, timeout=20)
+            return trace_service_pb2_grpc.TraceServiceStub(channel).Export(message, metadata=metadata, timeout=300)
 
     yield sent
     for server in servers:

@@ -1,0 +1,220 @@
+"""State what each kind of plug-in offers; `plugins.load` refuses one that lacks a part of it.
+
+A plug-in is a module, so a protocol's methods are the module's functions. Constants that a plug-in may leave out are
+named in the docstring, with what is assumed then. A plug-in that takes options has a struct `Options`.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any, Protocol
+
+from harness.types import (
+    Adapter,
+    Arm,
+    CurvePoint,
+    Estimate,
+    Failure,
+    Finding,
+    Json,
+    Preview,
+    Recipe,
+    Reply,
+    Request,
+    Source,
+    Story,
+    TuneRequest,
+)
+
+
+class RecordFormat(Protocol):
+    """A format that reads the records of a file.
+
+    It may have `RANK` (50; formats are asked from low to high), `Piece` (type of a piece; JSON) and `CALLS` (True; False
+    when it holds feedback only).
+    """
+
+    def claims(self, record: dict[str, Json], /) -> bool:
+        """Whether the record is of this format, by a conjunction of keys."""
+
+    def pieces(self, record: dict[str, Json], /) -> Iterator[tuple[Any, Any]]:
+        """Key and piece of each part; pieces with one key are joined. A key None: the piece is why it is rejected."""
+
+    def join(self, pieces: list[tuple[Any, Source]], options: Mapping[str, Any], /) -> Iterator[Any]:
+        """Calls and feedback that all pieces of one key mean together, and counts as (name, number)."""
+
+
+class SpanDialect(Protocol):
+    """A format that reads OpenTelemetry spans of one convention. It may have `TRUST` (50; the lowest is asked first)."""
+
+    def speaks(self, span: Any, /) -> bool:
+        """Whether the span follows the convention, by the names of its attributes and events only."""
+
+    def fill(self, span: Any, draft: Any, /) -> bool:
+        """Put what the span says into the draft of a call. False when the span is no call to a model."""
+
+
+class Detector(Protocol):
+    """A failure signal.
+
+    It may have `opened(options)`, a context manager that gives a function of many windows, when it has something to start,
+    `HINT` (False; True: its failures take nothing from a call that was praised), `FORM` (False; True: a slip
+    in form, which an instruction may fix) and `ANSWER_ALONE` (False; True: it needs the answer and its message only).
+    """
+
+    def detect(self, window: Any, /) -> Iterator[Failure]:
+        """Failures of one session's calls; `window` is a `harness.mine.window.Window`."""
+
+
+class Scorer(Protocol):
+    """A function named as the plug-in: the reply first, then what is expected, then options. It gives one `Score` or
+    several."""
+
+    def __call__(self, reply: Any, /, *expected: Any, **options: Any) -> Any:
+        """Score the reply: 1 is right, 0 is wrong."""
+
+
+class Answering(Protocol):
+    """What a backend opens: models in memory, or connections."""
+
+    preferred_batch: int
+    """Requests worth gathering before an answer is asked for."""
+
+    def digest(self, arm: Arm, /) -> str:
+        """Content id of the model behind the arm."""
+
+    def answer(self, arm: Arm, requests: Sequence[Request], /) -> list[Reply | Exception]:
+        """A reply for each request, in order, or an exception in its place."""
+
+    def close(self) -> None:
+        """Let go of what is held open."""
+
+
+class AnswerBackend(Protocol):
+    """A way to ask a model.
+
+    It may have `SCHEMA` (False; True: replies can be held to a JSON schema) and `FILE` (False; True: `--model NAME:FILE`
+    is enough to ask it).
+    """
+
+    def digest(self, arm: Arm, /) -> str:
+        """Content id of all that the answers depend on. Loads nothing. Raises InputError when there is no such model."""
+
+    def open(self, arms: Sequence[Arm], /, *, batch_size: int = 0) -> Any:
+        """An `Answering` for these arms; `batch_size` 0 leaves the size to the backend."""
+
+
+class GateRule(Protocol):
+    """A rule of the gate.
+
+    It may have `OPTIONS` (none; see `harness.gate.options`), `HARM` (False; True: it finds something broken, and comes
+    before what was not gained), `FIRST` (False; True: it comes before all of equal outcome), `COMPARES` (False; True: its
+    findings hold a difference of two arms), `ADVICE` (False; True: its intervals are not of the suite's difference),
+    `FINAL` (False; True: no further case can undo its failure) and `ASKS` (what it asks of a suite, in words).
+    """
+
+    def findings(self, context: Any, /) -> Iterator[Finding]:
+        """What the rule finds; `context` is a `harness.gate.context.Context`. Every finding has the plug-in's name."""
+
+
+class PatternRedactor(Protocol):
+    """A kind of secret or personal data that a pattern finds.
+
+    It may have `confirm(text, start, end)`, `HINT`, `OVERLAPPING`, `OPTIONAL`, `named(key, value)` and `NOT_UNDER`; see
+    `harness.redact.redactors`.
+    """
+
+    RANK: int
+    """Where two finds overlap, the lower one wins."""
+    PATTERN: str
+    """RE2 syntax, on UTF-8 bytes."""
+
+
+class SearchRedactor(Protocol):
+    """A kind of secret or personal data that a search finds. It may have `OPTIONAL`."""
+
+    RANK: int
+
+    def find(self, text: bytes, /) -> Iterable[tuple[int, int]]:
+        """Start and end, in bytes, of each part to replace."""
+
+
+class Trainer(Protocol):
+    """A recipe.
+
+    It may have `SHARED` (False; True: several processes may train one adapter) and `cancel(request)`, for a job that a
+    provider runs.
+    """
+
+    def train(self, request: TuneRequest, on_point: Callable[[CurvePoint, int], None], /) -> Adapter:
+        """Train and publish the adapter; goes on from the newest checkpoint of the same request."""
+
+    def preview(self, request: TuneRequest, count: int, /) -> Preview:
+        """So many rows as they would be trained. Trains nothing."""
+
+    def estimate(self, request: TuneRequest, /) -> Estimate:
+        """Steps, tokens, time and memory. Writes nothing."""
+
+
+class AdapterKind(Protocol):
+    """What is trained on a base model. It may have what `trainers.model.kind.Kind` lists, in capitals."""
+
+    def attach(self, model: Any, recipe: Recipe, /) -> Any:
+        """The model with fresh weights to train and everything else frozen."""
+
+
+class Report(Protocol):
+    """A file that shows a story."""
+
+    SUFFIX: str
+    """Ending of the file's name, with its dot."""
+
+    def render(self, story: Story, /) -> bytes:
+        """The whole file. It runs nothing from a trace and loads nothing from anywhere."""
+
+
+KINDS: dict[str, tuple[type, ...]] = {
+    "formats": (RecordFormat, SpanDialect),
+    "detectors": (Detector,),
+    "scorers": (Scorer,),
+    "backends": (AnswerBackend,),
+    "rules": (GateRule,),
+    "redactors": (PatternRedactor, SearchRedactor),
+    "trainers": (Trainer,),
+    "adapters": (AdapterKind,),
+    "reports": (Report,),
+}
+"""Kind of plug-in to its protocols, of which it keeps at least one."""
+
+
+def lack(kind: str, name: str, module: ModuleType) -> str:
+    """What a module lacks to be a plug-in of the kind, in words; empty when it is whole."""
+    lacks = [_lack(protocol, name, module) for protocol in KINDS[kind]]
+    return min(lacks, key=len)
+
+
+def _lack(protocol: type, name: str, module: ModuleType) -> str:
+    if protocol is Scorer:
+        return _call(name, Scorer.__call__, getattr(module, name, None))
+    missing = [constant for constant in protocol.__annotations__ if not hasattr(module, constant)]
+    wrong = [f"it has no {constant}" for constant in missing]
+    methods = {key: value for key, value in vars(protocol).items() if inspect.isfunction(value) and key[0] != "_"}
+    wrong += [_call(key, method, getattr(module, key, None)) for key, method in methods.items()]
+    return "; ".join(filter(None, wrong))
+
+
+def _call(name: str, method: Any, function: Any) -> str:
+    """Why the function cannot be called as the protocol's method is; empty when it can."""
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    fixed = [parameter for parameter in parameters if parameter.kind is parameter.POSITIONAL_ONLY]
+    named = [parameter for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    shown = f"{name}({', '.join(parameter.name for parameter in (*fixed, *named))})"
+    if not callable(function):
+        return f"it has no {shown}"
+    signature = inspect.signature(function)
+    bind = signature.bind if len(fixed) + len(named) == len(parameters) else signature.bind_partial
+    try:
+        bind(*[None] * len(fixed), **dict.fromkeys(parameter.name for parameter in named))
+    except TypeError as error:
+        return f"it cannot be called as {shown}: {error}"
+    return ""

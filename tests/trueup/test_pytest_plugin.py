@@ -1,0 +1,129 @@
+"""An engineer's own pytest run, undisturbed by trueup: its packages, its options, its files."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EVAL = "from trueup import cases, suite\n@suite()\n@cases([{'id': 'a', 'text': 'a'}, {'id': 'b', 'text': 'b'}])\n"
+SHOWN = EVAL + "def eval_word(case, model):\n    assert model.chat(case.messages).text == case.text\n"
+WATCH = """
+import sys
+
+def pytest_unconfigure():
+    ours = sorted(name for name in sys.modules if name.split(".")[0] in ("harness", "trainers", "reports"))
+    print("LOADED", "trueup.pytest_plugin" in sys.modules, ours)
+"""
+
+
+def run(folder, *args, path=ROOT, plugin="trueup.pytest_plugin"):
+    """A pytest process of its own, as an engineer starts it who has only trueup installed."""
+    environment = {**os.environ, "PYTHONPATH": str(path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [sys.executable, "-m", "pytest", "-p", plugin, "-p", "no:cacheprovider", "-rs", *args]
+    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Tests and packages of the user's that are named as ours are, and no eval files."""
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    for name in ("harness", "trainers", "reports"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"OWNER = 'user of {name}'\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "__init__.py").write_text("")
+    (tmp_path / "tests" / "test_own.py").write_text(
+        "import harness, reports, trainers\n"
+        "def test_own():\n    assert [m.OWNER[8:] for m in (harness, reports, trainers)] == ['harness', 'reports', 'trainers']\n"
+    )
+    return tmp_path
+
+
+def test_the_plugin_loads_nothing_of_ours_before_an_eval_file(tmp_path):
+    """Its options and its configuration cost another project no module of `harness`, `trainers` or `reports`."""
+    (tmp_path / "conftest.py").write_text(WATCH)
+    (tmp_path / "test_plain.py").write_text("def test_plain(): pass\n")
+    code, text = run(tmp_path)
+    assert code == 0 and "LOADED True []" in text
+
+
+@pytest.mark.parametrize("installed", [False, True], ids=["beside the checkout", "installed"])
+def test_a_repository_with_packages_named_as_ours_runs_its_tests(repository, tmp_path_factory, installed):
+    """Its own `harness`, `trainers` and `reports` are what its tests import."""
+    path = ROOT
+    if installed:  # as pip lays it out: packages side by side in one folder
+        path = tmp_path_factory.mktemp("site-packages")
+        for name in ("trueup", "harness", "trainers", "reports"):
+            (path / name).symlink_to(ROOT / name)
+    code, text = run(repository, path=path)
+    assert code == 0 and "1 passed" in text
+
+
+def test_such_a_repository_may_have_eval_files_too(repository):
+    """Without a model they are skipped with the reason, though they are collected before the tests."""
+    (repository / "evals").mkdir()
+    (repository / "evals" / "eval_word.py").write_text(SHOWN)
+    code, text = run(repository)
+    assert code == 0 and "1 passed, 1 skipped" in text and "hides trueup's" in text
+    (repository / "script.json").write_text("{}")
+    code, text = run(repository, "--model", "scripted:script.json")
+    assert code == 2 and "hides trueup's" in text
+
+
+def test_bare_pytest_runs_the_tests_and_skips_the_cases(tmp_path):
+    """Tests and evals side by side: each case is skipped with what to type; evals alone are a mistake."""
+    for name, text in (("tests/test_plain.py", "def test_plain(): pass\n"), ("evals/eval_word.py", SHOWN)):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    code, text = run(tmp_path)
+    assert code == 0 and "1 passed, 2 skipped" in text and "an eval case needs a model: pytest ... --model NAME" in text
+    assert run(tmp_path, "evals")[0] == 4
+    (tmp_path / "script.json").write_text("{}")
+    code, text = run(tmp_path, "--model", "scripted:script.json")
+    assert code == 0 and "3 passed" in text
+
+
+@pytest.mark.parametrize("name", ["model", "repeats", "otel"])
+def test_an_option_of_the_users_stays_theirs(tmp_path, name):
+    """A conftest with an option of the same name works, and ours is there as `--trueup-NAME`."""
+    (tmp_path / "conftest.py").write_text(
+        f"def pytest_addoption(parser):\n    parser.addoption('--{name}', default='', help='theirs')\n"
+    )
+    (tmp_path / "test_plain.py").write_text(
+        f"def test_plain(pytestconfig):\n    assert pytestconfig.getoption('--{name}') == 'mine'\n"
+    )
+    (tmp_path / "eval_word.py").write_text(SHOWN)
+    (tmp_path / "script.json").write_text("{}")
+    code, text = run(tmp_path, f"--{name}", "mine")
+    assert code == 0 and "1 passed, 2 skipped" in text
+    code, text = run(tmp_path, f"--{name}", "mine", "--trueup-model", "scripted:script.json")
+    assert code == 0 and "3 passed" in text
+
+
+CONFIG = '[project]\nname = "desk"\n[eval]\npaths = ["quality"]\n'
+
+
+def test_only_eval_paths_and_declared_functions_are_evals(tmp_path):
+    """Outside of [eval] paths a file of that name is not even imported, unless a function of it is declared."""
+    (tmp_path / "trueup.toml").write_text(CONFIG)
+    (tmp_path / "script.json").write_text("{}")
+    files = {
+        "quality/eval_inside.py": "def eval_inside(model): pass\n",
+        "src/eval_metrics.py": "raise RuntimeError('imported')\ndef eval_metrics(model): pass\n",
+        "src/eval_declared.py": SHOWN + "def eval_undeclared(model): pass\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    code, text = run(tmp_path, "--collect-only", "-q", "--model", "scripted:script.json")
+    listed = [line for line in text.splitlines() if "::" in line]
+    assert code == 0
+    assert listed == [
+        "quality/eval_inside.py::eval_inside",
+        "src/eval_declared.py::eval_word[a]",
+        "src/eval_declared.py::eval_word[b]",
+    ]
