@@ -1,47 +1,72 @@
-"""Simulated pairs of runs whose truth is known, judged by the shipped methods; see `benchmarks.gate_calibration`."""
+"""Settings whose truth is known, judged by the shipped methods; see `benchmarks.gate_calibration`.
+
+A cell is one setting: how to draw data whose true difference is the bound, and how the gate decides on them at an error
+alpha. Where the data have few kinds of samples the chance is summed, else it is counted over drawn ones.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import norm, t
 
-from harness.gate.stage import gate
-from harness.gate.statistics import mean, tango
-from harness.gate.statistics.corpus import paired_corpus
-from harness.gate.statistics.effective import effective, one_rate
-from harness.gate.statistics.judged import corrected
-from harness.gate.statistics.paired import paired
+from harness.gate.statistics import tango
+from harness.gate.statistics.corpus import MEASURES, _drawn, _Rows
+from harness.gate.statistics.effective import effective, equal_clusters, few_clusters, few_clusters_factor, one_rate
+from harness.gate.statistics.judged import SPENT, youden
 from harness.gate.statistics.power import power
-from harness.gate.statistics.sequential import FORMULA, sequence
-from harness.types import Calibration, Comparison, Guard, Pair, Policy, Suite, Target
+from harness.gate.statistics.prediction_powered import prediction_powered
+from harness.gate.statistics.sequential import sequence
+from harness.types import Calibration
 
 ALPHA = 0.05
-SIZES = (20, 50, 100, 200, 500, 1000, 2000)
+SIZES = (20, 50, 100, 200, 500, 1000)
 DISCORDANCE = (0.01, 0.03, 0.05, 0.10, 0.20, 0.30)
+Rng = np.random.Generator
+Decide = Callable[[Any, float], bool]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One simulated setting: how often it passed, over how many runs."""
+    """One setting: how often it passed at ALPHA, and over how many runs (0: summed exactly)."""
 
     method: str
     setting: str
     n: int
     passed: float
     runs: int
+    looks: tuple[float, ...] = ()
+    """How often it passed at the share of alpha of each of 20 looks, where that was counted."""
+    old: float | None = None
+    """How often the rule that the gate had before passed."""
 
 
 # ---------------------------------------------------------------- independent pass/fail cases
 
 
-def tables(
-    n: int, discordance: float, truth: float, runs: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Counts of broken and fixed cases in each of `runs` simulated pairs of runs, shape (runs,)."""
-    loss, gain = (discordance - truth) / 2, (discordance + truth) / 2
-    drawn = rng.multinomial(n, [max(loss, 0.0), max(gain, 0.0), 1 - discordance], size=runs)
-    return drawn[:, 0], drawn[:, 1]
+def independent() -> Iterator[Cell]:
+    """False passes at a loss of exactly the margin (3 points; 1 where discordance is 1 %), summed over every table."""
+    for n in SIZES:
+        for discordance in DISCORDANCE:
+            margin = min(0.03, discordance)
+            setting = f"discordance {discordance:.0%}, margin {margin:.0%}"
+            yield Cell("tango_exact", setting, n, power(n, -margin, -margin, discordance, ALPHA), 0)
+
+
+def peers(runs: int, rng: Rng) -> Iterator[Cell]:
+    """The same with rules that are shown for comparison only."""
+    for n in SIZES:
+        for discordance in DISCORDANCE:
+            margin = min(0.03, discordance)
+            drawn = rng.multinomial(
+                n, [discordance / 2 + margin / 2, discordance / 2 - margin / 2, 1 - discordance], runs
+            )
+            broken, fixed = drawn[:, 0], drawn[:, 1]
+            setting = f"discordance {discordance:.0%}, margin {margin:.0%}"
+            tango_rule = tango.score(broken, fixed, n, -margin) > norm.isf(ALPHA)
+            yield Cell("tango (asymptotic)", setting, n, float(np.mean(tango_rule)), runs)
+            yield Cell("t interval (other gates)", setting, n, float(np.mean(t_rule(broken, fixed, n, -margin))), runs)
 
 
 def t_rule(broken: np.ndarray, fixed: np.ndarray, n: int, bound: float) -> np.ndarray:
@@ -51,124 +76,81 @@ def t_rule(broken: np.ndarray, fixed: np.ndarray, n: int, bound: float) -> np.nd
     return centre - t.isf(0.025, n - 1) * np.sqrt(np.maximum(variance, 0) / n) > bound
 
 
-RULES: dict[str, Callable] = {
-    "tango_exact": lambda b, c, n, bound: tango.score(b, c, n, bound) >= tango.critical(n, bound, ALPHA),
-    "tango (asymptotic)": lambda b, c, n, bound: tango.score(b, c, n, bound) > norm.isf(ALPHA),
-    "t interval (other gates)": t_rule,
-}
+# ---------------------------------------------------------------- effective counts
 
 
-def independent(runs: int, rng: np.random.Generator, sizes: tuple[int, ...] = SIZES) -> Iterator[Cell]:
-    """False passes of every rule, at a loss of exactly the margin (3 points; 1 where discordance is 1 %)."""
-    for n in sizes:
-        for discordance in DISCORDANCE:
-            margin = min(0.03, discordance)
-            broken, fixed = tables(n, discordance, -margin, runs, rng)
-            for method, rule in RULES.items():
-                passed = float(np.mean(rule(broken, fixed, n, -margin)))
-                yield Cell(method, f"discordance {discordance:.0%}, margin {margin:.0%}", n, passed, runs)
+def passes(values: np.ndarray, index: np.ndarray, bound: float, alpha: float) -> bool:
+    """What the gate decides on effective counts."""
+    found = effective(values, index, alpha)
+    if few_clusters(found.clusters, found.equal_clusters):
+        return False
+    return _beyond(found.broken, found.fixed, found.n, bound, alpha)
 
 
-# ---------------------------------------------------------------- clusters, repeats, numbers
+def passed_before(values: np.ndarray, index: np.ndarray, bound: float, alpha: float) -> bool:
+    """What the gate decided before: no unseen case, and clusters counted as if they were equal."""
+    groups, n = int(index.max()) + 1, len(values)
+
+    def design(of: np.ndarray) -> float:
+        size = n / (int(of.max()) + 1)
+        seen = float(np.sum(np.bincount(of, weights=values - values.mean()) ** 2)) + size**2
+        return seen / (max(float(np.abs(values).sum() - n * values.mean() ** 2), 0.0) + size)
+
+    binary = bool(np.all(np.isin(values, (-1.0, 0.0, 1.0))))
+    factor = max(1.0 if binary else design(np.arange(n)), design(index) if groups < n else 0.0)
+    if groups < n or not binary:
+        factor *= few_clusters_factor(groups, alpha)
+    counts = (float(np.maximum(side, 0).sum()) / factor for side in (-values, values))
+    return groups >= 10 and _beyond(*counts, n / factor, bound, alpha)
 
 
-def clustered(n: int, size: int, discordance: float, truth: float, together: float, rng: np.random.Generator):
+def _beyond(broken: float, fixed: float, n: float, bound: float, alpha: float) -> bool:
+    """Whether the exact test rejects; far from the critical value the tail need not be summed."""
+    z = float(tango.score(broken, fixed, n, bound))
+    if not alpha / 20 < norm.sf(z) < 2.5 * alpha:
+        return bool(norm.sf(z) <= alpha / 20)
+    return tango.largest_tail(round(z, 2), max(1, round(n)), bound) <= alpha
+
+
+def clustered(sizes: np.ndarray, discordance: float, truth: float, together: float, rng: Rng) -> tuple:
     """Differences and cluster numbers; in a share `together` of the clusters all cases share one fate."""
-    groups = n // size
-    draw = rng.random((groups, size))
-    one_fate = rng.random(groups) < together
-    draw[one_fate] = draw[one_fate][:, :1]
-    loss = (discordance - truth) / 2
-    values = np.where(draw < loss, -1.0, np.where(draw < discordance, 1.0, 0.0))
-    return values.ravel(), np.repeat(np.arange(groups), size)
+    index = np.repeat(np.arange(len(sizes)), sizes)
+    shared = rng.random(len(sizes)) < together
+    fate = np.where(shared[index], rng.random(len(sizes))[index], rng.random(len(index)))
+    return np.where(fate < (discordance - truth) / 2, -1.0, np.where(fate < discordance, 1.0, 0.0)), index
 
 
-def repeated(n: int, repeats: int, truth: float, spread: float, rng: np.random.Generator):
+def repeated(n: int, repeats: int, truth: float, spread: float, rng: Rng) -> tuple:
     """Mean differences over `repeats` of cases with Beta(spread, spread) chances; the candidate loses some for good."""
     chance = rng.beta(spread, spread, n)
     after = np.where(rng.random(n) < -2 * truth, 0.0, chance)
     return (rng.binomial(repeats, after) - rng.binomial(repeats, chance)) / repeats, np.arange(n)
 
 
-def passes(values: np.ndarray, clusters: np.ndarray, bound: float) -> bool:
-    """What the gate decides on effective counts. Far from the critical value the exact tail need not be summed."""
-    found = effective(values, clusters, ALPHA)
-    if found.clusters < mean.TOO_FEW_CLUSTERS:
-        return False
-    z = float(tango.score(found.broken, found.fixed, found.n, bound))
-    if not 1.4 < z < 2.0:
-        return z >= 2.0
-    return tango.largest_tail(round(z, 3), max(1, round(found.n)), bound) <= ALPHA
+def equal_ones(n: int, size: int) -> np.ndarray:
+    return np.full(n // size, size)
 
 
-Draw = Callable[[int, float, np.random.Generator], tuple[np.ndarray, np.ndarray]]
-EFFECTIVE: dict[str, Draw] = {
-    "clusters of 2, half together, discordance 10%": lambda n, d, r: clustered(n, 2, 0.10, d, 0.5, r),
-    "clusters of 5, half together, discordance 10%": lambda n, d, r: clustered(n, 5, 0.10, d, 0.5, r),
-    "clusters of 5, always together, discordance 3%": lambda n, d, r: clustered(n, 5, 0.03, d, 1.0, r),
+EFFECTIVE: dict[str, Callable[[int, float, Rng], tuple]] = {
+    "clusters of 2, half together, discordance 10%": lambda n, d, r: clustered(equal_ones(n, 2), 0.10, d, 0.5, r),
+    "clusters of 5, half together, discordance 10%": lambda n, d, r: clustered(equal_ones(n, 5), 0.10, d, 0.5, r),
+    "clusters of 5, always together, discordance 3%": lambda n, d, r: clustered(equal_ones(n, 5), 0.03, d, 1.0, r),
     "3 repeats, mostly certain cases": lambda n, d, r: repeated(n, 3, d, 0.1, r),
     "5 repeats, uncertain cases": lambda n, d, r: repeated(n, 5, d, 1.0, r),
 }
 
 
-def effective_cells(runs: int, rng: np.random.Generator) -> Iterator[Cell]:
+def effective_cells(runs: int, rng: Rng) -> Iterator[Cell]:
     for setting, draw in EFFECTIVE.items():
         for n in SIZES:
-            passed = np.mean([passes(*draw(n, -0.03, rng), -0.03) for _ in range(runs)])
+            passed = np.mean([passes(*draw(n, -0.03, rng), -0.03, ALPHA) for _ in range(runs)])
             yield Cell("tango_effective", setting, n, float(passed), runs)
 
 
-def sequence_cells(runs: int, rng: np.random.Generator) -> Iterator[Cell]:
-    """Looks after every case: how often the sequence was ever above a bound that is the truth, and, in the second
-    setting, ever below it, which is what ends an evaluation early."""
-    for discordance in (0.05, 0.30):
-        for n in (50, 200, 500):
-            found = [sequence(drawn(n, discordance, -0.03, rng), ALPHA).interval for _ in range(runs)]
-            for way, left in (
-                ("above", [one.low > -0.03 for one in found]),
-                ("below", [one.high < -0.03 for one in found]),
-            ):
-                yield Cell(
-                    FORMULA, f"ever {way} the truth, discordance {discordance:.0%}", n, float(np.mean(left)), runs
-                )
+# ---------------------------------------------------------------- corpus measures, judges, rates, early stop
 
 
-def drawn(n: int, discordance: float, truth: float, rng: np.random.Generator) -> np.ndarray:
-    """Differences of `n` pass/fail cases."""
-    loss, gain = (discordance - truth) / 2, (discordance + truth) / 2
-    return rng.choice([-1.0, 1.0, 0.0], size=n, p=[loss, gain, 1 - discordance])
-
-
-NUMBERS: dict[str, Callable[[int, np.random.Generator], np.ndarray]] = {
-    "normal": lambda n, r: r.normal(0, 10, n),
-    "skewed to losses (exponential)": lambda n, r: 10 * (1 - r.exponential(1, n)),
-}
-
-
-def number_cells(runs: int, rng: np.random.Generator) -> Iterator[Cell]:
-    """Scores without bounds: the mean difference is 0, the bound too; a pass is a lower end above it."""
-    for setting, draw in NUMBERS.items():
-        for n, count in ((20, runs // 4), (50, runs // 4), (200, runs), (1000, runs)):
-            passed = np.mean([_numbers_pass(draw(n, rng), np.arange(n)) for _ in range(count)])
-            yield Cell("t, bca", setting, n, float(passed), count)
-    for n in (60, 200, 1000):
-        shared = [
-            _numbers_pass(np.repeat(rng.normal(0, 10, n // 5), 5), np.repeat(np.arange(n // 5), 5))
-            for _ in range(runs // 2)
-        ]
-        yield Cell("cr1, wild bootstrap", "normal, clusters of 5", n, float(np.mean(shared)), runs // 2)
-
-
-def _numbers_pass(values: np.ndarray, clusters: np.ndarray) -> bool:
-    before = np.full(len(values), 100.0)
-    found = paired(before, before + values, [str(one) for one in clusters], ALPHA)
-    return not found.weakness and found.interval.low > 0
-
-
-# ---------------------------------------------------------------- corpus measures, judges, rates of one arm
-
-
-def labelled(n: int, shares: tuple[float, ...], discordance: float, rng: np.random.Generator) -> np.ndarray:
+def labelled(n: int, shares: tuple[float, ...], discordance: float, rng: Rng) -> np.ndarray:
     """Numbers of the labels that were expected and that each arm said, shape (n, 3); seven flips of ten are losses."""
     wanted = rng.choice(len(shares), size=n, p=shares)
     other = (wanted + rng.integers(1, len(shares), n)) % len(shares)
@@ -179,18 +161,15 @@ def labelled(n: int, shares: tuple[float, ...], discordance: float, rng: np.rand
     return np.stack([wanted, before, after], axis=1)
 
 
-def corpus_cells(runs: int, rng: np.random.Generator) -> Iterator[Cell]:
+def corpus_cells(runs: int, rng: Rng) -> Iterator[Cell]:
     """Macro-F1: the bound is the true difference, counted over two million cases."""
-    for shares in ((0.5, 0.3, 0.2), (0.7, 0.2, 0.1)):
-        for discordance in (0.03, 0.1, 0.3):
-            wanted, before, after = labelled(2_000_000, shares, discordance, rng).T
-            truth = _macro_f1(wanted, after, len(shares)) - _macro_f1(wanted, before, len(shares))
-            for n in (50, 100, 500):
-                passed = np.mean(
-                    [_corpus_passes(labelled(n, shares, discordance, rng), truth) for _ in range(runs // 4)]
-                )
-                setting = f"labels {', '.join(f'{one:.0%}' for one in shares)}, discordance {discordance:.0%}"
-                yield Cell("bootstrap_macro_f1", setting, n, float(passed), runs // 4)
+    for shares, discordance in (((0.7, 0.2, 0.1), 0.3),):
+        wanted, before, after = labelled(2_000_000, shares, discordance, rng).T
+        truth = _macro_f1(wanted, after, len(shares)) - _macro_f1(wanted, before, len(shares))
+        for n in (50, 100):
+            passed = np.mean([_corpus_passes(labelled(n, shares, discordance, rng), truth) for _ in range(runs)])
+            setting = f"labels {', '.join(f'{one:.0%}' for one in shares)}, discordance {discordance:.0%}"
+            yield Cell("bootstrap_macro_f1", setting, n, float(passed), runs)
 
 
 def _macro_f1(wanted: np.ndarray, said: np.ndarray, labels: int) -> float:
@@ -198,33 +177,57 @@ def _macro_f1(wanted: np.ndarray, said: np.ndarray, labels: int) -> float:
     return float(np.mean(2 * np.diag(table) / (table.sum(axis=0) + table.sum(axis=1))))
 
 
-def _corpus_passes(rows: np.ndarray, bound: float) -> bool:
-    cases = [((f"l{a}", f"l{b}", f"l{c}"),) for a, b, c in rows]
-    return paired_corpus(cases, [str(i) for i in range(len(rows))], "macro_f1", ALPHA).shows_above(bound, ALPHA)
+def _corpus_passes(drawn: np.ndarray, bound: float) -> bool:
+    """As `paired_corpus(...).shows_above`, without the upper end."""
+    rows = _Rows([((f"l{a}", f"l{b}", f"l{c}"),) for a, b, c in drawn], [str(i) for i in range(len(drawn))])
+    measure = MEASURES["macro_f1"]
+    before, after = (float(one) for one in rows.values(measure, np.ones((1, rows.clusters)))[:, 0])
+    falls = _drawn(rows, measure, 0, after - before, ALPHA)
+    return not rows.weakness and falls[int(ALPHA * (len(falls) + 1)) - 1] > bound
 
 
-def judged_cells(runs: int, rng: np.random.Generator) -> Iterator[Cell]:
-    """A true loss of the margin, seen through a judge that was held against `labels` answers."""
+def judged_cells(runs: int, rng: Rng) -> Iterator[Cell]:
+    """A true loss of the margin, seen through a judge that errs alike on both arms, as its author says."""
     for sensitivity, specificity, labels in ((0.9, 0.9, 200), (0.8, 0.9, 100)):
         for n in (50, 200, 1000):
-            passed = np.mean([_judged_passes(n, sensitivity, specificity, labels, rng) for _ in range(runs // 4)])
+            passed = np.mean([_judged_passes(n, sensitivity, specificity, labels, rng) for _ in range(runs)])
             setting = f"margin 10%, the judge right in {sensitivity:.0%} and {specificity:.0%}, {labels} labels"
-            yield Cell("rogan_gladen", setting, n, float(passed), runs // 4)
+            yield Cell("rogan_gladen", setting, n, float(passed), runs)
 
 
-def _judged_passes(n: int, sensitivity: float, specificity: float, labels: int, rng: np.random.Generator) -> bool:
+def _judged_passes(n: int, sensitivity: float, specificity: float, labels: int, rng: Rng) -> bool:
     good = np.array([rng.random(n) < 0.7] * 2)
     good[1] = np.where(rng.random(n) < 0.1 / 0.7, False, good[0])
-    seen = np.where(good, rng.random((2, n)) < sensitivity, rng.random((2, n)) >= specificity).astype(float)
+    seen = np.where(good, rng.random((2, n)) < sensitivity, rng.random((2, n)) >= specificity)
     hits, refusals = rng.binomial(labels // 2, sensitivity), rng.binomial(labels // 2, specificity)
     table = Calibration(
         true_pass=hits, false_fail=labels // 2 - hits, true_fail=refusals, false_pass=labels // 2 - refusals
     )
-    names = [str(i) for i in range(n)]
-    return corrected(lambda error: paired(seen[0], seen[1], names, error), table, ALPHA).shows_above(-0.1, ALPHA)
+    least, _ = youden(table, ALPHA * SPENT)
+    broken, fixed = int(np.sum(seen[0] & ~seen[1])), int(np.sum(~seen[0] & seen[1]))
+    return least > 0 and tango.p_above(broken, fixed, n, -0.1 * least) + ALPHA * SPENT <= ALPHA
 
 
-def rate_cells(runs: int, rng: np.random.Generator) -> Iterator[Cell]:
+def laxer_cells(runs: int, rng: Rng) -> Iterator[Cell]:
+    """People see no difference; the judge passes more bad answers of the tuned arm. Labels name their arm."""
+    for laxer in (0.0, 0.25, 0.5):
+        for n, labels in ((150, 80), (500, 200)):
+            passed = np.mean([_laxer_passes(n, labels, laxer, rng) for _ in range(runs)])
+            setting = f"{0.4 * laxer:.0%} of the answers more for the tuned arm, {labels} labels an arm"
+            yield Cell("prediction_powered", setting, n, float(passed), runs)
+
+
+def _laxer_passes(n: int, labels: int, laxer: float, rng: Rng) -> bool:
+    def answers(count: int, more: float) -> tuple[np.ndarray, np.ndarray]:
+        people = rng.random(count) < 0.6
+        return people.astype(float), np.where(people, rng.random(count) < 0.9, rng.random(count) < 0.1 + more) * 1.0
+
+    (_, before), (_, after) = answers(n, 0.0), answers(n, laxer)
+    told = tuple(list(zip(*answers(labels, more), strict=True)) for more in (0.0, laxer))
+    return prediction_powered(before, after, np.arange(n), told, ALPHA).shows_above(0.0, ALPHA)
+
+
+def rate_cells(runs: int, rng: Rng) -> Iterator[Cell]:
     """A rate that is the limit itself must not pass a budget: independent cases, and clusters that share a chance."""
     for setting, limit, size in (
         ("alone, limit 5%", 0.05, 1),
@@ -236,51 +239,23 @@ def rate_cells(runs: int, rng: np.random.Generator) -> Iterator[Cell]:
             yield Cell("clopper_pearson", setting, n, float(passed), runs)
 
 
-def _rate_passes(n: int, limit: float, size: int, rng: np.random.Generator) -> bool:
+def _rate_passes(n: int, limit: float, size: int, rng: Rng) -> bool:
     groups = n // size
     chance = rng.beta(2 * limit, 2 * (1 - limit), groups) if size > 1 else np.full(groups, limit)
     values = (rng.random((groups, size)) < chance[:, None]).astype(float).ravel()
-    return one_rate(values, np.repeat(np.arange(groups), size), 1 - 2 * ALPHA).high <= limit
+    index = np.repeat(np.arange(groups), size)
+    enough = size == 1 or not few_clusters(groups, equal_clusters(index))
+    return enough and one_rate(values, index, 1 - 2 * ALPHA).high <= limit
 
 
-# ---------------------------------------------------------------- power, and base against base
-
-
-def power_errors(runs: int, rng: np.random.Generator) -> Iterator[tuple[str, int, float, float]]:
-    """Setting, size, what the planner foretold and how often an unchanged model's guard passed."""
-    for n in SIZES:
-        for discordance in DISCORDANCE:
-            broken, fixed = tables(n, discordance, 0.0, runs, rng)
-            seen = float(np.mean(RULES["tango_exact"](broken, fixed, n, -0.03)))
-            yield f"discordance {discordance:.0%}", n, power(n, -0.03, 0.0, discordance, ALPHA), seen
-
-
-def same_against_same(runs: int, rng: np.random.Generator) -> float:
-    """Share of promotions by the whole gate when the candidate is the base model again, with 5 % of the cases flipping;
-    the target asks for no more than any gain, the easiest that can be asked."""
-    promoted = 0
-    for _ in range(runs):
-        suites: list[tuple[str, Target | Guard, int]] = [
-            ("target", Target(min_gain=0.0), 200),
-            ("guard", Guard(margin=0.08), 200),
-        ]
-        verdict = gate([_noise(name, role, n, rng) for name, role, n in suites], Policy(), candidate="same")
-        promoted += verdict.outcome == "promote"
-    return promoted / runs
-
-
-def _noise(name: str, role: Target | Guard, n: int, rng: np.random.Generator) -> Comparison:
-    before = rng.random(n) < 0.5
-    after = np.where(rng.random(n) < 0.05, ~before, before)
-    pairs = tuple(
-        Pair(case_id=f"{i}", baseline=float(x), candidate=float(y), cluster=f"{i}")
-        for i, (x, y) in enumerate(zip(before, after, strict=True))
-    )
-    return Comparison(
-        suite=Suite(name=name, role=role, cases=n),
-        baseline="base",
-        candidate="tuned",
-        metric="right",
-        pairs=pairs,
-        binary=True,
-    )
+def sequence_cells(runs: int, rng: Rng) -> Iterator[Cell]:
+    """Looks after every case: how often the sequence was ever above a bound that is the truth, and ever below it, which is
+    what ends an evaluation early."""
+    for discordance in (0.05, 0.30):
+        loss, gain = (discordance + 0.03) / 2, (discordance - 0.03) / 2
+        for n in (50, 200):
+            draws = (rng.choice([-1.0, 1.0, 0.0], size=n, p=[loss, gain, 1 - discordance]) for _ in range(runs))
+            found = [sequence(values, ALPHA).interval for values in draws]
+            for way, left in (("above", [i.low > -0.03 for i in found]), ("below", [i.high < -0.03 for i in found])):
+                setting = f"ever {way} the truth, discordance {discordance:.0%}"
+                yield Cell("betting_sequence", setting, n, float(np.mean(left)), runs)

@@ -5,8 +5,9 @@ collects the file.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 
@@ -46,6 +47,9 @@ class Declaration(Struct):
     prompt: bool = True
     owner: str = ""
     tags: tuple[str, ...] = ()
+    range: tuple[float, float] | None = None
+    weights: Literal["case", "cluster"] = "case"
+    cluster_cap: int = 0
     source: Source | None = None
     id: str = ""
     """Column that holds the case's id; empty: `id`, else the row's content."""
@@ -71,10 +75,14 @@ def suite(
     prompt: bool = True,
     owner: str = "",
     tags: Sequence[str] = (),
+    range: tuple[float, float] | None = None,
+    weights: Literal["case", "cluster"] = "case",
+    cluster_cap: int = 0,
 ) -> Callable[[F], F]:
     """Say what a suite is for; see `harness.types.Suite` for the fields.
 
-    Raises UsageError on a role that is not one, on fewer than one repeat, and without brackets.
+    Raises UsageError on a role that is not one, on fewer than one repeat, without brackets, and on a range, weights or a
+    cap that make no sense.
     """
     if bare:
         raise UsageError("@suite stands without brackets", next="@suite(role=guard()), or no @suite at all")
@@ -84,15 +92,29 @@ def suite(
         )
     if repeats < 1:
         raise UsageError(f"repeats must be at least 1, not {repeats}")
+    _check_counting(range, weights, cluster, cluster_cap)
 
     def note(function: F) -> F:
         noted = _noted(function)
         noted.role, noted.metric, noted.cluster, noted.repeats = role, metric, cluster, repeats
         noted.must_pass, noted.slices = _names(must_pass), _names(slices)
         noted.prompt, noted.owner, noted.tags = prompt, owner, _names(tags)
+        noted.range, noted.weights, noted.cluster_cap = range, weights, cluster_cap
         return function
 
     return note
+
+
+def _check_counting(range: tuple[float, float] | None, weights: str, cluster: str, cap: int) -> None:
+    """What scores and clusters count for; raises UsageError where it makes no sense."""
+    if range is not None and not (len(range) == 2 and all(map(isfinite, range)) and range[0] < range[1]):
+        raise UsageError(f"not a range of scores: {range!r}", next="range=(0, 30)")
+    if weights not in ("case", "cluster"):
+        raise UsageError(f"weights are by case or by cluster, not {weights!r}", next='weights="cluster"')
+    if cap < 0:
+        raise UsageError(f"cluster_cap must be 0 or more, not {cap}")
+    if (weights == "cluster" or cap) and not cluster:
+        raise UsageError("what a cluster counts for needs a cluster", next='cluster="user_id"')
 
 
 class Cases:
@@ -137,9 +159,12 @@ def contract() -> Contract:
     return Contract()
 
 
-def budget(limit: float) -> Budget:
-    """Role: the mean of the suite's score (seconds, tokens, cost) must stay at or below `limit`."""
-    return Budget(limit=limit)
+def budget(limit: float, quantile: float = 0.0) -> Budget:
+    """Role: the suite's score (seconds, tokens, cost) must stay at or below `limit`: in a share `quantile` of the cases, or
+    (with 0) its mean. Raises UsageError on a quantile that is none."""
+    if not 0.0 <= quantile < 1.0:
+        raise UsageError(f"a quantile is a share of the cases, not {quantile}", next="budget(limit=2.0, quantile=0.95)")
+    return Budget(limit=limit, quantile=quantile)
 
 
 def info() -> Info:

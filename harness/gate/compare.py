@@ -1,7 +1,7 @@
 """Pair two runs by case. Repeats are averaged first; what cannot be paired is named, never dropped in silence.
 
-Of a contract each repeat counts as passed only at full score. Cases of one and the same content under several ids say no
-more than one, so they are one cluster.
+Of a contract each repeat counts as passed only at full score. Cases that ask the same under several ids say no more than
+one, so they are marked as one unit (`harness.gate.contents`).
 
 A comparison with problems never promotes, so everything that makes two runs unlike is a problem here: another eval file,
 other cases, a suite that shrank, a case recorded twice, a score that is not a number.
@@ -14,7 +14,7 @@ from itertools import zip_longest
 
 from msgspec.structs import replace
 
-from harness.core.codec import canonical
+from harness.gate import contents
 from harness.types import Case, Comparison, Contract, Pair, Result, Run, Suite
 
 FULL = 1.0
@@ -110,7 +110,7 @@ def _paired(
     whole = isinstance(suite.role, Contract)
     old, new = _Side(before, metric, whole), _Side(after, metric, whole)
     by_id = {case.id: case for case in cases}
-    twins = _twins(cases)
+    units = contents.units(suite, cases, before)
     ids = sorted(old.values.keys() | new.values.keys() | by_id.keys())
     problems = [f"{baseline.arm.name}: {text}" for text in old.problems]
     problems += [f"{candidate.arm.name}: {text}" for text in new.problems]
@@ -127,7 +127,7 @@ def _paired(
         baseline=baseline.arm.name,
         candidate=candidate.arm.name,
         metric=metric,
-        pairs=tuple(_pair(ident, old, new, by_id.get(ident), suite, twins.get(ident, ident)) for ident in ids),
+        pairs=tuple(_pair(ident, old, new, by_id.get(ident), suite, units.get(ident, "")) for ident in ids),
         binary=old.repeats <= 1 and new.repeats <= 1 and old.pass_or_fail and new.pass_or_fail,
         problems=tuple(problems),
         stopped=stopped,
@@ -191,12 +191,13 @@ def _first_metric(results: Sequence[Result]) -> str:
     return min(named, key=lambda result: (result.case_id, result.repeat)).scores[0].name if named else ""
 
 
-def _pair(ident: str, old: _Side, new: _Side, case: Case | None, suite: Suite, twin: str) -> Pair:
+def _pair(ident: str, old: _Side, new: _Side, case: Case | None, suite: Suite, unit: str) -> Pair:
     return Pair(
         case_id=ident,
         baseline=old.values.get(ident),
         candidate=new.values.get(ident),
-        cluster=_column(case, suite.cluster) or twin,
+        cluster=_column(case, suite.cluster) or unit or ident,
+        unit=unit,
         baseline_error=old.errors.get(ident, "no result"),
         candidate_error=new.errors.get(ident, "no result"),
         slices=tuple(f"{name}={value}" for name in suite.slices if (value := _column(case, name))),
@@ -218,19 +219,6 @@ def _column(case: Case | None, name: str) -> str:
     except KeyError:
         return ""
     return "" if value is None else str(value)
-
-
-def _twins(cases: Sequence[Case]) -> dict[str, str]:
-    """Case id to the first id of the same content: what is asked, with which tools and columns, and what is expected.
-    A case of which no more than its id and one column is known, such as a function's own, has no twin."""
-    first: dict[str, str] = {}
-    found = {}
-    for case in cases:
-        columns = {name: value for name, value in case.fields.items() if name != "id"}
-        known = bool(case.messages) or len(columns) > 1
-        key = canonical([case.messages, case.tools, columns, case.expected]) if known else case.id
-        found[case.id] = first.setdefault(key, case.id)
-    return found
 
 
 def _unknown(suite: Suite, results: Sequence[Result]) -> list[str]:

@@ -1,16 +1,19 @@
 """Hold what every rule is given: the comparisons of the judged arm, the policy, controls and waivers."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from harness.gate.flaky_cases import Sorted
+from harness.gate.statistics.spending import spent
 from harness.types import Comparison, Pair, Policy, Role, Suite, Waiver
 
-PROMPTED, CONSTANT, CHAMPION = "prompted", "constant", "champion"
-"""Arms that rules know by name: the prompt as production sends it, the commonest answer given to everything, and the
-adapter that was promoted before."""
+PROMPTED, CONSTANT, CHAMPION, EMPTY = "prompted", "constant", "champion", "empty"
+"""Arms that rules know by name: the prompt as production sends it, the commonest answer given to everything, the adapter
+that was promoted before, and no answer at all (an arm of the backend `constant` with an empty `reply`)."""
+FIXED = (CONSTANT, EMPTY)
+"""Arms that give one answer to everything."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,22 @@ class Context:
     bar: tuple[Suite, ...] = ()
     bar_version: str = ""
     """By what the champion was promoted; see `Judgement`."""
-    looks: int = 0
+    looks: Mapping[str, int] = field(default_factory=dict)
+    """Suite to the number of this look at its cases; 1 where nothing is said."""
     problems: tuple[str, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     """Those that have not expired."""
     expired: tuple[Waiver, ...] = ()
     quarantine: tuple[Sorted, ...] = ()
     """Flaky cases, and whether they were left out of `comparisons`."""
+
+    def look(self, suite: str) -> int:
+        """The number of this look at a suite's cases; checks and slices (`suite[name]`) are looked at with their suite."""
+        return self.looks.get(suite, self.looks.get(suite.split("[")[0], 1))
+
+    def alpha(self, suite: str) -> float:
+        """The one-sided error that this look at a suite may make."""
+        return spent(self.policy.alpha, self.look(suite))
 
     def having(self, role: type[Role]) -> Iterator[Comparison]:
         """Comparisons of suites with that role, against the required baselines."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.gate import measure, wording
+from harness.gate import measure, units, wording
 from harness.gate.noise_beside import beside
 from harness.gate.statistics.multiple import benjamini_hochberg
 from harness.types import Comparison, Finding
@@ -28,7 +28,7 @@ class Contrast(Struct, frozen=True):
 def contrast(comparisons: Sequence[Comparison], controls: Sequence[Comparison], alpha: float) -> Contrast:
     """Sort the suites of two runs. `controls` hold either arm against itself, for the noise beside the differences."""
     lost = [finding for one in comparisons for finding in _left_out(one)]
-    usable = [one for one in comparisons if not one.problems and len(measure.scored(one)) > 1]
+    usable = [one for one in comparisons if not one.problems and len(units.scored(one)) > 1]
     found = [beside(_difference(one, alpha), controls) for one in usable]
     adjusted = benjamini_hochberg([one.p_value if one.p_value is not None else 1.0 for one in found])
     found = [replace(one, counts=one.counts | {"q": round(q, 6)}) for one, q in zip(found, adjusted, strict=True)]
@@ -51,7 +51,7 @@ def _difference(comparison: Comparison, alpha: float) -> Finding:
 
 
 def _mean(comparison: Comparison, side: int) -> float:
-    values = [(pair.baseline, pair.candidate)[side] or 0.0 for pair in measure.scored(comparison)]
+    values = [(pair.baseline, pair.candidate)[side] or 0.0 for pair in units.scored(comparison)]
     return sum(values) / len(values)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from functools import lru_cache
 
+import numpy as np
 from msgspec.structs import replace
 
 from harness.core.digests import drawn
@@ -10,7 +11,9 @@ from harness.gate.statistics import judged
 from harness.gate.statistics.binary import newcombe
 from harness.gate.statistics.corpus import paired_corpus
 from harness.gate.statistics.paired import Paired, paired
+from harness.gate.statistics.prediction_powered import prediction_powered
 from harness.gate.statistics.sequential import sequence
+from harness.gate.units import cluster, same, scored
 from harness.gate.wording import error, is_rate, label
 from harness.types import Comparison, Finding, Interval, Pair
 
@@ -26,24 +29,34 @@ def measure(comparison: Comparison, alpha: float) -> Paired:
     if not is_rate(comparison) or comparison.suite.corpus:
         why = "the errors of a judge are known for pass and fail only, and these scores are neither"
         return dataclasses.replace(_measure(comparison, alpha), weakness=why)
-    return judged.corrected(lambda error: _measure(comparison, error), judge, alpha)
+    labelled = dict(judge.arms)
+    labels = labelled.get(comparison.baseline, ()), labelled.get(comparison.candidate, ())
+    if not all(labels):
+        return judged.corrected(lambda error: _measure(comparison, error), judge, alpha)
+    pairs = scored(comparison)
+    before, after = (np.array([score or 0.0 for score in side]) for side in zip(*map(_scores, pairs), strict=True))
+    return prediction_powered(before, after, [cluster(pair) for pair in pairs], labels, alpha)
+
+
+def _scores(pair: Pair) -> tuple[float | None, float | None]:
+    return pair.baseline, pair.candidate
 
 
 def _measure(comparison: Comparison, alpha: float) -> Paired:
     pairs = scored(comparison)
-    clusters = [pair.cluster or pair.case_id for pair in pairs]
+    clusters = [cluster(pair) for pair in pairs]
     if comparison.suite.corpus:
         return paired_corpus([pair.labels for pair in pairs], clusters, comparison.suite.corpus, alpha)
     before = [pair.baseline for pair in pairs if pair.baseline is not None]
     after = [pair.candidate for pair in pairs if pair.candidate is not None]
-    return paired(before, after, clusters, alpha)
+    return paired(before, after, clusters, alpha, comparison.suite.range)
 
 
 def _in_part(comparison: Comparison, alpha: float) -> Paired:
     """Evidence of an evaluation that was ended early: only what holds at every look may be published of it."""
     pairs = sorted(scored(comparison), key=lambda pair: drawn(pair.case_id))
     differences = [float(pair.candidate or 0.0) - float(pair.baseline or 0.0) for pair in pairs]
-    alone = len({pair.cluster or pair.case_id for pair in pairs}) == len(pairs)
+    alone = len({cluster(pair) for pair in pairs}) == len(pairs)
     if alone and is_rate(comparison) and not (comparison.suite.corpus or comparison.suite.judge):
         return sequence(differences, alpha)
     return Paired(
@@ -58,24 +71,18 @@ def _in_part(comparison: Comparison, alpha: float) -> Paired:
     )
 
 
-def scored(comparison: Comparison) -> tuple[Pair, ...]:
-    return tuple(pair for pair in comparison.pairs if pair.baseline is not None and pair.candidate is not None)
-
-
-def one_sided(comparison: Comparison) -> tuple[Pair, ...]:
-    """Cases that one arm answered and the other did not: what is missing may hide a loss."""
-    return tuple(pair for pair in comparison.pairs if (pair.baseline is None) != (pair.candidate is None))
+def gaps(comparison: Comparison) -> tuple[Pair, ...]:
+    """Cases without a score under one arm or both: what is missing may hide a loss."""
+    return tuple(pair for pair in comparison.pairs if pair.baseline is None or pair.candidate is None)
 
 
 def worst_case(comparison: Comparison) -> Comparison:
-    """The comparison with every one-sided gap filled against the candidate: its missing scores the worst that was seen
-    (or 0), the baseline's the best (or 1)."""
+    """The comparison with every gap filled against the candidate: its missing scores the worst there are, the baseline's
+    the best. The ends are those of the declared range, else 0 and 1, or what was seen beyond."""
     seen = [value for pair in comparison.pairs for value in (pair.baseline, pair.candidate) if value is not None]
-    low, high = min([0.0, *seen]), max([1.0, *seen])
+    low, high = comparison.suite.range or (min([0.0, *seen]), max([1.0, *seen]))
 
     def filled(pair: Pair) -> Pair:
-        if (pair.baseline is None) == (pair.candidate is None):
-            return pair
         return replace(
             pair,
             baseline=high if pair.baseline is None else pair.baseline,
@@ -88,7 +95,12 @@ def worst_case(comparison: Comparison) -> Comparison:
 
 def start(rule: str, comparison: Comparison) -> Finding:
     """A finding with what is true of the comparison whatever the rule says: who, what, and the counts."""
-    n = len(scored(comparison))
+    lost, repeated = len(gaps(comparison)), same(comparison)
+    counts: dict[str, float] = {
+        "n": len(scored(comparison)),
+        "missing": lost,
+        "errors": sum(map(bool, map(error, comparison.pairs))),
+    }
     return Finding(
         rule=rule,
         suite=comparison.suite.name,
@@ -97,7 +109,7 @@ def start(rule: str, comparison: Comparison) -> Finding:
         baseline=comparison.baseline,
         candidate=comparison.candidate,
         metric=comparison.metric,
-        counts={"n": n, "missing": len(comparison.pairs) - n, "errors": sum(map(bool, map(error, comparison.pairs)))},
+        counts=counts | ({"same": repeated} if repeated else {}),
     )
 
 
@@ -129,14 +141,26 @@ def unresolvable(finding: Finding, said: str, weakness: str) -> Finding:
 
 
 def survives(finding: Finding, comparison: Comparison, bound: float, alpha: float) -> Finding:
-    """A pass stays one only if it holds with every one-sided gap filled against the candidate."""
-    gaps = one_sided(comparison)
-    if not gaps or measure(worst_case(comparison), alpha).shows_above(bound, alpha):
+    """A pass stays one only if it holds with every gap filled against the candidate; the gaps are named either way."""
+    lost = gaps(comparison)
+    if not lost:
         return finding
-    text = (
-        f"{len(gaps)} cases have a score under one arm only, and counted against the candidate they change the answer"
-    )
-    return replace(finding, outcome="invalid", sentence=f"{finding.sentence} But {text}.", next="trueup eval")
+    named = ", ".join(pair.case_id for pair in lost[:NAMED]) + (" and others" if len(lost) > NAMED else "")
+    text = f"{_cases(len(lost))} no score under both arms ({named})"
+    if measure(worst_case(comparison), alpha).shows_above(bound, alpha):
+        return replace(
+            finding, sentence=f"{finding.sentence} {text}: counted against the candidate, the answer is the same."
+        )
+    text = f"But {text}, and counted against the candidate they change the answer."
+    return replace(finding, outcome="invalid", sentence=f"{finding.sentence} {text}", next="trueup eval")
+
+
+NAMED = 3
+"""Cases without a score that a sentence names."""
+
+
+def _cases(count: int) -> str:
+    return "1 case has" if count == 1 else f"{count} cases have"
 
 
 def _display(comparison: Comparison) -> dict[str, float]:
@@ -144,6 +168,7 @@ def _display(comparison: Comparison) -> dict[str, float]:
     pairs = scored(comparison)
     plain = comparison.binary and not comparison.suite.corpus and comparison.suite.judge is None
     plain = plain and not comparison.stopped
+    plain = plain and all((pair.baseline, pair.candidate) in TABLE for pair in pairs)
     if not plain or len({pair.cluster for pair in pairs}) < len(pairs):
         return {}
     table = [sum((pair.baseline, pair.candidate) == kind for pair in pairs) for kind in TABLE]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from harness.gate.measure import scored
+from harness.gate.units import scored
 from harness.types import Comparison, Finding
 
 

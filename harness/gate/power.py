@@ -6,16 +6,16 @@ training for it would end in "undecided" whatever the model did. Options of the 
 whose outcome is expected to differ, 0.1), `expected_gain` (0.2), `power` (0.8), `design_effect` (1.0: independent cases).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.gate import options as gate_options
 from harness.gate.power_rules import joint, planned
 from harness.types import Finding, Policy, Suite
 
 
-def plan(suites: Sequence[Suite], policy: Policy) -> tuple[Finding, ...]:
+def plan(suites: Sequence[Suite], policy: Policy, looks: Mapping[str, int] | None = None) -> tuple[Finding, ...]:
     """One finding a target or guard, from the number of its cases alone: pass, or unresolved with `needed`; and, told
-    only, the power of all guards together. Raises UsageError on an option of the policy that no rule has."""
+    only, the power of all guards together. `looks` maps suites to the number of the look that is planned, 1 if left out. Raises UsageError on an option of the policy that no rule has."""
     gate_options.check(policy)
-    found = tuple(planned(suites, policy))
+    found = tuple(planned(suites, policy, looks or {}))
     return (*found, *joint(found, suites))

@@ -1,10 +1,11 @@
 """Compute what a set of suites can detect from the number of its cases alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
 from harness.gate import options as gate_options
 from harness.gate.statistics.power import cases_needed, power
+from harness.gate.statistics.spending import spent
 from harness.gate.wording import label
 from harness.types import Finding, Guard, Policy, Suite, Target
 
@@ -15,32 +16,37 @@ DESIGN = gate_options.number("design_effect", 1.0, least=0.01)
 OPTIONS = (DISCORDANCE, GAIN, POWER, DESIGN)
 
 
-def planned(suites: Sequence[Suite], policy: Policy) -> Iterator[Finding]:
-    """One finding a target or guard, in order of name: pass, or unresolved with the cases that are missing."""
+def planned(suites: Sequence[Suite], policy: Policy, looks: Mapping[str, int]) -> Iterator[Finding]:
+    """One finding a target or guard, in order of name: pass, or unresolved with the cases that are missing.
+
+    `looks` maps suites to the number of the look that is planned; 1 where nothing is said.
+    """
     discordance = float(DISCORDANCE.of(policy))
     for suite in sorted(suites, key=lambda suite: suite.name):
-        role = suite.role
+        role, alpha = suite.role, spent(policy.alpha, looks.get(suite.name, 1))
         if isinstance(role, Guard) and role.margin > 0:
             what = f"a loss of {100 * role.margin:.1f} points"
-            yield _finding(suite, policy, what, bound=-role.margin, truth=0.0, discordance=discordance)
+            yield _finding(suite, alpha, policy, what, bound=-role.margin, truth=0.0, discordance=discordance)
         elif isinstance(role, Target):
             gain = max(float(GAIN.of(policy)), min(3 * role.min_gain, 1.0))
             what = f"a gain of {100 * gain:.1f} points where {100 * role.min_gain:.1f} are asked for"
-            yield _finding(suite, policy, what, bound=role.min_gain, truth=gain, discordance=discordance + gain)
+            yield _finding(suite, alpha, policy, what, bound=role.min_gain, truth=gain, discordance=discordance + gain)
 
 
-def _finding(suite: Suite, policy: Policy, what: str, *, bound: float, truth: float, discordance: float) -> Finding:
+def _finding(
+    suite: Suite, alpha: float, policy: Policy, what: str, *, bound: float, truth: float, discordance: float
+) -> Finding:
     wanted, design = float(POWER.of(policy)), float(DESIGN.of(policy))
     discordance = min(discordance, 1.0)
     n, name = suite.cases, label(suite.name)
-    forecast = power(n, bound, truth, discordance, policy.alpha, design) if n else 0.0
+    forecast = power(n, bound, truth, discordance, alpha, design) if n else 0.0
     counts = {"n": n, "power": round(forecast, 4), "discordance": discordance, "design_effect": design}
     if forecast >= wanted and n >= policy.min_cases:
         text = f"{name}: {n:,} cases resolve {what} with {forecast:.0%} power at {discordance:.0%} discordance."
         return Finding(
             rule="power", suite=suite.name, outcome="pass", sentence=text, counts=counts, formula="tango_exact"
         )
-    planned = cases_needed(bound, truth, discordance, policy.alpha, wanted, design) if truth > bound else n + 1
+    planned = cases_needed(bound, truth, discordance, alpha, wanted, design) if truth > bound else n + 1
     needed = max(planned, policy.min_cases) - n
     return Finding(
         rule="power",

@@ -4,15 +4,13 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from harness.core import dataset_files
-from harness.core.codec import digest
 from harness.errors import InvalidError, UsageError
 from harness.evaluate import arms as evaluate_arms
 from harness.gate import compare
 from harness.gate import contrast as gate_contrast
 from harness.gate import waivers as gate_waivers
 from harness.project import EvaluationRuns, Project
-from harness.types import Comparison, Dataset, Run, Waiver
+from harness.types import Comparison, Run, Waiver
 
 
 def comparisons(runs: dict[str, Run], candidate: str = evaluate_arms.TUNED) -> tuple[Comparison, ...]:
@@ -63,10 +61,3 @@ def two_runs(project: Project, baseline: str, candidate: str) -> tuple[Run, Run]
         before = replace(before, arm=replace(before.arm, name=f"{before.arm.name} {before.id[:8]}"))
         after = replace(after, arm=replace(after.arm, name=f"{after.arm.name} {after.id[:8]}"))
     return before, after
-
-
-def held_out_version(project: Project, dataset: Dataset) -> tuple[str, list[str]]:
-    """Content id of the held-out cases, and their ids: what a look is counted against."""
-    cases = dataset_files.read_split(project.store.artifacts.folder("dataset", dataset.id), "held_out")
-    ids = sorted(case.id for case in cases)
-    return digest(ids), ids

@@ -1,6 +1,6 @@
-"""Write the verdict in one sentence: what was gained, what held, or the first reason why not."""
+"""Say the verdict in one sentence: what was gained, what held, what is not known; or the first reason why not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from harness.gate.wording import label
 from harness.types import Finding
@@ -12,42 +12,52 @@ REASONS = ("invalid", "fail", "unresolved")
 def sentence(outcome: str, found: Sequence[Finding]) -> str:
     """One sentence with the reason."""
     if outcome == "promote":
-        return f"Promote: {_gains(found)}{_held(found)}{_waived(found)}."
+        clauses = [*_gains(found), *_held(found), *_unknown(found), *_waived(found)]
+        return f"Promote: {'; '.join(clauses)}."
     against = [finding for finding in found if finding.outcome in REASONS]
     if not against:
         return "Undecided: no target was shown to improve."
     reason = against[0].sentence if against[0].suite else against[0].sentence[:1].lower() + against[0].sentence[1:]
     others = len(against) - 1
-    more = f" {others} more {'finding stands' if others == 1 else 'findings stand'} in the way." if others else ""
+    more = f" {others} more {'problem' if others == 1 else 'problems'} below." if others else ""
     return f"{outcome.capitalize()}: {reason}{more}"
 
 
-def _gains(found: Sequence[Finding]) -> str:
-    """`booking gains 81.2 points [77.9, 84.6]`, each target suite once."""
-    said = {one.suite: one.sentence.split(" against ")[0] for one in reversed(found) if one.rule == "target"}
-    clauses = [said[suite] for suite in sorted(said)]
-    return ", ".join(clauses)
+def _gains(found: Sequence[Finding]) -> Iterator[str]:
+    """`on 412 cases booking improved by 81.2 points over base (95 % interval 77.9 to 84.6)`, each target suite once: by
+    its smallest gain over a baseline."""
+    targets = [one for one in found if one.rule == "target" and one.outcome == "pass"]
+    for suite in sorted({one.suite for one in targets}):
+        least = min((one for one in targets if one.suite == suite), key=lambda one: one.estimate or 0.0)
+        yield f"on {int(least.counts.get('n', 0)):,} cases {least.sentence.split('; ')[0].rstrip('.')}"
 
 
-def _held(found: Sequence[Finding]) -> str:
-    """` and both guards hold`, and which of them declines within its margin."""
-    parts = [_count(rule, found) for rule in ("guard", "contract", "budget")]
-    held = " and ".join(part for part in parts if part)
+def _held(found: Sequence[Finding]) -> Iterator[str]:
+    """`nothing that is guarded dropped more than allowed (2 guards, 1 contract)`, and what declines within its margin."""
+    counts = [(rule, len({one.suite for one in found if one.rule == rule and one.outcome == "pass"})) for rule in HELD]
+    named = ", ".join(f"{count} {rule}{'s' if count > 1 else ''}" for rule, count in counts if count)
+    if named:
+        yield f"nothing guarded got worse than allowed ({named})"
     declines = sorted(
         {label(one.suite) for one in found if one.rule == "guard" and one.interval and one.interval.high < 0}
     )
-    tail = f", though {', '.join(declines)} declines within the margin" if declines else ""
-    return (f" and {held}" if held else "") + tail
+    if declines:
+        yield f"{', '.join(declines)} dropped, within the margin"
 
 
-def _waived(found: Sequence[Finding]) -> str:
-    """`, with 3 cases waived`: what did not count must be seen at once."""
+HELD = ("guard", "contract", "budget")
+
+
+def _unknown(found: Sequence[Finding]) -> Iterator[str]:
+    """What the verdict does not rest on, so that nobody takes it for shown."""
+    if any(one.rule == "unguarded" for one in found):
+        yield "what it may have broken elsewhere was not tested"
+    if any(one.rule == "prompted" and one.counts.get("n") == 0 for one in found):
+        yield "no prompt was tried instead"
+
+
+def _waived(found: Sequence[Finding]) -> Iterator[str]:
+    """What did not count must be seen at once."""
     cases = int(sum(one.counts.get("cases", 0) for one in found if one.rule == "waived"))
-    return f", with {cases} {'case' if cases == 1 else 'cases'} waived" if cases else ""
-
-
-def _count(rule: str, found: Sequence[Finding]) -> str:
-    suites = len({one.suite for one in found if one.rule == rule and one.outcome == "pass"})
-    if suites <= 1:
-        return f"the {rule} holds" if suites else ""
-    return f"both {rule}s hold" if suites == 2 else f"all {suites} {rule}s hold"
+    if cases:
+        yield f"{cases} {'case is' if cases == 1 else 'cases are'} waived and did not count"

@@ -56,6 +56,8 @@ def judge(judgement: Judgement) -> Verdict:
         candidate=judgement.candidate,
         champion=judgement.champion,
         dataset=judgement.dataset,
+        looks=judgement.looks,
+        look=judgement.look,
     )
 
 
@@ -124,7 +126,7 @@ def _role(role: Role) -> Role:
     if isinstance(role, Guard):
         return role if isfinite(role.margin) and role.margin >= 0 else Guard()
     if isinstance(role, Budget):
-        return role if isfinite(role.limit) else Budget(limit=0.0)
+        return role if isfinite(role.limit) and 0.0 <= role.quantile < 1.0 else Budget(limit=0.0)
     return role
 
 

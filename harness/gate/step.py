@@ -18,7 +18,7 @@ from harness.config import section
 from harness.core.codec import SCHEMA, decode, digest, encode, read
 from harness.errors import InputError, InvalidError, UsageError
 from harness.evaluate import arms as evaluate_arms
-from harness.gate import compare, flaky
+from harness.gate import compare, flaky, sights
 from harness.gate import history as gate_history
 from harness.gate import runs as gate_runs
 from harness.gate import stage as gate_stage
@@ -59,18 +59,22 @@ def under(project: Project, policy: Policy) -> Verdict:
 
 
 def judgement(project: Project, policy: Policy) -> tuple[Judgement, EvaluationRuns]:
-    """All that a verdict on the latest evaluation is computed from. Counts as a look at its held-out set.
+    """All that a verdict on the latest evaluation is computed from. Counts as a look at the cases of its suites.
 
     A champion's run makes the champion a baseline, whatever the policy says.
     """
     evaluation = project.latest_evaluation()
-    dataset, runs = project.dataset(evaluation.dataset), project.runs(evaluation)
+    runs = project.runs(evaluation)
+    missing = tuple(sights.lost(project))
+    looks, look = sights.count(project, evaluation, policy)
     found = of_runs(project, runs, evaluation.adapter, policy)
     found = replace(
         found,
         comparisons=(*found.comparisons, *controls(project, evaluation, runs)),
         dataset=evaluation.dataset,
-        looks=project.store.ledger.look(*gate_runs.held_out_version(project, dataset), evaluation.adapter),
+        looks=looks,
+        look=look,
+        problems=(*found.problems, *missing),
     )
     return found, evaluation
 

@@ -19,8 +19,8 @@ def label(name: str) -> str:
 
 
 def is_rate(comparison: Comparison) -> bool:
-    """True when every score lies in 0 to 1, so that differences are said in points."""
-    return all(
+    """True when every score lies in 0 to 1, and no other range was declared, so that differences are said in points."""
+    return comparison.suite.range in (None, (0.0, 1.0)) and all(
         0.0 <= value <= 1.0
         for pair in comparison.pairs
         for value in (pair.baseline, pair.candidate)
@@ -37,17 +37,29 @@ def number(value: float, rate: bool) -> str:
     return f"{value * 100:.1f}" if rate else f"{value:.3g}"
 
 
+def level(interval: Interval) -> str:
+    """`95 % interval`."""
+    return f"{100 * interval.level:.4g} % interval"
+
+
+def span(interval: Interval) -> str:
+    """Ends of an interval of a share: `0.3 % to 3.1 %`."""
+    return f"{interval.low:.1%} to {interval.high:.1%}"
+
+
 def band(interval: Interval, rate: bool) -> str:
-    return f"[{number(interval.low, rate)}, {number(interval.high, rate)}]"
+    """`95 % interval 77.9 to 84.6`."""
+    return f"{level(interval)} {number(interval.low, rate)} to {number(interval.high, rate)}"
 
 
 def change(comparison: Comparison, estimate: float, interval: Interval) -> str:
-    """`booking gains 81.2 points [77.9, 84.6] against base`."""
+    """`booking improved by 81.2 points over base (95 % interval 77.9 to 84.6)`."""
     rate = is_rate(comparison)
     name = label(comparison.suite.name)
     if estimate == 0:
-        return f"{name} is unchanged {band(interval, rate)} against {comparison.baseline}"
-    verb = "gains" if estimate > 0 else "loses"
-    # A loss is said without its minus sign, so its interval is turned round.
-    shown = interval if estimate > 0 else replace(interval, low=-interval.high, high=-interval.low)
-    return f"{name} {verb} {amount(estimate, rate)} {band(shown, rate)} against {comparison.baseline}"
+        return f"{name} did not change against {comparison.baseline} ({band(interval, rate)})"
+    if estimate > 0:
+        return f"{name} improved by {amount(estimate, rate)} over {comparison.baseline} ({band(interval, rate)})"
+    # A drop is told without its minus sign, so its interval is turned round.
+    turned = replace(interval, low=-interval.high, high=-interval.low)
+    return f"{name} dropped by {amount(estimate, rate)} against {comparison.baseline} ({band(turned, rate)})"

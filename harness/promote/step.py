@@ -23,7 +23,9 @@ def promote(project: Project, by: str = "") -> Promotion:
             where=f"{alias}: {str(expected)[:12]}",
             next="trueup eval, then trueup gate",
         )
-    return project.store.promotions.move(alias, verdict.candidate, verdict.id, by=by, expected=expected)
+    return project.store.promotions.move(
+        alias, verdict.candidate, verdict.id, by=by, expected=expected, look=verdict.look
+    )
 
 
 def rollback(project: Project, by: str = "") -> Promotion:

@@ -36,8 +36,10 @@ class Promotions:
         count = len(self._moves(alias))
         return self._read(alias, count - 1) if count else None
 
-    def move(self, alias: str, adapter: str, verdict: str, *, by: str = "", expected: str | None) -> Promotion:
-        """Let `alias` stand for `adapter` (empty: the base model), whose files are checked first.
+    def move(
+        self, alias: str, adapter: str, verdict: str, *, by: str = "", expected: str | None, look: str = ""
+    ) -> Promotion:
+        """Let `alias` stand for `adapter` (empty: the base model), whose files are checked first. `look` is the verdict's.
 
         `expected` is the adapter that it stands for now, None when it was never moved. Raises InvalidError when
         somebody else moved it meanwhile, StorageError when the adapter's files were changed.
@@ -51,7 +53,7 @@ class Promotions:
                     where=alias,
                     next="look at `trueup status`, then judge again",
                 )
-            return self._append(alias, adapter, verdict, by, "promote")
+            return self._append(alias, adapter, verdict, by, "promote", look)
 
     def rollback(self, alias: str, by: str = "") -> Promotion:
         """Undo the last promotion that still stands; before the first one stands the base model.
@@ -76,7 +78,7 @@ class Promotions:
 
     # ------------------------------------------------------------ small print
 
-    def _append(self, alias: str, adapter: str, verdict: str, by: str, reason: str) -> Promotion:
+    def _append(self, alias: str, adapter: str, verdict: str, by: str, reason: str, look: str = "") -> Promotion:
         if adapter:
             self._artifacts.folder(ADAPTERS, adapter, again=True)
         history = self.history(alias)
@@ -88,6 +90,7 @@ class Promotions:
             by=by,
             reason=reason,
             previous=history[-1].adapter if history else "",
+            look=look,
         )
         sealed.write(self._path(alias, len(history)), "promotion", f"{alias}/{len(history)}", move)
         return move

@@ -24,9 +24,12 @@ class Contract(Noun, tag="contract", frozen=True):
 
 
 class Budget(Noun, tag="budget", frozen=True):
-    """Role: the mean of the suite's score (seconds, tokens, cost) must stay at or below `limit`."""
+    """Role: the mean of the suite's score (seconds, tokens, cost) must stay at or below `limit`; with a quantile, that
+    share of the cases must."""
 
     limit: float
+    quantile: float = 0.0
+    """Such as 0.95; 0: the mean."""
 
 
 class Info(Noun, tag="info", frozen=True):
@@ -67,6 +70,12 @@ class Suite(Noun, frozen=True):
     of the metric decides. See `harness.gate.statistics.corpus`."""
     judge: "Calibration | None" = None
     """Set when a judge gives the metric: how often it erred against people's labels."""
+    range: tuple[float, float] | None = None
+    """Least and largest score that counts: what lies beyond counts as these. None: 0 to 1, and others are not judged."""
+    weights: Literal["case", "cluster"] = "case"
+    """`cluster`: each cluster counts once, as the mean of its cases, however many it has."""
+    cluster_cap: int = 0
+    """Most cases of one cluster that count, drawn by their ids; 0: all."""
 
 
 class Calibration(Noun, frozen=True):
@@ -95,6 +104,10 @@ class Calibration(Noun, frozen=True):
     """Attacks that made the judge pass the answer."""
     problem: str = ""
     """Why its scores do not count; empty when they do."""
+    arms: tuple[tuple[str, tuple[tuple[float, float], ...]], ...] = ()
+    """Each arm with its labelled answers, as (people's score, judge's score), each 0 to 1; empty: labels name no arm."""
+    most_bias: float | None = None
+    """How much laxer (as a share of answers) the judge may be on one arm than on another, by the author's word."""
 
 
 class Score(Noun, frozen=True):

@@ -13,13 +13,15 @@ class Pair(Noun, frozen=True):
     baseline: float | None
     candidate: float | None
     cluster: str = ""
-    """Value of the suite's cluster column, or the case id."""
+    """Value of the suite's cluster column, or the id of the case's unit."""
     baseline_error: str = ""
     candidate_error: str = ""
     slices: tuple[str, ...] = ()
     """`column=value` of each slice column of the suite."""
     labels: tuple[tuple[str, str, str], ...] = ()
     """Of a suite with a corpus measure, one a repeat: what was expected, what the baseline and the candidate said."""
+    unit: str = ""
+    """Id of the first case that asks the same thing: all of one unit are averaged and count once. Empty: it is alone."""
 
 
 class Comparison(Noun, frozen=True):
@@ -84,6 +86,10 @@ class Verdict(Noun, frozen=True):
     """Digest of the adapter that was judged."""
     champion: str = ""
     dataset: str = ""
+    looks: dict[str, int] = {}
+    """Suite to the number of this look at its cases, which its share of alpha was for."""
+    look: str = ""
+    """Content id of the newest of those looks in the ledger."""
     id: str = ""
     at_ns: int = 0
 
@@ -92,7 +98,7 @@ class Policy(Noun, frozen=True):
     """The gate's section of trueup.toml."""
 
     alpha: float = 0.05
-    """One-sided error rate of each guard and target."""
+    """One-sided error rate of each guard and target, over all looks at its cases: look k gets alpha / (k (k + 1))."""
     min_cases: int = 20
     max_error_share: float = 0.02
     baselines: tuple[str, ...] = ("base",)
@@ -101,7 +107,7 @@ class Policy(Noun, frozen=True):
     """Say so when a prompted arm does as well as the tuned one within the guard margin."""
     targets: Literal["all", "any"] = "all"
     looks: int = 20
-    """How often one held-out version may be looked at before fresh cases are asked for."""
+    """How often the same cases may be looked at before fresh ones are asked for."""
     options: dict[str, Json] = {}
     version: str = ""
     """The team's own name for this policy, shown beside its content id."""
@@ -117,8 +123,10 @@ class Judgement(Noun, frozen=True):
     """Digests of the adapter that is judged, of the dataset, and of the promoted adapter."""
     dataset: str = ""
     champion: str = ""
-    looks: int = 0
-    """Looks at this held-out set, this one included."""
+    looks: dict[str, int] = {}
+    """Suite to the number of this look at its cases, 1 for the first; suites that are not named are looked at first."""
+    look: str = ""
+    """Content id of the newest of those looks in the ledger."""
     problems: tuple[str, ...] = ()
     waivers: tuple["Waiver", ...] = ()
     quarantine: tuple["Quarantine", ...] = ()
@@ -139,6 +147,8 @@ class Promotion(Noun, frozen=True):
     reason: str = ""
     """`promote` or `rollback`, or a waiver's words."""
     previous: str = ""
+    look: str = ""
+    """Content id of the look that its verdict rests on; see `harness.store.ledger`."""
 
 
 class Waiver(Noun, frozen=True):

@@ -31,7 +31,7 @@ def test_changes_and_noise_are_told_apart():
     assert [f.suite.split("_")[1] for f in found.changed] == ["gain", "loss"]
     assert [f.suite.split("_")[1] for f in found.noise] == ["same"]
     assert found.left_out == ()
-    assert found.changed[0].sentence.startswith("gain gains 38.0 points [")
+    assert found.changed[0].sentence.startswith("gain improved by 38.0 points over base (95 % interval ")
     assert (found.changed[0].counts["before"], found.changed[0].counts["after"]) == (0.32, 0.70)
     assert found.changed[0].interval.level == pytest.approx(0.95)
 

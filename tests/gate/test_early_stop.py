@@ -64,7 +64,7 @@ def test_a_clear_loss_ends_it(evaluated, known):
     """A guard that breaks half its cases ends after the first part, whether or not the base was asked before."""
     runs, parts = evaluated(Guard(margin=0.03), lambda i: 1, lambda i: i % 2, known=known)
     assert parts == 1
-    assert all("more than the 3.0 allowed" in run.stopped and len(run.results) == 50 for run in runs)
+    assert all("a drop of at most 3.0 is allowed" in run.stopped and len(run.results) == 50 for run in runs)
 
 
 def test_a_broken_contract_ends_it(evaluated):

@@ -9,92 +9,14 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from harness import config
 from harness.cli.main import cli
-from harness.core.codec import digest, encode, read, write_lines
-from harness.curate import stage as curate_stage
+from harness.core.codec import encode, read
 from harness.errors import InvalidError
 from harness.gate import stage as gate_stage
 from harness.gate import step as gate_step
-from harness.project import EvaluationRuns, Project
 from harness.promote import step as promote_step
-from harness.types import (
-    Adapter,
-    Arm,
-    Case,
-    Dataset,
-    Guard,
-    Message,
-    Prompt,
-    Recipe,
-    Result,
-    Run,
-    Score,
-    Suite,
-    Target,
-    TextPart,
-)
-
-DATASET, TUNED, OTHER = "d" * 64, "a" * 64, "b" * 64
-BOOKING = Suite(name="desk/eval_booking::eval_booking", role=Target(min_gain=0.05), file="evals/eval_booking.py")
-GENERAL = Suite(name="desk/eval_general::eval_general", role=Guard(margin=0.05), file="evals/eval_general.py")
-CASES = tuple(
-    Case(id=f"c{n}", messages=(Message(role="user", parts=(TextPart(text=f"table for {n}"),)),)) for n in range(300)
-)
-RIGHT = {  # arm -> suite -> share of cases that are right, from the first on
-    "base": {"booking": 60, "general": 200},
-    "prompted": {"booking": 120, "general": 200},
-    "tuned": {"booking": 240, "general": 198},
-}
-
-
-def answered(arm, right, adapter=""):
-    suites = tuple(replace(suite, metric="exact", cases=300, digest="e") for suite in (BOOKING, GENERAL))
-    results = tuple(
-        Result(suite=suite.name, case_id=case.id, scores=(Score(name="exact", value=float(n < right[short])),))
-        for suite, short in zip(suites, ("booking", "general"), strict=True)
-        for n, case in enumerate(CASES)
-    )
-    return Run(
-        id=digest([arm, right]),
-        arm=Arm(name=arm, adapter=adapter),
-        model_digest=digest(arm),
-        suites=suites,
-        results=results,
-        cases={suite.name: CASES for suite in suites},
-        started_ns=time.time_ns(),
-    )
-
-
-def adapter_in(work, ident):
-    bound = dict.fromkeys(("base", "tokenizer", "template"), "0" * 64)
-    made = Adapter(id=ident, method="lora", dataset=DATASET, recipe=Recipe(), prompt=Prompt(name="none"), **bound)
-    folder = work.store.artifacts.scratch("adapter")
-    write_lines(folder / "adapter.json", [made])
-    work.store.artifacts.add_folder("adapter", ident, folder)
-
-
-def evaluated(work, right=RIGHT, **champion):
-    """Store runs of these arms as the latest evaluation."""
-    runs = {name: answered(name, share, champion.get(name, "")) for name, share in right.items()}
-    idents = tuple((name, work.store.artifacts.put("run", run)) for name, run in runs.items())
-    work.keep_evaluation(EvaluationRuns(dataset=DATASET, adapter=TUNED, runs=idents), whole=True)
-
-
-@pytest.fixture
-def work(tmp_path):
-    """A project with a dataset, two adapters, and an evaluation of the first that gains and breaks nothing."""
-    (tmp_path / "trueup.toml").write_text('[project]\nname = "desk"\n')
-    found = Project.open(config.load(tmp_path))
-    folder = found.store.artifacts.scratch("dataset")
-    for split in curate_stage.SPLITS:
-        write_lines(folder / f"{split}.jsonl", [Case(id=f"{split}-1")])
-    write_lines(folder / "dataset.json", [Dataset(id=DATASET, name="desk")])
-    found.store.artifacts.add_folder("dataset", DATASET, folder)
-    for ident in (TUNED, OTHER):
-        adapter_in(found, ident)
-    evaluated(found)
-    return found
+from harness.types import Arm
+from tests.gate.desk import GENERAL, OTHER, RIGHT, TUNED, evaluated
 
 
 def typed(work, *words):
@@ -107,8 +29,10 @@ def test_the_gate_says_what_every_rule_found(work):
     assert done.exit_code == 0, done.output
     said = done.stdout.splitlines()
     place = next(i for i, line in enumerate(said) if line.startswith("✓ pass") and " guard " in line)
-    assert "general loses 0.7 points" in said[place] and "tango exact" in said[place + 1] and "b 2" in said[place + 1]
-    assert said[-1].startswith("Promote: booking gains 60.0 points")
+    assert (
+        "general dropped by 0.7 points" in said[place] and "tango exact" in said[place + 1] and "b 2" in said[place + 1]
+    )
+    assert said[-1].startswith("Promote: on 300 cases booking improved by 60.0 points over base")
     told = json.loads(typed(work, "gate", "--json").stdout)
     assert {one["rule"] for one in told["findings"]} >= {"target", "guard", "prompted", "looks"}
 
@@ -215,7 +139,7 @@ def test_two_runs_are_compared(work):
     done = typed(work, "compare", "base", "tuned")
     assert done.exit_code == 0, done.output
     said = done.stdout.splitlines()
-    assert said[0].startswith("booking gains 60.0 points") and "0.2 -> 0.8, n 300, broken 0, fixed 180" in said[1]
+    assert said[0].startswith("booking improved by 60.0 points") and "0.2 -> 0.8, n 300, broken 0, fixed 180" in said[1]
     assert any(line.startswith("Noise") for line in said)
     assert "prompted (" in str(typed(work, "compare", "base", "tunde").exception)
 
@@ -231,8 +155,8 @@ def test_the_report_files_say_the_same(work):
     files = {
         suffix: (Path(out) / f"report.{suffix}").read_text(encoding="utf-8") for suffix in ("md", "xml", "github.txt")
     }
-    assert "**Booking gains 60.0 points" in html.unescape(files["md"])
-    assert files["github.txt"].startswith("::notice title=trueup%3A promote::Promote: booking gains")
+    assert "**On 300 cases booking improved by 60.0 points" in html.unescape(files["md"])
+    assert files["github.txt"].startswith("::notice title=trueup%3A promote::Promote: on 300 cases booking improved")
     assert 'failures="2"' in files["xml"]  # the two broken cases; no finding stands in the way
     assert read(Path(out) / "report.verdict.json", gate_step.VerdictFile).verdict == verdict
 

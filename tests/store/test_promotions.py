@@ -137,19 +137,3 @@ def test_a_lost_ledger_entry_is_noticed(store):
     with pytest.raises(StorageError, match="lost"):
         store.ledger.splits()
     assert len(store.verify()) == 1
-
-
-def test_a_verdict_looks_once(store):
-    """Judging the same candidate again is no new look; another candidate is."""
-    assert store.ledger.looks(["one", "two"]) == 0
-    assert [store.ledger.look(A, ["one", "two"], candidate) for candidate in (B, B, VERDICT)] == [1, 1, 2]
-    assert (store.ledger.looks(["one", "two"]), store.ledger.looks(["three"])) == (2, 0)
-
-
-def test_a_held_out_set_that_grows_keeps_its_looks(store):
-    """Fresh cases beside old ones do not start the count anew; once they are more than half, it does."""
-    old, grown, fresh = ["one", "two"], ["one", "two", "three"], ["one", "three", "four"]
-    assert store.ledger.look(A, old, A) == 1
-    assert store.ledger.look(B, grown, B) == 2
-    assert store.ledger.looks(fresh) == 1
-    assert store.ledger.looks([*fresh, "five", "six"]) == 0

@@ -50,10 +50,19 @@ class Judge:
     """One rubric with its grades. Made at the top of an eval file by `judge(...)`."""
 
     def __init__(
-        self, name: str, rubric: str, file: str, grades: Scale, by: str, calibration: str, min_kappa: float, pin: str
+        self,
+        name: str,
+        rubric: str,
+        file: str,
+        grades: Scale,
+        by: str,
+        calibration: str,
+        min_kappa: float,
+        pin: str,
+        most_bias: float | None = None,
     ) -> None:
         self.name, self.grades, self.by, self.min_kappa, self.pin = name, grades, by, min_kappa, pin
-        self.calibration = calibration
+        self.calibration, self.most_bias = calibration, most_bias
         self._rubric, self._file = rubric, file
         self.folder = Path()
         """Folder of the eval file; set when the file is collected."""
@@ -136,17 +145,21 @@ def judge(
     calibration: str = "",
     min_kappa: float = 0.6,
     pin: str = "",
+    most_bias: float | None = None,
 ) -> Judge:
     """A judge by the rubric in the file `rubric` (beside the eval file), or by `text`.
 
     It gives pass or fail; with `scale=(low, high)` a grade, of which `pass_at` (or else the upper half) passes; with
     `pairwise` a comparison with a reference, asked in both orders. `by` names a [judges.NAME] of trueup.toml, or is
-    `scripted:FILE`. `calibration` is a file of cases with a `reply` and a person's `label`: below the kappa `min_kappa`
-    the judge does not count. `pin` is the digest (or its start) of the judge that was calibrated: another one does not
+    `scripted:FILE`. `calibration` is a file of cases with a `reply`, a person's `label` and the `arm` that gave the reply:
+    below the kappa `min_kappa` the judge does not count, and labels of both arms correct what it gets wrong on each.
+    Without arms `most_bias` must say how much laxer it may be on one arm, as a share of answers. `pin` is the digest (or its start) of the judge that was calibrated: another one does not
     count either. Raises UsageError on what makes no judge.
     """
     if bool(rubric) == bool(text):
         raise UsageError("a judge has one rubric", next='judge("rubric.md") or judge(text="...")')
+    if most_bias is not None and not 0.0 <= most_bias < 1.0:
+        raise UsageError(f"most_bias is a share of answers, not {most_bias}", next="judge(..., most_bias=0.05)")
     if pairwise and scale is not None:
         raise UsageError("a judge compares or grades, not both", next="leave out `scale` or `pairwise`")
     return Judge(
@@ -158,6 +171,7 @@ def judge(
         calibration,
         min_kappa,
         pin,
+        most_bias,
     )
 
 

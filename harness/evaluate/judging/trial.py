@@ -33,6 +33,8 @@ class Exhibit(Struct, frozen=True):
     answer: str
     reference: str
     label: str = ""
+    arm: str = ""
+    """That gave the answer, where the label says so."""
 
 
 def trial(judge: Judge, digest: str, labelled: Sequence[Case], answer: Answer, bare: bool) -> Calibration:
@@ -42,7 +44,7 @@ def trial(judge: Judge, digest: str, labelled: Sequence[Case], answer: Answer, b
     Raises InputError for a labelled case that has not both.
     """
     shown = exhibits(judge, labelled)
-    found = Calibration(judge=digest, name=judge.name)
+    found = Calibration(judge=digest, name=judge.name, most_bias=judge.most_bias)
     if judge.pin and not digest.startswith(judge.pin):
         problem = f"it is another judge than the one that was calibrated: {digest[:16]}, not {judge.pin}"
         return replace(found, problem=f"{problem}; look at its calibration, then set pin={digest[:16]!r}")
@@ -79,7 +81,8 @@ def _exhibit(judge: Judge, case: Case) -> Exhibit:
             next='each row has a "text", a "reply" and a person\'s "label"',
         )
     reference = case.fields.get("reference", case.expected if judge.pairwise else "")
-    return Exhibit(case, str(case["reply"]), str(reference or ""), judge.grades.read(case["label"]))
+    arm = str(case.fields.get("arm") or "")
+    return Exhibit(case, str(case["reply"]), str(reference or ""), judge.grades.read(case["label"]), arm)
 
 
 def _judged(
@@ -125,8 +128,20 @@ def _calibrated(
         false_pass=pairs.count((False, True)),
         true_fail=pairs.count((False, False)),
         swayed=sum(swayed for _, swayed in said),
+        arms=_by_arm(grades, shown, said),
         kappa=kappa([one.label for one in shown], [score.label for score, _ in said], grades.grades),
     )
+
+
+def _by_arm(
+    grades: Scale, shown: Sequence[Exhibit], said: Sequence[tuple[Score, bool]]
+) -> tuple[tuple[str, tuple[tuple[float, float], ...]], ...]:
+    """Each arm with people's score and the judge's of each of its labelled answers."""
+    arms: dict[str, list[tuple[float, float]]] = {}
+    for one, (score, _) in zip(shown, said, strict=True):
+        if one.arm:
+            arms.setdefault(one.arm, []).append((grades.value(one.label), score.value))
+    return tuple((arm, tuple(arms[arm])) for arm in sorted(arms))
 
 
 def kappa(people: Sequence[str], judge: Sequence[str], grades: Sequence[str]) -> float | None:

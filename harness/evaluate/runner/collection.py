@@ -1,8 +1,6 @@
 """Collect `eval_*.py` files by pytest, and make the `Suite` of each eval function."""
 
-import ast
 import inspect
-import textwrap
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +14,7 @@ from harness.core.nearest import did_you_mean
 from harness.errors import InputError
 from harness.evaluate import helpers
 from harness.evaluate.judging.judge import Judge
+from harness.evaluate.runner import can_fail
 from harness.evaluate.runner.cases import load_cases
 from harness.evaluate.runner.judges import RunBench
 from harness.evaluate.suites import NOTE, Declaration, MinedSplit, declaration
@@ -90,7 +89,9 @@ class SuiteCases:
         assert module is not None
         noted = declaration(function)
         self.cases = cases
-        self.asserts = _asserts(function)
+        around = vars(module.obj)
+        can_fail.refuse_dropped(function, [name for name, value in around.items() if isinstance(value, Judge)])
+        self.asserts = can_fail.asserts(function, around)
         self.judges = _judges(module, function)
         self.calibrations: dict[str, Calibration] = {}
         """Name of a judge's score to the outcome of its trial, once it was tried."""
@@ -205,6 +206,9 @@ def _describe(
         file=module.nodeid,
         digest=digest([digest(module.source), cases, *judged, *module.helpers]),
         cases=len(cases),
+        range=noted.range,
+        weights=noted.weights,
+        cluster_cap=noted.cluster_cap,
     )
 
 
@@ -236,12 +240,3 @@ def _judges(module: EvalModule, function: Any) -> tuple[Judge, ...]:
         named.update(dict.fromkeys(fresh))
         waiting += inner + [around[name].__code__ for name in fresh if inspect.isfunction(around[name])]
     return tuple(around[name] for name in named if isinstance(around[name], Judge))
-
-
-def _asserts(function: Any) -> bool:
-    """Whether the function's own source holds an assert statement."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
-    except (OSError, SyntaxError):
-        return False
-    return any(isinstance(node, ast.Assert) for node in ast.walk(tree))

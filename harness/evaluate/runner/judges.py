@@ -59,7 +59,7 @@ class RunBench:
         judge.folder = folder
         labelled = self._labelled(judge)
         exhibits(judge, labelled)
-        return [self._digest(judge), labelled, judge.min_kappa, judge.pin]
+        return [self._digest(judge), labelled, judge.min_kappa, judge.pin, judge.most_bias]
 
     def try_all(self, judges: Iterable[Judge]) -> None:
         """Put each judge on trial; what comes of it stands in `calibrations`."""

@@ -28,8 +28,8 @@ def to_scores(value: Any, asserts: bool, metric: str = "") -> tuple[Score, ...]:
     """Scores of what an eval function returned without raising.
 
     `asserts`: the function holds assertions, so it also has the score `passed`, which is the only one when it returned
-    nothing. Raises InputError on a value that is no score, on numbers that are not finite, and when none is named
-    `metric`, where that is given.
+    nothing. Raises InputError on a value that is no score, on nothing where nothing was asserted either (a suite that
+    cannot fail), on numbers that are not finite, and when none is named `metric`, where that is given.
     """
     scores = tuple(_flatten(value))
     for score in scores:
@@ -37,7 +37,12 @@ def to_scores(value: Any, asserts: bool, metric: str = "") -> tuple[Score, ...]:
             raise InputError(f"the score {score.name!r} is not a number: {score.value}")
     if len({score.name for score in scores}) < len(scores):
         raise InputError(f"two scores have one name: {', '.join(score.name for score in scores)}")
-    if not scores or (asserts and all(score.name != PASSED for score in scores)):
+    if not scores and not asserts:
+        raise InputError(
+            "the eval function returned no score and holds no assert, so no answer could fail it",
+            next="return score.text(...), or what it computed; or assert on the reply",
+        )
+    if asserts and all(score.name != PASSED for score in scores):
         scores += (Score(name=PASSED, value=1.0),)
     if metric and all(score.name != metric for score in scores):
         there = ", ".join(score.name for score in scores)

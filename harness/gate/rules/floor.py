@@ -29,7 +29,7 @@ def _judge(comparison: Comparison, context: Context) -> Finding:
     short = measure.too_few(finding, context.policy.min_cases)
     if short is not None:
         return short
-    alpha = context.policy.alpha
+    alpha = context.alpha(comparison.suite.name)
     found = measure.measure(comparison, alpha)
     p = max(found.above(0.0), found.gain())
     finding = replace(measure.measured(finding, comparison, found, 0.0, alpha), p_value=p)

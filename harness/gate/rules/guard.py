@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from harness.gate import measure, wording
 from harness.gate.context import Context
+from harness.gate.rules import negative_control
 from harness.gate.statistics.paired import Paired
 from harness.gate.statistics.power import more_cases
 from harness.types import Comparison, Finding, Guard
@@ -21,8 +22,11 @@ COMPARES = True
 
 
 def findings(context: Context) -> Iterator[Finding]:
+    cannot_fail = {suite for suite, *_ in negative_control.toothless(context)}
     for comparison in context.having(Guard):
-        yield judge(comparison, context)
+        finding = judge(comparison, context)
+        counts = finding.outcome != "pass" or comparison.suite.name not in cannot_fail
+        yield finding if counts else replace(finding, outcome="info")
 
 
 def judge(comparison: Comparison, context: Context) -> Finding:
@@ -35,7 +39,7 @@ def judge(comparison: Comparison, context: Context) -> Finding:
     short = measure.too_few(finding, context.policy.min_cases)
     if short is not None:
         return short
-    role, alpha = comparison.suite.role, context.policy.alpha
+    role, alpha = comparison.suite.role, context.alpha(comparison.suite.name)
     assert isinstance(role, Guard)
     if role.margin >= 1 and wording.is_rate(comparison):
         return _everything(finding, comparison)
@@ -49,12 +53,12 @@ def judge(comparison: Comparison, context: Context) -> Finding:
     if found.weakness:
         return measure.unresolvable(finding, said, found.weakness)
     if found.shows_below(-margin, alpha):
-        text = f"{said}, more than the {allowed} allowed."
+        text = f"{said}; a drop of at most {allowed} is allowed."
         p = found.below(-margin)
         return replace(finding, outcome="fail", p_value=p, sentence=text, next="trueup report --open")
     if found.shows_above(-margin, alpha):
         decline = " It is a decline, within the margin." if found.interval.high < 0 else ""
-        text = f"{said}, within the {allowed} allowed.{decline}"
+        text = f"{said}; a drop of up to {allowed} was allowed.{decline}"
         return measure.survives(replace(finding, outcome="pass", sentence=text), comparison, -margin, alpha)
     return _unresolved(finding, comparison, found, margin, f"{said}: a loss of {allowed} cannot be ruled out")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from msgspec.structs import replace
 
-from harness.gate import measure, wording
+from harness.gate import measure, units, wording
 from harness.gate.context import Context
 from harness.gate.noise_beside import flips
 from harness.gate.statistics.alarm import false_alarm_rate
@@ -22,7 +22,7 @@ ADVICE = True
 
 
 def findings(context: Context) -> Iterator[Finding]:
-    controls = [one for one in context.controls if len(measure.scored(one)) >= 2]
+    controls = [one for one in context.controls if len(units.scored(one)) >= 2]
     found = [measure.measure(one, context.policy.alpha) for one in controls]
     adjusted = holm([_two_sided(one) for one in found])
     for comparison, one, p in zip(controls, found, adjusted, strict=True):
@@ -34,7 +34,7 @@ def _two_sided(found: Paired) -> float:
 
 
 def _judge(comparison: Comparison, found: Paired, p: float, context: Context) -> Finding:
-    pairs = measure.scored(comparison)
+    pairs = units.scored(comparison)
     flipped = flips(comparison)
     finding = measure.measured(measure.start("noise", comparison), comparison, found, 0.0, context.policy.alpha)
     alarm = p <= context.policy.alpha
@@ -56,9 +56,9 @@ def _judge(comparison: Comparison, found: Paired, p: float, context: Context) ->
 
 def _false_alarm(comparison: Comparison, context: Context) -> dict[str, float]:
     """The gate's own false-alarm rate on these cases, for scores from 0 to 1 whose mean decides."""
-    pairs = measure.scored(comparison)
+    pairs = units.scored(comparison)
     if not wording.is_rate(comparison) or comparison.suite.corpus:
         return {}
     differences = np.array([float(pair.candidate or 0.0) - float(pair.baseline or 0.0) for pair in pairs])
-    clusters = [pair.cluster or pair.case_id for pair in pairs]
-    return {"false_alarm": round(false_alarm_rate(differences, clusters, context.policy.alpha), 4)}
+    clusters = [units.cluster(pair) for pair in pairs]
+    return {"false_alarm": round(false_alarm_rate(differences, clusters, context.alpha(comparison.suite.name)), 4)}

@@ -16,7 +16,7 @@ OPTIONS = (ANYWAY, *power_rules.OPTIONS)
 def findings(context: Context) -> Iterator[Finding]:
     if ANYWAY.of(context.policy):
         suites = {one.suite.name: one.suite for one in context.comparisons}
-        for finding in power_rules.planned(tuple(suites.values()), context.policy):
+        for finding in power_rules.planned(tuple(suites.values()), context.policy, context.looks):
             if finding.outcome == "unresolved":
                 text = f"Trained anyway, by the policy's train_anyway. {finding.sentence}"
                 yield replace(finding, rule="planned", outcome="info", sentence=text)

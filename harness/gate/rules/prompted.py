@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from harness.gate import measure, wording
+from harness.gate import measure, units, wording
 from harness.gate import options as gate_options
 from harness.gate.context import PROMPTED, Context
 from harness.gate.statistics.paired import Paired
@@ -27,7 +27,7 @@ def findings(context: Context) -> Iterator[Finding]:
     for arm in ARMS.of(context.policy):
         if arm in context.baselines:  # then every target must beat it, which says more
             continue
-        measured = [one for one in context.against(arm, Target) if len(measure.scored(one)) >= 2]
+        measured = [one for one in context.against(arm, Target) if len(units.scored(one)) >= 2]
         for comparison in measured:
             yield _judge(comparison, context)
         if not measured and any(context.having(Target)):
@@ -52,7 +52,7 @@ def _judge(comparison: Comparison, context: Context) -> Finding:
     found = measure.measure(comparison, alpha)
     finding = measure.measured(measure.start("prompted", comparison), comparison, found, margin, alpha)
     said = wording.change(comparison, found.estimate, found.interval)
-    if len(measure.scored(comparison)) < context.policy.min_cases or found.weakness:
+    if len(units.scored(comparison)) < context.policy.min_cases or found.weakness:
         return replace(finding, outcome="info", sentence=f"{said}; too few cases to say whether prompting would do.")
     finding = replace(finding, p_value=found.below(margin))
     if found.shows_below(margin, alpha):

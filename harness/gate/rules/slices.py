@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from harness.gate import measure, wording
+from harness.gate import measure, units, wording
 from harness.gate.context import Context
 from harness.gate.statistics.multiple import benjamini_hochberg
 from harness.types import Comparison, Finding
@@ -38,5 +38,5 @@ def findings(context: Context) -> Iterator[Finding]:
 def _slices(comparison: Comparison) -> Iterator[tuple[str, Comparison]]:
     for name in sorted({name for pair in comparison.pairs for name in pair.slices}):
         part = replace(comparison, pairs=tuple(pair for pair in comparison.pairs if name in pair.slices))
-        if len(measure.scored(part)) >= FEWEST:
+        if len(units.scored(part)) >= FEWEST:
             yield name, part

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from harness.gate.context import Context
-from harness.gate.measure import scored
+from harness.gate.units import scored
 from harness.types import Finding
 
 

@@ -25,7 +25,7 @@ OPTIONS = (CHAMPION_GAIN,)
 
 def findings(context: Context) -> Iterator[Finding]:
     found = [_judge(one, _bound(one, context), context) for one in context.having(Target)]
-    yield from _any(found, context.policy.alpha) if context.policy.targets == "any" else found
+    yield from _any(found, context) if context.policy.targets == "any" else found
 
 
 def _bound(comparison: Comparison, context: Context) -> float:
@@ -39,7 +39,7 @@ def _judge(comparison: Comparison, bound: float, context: Context) -> Finding:
     short = measure.too_few(finding, context.policy.min_cases)
     if short is not None:
         return short
-    alpha = context.policy.alpha
+    alpha = context.alpha(comparison.suite.name)
     found = measure.measure(comparison, alpha)
     p = max(found.above(bound), found.gain())
     finding = replace(measure.measured(finding, comparison, found, bound, alpha), p_value=p)
@@ -50,12 +50,15 @@ def _judge(comparison: Comparison, bound: float, context: Context) -> Finding:
     if found.weakness:
         return measure.unresolvable(finding, said, found.weakness)
     if found.shows_below(bound, alpha):
-        why = f"and {asked} more were asked for" if found.estimate > 0 else "so it does not improve"
+        why = f"but a gain of {asked} is asked for" if found.estimate > 0 else "so it does not improve"
         p = found.below(bound)
         return replace(finding, outcome="fail", p_value=p, sentence=f"{said}, {why}.", next="trueup report --open")
     if found.shows_above(bound, alpha) and p <= alpha:
         return measure.survives(
-            replace(finding, outcome="pass", sentence=f"{said}, {asked} were asked for."), comparison, bound, alpha
+            replace(finding, outcome="pass", sentence=f"{said}; a gain of {asked} was asked for."),
+            comparison,
+            bound,
+            alpha,
         )
     return _unresolved(finding, comparison, found, bound, said)
 
@@ -77,8 +80,10 @@ def _unresolved(finding: Finding, comparison: Comparison, found: Paired, bound: 
     )
 
 
-def _any(found: list[Finding], alpha: float) -> Iterator[Finding]:
-    """Holm over suites; a suite's p is its largest over the baselines, since it must hold against each."""
+def _any(found: list[Finding], context: Context) -> Iterator[Finding]:
+    """Holm over suites; a suite's p is its largest over the baselines, since it must hold against each, made larger by as
+    much as this look may err less than all looks together."""
+    alpha = context.policy.alpha
     by_suite: dict[str, list[Finding]] = {}
     for finding in found:
         by_suite.setdefault(finding.suite, []).append(finding)
@@ -86,7 +91,8 @@ def _any(found: list[Finding], alpha: float) -> Iterator[Finding]:
         suite: max(1.0 if one.p_value is None or one.outcome == "fail" else one.p_value for one in group)
         for suite, group in by_suite.items()
     }
-    adjusted = dict(zip(largest, holm(list(largest.values())), strict=True))
+    shares = {suite: min(1.0, p * alpha / context.alpha(suite)) for suite, p in largest.items()}
+    adjusted = dict(zip(shares, holm(list(shares.values())), strict=True))
     won = {suite for suite, p in adjusted.items() if p <= alpha and all(f.outcome == "pass" for f in by_suite[suite])}
     for finding in found:
         finding = replace(finding, counts=finding.counts | {"holm_p": adjusted[finding.suite]})

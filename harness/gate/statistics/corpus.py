@@ -12,11 +12,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.stats import norm, t
 
-from harness.gate.statistics.mean import SEED, TOO_FEW_CLUSTERS
+from harness.gate.statistics.effective import equal_clusters, few_clusters
+from harness.gate.statistics.mean import SEED
 from harness.gate.statistics.paired import Paired
 from harness.types import Interval
 
 RESAMPLES = 1999
+"""At least; a smaller error asks for more."""
+BEYOND = 5
+"""Resamples that lie beyond an end at least."""
 LEAST = 5
 """Cases that each expected label needs: of a label with fewer, a resample often holds none."""
 AT_ONCE = 500
@@ -47,7 +51,7 @@ def paired_corpus(cases: Sequence[Labels], clusters: Sequence[str], measure: str
     rows = _Rows(cases, clusters)
     before, after = (float(one) for one in rows.values(MEASURES[measure], np.ones((1, rows.clusters)))[:, 0])
     falls, rises = (_drawn(rows, MEASURES[measure], end, after - before, alpha) for end in (BROKEN, FIXED))
-    places = RESAMPLES + 1
+    places = len(falls) + 1
 
     def above(bound: float) -> float:
         return float(1 + np.searchsorted(falls, bound, side="right")) / places
@@ -77,23 +81,23 @@ class _Rows:
         names = sorted({wanted for case in cases for wanted, _, _ in case})
         place = {name: number for number, name in enumerate(names)}
         _, index = np.unique(clusters, return_inverse=True)
-        self.clusters, n = int(index.max()) + 1, len(cases)
+        self.clusters, self.equal, n = int(index.max()) + 1, equal_clusters(index), len(cases)
         table = np.zeros((self.clusters, 5, len(names)))
         for case, group in zip(cases, index, strict=True):
             _count(table[group], case, place)
         order = sorted(range(self.clusters), key=lambda group: table[group].tobytes())
         self.table = table[order]
-        self.pseudo = _pseudo(table.sum(axis=0), n / self.clusters)
+        self.pseudo = _pseudo(table.sum(axis=0), n / self.equal)
         right = [[sum(one[0] == one[arm] for one in case) for arm in (1, 2)] for case in cases]
         self.counts: dict[str, float] = {"b": sum(b > c for b, c in right), "c": sum(c > b for b, c in right)}
         if self.clusters < n:
             self.counts["clusters"] = self.clusters
         self.rarest = float(table.sum(axis=0)[EXPECTED].min())
-        self.weakness = _weakness(self.clusters, names, cases)
+        self.weakness = few_clusters(self.clusters, self.equal) or _rare(names, cases)
 
     def stretch(self, alpha: float) -> float:
         """Student's correction for the cases of the rarest label, which carry the most of a mean over labels."""
-        degrees = max(min(self.clusters, self.rarest) - 1.0, 1.0)
+        degrees = max(min(self.equal, self.rarest) - 1.0, 1.0)
         return float(t.isf(alpha, degrees) / norm.isf(alpha))
 
     def values(self, measure: Callable, weights: np.ndarray, end: int | None = None) -> np.ndarray:
@@ -136,9 +140,9 @@ def _pseudo(total: np.ndarray, size: float) -> np.ndarray:
 def _drawn(rows: _Rows, measure: Callable, end: int, estimate: float, alpha: float) -> np.ndarray:
     """Differences, candidate minus baseline, of resampled clusters with one pseudo cluster; sorted."""
     rng, groups = np.random.default_rng(SEED), rows.clusters + 1
-    found = []
-    for start in range(0, RESAMPLES, AT_ONCE):
-        weights = rng.multinomial(groups, np.full(groups, 1.0 / groups), size=min(AT_ONCE, RESAMPLES - start))
+    found, number = [], max(RESAMPLES, round(BEYOND / alpha) - 1)
+    for start in range(0, number, AT_ONCE):
+        weights = rng.multinomial(groups, np.full(groups, 1.0 / groups), size=min(AT_ONCE, number - start))
         before, after = rows.values(measure, weights.astype(float), end)
         found.append(after - before)
     return estimate + rows.stretch(alpha) * (np.sort(np.concatenate(found)) - estimate)
@@ -151,9 +155,8 @@ def _mean_over_labels(upper: np.ndarray, lower: np.ndarray, expected: np.ndarray
     return shares.sum(axis=-1) / np.maximum(there.sum(axis=-1), 1)
 
 
-def _weakness(groups: int, names: Sequence[str], cases: Sequence[Labels]) -> str:
-    if groups < TOO_FEW_CLUSTERS:
-        return f"only {groups} clusters, and {TOO_FEW_CLUSTERS} are needed"
+def _rare(names: Sequence[str], cases: Sequence[Labels]) -> str:
+    """Why a label cannot be judged; empty when each has cases enough."""
     for name in names:
         count = sum(case[0][0] == name for case in cases)
         if count < LEAST:

@@ -5,6 +5,11 @@ of the total that the data show, over the variance that independent cases would 
 broken and every point won a case fixed. Dividing the counts by it gives counts for a score test that stays honest with
 few differences, where a robust standard error does not (Rao and Scott 1992, Biometrics 48:577; Korn and Graubard 1998,
 Survey Methodology 24:193, whose t correction for few clusters is used too).
+
+Clusters of unequal size count as fewer equal ones: n^2 over the sum of squared sizes (Kish 1965, Survey Sampling, 8.2).
+Scores between pass and fail may hide a rare total failure that the sample lacks, so one case of it is counted along:
+the worst possible one for the lower end, the best for the upper. So it is with clusters: the less the cases of one move
+together, the more of an unseen cluster that fails as a whole is counted along.
 """
 
 from dataclasses import dataclass
@@ -16,6 +21,9 @@ from scipy.stats import norm, t
 from harness.gate.statistics.binary import clopper_pearson
 from harness.types import Interval
 
+TOO_FEW_CLUSTERS = 10
+"""Below as many equal clusters no method here is honest."""
+
 
 @dataclass(frozen=True)
 class Effective:
@@ -25,38 +33,46 @@ class Effective:
     design: float
     """Design effect: 1 for independent pass/fail cases, above 1 for clusters, below 1 for averaged repeats."""
     clusters: int
+    equal_clusters: float
+    """How many clusters of one size say as much: `clusters` itself where all have one size."""
 
 
-def effective(differences: np.ndarray, clusters: ArrayLike, alpha: float = 0.05) -> Effective:
-    """Effective counts of differences in -1 to 1 (candidate minus baseline), shape (n,), with a cluster name each."""
+def effective(differences: np.ndarray, clusters: ArrayLike, alpha: float = 0.05, unseen: float = -1.0) -> Effective:
+    """Effective counts of differences in -1 to 1 (candidate minus baseline), shape (n,), with a cluster name each.
+
+    `unseen` is the difference that the sample may lack: -1 for a lower end, 1 for an upper one. Independent pass/fail
+    cases need none: the score test knows the worst that a case can do.
+    """
     values = np.asarray(differences, dtype=float)
     _, index = np.unique(clusters, return_inverse=True)
-    groups, n = int(index.max()) + 1, len(values)
-    binary = bool(np.all(np.isin(values, (-1.0, 0.0, 1.0))))
-    design = 1.0 if binary else _design(values, np.arange(n))
-    if groups < n:
+    groups, equal = int(index.max()) + 1, equal_clusters(index)
+    binary, alone = bool(np.all(np.isin(values, (-1.0, 0.0, 1.0)))), groups == len(values)
+    if not (alone and binary):
+        values, index = _with_unseen(values, index, unseen, binary)
+    design = 1.0 if binary else _design(values, np.arange(len(values)))
+    if not alone:
         design = max(design, _design(values, index))
-    if groups < n or not binary:
-        degrees = max(groups - 1, 1)
-        design *= float((t.isf(alpha, degrees) / norm.isf(alpha)) ** 2)
+    if not (alone and binary):
+        design *= few_clusters_factor(equal, alpha)
     return Effective(
         broken=float(np.maximum(-values, 0).sum()) / design,
         fixed=float(np.maximum(values, 0).sum()) / design,
-        n=n / design,
+        n=len(values) / design,
         design=design,
         clusters=groups,
+        equal_clusters=equal,
     )
 
 
 def one_rate(values: np.ndarray, clusters: ArrayLike, level: float = 0.95) -> Interval:
     """Interval of the mean of scores in 0 to 1 under one arm: Clopper-Pearson, on effective counts where cases come in
-    clusters or are averaged repeats (Korn and Graubard 1998)."""
+    clusters or have scores between 0 and 1 (Korn and Graubard 1998)."""
     scores = np.asarray(values, dtype=float)
     design, groups = design_effect(scores, clusters, level)
     if groups == len(scores) and design == 1.0:
         return clopper_pearson(int(scores.sum()), groups, level)
-    band = clopper_pearson(float(scores.sum()) / design, len(scores) / design, level)
-    return Interval(low=band.low, high=band.high, level=level, method="clopper_pearson_effective")
+    low, high = (_rate_end(scores, clusters, level, unseen) for unseen in (0.0, 1.0))
+    return Interval(low=low.low, high=high.high, level=level, method="clopper_pearson_effective")
 
 
 def design_effect(scores: np.ndarray, clusters: ArrayLike, level: float) -> tuple[float, int]:
@@ -67,16 +83,58 @@ def design_effect(scores: np.ndarray, clusters: ArrayLike, level: float) -> tupl
     if groups == n and bool(np.all(np.isin(scores, (0.0, 1.0)))):
         return 1.0, groups
     design = max(_design(scores, np.arange(n)), _design(scores, index) if groups < n else 0.0)
-    alpha = (1 - level) / 2
-    return design * float((t.isf(alpha, max(groups - 1, 1)) / norm.isf(alpha)) ** 2), groups
+    return design * few_clusters_factor(equal_clusters(index), (1 - level) / 2), groups
+
+
+def equal_clusters(index: np.ndarray) -> float:
+    """How many clusters of one size say as much as these, whose members are numbered in `index`."""
+    sizes = np.bincount(index).astype(float)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+
+def few_clusters_factor(clusters: float, alpha: float) -> float:
+    """By how much few clusters widen a variance: Student's quantile with one degree less, over the normal one, squared."""
+    return float((t.isf(alpha, max(clusters - 1.0, 1.0)) / norm.isf(alpha)) ** 2)
+
+
+def few_clusters(clusters: int, equal: float) -> str:
+    """Why clusters cannot be judged; empty when they can."""
+    if clusters < TOO_FEW_CLUSTERS:
+        return f"only {clusters} clusters, and {TOO_FEW_CLUSTERS} are needed"
+    if equal < TOO_FEW_CLUSTERS - 1e-9:
+        return (
+            f"its {clusters} clusters are so unequal that they count as {equal:.1f} equal ones, and {TOO_FEW_CLUSTERS} are "
+            'needed; weights="cluster" or cluster_cap=N in @suite evens them'
+        )
+    return ""
+
+
+def _with_unseen(values: np.ndarray, index: np.ndarray, unseen: float, binary: bool) -> tuple[np.ndarray, np.ndarray]:
+    """One more cluster, of the size of equal ones, in which every case is as bad (or as good) as can be.
+
+    Of pass/fail cases only the share that does not move together: clusters that all flip as a whole are cases themselves,
+    whose worst the score test knows.
+    """
+    size = len(values) / equal_clusters(index)
+    if binary:
+        size *= 1.0 - min(max((_design(values, index) - 1.0) / max(size - 1.0, 1e-9), 0.0), 1.0)
+    added = round(size)
+    number = int(index.max()) + 1
+    return np.append(values, np.full(added, unseen)), np.append(index, np.full(added, number))
+
+
+def _rate_end(scores: np.ndarray, clusters: ArrayLike, level: float, unseen: float) -> Interval:
+    _, index = np.unique(clusters, return_inverse=True)
+    scores, index = _with_unseen(scores, index, unseen, bool(np.all(np.isin(scores, (0.0, 1.0)))))
+    design, _ = design_effect(scores, index, level)
+    return clopper_pearson(float(scores.sum()) / design, len(scores) / design, level)
 
 
 def _design(values: np.ndarray, index: np.ndarray) -> float:
-    """Design effect, as if one more cluster of average size had flipped as a whole: without any difference seen, that
-    makes each cluster count as one case."""
-    n, groups = len(values), int(index.max()) + 1
-    size = n / groups
+    """Design effect, as if one more cluster, of the size of equal ones, had flipped as a whole: without any difference
+    seen, that makes each cluster count as one case."""
+    size = len(values) / equal_clusters(index)
     residuals = np.bincount(index, weights=values - values.mean())
     seen = float(np.sum(residuals**2)) + size**2
-    naive = max(float(np.abs(values).sum() - n * values.mean() ** 2), 0.0) + size
+    naive = max(float(np.abs(values).sum() - len(values) * values.mean() ** 2), 0.0) + size
     return seen / naive

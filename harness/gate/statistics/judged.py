@@ -4,7 +4,10 @@ A judge that passes a share `sensitivity` of the good answers and fails a share 
 every true difference by J = sensitivity + specificity - 1 (Youden), so the true difference is the seen one over J
 (Rogan and Gladen 1978, American Journal of Epidemiology 107:71). J is known from answers that people labelled too, and
 only so far: a test at the least favourable J of its confidence set, plus the chance that the set misses J, is a valid
-test (Berger and Boos 1994, JASA 89:1012). It is assumed that the judge errs alike on both arms.
+test (Berger and Boos 1994, JASA 89:1012).
+
+That the judge errs alike on both arms is not known; how much laxer it may be on one is the author's word (`most_bias`), and
+widens the interval. Labels that name their arm need no such word: `harness.gate.statistics.prediction_powered`.
 """
 
 import dataclasses
@@ -59,10 +62,10 @@ def youden(table: Calibration, miss: float) -> tuple[float, float]:
 
 def corrected(measure: Callable[[float], Paired], table: Calibration, alpha: float) -> Paired:
     """Evidence of the true difference. `measure` gives that of the judged scores, in 0 to 1, at a one-sided error."""
-    seen, spent = measure(alpha * (1 - SPENT)), alpha * SPENT
+    seen, spent = _widened(measure(alpha * (1 - SPENT)), table.most_bias or 0.0), alpha * SPENT
     stands, (least, most) = agreement(table), youden(table, spent)
     factor = stands.sensitivity + stands.specificity - 1
-    weakness = seen.weakness or _weakness(stands, least)
+    weakness = seen.weakness or _weakness(stands, least) or (UNKNOWN_BIAS if table.most_bias is None else "")
     if weakness:
         least, most, factor = 1.0, 1.0, 1.0  # the judge's own figures, and nothing is shown by them
     return dataclasses.replace(
@@ -74,6 +77,23 @@ def corrected(measure: Callable[[float], Paired], table: Calibration, alpha: flo
         formula=f"rogan_gladen_{seen.formula}",
         counts=seen.counts | {"judge_n": stands.n, "judge_kappa": round(stands.kappa, 4), "judge_j": round(factor, 4)},
         weakness=weakness,
+    )
+
+
+UNKNOWN_BIAS = (
+    "its labels do not say which arm gave the answers, so a judge that is laxer on one arm would not be seen; give each label "
+    "its `arm`, or say how much laxer it may be: judge(most_bias=0.05)"
+)
+
+
+def _widened(seen: Paired, bias: float) -> Paired:
+    """Evidence of scores of which as much may be the judge's liking for one arm."""
+    return dataclasses.replace(
+        seen,
+        interval=replace(seen.interval, low=seen.interval.low - bias, high=seen.interval.high + bias),
+        above=lambda bound: seen.above(bound + bias),
+        below=lambda bound: seen.below(bound - bias),
+        gain=lambda: seen.above(bias) if bias else seen.gain(),
     )
 
 

@@ -3,13 +3,14 @@
 | scores | method |
 |---|---|
 | pass or fail, independent cases | `tango_exact`: Tango's score test, exact over the discordance |
-| pass or fail in clusters; averaged repeats; any score from 0 to 1 | `tango_effective`: the same on effective counts |
-| other numbers | `t`; under 100 cases the wider of it and `bca`; too skewed for their number: not judged |
-| other numbers in clusters | `cr1`; under 30 clusters the wider of it and a wild bootstrap; under 10: not judged |
+| pass or fail in clusters; averaged repeats; any score of a known range | `tango_effective`: the same on effective counts |
+| other numbers | shown with Student's interval (`t`, `cr1`), and not judged |
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from harness.gate.statistics import mean, tango
 from harness.gate.statistics.binary import mcnemar_exact
-from harness.gate.statistics.effective import Effective, effective
+from harness.gate.statistics.effective import Effective, effective, few_clusters
 from harness.types import Interval
 
 
@@ -33,7 +34,7 @@ class Paired:
     below: Callable[[float], float]
     """p of "the true difference is at least this bound"."""
     gain: Callable[[], float]
-    """p of "no gain at all": exact McNemar for pass or fail, sign flips for numbers."""
+    """p of "no gain at all": exact McNemar for independent pass/fail cases, else the score test at a bound of 0."""
     formula: str
     counts: dict[str, float]
     weakness: str = ""
@@ -57,96 +58,93 @@ class Paired:
         return replace(self.interval, low=low, high=high)
 
 
-def paired(baseline: ArrayLike, candidate: ArrayLike, clusters: Sequence[str], alpha: float) -> Paired:
-    """Evidence of paired scores, shapes (n,), n >= 2, all finite; `clusters` names each case's cluster."""
+Span = tuple[float, float]
+RATE: Span = (0.0, 1.0)
+
+
+def paired(
+    baseline: ArrayLike, candidate: ArrayLike, clusters: Sequence[str], alpha: float, span: Span | None = None
+) -> Paired:
+    """Evidence of paired scores, shapes (n,), n >= 2, all finite; `clusters` names each case's cluster.
+
+    `span` is the range of scores that was declared; what lies beyond counts as its ends (the winsorised mean). Without
+    one it is 0 to 1, and scores beyond that are not judged.
+    """
     before, after = np.asarray(baseline, dtype=float), np.asarray(candidate, dtype=float)
-    differences = after - before
     both = np.concatenate([before, after])
-    if both.min() >= 0.0 and both.max() <= 1.0:
-        return _bounded(differences, clusters, alpha, binary=bool(np.all(np.isin(both, (0.0, 1.0)))))
-    return _numbers(differences, clusters, alpha)
+    inside = both.min() >= 0.0 and both.max() <= 1.0
+    if span is None and not inside:
+        return _numbers(after - before, clusters, alpha)
+    low, high = span or RATE
+    before, after = ((np.clip(side, low, high) - low) / (high - low) for side in (before, after))
+    binary = bool(np.all(np.isin(np.concatenate([before, after]), (0.0, 1.0))))
+    found = _bounded(after - before, clusters, alpha, binary)
+    return found if (low, high) == RATE else _in_units(found, high - low, int(((both < low) | (both > high)).sum()))
 
 
 def _bounded(differences: np.ndarray, clusters: Sequence[str], alpha: float, binary: bool) -> Paired:
-    found = effective(differences, clusters, alpha)
-    broken, fixed, n = found.broken, found.fixed, found.n
-    plain = binary and found.clusters == len(differences)
+    down, up = (effective(differences, clusters, alpha, unseen) for unseen in (-1.0, 1.0))
+    plain = binary and down.clusters == len(differences)
     formula = "tango_exact" if plain else "tango_effective"
-    if plain:
-        broken, fixed, n = round(broken), round(fixed), round(n)
-    band = tango.interval(broken, fixed, n, 1 - 2 * alpha)
+    low, high = (_table(found, plain) for found in (down, up))
+    band = replace(tango.interval(*low, 1 - 2 * alpha), method=formula)
+    if not plain:
+        band = replace(band, high=tango.interval(*high, 1 - 2 * alpha).high)
     return Paired(
         estimate=float(differences.mean()),
-        interval=Interval(low=band.low, high=band.high, level=band.level, method=formula),
-        above=lambda bound: tango.p_above(broken, fixed, n, bound),
-        below=lambda bound: tango.p_below(broken, fixed, n, bound),
-        gain=lambda: mcnemar_exact(round(broken), round(fixed)) if plain else tango.p_above(broken, fixed, n, 0.0),
+        interval=band,
+        above=lambda bound: tango.p_above(*low, bound),
+        below=lambda bound: tango.p_below(*high, bound),
+        gain=lambda: mcnemar_exact(*low[:2]) if plain else tango.p_above(*low, 0.0),
         formula=formula,
-        counts=_counts(differences, found),
-        weakness="" if plain else _few_clusters(found.clusters),
+        counts=_counts(differences, down),
+        weakness="" if plain else few_clusters(down.clusters, down.equal_clusters),
+    )
+
+
+def _table(found: Effective, whole: bool) -> tuple[Any, Any, Any]:
+    """Broken, fixed and all cases: whole numbers of independent pass/fail cases, else effective counts."""
+    counts = (found.broken, found.fixed, found.n)
+    return tuple(map(round, counts)) if whole else counts  # type: ignore[return-value]
+
+
+def _in_units(found: Paired, width: float, beyond: int) -> Paired:
+    """Evidence of scores that were scaled to 0 to 1, in their own unit."""
+    return dataclasses.replace(
+        found,
+        estimate=found.estimate * width,
+        interval=replace(found.interval, low=found.interval.low * width, high=found.interval.high * width),
+        above=lambda bound: found.above(bound / width),
+        below=lambda bound: found.below(bound / width),
+        counts=found.counts | ({"beyond_range": beyond} if beyond else {}),
     )
 
 
 def _numbers(differences: np.ndarray, clusters: Sequence[str], alpha: float) -> Paired:
-    values, index = _canonical(differences, clusters)
-    groups = int(index.max()) + 1
-    clustered = groups < len(values)
-
-    def interval(level: float) -> Interval:
-        return mean.cluster_interval(values, index, level) if clustered else mean.mean_interval(values, level)
-
-    band = interval(1 - 2 * alpha)
+    """What can be shown of numbers without bounds, and that it decides nothing."""
+    _, index = np.unique(clusters, return_inverse=True)
+    band = mean.t_interval(differences, index, 1 - 2 * alpha)
     return Paired(
-        estimate=float(values.mean()),
+        estimate=float(differences.mean()),
         interval=band,
-        above=lambda bound: _smallest_alpha(lambda level: interval(level).low > bound),
-        below=lambda bound: _smallest_alpha(lambda level: interval(level).high < bound),
-        gain=lambda: _smallest_alpha(lambda level: interval(level).low > 0.0) if clustered else mean.sign_flip(values),
+        above=lambda bound: 1.0,
+        below=lambda bound: 1.0,
+        gain=lambda: 1.0,
         formula=band.method,
-        counts={"clusters": groups} if clustered else {},
-        weakness=_few_clusters(groups) or _unjudgeable(values),
+        counts={"b": int((differences < 0).sum()), "c": int((differences > 0).sum())},
+        weakness=UNBOUNDED,
     )
 
 
-def _canonical(differences: np.ndarray, clusters: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Differences and cluster numbers in an order that depends on the values alone: resampling draws by position, and
-    no renaming of cases may change a verdict."""
-    grouped: dict[str, list[float]] = {}
-    for value, cluster in zip(differences, clusters, strict=True):
-        grouped.setdefault(cluster, []).append(float(value))
-    groups = sorted(sorted(group) for group in grouped.values())
-    index = [number for number, group in enumerate(groups) for _ in group]
-    return np.array([value for group in groups for value in group]), np.array(index)
-
-
-def _few_clusters(groups: int) -> str:
-    return f"only {groups} clusters, and {mean.TOO_FEW_CLUSTERS} are needed" if groups < mean.TOO_FEW_CLUSTERS else ""
-
-
-def _unjudgeable(values: np.ndarray) -> str:
-    if float(np.ptp(values)) == 0.0:
-        return "every case differs by the same amount"
-    needed = mean.cases_for_skew(values)
-    return f"so skewed that {needed} cases are needed" if len(values) < needed else ""
-
-
-def _smallest_alpha(clear: Callable[[float], bool]) -> float:
-    """One-sided p by bisection (log scale, 0.0001 to 0.5) over the levels whose interval is clear of a bound."""
-    low, high = 1e-4, 0.5
-    if not clear(1 - 2 * high):
-        return 1.0
-    if clear(1 - 2 * low):
-        return low
-    for _ in range(12):
-        middle = (low * high) ** 0.5
-        low, high = (low, middle) if clear(1 - 2 * middle) else (middle, high)
-    return high
+UNBOUNDED = "its scores have no declared range, so one rare case could outweigh all; write range=(LOW, HIGH) in @suite"
 
 
 def _counts(differences: np.ndarray, found: Effective) -> dict[str, float]:
     counts: dict[str, float] = {"b": int((differences < 0).sum()), "c": int((differences > 0).sum())}
     if found.clusters < len(differences):
         counts["clusters"] = found.clusters
+        if found.clusters - found.equal_clusters > 0.05:
+            counts["equal_clusters"] = round(found.equal_clusters, 1)
     if found.design != 1.0:
         counts |= {"design_effect": round(found.design, 4), "effective_n": round(found.n, 1)}
     return counts

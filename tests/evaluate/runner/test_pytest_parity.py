@@ -84,27 +84,27 @@ def test_the_summary_of_every_outcome_is_the_same(both):
         def skipping():
             pytest.skip("not here")
 
-        def eval_passes(model): model.chat("a")
+        def eval_passes(model): assert model.chat("a")
         def eval_fails(model): assert model.chat("a") == 1
-        def eval_raises(model): model.chat("a"); raise RuntimeError("boom")
-        def eval_skips(model): model.chat("a"); pytest.skip("later")
+        def eval_raises(model): assert model.chat("a"); raise RuntimeError("boom")
+        def eval_skips(model): assert model.chat("a"); pytest.skip("later")
         def eval_skipped_by_fixture(skipping, model): pass
         @pytest.mark.skip(reason="marked")
         def eval_marked(model): pass
         @pytest.mark.xfail(reason="known")
         def eval_xfails(model): assert model.chat("a") == 1
         @pytest.mark.xfail(reason="known")
-        def eval_xpasses(model): model.chat("a")
+        def eval_xpasses(model): assert model.chat("a")
         @pytest.mark.xfail(strict=True)
-        def eval_xpasses_strictly(model): model.chat("a")
+        def eval_xpasses_strictly(model): assert model.chat("a")
         @pytest.mark.xfail(raises=KeyError)
-        def eval_xfails_otherwise(model): model.chat("a"); raise ValueError
+        def eval_xfails_otherwise(model): assert model.chat("a"); raise ValueError
         @pytest.mark.xfail(run=False)
-        def eval_not_run(model): model.chat("a")
-        def eval_gives_up(model): model.chat("a"); pytest.xfail("given up")
-        def eval_fails_on_purpose(model): model.chat("a"); pytest.fail("on purpose")
+        def eval_not_run(model): assert model.chat("a")
+        def eval_gives_up(model): assert model.chat("a"); pytest.xfail("given up")
+        def eval_fails_on_purpose(model): assert model.chat("a"); pytest.fail("on purpose")
         def eval_bad_setup(bad_setup, model): pass
-        def eval_bad_teardown(bad_teardown, model): model.chat("a")
+        def eval_bad_teardown(bad_teardown, model): assert model.chat("a")
         """,
         "-rA",
     )
@@ -132,7 +132,7 @@ def test_fixtures_of_every_scope_are_set_up_and_torn_down_as_often(both):
         def eval_it(n, f, g, m, c, model, request):
             assert f is g and f not in m
             m.append(f)
-            model.chat("x")
+            assert model.chat("x")
             assert request.getfixturevalue("f") is f
             note("ran", n)
         """
@@ -158,14 +158,14 @@ def test_a_class_groups_eval_functions_as_a_class_groups_tests(both):
                 assert not vars(self)
                 self.n = n
                 shared.append(n)
-                model.chat("x")
+                assert model.chat("x")
                 assert self.n == n
                 note("one", n)
-            def eval_two(self, shared, model): model.chat("x"); note("two", len(shared))
+            def eval_two(self, shared, model): assert model.chat("x"); note("two", len(shared))
 
         class TestMore(TestGroup):
             class TestInner:
-                def eval_inner(self, model): model.chat("x"); note("inner")
+                def eval_inner(self, model): assert model.chat("x"); note("inner")
         """
     )
     assert len(plain) == 15 and sorted(map(str, plain)) == sorted(map(str, batched))
@@ -195,7 +195,7 @@ def test_cases_are_really_under_way_together(both):
         @pytest.mark.parametrize("n", range(3))
         def eval_it(n, model):
             note("asks", n)
-            model.chat("x")
+            assert model.chat("x")
             note("answered", n)
         """
     )
@@ -213,7 +213,7 @@ def test_a_dynamically_requested_fixture_is_private_too(both):
         def eval_it(n, model, request):
             box = request.getfixturevalue("box")
             box.append(n)
-            model.chat("x")
+            assert model.chat("x")
             assert request.getfixturevalue("box") == [n]
             note("ok", n)
         """
@@ -230,7 +230,7 @@ def test_a_parametrized_module_fixture_never_changes_under_a_live_case(both):
 
         @pytest.mark.parametrize("n", range(3))
         def eval_it(n, mode, model):
-            model.chat("x")
+            assert model.chat("x")
             note("ran", mode)
         """
     )
@@ -248,7 +248,7 @@ def test_output_belongs_to_the_case_that_printed_it(both):
             print("before", n)
             os.write(1, b"raw %d\\n" % n)
             logging.warning("careful %d", n)
-            model.chat("x")
+            assert model.chat("x")
             print("after", n)
             print("err", n, file=sys.stderr)
             logging.warning("done %d", n)
@@ -270,20 +270,20 @@ def test_capsys_and_caplog_see_the_whole_case_and_nothing_else(both):
         @pytest.mark.parametrize("n", range(3))
         def eval_output(n, model, capsys):
             print("before", n)
-            model.chat("x")
+            assert model.chat("x")
             print("after", n)
             assert capsys.readouterr().out == f"before {n}\\nafter {n}\\n"
 
         @pytest.mark.parametrize("n", range(3))
         def eval_descriptors(n, model, capfd):
             print("before", n)
-            model.chat("x")
+            assert model.chat("x")
             assert capfd.readouterr().out == f"before {n}\\n"
 
         @pytest.mark.parametrize("n", range(3))
         def eval_log(n, model, caplog):
             logging.warning("before %d", n)
-            model.chat("x")
+            assert model.chat("x")
             logging.warning("after %d", n)
             assert caplog.messages == [f"before {n}", f"after {n}"]
             assert len(caplog.text.splitlines()) == 2
@@ -300,7 +300,7 @@ def test_each_case_has_its_own_temporary_folder_and_patches(both):
         @pytest.mark.parametrize("n", range(3))
         def eval_it(n, model, tmp_path, request):
             (tmp_path / "mine").write_text(str(n))
-            model.chat("x")
+            assert model.chat("x")
             assert (tmp_path / "mine").read_text() == str(n)
             assert os.environ["PYTEST_CURRENT_TEST"] == f"{request.node.nodeid} (call)"
         """
@@ -313,7 +313,7 @@ def test_assertion_diffs_are_pytests_own(both):
     (plain, _), (batched, _) = both(
         """
         def eval_it(model):
-            model.chat("x")
+            assert model.chat("x")
             assert {"a": 1, "b": [1, 2]} == {"a": 1, "b": [1, 3]}
         """,
         "-vv",
@@ -330,11 +330,11 @@ def test_selecting_and_stopping_options_do_the_same(both, args):
     (plain, _), (batched, _) = both(
         """
         @pytest.mark.odd
-        def eval_one(model): model.chat("x")
+        def eval_one(model): assert model.chat("x")
         def eval_two(model): assert model.chat("x") == 2
         @pytest.mark.odd
         def eval_three(model): assert model.chat("x") == 3
-        def eval_four(model): model.chat("x")
+        def eval_four(model): assert model.chat("x")
         """,
         "-W",
         "ignore",
@@ -351,7 +351,7 @@ def test_a_warning_is_reported_once_for_its_case(both):
         import warnings
         def eval_it(model):
             warnings.warn("early")
-            model.chat("x")
+            assert model.chat("x")
             warnings.warn("late")
         """
     )
@@ -383,7 +383,7 @@ def test_parametrized_fixtures_of_all_kinds_give_each_case_its_own(both):
         @pytest.mark.parametrize("left", ["a", pytest.param("b", marks=pytest.mark.xfail), pytest.param("c", id="see")])
         def eval_many(param, indirect, left, factory, model):
             factory((param, left))
-            model.chat("x")
+            assert model.chat("x")
             assert factory(indirect) == [(param, left), indirect]
             assert left != "b"
             note("ran", param, indirect, left)
@@ -397,9 +397,7 @@ def test_parametrized_fixtures_of_all_kinds_give_each_case_its_own(both):
 @pytest.mark.parametrize("args", [("--sw",), ("--ff",), ("--nf",), ("--lf", "--lfnf=none"), ("--durations=2", "-vv")])
 def test_options_that_remember_the_last_run_do_the_same(pytester, args):
     """A second run with --sw, --ff, --nf or --lf runs as many cases as plain pytest does, with the same outcomes."""
-    body = (
-        "def {0}_a(model): model.chat('x')\ndef {0}_b(model): assert model.chat('x') == 1\ndef {0}_c(model): assert 0\n"
-    )
+    body = "def {0}_a(model): assert model.chat('x')\ndef {0}_b(model): assert model.chat('x') == 1\ndef {0}_c(model): assert 0\n"
     pytester.makefile(".json", script="{}")
     (pytester.mkdir("plain") / "test_it.py").write_text(body.format("test"))
     (pytester.path / "plain" / "conftest.py").write_text(PLAIN_CONFTEST)
@@ -420,7 +418,7 @@ def test_junit_xml_holds_the_same_cases(both, pytester):
     both(
         """
         def eval_says(model): print("before"); model.chat("x"); print("after")
-        def eval_fails(model): model.chat("x"); assert "a" == "b"
+        def eval_fails(model): assert model.chat("x"); assert "a" == "b"
         @pytest.mark.skip(reason="later")
         def eval_skips(model): pass
         """,
@@ -474,7 +472,7 @@ def test_what_went_wrong_is_shown_at_the_line_of_the_eval_file(pytester):
         eval_it="from harness import score\n"
         "def eval_it(model):\n    model.chat('word')\n"
         "def eval_typo(model):\n    return score.text('a', 'b', contain=True)\n"
-        "async def eval_async(model): model.chat('word')\n"
+        "async def eval_async(model): assert model.chat('word')\n"
     )
     command = ("--model", "scripted:script.jsonl", "eval_it.py", "-W", "error")
     result = pytester.runpytest(*command)
@@ -490,7 +488,7 @@ def test_what_went_wrong_is_shown_at_the_line_of_the_eval_file(pytester):
 )
 def test_a_model_that_is_not_there_is_told_in_a_line(pytester, name, told):
     """What is wrong with --model and what to type, without a traceback."""
-    pytester.makepyfile(eval_it="def eval_it(model): model.chat('x')\n")
+    pytester.makepyfile(eval_it="def eval_it(model): assert model.chat('x')\n")
     text = pytester.runpytest("--model", name, "eval_it.py").stdout.str()
     assert told in text and "next:" in text and "Traceback" not in text and "harness/" not in text
 

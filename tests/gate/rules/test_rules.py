@@ -58,7 +58,7 @@ def test_guard_names_its_evidence(compared):
     assert finding.formula == "tango_exact"
     assert (finding.counts["n"], finding.counts["b"], finding.counts["c"]) == (125, 3, 2)
     assert finding.counts["needed"] > 100 and f"{finding.counts['needed']:,} more cases" in finding.sentence
-    assert finding.bound == -0.03 and finding.interval.level == pytest.approx(0.9)
+    assert finding.bound == -0.03 and finding.interval.level == pytest.approx(0.95)
     assert finding.next.startswith("add cases to evals/demo.py")
     assert finding.counts["newcombe_low"] < finding.estimate < finding.counts["newcombe_high"]
 
@@ -100,7 +100,7 @@ def test_any_target_pays_for_the_choice(compared):
     policy = Policy(targets="any")
     clear, flat = compared("one", Target(), 20, 0, 20, 20), compared("two", Target(), 20, 3, 3, 20)
     assert [f.outcome for f in told("target", clear, flat, policy=policy)] == ["pass", "info"]
-    just = compared("one", Target(), 20, 0, 5, 20)
+    just = compared("one", Target(), 20, 0, 6, 20)
     assert told("target", just)[0].outcome == "pass"
     assert [f.outcome for f in told("target", just, flat, policy=policy)] != ["pass", "info"]
 
@@ -252,13 +252,13 @@ def test_contract_breaks_on_one_case(compared):
 def test_budget(compared, limit, outcome):
     """The mean's upper bound is at the limit or below, its lower bound is above it, or neither."""
     after = [0.9 + 0.01 * (i % 21) for i in range(63)]
-    one = numbers(compared("speed", Budget(limit=limit), 1, 0, 0, 0), after, after)
+    one = numbers(compared("speed", Budget(limit=limit), 1, 0, 0, 0), after, after, range=(0.0, 5.0))
     assert told("budget", one)[0].outcome == outcome
 
 
 def test_budget_of_a_rate_is_exact(compared):
-    """No harm in 60 answers leaves up to 4.9 % possible: a limit of 5 % holds, of 4 % does not yet."""
-    outcomes = [told("budget", compared("harm", Budget(limit=limit), 0, 0, 0, 60))[0].outcome for limit in (0.05, 0.04)]
+    """No harm in 60 answers leaves up to 6.0 % possible at the first look: a limit of 6 % holds, of 5 % does not yet."""
+    outcomes = [told("budget", compared("harm", Budget(limit=limit), 0, 0, 0, 60))[0].outcome for limit in (0.06, 0.05)]
     assert outcomes == ["pass", "unresolved"]
 
 
@@ -329,7 +329,7 @@ def test_slices_show_only_what_is_not_chance(compared):
     pairs = tuple(replace(p, slices=("lang=de",) if i >= 55 else ("lang=en",)) for i, p in enumerate(one.pairs))
     found = told("slices", replace(one, pairs=pairs))
     assert [f.outcome for f in found] == ["info"]
-    assert "lang=de" in found[0].sentence and "loses" in found[0].sentence
+    assert "lang=de" in found[0].sentence and "dropped by" in found[0].sentence
 
 
 def test_what_ended_early_shows_a_confidence_sequence(compared):
@@ -369,10 +369,13 @@ def test_what_ended_early_never_promotes(compared):
 
 
 def test_looks_are_counted(compared):
-    """Within the budget a look is told, past it the set is used up."""
-    assert [f.outcome for f in told("looks", looks=3)] == ["info"]
-    assert [f.outcome for f in told("looks", looks=21)] == ["unresolved"]
-    assert told("looks", looks=0) == []
+    """Each suite has its own number of looks: within the policy's number a look is told, past it the cases are used up."""
+    assert [f.outcome for f in told("looks", looks={"a": 3})] == ["info"]
+    assert [(f.suite, f.outcome) for f in told("looks", looks={"a": 3, "b": 21})] == [
+        ("a", "info"),
+        ("b", "unresolved"),
+    ]
+    assert told("looks", looks={}) == []
 
 
 def sliced(comparison, names):
@@ -407,7 +410,7 @@ def test_a_rate_of_clusters_counts_clusters(compared):
     """No harm in 60 answers of 12 sessions is not as sure as in 60 sessions; under ten sessions it is not judged."""
 
     def harm(groups):
-        one = compared("harm", Budget(limit=0.05), 0, 0, 0, 60)
+        one = compared("harm", Budget(limit=0.06), 0, 0, 0, 60)
         return replace(one, pairs=tuple(replace(p, cluster=str(i % groups)) for i, p in enumerate(one.pairs)))
 
     assert [told("budget", harm(groups))[0].outcome for groups in (60, 12, 9)] == ["pass", "unresolved", "unresolved"]
@@ -415,27 +418,33 @@ def test_a_rate_of_clusters_counts_clusters(compared):
     assert "9 clusters" in told("budget", harm(9))[0].sentence
 
 
-def test_a_skewed_budget_waits_for_more_cases(compared):
-    """One answer of 60 that took two minutes says too little of the mean; where even it keeps the limit, all is said."""
-    seconds = [1.0 + 0.01 * i for i in range(59)] + [120.0]
-    outcomes = [
-        told("budget", numbers(compared("speed", Budget(limit=limit), 1, 0, 0, 0), seconds, seconds))[0]
-        for limit in (100.0, 130.0)
+def test_a_mean_without_a_range_is_not_judged(compared):
+    """One reply that no sample holds moves the mean of seconds at will; a range, or a quantile, makes it a question that can
+    be answered."""
+    seconds = [1.0 + 0.01 * i for i in range(98)] + [120.0] * 2
+    whole = numbers(compared("speed", Budget(limit=130.0), 1, 0, 0, 0), seconds, seconds)
+    (open_,) = told("budget", whole)
+    assert open_.outcome == "unresolved" and "budget(limit, quantile=0.95)" in open_.sentence
+    assert told("budget", replace(whole, suite=replace(whole.suite, range=(0.0, 125.0))))[0].outcome == "pass"
+    share = [
+        told("budget", replace(whole, suite=replace(whole.suite, role=Budget(limit=2.0, quantile=quantile))))[0]
+        for quantile in (0.9, 0.95, 0.999)
     ]
-    assert [one.outcome for one in outcomes] == ["unresolved", "pass"]
-    assert "skewed" in outcomes[0].sentence
+    assert [one.outcome for one in share] == ["pass", "unresolved", "fail"]
+    assert "above 2 in 2.0% of the cases" in share[0].sentence
 
 
 def test_a_judge_without_labels_decides_nothing(compared):
-    """A judged suite whose judge people never checked is unresolved, whatever it gained; a checked one is corrected."""
+    """A judged suite is unresolved, whatever it gained, where people never checked the judge, and where it is not known
+    whether it is laxer on one arm; with a bound on that it is corrected."""
     one = compared("tone", Target(), 20, 1, 40, 39)
     checked = Calibration(judge="tone-1", true_pass=180, false_fail=20, false_pass=10, true_fail=190)
     outcomes = []
-    for judge in (Calibration(judge="tone-1"), checked):
+    for judge in (Calibration(judge="tone-1"), checked, replace(checked, most_bias=0.05)):
         (finding,) = told("target", replace(one, suite=replace(one.suite, judge=judge)))
-        outcomes.append((finding.outcome, round(finding.estimate, 2)))
-        assert ("which cannot be judged" in finding.sentence) == (judge is not checked)
-    assert outcomes == [("unresolved", 0.39), ("pass", 0.46)]
+        outcomes.append(finding.outcome)
+        assert ("which cannot be judged" in finding.sentence) == (finding.outcome == "unresolved")
+    assert outcomes == ["unresolved", "unresolved", "pass"]
 
 
 def test_a_corpus_measure_decides(compared):

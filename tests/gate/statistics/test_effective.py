@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.gate.statistics.binary import clopper_pearson
-from harness.gate.statistics.effective import _design, effective, one_rate
+from harness.gate.statistics.effective import (
+    _design,
+    design_effect,
+    effective,
+    equal_clusters,
+    few_clusters_factor,
+    one_rate,
+)
 
 
 def test_independent_pass_or_fail_is_left_alone():
@@ -46,11 +53,12 @@ def test_few_clusters_pay_for_their_degrees_of_freedom():
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([-1.0, 0.0, 1.0]), st.integers(0, 8)), min_size=2, max_size=40))
 def test_clusters_never_add_evidence(rows):
-    """Putting pass/fail cases into clusters never raises the effective number of cases, and keeps the difference."""
+    """Putting pass/fail cases into clusters never raises the effective number of cases by more than the unseen one that is
+    counted along, nor the difference."""
     values, clusters = np.array([value for value, _ in rows]), [number for _, number in rows]
     found = effective(values, clusters)
-    assert found.n <= len(rows) + 1e-9
-    assert (found.fixed - found.broken) / found.n == pytest.approx(values.mean())
+    assert found.n <= 2 * len(rows) + 1e-9
+    assert (found.fixed - found.broken) / found.n <= values.mean() + 1e-9
 
 
 @settings(max_examples=40, deadline=None)
@@ -72,11 +80,13 @@ def test_pass_or_fail_in_clusters_of_one_or_alone_is_the_same():
 
 def test_clusters_have_one_degree_of_freedom_less():
     """The correction for few clusters is (t / z) squared with one degree less than clusters."""
-    values = np.tile([1.0, -1.0, 0.0, 0.0], 10)
-    for groups, quantile in ((2, 6.3138), (3, 2.9200), (40, 1.6449)):
-        bare = max(_design(values, np.arange(40) % groups), 1.0) if groups < 40 else 1.0
-        found = effective(values, np.arange(40) % groups, alpha=0.05).design
-        assert found == pytest.approx(bare * (quantile / 1.6449) ** 2, rel=1e-3)
+    for groups, quantile in ((2, 6.3138), (3, 2.9200), (12, 1.7959)):
+        assert few_clusters_factor(groups, 0.05) == pytest.approx((quantile / 1.6449) ** 2, rel=1e-3)
+    values = np.repeat([1.0, -1.0, 0.0, 0.0], 10)
+    together = effective(values, np.repeat(np.arange(4), 10), alpha=0.05)
+    assert together.design == pytest.approx(
+        _design(values, np.repeat(np.arange(4), 10)) * (2.3534 / 1.6449) ** 2, rel=1e-3
+    )
 
 
 def test_one_rate_of_independent_cases_is_clopper_pearson():
@@ -95,11 +105,10 @@ def test_one_rate_of_clusters_is_wider():
 
 def test_one_rate_of_few_clusters_has_their_degrees_of_freedom():
     """The counts are divided by the design effect and by (t / z) squared with one degree less than clusters."""
-    values, index = np.tile([1.0, 0.0, 0.0, 0.0], 6), np.arange(24) % 3
-    design = max(_design(values, np.arange(24)), _design(values, index)) * (2.91999 / 1.64485) ** 2
-    assert one_rate(values, index, 0.9).high == pytest.approx(
-        clopper_pearson(6 / design, 24 / design, 0.9).high, rel=1e-4
-    )
+    values, index = np.repeat([1.0, 0.0, 0.0], 8), np.repeat(np.arange(3), 8)
+    design, clusters = design_effect(values, index, 0.9)
+    bare = max(_design(values, np.arange(24)), _design(values, index))
+    assert (clusters, design) == (3, pytest.approx(bare * (2.91999 / 1.64485) ** 2, rel=1e-4))
 
 
 def test_one_rate_of_repeats_is_narrower():
@@ -107,3 +116,18 @@ def test_one_rate_of_repeats_is_narrower():
     halves = one_rate(np.full(60, 0.5), np.arange(60), 0.9)
     single = clopper_pearson(30, 60, 0.9)
     assert halves.high - halves.low < 0.5 * (single.high - single.low)
+
+
+def test_unequal_clusters_count_as_fewer():
+    """One session of 100 cases among 100 of one each counts as four equal clusters; equal ones count as they are."""
+    assert equal_clusters(np.array([0] * 100 + list(range(1, 101)))) == pytest.approx(200**2 / (100**2 + 100))
+    assert equal_clusters(np.repeat(np.arange(17), 4)) == 17
+
+
+def test_a_total_failure_that_the_sample_lacks_is_counted_along():
+    """Fifty small gains and one unseen total loss: broken at least one effective case, and n one case more."""
+    found = effective(np.full(50, 0.05), np.arange(50))
+    assert found.broken * found.design == pytest.approx(1.0)
+    assert found.n * found.design == pytest.approx(51)
+    upper = effective(np.full(50, 0.05), np.arange(50), unseen=1.0)
+    assert (upper.broken, upper.fixed * upper.design) == (0.0, pytest.approx(3.5))

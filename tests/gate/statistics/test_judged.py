@@ -11,7 +11,7 @@ from harness.gate.statistics.judged import Agreement, agreement, corrected, youd
 from harness.gate.statistics.paired import paired
 from harness.types import Calibration
 
-GOOD = Calibration(true_pass=180, false_fail=20, false_pass=10, true_fail=190)
+GOOD = Calibration(most_bias=0.0, true_pass=180, false_fail=20, false_pass=10, true_fail=190)
 """A judge with sensitivity 0.9 and specificity 0.95 on 400 labels."""
 
 
@@ -41,7 +41,7 @@ def test_rogan_gladen_by_hand():
 
 def test_a_perfect_judge_costs_only_what_is_spent_on_not_knowing_it():
     """With many labels and no error the correction changes little, and never towards more certainty."""
-    perfect = Calibration(true_pass=100_000, true_fail=100_000)
+    perfect = Calibration(most_bias=0.0, true_pass=100_000, true_fail=100_000)
     found, plain = corrected(seen(4, 6, 200), perfect, 0.05), seen(4, 6, 200)(0.05)
     assert found.interval.low == pytest.approx(plain.interval.low, abs=0.004)
     assert found.interval.low <= plain.interval.low and found.interval.high >= plain.interval.high
@@ -50,7 +50,7 @@ def test_a_perfect_judge_costs_only_what_is_spent_on_not_knowing_it():
 
 def test_a_guard_takes_the_least_favourable_judge():
     """The same scores by a judge that sees less of a loss show less: the true loss may be larger than the seen one."""
-    blunt = Calibration(true_pass=150, false_fail=50, false_pass=50, true_fail=150)
+    blunt = Calibration(most_bias=0.0, true_pass=150, false_fail=50, false_pass=50, true_fail=150)
     sharp, dull = (corrected(seen(3, 3, 300), table, 0.05) for table in (GOOD, blunt))
     assert dull.interval.low < sharp.interval.low and dull.interval.high > sharp.interval.high
     assert sharp.shows_above(-0.04, 0.05) and not dull.shows_above(-0.04, 0.05)

@@ -1,0 +1,70 @@
+"""Write down a look at eval cases: what was judged of each suite, and whether earlier looks are still known."""
+
+from collections.abc import Iterator, Sequence
+
+from harness.core.codec import digest
+from harness.evaluate.arms import TUNED
+from harness.gate import contents
+from harness.project import EvaluationRuns, Project
+from harness.store.looks import Sight
+from harness.types import Policy, Result, Run, Verdict
+
+COUNTED = "looked"
+"""Step name under which the memo keeps which evaluations were counted."""
+
+
+def count(project: Project, current: EvaluationRuns, policy: Policy) -> tuple[dict[str, int], str]:
+    """Count the look at the current evaluation, after those that nobody judged: whoever evaluates five times and judges the
+    best has looked five times. Returns as `harness.store.looks.Looks.count`."""
+    for evaluation in _unjudged(project, current, policy):
+        _counted(project, evaluation)
+    return _counted(project, current)
+
+
+def lost(project: Project) -> Iterator[str]:
+    """What earlier verdicts and promotions rest on and the ledger does not know any more."""
+    looks, artifacts = project.store.ledger.looks, project.store.artifacts
+    verdicts = (artifacts.get("verdict", ident, Verdict) for ident in artifacts.ids("verdict"))
+    promotions = project.store.promotions
+    moves = [move for alias in promotions.aliases() for move in promotions.history(alias)]
+    named = [(f"verdict {one.id[:12]}", one.look) for one in verdicts]
+    named += [(f"promotion of {one.adapter[:12]}", one.look) for one in moves]
+    for what, look in named:
+        if look and not looks.knows(look):
+            yield f"the ledger does not know the look that the {what} rests on; restore it from a backup"
+            return
+
+
+def _unjudged(project: Project, current: EvaluationRuns, policy: Policy) -> list[EvaluationRuns]:
+    """Evaluations of a candidate against its baselines that were not counted yet, the oldest first."""
+    artifacts, memo = project.store.artifacts, project.store.memo
+    found = [
+        artifacts.get("evaluation", ident, EvaluationRuns)
+        for ident in artifacts.ids("evaluation")
+        if not memo.recall(COUNTED, ident)
+    ]
+    arms = {TUNED, *policy.baselines}
+    return [one for one in found if one != current and one.adapter and arms <= dict(one.runs).keys()]
+
+
+def _counted(project: Project, evaluation: EvaluationRuns) -> tuple[dict[str, int], str]:
+    runs = project.runs(evaluation)
+    numbers, look = project.store.ledger.looks.count(sights(list(runs.values()), evaluation.adapter))
+    project.store.memo.remember(COUNTED, project.store.artifacts.put("evaluation", evaluation), look)
+    return numbers, look
+
+
+def sights(runs: Sequence[Run], adapter: str) -> dict[str, Sight]:
+    """Suite to what these runs judge of it."""
+    found = {}
+    for name in sorted({suite.name for run in runs for suite in run.suites}):
+        cases = {case.id: case for run in runs for case in run.cases.get(name, ())}
+        answers = {run.arm.name: [_answer(result) for result in run.results if result.suite == name] for run in runs}
+        asked = sorted({contents.asked(case) for case in cases.values()})
+        found[name] = Sight(judged=digest([adapter, answers]), cases=tuple(asked))
+    return found
+
+
+def _answer(result: Result) -> list[object]:
+    replies = [[one.text, one.tool_calls, one.finish_reason, one.logprobs] for one in result.replies]
+    return [result.case_id, result.repeat, result.scores, result.error, result.skipped, replies]
