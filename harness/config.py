@@ -38,6 +38,9 @@ class ModelSection(Section, frozen=True):
     base: str = ""
     """Folder of the base model: config.json, tokenizer, *.safetensors."""
     backend: str = "hf"
+    template_options: dict[str, Json] = {}
+    """Variables of the chat template in training and in serving, such as `enable_thinking = false`; `date` is the day that
+    the template takes for today."""
 
 
 class IngestSection(Section, frozen=True):
@@ -104,6 +107,8 @@ class ArmSection(Section, frozen=True):
     backend: str = ""
     adapter: str = ""
     """`tuned`: tonight's adapter; `champion`: the promoted one; else a folder."""
+    template_options: dict[str, Json] = {}
+    """Over those of [model]."""
     options: dict[str, Json] = {}
 
 

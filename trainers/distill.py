@@ -150,7 +150,7 @@ def _cases(request: TuneRequest) -> list[Case]:
 
 
 def _unanswered(case: Case, request: TuneRequest, base: parameters.Base) -> TokenRow:
-    ids = prompt_ids(base.tokenizer, request.prompt, case.messages, case.tools)
+    ids = prompt_ids(base.tokenizer, request.prompt, case.messages, case.tools, request.template_options)
     return TokenRow(case.id, ids, [False] * len(ids))
 
 

@@ -29,6 +29,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     supervise: Literal["last", "all"] = "last"
     """Which of the assistant's turns are learnt."""
+    reasoning: Literal["drop", "mask", "learn"] = "drop"
+    """What becomes of the reasoning in a target. drop: it is left out, since a trace's reasoning is mostly another model's.
+    mask: it stands before the answer and is not learnt. learn: it is learnt as the answer is."""
     scorer: str = ""
     """Name of a scorer that says how good an answer to a row set aside is; empty: does it say the same as the target?"""
     activation_checkpointing: bool = False

@@ -7,10 +7,10 @@ to evaluate, to promote or to serve, calls `verify` first.
 
 from pathlib import Path
 
-from harness.core.codec import digest, file_digest, read
+from harness.core.codec import canonical, digest, file_digest, read
 from harness.core.digests import model_digests
 from harness.errors import InputError, InvalidError
-from harness.types import Adapter, Noun
+from harness.types import Adapter, Arm, Noun
 
 MANIFEST = "adapter.json"
 REWARD = "reward"
@@ -41,6 +41,7 @@ def content_id(adapter: Adapter) -> str:
             [adapter.method, adapter.form, adapter.base, adapter.tokenizer, adapter.template, adapter.dataset],
             [adapter.recipe, adapter.prompt, adapter.code, adapter.files],
             *([adapter.quantization] if adapter.quantization else []),
+            *([["template_options", adapter.template_options]] if adapter.template_options else []),
         ]
     )
 
@@ -83,6 +84,17 @@ def hosted(folder: str | Path, url: str) -> Hosted:
             f"the model was tuned at {found.url}, not at this endpoint", where=url, next=f'set url = "{found.url}"'
         )
     return found
+
+
+def check_template(adapter: Adapter, arm: Arm) -> None:
+    """Raises InvalidError when an arm would render its requests under other template options than training did."""
+    if adapter.template_options != arm.template_options:
+        raise InvalidError(
+            f"the adapter was trained under template_options {canonical(adapter.template_options)}, "
+            f"and the arm has {canonical(arm.template_options)}",
+            where=f"arm {arm.name}",
+            next="give [model] or the arm the template_options of the training, or tune again",
+        )
 
 
 def verify(folder: str | Path, base: str | Path, form: str = "") -> Adapter:

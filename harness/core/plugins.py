@@ -29,6 +29,7 @@ PACKAGES = {
     "trainers": "trainers",
     "adapters": "trainers.adapters",
     "reports": "reports",
+    "reply_formats": "harness.core.reply_formats",
 }
 """Kind of plug-in to the package whose files are the plug-ins. Folders in it, and files that start with an underscore, are
 what these stand on."""

@@ -173,6 +173,20 @@ class Report(Protocol):
         """The whole file. It runs nothing from a trace and loads nothing from anywhere."""
 
 
+class ReplyFormat(Protocol):
+    """The form in which a family of chat templates writes replies.
+
+    It may have `RANK` (50; formats are asked from low to high) and `THINK` (what opens and what closes the reasoning;
+    `<think>` and `</think>`).
+    """
+
+    def writes(self, template: str, /) -> bool:
+        """Whether this text of a chat template writes replies in this form."""
+
+    def read(self, raw: str, tools: Sequence[Json], /) -> Any:
+        """A `ReadReply` of what the model wrote, control tokens as text; `tools` are those that the request offered."""
+
+
 KINDS: dict[str, tuple[type, ...]] = {
     "formats": (RecordFormat, SpanDialect),
     "detectors": (Detector,),
@@ -183,6 +197,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "trainers": (Trainer,),
     "adapters": (AdapterKind,),
     "reports": (Report,),
+    "reply_formats": (ReplyFormat,),
 }
 """Kind of plug-in to its protocols, of which it keeps at least one."""
 

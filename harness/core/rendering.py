@@ -5,20 +5,37 @@ this module: `prompt_ids` is what the model reads, `target_ids` is what it must 
 that ends its turn. The tokenizer is any Hugging Face tokenizer with a chat template; nothing heavy is imported here.
 
 Text of users never becomes a control token: `<|im_end|>` inside a message is encoded as the plain characters, in
-training and in serving alike (`sanitize_control_tokens` of transformers).
+training and in serving alike (`sanitize_control_tokens` of transformers). What is given and would leave no trace in the
+tokens (tools, a system text, an image) is refused. A template that asks for today's date always gets the same one.
 """
 
 import json
 import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.core.codec import to_chat
-from harness.errors import InputError
-from harness.types import Json, Message, Prompt
+from harness.core import answer_tokens, chat_forms
+from harness.core.chat_forms import Chat, ChatForm
+from harness.core.codec import canonical, to_chat
+from harness.core.reading import KEYS, format_of, marks_of, template_of
+from harness.errors import InputError, UsageError
+from harness.types import Json, Message, Prompt, ReasoningPart, RefusalPart, TextPart, ToolResultPart
 
 SYSTEM_ROLES = ("system", "developer")
+DATE, DAY = "date", "2026-01-01"
+"""Template option for the day that a template takes for today, and its value where none is given."""
+CLOCK = "strftime_now"
+"""What templates call for today's date."""
+DIRECTIVES = ("-d", "-m", *"aAdbBmyYHIpMSjUW")
+"""Fields of a date that templates ask for."""
 _ROLE = re.compile(r"[A-Za-z][\w-]{0,30}")
+_forms: dict[str, ChatForm] = {}
+"""Chat template to the form in which it takes messages."""
+_left_out: dict[tuple[Any, ...], str] = {}
+"""Template, options and shape of a conversation to what leaves no trace."""
 
 
 def merge_prompt(prompt: Prompt, messages: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -30,13 +47,18 @@ def merge_prompt(prompt: Prompt, messages: tuple[Message, ...]) -> tuple[Message
 
 
 def prompt_ids(
-    tokenizer: Any, prompt: Prompt, messages: tuple[Message, ...], tools: tuple[Json, ...] = ()
+    tokenizer: Any,
+    prompt: Prompt,
+    messages: tuple[Message, ...],
+    tools: tuple[Json, ...] = (),
+    options: Mapping[str, Json] = {},
 ) -> list[int]:
     """Token ids of the conversation up to the point where the assistant's answer starts.
 
-    Raises InputError when the model has no chat template, or when the template refuses the conversation.
+    `options` are variables of the template, such as `enable_thinking`, and `date`. Raises InputError when the model has
+    no chat template, when the template refuses the conversation, and when it leaves out a part of it.
     """
-    return _render(tokenizer, merge_prompt(prompt, messages), tools, ask=True)
+    return _render(tokenizer, merge_prompt(prompt, messages), tools, options, ask=True)
 
 
 def target_ids(
@@ -46,29 +68,25 @@ def target_ids(
     target: Message,
     stop: frozenset[int],
     tools: tuple[Json, ...] = (),
+    options: Mapping[str, Json] = {},
 ) -> list[int]:
     """Token ids of the answer, as they follow `prompt_ids` of the same conversation, up to and with the end of turn.
 
-    `stop` is `stop_ids` of the model. Raises InputError when the template writes the conversation differently once it is
-    answered, or ends the answer with none of `stop`: such a row would teach the model what serving never asks.
+    `stop` is `stop_ids` of the model. The answer is tokenized by itself, as a model writes it, where the tokenizer would
+    merge its first letters with the prompt. A template that ends the answer with none of `stop` gets the one that the
+    next message begins with, else the model's own end of text. Raises InputError when the template writes the
+    conversation differently once it is answered, other than by the reasoning that the prompt opens.
     """
-    asked = prompt_ids(tokenizer, prompt, messages, tools)
-    whole = _render(tokenizer, (*merge_prompt(prompt, messages), target), tools, ask=False)
-    if whole[: len(asked)] != asked:
-        raise InputError(
-            "the chat template writes the conversation differently once it is answered",
-            next="leave the row out, or use a template that only appends",
-        )
-    answer = whole[len(asked) :]
-    end = max((place for place, token in enumerate(answer) if token in stop), default=None)
-    if end is None:
-        raise InputError(
-            "the chat template ends the answer with no token that stops generation",
-            next="add the template's end-of-turn token to eos_token_id in generation_config.json",
-        )
-    if target.tool_calls and not _names_tools(tokenizer.decode(answer), target):
-        raise InputError("the chat template does not write tool calls", next="use a model whose template knows tools")
-    return answer[: end + 1]
+    asked = prompt_ids(tokenizer, prompt, messages, tools, options)
+    talk = (*merge_prompt(prompt, messages), target)
+    whole = _render(tokenizer, talk, tools, options, ask=False)
+    thoughts = "".join(part.text for part in target.parts if isinstance(part, ReasoningPart))
+    marks = marks_of(format_of(template_of(tokenizer, tools)))
+    answer = answer_tokens.after(tokenizer, asked, whole, marks, thoughts)
+    end = next((place for place, token in enumerate(answer) if token in stop), None)
+    if end is not None:
+        return answer[: end + 1]
+    return [*answer, _end(tokenizer, talk, whole, stop, partial(_render, tokenizer, tools=tools, options=options))]
 
 
 def stop_ids(tokenizer: Any, folder: str | Path) -> frozenset[int]:
@@ -84,17 +102,30 @@ def _leading_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return messages[:count]
 
 
-def _render(tokenizer: Any, messages: tuple[Message, ...], tools: tuple[Json, ...], ask: bool) -> list[int]:
-    if not getattr(tokenizer, "chat_template", None):
+def _render(
+    tokenizer: Any, messages: tuple[Message, ...], tools: Sequence[Json], options: Mapping[str, Json], ask: bool
+) -> list[int]:
+    template = template_of(tokenizer, tools)
+    if not template:
         raise InputError("the model has no chat template", next="add chat_template.jinja to the model's folder")
+    if media := chat_forms.media_of(messages):
+        raise InputError(f"the model reads text only, and there is {media}", next="leave the case out")
     chats = [_chat(message) for message in messages]
+    if not ask:
+        chats[-1] |= _reasoning(messages[-1])
+    write = _writer(tokenizer, template, options)
+    if template not in _forms:
+        _forms[template] = chat_forms.form_of(write)
+    form = _forms[template]
+    _refuse_what_is_left_out(write, form, chats, tools, (template, canonical(dict(options))))
     try:
         ids = tokenizer.apply_chat_template(
-            chats,
+            form.apply(chats),
             tools=list(tools) or None,
             add_generation_prompt=ask,
             sanitize_control_tokens=True,
             return_dict=False,
+            **_variables(template, options),
         )
     except Exception as error:  # a template is the model's own program: it may raise anything at all
         raise InputError(f"the chat template refuses the conversation: {error}") from error
@@ -103,16 +134,72 @@ def _render(tokenizer: Any, messages: tuple[Message, ...], tools: tuple[Json, ..
     return list(ids)
 
 
-def _chat(message: Message) -> dict[str, Any]:
+def _writer(tokenizer: Any, template: str, options: Mapping[str, Json]) -> chat_forms.Render:
+    variables = _variables(template, options)
+
+    def write(chats: list[Chat], tools: list[Json]) -> str:
+        return str(tokenizer.apply_chat_template(chats, tools=tools or None, tokenize=False, **variables))
+
+    return write
+
+
+def _refuse_what_is_left_out(
+    write: chat_forms.Render, form: ChatForm, chats: list[Chat], tools: Sequence[Json], known: tuple[str, str]
+) -> None:
+    """Raises InputError naming the first thing of the conversation that the template does not write."""
+    shape = (*known, chat_forms.shape_of(chats, tools))
+    if shape not in _left_out:
+        _left_out[shape] = chat_forms.left_out(write, form, chats, tools)
+    what = _left_out[shape]
+    if what.startswith("a tool call"):
+        raise InputError(
+            f"the chat template does not write tool calls, or not this one: {what}",
+            next="use a model whose template knows tools",
+        )
+    if what:
+        raise InputError(
+            f"the chat template leaves out {what}: it would be gone without a trace",
+            next="leave it out of the case, or use a model whose template writes it",
+        )
+
+
+def _variables(template: str, options: Mapping[str, Json]) -> dict[str, Any]:
+    """The template and its variables, with the day that it takes for today pinned. Raises UsageError on a wrong day.
+
+    A prompt must not change from one day to the next: its tokens are what a model is trained on, and what a cached reply
+    answers. The clock of transformers is hidden by a macro of the same name.
+    """
+    given = dict(options)
+    try:
+        day = date.fromisoformat(str(given.pop(DATE, DAY)))
+    except ValueError as error:
+        raise UsageError(
+            f"the template option date is no day: {options[DATE]!r}", next=f'write it as date = "{DAY}"'
+        ) from error
+    if CLOCK not in template:
+        return given
+    fields = "".join(f" | replace('%{field}', '{day.strftime(f'%{field}')}')" for field in DIRECTIVES)
+    macro = f"{{%- macro {CLOCK}(form) -%}}{{{{ form{fields} }}}}{{%- endmacro %}}\n"
+    return {**given, "chat_template": macro + template}
+
+
+def _chat(message: Message) -> Chat:
     """The chat form that templates expect: roles they know, and tool arguments as objects."""
     if not _ROLE.fullmatch(message.role):  # templates paste the role beside control tokens, so it must be a plain word
         raise InputError(f"not a role: {message.role[:40]!r}")
     chat = to_chat(message)
     if chat["role"] == "developer":
         chat["role"] = "system"
+    chat["content"] = chat["content"] or "".join(part.text for part in message.parts if isinstance(part, RefusalPart))
     for call in chat.get("tool_calls", ()):
         call["function"]["arguments"] = _arguments(call["function"]["arguments"])
     return chat
+
+
+def _reasoning(message: Message) -> Chat:
+    """The reasoning of an answer that is learnt, under each of the names that templates know it by."""
+    thoughts = "".join(part.text for part in message.parts if isinstance(part, ReasoningPart))
+    return dict.fromkeys(KEYS, thoughts) if thoughts else {}
 
 
 def _arguments(text: str) -> Json:
@@ -123,5 +210,26 @@ def _arguments(text: str) -> Json:
     return value if isinstance(value, dict) else text
 
 
-def _names_tools(text: str, target: Message) -> bool:
-    return all(call.name in text for call in target.tool_calls)
+def _end(
+    tokenizer: Any,
+    talk: tuple[Message, ...],
+    whole: list[int],
+    stop: frozenset[int],
+    render: Callable[..., list[int]],
+) -> int:
+    """The stop token of a template that writes none behind the answer. Raises InputError when the model has none."""
+    called = talk[-1].tool_calls
+    part = ToolResultPart(id=called[0].id, content="x") if called else TextPart(text="x")
+    following = Message(role="tool" if called else "user", parts=(part,))
+    try:
+        longer = render(messages=(*talk, following), ask=False)
+    except InputError:
+        longer = []
+    if longer[: len(whole)] == whole and longer[len(whole) : len(whole) + 1] and longer[len(whole)] in stop:
+        return longer[len(whole)]
+    if tokenizer.eos_token_id in stop:
+        return int(tokenizer.eos_token_id)
+    raise InputError(
+        "the chat template ends the answer with no token that stops generation",
+        next="add the template's end-of-turn token to eos_token_id in generation_config.json",
+    )

@@ -16,7 +16,7 @@ from harness.core import options as option_tables
 from harness.core.nearest import did_you_mean
 from harness.core.options import OptionsTable
 from harness.errors import UsageError
-from harness.types import Arm, Case, Prompt
+from harness.types import Arm, Case, Json, Prompt
 
 TUNED, CHAMPION, CONSTANT = "tuned", "champion", "constant"
 
@@ -56,10 +56,16 @@ def resolve(config: Config, recorded: tuple[Prompt, ...], adapters: dict[str, st
             adapter=folder,
             prompt=words,
             options=tables[name].given,
+            template_options=template_options(config, spec),
         )
     if CHAMPION in adapters and TUNED in arms and CHAMPION not in arms:
         arms[CHAMPION] = replace(arms[TUNED], name=CHAMPION, adapter=adapters[CHAMPION])
     return arms
+
+
+def template_options(config: Config, spec: ArmSection) -> dict[str, Json]:
+    """The arm's variables of the chat template: those of [model], and its own over them."""
+    return {**config.model.template_options, **spec.template_options}
 
 
 def absent(config: Config, name: str, ready: Iterable[str]) -> UsageError:
@@ -82,6 +88,7 @@ def judges(config: Config) -> tuple[Arm, ...]:
             backend=judge.backend or config.model.backend,
             model=judge.model or config.model.base,
             options=_options(config, f"judges.{name}", judge).given,
+            template_options={} if judge.model else config.model.template_options,
         )
         for name, judge in config.judges.items()
     )

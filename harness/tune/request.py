@@ -76,7 +76,7 @@ def reads_of(request: TuneRequest, dataset: Dataset, suites: Sequence[Suite]) ->
     return Reads(
         step="tune",
         code="",
-        options=to_builtins([recipe, request.prompt]),
+        options=to_builtins([recipe, request.prompt, *filter(None, [request.template_options])]),
         plugins=code,
         nouns={"dataset": dataset.id, **_bound_to(request, suites)},
     )
@@ -131,5 +131,6 @@ def tune_request(project: Project, dataset: Dataset) -> TuneRequest:
         prompt=words,
         recipe=project.config.tune,
         out="",
+        template_options=evaluate_arms.template_options(project.config, section),
         held_out_ids=tuple(sorted(ever | {case.id for case in held} | {case.call_id for case in held if case.call_id})),
     )

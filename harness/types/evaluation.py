@@ -126,8 +126,10 @@ class Reply(Noun, frozen=True):
     """What a model answered to one request, and what it cost."""
 
     text: str
+    """The answer: without reasoning and tool calls."""
     tool_calls: tuple[ToolCallPart, ...] = ()
     finish_reason: str = "stop"
+    """stop, tool_calls, length, content_filter, ...; `incomplete` when it ended inside its reasoning."""
     usage: Usage = Usage()
     seconds: float = 0.0
     """Its share of the batch's wall-clock time."""
@@ -140,6 +142,8 @@ class Reply(Noun, frozen=True):
     """Beside `logprobs`: whether the likeliest token was the option's at every step."""
     cost: float | None = None
     """What the endpoint asks for it, in the currency of the arm's `prices`."""
+    reasoning: str = ""
+    """What the model wrote for itself before its answer."""
 
     def __str__(self) -> str:
         return self.text
@@ -179,6 +183,8 @@ class Request(Noun, frozen=True):
     seed: int = 0
     stop: tuple[str, ...] = ()
     repeat: int = 0
+    template_options: dict[str, Json] = {}
+    """Variables of the chat template, such as `enable_thinking`; `date` is the day that it takes for today."""
 
 
 class Result(Noun, frozen=True):
@@ -216,6 +222,8 @@ class Arm(Noun, frozen=True):
     prompt: Prompt = Prompt(name="none")
     options: dict[str, Json] = {}
     """What the backend takes beside: url, batch_size, dtype, sampling."""
+    template_options: dict[str, Json] = {}
+    """Variables of the chat template, which every request of the arm is rendered with."""
 
 
 class EvalRequest(Noun, frozen=True):

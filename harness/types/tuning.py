@@ -70,6 +70,8 @@ class TuneRequest(Noun, frozen=True):
     """Who answers, for recipes that distil."""
     secrets: tuple[str, ...] = ()
     """Names of the environment variables that hold the keys this training needs; no other secret reaches it."""
+    template_options: dict[str, Json] = {}
+    """Variables of the chat template, in training as in serving."""
 
 
 class CurvePoint(Noun, frozen=True):
@@ -125,6 +127,8 @@ class Adapter(Noun, frozen=True):
     """Recipe knob to the reason for the value that was chosen."""
     quantization: dict[str, Json] = {}
     """How the base is quantized under it, in training and in serving: arguments of transformers' BitsAndBytesConfig."""
+    template_options: dict[str, Json] = {}
+    """Variables of the chat template that its rows were rendered with; it is served under these only."""
 
 
 TokenKind = Literal["context", "special", "supervised", "stop", "rejected"]

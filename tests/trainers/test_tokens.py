@@ -42,7 +42,8 @@ def test_every_turn_supervises_earlier_answers_but_no_worked_example(cases, rend
         renderer.prompt, messages=(*renderer.prompt.messages, say("user", "1?"), say("assistant", "Example."))
     )
     talk = (say("user", "And 7?"), say("assistant", "It is 8."), say("user", "And 8?"))
-    row = tokens.render(replace(cases[8], messages=talk), renderer._replace(prompt=prompt), every_turn=True)
+    recipe = Recipe(options={"supervise": "all"})
+    (row,) = tokens.build([replace(cases[8], messages=talk)], renderer._replace(prompt=prompt), recipe).rows
     assert text_of(row, renderer, learnt=True) == "It is 8.<|im_end|>It is 9.<|im_end|>"
 
 

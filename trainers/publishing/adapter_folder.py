@@ -40,6 +40,7 @@ def draft(request: TuneRequest) -> Adapter:
         code=code(request.recipe.method),
         form=kind_of(request.recipe).form if form == "adapter" else form,
         quantization=kind_of(request.recipe).quantization if form == "adapter" else {},
+        template_options=request.template_options,
     )
     return replace(bound, id=content_id(bound))
 

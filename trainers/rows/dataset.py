@@ -2,7 +2,7 @@
 
 import random
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from harness.core.codec import digest, file_digest, read, read_lines
 from harness.core.rendering import stop_ids
@@ -29,7 +29,10 @@ def rows(request: TuneRequest, base: parameters.Base) -> tokens.TokenRows:
     tokens.refuse_held_out(found, request.held_out_ids)
     limit = min(request.recipe.max_tokens or base.max_tokens, base.max_tokens)
     stop = stop_ids(base.tokenizer, request.base)
-    return tokens.build(found, tokens.Renderer(base.tokenizer, stop, request.prompt, limit), request.recipe)
+    reasoning: Any = request.recipe.options.get("reasoning", "drop")
+    options = request.template_options
+    renderer = tokens.Renderer(base.tokenizer, stop, request.prompt, limit, options, reasoning)
+    return tokens.build(found, renderer, request.recipe)
 
 
 class Parts(NamedTuple):
@@ -54,7 +57,8 @@ def parts(request: TuneRequest, base: parameters.Base) -> Parts:
     train = [row for row in built.rows if row.id not in aside | guard]
     fates = dict(built.fates)
     if len(train) < len(built.rows):
-        fates = {TRAINED: len(train), VALIDATION: len(built.rows) - len(train)} | {
+        trained = len({row.id for row in train})
+        fates = {TRAINED: trained, VALIDATION: len({row.id for row in built.rows}) - trained} | {
             fate: count for fate, count in fates.items() if fate not in (TRAINED, tokens.TRIMMED)
         }
     return Parts(

@@ -15,6 +15,7 @@ from harness.types import Case, Estimate, Json, Message, Preview, PreviewRow, Te
 from trainers.model import parameters
 from trainers.model.memory import peak_bytes
 from trainers.rows import dataset, tokens
+from trainers.rows.certificate import UnreadableError
 from trainers.rows.tokens import Renderer, TokenRow
 from trainers.training import choices
 from trainers.training.preview import shown, spread
@@ -72,7 +73,8 @@ def build(request: TuneRequest, base: parameters.Base, length_bias: str) -> Pair
     found = pairs(cases)
     _lint(found, len(cases), length_bias)
     limit = min(request.recipe.max_tokens or base.max_tokens, base.max_tokens)
-    renderer = Renderer(base.tokenizer, stop_ids(base.tokenizer, request.base), request.prompt, limit)
+    stop = stop_ids(base.tokenizer, request.base)
+    renderer = Renderer(base.tokenizer, stop, request.prompt, limit, request.template_options)
     fates: Counter[str] = Counter(found.left_out)
     rows = [row for case in found.cases if (row := _row(case, renderer, fates)) is not None]
     if len(rows) < LEAST:
@@ -144,8 +146,8 @@ def _row(case: Case, renderer: Renderer, fates: Counter[str]) -> PairRow | None:
             tokens.render(case, renderer),
             tokens.render(replace(case, target=avoided), renderer),
         )
-    except InputError:
-        fates[tokens.UNRENDERABLE] += 1
+    except InputError as error:
+        fates[tokens.UNREADABLE if isinstance(error, UnreadableError) else tokens.UNRENDERABLE] += 1
         return None
     if max(len(row.chosen.ids), len(row.rejected.ids)) > renderer.max_tokens:
         fates[tokens.TOO_LONG] += 1

@@ -66,7 +66,9 @@ def open_judge(request: TuneRequest, prompt: Prompt) -> SuiteJudge:
 
 def prompts(requests: Sequence[Request], base: parameters.Base) -> list[list[int]]:
     """Token ids of what the suite asks, by serving's own renderer. The requests hold the arm's prompt already."""
-    return [prompt_ids(base.tokenizer, NO_PROMPT, asked.messages, asked.tools) for asked in requests]
+    return [
+        prompt_ids(base.tokenizer, NO_PROMPT, asked.messages, asked.tools, asked.template_options) for asked in requests
+    ]
 
 
 class Scores:

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 from harness.core import codec
-from harness.core.adapters import verify
+from harness.core.adapters import check_template, verify
 from harness.core.digests import model_digests
 from harness.core.reads import code
 from harness.evaluate.inference.dtype import dtype_name, quantization
@@ -43,9 +43,14 @@ def digest(arm: Arm) -> str:
     Loads no weights. Raises InputError when the folder is no model, InvalidError when the adapter was made for another.
     """
     base = model_digests(arm.model)
-    adapter = verify(arm.adapter, arm.model).id if arm.adapter else ""
+    adapter = ""
+    if arm.adapter:
+        manifest = verify(arm.adapter, arm.model)
+        check_template(manifest, arm)
+        adapter = manifest.id
     versions = [f"{name} {version(name)}" for name in LIBRARIES]
-    return codec.digest([code(ENGINE), versions, base, adapter, dtype_name(arm), *filter(None, [quantization(arm)])])
+    engine = [code(ENGINE), *sorted(plugin_code("reply_formats").values())]
+    return codec.digest([engine, versions, base, adapter, dtype_name(arm), *filter(None, [quantization(arm)])])
 
 
 def open(arms: Sequence[Arm], *, batch_size: int = 0) -> Any:

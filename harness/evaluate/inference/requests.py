@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from harness.core.reading import reply_from
 from harness.core.rendering import prompt_ids
 from harness.errors import InputError, UsageError
 from harness.evaluate.inference.generate import DecodingRow, TokenMatcher, Written
@@ -40,10 +41,14 @@ class Writing:
         """
         if written.problem:
             return UsageError(f"the reply could not be held to its schema: {written.problem}", next="simplify it")
-        text = self._text([token for token in written.tokens if token not in ends])
-        cut = min((text.index(stop) for stop in self.request.stop if stop in text), default=len(text))
         usage = Usage(input=len(self.tokens), output=len(written.tokens))
-        return Reply(text=text[:cut], finish_reason=written.finish, usage=usage, seconds=written.seconds)
+        return reply_from(
+            self.tokenizer,
+            self.request,
+            self.tokens,
+            [token for token in written.tokens if token not in ends],
+            Reply(text="", finish_reason=written.finish, usage=usage, seconds=written.seconds),
+        )
 
     def _text(self, tokens: list[int]) -> str:
         return self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
@@ -61,7 +66,7 @@ def prompt_of(model: Resident, request: Request) -> Writing:
     Raises InputError when the model cannot read it, UsageError when its replies cannot be held to the schema.
     """
     if request.kind == "chat":
-        tokens = prompt_ids(model.tokenizer, NO_PROMPT, request.messages, request.tools)
+        tokens = prompt_ids(model.tokenizer, NO_PROMPT, request.messages, request.tools, request.template_options)
     else:
         tokens = model.encode(request.text) or [model.start]
     _check_length(model, len(tokens) + 1)
@@ -80,7 +85,7 @@ def _matcher(model: Resident, request: Request) -> Callable[[], TokenMatcher | N
 def tree_of(model: Resident, request: Request) -> Tree:
     """Context and options as tokens. Raises InputError for an option without text, or more than the model reads."""
     if request.messages:
-        context = prompt_ids(model.tokenizer, NO_PROMPT, request.messages, request.tools)
+        context = prompt_ids(model.tokenizer, NO_PROMPT, request.messages, request.tools, request.template_options)
         options = [model.encode(option) for option in request.options]
     else:
         pairs = [encode_pair(model.encode, request.text, option) for option in request.options]

@@ -131,6 +131,10 @@ class Model:
         """A conversation of several turns, with tools; see `Conversation`."""
         return Conversation(self.chat, conversation(messages), tuple(tools), sampling)
 
+    def _template_options(self, request: Request) -> dict[str, Json]:
+        """Raw text is not rendered, so no variable of a template changes it."""
+        return self.arm.template_options if request.messages else {}
+
     def _likelihood(self, said: Said, options: Sequence[str], raw: bool) -> Request:
         if raw and not isinstance(said, str):
             raise UsageError("raw=True takes plain text, not messages")
@@ -147,7 +151,8 @@ class Model:
         seed = 0
         if request.temperature > 0:
             seed = int(digest([self._identity, self._repeat, len(self.replies)])[:8], 16)
-        request, started = replace(request, seed=seed, repeat=self._repeat), time.time_ns()
+        request = replace(request, seed=seed, repeat=self._repeat, template_options=self._template_options(request))
+        started = time.time_ns()
         try:
             reply = self._ask(request)
         except Exception as error:
