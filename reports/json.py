@@ -51,4 +51,9 @@ def _case(row: CaseRow) -> dict[str, Json]:
         "replies": {
             arm: [reply.text for result in results for reply in result.replies] for arm, results in row.results.items()
         },
+        "reasoning": {
+            arm: thoughts
+            for arm, results in row.results.items()
+            if any(thoughts := [reply.reasoning for result in results for reply in result.replies])
+        },
     }

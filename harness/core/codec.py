@@ -15,10 +15,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from harness.errors import InputError, StorageError
-from harness.types import Message, OtherPart, Part, RefusalPart, TextPart, ToolCallPart, ToolResultPart
+from harness.types import Message, OtherPart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart, ToolResultPart
 
 SCHEMA = 1
 """Version of the stored nouns. A reader refuses a higher one."""
+
+REASONING = ("reasoning_content", "thinking", "reasoning")
+"""What templates, endpoints and parsers call the reasoning of a message."""
 
 T = TypeVar("T")
 
@@ -140,7 +143,9 @@ def from_chat(chat: dict[str, Any] | Message) -> Message:
         return chat
     if not isinstance(chat, dict) or not isinstance(chat.get("role"), str):
         raise InputError(f"not a chat message: {str(chat)[:80]}", next='give {"role": ..., "content": ...}')
-    parts: list[Part] = list(_content_parts(chat.get("content")))
+    thoughts = next((chat[key] for key in REASONING if isinstance(chat.get(key), str) and chat[key]), "")
+    parts: list[Part] = [ReasoningPart(text=thoughts)] if thoughts else []
+    parts += _content_parts(chat.get("content"))
     if chat.get("refusal"):
         parts.append(RefusalPart(text=str(chat["refusal"])))
     for call in chat.get("tool_calls") or ():

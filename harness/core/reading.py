@@ -14,18 +14,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.core import plugins
-from harness.core.codec import from_chat
+from harness.core.codec import REASONING, from_chat
 from harness.core.reply_formats._sections import THINK, ReadReply
 from harness.types import Json, Message, ReasoningPart, Reply, Request, TextPart
 
 INCOMPLETE = "incomplete"
 """`Reply.finish_reason` of a reply that ended inside its reasoning."""
-CUT_OFF = frozenset({"length", INCOMPLETE})
-"""How a reply ends that says less than the model would have."""
 TAIL = 32
 """Tokens at the end of a prompt in which a template may open the reasoning."""
-KEYS = ("reasoning_content", "thinking", "reasoning")
-"""What templates and parsers call the reasoning of a message."""
 
 
 def read_reply(tokenizer: Any, prompt: Sequence[int], written: Sequence[int], tools: Sequence[Json] = ()) -> ReadReply:
@@ -108,6 +104,11 @@ def split_inline(message: Message) -> Message:
     return Message(role=message.role, parts=(*thoughts, *words, *rest), name=message.name)
 
 
+def never_closed(message: Message) -> bool:
+    """Whether a message is the beginning of a reasoning and no more."""
+    return message.reasoning != "" and not message.text and not message.tool_calls
+
+
 def _by_own_template(
     tokenizer: Any, template: Mapping[str, Any], tail: str, raw: str, tools: Sequence[Json]
 ) -> ReadReply | None:
@@ -122,8 +123,8 @@ def _by_own_template(
     except Exception:  # a broken call, or a template that this parser does not take: the format's own file reads it
         return None
     left_open = _left_open(events) if last else ""
-    reasoning = next((str(message[key]) for key in KEYS if message.get(key)), "")
-    return ReadReply(chat.text, reasoning, chat.tool_calls, left_open not in KEYS)
+    reasoning = next((str(message[key]) for key in REASONING if message.get(key)), "")
+    return ReadReply(chat.text, reasoning, chat.tool_calls, left_open not in REASONING)
 
 
 def _calls(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,10 +19,10 @@ from typing import Any
 
 from harness.core import answer_tokens, chat_forms
 from harness.core.chat_forms import Chat, ChatForm
-from harness.core.codec import canonical, to_chat
-from harness.core.reading import KEYS, format_of, marks_of, template_of
+from harness.core.codec import REASONING, canonical, to_chat
+from harness.core.reading import format_of, marks_of, template_of
 from harness.errors import InputError, UsageError
-from harness.types import Json, Message, Prompt, ReasoningPart, RefusalPart, TextPart, ToolResultPart
+from harness.types import Json, Message, Prompt, RefusalPart, TextPart, ToolResultPart
 
 SYSTEM_ROLES = ("system", "developer")
 DATE, DAY = "date", "2026-01-01"
@@ -80,9 +80,8 @@ def target_ids(
     asked = prompt_ids(tokenizer, prompt, messages, tools, options)
     talk = (*merge_prompt(prompt, messages), target)
     whole = _render(tokenizer, talk, tools, options, ask=False)
-    thoughts = "".join(part.text for part in target.parts if isinstance(part, ReasoningPart))
     marks = marks_of(format_of(template_of(tokenizer, tools)))
-    answer = answer_tokens.after(tokenizer, asked, whole, marks, thoughts)
+    answer = answer_tokens.after(tokenizer, asked, whole, marks, target.reasoning)
     end = next((place for place, token in enumerate(answer) if token in stop), None)
     if end is not None:
         return answer[: end + 1]
@@ -198,8 +197,7 @@ def _chat(message: Message) -> Chat:
 
 def _reasoning(message: Message) -> Chat:
     """The reasoning of an answer that is learnt, under each of the names that templates know it by."""
-    thoughts = "".join(part.text for part in message.parts if isinstance(part, ReasoningPart))
-    return dict.fromkeys(KEYS, thoughts) if thoughts else {}
+    return dict.fromkeys(REASONING, message.reasoning) if message.reasoning else {}
 
 
 def _arguments(text: str) -> Json:

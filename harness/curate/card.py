@@ -19,6 +19,7 @@ FATES = {
     "no_target": "failed, and nothing says what would have been right: worth a human look",
     "turned_down": "a person looked at its target and turned it down",
     "unusable": "not recorded whole",
+    "media": "holds an image, sound or a file, which a model of text neither learns nor is judged by",
     "control_tokens": "a user's text holds the chat template's own marks",
     "duplicate": "the same input is there already",
     "conflict": "the same input has a better or later target",

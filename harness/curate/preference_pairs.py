@@ -5,6 +5,7 @@ length; if both say the same, it learns noise. Neither shows in the loss.
 """
 
 from collections.abc import Sequence
+from math import copysign
 from statistics import fmean, pvariance
 
 from harness.core.replies import same
@@ -13,6 +14,9 @@ from harness.types import Case, Noun
 
 BIASED = 0.5
 """Cohen's d of the lengths from which the pairs teach length: a medium effect (J. Cohen, 1988)."""
+
+CERTAIN = 1000.0
+"""The largest effect that is told: lengths that never vary tell the two sides apart with certainty."""
 
 
 class Pairs(Noun, frozen=True):
@@ -47,11 +51,17 @@ def _chosen(case: Case) -> str:
 
 
 def _effect(first: Sequence[int], second: Sequence[int]) -> float:
-    """Cohen's d with the pooled variance; 0 for fewer than two pairs or no spread."""
+    """Cohen's d with the pooled variance; 0 for fewer than two pairs, or where the means are equal.
+
+    Without any spread the lengths tell every pair apart, so the effect is as large as can be: `CERTAIN`, with its sign.
+    """
     if len(first) < 2:
         return 0.0
+    gap = fmean(first) - fmean(second)
     spread = ((pvariance(first) + pvariance(second)) / 2) ** 0.5
-    return round((fmean(first) - fmean(second)) / spread, 4) if spread else 0.0
+    if abs(gap) >= CERTAIN * spread:
+        return copysign(CERTAIN, gap) if gap else 0.0
+    return round(gap / spread, 4)
 
 
 def _warnings(bias: float) -> list[str]:

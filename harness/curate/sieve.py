@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
+from harness.core.chat_forms import is_media
 from harness.core.feedback_override import contradict
 from harness.curate import targets
 from harness.curate.options import CurateOptions
@@ -107,6 +108,8 @@ def _barred(call: Call, conversation: tuple[Message, ...], failures: Iterable[Fa
     """The fate of a call that may not be learnt from, whatever was said of it; empty when it may."""
     if any(failure.environment for failure in failures):
         return "environment"
+    if any(is_media(part) for message in (*call.input, *call.output) for part in message.parts):
+        return "media"
     if not any(message.role == "user" and message.text for message in conversation):
         return "unusable"
     if READABLE.intersection(call.flags):

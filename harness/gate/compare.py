@@ -144,6 +144,7 @@ class _Side:
         for result in sorted(results, key=lambda result: result.repeat):
             by_case.setdefault(result.case_id, []).append(result)
         scores = [result.score(metric) for result in results]
+        self.cut_off = frozenset(result.case_id for result in results if result.cut_off)
         self.labels = {case_id: tuple(_label(result, metric) for result in found) for case_id, found in by_case.items()}
         self.values = {case_id: _mean(found, metric, whole) for case_id, found in by_case.items()}
         self.errors = {case_id: _error(found, metric) for case_id, found in by_case.items()}
@@ -201,6 +202,7 @@ def _pair(ident: str, old: _Side, new: _Side, case: Case | None, suite: Suite, u
         baseline_error=old.errors.get(ident, "no result"),
         candidate_error=new.errors.get(ident, "no result"),
         slices=tuple(f"{name}={value}" for name in suite.slices if (value := _column(case, name))),
+        cut_off=(ident in old.cut_off, ident in new.cut_off),
         labels=_labels(old.labels.get(ident, ()), new.labels.get(ident, ())) if suite.corpus else (),
     )
 

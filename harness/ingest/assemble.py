@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from harness.core import plugins
+from harness.core.chat_forms import is_media
 from harness.core.recordings import is_pair
 from harness.ingest.containers import Bad
 from harness.ingest.formats._fates import INNER, OTHER, aside
@@ -81,6 +82,7 @@ class Joiner:
                 self.counts[f"format:{name}"] += 1
                 self.counts[f"convention:{result.source.convention or name}"] += 1
                 self.counts["pairs"] += is_pair(result)
+                self.counts["media"] += any(is_media(part) for each in result.input for part in each.parts)
             yield result
         self.counts["read"] += max(read, fates)
         if read > fates:

@@ -51,6 +51,8 @@ class Intake(Noun, frozen=True, omit_defaults=False):
     """Those of `quarantined` by reason."""
     suppressed: int = 0
     """Calls and feedback of a user or trace that was forgotten: they stay out."""
+    media: int = 0
+    """Calls among those read that hold an image, sound or a file: they are stored, and neither trained nor judged."""
 
 
 def ingest(project: Project, paths: Sequence[str] = (), format: str = "") -> Intake:
@@ -105,6 +107,7 @@ def _read(project: Project, paths: Sequence[str], format: str) -> Intake:
         for batch in found:
             merged = _merge(project, batch)
             fates.update(merged.counts())
+            fates["media"] += batch.counts.get("media", 0)
             fates["records"] += batch.counts.get("read", 0)
             named["formats"].update(merged.formats)
             named["reasons"].update(merged.reasons)
@@ -156,6 +159,7 @@ def _intake(fates: Counter[str], named: dict[str, Counter[str]]) -> Intake:
         others=dict(sorted(named["others"].items())),
         reasons=dict(sorted(named["reasons"].items())),
         suppressed=fates["suppressed"],
+        media=fates["media"],
     )
 
 
@@ -164,4 +168,5 @@ def _note(project: Project, intake: Intake) -> None:
     project.progress.note(
         f"{stored['calls']:,} calls ({intake.calls:,} new), {stored['feedback']:,} feedback records, "
         f"{stored['quarantined']:,} in quarantine"
+        + (f"; {intake.media:,} with images, sound or files, which are not learnt" if intake.media else "")
     )

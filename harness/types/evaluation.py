@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import msgspec
+
 from harness.types.base import Json, Noun
 from harness.types.curation import Case
 from harness.types.messages import Message, Prompt, ToolCallPart, Usage
@@ -122,6 +124,10 @@ class Score(Noun, frozen=True):
     """For a score that is a label: the label that was right. Measures of the whole suite are counted from both."""
 
 
+CUT_OFF = frozenset({"length", "incomplete"})
+"""How a reply ends that says less than the model would have: at the bound on its tokens, or inside its reasoning."""
+
+
 class Reply(Noun, frozen=True):
     """What a model answered to one request, and what it cost."""
 
@@ -185,6 +191,13 @@ class Request(Noun, frozen=True):
     repeat: int = 0
     template_options: dict[str, Json] = {}
     """Variables of the chat template, such as `enable_thinking`; `date` is the day that it takes for today."""
+    given: tuple[str, ...] = ()
+    """Fields that were set by whoever asks although they are at their default, such as `temperature` 0."""
+
+    def sets(self, field: str) -> bool:
+        """Whether whoever asks set a field, rather than leaving it at its default."""
+        default = {each.name: each.default for each in msgspec.structs.fields(Request)}[field]
+        return field in self.given or getattr(self, field) != default
 
 
 class Result(Noun, frozen=True):
@@ -199,6 +212,11 @@ class Result(Noun, frozen=True):
     skipped: str = ""
     replies: tuple[Reply, ...] = ()
     seconds: float = 0.0
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether one of its replies was cut off."""
+        return any(reply.finish_reason in CUT_OFF for reply in self.replies)
 
     def score(self, metric: str) -> float | None:
         """Value of the score named `metric`, or of the first when `metric` is empty."""

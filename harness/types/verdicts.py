@@ -22,6 +22,8 @@ class Pair(Noun, frozen=True):
     """Of a suite with a corpus measure, one a repeat: what was expected, what the baseline and the candidate said."""
     unit: str = ""
     """Id of the first case that asks the same thing: all of one unit are averaged and count once. Empty: it is alone."""
+    cut_off: tuple[bool, bool] = (False, False)
+    """Whether a reply of the baseline, and one of the candidate, was cut off."""
 
 
 class Comparison(Noun, frozen=True):

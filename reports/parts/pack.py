@@ -177,6 +177,7 @@ def _reply(reply: Reply) -> dict[str, Json]:
     calls = "\n".join(_part(call) for call in reply.tool_calls)
     return _plain(
         text="\n".join(filter(None, (reply.text, calls))),
+        reasoning=reply.reasoning,
         finish="" if reply.finish_reason == "stop" else reply.finish_reason,
         tokens=[reply.usage.input, reply.usage.output] if reply.usage.output is not None else None,
         seconds=round(reply.seconds, 3),

@@ -50,9 +50,9 @@ function answer(arm, body) {
 function repeat(result, number, expected) {
   const goal = expected === null || expected === undefined ? null : typeof expected === "string" ? expected : JSON.stringify(expected);
   return make("div", {class: "repeat"}, number ? make("small", {}, `repeat ${number}`) : null,
-    (result.replies || []).map((reply) => make("pre", {class: "text"}, comparable(goal, reply.text || "") ? diffNodes(goal, reply.text || "") : reply.text || "(empty)",
+    (result.replies || []).map((reply) => [reply.reasoning ? make("details", {}, make("summary", {}, "reasoning"), make("pre", {class: "text"}, reply.reasoning)) : null, make("pre", {class: "text"}, comparable(goal, reply.text || "") ? diffNodes(goal, reply.text || "") : reply.text || "(empty)",
       reply.finish ? make("small", {}, ` [${reply.finish}]`) : null,
-      reply.logprobs ? make("small", {}, ` log-likelihoods ${reply.logprobs.join(", ")}`) : null)),
+      reply.logprobs ? make("small", {}, ` log-likelihoods ${reply.logprobs.join(", ")}`) : null)]),
     result.error ? make("p", {}, tag("error"), " ", result.error) : null,
     result.skipped ? make("p", {}, `skipped: ${result.skipped}`) : null,
     make("ul", {}, (result.scores || []).map((score) => make("li", {class: score.why ? "" : "bare"}, make("b", {}, `${score.name} ${percent(score.value)}`), score.label ? ` ${score.label}` : "", score.why ? `: ${score.why}` : ""))));

@@ -8,7 +8,7 @@ from harness.core.reading import INCOMPLETE, read_reply
 from harness.core.replies import json_object
 from harness.core.reply_formats._sections import ReadReply
 from harness.errors import InputError
-from harness.types import Json, Message, ReasoningPart, ToolCallPart
+from harness.types import Json, Message, ToolCallPart
 
 
 class UnreadableError(InputError):
@@ -40,9 +40,8 @@ def difference(read: ReadReply, target: Message) -> str:
         return f"the tool calls are {canonical(got)}, not {canonical(wanted)}"
     if _comparable(read.text) != _comparable(target.text):
         return f"the text is {read.text[:80]!r}, not {target.text[:80]!r}"
-    thoughts = "".join(part.text for part in target.parts if isinstance(part, ReasoningPart))
-    if read.reasoning.strip() != thoughts.strip():
-        return f"the reasoning is {read.reasoning[:80]!r}, not {thoughts[:80]!r}"
+    if read.reasoning.strip() != target.reasoning.strip():
+        return f"the reasoning is {read.reasoning[:80]!r}, not {target.reasoning[:80]!r}"
     return ""
 
 

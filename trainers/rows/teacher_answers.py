@@ -11,7 +11,7 @@ from harness.core import plugins
 from harness.core.codec import digest, encode, read_lines, sync_folder
 from harness.errors import InputError, StorageError, TrueupError
 from harness.evaluate.reward_client import Answer, SuiteJudge
-from harness.types import Arm, Case, Message, Noun, Reply, Request, TextPart
+from harness.types import Arm, Case, Message, Noun, ReasoningPart, Reply, Request, TextPart
 
 CHUNK = 64
 """Answers that are asked for, and kept, at a time."""
@@ -123,8 +123,9 @@ def _keep(file: Path, taught: Sequence[TeacherAnswer]) -> None:
 
 
 def _said(reply: Reply) -> Message:
+    thoughts = (ReasoningPart(text=reply.reasoning),) if reply.reasoning else ()
     words = (TextPart(text=reply.text),) if reply.text else ()
-    return Message(role="assistant", parts=(*words, *reply.tool_calls))
+    return Message(role="assistant", parts=(*thoughts, *words, *reply.tool_calls))
 
 
 def _silent(arm: Arm, replies: Sequence[Reply | Exception]) -> Exception:

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.errors import Exit
 
-COLUMNS = ("suite", "arm", "cases", "mean", "errors")
+COLUMNS = ("suite", "arm", "cases", "mean", "errors", "cut off")
 SPENT = ("replies of", "calls", "cached", "tokens in", "tokens out", "seconds", "cost")
 CONFUSED = ("suite", "arm", "expected", "said", "cases")
 SHOWN = 12
@@ -37,7 +37,7 @@ def show(runs: Any, as_json: bool) -> dict[str, Any]:
     for line in [*reasons, *(f"{problem}\n  next:  mend that, then run it again" for problem in problems)]:
         console.warn(f"trueup: {line}")
     tables = {"means": [_row(COLUMNS, row) for row in rows], "confused": [_row(CONFUSED, row) for row in confused]}
-    unmeasured = any(errors and not cases for _, _, cases, _, errors in rows)
+    unmeasured = any(errors and not cases for _, _, cases, _, errors, _ in rows)
     told = {**tables, "spent": [_fields(one) for one in spent], "judges": judged, "errors": reasons}
     return told | problems_of(problems, unmeasured)
 

@@ -35,7 +35,7 @@ def named_call(value: Any) -> ToolCallPart:
         raise ValueError("a tool call is an object")
     value = value.get("function", value) if isinstance(value.get("function"), dict) else value
     name = value.get("name", value.get("tool_name"))
-    arguments = next((value[key] for key in ("arguments", "parameters", "args") if key in value), {})
+    arguments: Any = next((value[key] for key in ("arguments", "parameters", "args") if key in value), {})
     ident = value.get("id", value.get("tool_call_id", ""))
     return call_of(name, {} if arguments is None else arguments, str(ident))
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from harness.core import codec
 from harness.core.adapters import check_template, verify
 from harness.core.digests import model_digests
-from harness.core.reads import code
+from harness.core.reads import code, plugin_code
 from harness.evaluate.inference.dtype import dtype_name, quantization
 from harness.types import Arm, Noun
 

@@ -7,7 +7,7 @@ new name to a new model. An arm with an adapter of the `hosted` recipe asks the 
 
 Options of the arm: `url` (up to and with `/v1`), `key_env` (name of the variable that holds the API key), `concurrency`
 (8), `timeout` of a try in seconds (120), `retries` (5), `per_minute` (requests, no limit), `body` (further fields of
-each call), `prices` (of a million `input`, `cached` and `output` tokens, for `Reply.cost`).
+each call, such as `temperature = 0`), `max_tokens_name`, `prices` (of a million `input`, `cached` and `output` tokens, for `Reply.cost`).
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 import msgspec
@@ -24,6 +24,7 @@ from msgspec.structs import replace
 from harness.core.adapters import hosted
 from harness.core.codec import digest as content_id
 from harness.core.codec import from_chat, to_chat
+from harness.core.reading import INCOMPLETE, never_closed, split_inline
 from harness.errors import Exit, TrueupError, UsageError
 from harness.types import Arm, Json, Message, RefusalPart, Reply, Request, Usage
 
@@ -69,6 +70,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retries: int = 5
     per_minute: float = 0.0
     body: dict[str, Json] = {}
+    max_tokens_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the endpoint calls the bound on new tokens; OpenAI's reasoning models take `max_completion_tokens` only."""
     prices: Prices | None = None
 
 
@@ -171,6 +174,8 @@ class Endpoint:
             pause *= 2
         self._unanswered[options.url] += again
         hint = f"set the variable {options.key_env}" if status in (401, 403) else "check the arm's url and the server"
+        if status == 400 and "max_completion_tokens" in problem:
+            hint = 'set max_tokens_name = "max_completion_tokens" in the arm\'s options'
         raise EndpointError(f"the endpoint gave no answer: {problem}", where=url, next=hint)
 
 
@@ -207,13 +212,7 @@ def options_of(arm: Arm) -> Options:
 
 def call_of(arm: Arm, options: Options, request: Request) -> tuple[str, dict[str, Json]]:
     """Path and body of a request. Raises UsageError for log-likelihoods, which this API does not give."""
-    body: dict[str, Json] = {
-        "model": arm.model,
-        "max_tokens": request.max_tokens,
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "seed": (request.seed + request.repeat) % 2**31,
-    }
+    body: dict[str, Json] = {"model": arm.model, **_sampling(options, request)}
     if request.stop:
         body["stop"] = list(request.stop)
     if request.kind == "loglikelihood":
@@ -221,6 +220,8 @@ def call_of(arm: Arm, options: Options, request: Request) -> tuple[str, dict[str
     if request.kind == "complete":
         return "/completions", {**body, "prompt": request.text, **options.body}
     body["messages"] = [to_chat(message) for message in request.messages]
+    if request.template_options:
+        body["chat_template_kwargs"] = request.template_options
     if request.tools:
         body["tools"] = list(request.tools)
     if request.schema is not None:
@@ -229,16 +230,25 @@ def call_of(arm: Arm, options: Options, request: Request) -> tuple[str, dict[str
     return "/chat/completions", {**body, **options.body}
 
 
+def _sampling(options: Options, request: Request) -> dict[str, Json]:
+    """What the eval function set; the endpoint's own defaults stand for the rest, since many refuse to be told."""
+    seed = (request.seed + request.repeat) % 2**31
+    given = {options.max_tokens_name: "max_tokens", "temperature": "temperature", "top_p": "top_p"}
+    sent = {name: getattr(request, field) for name, field in given.items() if request.sets(field)}
+    return {**sent, "seed": seed} if seed else sent
+
+
 def reply_of(answer: Json, seconds: float, prices: Prices | None = None) -> Reply:
     """The first choice. Raises EndpointError when the JSON is not a completion."""
     try:
         choice = answer["choices"][0]
-        message = from_chat(choice.get("message") or {"role": "assistant", "content": choice["text"]})
+        message = split_inline(from_chat(choice.get("message") or {"role": "assistant", "content": choice["text"]}))
         usage = _usage(answer.get("usage") or {})
         reply = Reply(
             text=message.text or _refusal(message),
             tool_calls=message.tool_calls,
-            finish_reason=choice.get("finish_reason") or "stop",
+            reasoning=message.reasoning,
+            finish_reason=INCOMPLETE if never_closed(message) else choice.get("finish_reason") or "stop",
             usage=usage,
             seconds=seconds,
             cost=prices.of(usage) if prices else None,

@@ -90,6 +90,7 @@ def _reply(call: Call) -> Reply:
     return Reply(
         text=first.text,
         tool_calls=first.tool_calls,
+        reasoning=first.reasoning,
         finish_reason=first.finish_reason or "stop",
         usage=call.usage,
         seconds=call.seconds or 0.0,

@@ -58,50 +58,34 @@ class Model:
         self,
         messages: Said,
         *,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        top_p: float = 1.0,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
         schema: Json = None,
         tools: Sequence[Json] = (),
         stop: Sequence[str] = (),
     ) -> Reply:
         """The assistant's answer to a conversation, after the arm's prompt.
 
-        `max_tokens` bounds the new tokens; `temperature` 0 is greedy. Raises what the environment raised; an answer
-        that is merely bad is returned.
+        `max_tokens` bounds the new tokens (256); `temperature` 0, the default, is greedy. What is not set here is not
+        sent to an endpoint either: its own defaults count. Raises what the environment raised; an answer that is merely
+        bad is returned.
         """
-        return self._send(
-            Request(
-                messages=self._prompted(messages),
-                max_tokens=max_tokens,
-                temperature=temperature,
-                top_p=top_p,
-                schema=schema,
-                tools=tuple(tools),
-                stop=_texts(stop),
-            )
-        )
+        request = Request(messages=self._prompted(messages), schema=schema, tools=tuple(tools), stop=_texts(stop))
+        return self._send(_sampled(request, max_tokens=max_tokens, temperature=temperature, top_p=top_p))
 
     def complete(
         self,
         text: str,
         *,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        top_p: float = 1.0,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
         stop: Sequence[str] = (),
     ) -> Reply:
         """What follows the raw `text`, without chat template or prompt."""
-        return self._send(
-            Request(
-                kind="complete",
-                text=text,
-                max_tokens=max_tokens,
-                temperature=temperature,
-                top_p=top_p,
-                stop=_texts(stop),
-            )
-        )
+        request = Request(kind="complete", text=text, stop=_texts(stop))
+        return self._send(_sampled(request, max_tokens=max_tokens, temperature=temperature, top_p=top_p))
 
     def choose(self, messages: Said, options: Sequence[str], *, normalize: bool = False, raw: bool = False) -> Reply:
         """The option that the model finds likeliest as its answer; `reply.logprobs` has the sum for each, in nats.
@@ -171,6 +155,13 @@ def conversation(said: Said) -> tuple[Message, ...]:
     if isinstance(said, Message):
         return (said,)
     return tuple(from_chat(dict(item) if isinstance(item, Mapping) else item) for item in said)
+
+
+def _sampled(request: Request, **settings: float | None) -> Request:
+    """The request with what was set of its sampling; what was set to its default anyway is named in `given`."""
+    known = {name: value for name, value in settings.items() if value is not None}
+    same = (name for name, value in known.items() if value == getattr(request, name))
+    return replace(request, **known, given=tuple(sorted(same)))
 
 
 def _texts(texts: Sequence[str]) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_
 from harness.core.codec import digest
 from harness.errors import InputError, TrueupError
 from harness.evaluate.runner.model import Exchange
-from harness.types import Arm, Message, Reply, Request, Result, Run, Score, TextPart, ToolCallPart, ToolResultPart
+from harness.types import Arm, Message, ReasoningPart, Reply, Request, Result, Run, Score, TextPart, ToolCallPart, ToolResultPart
 
 Told = Callable[[Arm, Result], Sequence[Exchange]]
 """What was asked and answered for one result."""
@@ -128,7 +128,8 @@ def _answer(span: Span, exchange: Exchange) -> None:
         span.set_attribute("error.type", type(reply).__name__)
         span.set_status(Status(StatusCode.ERROR, str(reply)))
         return
-    parts = (*((TextPart(text=reply.text),) if reply.text else ()), *reply.tool_calls)
+    thoughts = (ReasoningPart(text=reply.reasoning),) if reply.reasoning else ()
+    parts = (*thoughts, *((TextPart(text=reply.text),) if reply.text else ()), *reply.tool_calls)
     said = {**_message(Message(role="assistant", parts=parts)), "finish_reason": reply.finish_reason}
     held: dict[str, Any] = {
         "gen_ai.output.messages": _json([said]),
@@ -173,6 +174,8 @@ def _part(part: Any) -> Any:
     """A part as the conventions' JSON schema of messages has it; what it does not know is written as we keep it."""
     if isinstance(part, TextPart):
         return {"type": "text", "content": part.text}
+    if isinstance(part, ReasoningPart):
+        return {"type": "reasoning", "content": part.text}
     if isinstance(part, ToolCallPart):
         return {"type": "tool_call", "id": part.id, "name": part.name, "arguments": part.arguments}
     if isinstance(part, ToolResultPart):

@@ -169,4 +169,5 @@ def _identified(run: Run) -> Run:
 
 
 def _answer(reply: Reply) -> tuple[Any, ...]:
-    return reply.text, reply.tool_calls, reply.finish_reason, reply.logprobs
+    thoughts = (reply.reasoning,) if reply.reasoning else ()
+    return reply.text, reply.tool_calls, reply.finish_reason, reply.logprobs, *thoughts
