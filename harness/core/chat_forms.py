@@ -147,7 +147,8 @@ def _shows(render: Render, form: ChatForm, chats: Sequence[Chat], marks: Sequenc
         text = render(form.apply(chats), [])
     except Exception:  # as above
         return False
-    return all(mark in text for mark in marks)
+    written_out = form.parts and "'type': 'text'" in text  # the list itself, pasted in as a text
+    return all(mark in text for mark in marks) and not written_out
 
 
 def _user() -> Chat:

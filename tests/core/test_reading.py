@@ -156,6 +156,7 @@ def test_the_tokenizers_own_response_template_comes_first():
     tokenizer = tiny_tokenizer()
     tokenizer.response_template = {
         "defaults": {"role": "assistant"},
+        "start_anchor": "<|im_start|>assistant\n",
         "fields": {
             "reasoning_content": {"open": "[[", "close_pattern": r"\]\]\s*", "content": "text"},
             "content": {"close_pattern": r"<\|im_end\|>", "content": "text"},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.curate.preference_pairs import pairs
+from harness.curate.preference_pairs import CERTAIN, pairs
 from harness.types import Case
 from tests.curate.traces import say
 
@@ -31,3 +31,11 @@ def test_cohens_d_is_that_of_the_textbook():
     """Means 4 and 2, both variances 1: d is 2."""
     found = pairs([case(1, "abc", "z"), case(2, "vwxyz", "qrs")])
     assert found.length_bias == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(("chosen", "rejected", "sign"), [(9, 5, 1), (5, 9, -1), (7, 7, 0)])
+def test_lengths_that_never_vary_tell_the_sides_apart(chosen, rejected, sign):
+    """All preferred answers have one length and all rejected another: nothing could teach length more plainly."""
+    found = pairs([case(n, str(n) * chosen, "xyz"[n % 3] * rejected) for n in range(1, 9)])
+    assert found.length_bias == sign * CERTAIN
+    assert bool(found.warnings) == bool(sign)

@@ -35,9 +35,9 @@ def difference(read: ReadReply, target: Message) -> str:
     """In which part a reply differs from the message that it should be, in words; empty when in none."""
     if not read.complete:
         return f"it is {INCOMPLETE}, since its reasoning is never closed"
-    wanted, got = _calls(target.tool_calls), _calls(read.tool_calls)
+    wanted, got = canonical(_calls(target.tool_calls)), canonical(_calls(read.tool_calls))
     if wanted != got:
-        return f"the tool calls are {canonical(got)}, not {canonical(wanted)}"
+        return f"the tool calls are {got}, not {wanted}"
     if _comparable(read.text) != _comparable(target.text):
         return f"the text is {read.text[:80]!r}, not {target.text[:80]!r}"
     if read.reasoning.strip() != target.reasoning.strip():
@@ -55,7 +55,7 @@ def _arguments(text: str) -> Json:
     return text if value is None else value
 
 
-def _comparable(text: str) -> Json:
-    """Space at the ends is the template's: many trim what they write."""
+def _comparable(text: str) -> str:
+    """JSON objects by their canonical text, in which true is not 1; else the text. Space at the ends is the template's."""
     value = json_object(text)
-    return text.strip() if value is None else value
+    return text.strip() if value is None else canonical(value)

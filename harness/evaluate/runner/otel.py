@@ -31,7 +31,19 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_
 from harness.core.codec import digest
 from harness.errors import InputError, TrueupError
 from harness.evaluate.runner.model import Exchange
-from harness.types import Arm, Message, ReasoningPart, Reply, Request, Result, Run, Score, TextPart, ToolCallPart, ToolResultPart
+from harness.types import (
+    Arm,
+    Message,
+    ReasoningPart,
+    Reply,
+    Request,
+    Result,
+    Run,
+    Score,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
 
 Told = Callable[[Arm, Result], Sequence[Exchange]]
 """What was asked and answered for one result."""

@@ -9,6 +9,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.evaluate.backends import openai_compatible
+from harness.evaluate.runner.model import Model
 from harness.types import Arm, Reply, Request
 
 ARM = Arm(name="hosted", backend="openai_compatible", model="m", options={"url": "http://host/v1", "retries": 3})
@@ -122,7 +123,58 @@ def test_schema_tools_and_repeat_are_sent(user):
     assert path == "/chat/completions"
     assert body["response_format"]["json_schema"]["schema"] == schema
     assert body["tools"] == [{"type": "function"}]
-    assert body["seed"] != openai_compatible.call_of(ARM, options, Request(messages=user("a"), repeat=1))[1]["seed"]
+    seeds = [openai_compatible.call_of(ARM, options, Request(repeat=repeat))[1]["seed"] for repeat in (1, 2)]
+    assert seeds[0] != seeds[1]
+
+
+def test_what_is_not_set_is_not_sent(user):
+    """Endpoints refuse fields that they do not know, so only what an eval function set is sent."""
+    options = openai_compatible.options_of(ARM)
+    assert set(openai_compatible.call_of(ARM, options, Request(messages=user("a")))[1]) == {"model", "messages"}
+    sent: list[Request] = []
+
+    def ask(request):
+        sent.append(request)
+        return Reply(text="x")
+
+    Model(ARM, ask).chat("a")
+    Model(ARM, ask).chat("a", temperature=0, max_tokens=64)
+    Model(ARM, ask).chat("a", temperature=0.5)
+    bodies = [openai_compatible.call_of(ARM, options, request)[1] for request in sent]
+    assert not bodies[0].keys() & {"max_tokens", "temperature", "top_p", "seed"}
+    assert (bodies[1]["temperature"], bodies[1]["max_tokens"]) == (0, 64) and "top_p" not in bodies[1]
+    assert bodies[2]["temperature"] == 0.5 and bodies[2]["seed"] > 0
+
+
+def test_the_bound_has_the_name_that_the_endpoint_knows(user):
+    """Reasoning models of OpenAI take `max_completion_tokens` and refuse the other."""
+    arm = Arm(name="hosted", model="m", options={"url": "http://host/v1", "max_tokens_name": "max_completion_tokens"})
+    body = openai_compatible.call_of(arm, openai_compatible.options_of(arm), Request(max_tokens=9))[1]
+    assert body["max_completion_tokens"] == 9 and "max_tokens" not in body
+
+
+@pytest.mark.parametrize(
+    ("message", "text", "reasoning", "finish"),
+    [
+        ({"content": "OK", "reasoning_content": "Hm."}, "OK", "Hm.", "stop"),
+        ({"content": "OK", "reasoning": "Hm."}, "OK", "Hm.", "stop"),
+        ({"content": "<think>\nHm.\n</think>\n\nOK"}, "OK", "Hm.", "stop"),
+        ({"content": "<think>Hm."}, "", "Hm.", "incomplete"),
+        ({"content": None, "reasoning_content": "Hm."}, "", "Hm.", "incomplete"),
+        ({"content": "OK"}, "OK", "", "stop"),
+    ],
+)
+def test_reasoning_is_kept_apart(message, text, reasoning, finish):
+    """Whether the server's parser took it out or left it in the text."""
+    reply = openai_compatible.reply_of({"choices": [{"message": {"role": "assistant", **message}}]}, 0.1)
+    assert (reply.text, reply.reasoning, reply.finish_reason) == (text, reasoning, finish)
+
+
+def test_template_options_are_sent(user):
+    """Servers of open models take them as `chat_template_kwargs`."""
+    request = Request(messages=user("a"), template_options={"enable_thinking": False})
+    body = openai_compatible.call_of(ARM, openai_compatible.options_of(ARM), request)[1]
+    assert body["chat_template_kwargs"] == {"enable_thinking": False}
 
 
 def test_an_unknown_option_is_named():

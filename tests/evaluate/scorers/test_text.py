@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from harness.errors import UsageError
 from harness.evaluate import score
 from harness.evaluate.scorers.label import confusion, macro_f1
-from harness.types import Reply, Usage
+from harness.types import Reply, ToolCallPart, Usage
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,27 @@ def test_a_scorer_called_with_options_alone_is_a_comparator():
         ("about twelve", 12, {}, 0),
         (True, 1, {}, 0),
         ("nan", 1, {}, 0),
+        ("1e999", 1, {}, 0),
+        ("\u22125", -5, {}, 1),
+        ("It fell by \u22125 degrees", -5, {"anywhere": True}, 1),
+        ("x = \u20135", -5, {"anywhere": True}, 1),
+        ("It takes 10-12 days", 12, {"anywhere": True}, 1),
+        ("It takes 10\u201312 days", 12, {"anywhere": True}, 1),
+        ("3 - 5", 5, {"anywhere": True}, 1),
+        ("10 to -12", -12, {"anywhere": True}, 1),
+        ("(-3)", -3, {"anywhere": True}, 1),
+        ("COVID-19", 19, {"anywhere": True}, 1),
+        ("-$5", -5, {}, 1),
+        ("$-5", -5, {}, 1),
+        ("= \u22121,234.5", -1234.5, {"anywhere": True}, 1),
+        ("1,234,567 in all", 1234567, {"anywhere": True}, 1),
+        ("1\u00a0234\u202f567 in all", 1234567, {"anywhere": True}, 1),
+        ("1'234.50", 1234.5, {}, 1),
+        ("1.234,50 \u20ac", 1234.5, {"anywhere": True}, 1),
+        ("12,5", 12.5, {}, 1),
+        ("1.234", 1.234, {}, 1),
+        ("version 1.2.3.4", 4, {"anywhere": True}, 0),
+        ("+4", 4, {}, 1),
     ],
 )
 def test_numbers_within_a_tolerance(said, expected, options, right):
@@ -95,6 +116,18 @@ def test_every_finite_number_equals_its_own_text(value):
         ("5.3.2024 14:30", "2024-03-05T14:30", {}, 1),
         ("half past two", "14:30", {}, 0),
         ("2pm", "14:00", {}, 1),
+        ("2026/03/05", "2026-03-05", {}, 1),
+        ("2026/03/05", "3 May 2026", {}, 0),
+        ("20260305", "2026-03-05", {}, 1),
+        ("2026.3.5", "5 March 2026", {}, 1),
+        ("2026 03 05", "2026-03-05", {}, 1),
+        ("20260305T1430", "2026-03-05 14:30", {}, 1),
+        ("Thu 2026/03/05", "2026-03-05", {}, 1),
+        ("14:30 2026/03/05", "2026-03-05 14:30", {}, 1),
+        ("05/03/2026", "2026/03/05", {}, 1),
+        ("05/03/2026", "2026/05/03", {"day_first": False}, 1),
+        ("2026年3月5日", "2026-03-05", {}, 1),
+        ("March 2026", "2026-03", {}, 1),
     ],
 )
 def test_dates_however_they_are_written(said, expected, options, right):
@@ -143,6 +176,20 @@ def test_a_check_keeps_its_words_only_when_it_fails():
         ("Sure, here is the recipe.", 0),
         ("The customer was sorry that he could not come.", 0),
         ("Cannot is one word.", 0),
+        ("Sorry for the delay! Your table is booked.", 0),
+        ("I'm sorry to hear that! I have replaced your order.", 0),
+        ("I apologize for the confusion. The total is 12.", 0),
+        ("Unfortunately, I missed your call; the table is booked all the same.", 0),
+        ("As an AI assistant, I booked your table.", 0),
+        ("I can't wait to see you!", 0),
+        ("I couldn't find any error in it.", 0),
+        ("I cannot thank you enough.", 0),
+        ("Sorry, we're unable to refund this.", 1),
+        ("I’m sorry, but I’m not able to discuss that.", 1),
+        ("I'm sorry, that's not something I can help with.", 1),
+        ("I won't be able to assist with this request.", 1),
+        ("I must decline.", 1),
+        ("We cannot disclose this.", 1),
     ],
 )
 def test_refusals_are_told_by_how_they_begin(text, refused):
@@ -193,3 +240,8 @@ def test_a_case_that_expects_nothing_is_an_error(scorer):
     for nothing in (None, []):
         with pytest.raises(ValueError, match="what is expected"):
             scorer("reply", nothing)
+
+
+def test_an_empty_reply_that_calls_a_tool_is_no_refusal():
+    """It answered by the call."""
+    assert score.refusal(Reply(text="", tool_calls=(ToolCallPart(name="book"),)), expected=False).value == 1
