@@ -5,6 +5,7 @@ import random
 from collections import Counter
 
 import pytest
+from msgspec.structs import replace
 
 from harness.core.dataset_files import read_split
 from harness.core.near_duplicates import normalise, similarity
@@ -12,6 +13,7 @@ from harness.curate.sieve import Sieve
 from harness.curate.stage import CurateOptions, curate, write
 from harness.errors import InvalidError, UndecidedError
 from harness.mine.stage import mine
+from harness.types import MediaPart, OtherPart
 from tests.curate.traces import START_NS, call, order, prompted, restaurant, thumb
 
 
@@ -182,3 +184,22 @@ def test_a_dataset_whose_fates_do_not_add_up_is_refused(monkeypatch):
     monkeypatch.setattr(Sieve, "rows", losing)
     with pytest.raises(InvalidError, match="do not add up"):
         curated(calls, feedback)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        MediaPart(modality="image", sha256="0" * 64),
+        OtherPart(raw='{"type": "input_audio"}'),
+        OtherPart(raw='{"type": "file", "file_id": "f"}'),
+    ],
+)
+def test_calls_with_pictures_sound_or_files_are_counted_and_left_out(part):
+    """Trained as text they would teach an answer to something that is not there."""
+    calls, feedback = restaurant()
+    seen = call(300, "What does it cost?", "x")
+    message = replace(seen.input[-1], parts=(*seen.input[-1].parts, part))
+    calls.append(replace(seen, input=(*seen.input[:-1], message)))
+    feedback.append(thumb("t:300", -1, {"dish": "soup", "table": None}))
+    result = curated(calls, feedback)
+    assert fate_of(result, 300) == "media" and result.dataset.fates["media"] == 1

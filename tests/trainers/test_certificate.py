@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from harness.core.reply_formats._sections import ReadReply
+from harness.core.reading import ReadReply
 from harness.types import MediaPart, Message, ReasoningPart, Recipe, TextPart, ToolCallPart
 from tests.trainers.conftest import say
 from trainers.rows import tokens

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.core.codec import canonical
-from harness.core.reading import INCOMPLETE, read_reply
+from harness.core.reading import INCOMPLETE, ReadReply, read_reply
 from harness.core.replies import json_object
-from harness.core.reply_formats._sections import ReadReply
 from harness.errors import InputError
 from harness.types import Json, Message, ToolCallPart
 

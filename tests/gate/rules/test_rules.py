@@ -464,3 +464,16 @@ def test_a_corpus_measure_decides(compared):
         for i, p in enumerate(pairs)
     )
     assert told("guard", replace(whole, pairs=gone))[0].outcome == "invalid"
+
+
+def test_replies_that_were_cut_off_unequally_are_told(compared):
+    """The counts of both arms, where they differ; nothing where they do not."""
+    comparison = compared("a", Target(), 6, 0, 2, 2)
+
+    def cut(*sides):
+        pairs = tuple(replace(pair, cut_off=side) for pair, side in zip(comparison.pairs, sides, strict=False))
+        return told("truncated", replace(comparison, pairs=(*pairs, *comparison.pairs[len(pairs) :])))
+
+    assert not cut() and not cut((True, True), (True, True)) and not cut((True, False), (False, True))
+    (finding,) = cut((True, False), (True, False), (True, True))
+    assert finding.outcome == "info" and finding.counts == {"n": 10, "baseline": 3, "candidate": 1}
