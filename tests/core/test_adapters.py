@@ -1,11 +1,11 @@
 import pytest
 from msgspec.structs import replace
 
-from harness.core.adapters import MANIFEST, content_id, read_manifest, verify
+from harness.core.adapters import MANIFEST, check_template, content_id, read_manifest, verify
 from harness.core.codec import digest, encode, write_atomic
 from harness.core.digests import model_digests
 from harness.errors import InputError, InvalidError
-from harness.types import Adapter, Prompt, Recipe
+from harness.types import Adapter, Arm, Prompt, Recipe
 
 
 @pytest.fixture
@@ -89,3 +89,15 @@ def test_a_folder_without_an_adapter_is_named(tmp_path, base):
     """A folder that holds no manifest is bad input, not a crash."""
     with pytest.raises(InputError, match="no adapter"):
         verify(tmp_path, base)
+
+
+def test_an_adapter_is_served_under_the_template_options_of_its_training(folder, base):
+    """Other options are another prompt, which it never saw; they are a part of what it is."""
+    manifest = read_manifest(folder)
+    quiet = replace(manifest, template_options={"enable_thinking": False})
+    assert content_id(quiet) != content_id(manifest)
+    check_template(quiet, Arm(name="tuned", template_options={"enable_thinking": False}))
+    check_template(manifest, Arm(name="tuned"))
+    for adapter, options in ((quiet, {}), (manifest, {"enable_thinking": False}), (quiet, {"enable_thinking": True})):
+        with pytest.raises(InvalidError, match="template_options"):
+            check_template(adapter, Arm(name="tuned", template_options=options))

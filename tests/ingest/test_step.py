@@ -155,6 +155,7 @@ def test_the_command_ends_with_one_object_and_reads_standard_input(tmp_path):
         "calls": 29,
         "usable": 23,
         "repeated": 0,
+        "media": 2,
         "conflicts": 0,
         "incomplete": 6,
         "quarantined": 0,
