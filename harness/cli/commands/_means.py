@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.errors import Exit
 
-COLUMNS = ("suite", "arm", "cases", "mean", "errors", "cut off")
+COLUMNS = ("suite", "arm", "cases", "mean", "errors", "cut_off")
 SPENT = ("replies of", "calls", "cached", "tokens in", "tokens out", "seconds", "cost")
 CONFUSED = ("suite", "arm", "expected", "said", "cases")
 SHOWN = 12

@@ -33,8 +33,8 @@ def reward(reply: Any, messages: Sequence[Message] | str, *, adapter: str, base:
     judge = RewardModel.of(adapter, base)
     said = Message(role="assistant", parts=(TextPart(text=text_of(reply)),))
     asked = (from_chat({"role": "user", "content": messages}),) if isinstance(messages, str) else tuple(messages)
-    ids = prompt_tokens(judge.tokenizer, judge.prompt, asked)
-    ids += target_ids(judge.tokenizer, judge.prompt, asked, said, judge.stop)
+    ids = prompt_tokens(judge.tokenizer, judge.prompt, asked, (), judge.options)
+    ids += target_ids(judge.tokenizer, judge.prompt, asked, said, judge.stop, (), judge.options)
     value = 1 / (1 + 2.718281828459045 ** -judge.rewards([ids])[0])
     return Score(name=name, value=value, explanation=f"reward model {judge.id[:12]}: {value:.2f}")
 
@@ -52,7 +52,7 @@ class RewardModel:
 
     def __init__(self, adapter: str, base: str) -> None:
         manifest = verify(adapter, base, form=REWARD)
-        self.id, self.prompt = manifest.id, manifest.prompt
+        self.id, self.prompt, self.options = manifest.id, manifest.prompt, manifest.template_options
         self.tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True, trust_remote_code=False)
         self.stop = stop_ids(self.tokenizer, base)
         self._model = opened(adapter, base, str(manifest.checks["reward"]["dtype"]))
