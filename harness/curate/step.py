@@ -53,7 +53,7 @@ def curate(project: Project) -> Dataset:
     if known:
         return project.dataset(known)
     with project.progress.step("curate"):
-        last = project.store.memo.recall(LATEST, "dataset")
+        last = project.recalled(LATEST, "dataset", "dataset")
         told = replace(options, traces_version=project.store.traces.version(), parents=(last,) if last else ())
         curated = stage.curate(
             project.calls(),
