@@ -121,7 +121,7 @@ class Redactor:
             for find in self._in_view(chain[-1].text, name, depth):
                 start, end = _views.origin(chain, find.start, find.end)
                 found.append(find._replace(start=start, end=end, order=(-deep, find.order[1])))
-        return _without_overlaps(found)
+        return _without_overlaps(found, len(data))
 
     def called(self, key: str, value: str) -> Find | None:
         """The whole value, when its key says what it is."""
@@ -247,9 +247,11 @@ def _gate(patterns: list[str]) -> Any:
     return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns).encode(), options)
 
 
-def _without_overlaps(found: list[Find]) -> list[Find]:
-    taken = list[Find]()
-    for find in sorted(found, key=lambda one: (one.order, one.start - one.end, one.start)):
-        if all(find.end <= other.start or find.start >= other.end for other in taken):
-            taken.append(find)
-    return sorted(taken)
+def _without_overlaps(found: list[Find], size: int) -> list[Find]:
+    """The finds that win where several overlap. Linear: every byte of a text of `size` bytes is taken once."""
+    taken, kept = bytearray(size), list[Find]()
+    for find in sorted(found, key=lambda find: (find.order, find.start - find.end, find.start)):
+        if taken.find(1, find.start, find.end) < 0:
+            taken[find.start : find.end] = b"\1" * (find.end - find.start)
+            kept.append(find)
+    return sorted(kept)
