@@ -31,6 +31,7 @@ def _plans() -> Any:
 
 def _plan(country: str) -> str:
     found = PhoneMetadata.metadata_for_region(country)
+    assert found is not None, country
     kinds = (getattr(found, kind) for kind in KINDS)
     patterns = [kind.national_number_pattern for kind in kinds if kind and kind.national_number_pattern]
     return f"(?:{found.national_prefix or ''})?(?:{'|'.join(patterns)})"

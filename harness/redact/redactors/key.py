@@ -92,6 +92,8 @@ _PRIVATE = (
     r"(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----)?"
 )
 
-HINT = rf"{'|'.join(f'{prefix}{rest}' for prefix, rest in _VENDORS)}|eyJ[A-Za-z0-9_-]{{8}}|PRIVATE KEY".replace(r"\b", "")
+HINT = rf"{'|'.join(f'{prefix}{rest}' for prefix, rest in _VENDORS)}|eyJ[A-Za-z0-9_-]{{8}}|PRIVATE KEY".replace(
+    r"\b", ""
+)
 
 PATTERN = rf"\b(?:{'|'.join((*(f'{prefix}{rest}' for prefix, rest in _VENDORS), _TOKEN))})|{_PRIVATE}"

@@ -97,7 +97,9 @@ def confirm(text: bytes, start: int, end: int) -> tuple[int, int] | None:
     found = text[start:end]
     if text[max(0, start - 1) : start] in (b"-", b".", b"/", b"#", b"_"):
         return None
-    if _WHOLE_NINO.fullmatch(found) or any(_passes(module, found) for form, module in _FORMS.items() if form.fullmatch(found)):
+    if _WHOLE_NINO.fullmatch(found) or any(
+        _passes(module, found) for form, module in _FORMS.items() if form.fullmatch(found)
+    ):
         return start, end
     before = _BEFORE.match(found)
     if not before:

@@ -18,9 +18,7 @@ _AMERICAN = r"(?:\b1[ .-]?)?(?:\([2-9][0-9]{2}\) ?|\b[2-9][0-9]{2}[ .-])[0-9]{3}
 _NATIONAL = r"\(?\b0[1-9][0-9]{1,4}\)?[ /-]{1,3}[0-9]{2,8}(?:[ -][0-9]{2,8}){0,4}\b"
 _ANY = r"\(?\b[0-9](?:[ ().\x{2010}-\x{2015}/-]{0,3}[0-9]){6,14}\b"
 PATTERN = f"{_INTERNATIONAL}|{_AMERICAN}|{_NATIONAL}|{_ANY}"
-HINT = (
-    r"(?:\+|(?:^|[^0-9])00 ?)[1-9](?:[ ()./-]{0,3}[0-9]){6}|(?:^|[^A-Za-z0-9]|\\[nrt])[0-9](?:[ ().\x{2010}-\x{2015}/-]{0,3}[0-9]){6}"
-)
+HINT = r"(?:\+|(?:^|[^0-9])00 ?)[1-9](?:[ ()./-]{0,3}[0-9]){6}|(?:^|[^A-Za-z0-9]|\\[nrt])[0-9](?:[ ().\x{2010}-\x{2015}/-]{0,3}[0-9]){6}"
 
 LEAST, MOST = 7, 15
 LEAST_ALONE = 8
@@ -40,7 +38,9 @@ _WORDS = (
 )
 _BEFORE = re2.compile(rf"(?i)(?:{_WORDS})[^0-9\n]{{0,32}}$".encode())
 _AFTER = re2.compile(rf"(?i)^[^0-9\n]{{0,16}}(?:{_WORDS})".encode())
-_KEY = re2.compile(r"(?i)(?:phone|mobile|cell|tel|fax|telefon|telefoon|celular|handy|whatsapp|msisdn|电话|手机)(?:[_. -]?(?:number|no|nr|num))?$".encode())
+_KEY = re2.compile(
+    r"(?i)(?:phone|mobile|cell|tel|fax|telefon|telefoon|celular|handy|whatsapp|msisdn|电话|手机)(?:[_. -]?(?:number|no|nr|num))?$".encode()
+)
 _GROUP = re2.compile(rb"[0-9][ -]$")
 """The number goes on to the left: it is the middle of a longer one."""
 _DATE = re2.compile(

@@ -24,7 +24,9 @@ PATTERN = (
     r"|://[^\s/:@\\\"]{0,64}:[^\s/@\\\"]{3,256}@"
 )
 
-HINT = rf"(?i:(?:{_WORDS}){_QUOTES}\s{{0,4}}{_IS})|(?i:bearer|basic)\s|://[^\s/:@\\\"]*:[^\s/@\\\"]+@".replace(r"\b", "")
+HINT = rf"(?i:(?:{_WORDS}){_QUOTES}\s{{0,4}}{_IS})|(?i:bearer|basic)\s|://[^\s/:@\\\"]*:[^\s/@\\\"]+@".replace(
+    r"\b", ""
+)
 
 LEAST_ENTROPY = 2.8
 """Bits a character of an unquoted value; words have less, generated secrets more."""
