@@ -31,6 +31,9 @@ HINT = rf"(?i:(?:{_WORDS}){_QUOTES}\s{{0,4}}{_IS})|(?i:bearer|basic)\s|://[^\s/:
 LEAST_ENTROPY = 2.8
 """Bits a character of an unquoted value; words have less, generated secrets more."""
 
+LEAST_ANNOUNCED = 2.2
+"""The same behind a word that hardly means anything else, such as *password*."""
+
 _NAME = re2.compile(rf"(?i)(?:^|[._-]|\b)(?:{_WORDS})s?$".encode())
 _BEFORE = re2.compile(
     rf"(?i)^(?:(?:{_WORDS}){_QUOTES}\s{{0,4}}{_IS}\s{{0,4}}|\b){_QUOTES}(?:(?:bearer|basic|token)\s+)?".encode()
@@ -50,7 +53,8 @@ def confirm(text: bytes, start: int, end: int) -> tuple[int, int] | None:
     value = start + (before.end() if before else 0)
     name = found[: value - start].lower()
     quoted = name[-1:] in b"\"'`=" and b"token" not in name  # or an assignment without a space, as in a shell
-    return _after(text, value, end, least=1.5 if quoted else LEAST_ENTROPY - 0.6 * (end - value < 10), mixed=not quoted)
+    least = LEAST_ENTROPY if b"token" in name or b"cookie" in name else LEAST_ANNOUNCED
+    return _after(text, value, end, least=1.5 if quoted else least, mixed=not quoted)
 
 
 def named(key: bytes, value: bytes) -> bool:
