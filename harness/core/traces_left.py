@@ -10,6 +10,8 @@ import re2
 
 PIECE = 1 << 20
 """Bytes that are searched at once."""
+TOGETHER = 1_000
+"""Ids of one automaton, so that its memory is bounded however many there are."""
 TABLE = "traces"
 """Folder of compressed tables, which are rewritten and not searched."""
 
@@ -19,21 +21,22 @@ def files(folders: Iterable[Path], ids: Collection[str]) -> Iterator[Path]:
 
     A file that cannot be read is named too: nobody knows what it holds.
     """
-    forms = {form for id in ids for form in (id.encode(), msgspec.json.encode(id)[1:-1])} - {b""}
-    if not forms:
-        return
-    longest = max(map(len, forms)) + 2
-    options = re2.Options()
-    options.max_mem = 256 << 20
-    wanted = re2.compile(
-        b"(?:^|[^A-Za-z0-9_@.-])(?:" + b"|".join(map(re2.escape, sorted(forms))) + b")(?:$|[^A-Za-z0-9_@-])", options
-    )
-    for path in sorted({path for folder in folders for path in _below(folder)}):
+    forms = sorted({form for id in ids for form in (id.encode(), msgspec.json.encode(id)[1:-1])} - {b""})
+    wanted = [_automaton(forms[at : at + TOGETHER]) for at in range(0, len(forms), TOGETHER)]
+    longest = max(map(len, forms), default=0) + 2
+    for path in sorted({path for folder in folders for path in _below(folder)}) if forms else ():
         try:
             if _holds(path, wanted, longest):
                 yield path
         except OSError:
             yield path
+
+
+def _automaton(forms: Iterable[bytes]) -> Any:
+    options = re2.Options()
+    options.max_mem = 64 << 20
+    either = b"|".join(map(re2.escape, forms))
+    return re2.compile(b"(?:^|[^A-Za-z0-9_@.-])(?:" + either + b")(?:$|[^A-Za-z0-9_@-])", options)
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -43,11 +46,11 @@ def _below(folder: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in names if not Path(place, name).is_symlink())
 
 
-def _holds(path: Path, wanted: Any, longest: int) -> bool:
+def _holds(path: Path, wanted: list[Any], longest: int) -> bool:
     before = b""
     with path.open("rb") as file:
         while piece := file.read(PIECE):
-            if wanted.search(before + piece):
+            if any(pattern.search(before + piece) for pattern in wanted):
                 return True
             before = (before + piece)[-longest:]
     return False

@@ -122,8 +122,11 @@ class Redactor:
         """
         with _failing_closed():
             self._until = time.thread_time() + self.budget_s
-            walk = Walk(self, OTLP_IDS)
-            changed = walk.value(value)
+            try:
+                walk = Walk(self, OTLP_IDS)
+                changed = walk.value(value)
+            finally:
+                self._until = math.inf
             return changed if walk.found else value
 
     def text(self, text: str, name: str = "") -> str:
