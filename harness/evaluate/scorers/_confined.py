@@ -69,7 +69,7 @@ def main() -> None:
 
 def answer(code: str, wire: Any) -> None:
     """Run the code, then serve what it defined until the judge is done."""
-    server, names = _remote.Server(wire), {"__name__": "answer"}
+    server, names = _remote.NameServer(wire), {"__name__": "answer"}
     try:
         exec(compile(code, "<answer>", "exec"), names)
     except Exception as error:

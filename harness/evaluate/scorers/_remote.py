@@ -282,7 +282,7 @@ for _name in OPERATORS:
     setattr(Proxy, f"__{_name}__", _operator(_name))
 
 
-class Server:
+class NameServer:
     """Serves the objects of this process to the asker at the other end of a wire."""
 
     def __init__(self, wire: Wire) -> None:
