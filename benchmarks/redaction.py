@@ -18,11 +18,13 @@ from typing import Any
 from detect_secrets.core.scan import scan_line
 from detect_secrets.settings import default_settings
 
+from benchmarks import privacy_kinds
 from benchmarks.planted import FORMS, LOOKALIKES, VALUES, planted
 from harness.redact.redaction import Redactor
 from harness.types import Call, Message, TextPart
 
 PAGE = Path(__file__).parents[1] / "docs" / "redaction.md"
+HARMLESS_TEXTS = 20_000
 SECRETS = ("key", "token", "secret")
 """The kinds that detect-secrets looks for."""
 
@@ -68,12 +70,31 @@ def measure(count: int, seed: int = 7) -> dict[str, Any]:
         name: _share(said(redact(call(f"it is {one} there"))) != f"it is {one} there" for one in values)
         for name, values in alike.items()
     }
-    return {"recall": recall, "oracle": oracle, "false": wrong, "count": count}
+    return {"recall": recall, "oracle": oracle, "false": wrong, "count": count, **_in_context(redact, rng, count)}
+
+
+def _in_context(redact: Redactor, rng: random.Random, count: int) -> dict[str, Any]:
+    """Recall of each kind of `privacy_kinds`, and the share of `HARMLESS_TEXTS` harmless texts that are changed."""
+    kinds = dict(privacy_kinds.planted())
+    found = {
+        kind: _share(found_by_us(redact, *draw(rng), "as it is") for _ in range(count // 4))
+        for kind, draw in kinds.items()
+    }
+    each = HARMLESS_TEXTS // len(privacy_kinds.HARMLESS)
+    changed = {}
+    for name, make in privacy_kinds.HARMLESS.items():
+        texts = [make(rng) for _ in range(each)]
+        changed[name] = _share(said(redact(call(text))) != text for text in texts)
+    return {"kinds": found, "changed": changed, "harmless": each * len(privacy_kinds.HARMLESS)}
 
 
 def _share(found: Any) -> float:
     outcomes = list(found)
     return sum(outcomes) / len(outcomes)
+
+
+def _mean(shares: dict[str, float]) -> float:
+    return sum(shares.values()) / len(shares)
 
 
 def page(measured: dict[str, Any], command: str) -> str:
@@ -104,8 +125,26 @@ def page(measured: dict[str, Any], command: str) -> str:
         "|---|--:|",
         *(f"| {name} | {share:.2f} |" for name, share in measured["false"].items()),
         "",
-        "Hexadecimal of 32 digits and more cannot be told from a key by its form: it is replaced, unless the key it stands under says",
-        "that it is an id or a digest. One in ten numbers that fail Luhn would pass it by chance; these were made to fail.",
+        "Hexadecimal of 32 or 64 digits cannot be told from a key by its form: it is replaced, unless the key it stands under, a word",
+        "before it or a file name behind it says that it is an id or a digest; 40 digits are taken for a commit. One in ten numbers",
+        "that fail Luhn would pass it by chance; these were made to fail.",
+        "",
+        f"## {len(measured['kinds'])} kinds as people write them",
+        "",
+        f"{measured['count'] // 4} values of each (`benchmarks/privacy_kinds.py`): phones and passwords in the words of many languages, keys of",
+        f"vendors, national ids. Found of all: {_mean(measured['kinds']):.3f}.",
+        "",
+        "| kind | found |",
+        "|---|--:|",
+        *(f"| {kind} | {share:.2f} |" for kind, share in measured["kinds"].items()),
+        "",
+        f"## {measured['harmless']:,} harmless texts",
+        "",
+        f"Changed of all: {_mean(measured['changed']):.4f}.",
+        "",
+        "| text | changed |",
+        "|---|--:|",
+        *(f"| {name} | {share:.4f} |" for name, share in measured["changed"].items()),
         "",
     ]
     return "\n".join(lines)

@@ -4,9 +4,11 @@ What was made with a forgotten call is marked: a marked dataset is never
 trained on again, and an adapter of one is not judged or promoted.
 """
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
-from harness.core import dataset_files
+from harness.core import dataset_files, traces_left
 from harness.core.dataset_files import SPLITS
 from harness.errors import UsageError
 from harness.ingest.collector import inbox
@@ -63,7 +65,7 @@ def forget(project: Project, user: str = "", trace: str = "", later: bool = Fals
         adapters=tuple(adapters),
         promoted=tuple(alias for alias in project.store.promotions.aliases() if _current(project, alias) in adapters),
         waiting=inbox.waiting(project.store.root / INBOX),
-        remains=_remains(project, gone, held, adapters),
+        remains=_remains(project, gone, {*users, trace} - {""}, held, adapters),
     )
 
 
@@ -89,20 +91,37 @@ def _current(project: Project, alias: str) -> str:
     return current.adapter if current else ""
 
 
-def _remains(project: Project, gone: Sequence[str], held: dict[str, int], adapters: list[str]) -> tuple[str, ...]:
+def _remains(
+    project: Project, gone: Sequence[str], names: set[str], held: dict[str, int], adapters: list[str]
+) -> tuple[str, ...]:
     """What erasing rows cannot reach."""
     root = project.store.root
+    folders = [
+        *(root / "artifacts" / "dataset" / ident for ident in held),
+        *(root / "artifacts" / "adapter" / ident for ident in adapters),
+    ]
     places = [
         *(f"the rows of dataset {ident[:12]}: rm -r {root}/artifacts/dataset/{ident}" for ident in held),
         *(f"what adapter {ident[:12]} learnt: rm -r {root}/artifacts/adapter/{ident}" for ident in adapters),
     ]
-    if held:
-        places.append(
-            f"answers and reports on their cases: {root}/artifacts/run, {root}/artifacts/mined, {root}/replies, {project.config.report.out}"
-        )
+    for path in traces_left.files([root, Path(project.config.report.out)], {*gone, *names}):
+        if not any(path.is_relative_to(folder) for folder in (*folders, root / "ledger")):
+            places.append(f"{_what(root, path)}: rm {shlex.quote(str(path))}")
+    if held and (root / "replies").is_dir():
+        places.append(f"answers to their cases, without a name: rm -r {root}/replies; they are asked again")
     if any(f"call:{call}" in project.store.ledger.splits() for call in gone):
         places.append(f"ids of calls and sessions, without a text, in {root}/ledger: what was held out stays known")
     unread = project.store.traces.counts()["quarantined"]
     if unread:
         places.append(f"excerpts of what could not be read ({unread:,}): nobody knows whose they are")
     return (*places, "the trace exports themselves; what they hold of it is not read again, but is still there")
+
+
+def _what(root: Path, path: Path) -> str:
+    """What a file is, for a person."""
+    if not path.is_relative_to(root):
+        return "a report"
+    room, *rest = path.relative_to(root).parts
+    if room == "artifacts":
+        return f"a stored {rest[0]}"
+    return {"scratch": "a work folder", "inbox": "what was received and not read yet"}.get(room, f"a file of {room}")

@@ -109,11 +109,15 @@ class Project:
     def recall(self, step: str, key: str, what: str) -> str:
         """Content id of the `what` that a step with this key made, which is then the latest; empty when it has to be
         made: nothing is known of the key, or what was made is gone."""
-        known = self.store.memo.recall(step, key)
-        if not known or not self.store.artifacts.has(what, known):
-            return ""
-        self.store.memo.remember(LATEST, what, known)
+        known = self.recalled(step, key, what)
+        if known:
+            self.store.memo.remember(LATEST, what, known)
         return known
+
+    def recalled(self, step: str, key: str, what: str) -> str:
+        """Content id of the `what` that is remembered; empty when nothing is, or when it is gone from the store."""
+        known = self.store.memo.recall(step, key)
+        return known if known and self.store.artifacts.has(what, known) else ""
 
     def remember(self, step: str, key: str, what: str, ident: str) -> None:
         """Keep what a step made under the key of what it read; it is the latest now."""
@@ -122,7 +126,7 @@ class Project:
 
     def latest(self, what: str, command: str) -> str:
         """Content id of the latest `what`. Raises InvalidError naming the command that makes one."""
-        known = self.store.memo.recall(LATEST, what)
+        known = self.recalled(LATEST, what, what)
         if not known:
             raise InvalidError(f"there is no {what} yet", where=str(self.store.root), next=command)
         return known
@@ -137,7 +141,7 @@ class Project:
 
     def latest_or_none(self) -> tuple[Dataset | None, Adapter | None]:
         """The latest dataset and adapter, where there are any: evaluation needs neither."""
-        dataset, adapter = (self.store.memo.recall(LATEST, what) for what in ("dataset", "adapter"))
+        dataset, adapter = (self.recalled(LATEST, what, what) for what in ("dataset", "adapter"))
         return (self.dataset(dataset) if dataset else None), (self.adapter(adapter) if adapter else None)
 
     def latest_evaluation(self) -> EvaluationRuns:
@@ -145,19 +149,27 @@ class Project:
         latest = self.store.artifacts.get("evaluation", self.latest("evaluation", "trueup eval"), EvaluationRuns)
         if not (latest.adapter and latest.dataset):
             raise InvalidError("no adapter was evaluated yet", where=str(self.store.root), next="trueup run")
+        if self._stored(latest.runs) != dict(latest.runs):
+            raise InvalidError("a run of the latest evaluation is gone", where=str(self.store.root), next="trueup eval")
         return latest
 
     def keep_evaluation(self, evaluation: EvaluationRuns, whole: bool) -> None:
         """Make it the latest. One of a few arms joins the latest if that is of the same dataset and adapter."""
-        known = None if whole else self.store.memo.recall(LATEST, "evaluation")
+        known = "" if whole else self.recalled(LATEST, "evaluation", "evaluation")
         before = self.store.artifacts.get("evaluation", known, EvaluationRuns) if known else EvaluationRuns()
         if known and (before.dataset, before.adapter) == (evaluation.dataset, evaluation.adapter):
             evaluation = replace(
                 evaluation,
-                runs=tuple({**dict(before.runs), **dict(evaluation.runs)}.items()),
-                controls=evaluation.controls or before.controls,
+                runs=tuple({**self._stored(before.runs), **dict(evaluation.runs)}.items()),
+                controls=evaluation.controls or tuple(ident for ident in before.controls if self._has_run(ident)),
             )
         self.store.memo.remember(LATEST, "evaluation", self.store.artifacts.put("evaluation", evaluation))
+
+    def _stored(self, runs: tuple[tuple[str, str], ...]) -> dict[str, str]:
+        return {name: ident for name, ident in runs if self._has_run(ident)}
+
+    def _has_run(self, ident: str) -> bool:
+        return self.store.artifacts.has("run", ident)
 
     def is_marked(self, ident: str) -> bool:
         """Whether a dataset or an adapter was made with calls that were forgotten since; see `harness.forget`."""

@@ -21,7 +21,7 @@ NIGHTS = "nights"
 
 def story_of(project: Project, verdict: Verdict) -> Story:
     """All that a report shows of one verdict. Raises InvalidError when the runs that it judged are not in the store."""
-    judged = project.store.memo.recall(JUDGED, verdict.id)
+    judged = project.recalled(JUDGED, verdict.id, "evaluation")
     if not judged:
         raise InvalidError("the runs that this verdict judged are not known", where=verdict.id[:12], next="trueup run")
     if project.is_marked(verdict.candidate):

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import subprocess
 
 import pytest
 from click.testing import CliRunner
@@ -246,3 +247,23 @@ def test_only_this_machine_is_served_without_a_token(project, monkeypatch):
     monkeypatch.delenv("TRUEUP_COLLECT_TOKEN", raising=False)
     found = CliRunner().invoke(cli, ["collect", "--host", "0.0.0.0", "--port", "0", "--config", str(project)])
     assert isinstance(found.exception, UsageError) and "TRUEUP_COLLECT_TOKEN" in str(found.exception)
+
+
+def test_nothing_of_a_person_is_left_once_what_is_named_was_typed(project, work, made):
+    """Work folders, mined results and runs are named with the command that removes them; then no file holds an id."""
+    work.store.artifacts.put("mined", {"failures": [{"call_id": made.id}]}, id="d" * 64)
+    work.store.artifacts.put("run", {"cases": [{"call_id": "other:call"}]}, id="e" * 64)
+    scratch = work.store.artifacts.scratch("dataset")
+    (scratch / "train.jsonl").write_text(json.dumps({"call_id": made.id}))
+    (project / "reports").mkdir()
+    (project / work.config.report.out / "report.html").parent.mkdir(exist_ok=True)
+    (project / work.config.report.out / "report.html").write_text(f"<a>{made.id}</a>")
+    found = forget.forget(work, trace=made.trace_id)
+    for place in found.remains:
+        what, _, command = place.partition(": rm ")
+        if command:
+            subprocess.run(f"rm {command.partition(';')[0]}", shell=True, check=True)
+    assert not (work.store.root / "artifacts" / "mined" / f"{'d' * 64}.json").exists()
+    assert work.store.artifacts.has("run", "e" * 64)
+    left = [path for path in project.rglob("*") if path.is_file() and "traces" not in path.relative_to(project).parts]
+    assert not [path for path in left if made.id.encode() in path.read_bytes()]

@@ -14,10 +14,18 @@ from harness.core.digests import model_digests
 from harness.core.plugins import PACKAGES, known, names
 from harness.errors import InputError, TrueupError
 from harness.project import Project
+from harness.redact.redaction import kinds
 from harness.store import Store
 
 OURS = ("trueup", "harness", "trainers", "reports")
 LOW_DISK = 2**30
+SHOWN = 20
+"""Damaged files that are named."""
+REPAIR = "restore them from a backup; without one, trueup doctor --repair goes on with what is left"
+FATES = (
+    *("calls", "repeated", "conflicts", "feedback", "feedback_repeated", "quarantined", "quarantined_repeated"),
+    *("forgotten", "suppressed"),
+)
 
 Check = tuple[str, bool, str]
 """Name, whether it is well, and what to know or to type."""
@@ -25,18 +33,17 @@ Check = tuple[str, bool, str]
 
 def examine(path: Path | None) -> list[Check]:
     """All checks, in the order in which to mend them."""
-    checks = [_installation(name) for name in OURS] + [_packages(), _plugins()]
+    checks = [_installation(name) for name in OURS] + [_packages(), _plugins(), _redaction()]
     try:
         config = harness_config.load(path)
-    except TrueupError as error:
+    except (TrueupError, OSError) as error:
         return [*checks, ("config", False, _line(error))]
     checks.append(("config", True, f"{config.root}/{harness_config.FILE}"))
     checks.append(_attempt("names", lambda: _names_known(config)))
     checks.append(_attempt("options", lambda: _options_known(config)))
     checks.append(_attempt("model", lambda: _model(config.model.base)))
     checks += [_attempt(f"eval path {path}", partial(_exists, path)) for path in config.eval.paths]
-    checks.append(_attempt("store", lambda: _store(config.store)))
-    checks.append(_attempt("feedback", lambda: _feedback(config)))
+    checks += [*_store(config.store), _attempt("feedback", lambda: _feedback(config))]
     return [*checks, _disk(Path(config.root))]
 
 
@@ -56,6 +63,12 @@ def _packages() -> Check:
 
 def _plugins() -> Check:
     return ("plug-ins", True, ", ".join(f"{len(names(kind))} {kind}" for kind in PACKAGES))
+
+
+def _redaction() -> Check:
+    """What personal data is looked for by default; a kind whose package is missing is not left out without a word."""
+    missing = "" if "national_id" in kinds() else "; not national ids: pip install 'trueup[national-ids]'"
+    return ("redaction", True, f"{len(kinds())} kinds{missing}")
 
 
 def _names_known(config: harness_config.Config) -> str:
@@ -94,7 +107,7 @@ def _model(folder: str) -> str:
 def _attempt(name: str, check: Callable[[], str]) -> Check:
     try:
         return (name, True, check())
-    except TrueupError as error:
+    except (TrueupError, OSError) as error:
         return (name, False, _line(error))
 
 
@@ -104,12 +117,31 @@ def _exists(path: str) -> str:
     return "found"
 
 
-def _store(root: Path) -> str:
+def repair(path: Path | None) -> list[str]:
+    """Let the store go on with what is left; says what was lost. Hold no lock. Raises BusyError while a run is at work."""
+    return Store.repair(Path(harness_config.load(path).store))
+
+
+def _store(root: Path) -> list[Check]:
+    """The stored files, what refers to them, the counts and the work folders."""
     if not root.exists():
-        return "nothing stored yet"
-    damaged = Store.open(root).verify()
+        return [("store", True, "nothing stored yet")]
+    try:
+        store = Store.open(root)
+    except (TrueupError, OSError) as error:
+        return [("store", False, _line(error))]
+    return [
+        _attempt("store", lambda: _files(store)),
+        _attempt("references", lambda: _references(store)),
+        _attempt("counts", lambda: _counts(store)),
+        _attempt("work folders", lambda: _work_folders(store)),
+    ]
+
+
+def _files(store: Store) -> str:
+    damaged = store.verify()
     if damaged:
-        raise TrueupError(f"{len(damaged)} damaged: {', '.join(damaged[:3])}", next="remove them and run trueup run")
+        raise TrueupError(f"{len(damaged)} damaged or lost: {_few(damaged)}", next=REPAIR)
     return "every stored file is as it was written"
 
 
@@ -132,10 +164,38 @@ def _feedback(config: harness_config.Config) -> str:
     return "; ".join([f"{linked:,} records linked", *([causes] if waiting else []), *unknown])
 
 
+def _references(store: Store) -> str:
+    lost = store.dangling()
+    if lost:
+        raise TrueupError(
+            f"{len(lost)} name something that is gone: {_few(lost)}",
+            next="trueup doctor --repair, then trueup run; for an alias, trueup rollback",
+        )
+    return "whatever is referred to is there"
+
+
+def _counts(store: Store) -> str:
+    """All that was ever read has one fate."""
+    counts = store.traces.counts()
+    fates = sum(counts[fate] for fate in FATES)
+    if counts["read"] != fates:
+        raise TrueupError(f"{counts['read']:,} records were read, {fates:,} are accounted for", next=REPAIR)
+    return f"{counts['read']:,} records read, each accounted for"
+
+
+def _work_folders(store: Store) -> str:
+    left = len(store.artifacts.stale_scratch())
+    return f"{left} left by runs that were killed; the next run removes them" if left else "none left behind"
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
 def _disk(root: Path) -> Check:
     free = shutil.disk_usage(root).free
     return ("disk", free > LOW_DISK, f"{free / 2**30:.1f} GiB free")
 
 
-def _line(error: TrueupError) -> str:
+def _line(error: Exception) -> str:
     return str(error).replace("\n  ", "; ")

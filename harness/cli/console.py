@@ -17,9 +17,8 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from harness.core.controls import visible
 from harness.core.progress import Progress
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 WIDE = 120
 """Columns where nobody's terminal says otherwise: a log or a file; tables would be cut to 80 there."""
@@ -29,8 +28,8 @@ err = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
 
 def clean(text: str) -> str:
-    """Control characters, bidirectional overrides and escapes become U+FFFD; `::` at a line's start is defused."""
-    safe = _CONTROL.sub("\ufffd", text)
+    """Control and format characters and escapes become U+FFFD; `::` at a line's start is defused."""
+    safe = visible(text)
     return re.sub(r"(?m)^(\s*)(::|##\[)", "\\1\u200b\\2", safe)
 
 

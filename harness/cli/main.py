@@ -3,6 +3,7 @@
 Each command is a file in `harness/cli/commands/`, imported when it runs or when its help is shown.
 """
 
+import errno
 import functools
 import importlib
 import pkgutil
@@ -21,6 +22,18 @@ WALK = (
     *("promote", "rollback", "monitor", "run", "status", "doctor"),
 )
 """The order in which people meet them; any other command follows, by name."""
+
+
+OS_ERRORS = (
+    ({errno.ENOSPC, errno.EDQUOT, errno.EFBIG}, Exit.STORAGE, "free space, then run it again"),
+    ({errno.EACCES, errno.EPERM, errno.EROFS}, Exit.STORAGE, "check that you may read and write there: ls -ld"),
+    (
+        {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG},
+        Exit.INPUT,
+        "check the path",
+    ),
+)
+"""Errors of the system, the exit code they mean, and what to do."""
 
 
 class Commands(click.Group):
@@ -92,12 +105,13 @@ def main() -> None:
 
 
 def _os_error(error: OSError) -> int:
-    """A full disk and a missing file are the user's to mend; anything else is shown whole."""
-    full = {28, 122, 27}  # ENOSPC, EDQUOT, EFBIG
-    if error.errno in full:
-        click.echo(
-            f"trueup: {error.strerror}\n  where: {error.filename}\n  next:  free space, then run it again", err=True
-        )
-        return int(Exit.STORAGE)
+    """What the user can change gets a message and its exit code; anything else is shown whole."""
+    for numbers, code, hint in OS_ERRORS:
+        if error.errno in numbers:
+            where = error.filename if error.filename is not None else "not known"
+            importlib.import_module("harness.cli.console").warn(
+                f"trueup: {error.strerror}\n  where: {where}\n  next:  {hint}"
+            )
+            return int(code)
     traceback.print_exc()
     return int(Exit.INTERNAL)

@@ -8,7 +8,7 @@ from harness.project import LATEST, Project
 
 def status(project: Project) -> dict[str, Any]:
     """Counts, latest ids and promotions, for `trueup status`."""
-    known = {what: project.store.memo.recall(LATEST, what) or "" for what in ("dataset", "adapter", "verdict")}
+    known = {what: project.recalled(LATEST, what, what) for what in ("dataset", "adapter", "verdict")}
     facts: dict[str, Any] = {"store": str(project.store.root), **{what: ident[:12] for what, ident in known.items()}}
     if known["verdict"]:
         verdict = project.latest_verdict()

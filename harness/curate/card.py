@@ -3,10 +3,12 @@
 The same sections, as titles, words and tables, make the HTML card; see `reports/parts/card.py`.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness.core.codec import canonical
+from harness.core.controls import visible
 from harness.curate.preference_pairs import pairs
 from harness.types import Case, Dataset, Json, Noun
 
@@ -39,6 +41,8 @@ FATES = {
 UNPAIRED = {"no_rejected": "without a failing answer", "identical": "equal to it", "echo": "that repeat the message"}
 """Why a row makes no preference pair, in words."""
 OWNERS = ("user", "session", "group", "cluster", "day")
+_MARKUP = re.compile(r"[\[\]`&@]|://|www\.|//")
+"""What may be part of a link, an image or an address."""
 SHOWN = 20
 """Failure clusters that are named."""
 
@@ -117,8 +121,11 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
 
 
 def _cell(value: object) -> str:
-    text = f"{value:,}" if isinstance(value, int) else str(value)
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    """A value as Markdown that shows it and does nothing: no link, image, HTML or character that turns the text around."""
+    text = f"{value:,}" if isinstance(value, int) else visible(" ".join(str(value).split()))
+    if _MARKUP.search(text):  # between the marks of code nothing is a link, not even a bare address
+        return f"`{text.replace('`', chr(39))}`".replace("|", "\\|")
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
 def _fates(dataset: Dataset) -> list[tuple[str, int, str]]:

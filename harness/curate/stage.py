@@ -42,8 +42,9 @@ def curate(
     options: CurateOptions = CurateOptions(),
     taught: Mapping[str, Message] = {},
     reword: Reword = lambda train: (),
+    clean: Callable[[Case], Case] = lambda case: case,
 ) -> Curated:
-    """Curate. `sticky` is the ledger of all nights before: key to the split it was put in. `taught`: call id to a
+    """Curate. `clean` redacts the rows of replay files, which no ingest has read. `sticky` is the ledger of all nights before: key to the split it was put in. `taught`: call id to a
     teacher's answer that the scorers accepted. `reword`: gives rows in other words for the chosen training rows.
 
     Raises UndecidedError when there are too few corrected failures, and InvalidError when the fates do not add up.
@@ -63,7 +64,7 @@ def curate(
     selection.select("regression", options.most_regression, options)
     for row, side in zip(rows, selection.split, strict=True):
         fates[row.call.id] = Fate(call_id=row.call.id, fate=side, detail=selection.details.get(row.call.id, ""))
-    cases = _cases(rows, selection.split, group_of, options, reword)
+    cases = _cases(rows, selection.split, group_of, options, reword, clean)
     _enough(cases, options)
     by_time = tuple(fates[call.id] for call in traffic if call.id in fates)
     notes = {"groups": len(formed), "largest_group": max(map(len, formed), default=0)}
@@ -80,7 +81,12 @@ def write(curated: Curated, folder: Path) -> None:
 
 
 def _cases(
-    rows: Sequence[CallRow], split: Sequence[str], group_of: Sequence[str], options: CurateOptions, reword: Reword
+    rows: Sequence[CallRow],
+    split: Sequence[str],
+    group_of: Sequence[str],
+    options: CurateOptions,
+    reword: Reword,
+    clean: Callable[[Case], Case],
 ) -> dict[str, tuple[Case, ...]]:
     found: dict[str, list[Case]] = {name: [] for name in SPLITS}
     for row, side, group in zip(rows, split, group_of, strict=True):
@@ -91,7 +97,7 @@ def _cases(
         corrected, judged, share=options.augment_share, threshold=options.near_duplicate, seed=options.seed
     )
     found["train"] += slot_swaps.apart(reword(corrected), judged, options.near_duplicate)
-    general = slot_swaps.apart(replay.read(options.replay_files), judged, options.near_duplicate)
+    general = slot_swaps.apart(map(clean, replay.read(options.replay_files)), judged, options.near_duplicate)
     mixed = replay.mix(general, len(found["train"]), options.replay_share, options.seed)
     return {**{name: tuple(items) for name, items in found.items()}, "replay": mixed}
 

@@ -18,6 +18,7 @@ from harness.curate.teacher import paraphrase_step
 from harness.curate.teacher import step as teacher_step
 from harness.evaluate import helpers
 from harness.evaluate.step import sound, survey
+from harness.ingest.settings import redacted
 from harness.mine.mined import Mined
 from harness.mine.step import mine
 from harness.project import LATEST, Project
@@ -48,12 +49,13 @@ def curate(project: Project) -> Dataset:
     evals = (*sound(survey(project)).texts, *benchmark_files.texts(options.contamination_files))
     options = replace(options, contamination=(*options.contamination, *evals))
     mined = mine(project)
-    taught = teacher_step.teach(project, mined, options)
+    clean = redacted(project)
+    taught = {call: clean(answer) for call, answer in teacher_step.teach(project, mined, options).items()}
     known = project.recall("curate", _reads(project, mined, options, taught).key, "dataset")
     if known:
         return project.dataset(known)
     with project.progress.step("curate"):
-        last = project.store.memo.recall(LATEST, "dataset")
+        last = project.recalled(LATEST, "dataset", "dataset")
         told = replace(options, traces_version=project.store.traces.version(), parents=(last,) if last else ())
         curated = stage.curate(
             project.calls(),
@@ -62,7 +64,10 @@ def curate(project: Project) -> Dataset:
             sticky=project.store.ledger.splits(),
             options=told,
             taught=taught,
-            reword=lambda train: paraphrase_step.reword(project, train, options, options.paraphrase_share),
+            reword=lambda train: [
+                clean(case) for case in paraphrase_step.reword(project, train, options, options.paraphrase_share)
+            ],
+            clean=clean,
         )
         folder = project.store.artifacts.scratch("dataset")
         stage.write(curated, folder)
@@ -79,17 +84,22 @@ def _reads(project: Project, mined: Mined, options: CurateOptions, taught: Mappi
     teacher = options.teacher
     return Reads(
         step="curate",
-        code=reads.code("harness.curate.stage", "harness.curate.teacher.paraphrase_step", "harness.core.link_feedback"),
+        code=reads.code(
+            *("harness.curate.stage", "harness.curate.teacher.paraphrase_step"),
+            *("harness.core.link_feedback", "harness.redact.redaction"),
+        ),
         traces=project.store.traces.version(),
         options=teacher_arm.knobs(options),
         files=reads.contents(helpers.named(files(options) | teacher_arm.files(teacher), Path(project.config.root))),
-        plugins=reads.plugin_code("backends", [teacher.backend]) | reads.plugin_code("detectors")
-        if teacher.backend
-        else {},
+        plugins=reads.plugin_code("redactors")
+        | (
+            reads.plugin_code("backends", [teacher.backend]) | reads.plugin_code("detectors") if teacher.backend else {}
+        ),
         nouns={
             "mined": digest(mined),
             "ledger": digest(project.store.ledger.splits()),
             "taught": digest(taught),
+            "privacy": digest(project.config.privacy),
             "teacher": teacher_arm.content(teacher, project.config.model_path(teacher.model, teacher.backend)),
         },
     )

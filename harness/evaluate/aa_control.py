@@ -28,7 +28,7 @@ def measure(project: Project, arms: Sequence[Arm], request: EvalRequest, keys: d
     for arm in arms:
         if project.config.eval.control and arm.name == project.config.gate.baselines[0] and request.repeats < REPEATS:
             key = digest(["control", keys[arm.name], BATCH])
-            known = project.store.memo.recall("run", key)
+            known = project.recalled("run", key, "run")
             if not known:
                 known = _asked_again(project, arm, request)
                 project.store.memo.remember("run", key, known)

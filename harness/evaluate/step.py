@@ -28,6 +28,9 @@ def arms(project: Project, dataset: Dataset | None, adapter: Adapter | None) -> 
         folders[evaluate_arms.TUNED] = str(project.store.artifacts.folder("adapter", adapter.id))
     champion = project.store.promotions.current(project.config.promote.alias)
     if champion and champion.adapter:
+        if not project.store.artifacts.has("adapter", champion.adapter):
+            alias = project.config.promote.alias
+            raise InvalidError("the promoted adapter is gone", where=f"alias {alias}", next="trueup rollback")
         folders[evaluate_arms.CHAMPION] = str(project.store.artifacts.folder("adapter", champion.adapter))
     found = evaluate_arms.resolve(project.config, dataset.prompts if dataset else (), folders)
     if dataset and evaluate_arms.CONSTANT not in found:
@@ -57,7 +60,7 @@ def evaluate(
     chosen = request.arms
     with project.progress.step("evaluate"):
         keys = {arm.name: _run_key(project, arm, survey(project, select), dataset, request) for arm in chosen}
-        recalled = {} if otel else {name: project.store.memo.recall("run", key) for name, key in keys.items()}
+        recalled = {} if otel else {name: project.recalled("run", key, "run") for name, key in keys.items()}
         idents = {name: known for name, known in recalled.items() if known}
         missing = tuple(arm for arm in chosen if arm.name not in idents)
         if missing:

@@ -1,6 +1,7 @@
 """Check ingest's options, and join them with those of [privacy] and the store's salt."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from harness.config import Config
 from harness.core import options as option_tables
@@ -9,6 +10,9 @@ from harness.errors import UsageError
 from harness.project import Project
 from harness.redact import redaction
 from harness.store.salt import salt
+from harness.types import Noun
+
+T = TypeVar("T", bound=Noun)
 
 INBOX = "inbox"
 """Folder of the store in which `trueup collect` leaves what it received."""
@@ -41,6 +45,19 @@ def format_options(config: Config) -> OptionsTable:
             )
     kinds = option_tables.of_plugins("formats")
     return option_tables.table(config.ingest.options, kinds, "[ingest] options", config.root)
+
+
+def redacted(project: Project) -> Callable[[T], T]:
+    """The door for all that is stored and did not come in by ingest: what a person typed, a file brought, a model wrote.
+
+    It gives the record without secrets and personal data, or as it is where [privacy] switches redaction off. Raises
+    RedactionError when it cannot tell.
+    """
+    return redactor(project) or _as_it_is
+
+
+def _as_it_is(record: T) -> T:
+    return record
 
 
 def redactor(project: Project) -> redaction.Redactor | None:

@@ -25,7 +25,7 @@ class Followed(Noun, frozen=True):
 def follow(project: Project, clusters: tuple[Cluster, ...] = ()) -> tuple[Life, ...]:
     """The life of each of `clusters`, or of all that are mined."""
     chosen = clusters or mine_step.mine(project).clusters
-    known = project.store.memo.recall(LATEST, "dataset")
+    known = project.recalled(LATEST, "dataset", "dataset")
     folder = project.store.artifacts.folder("dataset", known) if known else None
     names = ("train", "held_out")
     splits = {name: tuple(read_lines(folder / f"{name}.jsonl", Case)) for name in names} if folder else {}
@@ -55,8 +55,8 @@ def _judged(project: Project) -> JudgedCluster | None:
     """What the serving adapter did when it was judged; without one, what the latest did."""
     serving = project.store.promotions.current(project.config.promote.alias)
     promoted = serving if serving and serving.adapter else None
-    known = project.store.memo.recall(JUDGED, promoted.verdict) if promoted else None
-    known = known or project.store.memo.recall(LATEST, "evaluation")
+    known = project.recalled(JUDGED, promoted.verdict, "evaluation") if promoted else ""
+    known = known or project.recalled(LATEST, "evaluation", "evaluation")
     if not known:
         return None
     runs = project.runs(project.store.artifacts.get("evaluation", known, EvaluationRuns))

@@ -62,5 +62,5 @@ def options_of(config: Config) -> OptionsTable:
 
 def latest_clusters(project: Project) -> tuple[Cluster, ...]:
     """Those of the last mining; none before the first."""
-    known = project.store.memo.recall(LATEST, "mined")
+    known = project.recalled(LATEST, "mined", "mined")
     return project.store.artifacts.get("mined", known, stage.Mined).clusters if known else ()

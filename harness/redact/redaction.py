@@ -12,6 +12,8 @@ nothing.
 
 import hashlib
 import hmac
+import math
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType, SimpleNamespace
@@ -25,7 +27,7 @@ from harness.core.plugins import load, names
 from harness.errors import TrueupError, UsageError
 from harness.redact.redactors import _views
 from harness.redact.redactors._walk import IDS, OTLP_IDS, Find, Walk
-from harness.types import Call, Json, Noun
+from harness.types import Call, Json, Noun, Quarantined
 
 T = TypeVar("T", bound=Noun)
 
@@ -37,6 +39,12 @@ PSEUDONYM = r"<[A-Z][A-Z0-9_]{1,15}_[0-9a-f]{8}>"
 PARTS = b'"},{"type":"text"'
 """Between two text parts of one message: a secret may lie across."""
 
+CUT = 196
+"""Bytes from which an excerpt of at most 200 may have been cut, in the middle of a letter too."""
+
+_LAST_VALUE = re2.compile(r"(?:[^\s\"{}\[\],;]*[0-9][^\s\"{}\[\],;]*[ ]?){0,12}[^\s\"{}\[\],;]*\z")
+"""The last word, and the words before it that hold digits: a number may be written in groups."""
+
 DEEPEST = 2
 """Levels of base64 in base64."""
 
@@ -45,14 +53,24 @@ class RedactionError(TrueupError):
     """Redaction could not run; nothing of the record may be stored."""
 
 
+class RedactionTooSlow(RedactionError):
+    """A text takes more processor time than there is for it; the same text will again."""
+
+
 class Redactor:
     """Redacts records; `counts` tells how many values of each kind were replaced."""
 
     def __init__(
-        self, kinds: Iterable[str] = (), salt: str = "", keep: Iterable[str] = (), patterns: Mapping[str, str] = {}
+        self,
+        kinds: Iterable[str] = (),
+        salt: str = "",
+        keep: Iterable[str] = (),
+        patterns: Mapping[str, str] = {},
+        budget_s: float = math.inf,
     ) -> None:
         """`kinds`: names of detectors, by default all that are not optional. `salt` keys the pseudonyms. `keep`: RE2
-        patterns of whole values that are never replaced; `patterns`: name to RE2 pattern of further kinds.
+        patterns of whole values that are never replaced; `patterns`: name to RE2 pattern of further kinds. `budget_s`:
+        seconds of processor time that one call of `json` may take.
 
         Raises UsageError for an unknown kind or a pattern that RE2 refuses.
         """
@@ -75,11 +93,13 @@ class Redactor:
         self._gate = _gate([PSEUDONYM, _views.TRIGGER, *hints])
         self._pseudonym = re2.compile(PSEUDONYM.encode())
         self._salt = salt.encode()
+        self.budget_s, self._until = budget_s, math.inf
         self.counts: Counter[str] = Counter()
 
     def __call__(self, record: T) -> T:
         """The record without what was found. Raises RedactionError when that cannot be told."""
         with _failing_closed():
+            record = _whole_values(record)
             held = [getattr(record, name) for name in record.__struct_fields__ if name not in IDS]
             text = msgspec.json.encode(held)
             if not (self._finders or self._gate.search(text) or PARTS in text):
@@ -96,10 +116,17 @@ class Redactor:
             return clean
 
     def json(self, value: Json) -> Json:
-        """An OTLP request as JSON value without what was found. Raises RedactionError when that cannot be told."""
+        """An OTLP request as JSON value without what was found.
+
+        Raises RedactionError when that cannot be told, RedactionTooSlow when it takes more than `budget_s`.
+        """
         with _failing_closed():
-            walk = Walk(self, OTLP_IDS)
-            changed = walk.value(value)
+            self._until = time.thread_time() + self.budget_s
+            try:
+                walk = Walk(self, OTLP_IDS)
+                changed = walk.value(value)
+            finally:
+                self._until = math.inf
             return changed if walk.found else value
 
     def text(self, text: str, name: str = "") -> str:
@@ -121,7 +148,7 @@ class Redactor:
             for find in self._in_view(chain[-1].text, name, depth):
                 start, end = _views.origin(chain, find.start, find.end)
                 found.append(find._replace(start=start, end=end, order=(-deep, find.order[1])))
-        return _without_overlaps(found)
+        return _without_overlaps(found, len(data))
 
     def called(self, key: str, value: str) -> Find | None:
         """The whole value, when its key says what it is."""
@@ -168,6 +195,8 @@ class Redactor:
         detector, at = self._detectors[kind], 0
         confirm, overlapping = getattr(detector, "confirm", None), getattr(detector, "OVERLAPPING", False)
         while match := pattern.search(text, at):
+            if time.thread_time() > self._until:
+                raise RedactionTooSlow(f"redaction takes more than {self.budget_s:g} s", next="send it in parts")
             start, end = match.span()
             part = confirm(text, start, end) if confirm else (start, end)
             if part and not self._keep.fullmatch(text[part[0] : part[1]]):
@@ -180,6 +209,13 @@ class Redactor:
         return Find(start, end, kind, text[start:end], (0, self._detectors[kind].RANK))
 
 
+def _whole_values(record: T) -> T:
+    """An excerpt without its last value, where it was cut: half of a card number or an address is found by no detector."""
+    if not (isinstance(record, Quarantined) and len(record.excerpt.encode("utf-8", "replace")) >= CUT):
+        return record
+    return cast(T, replace(record, excerpt=_LAST_VALUE.sub("", record.excerpt) + "\N{HORIZONTAL ELLIPSIS}"))
+
+
 class _failing_closed:
     """Whatever goes wrong inside, nothing unredacted gets out."""
 
@@ -187,7 +223,7 @@ class _failing_closed:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, Exception) and not isinstance(error, UsageError):
+        if isinstance(error, Exception) and not isinstance(error, (UsageError, RedactionTooSlow)):
             raise RedactionError(
                 f"redaction failed: {type(error).__name__}", next="report it; nothing was stored"
             ) from error
@@ -247,9 +283,11 @@ def _gate(patterns: list[str]) -> Any:
     return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns).encode(), options)
 
 
-def _without_overlaps(found: list[Find]) -> list[Find]:
-    taken = list[Find]()
-    for find in sorted(found, key=lambda one: (one.order, one.start - one.end, one.start)):
-        if all(find.end <= other.start or find.start >= other.end for other in taken):
-            taken.append(find)
-    return sorted(taken)
+def _without_overlaps(found: list[Find], size: int) -> list[Find]:
+    """The finds that win where several overlap. Linear: every byte of a text of `size` bytes is taken once."""
+    taken, kept = bytearray(size), list[Find]()
+    for find in sorted(found, key=lambda find: (find.order, find.start - find.end, find.start)):
+        if taken.find(1, find.start, find.end) < 0:
+            taken[find.start : find.end] = b"\1" * (find.end - find.start)
+            kept.append(find)
+    return sorted(kept)

@@ -111,23 +111,42 @@ class Artifacts:
             self._verified.add(place)
         return place
 
+    def stale_scratch(self) -> list[Path]:
+        """Working folders of processes that are dead, as far as this process can see them.
+
+        Those of another process namespace look dead and may not be: remove none without the store's lock.
+        """
+        found = ((path, path.name.split("-")[-2]) for path in self._scratch.glob("*-*-*"))
+        return sorted(path for path, pid in found if pid.isdigit() and not _alive(int(pid)))
+
     def remove_stale_scratch(self) -> None:
-        """Remove the working folders of processes that are dead."""
-        for path in self._scratch.glob("*-*-*"):
-            pid = path.name.split("-")[-2]
-            if pid.isdigit() and not _alive(int(pid)):
-                shutil.rmtree(path, ignore_errors=True)
+        """Remove the working folders of processes that are dead. Call it with the store's lock held: no run is at work then."""
+        for path in self.stale_scratch():
+            shutil.rmtree(path, ignore_errors=True)
+
+    def kinds(self) -> list[str]:
+        return sorted(path.name for path in self._folder.glob("[!.]*") if path.is_dir())
 
     def verify(self) -> list[str]:
         """Read every artifact again; names each file that is not what was written."""
         damaged = []
-        for kind in sorted(path.name for path in self._folder.glob("*")):
+        for kind in self.kinds():
             for path in sorted((self._folder / kind).glob("[!.]*")):
                 if path.is_dir():
                     damaged += _damaged_files(path, kind, path.name)
                 elif not sealed.intact(path, kind, path.stem):
                     damaged.append(str(path))
         return damaged
+
+    def accept(self) -> list[str]:
+        """Set each artifact aside that is not what was written; says which files these were."""
+        lost = self.verify()
+        for path in map(Path, lost):
+            place = self._folder / Path(*path.relative_to(self._folder).parts[:2])
+            if place.exists():
+                sealed.set_aside(place)
+        self._verified.clear()
+        return lost
 
     # ------------------------------------------------------------ small print
 
@@ -187,4 +206,4 @@ def _alive(pid: int) -> bool:
 
 
 def _unknown(kind: str, id: str) -> InputError:
-    return InputError(f"there is no {kind} {id[:12]}", where=id, next="trueup status")
+    return InputError(f"there is no {kind} {id[:12]}", where=id, next="trueup run makes what is missing again")

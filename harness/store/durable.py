@@ -16,6 +16,7 @@ from harness.errors import StorageError
 
 SPACE = "free space, then run the same command again"
 ACCESS = "check that the folder is there and that you may write to it"
+READ_ACCESS = "check that you may read it: ls -l shows who may"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 

@@ -35,11 +35,11 @@ class Lock:
         return self._lock.is_locked
 
     @contextmanager
-    def __call__(self) -> Iterator[None]:
-        """Hold the lock. Raises BusyError at once, naming the holder, when another process has it."""
+    def __call__(self, wait_s: float = 0) -> Iterator[None]:
+        """Hold the lock. Raises BusyError, naming the holder, when another process has it, and keeps it for `wait_s`."""
         first = not self._lock.is_locked
         try:
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=wait_s)
         except Timeout as error:
             raise BusyError(
                 *self._who(), where=self._lock.lock_file, next="wait for it to end, then try again"

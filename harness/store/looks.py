@@ -12,12 +12,17 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness.core.codec import digest
-from harness.errors import InvalidError
+from harness.errors import InvalidError, StorageError
 from harness.store import sealed
+from harness.store.heads import Heads
 from harness.store.lock import Lock
 from harness.types import Noun
 
 KIND = "look"
+REPAIR = (
+    "restore the folder from a backup: how often the cases were looked at decides how sure one must be; "
+    "without one, trueup doctor --repair"
+)
 SEEN = 0.1
 """Share of a suite's cases that make a look one at the suite: fewer old cases among fresh ones do not count."""
 
@@ -43,8 +48,8 @@ class Look(Noun, frozen=True):
 
 
 class Looks:
-    def __init__(self, folder: Path, lock: Lock) -> None:
-        self._folder, self._lock = folder, lock
+    def __init__(self, folder: Path, lock: Lock, heads: Heads) -> None:
+        self._folder, self._lock, self._heads = folder, lock, heads
 
     def count(self, sights: Mapping[str, Sight]) -> tuple[dict[str, int], str]:
         """Count what is judged now. Returns suite to the number of its look, and the content id of the newest of these
@@ -59,7 +64,8 @@ class Looks:
             }
             if fresh:
                 look = Look(sights=fresh, previous=digest(known[-1]) if known else "")
-                sealed.write(self._path(len(known)), KIND, str(len(known)), look)
+                with self._heads.changing(KIND, [*known, look]):
+                    sealed.write(self._path(len(known)), KIND, str(len(known)), look)
                 known = [*known, look]
             numbers |= {name: sight.number for name, sight in fresh.items()}
             return numbers, _newest(sights.values(), known)
@@ -70,33 +76,49 @@ class Looks:
 
     def knows(self, look: str) -> bool:
         """Whether the look of that content id is among those there."""
-        return any(digest(one) == look for one in self.all())
+        return any(digest(one) == look for one in self._whole()[0])
 
     def all(self) -> list[Look]:
         """Every look, the oldest first. Raises InvalidError when one is missing or is not the one that was counted."""
+        found, missing = self._whole()
+        if missing is not None:
+            raise InvalidError("a look at eval cases is missing from the ledger", where=str(missing), next=REPAIR)
+        return found
+
+    def _whole(self) -> tuple[list[Look], Path | None]:
+        """The looks up to the first that is missing or was changed, and where that is."""
         count = max((int(path.stem) for path in self._folder.glob("[0-9]*.json")), default=-1) + 1
         found: list[Look] = []
         for number in range(count):
             try:
                 look = sealed.read(self._path(number), KIND, str(number), Look)
-            except FileNotFoundError:
+            except (FileNotFoundError, StorageError):
                 look = None
             if look is None or look.previous != (digest(found[-1]) if found else ""):
-                raise InvalidError(
-                    "a look at eval cases is missing from the ledger",
-                    where=str(self._path(number)),
-                    next="restore the folder from a backup: how often the cases were looked at decides how sure one must be",
-                )
+                return found, self._path(number)
             found.append(look)
-        return found
+        return found, None
+
+    def accept(self) -> list[str]:
+        """Go on with the looks before the first that is missing; says what was lost."""
+        lost = self.verify()
+        if lost:
+            found, _ = self._whole()
+            for path in self._folder.glob("[0-9]*.json"):
+                if int(path.stem) >= len(found):
+                    sealed.set_aside(path)
+            self._heads.accept(KIND, found)
+        return lost
 
     def verify(self) -> list[str]:
-        """Names each look that is not what was written, or is lost."""
+        """Names the first look that is not what was written, or is lost, the last one too."""
+        found, missing = self._whole()
         try:
-            self.all()
-        except InvalidError as error:
+            if missing is None and not self._heads.holds(KIND, found):
+                missing = self._path(len(found))
+        except StorageError as error:
             return [error.where]
-        return []
+        return [str(missing)] if missing else []
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:06}.json"

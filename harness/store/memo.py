@@ -1,10 +1,12 @@
 """Remember finished steps: the digest of all that a step reads -> the id of what it made."""
 
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from harness.core import codec
 from harness.errors import StorageError
-from harness.store import sealed
+from harness.store import durable, sealed
 from harness.store.names import name
 
 
@@ -24,9 +26,23 @@ class Memo:
         if self.recall(step, key) != id:
             sealed.write(self._path(step, key), step, key, id)
 
+    def entries(self) -> Iterator[tuple[Path, str]]:
+        """File and remembered id of each whole entry."""
+        for path in sorted(self._folder.glob("*/[!.]*.json")):
+            with suppress(FileNotFoundError, StorageError):
+                yield path, sealed.content(path, str)
+
     def verify(self) -> list[str]:
         """Damaged entries. They only cost time: the step is done again."""
         return sealed.damaged(self._folder)
+
+    def accept(self, is_there: Callable[[str], bool]) -> list[str]:
+        """Remove damaged entries, and those whose id is not there any more: their step is done again."""
+        lost = [*self.verify(), *(str(path) for path, id in self.entries() if not is_there(id))]
+        for path in lost:
+            with durable.writing(Path(path)):
+                Path(path).unlink(missing_ok=True)
+        return lost
 
     def _path(self, step: str, key: str) -> Path:
         return self._folder / name(step, "a step") / f"{codec.digest(key)}.json"

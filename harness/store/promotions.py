@@ -1,15 +1,16 @@
 """Record which adapter an alias points at, and every move it ever made.
 
-A move is one new numbered file, made only if its number is free: two promoters cannot both win, a killed one leaves the
-alias as it was, and nothing is ever overwritten.
+A move is one new numbered file, made with the lock held: two promoters cannot both win, a killed one leaves the alias
+as it was or moved, and the number of moves is sealed, so that none is lost unseen.
 """
 
 import time
 from pathlib import Path
 
-from harness.errors import InvalidError, StorageError
-from harness.store import sealed
+from harness.errors import InvalidError
 from harness.store.artifacts import Artifacts
+from harness.store.entries import Entries
+from harness.store.heads import Heads
 from harness.store.lock import Lock
 from harness.store.names import name
 from harness.types import Promotion
@@ -18,23 +19,27 @@ ADAPTERS = "adapter"
 """Kind of artifact that an alias stands for."""
 
 ROLLBACK = "rollback"
+KIND = "promotion"
+HEAD = f"{KIND}/"
 
 
 class Promotions:
-    def __init__(self, folder: Path, lock: Lock, artifacts: Artifacts) -> None:
-        self._folder, self._lock, self._artifacts = folder, lock, artifacts
+    def __init__(self, folder: Path, lock: Lock, artifacts: Artifacts, heads: Heads) -> None:
+        self._folder, self._lock, self._artifacts, self._heads = folder, lock, artifacts, heads
 
     def aliases(self) -> list[str]:
-        return sorted(path.name for path in self._folder.glob("[!.]*") if self._moves(path.name))
+        """Those that were ever moved, one that has lost its moves among them."""
+        there = {path.parent.name for path in self._folder.glob("[!.]*/[0-9]*.json")}
+        return sorted(there | {head.removeprefix(HEAD) for head in self._heads.names(HEAD)})
 
     def history(self, alias: str) -> list[Promotion]:
         """Every move, the oldest first. Raises StorageError when one was changed or is lost."""
-        return [self._read(alias, number) for number in range(len(self._moves(alias)))]
+        return self._moves(alias).all()
 
     def current(self, alias: str) -> Promotion | None:
-        """The last move, or None when the alias was never moved."""
-        count = len(self._moves(alias))
-        return self._read(alias, count - 1) if count else None
+        """The last move, or None when the alias was never moved. Raises StorageError when a move was changed or is lost."""
+        history = self.history(alias)
+        return history[-1] if history else None
 
     def move(
         self, alias: str, adapter: str, verdict: str, *, by: str = "", expected: str | None, look: str = ""
@@ -64,17 +69,16 @@ class Promotions:
             standing = _standing(self.history(alias))
             if not standing:
                 raise InvalidError(f"{alias} has nothing to roll back to", where=alias, next="trueup promote")
-            before = standing[-2] if len(standing) > 1 else None
+            before = next((move for move in reversed(standing[:-1]) if self._is_kept(move.adapter)), None)
             return self._append(alias, before.adapter if before else "", before.verdict if before else "", by, ROLLBACK)
 
     def verify(self) -> list[str]:
-        """Names each move that is not what was written, or is lost."""
-        return sealed.damaged(self._folder) + [
-            str(self._path(alias, number))
-            for alias in self.aliases()
-            for number in range(len(self._moves(alias)))
-            if not self._path(alias, number).exists()
-        ]
+        """Names each move that is not what was written, and each alias that has lost some."""
+        return [damaged for alias in self._known() for damaged in self._moves(alias).verify()]
+
+    def accept(self) -> list[str]:
+        """Go on with what is left; says what was lost."""
+        return [lost for alias in self._known() for lost in self._moves(alias).accept()]
 
     # ------------------------------------------------------------ small print
 
@@ -92,23 +96,19 @@ class Promotions:
             previous=history[-1].adapter if history else "",
             look=look,
         )
-        sealed.write(self._path(alias, len(history)), "promotion", f"{alias}/{len(history)}", move)
+        self._moves(alias).append(move, history)
         return move
 
-    def _read(self, alias: str, number: int) -> Promotion:
-        path = self._path(alias, number)
-        try:
-            return sealed.read(path, "promotion", f"{alias}/{number}", Promotion)
-        except FileNotFoundError as error:
-            raise StorageError("a promotion is lost", where=str(path), next="restore it from a backup") from error
+    def _is_kept(self, adapter: str) -> bool:
+        """Whether the adapter was not removed since, as after `trueup forget`: no rollback can lead to one that is gone."""
+        return not adapter or self._artifacts.has(ADAPTERS, adapter)
 
-    def _moves(self, alias: str) -> range:
-        """Numbers of the moves: up to the highest there, so that a gap is noticed."""
-        found = [int(path.stem) for path in self._path(alias, 0).parent.glob("[0-9]*.json")]
-        return range(max(found, default=-1) + 1)
+    def _known(self) -> list[str]:
+        """Aliases; those on the disk where the seal cannot be read."""
+        return sorted(path.name for path in self._folder.glob("[!.]*")) if self._heads.verify() else self.aliases()
 
-    def _path(self, alias: str, number: int) -> Path:
-        return self._folder / name(alias, "an alias") / f"{number:06}.json"
+    def _moves(self, alias: str) -> Entries[Promotion]:
+        return Entries(self._folder / name(alias, "an alias"), KIND, Promotion, self._heads, name=alias)
 
 
 def _standing(history: list[Promotion]) -> list[Promotion]:

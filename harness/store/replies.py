@@ -90,6 +90,35 @@ class ReplyCache:
         return handle
 
 
+def verify(folder: Path) -> list[str]:
+    """Names the cache files below `folder` that hold a changed line; one that a killed writer left torn is no damage."""
+    return [str(path) for path in sorted(folder.glob("*.jsonl")) if any(map(_is_changed, _texts(path)))]
+
+
+def accept(folder: Path) -> list[str]:
+    """Write each damaged cache file anew without its changed lines; says which these were."""
+    lost = verify(folder)
+    for path in map(Path, lost):
+        codec.write_atomic(path, b"".join(_line(key, raw) for key, raw in _lines(path)))
+    return lost
+
+
+def _texts(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            yield from file
+    except OSError as error:
+        raise StorageError(f"cannot read: {error.strerror}", where=str(path), next=durable.READ_ACCESS) from error
+
+
+def _is_changed(text: bytes) -> bool:
+    try:
+        line = msgspec.json.decode(text, type=_Line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return text.strip() != b"" and "truncated" not in str(error)
+    return line.check != _check(line.key, bytes(line.reply))
+
+
 def _line(key: str, raw: bytes) -> bytes:
     return msgspec.json.encode(_Line(_check(key, raw), key, msgspec.Raw(raw))) + b"\n"
 

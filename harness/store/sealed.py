@@ -19,7 +19,9 @@ from harness.store import durable
 
 T = TypeVar("T")
 
-REPAIR = "restore the file from a backup, or delete it and run the step that made it again"
+REPAIR = (
+    "restore the file from a backup, or set it aside with `trueup doctor --repair` and run the step that made it again"
+)
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -49,16 +51,36 @@ def read(path: Path, kind: str, ident: str, type: type[T]) -> T:
     return codec.decode(bytes(found.value), type)
 
 
+def content(path: Path, type: type[T]) -> T:
+    """The value of a sealed file, whatever it is called. Raises FileNotFoundError when absent, StorageError when changed."""
+    found = _open(path)
+    if found is None:
+        raise StorageError("the stored file is not what was written", where=str(path), next=REPAIR)
+    return codec.decode(bytes(found.value), type)
+
+
 def intact(path: Path, kind: str, ident: str) -> bool:
     """Whether the file is there and is what was written under that kind and id."""
-    found = _open(path) if path.exists() else None
+    try:
+        found = _open(path)
+    except (FileNotFoundError, StorageError):
+        return False
     return found is not None and (found.kind, found.id) == (kind, ident)
 
 
 def damaged(folder: Path) -> list[str]:
     """Names of the sealed files below `folder` that do not match their own checksum."""
     files = (path for path in sorted(folder.rglob("*.json")) if not path.name.startswith("."))
-    return [str(path) for path in files if _open(path) is None]
+    return [str(path) for path in files if not _is_whole(path)]
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file, so that nothing reads it and nothing of it is lost; returns its new place."""
+    place = path.with_name(f".damaged-{time.time_ns()}-{path.name}")
+    with durable.writing(path):
+        path.rename(place)
+        codec.sync_folder(path.parent)
+    return place
 
 
 def written_at(path: Path) -> int:
@@ -69,13 +91,30 @@ def written_at(path: Path) -> int:
     return int(digits) if digits.isdigit() else 0
 
 
+def _is_whole(path: Path) -> bool:
+    try:
+        return _open(path) is not None
+    except (FileNotFoundError, StorageError):
+        return False
+
+
 def _open(path: Path) -> _Envelope | None:
     """The envelope, or None when it does not match its own checksum."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_Envelope)
+        found = msgspec.json.decode(_bytes(path), type=_Envelope)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return found if found.sha256 == _checksum(found) else None
+
+
+def _bytes(path: Path) -> bytes:
+    """Raises FileNotFoundError when absent, StorageError when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StorageError(f"cannot read: {error.strerror}", where=str(path), next=durable.READ_ACCESS) from error
 
 
 def _checksum(envelope: _Envelope) -> str:

@@ -5,21 +5,23 @@
     promotions/     history of each alias          ledger/        what was held out, for ever; looks at each version
     replies/        cached answers, a file a model scratch/       half-finished work; removed once its process is dead
     salt            what keys all pseudonyms       suppressed.json  what was forgotten, as hashes
+    heads.json      length of ledger, promotions and what was forgotten, so that no end of them is lost unseen
 
 Whoever writes takes the lock; reading needs none. Each write is there whole, and survives a power loss, before the
 call that made it returns.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
 from harness.core import codec
-from harness.errors import StorageError
-from harness.store import durable, sealed
+from harness.errors import BusyError, StorageError
+from harness.store import durable, replies, salt, sealed, suppression
 from harness.store.artifacts import Artifacts
+from harness.store.heads import Heads
 from harness.store.ledger import Ledger
 from harness.store.lock import Lock
 from harness.store.memo import Memo
@@ -29,6 +31,14 @@ from harness.store.replies import ReplyCache
 from harness.store.suppression import Suppression
 from harness.store.traces import Traces
 
+MARKER = "store.json"
+LAYOUT = {"schema": codec.SCHEMA, "sealed": 1}
+"""`sealed`: heads, the salt and an empty table are sealed from the start; a store of before gets that when it is opened."""
+ROOMS = ("traces", "artifacts", "memo", "promotions", "ledger", "replies", "suppressed.json")
+"""What only a finished store has: without its marker something was lost."""
+BACKUP = "restore it from a backup; without one, trueup doctor --repair"
+PATIENCE_S = 10.0
+
 
 class Store:
     """All that trueup keeps between two commands. Make one with `Store.open`."""
@@ -36,24 +46,26 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._lock = Lock(root)
+        self._heads = Heads(root)
         self.artifacts = Artifacts(root)
-        self.suppression = Suppression(root)
+        self.suppression = Suppression(root, self._heads)
         self.traces = Traces(root / "traces", self._lock, self.suppression)
         self.memo = Memo(root / "memo")
-        self.promotions = Promotions(root / "promotions", self._lock, self.artifacts)
-        self.ledger = Ledger(root / "ledger", self._lock)
+        self.promotions = Promotions(root / "promotions", self._lock, self.artifacts, self._heads)
+        self.ledger = Ledger(root / "ledger", self._lock, self._heads)
 
     @classmethod
     def open(cls, root: Path) -> "Store":
-        """The store in the folder `root`, made when it is not there. Raises StorageError on a newer layout."""
-        marker = root / "store.json"
-        if marker.exists():
-            _check_layout(marker)
-        else:
+        """The store in the folder `root`, made when it is not there.
+
+        Raises StorageError on a newer layout, and when what says the layout is lost.
+        """
+        store, marker = cls(root), root / MARKER
+        if not (_is_there(marker) and "sealed" in _layout(marker)):
             durable.make_folder(root)
-            codec.write_atomic(marker, codec.encode({"schema": codec.SCHEMA}))
-        store = cls(root)
-        store.artifacts.remove_stale_scratch()
+            with store._lock(wait_s=PATIENCE_S):
+                store._make()
+        store._tidy()
         return store
 
     @contextmanager
@@ -63,6 +75,7 @@ class Store:
         with self._lock():
             if first:
                 durable.remove_partials(self.root)
+                self.artifacts.remove_stale_scratch()
             yield
 
     def replies(self, model_digest: str) -> ReplyCache:
@@ -70,19 +83,100 @@ class Store:
         return ReplyCache(self.root / "replies" / f"{ident(model_digest)}.jsonl")
 
     def verify(self) -> list[str]:
-        """Read everything again and name each file that is not what was written."""
-        parts = (self.traces, self.suppression, self.artifacts, self.memo, self.promotions, self.ledger)
-        return [damaged for part in parts for damaged in part.verify()]
+        """Read everything again and name each file that is not what was written, or is lost."""
+        parts = (self._heads, self.traces, self.suppression, self.artifacts, self.memo, self.promotions, self.ledger)
+        found = [damaged for part in parts for damaged in part.verify()]
+        return list(dict.fromkeys([*found, *salt.verify(self.root), *replies.verify(self.root / "replies")]))
+
+    def dangling(self) -> list[str]:
+        """Artifacts that a memo file or an alias names and that are not there: their step has to be done again."""
+        lost = [f"{id}, named in {path}" for path, id in self.memo.entries() if not self._is_stored(id)]
+        moves = {alias: self.promotions.current(alias) for alias in self.promotions.aliases()}
+        return lost + [f"alias {alias}" for alias, move in moves.items() if move and not self._serves(move.adapter)]
+
+    @classmethod
+    def repair(cls, root: Path) -> list[str]:
+        """Go on with what is left: set damaged files aside, forget finished steps whose result is gone, seal the rest.
+
+        Says what was lost. Raises StorageError when the salt is lost that the list of what was forgotten was made with.
+        """
+        store, marker = cls(root), root / MARKER
+        with store._lock():
+            lost = [] if _is_readable(marker) else [str(marker)]
+            for path in map(Path, [*lost, *store._heads.verify()]):
+                if path.exists():
+                    sealed.set_aside(path)
+                lost += [] if str(path) in lost else [str(path)]
+            salt.make(root)
+            lost += salt.accept(root, is_keyed=(root / suppression.FILE).exists())
+            store._heads.make()
+            for part in (store.traces, store.suppression, store.artifacts, store.promotions, store.ledger):
+                lost += part.accept()
+            lost += [*store.memo.accept(store._is_stored), *replies.accept(root / "replies")]
+            store.traces.make()
+            codec.write_atomic(marker, codec.encode(LAYOUT))
+        return list(dict.fromkeys(lost))
+
+    # ------------------------------------------------------------ small print
+
+    def _make(self) -> None:
+        """Make a new store, or seal one of before; the marker is written last."""
+        marker = self.root / MARKER
+        is_old = _is_there(marker)
+        if is_old and "sealed" in _layout(marker):
+            return
+        if not is_old and any((self.root / room).exists() for room in ROOMS):
+            raise StorageError("the file that says the layout of the store is lost", where=str(marker), next=BACKUP)
+        salt.make(self.root)
+        self._heads.make()
+        self.traces.make()
+        if is_old:
+            for part in (self.suppression, self.promotions, self.ledger):
+                part.accept()
+        codec.write_atomic(marker, codec.encode(LAYOUT))
+
+    def _tidy(self) -> None:
+        """Remove stale work folders, unless a run is at work: of another process namespace it only looks dead."""
+        if self.artifacts.stale_scratch():
+            with suppress(BusyError, StorageError), self._lock():
+                self.artifacts.remove_stale_scratch()
+
+    def _is_stored(self, id: str) -> bool:
+        return any(self.artifacts.has(kind, id) for kind in self.artifacts.kinds())
+
+    def _serves(self, adapter: str) -> bool:
+        return not adapter or self.artifacts.has("adapter", adapter)
 
 
-def _check_layout(marker: Path) -> None:
+def _is_there(path: Path) -> bool:
     try:
-        schema = msgspec.json.decode(marker.read_bytes(), type=dict[str, int])["schema"]
-    except (msgspec.DecodeError, KeyError) as error:
-        raise StorageError("not a store of trueup's", where=str(marker), next=sealed.REPAIR) from error
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise StorageError(f"cannot read: {error.strerror}", where=str(path), next=durable.READ_ACCESS) from error
+    return True
+
+
+def _is_readable(marker: Path) -> bool:
+    try:
+        return _is_there(marker) and bool(_layout(marker))
+    except StorageError:
+        return False
+
+
+def _layout(marker: Path) -> dict[str, int]:
+    try:
+        layout = msgspec.json.decode(marker.read_bytes(), type=dict[str, int])
+        schema = layout["schema"]
+    except OSError as error:
+        raise StorageError(f"cannot read: {error.strerror}", where=str(marker), next=durable.READ_ACCESS) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as error:
+        raise StorageError("not a store of trueup's", where=str(marker), next=BACKUP) from error
     if schema > codec.SCHEMA:
         raise StorageError(
             f"the store has layout {schema}, this trueup knows up to {codec.SCHEMA}",
             where=str(marker),
             next="pip install --upgrade trueup",
         )
+    return layout

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from harness.errors import StorageError
 from harness.store import sealed
+from harness.store.heads import REPAIR, Heads
 from harness.store.rows import INT64
 from harness.store.salt import salt
 from harness.types import Call, Feedback, Noun
@@ -19,6 +20,8 @@ from harness.types import Call, Feedback, Noun
 FILE = "suppressed.json"
 EVER = INT64
 """Until when an id stays out that no later record can have, such as a call's."""
+
+HEAD = "suppressed"
 
 Record = Call | Feedback
 R = TypeVar("R", Call, Feedback)
@@ -34,14 +37,18 @@ class Listed(Noun, frozen=True):
 
 
 class Suppression:
-    def __init__(self, root: Path) -> None:
-        self._root, self._path = root, root / FILE
+    def __init__(self, root: Path, heads: Heads) -> None:
+        self._root, self._path, self._heads = root, root / FILE, heads
 
     def add(self, names: Mapping[str, int]) -> None:
-        """List names (see `names_of_call`), each with its time; durable when it returns. A name's last time holds."""
+        """List names (see `names_of_call`), each with its time; durable when it returns. A name's last time holds.
+
+        Hold the store's lock.
+        """
         hashed = self._hash()
         until = {**self._until(), **{hashed(name): time for name, time in names.items()}}
-        sealed.write(self._path, "suppressed", "list", Listed(key=hashed(""), until=until))
+        with self._heads.changing(HEAD, _entries(until)):
+            sealed.write(self._path, "suppressed", "list", Listed(key=hashed(""), until=until))
 
     def kept(self, records: Iterable[R]) -> list[R]:
         """The records that do not stay out. Raises StorageError when the list cannot be used."""
@@ -57,22 +64,40 @@ class Suppression:
         return [record for record in records if not stays_out(record)]
 
     def verify(self) -> list[str]:
-        """Names the list when it is not what was written."""
-        there = self._path.exists() and not sealed.intact(self._path, "suppressed", "list")
-        return [str(self._path)] if there else []
+        """Names the list when it is not what was written, or is lost."""
+        try:
+            self._until()
+        except StorageError as error:
+            return [error.where]
+        return []
+
+    def accept(self) -> list[str]:
+        """Go on with what is left of the list; says what was lost."""
+        lost = [path for path in self.verify() if path == str(self._path)]
+        if lost:
+            if self._path.exists() and not sealed.intact(self._path, "suppressed", "list"):
+                sealed.set_aside(self._path)
+            self._heads.accept(HEAD, _entries(self._listed().until))
+        return lost
 
     def _until(self) -> dict[str, int]:
-        try:
-            listed = sealed.read(self._path, "suppressed", "list", Listed)
-        except FileNotFoundError:
-            return {}
-        if listed.key != self._hash()(""):
+        listed = self._listed()
+        self._heads.check(HEAD, _entries(listed.until), self._path)
+        if listed.key and listed.key != self._hash()(""):
             raise StorageError(
                 "the salt is not the one that the list of what was forgotten was made with",
                 where=str(self._root / "salt"),
                 next="restore the salt from a backup: without it, what was forgotten could come back unseen",
             )
         return listed.until
+
+    def _listed(self) -> Listed:
+        try:
+            return sealed.read(self._path, "suppressed", "list", Listed)
+        except FileNotFoundError:
+            return Listed(key="", until={})
+        except StorageError as error:
+            raise StorageError(error.what, where=error.where, next=REPAIR) from error
 
     def _hash(self) -> Callable[[str], str]:
         key = salt(self._root).encode()
@@ -81,6 +106,11 @@ class Suppression:
             return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), key=key, digest_size=16).hexdigest()
 
         return hashed
+
+
+def _entries(until: Mapping[str, int]) -> list[list[str | int]]:
+    """The list as entries whose number and content are sealed."""
+    return [[name, time] for name, time in sorted(until.items())]
 
 
 def names_of_call(call: Call) -> Iterator[str]:

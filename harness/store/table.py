@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from operator import itemgetter
 from pathlib import Path
 
@@ -38,6 +38,8 @@ HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=F
 BATCH = 1024
 """Rows that are decoded at once."""
 
+REPAIR = "restore it from a backup; without one, `trueup doctor --repair` and then `trueup ingest` of the exports"
+
 SMALL = 16 << 20
 """Bytes; smaller data files are joined when there are many."""
 
@@ -48,6 +50,8 @@ class Seal(Noun, frozen=True):
     version: int = -1
     files: str = ""
     """Digest of the sorted names of its data files; a name is the digest of its file's bytes."""
+    log: str = ""
+    """Chained digest of the log's entries up to that version; empty where an earlier trueup wrote the seal."""
 
 
 class Snapshot:
@@ -95,6 +99,22 @@ class Table:
         self._seal = folder.parent / f"{folder.name}.seal.json"
         self._opened = (Seal(), Snapshot(folder, -1, ()))
 
+    def make(self) -> None:
+        """Seal an empty table, where there is none yet."""
+        if not self._seal.exists() and not any(self._log.glob("*")):
+            sealed.write(self._seal, "seal", self._folder.name, Seal())
+
+    def accept(self) -> list[str]:
+        """Set a table that cannot be read aside and begin an empty one; says what was lost."""
+        lost = self.verify()
+        if lost:
+            for path in (self._seal, self._folder):
+                if path.exists():
+                    sealed.set_aside(path)
+            self._opened = (Seal(), Snapshot(self._folder, -1, ()))
+            self.make()
+        return lost
+
     def open(self) -> Snapshot:
         """The last acknowledged version. Raises StorageError when the log does not lead to the files it had."""
         seal = self._sealed()
@@ -122,7 +142,7 @@ class Table:
             codec.sync_folder(self._log)
             codec.sync_folder(self._folder)
         after = self._load(before.version + 1)
-        seal = Seal(version=after.version, files=after.digest)
+        seal = Seal(version=after.version, files=after.digest, log=self._log_chain(after.version))
         sealed.write(self._seal, "seal", self._folder.name, seal)
         self._opened = (seal, after)
         return after
@@ -150,16 +170,29 @@ class Table:
             snapshot = self.open()
         except StorageError as error:
             return [error.where]
+        if not self._is_log_as_sealed():
+            return [str(self._log)]
         paths = [self._folder / file for file in snapshot.files]
-        return [str(path) for path in paths if not path.exists() or codec.file_digest(path) != path.stem]
+        return [str(path) for path in paths if not _is_as_named(path)]
 
     # ------------------------------------------------------------ small print
 
     def _sealed(self) -> Seal:
         try:
             return sealed.read(self._seal, "seal", self._folder.name, Seal)
-        except FileNotFoundError:
-            return Seal()
+        except FileNotFoundError as error:
+            raise StorageError("the seal of the trace table is lost", where=str(self._seal), next=REPAIR) from error
+
+    def _is_log_as_sealed(self) -> bool:
+        seal = self._sealed()
+        return not seal.log or seal.log == self._log_chain(seal.version)
+
+    def _log_chain(self, version: int) -> str:
+        chain = ""
+        for number in range(version + 1):
+            with suppress(OSError):  # one that is lost gives another digest
+                chain = codec.digest([chain, codec.file_digest(self._log / f"{number:020}.json")])
+        return chain
 
     def _load(self, version: int) -> Snapshot:
         try:
@@ -208,6 +241,13 @@ class Table:
         return AddAction(name, path.stat().st_size, {"kind": kind}, time.time_ns() // 10**6, True, statistics)
 
 
+def _is_as_named(path: Path) -> bool:
+    try:
+        return codec.file_digest(path) == path.stem
+    except OSError:
+        return False
+
+
 def _remove(path: str) -> RemoveAction:
     kind = path.removeprefix("kind=").split("/")[0]
     return RemoveAction(path, True, time.time_ns() // 10**6, partition_values={"kind": kind})
@@ -232,7 +272,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _unreadable(path: Path, reason: str) -> StorageError:
-    return StorageError(f"the trace table cannot be read: {reason}", where=str(path), next=sealed.REPAIR)
+    return StorageError(f"the trace table cannot be read: {reason}", where=str(path), next=REPAIR)
 
 
 @contextmanager

@@ -218,9 +218,17 @@ class Traces:
             self._erase(snapshot, gone.holds)
             return tuple(sorted(gone.calls))
 
+    def make(self) -> None:
+        """Seal an empty table, where there is none yet."""
+        self._table.make()
+
     def verify(self) -> list[str]:
         """Read the table again and name each file that is not what was written."""
         return self._table.verify()
+
+    def accept(self) -> list[str]:
+        """Begin an empty table where the old one cannot be read; says what was lost."""
+        return self._table.accept()
 
     # ------------------------------------------------------------ small print
 

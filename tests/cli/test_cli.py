@@ -355,3 +355,12 @@ def test_outside_a_project_the_way_in_is_named(tmp_path):
     done = trueup("run", cwd=tmp_path)
     assert done.returncode == 2
     assert "trueup init" in done.stderr
+
+
+@pytest.mark.parametrize("char", [*"\u061c\u200b\u200e\u200f\u202a\u202e\u2066\u2069\u00ad\ufeff\u2028", "\U000e0041"])
+def test_no_character_turns_the_console_around(char):
+    """Bidirectional and other format characters are shown as U+FFFD; joiners that scripts need stay."""
+    from harness.cli.console import clean
+
+    assert clean(f"a{char}b") == "a\ufffdb"
+    assert clean("می\u200cخواهم 👩\u200d🔬") == "می\u200cخواهم 👩\u200d🔬"

@@ -1,6 +1,7 @@
 """A dataset in the forms that other tools read."""
 
 import json
+import re
 
 import msgspec
 import pyarrow.parquet as pq
@@ -122,3 +123,20 @@ def test_a_push_sends_every_split_and_the_card(night, monkeypatch):
     monkeypatch.setattr(export_formats.DatasetDict, "push_to_hub", refuse)
     with pytest.raises(InputError, match="no route to the Hub"):
         export_formats.push(night.splits, "me/desk", "---")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["![x](https://evil.example/p.png)", "[a](https://evil.example)", "<img src=//evil.example>", "see https://evil.example", "www.evil.example", "`](https://evil.example)", "a | b ![x](//e)", "mail a@evil.example", "[x]: https://evil.example", "turn\u061caround \u202eback \u2066x \U000e0041"],
+)  # fmt: skip
+def test_the_card_loads_and_links_nothing_from_a_users_text(text):
+    """What users wrote is shown as code: no link, image or HTML of theirs, and no character that turns text around."""
+    from markdown_it import MarkdownIt
+
+    near = Neighbour(case_id="1", train_id="2", similarity=0.5, text=text, train_text=text)
+    card = markdown(Dataset(id="d", name=text, leak_proof=(near,)), {})
+    body = card.split("\n---\n", 1)[1]
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(body)
+    kinds = {inner.type for token in tokens for inner in token.children or ()}
+    assert not kinds & {"image", "link_open", "html_inline"}
+    assert not re.search("[\u061c\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]", body)

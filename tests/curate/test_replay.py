@@ -46,3 +46,16 @@ def test_the_share_is_of_the_final_mix(tmp_path):
     cases = list(read([str(path)]))
     assert len(mix(cases, 90, 0.1, 17)) == 10
     assert mix(cases, 90, 0.1, 17) == mix(cases[::-1], 90, 0.1, 17)
+
+
+def test_rows_of_a_replay_file_pass_the_redaction_door(tmp_path):
+    """A row that no ingest has read is redacted before it is stored."""
+    from harness.config import Config, ProjectSection
+    from harness.ingest.settings import redacted
+    from harness.project import Project
+
+    path = tmp_path / "replay.jsonl"
+    path.write_text(json.dumps({"instruction": "Mail eve@example.com", "output": "Sent to eve@example.com"}))
+    work = Project.open(Config(project=ProjectSection(name="x"), root=str(tmp_path)))
+    (case,) = map(redacted(work), read([str(path)]))
+    assert "eve@" not in str(case) and "<EMAIL_" in case.text and "<EMAIL_" in str(case.expected)

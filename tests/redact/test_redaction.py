@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
-from harness.redact.redaction import RedactionError, Redactor
+from harness.redact.redaction import RedactionError, RedactionTooSlow, Redactor
 from harness.types import Call, Message, Quarantined, TextPart, ToolCallPart
 
 PLANTED = {
@@ -271,3 +271,67 @@ def test_the_real_analyzer_finds_a_name():
     redact = Redactor(["presidio"])
     clean = redact.text("I am Ada Byron, and live in Zürich near Bob O'Neill.")
     assert clean.count("<PRESIDIO_") == 3 and redact.text(clean) == clean
+
+
+@pytest.mark.parametrize("cut", range(1, 16))
+def test_an_excerpt_that_was_cut_keeps_no_half_of_a_value(cut):
+    """A card number whose last digits were cut off is no card number for any check: the excerpt ends before it."""
+    card = "4111 1111 1111 1111"
+    whole = "x" * 10 + ' "said": ' + "y" * (200 - 19 - cut) + f" {card}"
+    kept = Redactor()(Quarantined(id="x", file="f", reason="r", excerpt=whole[:200])).excerpt
+    assert "4111" not in kept and kept.startswith("xxxxxxxxxx")
+
+
+def test_numbers_in_an_object_are_redacted_by_their_key():
+    """A phone, a card or a password that is a JSON number is found; an amount or a time is not."""
+    said = {"phone": 612345678, "card": 4111111111111111, "amount": 612345678, "count": 1700000000, "bsn": 111222333}
+    clean = Redactor().json({"body": said})["body"]
+    assert isinstance(clean["phone"], str) and isinstance(clean["card"], str) and isinstance(clean["bsn"], str)
+    assert (clean["amount"], clean["count"]) == (612345678, 1700000000)
+
+
+GROWING = {
+    "e-mail addresses": lambda size: "".join(f"ann{number}@example.com " for number in range(size // 20)),
+    "PEM headers": lambda size: "-----BEGIN PRIVATE KEY-----\n" * (size // 28),
+    "digits": lambda size: "4" * size,
+    "colons": lambda size: ":" * size,
+    "spaced digits": lambda size: "4 " * (size // 2),
+    "hexadecimal groups": lambda size: "a1:" * (size // 3),
+    "escapes": lambda size: "\\u0040" * (size // 6),
+    "base64": lambda size: "QUJD" * (size // 4),
+    "names of numbers": lambda size: "BSN 111222333 call 0612345678 " * (size // 30),
+    "words for passwords": lambda size: "password is " * (size // 12),
+}
+
+
+@pytest.mark.parametrize("what", GROWING)
+def test_twice_the_text_takes_about_twice_the_time(what):
+    """Redaction is linear: for each kind of near misses the processor time of twice the text is below three times."""
+    redact = Redactor()
+
+    def seconds(size: int) -> float:
+        record = call(GROWING[what](size))
+        began = time.process_time()
+        redact(record)
+        return time.process_time() - began
+
+    seconds(1_000)
+    size, first = 20_000, 0.0
+    while first < 0.1 and size < 5_000_000:  # long enough to measure
+        size *= 2
+        first = seconds(size)
+    assert min(seconds(2 * size) for _ in range(2)) < 3 * first + 0.05
+
+
+def test_many_text_parts_are_joined_in_linear_time():
+    """Finds that lie across thousands of parts are cut out in one pass."""
+    parts = [{"text": f"ann{number}@exam"} if number % 2 else {"text": "ple.com "} for number in range(20_000)]
+    began = time.process_time()
+    Redactor().json({"parts": parts})
+    assert time.process_time() - began < 20
+
+
+def test_a_text_that_takes_too_long_is_refused():
+    """With a budget of processor time redaction ends, and nothing of the record is given away."""
+    with pytest.raises(RedactionTooSlow):
+        Redactor(budget_s=0.001).json({"body": "4 4 4 " * 100_000})

@@ -13,6 +13,7 @@ from harness.curate.review.queue import Item
 from harness.curate.review.server import Loopback
 from harness.curate.sieve import Sieve
 from harness.errors import InputError, UsageError
+from harness.ingest.settings import redacted
 from harness.mine import step as mine_step
 from harness.mine.traffic import Traffic
 from harness.project import Project
@@ -53,8 +54,11 @@ def queue(project: Project, cluster: str = "", most: int = 500) -> tuple[Item, .
 
 
 def record(project: Project, item: Item, said: Said, by: str) -> None:
-    """Keep one answer; durable when it returns. Raises InputError for a target that is none, BusyError when a run writes."""
-    told = review_queue.verdict(item, said.action, said.text, by, time.time_ns())
+    """Keep one answer, redacted; durable when it returns.
+
+    Raises InputError for a target that is none, BusyError when a run writes, RedactionError when it cannot be redacted.
+    """
+    told = redacted(project)(review_queue.verdict(item, said.action, said.text, by, time.time_ns()))
     with project.store.lock():
         project.store.traces.merge((), [told], ())
 

@@ -65,6 +65,8 @@ def parse_json(reply: Any) -> tuple[Json, str]:
         return reply, ""
     try:
         return msgspec.json.decode(str(reply).strip()), ""
+    except RecursionError:
+        return None, "nested too deeply to be read"
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         return None, f"not valid JSON ({error}): {shown(reply)}"
 

@@ -1,17 +1,27 @@
-"""Confine this process, then run a model's code and the tests of it. Run as a script; imports nothing of ours.
+"""Confine this process, then run a model's code or the tests of it. Run as a script; imports nothing of ours but `_remote`.
 
-Standard input is JSON: `code`, `tests`, `token`, `seconds`, `memory` (bytes), `folder`. The token on the last line of
-standard output says that the tests ran to their end. Confined means: no network (a network namespace of its own), no
-file outside the Python library and the empty folder (Landlock, Linux 5.13), no signal to others (Linux 6.12, or where
-root started it), no further process, no rights of root, and limits on time, memory and files. What cannot be confined
-is not run: exit code `UNCONFINED`.
+Two such processes: the `answer` runs the code and serves its names; the `judge` runs the tests, with stand-ins for these
+names. So the tests, what they expect, and the word that they passed are never in the process of the judged code.
+
+Standard input is JSON: `role`, `text` (the code or the tests), `socket` (the number of the inherited one), `seconds`, `memory`
+(bytes), `folder`. The judge prints one JSON object: `passed` and `why`. Confined means: no network (a network namespace of its
+own), no file outside the Python library and the empty folder (Landlock, Linux 5.13), no signal to others (Linux 6.12, or where
+root started it), no further process, no rights of root, and limits on time, memory and files. What cannot be confined is not
+run: exit code `UNCONFINED`.
 """
 
 import ctypes
 import json
 import os
 import resource
+import socket
 import sys
+from typing import Any
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import _remote
+
+del sys.path[0]
 
 UNCONFINED = 97
 
@@ -38,16 +48,48 @@ class Beneath(ctypes.Structure):
 
 def main() -> None:
     job = json.load(sys.stdin)
+    outcome = os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
     try:
         confine(job["folder"])
     except OSError as error:
         print(error, file=sys.stderr)
         os._exit(UNCONFINED)
     limit(job["seconds"], job["memory"])
-    token, names = job.pop("token"), {"__name__": "answer"}
-    exec(compile(job["code"], "<answer>", "exec"), names)
-    exec(compile(job["tests"], "<tests>", "exec"), names)
-    print(f"\n{token}", flush=True)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+    wire = _remote.Wire(socket.socket(fileno=job["socket"]))
+    if job["role"] == "answer":
+        os.close(outcome)
+        answer(job["text"], wire)
+    else:
+        found = judge(job["text"], wire)
+        os.write(outcome, json.dumps(found).encode())
+
+
+def answer(code: str, wire: Any) -> None:
+    """Run the code, then serve what it defined until the judge is done."""
+    server, names = _remote.NameServer(wire), {"__name__": "answer"}
+    try:
+        exec(compile(code, "<answer>", "exec"), names)
+    except Exception as error:
+        server.failed(error)
+        return
+    server.names(names)
+    server.serve()
+
+
+def judge(tests: str, wire: Any) -> dict[str, Any]:
+    """Run the tests to their end; whether they passed, and why not."""
+    asker = _remote.Asker(wire)
+    try:
+        names = {**asker.names(), "__name__": "tests"}
+        exec(compile(tests, "<tests>", "exec"), names)
+    except _remote.Broken:
+        return {"passed": False, "why": ""}
+    except BaseException as error:
+        return {"passed": False, "why": f"{type(error).__name__}: {error}".removesuffix(": ")[:2000]}
+    return {"passed": True, "why": ""}
 
 
 def confine(folder: str) -> None:

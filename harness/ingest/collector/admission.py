@@ -6,6 +6,8 @@ must be one of an exact set, no `Origin` is ever welcome, and the media type mus
 
 import hmac
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from harness.ingest.collector.bodies import LARGEST
@@ -44,10 +46,25 @@ class Door(NamedTuple):
 
 
 def hosts(names: Iterable[str], port: int) -> frozenset[str]:
-    """The values of `Host` that name this receiver; the port may be left out only when it is HTTP's own."""
-    return frozenset(f"{name.lower()}:{port}" for name in names) | frozenset(
-        name.lower() for name in names if port == 80
-    )
+    """The values of `Host` that name this receiver; the port may be left out only when it is HTTP's own.
+
+    An IPv6 address stands in brackets there (RFC 3986), in its short form or as it was given.
+    """
+    spelled = {form for name in names for form in _spellings(name.lower())}
+    return frozenset(f"{name}:{port}" for name in spelled) | frozenset(name for name in spelled if port == 80)
+
+
+def authority(name: str) -> str:
+    """A host name or address as it stands in an address: IPv6 in brackets, without its zone."""
+    return f"[{name.partition('%')[0]}]" if ":" in name and not name.startswith("[") else name
+
+
+def _spellings(name: str) -> set[str]:
+    bare = name.removeprefix("[").removesuffix("]").partition("%")[0]
+    with suppress(ValueError):
+        address = ip_address(bare)
+        return {authority(form) for form in (bare, address.compressed, address.exploded)}
+    return {name}
 
 
 def _is_token(token: str, given: list[str]) -> bool:

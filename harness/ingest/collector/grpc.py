@@ -16,6 +16,7 @@ from harness.errors import TrueupError, UsageError
 from harness.ingest.collector import bodies, signals
 from harness.ingest.collector.receiver import Receiver
 from harness.ingest.collector.signals import LOGS, TRACES, Signal
+from harness.redact.redaction import RedactionTooSlow
 
 CALLS = 64
 THREADS = 4
@@ -45,6 +46,8 @@ class _Service:
         answer = self._signal.response()
         try:
             found = self._receiver.keep(self._signal, signals.as_json(request), request.ByteSize())
+        except RedactionTooSlow as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.what)
         except ValueError as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error)[:500])
         except Exception as error:  # full disk, a detector that fails: nothing was acknowledged

@@ -13,6 +13,9 @@ from harness.ingest.collector.signals import Checked, Signal
 from harness.ingest.collector.traces import Record
 from harness.redact.redaction import Redactor
 
+BUDGET_S = 10.0
+"""Processor time to redact one request; one that takes more is refused, since others wait behind it."""
+
 
 class Receiver:
     """One inbox. Thread-safe: one request at a time, so that memory is that of one request."""
@@ -21,6 +24,8 @@ class Receiver:
         self, folder: Path, redactor: Redactor | None, note: Callable[[str], None] = lambda text: None
     ) -> None:
         self._writer, self._redact, self.note = Writer(folder), redactor, note
+        if redactor:
+            redactor.budget_s = BUDGET_S
         self._lock = threading.Lock()
         self.counts: Counter[str] = Counter()
         """`requests`, `items` (spans and log records), `rejected`, `refused` and `failed` requests."""

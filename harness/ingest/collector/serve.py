@@ -13,7 +13,7 @@ from ipaddress import ip_address
 
 from harness.errors import UsageError
 from harness.ingest import settings as ingest_settings
-from harness.ingest.collector.admission import Door
+from harness.ingest.collector.admission import Door, authority
 from harness.ingest.collector.receiver import Receiver
 from harness.ingest.collector.server import Server, hosts_of
 from harness.project import Project
@@ -23,16 +23,29 @@ TOKEN = "TRUEUP_COLLECT_TOKEN"
 
 
 def collect(
-    project: Project, host: str, port: int, names: tuple[str, ...], grpc_port: int, ready: Callable[[str], None]
+    project: Project,
+    host: str,
+    port: int,
+    names: tuple[str, ...],
+    grpc_port: int,
+    ready: Callable[[str], None],
+    token_env: str = TOKEN,
 ) -> dict[str, int]:
     """Serve until the process is told to end. Returns the counts. `ready` gets the address.
 
-    Raises UsageError for an address that others can reach without a token, and for one that cannot be listened on.
+    `token_env` names the environment variable with the token that senders must bring. Raises UsageError for an address
+    that others can reach without a token, for a variable that was named and is empty, and for what cannot be listened on.
     """
-    token = os.environ.get(TOKEN, "")
+    host = host.removeprefix("[").removesuffix("]")
+    token = os.environ.get(token_env, "")
+    export = f"export {token_env}=$(openssl rand -hex 32)"
+    if token_env != TOKEN and not token:
+        raise UsageError("the variable that holds the token is empty", where=token_env, next=export)
     if not (token or _is_loopback(host)):
         raise UsageError(
-            f"others can reach {host}, so a token is needed", next=f"export {TOKEN}=…, or leave out --host"
+            f"others can reach {host}, so a token is needed",
+            where="--host",
+            next=f"{export}; trueup collect --host {host} --token-env {token_env}; or leave out --host",
         )
     with _listening(host, port) as sock:
         port = sock.getsockname()[1]
@@ -42,9 +55,9 @@ def collect(
         if grpc_port:
             from harness.ingest.collector import grpc  # an extra
 
-            rpc = grpc.start(receiver, f"{host}:{grpc_port}", token)
+            rpc = grpc.start(receiver, f"{authority(host)}:{grpc_port}", token)
         server = Server(receiver, Door(hosts_of([host, *names], port), token))
-        asyncio.run(_until_told(server, sock, lambda: ready(f"http://{host}:{port}")))
+        asyncio.run(_until_told(server, sock, lambda: ready(f"http://{authority(host)}:{port}")))
         if grpc_port:
             rpc.stop(5).wait()
     return dict(receiver.counts)
@@ -69,5 +82,5 @@ async def _until_told(server: Server, sock: socket.socket, ready: Callable[[], N
 
 def _is_loopback(host: str) -> bool:
     with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost"
+        return ip_address(host.partition("%")[0]).is_loopback
+    return host.lower() == "localhost"

@@ -19,6 +19,7 @@ from harness.errors import TrueupError
 from harness.ingest.collector import admission, bodies, signals
 from harness.ingest.collector.admission import Door, Refused
 from harness.ingest.collector.receiver import Receiver
+from harness.redact.redaction import RedactionTooSlow
 
 CONNECTIONS = 64
 HEAD_BYTES = 32 << 10
@@ -132,6 +133,8 @@ class Server:
             status, reason = 413, str(error)
         except bodies.Unsupported as error:
             status, reason = 415, str(error)
+        except RedactionTooSlow as error:  # the same request would take as long again
+            status, reason = 413, error.what
         except ValueError as error:
             status, reason = 400, str(error)
         except Exception as error:  # full disk, a detector that fails, no memory: nothing was acknowledged

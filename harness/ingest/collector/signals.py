@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from harness.ingest.collector import ingestible
 from harness.ingest.collector.traces import Record, items, kept
 from harness.ingest.formats import _otlp
 from harness.ingest.formats._json import loads
@@ -67,16 +68,28 @@ def as_json(message: Any) -> Record:
 
 
 def checked(signal: Signal, record: Record, size: int) -> Checked:
-    """What of a request is kept, and what is refused: what is too large, and, kept for the quarantine, what is unreadable."""
+    """What of a request is kept, and what is refused: what is too large, what ingest could not store, and, kept for the
+    quarantine, what is unreadable. Raises ValueError when nothing that can be ingested is left of it."""
     try:
         total = sum(1 for _ in items(record))
         large = {id(item) for item in items(record) if size > LARGEST_ITEM and _size(item) > LARGEST_ITEM}
-        records = kept(record, lambda item: id(item) not in large)
-        broken = [found for one in records for found in signal.read(one) if isinstance(found, str)]
-    except (TypeError, AttributeError, KeyError) as error:
+        wrong = {
+            id(item): why
+            for item in items(record)
+            if id(item) not in large and (why := ingestible.why_not(signal.field, item))
+        }
+        records = kept(record, lambda item: id(item) not in large and id(item) not in wrong)
+        found = [item for one in records for item in signal.read(one)]
+    except (TypeError, AttributeError, KeyError, RecursionError) as error:
         raise ValueError(f"not an OTLP request: {error}") from None
-    reasons = [f"larger than {LARGEST_ITEM} bytes"] * bool(large) + broken[:1]
-    return Checked(records, total, len(large) + len(broken), "; ".join(reasons))
+    broken = [item for item in found if isinstance(item, str)]
+    reasons = [f"larger than {LARGEST_ITEM} bytes"] * bool(large) + [*wrong.values()][:1] + broken[:1]
+    if wrong and not found:
+        raise ValueError(reasons[-1])
+    for item in found:
+        if not isinstance(item, str) and (why := ingestible.why_not_stored(item)):
+            raise ValueError(why)  # what is wrong stands in the resource or the scope, which all its items have
+    return Checked(records, total, len(large) + len(wrong) + len(broken), "; ".join(reasons))
 
 
 def answer(signal: Signal, media: str, rejected: int, reason: str) -> bytes:

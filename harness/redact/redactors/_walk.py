@@ -1,5 +1,6 @@
 """Walk through one record: every string, key and large number, whatever it is nested in."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -38,6 +39,9 @@ OTLP_IDS = frozenset(
 )
 """The same of an OTLP request."""
 
+LEAST_NUMBER = 10**6
+"""Smaller numbers are counts, whatever they stand under."""
+
 DEPTH = 100
 """Levels of lists and objects that are walked one by one."""
 
@@ -68,9 +72,22 @@ class Walk:
             clean = self._object(value) if isinstance(value, dict) else self._list(value, key)
             self._depth -= 1
             return clean
-        if isinstance(value, int) and abs(value) >= 10**11:  # a card number need not be a text
-            return value if (text := self._text(str(value), key)) == str(value) else text
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= LEAST_NUMBER:
+            return self._number(value, key)
         return value
+
+    def _number(self, value: int, key: str) -> Json:
+        """A card or phone number need not be a text: it is read behind its key, as in a sentence."""
+        text = str(value)
+        start = len(key.encode("utf-8", "surrogatepass")) + 2
+        whole = self._redactor.called(key, text) if key else None
+        finds = [whole] if whole else self._redactor.finds(f"{key}: {text}".encode("utf-8", "surrogatepass"), key)
+        find = next((find for find in finds if find.kind and find.end > start or find is whole), None)
+        if not find:
+            return value
+        self.found = True
+        pseudonym: bytes = self._redactor.pseudonym(find._replace(value=text.encode()))
+        return pseudonym.decode()
 
     def _object(self, value: dict[str, Json]) -> Json:
         if value.keys() == {"key", "value"} and isinstance(value["key"], str):  # an attribute of OTLP
@@ -96,20 +113,27 @@ class Walk:
     def _across(self, items: list[Json], texts: list[int]) -> list[Json]:
         """Text parts in which a find lies across several: it is replaced in the first, and cut out of the others."""
         held = [items[at]["text"].encode("utf-8", "surrogatepass") for at in texts]
-        cuts = [0, *(sum(map(len, held[: n + 1])) for n in range(len(held)))]
-        for find in reversed(self._redactor.finds(b"".join(held))):
-            if not find.kind:
-                continue
+        finds = [find for find in self._redactor.finds(b"".join(held)) if find.kind]
+        if finds:
             self.found = True
-            for number in range(len(held) - 1, -1, -1):
-                start, end = max(find.start, cuts[number]), min(find.end, cuts[number + 1])
-                if start < end:
-                    instead = self._redactor.pseudonym(find) if start == find.start else b""
-                    part = held[number]
-                    held[number] = part[: start - cuts[number]] + instead + part[end - cuts[number] :]
-        for at, data in zip(texts, held, strict=True):
-            items[at] = {**items[at], "text": data.decode("utf-8", "replace")}
+            for at, data in zip(texts, self._cut(held, finds), strict=True):
+                items[at] = {**items[at], "text": data.decode("utf-8", "replace")}
         return items
+
+    def _cut(self, held: list[bytes], finds: list[Find]) -> Iterator[bytes]:
+        """Each part without what was found in it. Parts and finds are both gone through once."""
+        whole, end, next_find = b"".join(held), 0, 0
+        for part in held:
+            at, end, pieces = end, end + len(part), list[bytes]()
+            while next_find < len(finds) and finds[next_find].start < end:
+                find = finds[next_find]
+                if find.start >= at:
+                    pieces += [whole[at : find.start], self._redactor.pseudonym(find)]
+                at = max(at, min(find.end, end))
+                if find.end > end:
+                    break
+                next_find += 1
+            yield b"".join([*pieces, whole[at:end]])
 
     def _text(self, text: str, key: str = "") -> str:
         if len(text) < 6:

@@ -9,28 +9,34 @@ OVERLAPPING = True
 
 _WORDS = (
     r"(?:api|access|secret|private|signing|encryption|account|auth|client|service)[_. -]?key|client[_-]?secret|secret"
-    r"|token|pass(?:wor[dt]|phrase|code|wd)?|passwort|contrase(?:n|ñ)a|mot de passe|pwd|authorization|credentials?|cookie"
+    r"|token|pass(?:wor[dt]|phrase|code|wd)?|passwort|kennwort|contrase(?:n|ñ)a|clave|mot de passe|mdp|wachtwoord|senha|palavra-passe"
+    r"|parola(?: d'ordine)?|has[lł]o|l(?:ö|o)senord|adgangskode|passord|salasana|heslo|jelsz(?:ó|o)|(?:ş|s)ifre|parolă|kata sandi"
+    r"|mật khẩu|пароль|κωδικός|密码|密碼|口令|パスワード|暗証番号|비밀번호|암호|पासवर्ड|পাসওয়ার্ড|كلمة (?:المرور|السر)|סיסמ(?:ה|א)|รหัสผ่าน"
+    r"|pwd|authorization|credentials?|cookie"
 )
+_IS = r"(?:[:=：]|=>|:=|\b(?:is|are|was|lautet|ist|est|es|é|e|è|är|er|on|je|to|adalah|là)\b|это|是|为|は|है)"
 _QUOTES = r"[\\\"'`]{0,16}"
 _SCHEME = r"(?:(?:bearer|basic|token)\s+)?"
 
 PATTERN = (
-    rf"(?i:(?:{_WORDS}){_QUOTES}\s{{0,4}}(?:[:=]|=>|:=|\bis\b|\blautet\b)\s{{0,4}}{_QUOTES}{_SCHEME})[^\s\\\"'`,;<>]{{6,512}}"
+    rf"(?i:(?:{_WORDS}){_QUOTES}\s{{0,4}}{_IS}\s{{0,4}}{_QUOTES}{_SCHEME})[^\s\\\"'`,;<>]{{6,512}}"
     r"|(?i:\b(?:bearer|basic))\s+[A-Za-z0-9._~+/=-]{16,}"
     r"|://[^\s/:@\\\"]{0,64}:[^\s/@\\\"]{3,256}@"
 )
 
-HINT = (
-    r"(?i:(?:key|secret|token|pass|word|phrase|code|passwd|wort|se(?:n|ñ)a|pwd|authorization|credentials?|cookie))"
-    r"[\\\"'`\s]*(?:[:=]|(?i:is|lautet)\b)|(?i:bearer|basic)\s|://[^\s/:@\\\"]*:[^\s/@\\\"]+@"
+HINT = rf"(?i:(?:{_WORDS}){_QUOTES}\s{{0,4}}{_IS})|(?i:bearer|basic)\s|://[^\s/:@\\\"]*:[^\s/@\\\"]+@".replace(
+    r"\b", ""
 )
 
 LEAST_ENTROPY = 2.8
 """Bits a character of an unquoted value; words have less, generated secrets more."""
 
+LEAST_ANNOUNCED = 2.2
+"""The same behind a word that hardly means anything else, such as *password*."""
+
 _NAME = re2.compile(rf"(?i)(?:^|[._-]|\b)(?:{_WORDS})s?$".encode())
 _BEFORE = re2.compile(
-    rf"(?i)^(?:(?:{_WORDS}){_QUOTES}\s{{0,4}}(?:[:=]|=>|:=|is|lautet)\s{{0,4}}|\b){_QUOTES}(?:(?:bearer|basic|token)\s+)?".encode()
+    rf"(?i)^(?:(?:{_WORDS}){_QUOTES}\s{{0,4}}{_IS}\s{{0,4}}|\b){_QUOTES}(?:(?:bearer|basic|token)\s+)?".encode()
 )
 _EMPTY = re2.compile(
     rb"(?i)^(?:\W*|<.*>|\$\{?.*|%.*%|\{.*\}|(?:your|my|the)[_-].*|x+|string|integer|number|object|boolean|null|none|true|false"
@@ -47,7 +53,8 @@ def confirm(text: bytes, start: int, end: int) -> tuple[int, int] | None:
     value = start + (before.end() if before else 0)
     name = found[: value - start].lower()
     quoted = name[-1:] in b"\"'`=" and b"token" not in name  # or an assignment without a space, as in a shell
-    return _after(text, value, end, least=1.5 if quoted else LEAST_ENTROPY - 0.6 * (end - value < 10), mixed=not quoted)
+    least = LEAST_ENTROPY if b"token" in name or b"cookie" in name else LEAST_ANNOUNCED
+    return _after(text, value, end, least=1.5 if quoted else least, mixed=not quoted)
 
 
 def named(key: bytes, value: bytes) -> bool:

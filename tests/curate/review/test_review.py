@@ -85,3 +85,12 @@ def test_an_empty_target_is_refused(text):
     """A person who means "nothing" rejects."""
     with pytest.raises(InputError, match="hold something"):
         review_queue.verdict(tool_item(), "edit", text, "ada", 1)
+
+
+def test_what_a_reviewer_types_is_redacted(work):
+    """An e-mail address and a key that a person types into a target reach neither the store nor what is trained."""
+    first, typed = queue(work)[0], "write to eve@example.com with sk-proj-" + "a1B2" * 12
+    record(work, first, Said(call_id=first.call_id, action="edit", text=typed), "ada")
+    kept = reviewed(work)[first.call_id].correction
+    assert "<EMAIL_" in kept and "<KEY_" in kept and "eve@" not in kept and "sk-proj" not in kept
+    assert "eve@" not in str(fates(work)[1][first.call_id])

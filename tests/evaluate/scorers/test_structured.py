@@ -1,6 +1,8 @@
 """Scorers of structured answers: JSON fields, JSON Schema, tool calls."""
 
 import json
+import socket
+import time
 
 import pytest
 from hypothesis import given
@@ -126,3 +128,44 @@ def test_arguments_may_have_comparators():
     """`compare` holds a comparator per argument name."""
     wanted = [{"name": "find", "arguments": {"who": "Ann"}}]
     assert score.calls(called(("find", {"who": "ANN"})), wanted, compare={"who": score.text(fold=True)})[0].value == 1
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:{port}/x", "file:///etc/hostname", "other.json"])
+def test_a_schema_fetches_nothing(address):
+    """A reference to outside is an error of the schema; nobody is asked."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        schema = {"properties": {"a": {"$ref": address.format(port=server.getsockname()[1])}}}
+        with pytest.raises(UsageError, match="outside"):
+            score.json_schema('{"a": 1}', schema)
+        with pytest.raises(TimeoutError):
+            server.accept()
+    assert score.json_schema("{}", {"$ref": "https://json-schema.org/draft/2020-12/schema"}).value == 1
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"pattern": "^(a+)+$"}}},
+        {"patternProperties": {"^(a+)+$": False}},
+        {"patternProperties": {"^(a+)+$": True}, "additionalProperties": False},
+    ],
+)
+def test_a_pattern_of_a_schema_cannot_hang(schema):
+    """Patterns run in linear time, on values and on names, whatever keyword holds them."""
+    long = "a" * 50_000 + "!"
+    began = time.process_time()
+    score.json_schema(json.dumps({"a": long, long: 1}), schema)
+    assert time.process_time() - began < 5
+    assert score.json_schema('{"b": 1}', schema | {"additionalProperties": False}).value == 0
+
+
+@pytest.mark.parametrize("levels", [101, 3_000, 200_000])
+def test_a_deeply_nested_reply_is_wrong_and_no_error(levels):
+    """Whatever a model nests, its reply is scored."""
+    for text in ("[" * levels + "]" * levels, '{"a":' * levels + "1" + "}" * levels):
+        assert score.json_schema(text, {}).value == 0
+        assert (
+            score.json_schema(text, {"$ref": "#/$defs/t", "$defs": {"t": {"items": {"$ref": "#/$defs/t"}}}}).value == 0
+        )
+    assert score.json_schema("[" * 90 + "]" * 90, {}).value == 1

@@ -253,3 +253,32 @@ def _head(client, more):
 def _drip(sock, data):
     with suppress(OSError):  # its place was given to another
         sock.sendall(data)
+
+
+HOSTILE = {
+    "kind": [True, 2.5, [], {}, "x", 10**30],
+    "startTimeUnixNano": [True, [], {}, 1e300, "9" * 40, -(10**25)],
+    "name": [True, 7, [], {"a": 1}],
+    "status": [True, 7, "x", [], {"code": [], "message": {}}],
+    "events": [True, 7, [7], [{"name": 7, "timeUnixNano": []}], {}],
+    "attributes": [True, 7, [7], {"a": 1}, [{"key": 7, "value": 7}], [{"key": "gen_ai.usage.input_tokens", "value": {"intValue": [1]}}]],
+    "droppedAttributesCount": [True, "x", [], 1e999, 10**40],
+    "parentSpanId": [True, 7, [], {}],
+    "traceId": [True, 7, [], {}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", HOSTILE)
+def test_what_is_acknowledged_can_be_ingested(client, tmp_path, field):
+    """Whatever stands in a field of a span: it is refused, or ingest reads the inbox to its end, the good span with it."""
+    from harness.ingest import stage
+
+    for number, value in enumerate(HOSTILE[field]):
+        good = span(number + 1, f"{number + 1:032x}")
+        status, _, _ = client.post(request(good, {**span(99, "f" * 32), field: value}))
+        alone, _, _ = client.post(request({**span(99, "f" * 32), field: value}))
+        assert status in (200, 400) and alone in (200, 400), value
+    client.receiver.close()
+    read = list(stage.ingest([str(tmp_path / "inbox")]))
+    kept = {call.trace_id for batch in read for call in batch.calls}
+    assert len(kept - {"f" * 32}) == len(HOSTILE[field])
