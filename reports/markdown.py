@@ -34,6 +34,9 @@ def render(story: Story) -> bytes:
 def _head(first: Summary) -> Iterator[str]:
     yield f"## {MARKS[first.outcome]} {first.outcome.capitalize()}: {safe(first.title)}"
     yield ""
+    if first.net:
+        yield f"**{safe(first.net)}**"
+        yield ""
     yield f"**{safe(first.sentence)}**"
     yield ""
     yield f"Fixed {first.fixed:,}, broken {first.broken:,}. " + " · ".join(

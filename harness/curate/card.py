@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.core.codec import canonical
 from harness.core.controls import visible
+from harness.core.dataset_files import EVALUATED
 from harness.curate.preference_pairs import pairs
 from harness.types import Case, Dataset, Json, Noun
 
@@ -16,6 +17,7 @@ FATES = {
     "train": "trains",
     "held_out": "held out: can show a fix",
     "regression": "passes today: can show a break",
+    "production": "random sample of calls: shows the effect on traffic",
     "environment": "timeout, limit or broken tool: not the model's fault",
     "no_signal": "nobody said anything of it and no detector found anything",
     "no_target": "failed, and nothing says what would have been right: worth a human look",
@@ -190,7 +192,7 @@ def _proof(dataset: Dataset) -> str:
     """How many judged texts are as near to training as copies would be."""
     near = _option(dataset.notes, "near_duplicate", 0.8)
     leaks = sum(item.similarity >= near for item in dataset.leak_proof)
-    judged = sum(dataset.counts.get(split, 0) for split in ("held_out", "regression"))
+    judged = sum(dataset.counts.get(split, 0) for split in EVALUATED)
     if not judged:
         return ""
     return (

@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from harness.core import codec
-from harness.core.dataset_files import SPLITS
+from harness.core.dataset_files import EVALUATED, SPLITS
 from harness.curate.dataset_facts import facts
 from harness.curate.leak_proof import proof
 from harness.curate.options import CurateOptions
@@ -36,6 +38,8 @@ def case(row: CallRow, split: str, group: str) -> Case:
         user_id=call.user_id,
         group=group,
         cluster=row.cluster,
+        route=call.route,
+        failed=row.failed,
         day=day(call),
         tools=call.tools,
         fields=row.expectations,
@@ -49,12 +53,14 @@ def describe(
     prompts: tuple[Prompt, ...],
     options: CurateOptions,
     notes: Mapping[str, Json],
+    labelled: Mapping[tuple[str, str, bool], int] = {},
 ) -> Dataset:
-    """The manifest. Its id covers every row, every prompt and the options, so equal data has an equal id."""
+    """The manifest. Its id covers every row, every prompt and the options, so equal data has an equal id. `labelled`: kind
+    of call to how many have a target; see `Row.stratum`."""
     rows = [item for split in SPLITS for item in splits[split]]
     mined_rows = [item for item in rows if item.split != "replay"]
     used = {item.cluster for item in mined_rows}
-    leak_proof = proof([*splits["held_out"], *splits["regression"]], [*splits["train"], *splits["replay"]])
+    leak_proof = proof([case for name in EVALUATED for case in splits[name]], [*splits["train"], *splits["replay"]])
     knobs = {name: value for name, value in teacher_arm.knobs(options).items() if name not in NO_KNOBS}
     named = {name: [Path(path).name for path in getattr(options, name)] for name in FILES}
     return Dataset(
@@ -66,6 +72,10 @@ def describe(
         target_sources=dict(sorted(Counter(item.target_source for item in mined_rows).items())),
         clusters=tuple(item for item in mined.clusters if item.id in used),
         prompts=prompts,
+        shares=tuple(
+            replace(share, labelled=labelled.get((share.route, share.cluster, share.failed), 0))
+            for share in mined.shares
+        ),
         traces_version=options.traces_version,
         leak_proof=leak_proof,
         parents=options.parents,

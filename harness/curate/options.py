@@ -33,6 +33,12 @@ class CurateOptions(Noun, frozen=True):
     """`time`: the newest groups are held out, so that the set looks like tomorrow."""
     regression_share: float = 0.7
     """Share of the groups with passing calls only that becomes the regression set."""
+    regression_from: Literal["praised", "passed"] = "praised"
+    """`passed`: drawn at random among all calls without a failure, praised or not; see `harness.curate.passing`."""
+    production_share: float = 0.0
+    """Share of all calls with a target that is put aside, failed or passed alike, as the sample of production."""
+    most_production: int = 1000
+    """Rows of that sample above this are left out, drawn at random."""
     seed: int = 17
     min_failures: int = 20
     """Corrected failures below which nothing is trained: the run ends undecided."""

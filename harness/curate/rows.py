@@ -20,7 +20,7 @@ class RowTarget(Struct, frozen=True):
 
     message: Message
     source: str
-    """correction, retry, teacher or production."""
+    """correction, retry, teacher, production or unopposed."""
     expected: Any
     """Tool calls, parsed JSON, or text: what a scorer compares with."""
     at_ns: int = 0
@@ -44,6 +44,11 @@ class CallRow(Struct, frozen=True, dict=True):
     def key(self) -> str:
         """Content id of the whole input: rows that share it are one."""
         return digest([_said(message) for message in self.conversation])
+
+    @property
+    def stratum(self) -> tuple[str, str, bool]:
+        """What kind of call it is; see `harness.types.Share`."""
+        return self.call.route, self.cluster if self.failed else "", self.failed
 
     @property
     def marks(self) -> tuple[str, ...]:

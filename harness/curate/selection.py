@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from harness.core.codec import digest
+from harness.core.dataset_files import EVALUATED
 from harness.core.near_duplicates import nearest, normalise
 from harness.curate import caps
 from harness.curate.contamination import contaminated
 from harness.curate.options import CurateOptions
 from harness.curate.rows import CallRow
-from harness.curate.splits import EVALUATED
 from harness.mine.traffic import day
 
 
@@ -67,6 +67,20 @@ class Selection:
             ranked.append((not self.rows[at].failed, (turns[cluster] + 0.5) / size[cluster], len(ranked), at))
             turns[cluster] += 1
         for *_, at in sorted(ranked)[most:]:
+            self._leave_out(at, "not_selected", f"the {side} set has its {most:,} rows")
+
+    def thin(self, side: str, drawn: Callable[[str], bool], options: CurateOptions) -> None:
+        """Keep of a split's rows those whose calls are drawn, so that praised and other calls are there at one rate."""
+        if options.regression_from == "passed":
+            for at in [
+                at for at, at_side in enumerate(self.split) if at_side == side and not drawn(self.rows[at].call.id)
+            ]:
+                self._leave_out(at, "not_selected", "not drawn from the calls that pass")
+
+    def sample(self, side: str, most: int, options: CurateOptions) -> None:
+        """Keep at most `most` rows of a split, at random: by a hash of their calls' ids, and nothing else."""
+        members = [at for at, at_side in enumerate(self.split) if at_side == side]
+        for at in sorted(members, key=lambda at: digest([options.seed, self.rows[at].call.id]))[most:]:
             self._leave_out(at, "not_selected", f"the {side} set has its {most:,} rows")
 
     def _training(self) -> list[int]:

@@ -1,15 +1,16 @@
 """Sift calls into rows with a target, and record why the others have none."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from harness.core.chat_forms import is_media
 from harness.core.feedback_override import contradict
-from harness.curate import targets
+from harness.curate import passing, targets
 from harness.curate.options import CurateOptions
 from harness.curate.poisoning import suspects
 from harness.curate.rows import CallRow, RowTarget, has_control_tokens
 from harness.mine.mined import Mined
+from harness.mine.shares import rarest
 from harness.mine.traffic import Session, Traffic
 from harness.types import UNUSABLE, Call, Failure, Fate, Feedback, Message
 
@@ -33,11 +34,17 @@ class Sieve:
             self._failures[failure.call_id].append(failure)
         self._sizes = {item.id: len(item.call_ids) for item in mined.clusters}
         self._passed = frozenset(mined.passed)
+        self._mined = mined
+        self._drawn: Callable[[str], bool] = lambda call_id: False
+        """Whether a call that nobody spoke of stands for what passes."""
         self._first_seen: dict[str, int] = {}
+        self.labelled: Counter[tuple[str, str, bool]] = Counter()
+        """Route, cluster and failed or not, to the calls of that kind that have a target; see `rows`."""
         self._style = targets.Style(self._answers())
 
     def rows(self, options: CurateOptions) -> tuple[list[CallRow], dict[str, Fate]]:
         """One row an input, in order of time, and the fate of each call that gave none, by call id."""
+        self._drawn = passing.draw(self._mined, options)
         rows: list[CallRow] = []
         fates: dict[str, Fate] = {}
         for found in self.sifted():
@@ -45,6 +52,7 @@ class Sieve:
                 rows.append(found)
             else:
                 fates[found.call_id] = found
+        self.labelled = Counter(row.stratum for row in rows)
         rows.sort(key=lambda row: (row.call.start_ns, row.call.id))
         fates |= suspects(rows, self._first_seen, self._traffic.newest_ns, options)
         kept, merged = targets.resolve([row for row in rows if row.call.id not in fates], options.conflicts)
@@ -80,7 +88,7 @@ class Sieve:
             call=call,
             conversation=conversations[call.id],
             target=target,
-            failed=call.id not in self._passed,
+            failed=call.id not in self._passed and target.source != passing.SOURCE,
             cluster=self._telling(failures),
             expectations=targets.expectations(said),
         )
@@ -90,6 +98,8 @@ class Sieve:
     ) -> RowTarget | None:
         if call.id in self._passed:
             return targets.from_production(call)
+        if call.usable and not (call.id in self._failures or call.id in self._feedback) and self._drawn(call.id):
+            return targets.from_production(call, passing.SOURCE)
         corrected = targets.from_correction(self._feedback.get(call.id, ()), self._style, call)
         if corrected or call.id not in self._failures:
             return corrected
@@ -100,8 +110,7 @@ class Sieve:
 
     def _telling(self, failures: Iterable[Failure]) -> str:
         """The rarest of a call's clusters: it says most about what went wrong."""
-        clusters = [failure.cluster for failure in failures if failure.cluster]
-        return min(clusters, key=lambda item: (self._sizes.get(item, 0), item), default="")
+        return rarest((failure.cluster for failure in failures if failure.cluster), self._sizes)
 
 
 def _barred(call: Call, conversation: tuple[Message, ...], failures: Iterable[Failure]) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.core import codec
-from harness.core.dataset_files import SPLITS
+from harness.core.dataset_files import EVALUATED, SPLITS
 from harness.core.near_duplicates import normalise
-from harness.curate import groups, manifest, replay, slot_swaps, splits
+from harness.curate import groups, manifest, passing, replay, slot_swaps, splits
 from harness.curate.options import CurateOptions
 from harness.curate.rows import CallRow, spoken
 from harness.curate.selection import Selection
@@ -53,7 +53,8 @@ def curate(
     traffic = Traffic(calls)
     if not traffic.size:
         raise UndecidedError("there are no calls to curate", next="trueup ingest exports/")
-    rows, fates = Sieve(traffic, feedback, mined, taught).rows(options)
+    sieve = Sieve(traffic, feedback, mined, taught)
+    rows, fates = sieve.rows(options)
     formed = groups.form(rows, threshold=options.near_duplicate, by_user=options.group_by_user)
     group_of = groups.names(rows, formed)
     selection = Selection(rows, splits.assign(rows, formed, sticky, options))
@@ -61,14 +62,16 @@ def curate(
     selection.clean(options)
     selection.cap(group_of, options)
     selection.select("train", options.most_rows, options)
+    selection.thin("regression", passing.draw(mined, options), options)
     selection.select("regression", options.most_regression, options)
+    selection.sample("production", options.most_production, options)
     for row, side in zip(rows, selection.split, strict=True):
         fates[row.call.id] = Fate(call_id=row.call.id, fate=side, detail=selection.details.get(row.call.id, ""))
     cases = _cases(rows, selection.split, group_of, options, reword, clean)
     _enough(cases, options)
     by_time = tuple(fates[call.id] for call in traffic if call.id in fates)
     notes = {"groups": len(formed), "largest_group": max(map(len, formed), default=0)}
-    dataset = manifest.describe(cases, by_time, mined, traffic.prompts.found(), options, notes)
+    dataset = manifest.describe(cases, by_time, mined, traffic.prompts.found(), options, notes, sieve.labelled)
     return _checked(Curated(dataset=dataset, splits=cases, fates=by_time, sticky=marks), traffic.size)
 
 
@@ -104,7 +107,7 @@ def _cases(
 
 def _judged(found: Mapping[str, Sequence[Case]], options: CurateOptions) -> list[str]:
     """Normalised texts of everything that is judged with: mined cases and eval files."""
-    mined_texts = [spoken(case.messages) for name in ("held_out", "regression") for case in found[name]]
+    mined_texts = [spoken(case.messages) for name in EVALUATED for case in found[name]]
     return [normalise(text) for text in (*options.contamination, *mined_texts)]
 
 

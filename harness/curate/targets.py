@@ -23,7 +23,7 @@ Conversations = Mapping[str, Sequence[Message]]
 REJECTED = "rejected"
 """Label of the feedback of the name `REVIEW` by which a person turns a target down."""
 
-RANK = {"correction": 0, "retry": 1, "teacher": 2, "production": 3}
+RANK = {"correction": 0, "retry": 1, "teacher": 2, "production": 3, "unopposed": 4}
 """Provenance, best first."""
 
 SAME = 0.8

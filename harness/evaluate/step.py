@@ -1,15 +1,13 @@
 """Evaluate as a step: recall or make one run an arm, and store it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
-from harness.core import dataset_files, reads
+from harness.core import dataset_files
 from harness.core.codec import digest, write_lines
-from harness.core.plugins import load
-from harness.core.reads import Reads
-from harness.errors import InvalidError, TrueupError
+from harness.errors import InvalidError
 from harness.evaluate import aa_control
 from harness.evaluate import arms as evaluate_arms
 from harness.evaluate import stage as evaluate_stage
@@ -17,8 +15,8 @@ from harness.project import EvaluationRuns, Project
 from harness.types import Adapter, Arm, Case, Dataset, EvalRequest, Run
 
 OnEvent = Callable[[dict[str, Any]], None]
-Ask = Callable[[Project, EvalRequest, Mapping[str, str], str, OnEvent], tuple[Run, ...]]
-"""How the arms are asked: project, request, content ids of the runs that are known, content id of the adapter, progress."""
+Ask = Callable[[Project, EvalRequest, str, OnEvent], tuple[Run, ...]]
+"""How the arms are asked: project, request, content id of the adapter, progress."""
 
 
 def arms(project: Project, dataset: Dataset | None, adapter: Adapter | None) -> dict[str, Arm]:
@@ -50,35 +48,28 @@ def evaluate(
     otel: str = "",
     ask: Ask | None = None,
 ) -> dict[str, Run]:
-    """Runs of every arm (or of those named in `only`) on the eval suites, recalled where nothing changed.
+    """Runs of every arm (or of those named in `only`) on the eval suites: one measurement.
+
+    Replies are recalled, scores never: all arms are scored and all judges tried in one process, so nothing but the model can
+    differ between them. A run that found what an earlier one found is stored once.
 
     What the gate will judge is remembered as one `Evaluation`: a selection of cases never is, and a few arms only join
-    the others when these were asked with the same dataset and adapter. With `otel` nothing is recalled but replies:
-    every case goes to that file or address as a trace. `ask` may end an evaluation early; see `harness.gate.early_stop`.
+    the others when these were asked with the same dataset and adapter. With `otel` every case goes to that file or address
+    as a trace. `ask` may end an evaluation early; see `harness.gate.early_stop`.
     """
-    request = eval_request(project, dataset, adapter, only, select)
-    chosen = request.arms
+    request = replace(eval_request(project, dataset, adapter, only, select), otel=otel)
     with project.progress.step("evaluate"):
-        keys = {arm.name: _run_key(project, arm, survey(project, select), dataset, request) for arm in chosen}
-        recalled = {} if otel else {name: project.recalled("run", key, "run") for name, key in keys.items()}
-        idents = {name: known for name, known in recalled.items() if known}
-        missing = tuple(arm for arm in chosen if arm.name not in idents)
-        if missing:
-            asked = replace(request, arms=missing, otel=otel)
-            on_event = evaluation_progress(project)
-            if ask:
-                fresh = ask(project, asked, idents, adapter.id if adapter else "", on_event)
-            else:
-                fresh = evaluate_stage.evaluate(asked, on_event=on_event)
-            for result in fresh:
-                ident = idents[result.arm.name] = project.store.artifacts.put("run", result)
-                if not (result.problems or result.stopped) and not any(item.error for item in result.results):
-                    project.store.memo.remember("run", keys[result.arm.name], ident)
+        on_event = evaluation_progress(project)
+        if ask:
+            runs = ask(project, request, adapter.id if adapter else "", on_event)
+        else:
+            runs = evaluate_stage.evaluate(request, on_event=on_event)
+        idents = tuple((run.arm.name, keep(project, run)) for run in runs)
         evaluation = EvaluationRuns(
             dataset=dataset.id if dataset else "",
             adapter=adapter.id if adapter else "",
-            runs=tuple((arm.name, idents[arm.name]) for arm in chosen),
-            controls=aa_control.measure(project, chosen, request, keys) if not select else (),
+            runs=idents,
+            controls=tuple(keep(project, run) for run in aa_control.measure(project, request)) if not select else (),
         )
         if not select:
             project.keep_evaluation(evaluation, whole=not only)
@@ -95,7 +86,7 @@ def survey(project: Project, select: str = "", dataset: Dataset | None = None) -
         request = _eval_request(project, dataset, (), select)
         if dataset is None:
             blank = project.store.artifacts.scratch("survey")
-            for split in ("held_out", "regression"):
+            for split in dataset_files.EVALUATED:
                 write_lines(blank / f"{split}.jsonl", [Case(id="mined")])
             request = replace(request, datasets={project.config.project.name: str(blank)})
         project.surveys[key] = evaluate_stage.survey(request)
@@ -130,6 +121,7 @@ def _eval_request(project: Project, dataset: Dataset | None, chosen: Sequence[Ar
         if dataset
         else {},
         replies=str(project.store.root / "replies"),
+        root=str(project.config.root),
         select=select,
         batch_size=settings.batch_size,
         repeats=settings.repeats,
@@ -138,36 +130,22 @@ def _eval_request(project: Project, dataset: Dataset | None, chosen: Sequence[Ar
     )
 
 
-def _run_key(
-    project: Project, arm: Arm, found: evaluate_stage.Survey, dataset: Dataset | None, request: EvalRequest
-) -> str:
-    """What the judges are asked and by which model is among the digests of the suites."""
-    try:
-        model = load("backends", arm.backend).digest(arm)
-    except TrueupError:
-        return ""  # a model that is not there: its run says so, case by case, and the other arms run
-    table = evaluate_arms.read_options(arm)
-    settings = project.config.eval
-    return Reads(
-        step="evaluate",
-        code=reads.code("harness.evaluate.stage", "harness.evaluate.runner.worker", "trueup.pytest_plugin"),
-        options={
-            "arm": [arm.name, arm.prompt, table.knobs],
-            "select": request.select,
-            "repeats": request.repeats,
-            "parts": settings.early_stop,  # other parts are other batches
-            "pytest_args": settings.pytest_args,
-        },
-        files=reads.contents(table.files),
-        plugins=reads.plugin_code("scorers")
-        | reads.plugin_code("redactors")  # `score.safety` asks them
-        | reads.plugin_code("backends", [arm.backend, *(judge.backend for judge in request.judges)]),
-        nouns={
-            "model": model,
-            "dataset": dataset.id if dataset else "",
-            "suites": digest([*(suite.digest for suite in found.suites), *found.problems]),
-        },
-    ).key
+def keep(project: Project, run: Run) -> str:
+    """Store a run; its content id. What took how long, and what came from the cache, makes no other run of it."""
+    results = tuple(
+        replace(
+            result, seconds=0.0, replies=tuple(replace(reply, seconds=0.0, cached=False) for reply in result.replies)
+        )
+        for result in run.results
+    )
+    found = replace(run, started_ns=0, seconds=0.0, generated=0, judged=(), results=results, environment={})
+    key = digest(found)
+    known = project.recalled("run", key, "run")
+    if known:
+        return known
+    ident = project.store.artifacts.put("run", run)
+    project.store.memo.remember("run", key, ident)
+    return ident
 
 
 def evaluation_progress(project: Project) -> Callable[[dict[str, Any]], None]:

@@ -140,6 +140,10 @@ class Cases:
         """The mined cases that production passes today: what can show a break."""
         return self(MinedSplit(dataset, "regression"))
 
+    def production(self, dataset: str = "") -> Callable[[F], F]:
+        """A random sample of production, passed or failed ([curate] production_share): what shows the effect on traffic."""
+        return self(MinedSplit(dataset, "production"))
+
 
 cases = Cases()
 

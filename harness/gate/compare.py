@@ -14,6 +14,7 @@ from itertools import zip_longest
 
 from msgspec.structs import replace
 
+from harness.core.codec import digest
 from harness.gate import contents
 from harness.types import Case, Comparison, Contract, Pair, Result, Run, Suite
 
@@ -72,7 +73,11 @@ def _comparisons(baseline: Run, candidate: Run) -> Iterator[Comparison]:
     for name in sorted(old | new):
         suite = new.get(name) or old[name]
         cases = candidate.cases.get(name) or baseline.cases.get(name, ())
-        problems = (*_unlike(old.get(name), new.get(name), baseline, candidate), *_duplicates(cases))
+        problems = (
+            *_elsewhere(baseline, candidate),
+            *_unlike(old.get(name), new.get(name), baseline, candidate),
+            *_duplicates(cases),
+        )
         main = _paired(suite, baseline, candidate, before.get(name, []), after.get(name, []), cases)
         yield replace(main, problems=(*problems, *main.problems))
         named = [case for case in cases if case.id in suite.must_pass]
@@ -128,6 +133,7 @@ def _paired(
         candidate=candidate.arm.name,
         metric=metric,
         pairs=tuple(_pair(ident, old, new, by_id.get(ident), suite, units.get(ident, "")) for ident in ids),
+        conditions=digest(candidate.conditions) if candidate.conditions else "",
         binary=old.repeats <= 1 and new.repeats <= 1 and old.pass_or_fail and new.pass_or_fail,
         problems=tuple(problems),
         stopped=stopped,
@@ -204,6 +210,7 @@ def _pair(ident: str, old: _Side, new: _Side, case: Case | None, suite: Suite, u
         slices=tuple(f"{name}={value}" for name in suite.slices if (value := _column(case, name))),
         cut_off=(ident in old.cut_off, ident in new.cut_off),
         labels=_labels(old.labels.get(ident, ()), new.labels.get(ident, ())) if suite.corpus else (),
+        stratum=(case.route, case.cluster, case.failed) if suite.mined and case is not None else None,
     )
 
 
@@ -262,6 +269,15 @@ def _unlike(old: Suite | None, new: Suite | None, baseline: Run, candidate: Run)
         yield f"{old.cases} cases were collected for {baseline.arm.name} and {new.cases} for {candidate.arm.name}"
     if replace(old, digest="", cases=0, file="") != replace(new, digest="", cases=0, file=""):
         yield "the suite is declared differently in the two runs"
+
+
+def _elsewhere(baseline: Run, candidate: Run) -> list[str]:
+    """Which conditions differ between the two runs: then their scores are two measurements, not one."""
+    names = sorted(baseline.conditions.keys() | candidate.conditions.keys())
+    other = [name for name in names if baseline.conditions.get(name) != candidate.conditions.get(name)]
+    if not other:
+        return []
+    return [f"scored under other conditions than {baseline.arm.name}: {_some(other)}; run trueup eval for all arms"]
 
 
 def _duplicates(cases: Sequence[Case]) -> list[str]:

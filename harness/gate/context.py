@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from harness.gate.flaky_cases import Sorted
 from harness.gate.statistics.spending import spent
-from harness.types import Comparison, Pair, Policy, Role, Suite, Waiver
+from harness.types import Comparison, Pair, Policy, Role, Share, Suite, Waiver
 
 PROMPTED, CONSTANT, CHAMPION, EMPTY = "prompted", "constant", "champion", "empty"
 """Arms that rules know by name: the prompt as production sends it, the commonest answer given to everything, the adapter
@@ -29,9 +29,12 @@ class Context:
     """Digest of the adapter in production; empty when there is none, or when it is the candidate itself."""
     bar: tuple[Suite, ...] = ()
     bar_version: str = ""
+    bar_policy: Policy | None = None
     """By what the champion was promoted; see `Judgement`."""
     looks: Mapping[str, int] = field(default_factory=dict)
     """Suite to the number of this look at its cases; 1 where nothing is said."""
+    shares: tuple[Share, ...] = ()
+    """What production's calls are like; empty: not known."""
     problems: tuple[str, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     """Those that have not expired."""

@@ -9,7 +9,7 @@ every look. So a candidate that is good is asked everything and judged as withou
 an early one. Suites in clusters, with a judge, of a corpus measure or of numbers are waited for.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
@@ -28,12 +28,10 @@ from harness.types import EvalRequest, Finding, Policy, Run
 def evaluate(
     project: Project,
     request: EvalRequest,
-    known: Mapping[str, str],
     adapter: str,
     on_event: Callable[[dict[str, Any]], None],
 ) -> tuple[Run, ...]:
-    """The runs of the request's arms, as `harness.evaluate.stage` gives them. `known` maps arms that were asked on
-    another night to the content ids of their runs.
+    """The runs of the request's arms, as `harness.evaluate.stage` gives them.
 
     All end with the same part, and say why under `Run.stopped`, when the tuned arm among them is shown to be lost. What is
     only a selection of cases is asked at once.
@@ -41,13 +39,12 @@ def evaluate(
     parts = project.config.eval.early_stop
     if parts < 2 or request.select or TUNED not in {arm.name for arm in request.arms}:
         return evaluate_stage.evaluate(request, on_event=on_event)
-    before = {name: project.store.artifacts.get("run", ident, Run) for name, ident in known.items()}
     asked: list[tuple[Run, ...]] = []
     for number in range(1, parts + 1):
         part = replace(request, shard=f"{number}/{parts}", drawn=True)
         asked.append(evaluate_stage.evaluate(part, on_event=on_event))
         runs = tuple(sharding.merge(of_arm) for of_arm in zip(*asked, strict=True))
-        why = lost(project, {**before, **{run.arm.name: run for run in runs}}, adapter) if number < parts else ""
+        why = lost(project, {run.arm.name: run for run in runs}, adapter) if number < parts else ""
         if why:
             project.progress.note(f"ended after part {number} of {parts}: {why}")
             return tuple(replace(run, stopped=why) for run in runs)

@@ -12,7 +12,7 @@ REASONS = ("invalid", "fail", "unresolved")
 def sentence(outcome: str, found: Sequence[Finding]) -> str:
     """One sentence with the reason."""
     if outcome == "promote":
-        clauses = [*_gains(found), *_held(found), *_unknown(found), *_waived(found)]
+        clauses = [*_net(found), *_gains(found), *_held(found), *_unknown(found), *_waived(found)]
         return f"Promote: {'; '.join(clauses)}."
     against = [finding for finding in found if finding.outcome in REASONS]
     if not against:
@@ -21,6 +21,14 @@ def sentence(outcome: str, found: Sequence[Finding]) -> str:
     others = len(against) - 1
     more = f" {others} more {'problem' if others == 1 else 'problems'} below." if others else ""
     return f"{outcome.capitalize()}: {reason}{more}"
+
+
+def _net(found: Sequence[Finding]) -> Iterator[str]:
+    """`net effect on traffic +1.2 points [+0.4, +2.0] at 95 % over base`, the smallest over a baseline."""
+    shown = [finding for finding in found if finding.rule == "net_effect" and finding.outcome == "pass"]
+    if shown:
+        least = min(shown, key=lambda finding: finding.estimate or 0.0)
+        yield least.sentence.split(";")[0].replace("Net effect on traffic:", "net effect on traffic")
 
 
 def _gains(found: Sequence[Finding]) -> Iterator[str]:
@@ -50,10 +58,20 @@ HELD = ("guard", "contract", "budget")
 
 def _unknown(found: Sequence[Finding]) -> Iterator[str]:
     """What the verdict does not rest on, so that nobody takes it for shown."""
+    yield from (
+        finding.sentence[:1].lower() + finding.sentence[1:].rstrip(".")
+        for finding in found
+        if finding.rule in ("lowered", "weakened") and finding.outcome == "info"
+    )
     if any(one.rule == "unguarded" for one in found):
         yield "what it may have broken elsewhere was not tested"
+    if any(one.rule == "net_effect" and one.outcome == "info" for one in found):
+        yield "the net effect on traffic is not known"
     if any(one.rule == "prompted" and one.counts.get("n") == 0 for one in found):
         yield "no prompt was tried instead"
+    ties = sorted({one.baseline for one in found if one.rule == "prompted" and one.counts.get("tie")})
+    if ties:
+        yield f"it was not shown to do better than the prompt ({', '.join(ties)})"
 
 
 def _waived(found: Sequence[Finding]) -> Iterator[str]:

@@ -69,6 +69,7 @@ def _check(policy: Policy) -> None:
             ("min_cases", policy.min_cases >= 1),
             ("max_error_share", 0.0 <= policy.max_error_share <= 1.0),
             ("baselines", len(policy.baselines) > 0),
+            ("net_gain", -1.0 < policy.net_gain < 1.0),
         )
         if not fine
     ]
@@ -91,7 +92,9 @@ def _context(judgement: Judgement) -> Context:
         champion="" if own else judgement.champion,
         bar=judgement.bar,
         bar_version=judgement.bar_version,
+        bar_policy=judgement.bar_policy,
         looks=judgement.looks,
+        shares=judgement.shares,
         problems=(*judgement.problems, *_ambiguous(judged)),
         waivers=tuple(one for one in waivers if _in_force(one, today)),
         expired=tuple(one for one in waivers if not _in_force(one, today)),

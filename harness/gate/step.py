@@ -23,7 +23,7 @@ from harness.gate import history as gate_history
 from harness.gate import runs as gate_runs
 from harness.gate import stage as gate_stage
 from harness.project import JUDGED, LATEST, EvaluationRuns, Project
-from harness.types import Comparison, Judgement, Noun, Policy, Run, Verdict
+from harness.types import Comparison, Judgement, Noun, Policy, Run, Share, Verdict
 
 
 class VerdictFile(Noun, frozen=True):
@@ -72,6 +72,7 @@ def judgement(project: Project, policy: Policy) -> tuple[Judgement, EvaluationRu
         found,
         comparisons=(*found.comparisons, *controls(project, evaluation, runs)),
         dataset=evaluation.dataset,
+        shares=_shares(project, evaluation.dataset),
         looks=looks,
         look=look,
         problems=(*found.problems, *missing),
@@ -85,11 +86,12 @@ def of_runs(project: Project, runs: dict[str, Run], candidate: str, policy: Poli
     promoted = champion.adapter if champion else ""
     if evaluate_arms.CHAMPION in runs and evaluate_arms.CHAMPION not in policy.baselines:
         policy = replace(policy, baselines=(*policy.baselines, evaluate_arms.CHAMPION))
-    before = _judgement_of(project, champion.verdict) if promoted and champion else None
+    before = _last_promoted(project)
     suites = {one.suite.name: one.suite for one in _judged(before)} if before else {}
     return Judgement(
         bar=tuple(suites[name] for name in sorted(suites)),
         bar_version=before.policy.version if before else "",
+        bar_policy=before.policy if before else None,
         comparisons=gate_runs.comparisons(runs),
         policy=policy,
         candidate=candidate,
@@ -104,9 +106,17 @@ def of_runs(project: Project, runs: dict[str, Run], candidate: str, policy: Poli
     )
 
 
-def _judgement_of(project: Project, verdict: str) -> Judgement | None:
-    known = project.store.artifacts.has("judgement", verdict)
-    return project.store.artifacts.get("judgement", verdict, Judgement) if known else None
+def _shares(project: Project, dataset: str) -> tuple[Share, ...]:
+    """What production was like when the dataset was curated; nothing without a dataset."""
+    return project.dataset(dataset).shares if dataset else ()
+
+
+def _last_promoted(project: Project) -> Judgement | None:
+    """What the last promotion rested on, also when it was rolled back since: that must not clear the bar."""
+    moves = project.store.promotions.history(project.config.promote.alias)
+    verdicts = [move.verdict for move in moves if move.reason == "promote" and move.verdict]
+    known = bool(verdicts) and project.store.artifacts.has("judgement", verdicts[-1])
+    return project.store.artifacts.get("judgement", verdicts[-1], Judgement) if known else None
 
 
 def _today(runs: dict[str, Run]) -> str:

@@ -1,6 +1,6 @@
 """Hold what mining hands to curation: failures, clusters and passing calls."""
 
-from harness.types import Cluster, Failure, Noun
+from harness.types import Cluster, Failure, Noun, Share
 
 
 class Mined(Noun, frozen=True):
@@ -12,5 +12,7 @@ class Mined(Noun, frozen=True):
     """How many calls were looked at."""
     hints: tuple[str, ...] = ()
     """Detectors that only show where to look: what they find is no failure of the call."""
+    shares: tuple[Share, ...] = ()
+    """All usable calls by kind. Calls that broke in their environment are left out: no model can change them."""
     passed: tuple[str, ...] = ()
     """Ids of calls with positive evidence and no failure."""

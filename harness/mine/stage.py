@@ -6,7 +6,7 @@ route (the form of a good answer, its latency) is learnt from all calls first, s
 held: memory grows with the failures, not with the traffic.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
@@ -16,7 +16,7 @@ from harness.core import feedback_scale, plugins
 from harness.core.options import File
 from harness.core.ordered import Ordered
 from harness.core.replies import confirms
-from harness.mine import embeddings
+from harness.mine import embeddings, shares
 from harness.mine.clusters import Seen, cluster
 from harness.mine.mined import Mined
 from harness.mine.norms import learn
@@ -78,7 +78,14 @@ def mine(
             found.look(batch)
     marked, clusters = cluster(found.in_order(), found.seen, known, encode)
     passed = tuple(call_id for _, call_id in sorted(found.passed))
-    return Mined(failures=marked, clusters=clusters, calls=traffic.size, hints=found.hints, passed=passed)
+    return Mined(
+        failures=marked,
+        clusters=clusters,
+        calls=traffic.size,
+        hints=found.hints,
+        shares=shares.shares(found.quiet, found.failed, marked, clusters),
+        passed=passed,
+    )
 
 
 def _opened(module: ModuleType, options: Mapping[str, Json], stack: ExitStack) -> Detect:
@@ -110,10 +117,15 @@ class _Found:
         self._failures: list[tuple[int, str, int, Failure]] = []
         self.passed: list[tuple[int, str]] = []
         self.seen: dict[str, Seen] = {}
+        self.quiet: Counter[str] = Counter()
+        """Route to usable calls without a failure."""
+        self.failed: dict[str, str] = {}
+        """Id of a usable call with a failure of the model's, to its route."""
 
     def look(self, windows: Sequence[Window]) -> None:
         calls = {call.id: (call, window) for window in windows for call in window.calls}
-        failed = set()
+        failed: set[str] = set()
+        broken: set[str] = set()
         for detect in self._detectors.values():
             for failure in detect(windows):
                 call, window = calls[failure.call_id]
@@ -121,9 +133,15 @@ class _Found:
                 self.seen[call.id] = Seen(route=call.route, day=day(call), text=window.asked(call)[:TEXT])
                 if failure.detector not in self.hints:
                     failed.add(call.id)
+                if failure.environment:
+                    broken.add(call.id)
         for call, window in calls.values():
             if call.id not in failed and _praised(call, window.said(call)):
                 self.passed.append((call.start_ns, call.id))
+            if call.id in failed - broken:
+                self.failed[call.id] = call.route
+            elif call.usable and call.id not in broken:
+                self.quiet[call.route] += 1
 
     def in_order(self) -> list[Failure]:
         """By the time of the call, then as the detectors found them."""

@@ -11,6 +11,7 @@ from statistics import fmean
 from msgspec.structs import replace
 
 from harness.core.codec import digest, write_lines
+from harness.core.dataset_files import EVALUATED
 from harness.core.near_duplicates import normalise
 from harness.core.set_aside import by_hash, set_aside
 from harness.curate import benchmark_files, datasets, slot_swaps
@@ -61,7 +62,7 @@ def augment(project: Project, share: float, seeds: Sequence[int], how: str = SWA
     dataset = project.latest_dataset()
     request, splits = tune_request.unpaid(project, "both arms"), datasets.splits(project, dataset)
     train, aside = _parted([case for case in splits["train"] if slot_swaps.MARK not in case.tags], request.recipe.seed)
-    added = _added(project, how, share, train, [*splits["held_out"], *splits["regression"], *aside])
+    added = _added(project, how, share, train, [*(case for name in EVALUATED for case in splits[name]), *aside])
     if not added or not aside:
         raise UndecidedError(
             f"no row could be made by {how}" if aside else "too few training rows to judge by",

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from harness.core import dataset_files
 from harness.core.codec import digest, encode, write_atomic, write_lines
+from harness.core.dataset_files import EVALUATED
 from harness.core.set_aside import group_of, set_aside, shuffled
 from harness.errors import InvalidError, UndecidedError, UsageError
 from harness.evaluate import arms as evaluate_arms
@@ -140,8 +141,9 @@ def _derive(project: Project, dataset: Dataset, rows: Sequence[Case], check: int
     """The dataset with other training rows; what is held out stays byte for byte."""
     source = project.store.artifacts.folder("dataset", dataset.id)
     folder = project.store.artifacts.scratch("dataset")
-    for name in ("held_out", "regression", "replay"):
-        shutil.copyfile(source / f"{name}.jsonl", folder / f"{name}.jsonl")
+    for name in (*EVALUATED, "replay"):
+        if (source / f"{name}.jsonl").exists():
+            shutil.copyfile(source / f"{name}.jsonl", folder / f"{name}.jsonl")
     shutil.copyfile(source / "fates.jsonl", folder / "fates.jsonl")
     write_lines(folder / "train.jsonl", rows)
     derived = replace(

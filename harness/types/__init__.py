@@ -10,7 +10,7 @@ JSON and back and gives their content id.
 """
 
 from harness.types.base import Json, Noun
-from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour
+from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share
 from harness.types.evaluation import (
     CORPUS,
     Arm,
@@ -109,6 +109,7 @@ __all__ = [
     "Role",
     "Run",
     "Score",
+    "Share",
     "Source",
     "Spent",
     "Story",

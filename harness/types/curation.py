@@ -31,6 +31,18 @@ class Cluster(Noun, frozen=True):
     """Why that lever, in one sentence."""
 
 
+class Share(Noun, frozen=True):
+    """How many calls of production are of one kind: a route, and whether a failure was found in them."""
+
+    route: str
+    cluster: str = ""
+    """Of failed calls: the rarest cluster that a call is in."""
+    failed: bool = False
+    calls: int = 0
+    labelled: int = 0
+    """How many of them have a target, so that a case could be made of them."""
+
+
 class Case(Noun, frozen=True):
     """One input with what is expected of it: a row to train on, or a case to judge with."""
 
@@ -45,9 +57,9 @@ class Case(Noun, frozen=True):
     rejected: str | None = None
     """The failing answer, where one was recorded: the other half of a preference pair."""
     target_source: str = ""
-    """correction, retry, teacher, production or file."""
+    """correction, retry, teacher, production, unopposed (production's, which nobody confirmed) or file."""
     split: str = ""
-    """train, held_out, regression or replay; empty for cases from an eval file."""
+    """train, held_out, regression, production or replay; empty for cases from an eval file."""
     call_id: str = ""
     trace_id: str = ""
     session_id: str = ""
@@ -55,6 +67,10 @@ class Case(Noun, frozen=True):
     group: str = ""
     """Near-duplicate and session group: all its cases stand in one split, for ever."""
     cluster: str = ""
+    route: str = ""
+    """Route of the call."""
+    failed: bool = False
+    """A failure was found in the call."""
     day: str = ""
     """ISO date (UTC) of the call."""
     tools: tuple[Json, ...] = ()
@@ -81,7 +97,7 @@ class Fate(Noun, frozen=True):
 
     call_id: str
     fate: str
-    """train, held_out, regression, replay, or a reason for leaving it out, such as `no_target` or `user_cap`."""
+    """train, held_out, regression, production, replay, or a reason for leaving it out, such as `no_target` or `user_cap`."""
     detail: str = ""
 
 
@@ -100,6 +116,8 @@ class Dataset(Noun, frozen=True):
     clusters: tuple[Cluster, ...] = ()
     prompts: tuple[Prompt, ...] = ()
     """The prompts that production used, commonest first, found as shared prefixes."""
+    shares: tuple[Share, ...] = ()
+    """What production's calls are like, so that an effect on cases can be read as one on traffic."""
     traces_version: str = ""
     """Version of the trace table it was made from."""
     leak_proof: tuple["Neighbour", ...] = ()

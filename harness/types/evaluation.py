@@ -78,6 +78,8 @@ class Suite(Noun, frozen=True):
     """`cluster`: each cluster counts once, as the mean of its cases, however many it has."""
     cluster_cap: int = 0
     """Most cases of one cluster that count, drawn by their ids; 0: all."""
+    mined: str = ""
+    """Split of the mined dataset that its cases are: held_out, regression or production; empty: they are others."""
 
 
 class Calibration(Noun, frozen=True):
@@ -106,6 +108,8 @@ class Calibration(Noun, frozen=True):
     """Attacks that made the judge pass the answer."""
     problem: str = ""
     """Why its scores do not count; empty when they do."""
+    probe: str = ""
+    """Digest of its answers in this trial."""
     arms: tuple[tuple[str, tuple[tuple[float, float], ...]], ...] = ()
     """Each arm with its labelled answers, as (people's score, judge's score), each 0 to 1; empty: labels name no arm."""
     most_bias: float | None = None
@@ -256,6 +260,8 @@ class EvalRequest(Noun, frozen=True):
     """Dataset name to its folder, for `cases.held_out(name)` and `cases.regression(name)`."""
     replies: str = ""
     """Folder of the reply cache; empty: no cache."""
+    root: str = ""
+    """The project's folder: what is read below it counts as a condition of the run. Empty: nothing is watched."""
     select: str = ""
     """As pytest's -k."""
     batch_size: int = 0
@@ -297,3 +303,6 @@ class Run(Noun, frozen=True):
     stopped: str = ""
     """Why only a part of the cases was asked (`[eval] early_stop`); empty when all were. Such a run never promotes."""
     environment: dict[str, str] = {}
+    conditions: dict[str, str] = {}
+    """What its scores depend on beside the replies: each file of the project that was read or imported, and the installed
+    packages, by digest; see `harness.evaluate.runner.conditions`."""

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from harness.types.base import Json, Noun
+from harness.types.curation import Share
 from harness.types.evaluation import Suite
 
 
@@ -20,6 +21,8 @@ class Pair(Noun, frozen=True):
     """`column=value` of each slice column of the suite."""
     labels: tuple[tuple[str, str, str], ...] = ()
     """Of a suite with a corpus measure, one a repeat: what was expected, what the baseline and the candidate said."""
+    stratum: tuple[str, str, bool] | None = None
+    """Of a mined case: route, failure cluster, and whether a failure was found; see `Share`."""
     unit: str = ""
     """Id of the first case that asks the same thing: all of one unit are averaged and count once. Empty: it is alone."""
     cut_off: tuple[bool, bool] = (False, False)
@@ -39,6 +42,8 @@ class Comparison(Noun, frozen=True):
     """All scores are 0 or 1 and there is one repeat."""
     problems: tuple[str, ...] = ()
     """Changed case sets, digests that differ, NaN: a comparison with problems never promotes."""
+    conditions: str = ""
+    """Digest of what both arms' scores depend on beside the replies; see `Run.conditions`."""
     stopped: str = ""
     """Why only a part of the cases was asked; its evidence is a confidence sequence, and it never promotes."""
 
@@ -105,8 +110,10 @@ class Policy(Noun, frozen=True):
     max_error_share: float = 0.02
     baselines: tuple[str, ...] = ("base",)
     """Arms that the candidate is held against: champion where there is one, base always."""
-    prompted_tie: bool = True
-    """Say so when a prompted arm does as well as the tuned one within the guard margin."""
+    net_gain: float = 0.0
+    """What the effect on production's traffic must be shown to be above, as a share of calls, -1 to 1."""
+    prompted_tie: Literal["undecided", "say"] = "undecided"
+    """What it means that the fine-tune was not shown to do better than the prompt: no promotion, or only a word on it."""
     targets: Literal["all", "any"] = "all"
     looks: int = 20
     """How often the same cases may be looked at before fresh ones are asked for."""
@@ -129,14 +136,18 @@ class Judgement(Noun, frozen=True):
     """Suite to the number of this look at its cases, 1 for the first; suites that are not named are looked at first."""
     look: str = ""
     """Content id of the newest of those looks in the ledger."""
+    shares: tuple[Share, ...] = ()
+    """What production's calls are like, from the dataset that was evaluated."""
     problems: tuple[str, ...] = ()
     waivers: tuple["Waiver", ...] = ()
     quarantine: tuple["Quarantine", ...] = ()
     today: str = ""
     """ISO date, for what expires."""
     bar: tuple[Suite, ...] = ()
-    """The suites by which the champion was promoted, and the version of the policy then: see the rule `lowered`."""
+    """The suites of the last promotion, undone or not, and the version of the policy then: see the rule `lowered`."""
     bar_version: str = ""
+    bar_policy: Policy | None = None
+    """The policy then; see the rule `weakened`."""
 
 
 class Promotion(Noun, frozen=True):

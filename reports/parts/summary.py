@@ -80,6 +80,8 @@ class Summary(Struct):
     meaning: str
     sentence: str
     """Why, without the outcome's name in front, which stands beside it."""
+    net: str
+    """The effect on production's traffic with its interval, or that it is not known; empty where no rule asked."""
     at: str
     identities: list[Identity]
     suites: list[SuiteRow]
@@ -102,6 +104,7 @@ def summary(story: Story) -> Summary:
         outcome=story.verdict.outcome,
         meaning=MEANING[story.verdict.outcome],
         sentence=_why(story.verdict),
+        net=_net(story.verdict),
         at=moment(story.verdict.at_ns),
         identities=[_identity(run, story) for run in story.runs],
         suites=rows,
@@ -116,6 +119,19 @@ def summary(story: Story) -> Summary:
 def _why(verdict: Verdict) -> str:
     why = verdict.sentence.removeprefix(f"{verdict.outcome.capitalize()}: ")
     return why[:1].upper() + why[1:]
+
+
+def _net(verdict: Verdict) -> str:
+    """`Net effect on traffic: +1.2 points [+0.4, +2.0] at 95 % over base`: of several baselines the smallest."""
+    found = [one for one in verdict.findings if one.rule == "net_effect"]
+    if not found:
+        return ""
+    least = min(found, key=lambda one: (one.interval is not None, one.interval.low if one.interval else 0.0))
+    if least.interval is None or least.estimate is None:
+        return "Net effect on traffic: not known"
+    ends = f"[{100 * least.interval.low:+.1f}, {100 * least.interval.high:+.1f}]"
+    level = f"{100 * least.interval.level:.4g} %"
+    return f"Net effect on traffic: {100 * least.estimate:+.1f} points {ends} at {level} over {least.baseline}"
 
 
 def _identity(run: Run, story: Story) -> Identity:

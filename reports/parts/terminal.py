@@ -32,6 +32,8 @@ def first_screen(story: Story) -> RenderableType:
 
 def _verdict(first: Summary) -> Text:
     text = Text(f"{MARKS[first.outcome]} {first.outcome.upper()}", style=f"bold {COLOURS[first.outcome]}")
+    if first.net:
+        text.append(f"  {line(first.net)}\n", style="bold default")
     return text.append(f"  {line(first.sentence)}\n", style="not bold default").append(
         f"  {line(first.title)} · fixed {first.fixed:,} · broken {first.broken:,}", style="not bold dim"
     )

@@ -31,7 +31,7 @@ def test_what_was_held_out_never_trains_on_a_later_night(drawn, cut):
         sides = split(night, sticky)
         for item, side in zip(night, sides, strict=True):
             if side == "train":
-                assert not {sticky.get(mark) for mark in item.marks} & EVALUATED
+                assert not {sticky.get(mark) for mark in item.marks}.intersection(EVALUATED)
         sticky |= new_marks(night, sides, sticky)
 
 
@@ -65,3 +65,25 @@ def test_by_time_the_newest_failures_are_held_out():
     first_held = min(at for at, side in enumerate(sides) if side == "held_out")
     assert last_trained < first_held
     assert 12 <= sides.count("held_out") <= 15
+
+
+def test_the_sample_of_production_is_drawn_by_call_and_never_trains():
+    """Failed and passed calls alike, about the stated share, the same under other labels, and kept on later nights."""
+    options = CurateOptions(production_share=0.2)
+    rows = [row(number, order(number)[0], failed=number % 3 == 0) for number in range(400)]
+    turned = [row(number, order(number)[0], failed=number % 3 != 0) for number in range(400)]
+    sides, other = split(rows, {}, options), split(turned, {}, options)
+    drawn = {at for at, side in enumerate(sides) if side == "production"}
+    assert drawn == {at for at, side in enumerate(other) if side == "production"}
+    assert 50 <= len(drawn) <= 110
+    assert {rows[at].failed for at in drawn} == {True, False}
+    assert "production" not in split(rows, {})
+    sticky = new_marks(rows, sides, {})
+    assert [side == "production" for side in split(rows, sticky)] == [side == "production" for side in sides]
+
+
+def test_what_was_trained_or_held_out_before_does_not_join_the_sample():
+    """The ledger goes before a share that was raised since."""
+    rows = [row(number, order(number)[0]) for number in range(100)]
+    before = split(rows, {})
+    assert split(rows, new_marks(rows, before, {}), CurateOptions(production_share=0.9)) == before

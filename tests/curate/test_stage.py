@@ -203,3 +203,34 @@ def test_calls_with_pictures_sound_or_files_are_counted_and_left_out(part):
     feedback.append(thumb("t:300", -1, {"dish": "soup", "table": None}))
     result = curated(calls, feedback)
     assert fate_of(result, 300) == "media" and result.dataset.fates["media"] == 1
+
+
+def test_the_sample_of_production_is_a_split_of_its_own_and_the_shares_are_kept(night):
+    """Its rows are held from training as held-out ones are; the manifest says how many calls of each kind have a target."""
+    calls, feedback, plain = night
+    result = curated(calls, feedback, production_share=0.2)
+    sample = result.splits["production"]
+    assert sample and result.dataset.counts["production"] == result.dataset.fates["production"] == len(sample)
+    assert {case.failed for case in sample} == {True, False}
+    worst = max(
+        similarity(normalise(one.text), normalise(two.text)) for one in sample for two in result.splits["train"]
+    )
+    assert worst < 0.8
+    assert curated(calls, feedback, production_share=0.2, most_production=3).dataset.counts["production"] == 3
+    shares = plain.dataset.shares
+    assert shares and all(share.labelled <= share.calls for share in shares)
+    assert sum(share.labelled for share in shares if share.failed) >= plain.dataset.counts["held_out"]
+
+
+def test_a_regression_set_from_what_passes_is_not_praise_alone():
+    """Calls that nobody spoke of are drawn at the rate of praised ones, and never train."""
+    calls, feedback = restaurant()
+    words = ["".join(random.Random(n).choices("abcdefghij", k=30)) for n in range(300)]
+    quiet = [call(1000 + n, f"{order(n)[0]} {word}", json.dumps(order(n)[1])) for n, word in enumerate(words)]
+    result = curated([*calls, *quiet], feedback, regression_from="passed", regression_share=0.5)
+    sources = Counter(case.target_source for case in result.splits["regression"])
+    assert sources["unopposed"] > sources["production"] > 0
+    assert "unopposed" not in {case.target_source for case in result.splits["train"]}
+    assert not any(case.failed for case in result.splits["regression"])
+    plain = curated([*calls, *quiet], feedback)
+    assert "unopposed" not in plain.dataset.target_sources

@@ -16,7 +16,7 @@ from harness.gate import stage as gate_stage
 from harness.gate import step as gate_step
 from harness.promote import step as promote_step
 from harness.types import Arm
-from tests.gate.desk import GENERAL, OTHER, RIGHT, TUNED, evaluated
+from tests.gate.desk import BOOKING, GENERAL, OTHER, RIGHT, TUNED, evaluated
 
 
 def typed(work, *words):
@@ -170,3 +170,13 @@ def test_each_report_says_what_stands_in_the_way(work):
         text = html.unescape((Path(work.config.report.out) / f"report.{suffix}").read_text(encoding="utf-8"))
         assert "tango exact" in text and "b 80" in text and "trueup report --open" in text
         assert "Hold: Hold" not in text and "hold: Hold" not in text
+
+
+def test_a_rollback_does_not_clear_the_bar(work):
+    """What the last promotion rested on is what the next one is held against, undone or not."""
+    verdict, alias = gate_step.gate(work), work.config.promote.alias
+    work.store.promotions.move(alias, TUNED, verdict.id, expected=None)
+    work.store.promotions.rollback(alias)
+    found, _ = gate_step.judgement(work, work.config.gate)
+    assert {suite.name for suite in found.bar} == {BOOKING.name, GENERAL.name}
+    assert found.bar_policy == work.config.gate

@@ -54,3 +54,16 @@ def test_a_hint_takes_nothing_from_a_praised_call():
     mined = mine([*calls, slow], [thumb("t:200", 1)])
     assert [failure.detector for failure in mined.failures if failure.call_id == "t:200"] == ["outlier"]
     assert mined.passed == ("t:200",)
+
+
+def test_the_shares_cover_every_usable_call_once():
+    """Failed calls by route and cluster, the others by route, praised or not; calls that broke in their environment and
+    unusable ones are no part of it."""
+    calls, feedback = restaurant()
+    mined = mine(calls, feedback)
+    failed = {f.call_id for f in mined.failures if f.detector not in mined.hints}
+    broken = {f.call_id for f in mined.failures if f.environment}
+    usable = {item.id for item in calls if item.usable}
+    assert sum(share.calls for share in mined.shares if share.failed) == len(failed - broken)
+    assert sum(share.calls for share in mined.shares if not share.failed) == len(usable - failed - broken)
+    assert {share.cluster for share in mined.shares if share.failed} <= {one.id for one in mined.clusters}

@@ -11,6 +11,7 @@ SPLITS = {
     "train": "what the adapter learns",
     "held_out": "failures it never sees: can show a fix",
     "regression": "passes today: can show a break",
+    "production": "random sample of calls: shows the effect on traffic",
     "replay": "general rows, mixed into training",
 }
 MENDS = {
@@ -69,7 +70,7 @@ def _say(dataset: Any, near: float, leaks: Any, console: Any) -> None:
         for fate, count in sorted(out.items(), key=lambda item: (-item[1], item[0]))
     ]
     console.table(("fate", "calls", "why", "what brings them in"), lines)
-    judged = dataset.counts.get("held_out", 0) + dataset.counts.get("regression", 0)
+    judged = sum(dataset.counts.get(split, 0) for split in ("held_out", "regression", "production"))
     found = f"{len(leaks)} of {judged:,} judged texts are within {near:g} of a training text"
     console.say(f"\nleak proof: {found}", style="bold")
     for worst in dataset.leak_proof[:1]:

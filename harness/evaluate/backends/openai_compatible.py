@@ -31,6 +31,8 @@ from harness.types import Arm, Json, Message, RefusalPart, Reply, Request, Usage
 PREFERRED_BATCH = 64
 SCHEMA = True
 """Replies can be held to a JSON schema."""
+DRIFTS = True
+"""What answers is known by its name only and may change: a judge is tried anew each night."""
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """Answers of an endpoint that may go away by themselves."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0

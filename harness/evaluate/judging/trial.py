@@ -11,6 +11,7 @@ from itertools import cycle, islice
 from msgspec import Struct
 from msgspec.structs import replace
 
+from harness.core.codec import digest as content_id
 from harness.errors import InputError, TrueupError
 from harness.evaluate.judging.attacks import ATTACKS, attacked
 from harness.evaluate.judging.judge import Judge, VerdictError
@@ -52,6 +53,8 @@ def trial(judge: Judge, digest: str, labelled: Sequence[Case], answer: Answer, b
         said = _given(_judged(judge, shown, answer, bare))
         found = _calibrated(found, judge.grades, shown, said)
         found = _attacked(found, judge, shown, said, answer, bare)
+        verdicts = [[one.case.id, score.label, score.value] for one, (score, _) in zip(shown, said, strict=True)]
+        found = replace(found, probe=content_id([verdicts, found.flips]))
     except TrueupError as error:
         return replace(found, problem=f"it gave no verdict in its trial: {error.what}")
     return replace(found, problem=_problem(found, judge.min_kappa))

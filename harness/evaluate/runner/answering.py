@@ -103,6 +103,21 @@ class Answerer:
         opened = (backend for backend in self._backends.values() if not isinstance(backend, TrueupError))
         return {name: text for backend in opened for name, text in getattr(backend, "notes", dict)().items()}
 
+    def ask_anew(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
+        """As `answer`, past the cache."""
+        try:
+            given = self._ask(arm, requests)
+        except StorageError:
+            raise
+        except TrueupError as error:
+            return [error] * len(requests)
+        self.generated[arm.name] += sum(isinstance(reply, Reply) for reply in given)
+        return list(given)
+
+    def probed(self, arm: Arm, probe: str) -> None:
+        """Its model is from now on the one that answered a probe so: only such a one's replies are recalled."""
+        self._digests[arm.name] = digest([self.digest(arm), probe])
+
     def close(self) -> None:
         """Close what was opened."""
         for cache in self._caches.values():

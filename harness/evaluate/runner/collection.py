@@ -209,6 +209,7 @@ def _describe(
         range=noted.range,
         weights=noted.weights,
         cluster_cap=noted.cluster_cap,
+        mined=noted.source.split if isinstance(noted.source, MinedSplit) else "",
     )
 
 

@@ -28,7 +28,11 @@ Question = Request | tuple[Arm, Request]
 
 
 class RunBench:
-    """Answers judges. `calibrations` holds the outcome of each trial, by judge."""
+    """Answers judges. `calibrations` holds the outcome of each trial, by judge.
+
+    A trial of a model that may change behind its name is held anew each night, and replies of other nights are only taken
+    from the cache when it judged the labelled answers then as it does now.
+    """
 
     def __init__(self, request: EvalRequest, answerer: Answerer) -> None:
         self._request, self._answerer = request, answerer
@@ -64,12 +68,18 @@ class RunBench:
     def try_all(self, judges: Iterable[Judge]) -> None:
         """Put each judge on trial; what comes of it stands in `calibrations`."""
         for judge in (one for one in judges if one not in self.calibrations):
-            arm = self._arms[judge] = self.arm(judge)
+            arm = self._arms[judge] = self._own_arm(judge)
             self._answerer.join(arm)
             answer = self._by_batches(judge, arm)
-            self.calibrations[judge] = trial(
-                judge, self._digest(judge), self._labelled(judge), answer, self.bare(judge)
-            )
+            found = trial(judge, self._digest(judge), self._labelled(judge), answer, self.bare(judge))
+            self.calibrations[judge] = found
+            if _drifts(arm):
+                self._answerer.probed(arm, found.probe)
+
+    def _own_arm(self, judge: Judge) -> Arm:
+        """Of a model that may change behind its name, each judge has one of its own, whose replies go by its trial."""
+        arm = self.arm(judge)
+        return replace(arm, name=f"{arm.name}, {judge.name}") if _drifts(arm) else arm
 
     def bare(self, judge: Judge) -> bool:
         """Whether its backend cannot hold a reply to a schema, so that likelihoods decide."""
@@ -116,8 +126,14 @@ class RunBench:
 
         def answer(requests: Sequence[Request]) -> list[Reply | Exception]:
             starts = range(0, len(requests), size)
-            given = [reply for start in starts for reply in self._answerer.answer(arm, requests[start : start + size])]
+            ask = self._answerer.ask_anew if _drifts(arm) else self._answerer.answer
+            given = [reply for start in starts for reply in ask(arm, requests[start : start + size])]
             self._spent += [usage.of_reply(name, reply) for reply in given if isinstance(reply, Reply)]
             return given
 
         return answer
+
+
+def _drifts(arm: Arm) -> bool:
+    """Is its model known by its name only, as behind an endpoint? Then what it said on another night proves nothing."""
+    return bool(getattr(load("backends", arm.backend), "DRIFTS", False))

@@ -40,12 +40,13 @@ def members(keys: Iterable[K], shard: str, order: Callable[[K], str] | None = No
 def merge(runs: Sequence[Run]) -> Run:
     """The runs of one arm on all shards, in their order, as the one run that they are parts of.
 
-    Raises InvalidError when they were not made with the same arm, model and eval files, or hold a case twice.
+    Raises InvalidError when they were not made with the same arm, model, eval files and conditions, or hold a case twice.
     """
     first = runs[0]
     for other in runs[1:]:
         if (other.arm, other.model_digest) != (first.arm, first.model_digest):
             raise InvalidError(f"the shards of arm {first.arm.name!r} asked different models", next="run them again")
+    conditions = _conditions(runs)
     suites = _suites(runs)
     keys = [list(dict.fromkeys((result.suite, result.case_id) for result in run.results)) for run in runs]
     order = {key: place for place, key in enumerate(key for row in zip_longest(*keys) for key in row if key)}
@@ -63,8 +64,23 @@ def merge(runs: Sequence[Run]) -> Run:
         generated=sum(run.generated for run in runs),
         judged=usage.together(part for run in runs for part in run.judged),
         problems=tuple(dict.fromkeys(problem for run in runs for problem in run.problems)),
+        conditions=conditions,
     )
     return name_metrics([merged])[0]
+
+
+def _conditions(runs: Sequence[Run]) -> dict[str, str]:
+    """All that the shards read. What several of them read must be the same."""
+    found: dict[str, str] = {}
+    for run in runs:
+        for name, content in run.conditions.items():
+            if found.setdefault(name, content) != content:
+                raise InvalidError(
+                    f"the shards of arm {run.arm.name!r} were scored under different conditions",
+                    where=name,
+                    next="run them on one checkout, with the same packages",
+                )
+    return found
 
 
 def _key(result: Result) -> tuple[str, str]:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from harness.core.codec import encode, read, write_atomic
 from harness.core.worker import Parent
 from harness.evaluate.runner.answering import Event
+from harness.evaluate.runner.conditions import CHANGED, Conditions
 from harness.evaluate.runner.session import Evaluation
 from harness.types import EvalRequest, Run, Suite
 
@@ -31,6 +33,9 @@ def run_file(arm: str) -> str:
 
 class Recording(Evaluation):
     """An evaluation for the loop: it records, and writes what it recorded when pytest ends."""
+
+    conditions: Conditions | None = None
+    """What is watched while it runs."""
 
     def __init__(self, request: EvalRequest, parent: Parent | None) -> None:
         self._parent = parent
@@ -56,9 +61,17 @@ class Recording(Evaluation):
             write_atomic(Path(self.request.out) / SUITES_FILE, encode(declared))
 
     def conclude(self, runs: Sequence[Run]) -> None:
+        runs = [self._under(run) for run in runs] if self.conditions else runs
         for run in runs:
             write_atomic(Path(self.request.out) / run_file(run.arm.name), encode(run))
         super().conclude(runs)
+
+    def _under(self, run: Run) -> Run:
+        assert self.conditions is not None
+        digests = self.conditions.digests()
+        changed = [name for name, content in digests.items() if content == CHANGED]
+        problems = (*run.problems, *(f"{name} was {CHANGED}" for name in changed))
+        return replace(run, conditions=digests, problems=problems)
 
     def texts(self) -> tuple[str, ...]:
         """What the cases are about, each text once: what no training row may be near."""
@@ -79,4 +92,12 @@ class Recording(Evaluation):
 def recording(file: Path, config: pytest.Config) -> Recording:
     """The evaluation that a request file describes. From here on the process ends when its parent does."""
     descriptor = config.getoption("--trueup-events")
-    return Recording(read(file, EvalRequest), None if descriptor is None else Parent(descriptor))
+    request = read(file, EvalRequest)
+    recording = Recording(request, None if descriptor is None else Parent(descriptor))
+    if request.root:
+        places = [part for arm in (*request.arms, *request.judges) for part in (arm.model, arm.adapter)]
+        own = [request.out, request.replies, *request.datasets.values()]
+        root = Path(request.root)
+        recording.conditions = Conditions(root, [str(root / place) for place in (*own, *places) if place])
+        recording.conditions.watch()
+    return recording

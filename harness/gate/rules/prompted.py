@@ -1,8 +1,8 @@
-"""Compare with prompting: if it does as well within the margin, advise against the fine-tune.
+"""Compare with prompting: a fine-tune must be shown to do better than the prompt, which can be changed in a minute.
 
-A tie holds the promotion back, because prompting can be changed in a minute and taken back in another. Where the saving
-in tokens is what the fine-tune is for, the policy says so with `prompted_tie = false`; then it is only told. Nothing else
-that this rule finds decides, but what was not measured, or cannot be told, is said.
+Where prompting is shown to do as well within the margin, the verdict says: do not fine-tune for this, and holds. Where neither
+is shown, it is undecided. Where the saving in tokens is what the fine-tune is for, the policy says so with
+`prompted_tie = "say"`: then both are only told, in the sentence of the verdict too, and so is a prompt that was not tried.
 """
 
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ COMPARES = True
 ARMS = gate_options.words("prompted_arms", PROMPTED)
 MARGIN = gate_options.number("prompted_margin", Guard().margin)
 OPTIONS = (ARMS, MARGIN)
+SAY = 'use the prompt; or set prompted_tie = "say" under [gate] if the saved tokens are the point'
 
 
 def findings(context: Context) -> Iterator[Finding]:
@@ -48,30 +49,38 @@ def _unmeasured(arm: str) -> Finding:
 
 
 def _judge(comparison: Comparison, context: Context) -> Finding:
-    margin, alpha = float(MARGIN.of(context.policy)), context.policy.alpha
+    margin, alpha = float(MARGIN.of(context.policy)), context.alpha(comparison.suite.name)
+    blocks = context.policy.prompted_tie == "undecided"
     found = measure.measure(comparison, alpha)
     finding = measure.measured(measure.start("prompted", comparison), comparison, found, margin, alpha)
     said = wording.change(comparison, found.estimate, found.interval)
     if len(units.scored(comparison)) < context.policy.min_cases or found.weakness:
-        return replace(finding, outcome="info", sentence=f"{said}; too few cases to say whether prompting would do.")
+        text = f"{said}; too few cases to say whether prompting would do."
+        return _open(replace(finding, sentence=text), blocks)
     finding = replace(finding, p_value=found.below(margin))
     if found.shows_below(margin, alpha):
         return _tie(finding, found, said, wording.amount(margin, wording.is_rate(comparison)), context)
     if found.shows_above(0.0, alpha):
         text = f"{said}: the fine-tune does what the prompt does not."
         return replace(finding, outcome="info", p_value=found.above(0.0), sentence=text)
-    return replace(
-        finding, outcome="info", sentence=f"{said}: whether prompting would do as well cannot be told from these cases."
-    )
+    text = f"{said}: the fine-tune was not shown to do better than the prompt."
+    return _open(replace(finding, sentence=text), blocks)
+
+
+def _open(finding: Finding, blocks: bool) -> Finding:
+    """Neither better nor as good was shown: `tie` in its counts makes the verdict's sentence name it."""
+    outcome: Literal["unresolved", "info"] = "unresolved" if blocks else "info"
+    return replace(finding, outcome=outcome, counts=finding.counts | {"tie": 1}, next=SAY)
 
 
 def _tie(finding: Finding, found: Paired, said: str, margin: str, context: Context) -> Finding:
-    outcome: Literal["fail", "info"] = "fail" if context.policy.prompted_tie else "info"
-    better = found.shows_below(0.0, context.policy.alpha)
+    outcome: Literal["fail", "info"] = "fail" if context.policy.prompted_tie == "undecided" else "info"
+    better = found.shows_below(0.0, context.alpha(finding.suite))
     how = "prompting does better" if better else f"prompting does as well within {margin}"
     return replace(
         finding,
         outcome=outcome,
         sentence=f"{said}: {how}, so do not fine-tune for this.",
-        next="use the prompt; or set prompted_tie = false under [gate] if the saved tokens are the point",
+        counts=finding.counts | {"tie": 1},
+        next=SAY,
     )

@@ -275,7 +275,7 @@ def test_prompted_tie_says_do_not_fine_tune(compared):
     tie = compared("booking", Target(), 300, 4, 5, 191, baseline="prompted")
     (finding,) = told("prompted", tie)
     assert finding.outcome == "fail" and "do not fine-tune for this" in finding.sentence
-    assert told("prompted", tie, policy=Policy(prompted_tie=False))[0].outcome == "info"
+    assert told("prompted", tie, policy=Policy(prompted_tie="say"))[0].outcome == "info"
     better = compared("booking", Target(), 300, 4, 60, 136, baseline="prompted")
     (finding,) = told("prompted", better)
     assert finding.outcome == "info" and "does what the prompt does not" in finding.sentence
@@ -287,7 +287,8 @@ def test_prompted_says_no_more_than_is_shown(compared):
     assert "prompting does better" in told("prompted", worse)[0].sentence
     open_ = compared("booking", Target(), 40, 4, 9, 47, baseline="prompted")
     (finding,) = told("prompted", open_)
-    assert finding.outcome == "info" and "cannot be told" in finding.sentence
+    assert finding.outcome == "unresolved" and "was not shown to do better than the prompt" in finding.sentence
+    assert told("prompted", open_, policy=Policy(prompted_tie="say"))[0].outcome == "info"
 
 
 def test_a_prompt_that_nobody_asked_is_said(compared):

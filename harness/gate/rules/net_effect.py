@@ -1,0 +1,162 @@
+"""Is production better off? The effect on its traffic must be shown to be above `net_gain`, 0 by default.
+
+Held-out cases are calls that production failed, and regression cases are calls that it passed: with a greedy base the first can
+only rise and the second only fall, so neither says what a fine-tune does to traffic. Together with the shares of both they do.
+Where a suite has the random sample of production, that alone is asked, with the same shares.
+
+Of several suites on the same split the one that shows least decides. Without any mined suite nothing can be said, which decides
+nothing unless the policy sets a `net_gain` of its own.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from harness.gate import measure, strata, wording
+from harness.gate.context import Context
+from harness.gate.statistics.net_effect import FORMULA, net_effect
+from harness.types import Comparison, Finding, Guard, Info, Interval, Share, Target
+
+RULE = "net_effect"
+ADVICE = True
+"""Its interval is of traffic, not of a suite."""
+PARTS = {"held_out": True, "regression": False}
+"""Split to whether its calls failed."""
+
+
+def findings(context: Context) -> Iterator[Finding]:
+    if not any(True for _ in context.having(Target)):
+        return
+    for baseline in context.baselines:
+        mined = [suite for suite in context.comparisons if suite.baseline == baseline and _decides(suite)]
+        rates = [suite for suite in mined if wording.is_rate(suite)]
+        if not mined:
+            yield _unknown(context, baseline)
+        elif not rates:
+            yield _uncounted(baseline, "the scores of mined suites do not lie in 0 to 1", "score them from 0 to 1")
+        elif not sum(share.calls for share in context.shares):
+            yield _uncounted(baseline, "the dataset does not say how many calls fail and pass", "trueup curate")
+        else:
+            yield _judge(rates, baseline, context)
+
+
+def _decides(comparison: Comparison) -> bool:
+    """Does it say what becomes of calls? A sample of production does whatever its role."""
+    suite = comparison.suite
+    roles = (Target, Guard, Info) if suite.mined == "production" else (Target, Guard)
+    return bool(suite.mined) and isinstance(suite.role, roles)
+
+
+def _unknown(context: Context, baseline: str) -> Finding:
+    return Finding(
+        rule=RULE,
+        suite="",
+        outcome="info" if context.policy.net_gain == 0.0 else "unresolved",
+        sentence="The net effect on traffic is not known: no suite has cases that were mined from it.",
+        baseline=baseline,
+        counts={"n": 0},
+        formula="count",
+        next="add suites with @cases.held_out() and @cases.regression(), or @cases.production()",
+    )
+
+
+def _uncounted(baseline: str, why: str, mend: str) -> Finding:
+    return Finding(
+        rule=RULE,
+        suite="",
+        outcome="unresolved",
+        sentence=f"The net effect on traffic is not known: {why}.",
+        baseline=baseline,
+        counts={"n": 0},
+        formula="count",
+        next=f"{mend}, then trueup run",
+    )
+
+
+def _judge(suites: Sequence[Comparison], baseline: str, context: Context) -> Finding:
+    alpha = min(context.alpha(comparison.suite.name) for comparison in suites)
+    chosen = _chosen(suites, alpha)
+    estimate, interval = effect(chosen, context.shares, alpha)
+    bound = context.policy.net_gain
+    finding = Finding(
+        rule=RULE,
+        suite="",
+        outcome="unresolved",
+        sentence=f"{effect_words(estimate, interval)} over {baseline}",
+        baseline=baseline,
+        candidate=suites[0].candidate,
+        estimate=estimate,
+        bound=bound,
+        interval=interval,
+        formula=FORMULA,
+        counts=_numbers(chosen, context.shares),
+    )
+    asked = (
+        f"more than {wording.amount(bound, True)}" if bound > 0 else "a gain" if bound == 0 else f"above {bound:+.1%}"
+    )
+    if interval.high < bound:
+        return replace(finding, outcome="fail", sentence=f"{finding.sentence}, and {asked} is asked for.", next=REPORT)
+    missing = _missing(chosen, context.shares)
+    if missing or interval.low <= bound:
+        more = f" {missing}" if missing else ""
+        text = f"{finding.sentence}: {asked} is not shown.{more}"
+        return replace(finding, sentence=text, next=MORE)
+    filled = {split: measure.worst_case(suite) if suite else None for split, suite in chosen.items()}
+    if effect(filled, context.shares, alpha)[1].low <= bound:
+        text = f"{finding.sentence}, but not when cases without a score count against the candidate."
+        return replace(finding, outcome="invalid", sentence=text, next="trueup eval")
+    return replace(finding, outcome="pass", sentence=f"{finding.sentence}; {asked} was asked for.")
+
+
+REPORT, MORE = "trueup report --open", "trueup mine, or [curate] production_share for a sample of all calls"
+
+
+def _chosen(suites: Sequence[Comparison], alpha: float) -> dict[str, Comparison | None]:
+    """Split to the suite that speaks for it: the sample of production where there is one, else one for each part."""
+    splits = ["production"] if any(suite.suite.mined == "production" for suite in suites) else list(PARTS)
+    return {name: _least([suite for suite in suites if suite.suite.mined == name], alpha) for name in splits}
+
+
+def _least(suites: Sequence[Comparison], alpha: float) -> Comparison | None:
+    def low(comparison: Comparison) -> float:
+        known = sum(None not in (pair.baseline, pair.candidate) for pair in comparison.pairs) >= 2
+        return measure.measure(comparison, alpha).interval.low if known else -1.0
+
+    return min(suites, key=low, default=None)
+
+
+def effect(chosen: dict[str, Comparison | None], shares: Sequence[Share], alpha: float) -> tuple[float, Interval]:
+    """The net effect on traffic and its interval, as shares of calls."""
+    calls = sum(share.calls for share in shares)
+    pools = [
+        pool
+        for split, failed in PARTS.items()
+        for pool in strata.pools(chosen.get(split, chosen.get("production")), shares, failed, calls, alpha)
+    ]
+    return net_effect(pools, calls, alpha)
+
+
+def effect_words(estimate: float, interval: Interval) -> str:
+    """`Net effect on traffic: +1.2 points [0.4, 2.0] at 95 %`."""
+    ends = f"[{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
+    return f"Net effect on traffic: {100 * estimate:+.1f} points {ends} at {100 * interval.level:.4g} %"
+
+
+def _numbers(chosen: dict[str, Comparison | None], shares: Sequence[Share]) -> dict[str, Any]:
+    failed, sample = [share for share in shares if share.failed], chosen.get("production")
+    return {
+        "n": sum(len(suite.pairs) for suite in chosen.values() if suite),
+        "calls": sum(share.calls for share in shares),
+        "failed_calls": sum(share.calls for share in failed),
+        "failed_with_target": sum(share.labelled for share in failed),
+        "sampled": len(sample.pairs) if sample else 0,
+    }
+
+
+def _missing(chosen: dict[str, Comparison | None], shares: Sequence[Share]) -> str:
+    """What part of traffic no suite asks about."""
+    for split, what in (("held_out", "failed"), ("regression", "passed")):
+        if split in chosen and chosen[split] is None and any(s.calls and s.failed == PARTS[split] for s in shares):
+            return f"No suite asks about calls that {what}; add one with @cases.{split}()."
+    return ""

@@ -1,0 +1,41 @@
+"""A policy that asks for less than at the last promotion is no quiet change."""
+
+import numpy as np
+import pytest
+
+from harness.gate.stage import gate
+from harness.types import Policy
+from tests.gate.traffic import mined, shares
+
+SUITES, SHARES = mined(np.random.default_rng(1), 0.9, 0.0), shares(4000, 1000)
+
+
+def verdict(before, now):
+    return gate(SUITES, now, candidate="a", shares=SHARES, bar_policy=before, bar_version=before.version)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        ({}, {"alpha": 0.45}, "alpha is 0.45 instead of 0.05"),
+        ({}, {"min_cases": 2}, "min_cases is 2 instead of 20"),
+        ({}, {"max_error_share": 0.5}, "max_error_share is 0.5"),
+        ({}, {"looks": 500}, "looks is 500"),
+        ({"net_gain": 0.01}, {}, "net_gain is 0 instead of 0.01"),
+        ({}, {"targets": "any"}, "one target of several"),
+        ({}, {"prompted_tie": "say"}, "only said"),
+        ({"baselines": ("base", "prompted")}, {}, "prompted is no baseline"),
+        ({"options": {"required": ["arc"]}}, {}, "options differ (required)"),
+    ],
+)
+def test_a_weaker_policy_is_undecided_until_it_is_meant(before, now, words):
+    """Under the same version it blocks; under a new one it is in the sentence of the promotion."""
+    quiet, meant = verdict(Policy(**before), Policy(**now)), verdict(Policy(**before), Policy(**now, version="2"))
+    assert quiet.outcome == "undecided" and words in quiet.sentence
+    assert meant.outcome == "promote" and words in meant.sentence
+
+
+@pytest.mark.parametrize("now", [{}, {"alpha": 0.01}, {"min_cases": 50}, {"options": {"power": 0.9}}])
+def test_a_policy_that_asks_for_as_much_or_more_is_no_finding(now):
+    """Neither a stricter one nor what is only for planning."""
+    assert not [one for one in verdict(Policy(), Policy(**now)).findings if one.rule == "weakened"]
