@@ -56,7 +56,7 @@ def describe(
     labelled: Mapping[tuple[str, str, bool], int] = {},
 ) -> Dataset:
     """The manifest. Its id covers every row, every prompt and the options, so equal data has an equal id. `labelled`: kind
-    of call to how many have a target; see `Row.stratum`."""
+    of call to how many have a target; see `CallRow.stratum`."""
     rows = [item for split in SPLITS for item in splits[split]]
     mined_rows = [item for item in rows if item.split != "replay"]
     used = {item.cluster for item in mined_rows}
