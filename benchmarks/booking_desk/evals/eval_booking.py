@@ -8,7 +8,7 @@ import json
 import random
 from pathlib import Path
 
-from trueup import cases, score, suite, target
+from trueup import cases, info, score, suite, target
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "restaurants8k" / "test.jsonl"
 KEYS = ("date", "time", "people", "first_name", "last_name")
@@ -53,4 +53,10 @@ def eval_official(case, model):
 @suite(role=target(min_gain=0.3), cluster="session_id")
 @cases.held_out("booking")
 def eval_mined(case, model):
+    return words(model.chat(case.messages, max_tokens=64), case.expected)
+
+
+@suite(role=info(), cluster="session_id")
+@cases.regression("booking")
+def eval_kept(case, model):
     return words(model.chat(case.messages, max_tokens=64), case.expected)

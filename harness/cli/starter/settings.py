@@ -36,6 +36,9 @@ prompt = "examples"
 [arms.tuned]                  # tonight's adapter
 prompt = "short"
 
+[curate]
+regression_from = "passed"    # calls that nobody complained of are asked again too, so that the effect on traffic is known
+
 [eval]
 paths = ["evals"]
 

@@ -49,12 +49,19 @@ MINED = '''
 def eval_{name}_mined(case, model):
     """What failed in production, mined and held out by `trueup curate`: this has to get better."""
     return scored(model.chat({ask}), case)
+
+
+@suite(role=info(){cluster})
+@cases.regression()
+def eval_{name}_kept(case, model):
+    """What production passed, drawn by `trueup curate`: with the failures it tells what traffic will see."""
+    return scored(model.chat({ask}), case)
 '''
 
 MIXED = '''\
 """What failed in production, whatever the task: mined and held out by `trueup curate`. This has to get better."""
 
-from trueup import cases, score, suite, target
+from trueup import cases, info, score, suite, target
 
 
 def scored(reply, case):
@@ -69,6 +76,13 @@ def scored(reply, case):
 @suite(role=target(min_gain=0.05), cluster="session_id")
 @cases.held_out()
 def eval_mined(case, model):
+    return scored(model.chat(case.messages, tools=case.tools, max_tokens=256), case)
+
+
+@suite(role=info(), cluster="session_id")
+@cases.regression()
+def eval_kept(case, model):
+    """What production passed: with the failures it tells what traffic will see."""
     return scored(model.chat(case.messages, tools=case.tools, max_tokens=256), case)
 '''
 
@@ -109,7 +123,7 @@ def source(task: StarterTask, name: str, file: str, mined: bool) -> str:
     tools = ", tools=case.tools" if task.kind == "tools" else ""
     filled = {
         "title": f"Good answers are {WORDS[task.kind]}.",
-        "imports": ", ".join(sorted({"cases", "guard", "score", "suite", *(["target"] if mined else [])})),
+        "imports": ", ".join(sorted({"cases", "guard", "score", "suite", *(["info", "target"] if mined else [])})),
         "constants": constants,
         "body": body,
         "cluster": ', cluster="session_id"' if task.sessions else "",

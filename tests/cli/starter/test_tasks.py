@@ -126,7 +126,7 @@ def test_hostile_names_stand_in_the_source_as_text_only(answers):
     name = suites.identifier(task.route)
     tree = ast.parse(suites.source(task, name, f"{name}.jsonl", mined=True))
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    assert called <= {"cases", "suite", "guard", "target", "scored"}
+    assert called <= {"cases", "suite", "guard", "info", "target", "scored"}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
 
 
