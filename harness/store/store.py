@@ -142,7 +142,8 @@ class Store:
                 self.artifacts.remove_stale_scratch()
 
     def _is_stored(self, id: str) -> bool:
-        return any(self.artifacts.has(kind, id) for kind in self.artifacts.kinds())
+        kinds = self.artifacts.kinds()
+        return any(self.artifacts.has(kind, id) for kind in kinds) or self.ledger.looks.knows(id)
 
     def _serves(self, adapter: str) -> bool:
         return not adapter or self.artifacts.has("adapter", adapter)

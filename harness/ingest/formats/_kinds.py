@@ -25,6 +25,7 @@ _OTHER = {
     "speech": ("transcri", "speech", "audio", "translat"),
     "plan": ("plan",),
     "prompt": ("prompt",),
+    "scoring": ("likelihood", "logprob", "perplexity"),
     "token count": ("count_tokens", "counttokens", "tokeniz"),
 }
 """Name of a kind -> what the names of its operations contain."""
