@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 MODEL  := models/smollm2
 STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-ORDER  := $(if $(SEED),--randomly-seed=$(SEED))
+ORDER  := $(if $(SEED),--randomly-seed=$(SEED),-p no:randomly)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow check fix browser docs changelog clean
@@ -46,7 +46,7 @@ browser:
 	  && { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null; } \
 	  || echo "chromium is not here: the browser tests will be skipped"
 
-test: $(STAMP) browser check  ## check, then the fast tests in random order; SEED=N repeats an order
+test: $(STAMP) browser check  ## check, then the fast tests; SEED=N puts them into a random order
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ORDER)
 
 test-slow: $(MODEL)/model.safetensors browser  ## the tests that load SmolLM2 or train
