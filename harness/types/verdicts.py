@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from msgspec import field
+
 from harness.types.base import Json, Noun
 from harness.types.curation import Share
 from harness.types.evaluation import Suite
@@ -132,7 +134,7 @@ class Judgement(Noun, frozen=True):
     """Digests of the adapter that is judged, of the dataset, and of the promoted adapter."""
     dataset: str = ""
     champion: str = ""
-    looks: dict[str, int] = {}
+    looks: dict[str, int] = field(default_factory=dict, name="looks_by_suite")
     """Suite to the number of this look at its cases, 1 for the first; suites that are not named are looked at first."""
     look: str = ""
     """Content id of the newest of those looks in the ledger."""
