@@ -210,7 +210,7 @@ def load(path: Path | None = None) -> Config:
     except FileNotFoundError:
         raise UsageError("the config file does not exist", where=str(file), next="trueup init") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"not valid TOML: {error}", where=str(file), next="mend that line") from error
+        raise UsageError(f"not valid TOML: {error}", where=str(file), next="fix that line") from error
     raw.pop("root", None)
     config = section(raw, Config, where=str(file))
     for arm in config.arms.values():
@@ -247,7 +247,7 @@ def section(raw: dict[str, Any], kind: type[T], *, where: str) -> T:
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        raise UsageError(f"wrong value in the config: {error}", where=where, next="mend that key") from error
+        raise UsageError(f"wrong value in the config: {error}", where=where, next="fix that key") from error
 
 
 def check_keys(raw: Any, kind: Any, where: str, above: str = "") -> None:

@@ -1,6 +1,6 @@
 """Define the errors: what happened, where, what to type next; and the exit codes.
 
-Every error that a user can cause or mend is a `TrueupError`. Its message has up to three lines: what happened, where,
+Every error that a user can cause or fix is a `TrueupError`. Its message has up to three lines: what happened, where,
 and what to type next. The command line prints it without a traceback and ends with the class's exit code.
 """
 

@@ -341,4 +341,4 @@ def _ended_badly(job: FineTuningJob) -> InvalidError:
     if job.status == "succeeded":
         return InvalidError("the job succeeded, but names no model", where=job.id)
     why = f"{job.error.code}: {job.error.message}" if job.error else "the provider does not say why"
-    return InvalidError(f"the job failed: {why}", where=job.id, next="mend it, then trueup tune to start another")
+    return InvalidError(f"the job failed: {why}", where=job.id, next="fix it, then trueup tune to start another")

@@ -32,7 +32,7 @@ Check = tuple[str, bool, str]
 
 
 def examine(path: Path | None) -> list[Check]:
-    """All checks, in the order in which to mend them."""
+    """All checks, in the order in which to fix them."""
     checks = [_installation(name) for name in OURS] + [_packages(), _plugins(), _redaction()]
     try:
         config = harness_config.load(path)

@@ -27,7 +27,7 @@ def texts(paths: Iterable[str]) -> Iterator[str]:
     """All texts of the files, in their order. Raises InputError, with file and line, for one that cannot be read."""
     for path in map(Path, paths):
         if not path.is_file():
-            raise InputError("the file does not exist", where=str(path), next="mend [curate] contamination_files")
+            raise InputError("the file does not exist", where=str(path), next="fix [curate] contamination_files")
         for row in _rows(path):
             yield from (text for text in _strings(row) if len(text.split()) >= WORDS)
 

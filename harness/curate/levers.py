@@ -1,6 +1,6 @@
 """Choose the lever for each failure cluster: prompt, retrieval, environment or fine-tune. By rules, without a model.
 
-A fine-tune teaches a behaviour. It does not mend a tool that times out, it cannot know facts that stand nowhere in its
+A fine-tune teaches a behaviour. It does not fix a tool that times out, it cannot know facts that stand nowhere in its
 input, and for a handful of format slips an instruction is cheaper. Each cluster gets the first rule that holds, with
 the counts that the rule was judged by.
 """

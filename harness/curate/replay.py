@@ -22,7 +22,7 @@ def read(paths: Iterable[str]) -> Iterator[Case]:
     """Cases of JSON Lines files. Raises InputError with file and line for a row of no known shape."""
     for path in map(Path, paths):
         if not path.is_file():
-            raise InputError("the replay file does not exist", where=str(path), next="mend [curate] replay_files")
+            raise InputError("the replay file does not exist", where=str(path), next="fix [curate] replay_files")
         with path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():

@@ -116,6 +116,6 @@ def run(jobs: Iterable[BatchJob | None], answer: Answer, size: int) -> Iterator[
 def _answer_all(waiting: Sequence[BatchJob], answer: Answer) -> None:
     answers = answer([job.question for job in waiting])
     if len(answers) != len(waiting):
-        raise TrueupError(f"{len(waiting)} questions got {len(answers)} answers", next="mend the backend's answer()")
+        raise TrueupError(f"{len(waiting)} questions got {len(answers)} answers", next="fix the backend's answer()")
     for job, given in zip(waiting, answers, strict=True):
         job.answer = given

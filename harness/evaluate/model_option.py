@@ -59,7 +59,7 @@ def _pick(name: str | None, arms: Mapping[str, Arm], root: Path, here: Path) -> 
     backend, _, file = name.partition(":")
     if file and says("backends", backend, "FILE", False):
         if not (here / file).is_file():
-            raise UsageError(f"the file of --model {name} is not there", where=str(here / file), next="mend the path")
+            raise UsageError(f"the file of --model {name} is not there", where=str(here / file), next="fix the path")
         return (Arm(name=backend, backend=backend, model=str(here / file)),)
     if name in arms:
         return (arms[name],)

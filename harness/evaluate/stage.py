@@ -106,6 +106,6 @@ def _read(file: Path, kind: type[T]) -> T:
 def _died(code: int, log: Path) -> TrueupError:
     tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
     if code == PYTEST_USAGE_ERROR:
-        return UsageError(f"pytest refused its arguments:\n{tail}", where=str(log), next="mend [eval] in trueup.toml")
+        return UsageError(f"pytest refused its arguments:\n{tail}", where=str(log), next="fix [eval] in trueup.toml")
     how = f"was killed by signal {-code}" if code < 0 else "ended without results"
     return InvalidError(f"the evaluation {how}:\n{tail}", where=str(log), next="run the same command again: it resumes")

@@ -53,7 +53,7 @@ def evaluate(
     Replies are recalled, scores never: all arms are scored and all judges tried in one process, so nothing but the model can
     differ between them. A run that found what an earlier one found is stored once.
 
-    What the gate will judge is remembered as one `Evaluation`: a selection of cases never is, and a few arms only join
+    What the gate will judge is remembered as one `EvaluationRuns`: a selection of cases never is, and a few arms only join
     the others when these were asked with the same dataset and adapter. With `otel` every case goes to that file or address
     as a trace. `ask` may end an evaluation early; see `harness.gate.early_stop`.
     """
@@ -96,7 +96,7 @@ def survey(project: Project, select: str = "", dataset: Dataset | None = None) -
 def sound(found: evaluate_stage.Survey) -> evaluate_stage.Survey:
     """Nothing is curated or trained beside eval files that cannot be read: what they hold could slip into training."""
     if found.problems:
-        raise InvalidError(f"an eval file cannot be used: {found.problems[0]}", next="mend it, then run again")
+        raise InvalidError(f"an eval file cannot be used: {found.problems[0]}", next="fix it, then run again")
     return found
 
 

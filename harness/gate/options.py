@@ -66,5 +66,5 @@ def check(policy: Policy) -> None:
             raise UsageError(f"no rule has the option `{name}`", where="[gate.options]", next=hint)
         if not known[name].fits(value):
             raise UsageError(
-                f"the option `{name}` must be {known[name].kind}", where="[gate.options]", next=f"mend {name}"
+                f"the option `{name}` must be {known[name].kind}", where="[gate.options]", next=f"fix {name}"
             )

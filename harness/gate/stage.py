@@ -74,7 +74,7 @@ def _check(policy: Policy) -> None:
         if not fine
     ]
     if wrong:
-        raise UsageError(f"the gate cannot judge with this {wrong[0]}", where="[gate]", next=f"mend {wrong[0]}")
+        raise UsageError(f"the gate cannot judge with this {wrong[0]}", where="[gate]", next=f"fix {wrong[0]}")
     gate_options.check(policy)
 
 

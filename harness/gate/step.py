@@ -150,7 +150,7 @@ def read_policy(path: Path) -> Policy:
     except OSError as error:
         raise UsageError("the policy file cannot be read", where=str(path), next="trueup gate --policy FILE") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"not valid TOML: {error}", where=str(path), next="mend that line") from error
+        raise UsageError(f"not valid TOML: {error}", where=str(path), next="fix that line") from error
     return section(raw.get("gate", raw), Policy, where=str(path))
 
 

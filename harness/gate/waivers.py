@@ -45,7 +45,7 @@ def _toml(path: Path) -> tuple[Waiver, ...]:
     except FileNotFoundError:
         return ()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"not valid TOML: {error}", where=str(path), next="mend that line") from error
+        raise UsageError(f"not valid TOML: {error}", where=str(path), next="fix that line") from error
     return section(raw, WaiverFile, where=str(path)).waiver
 
 

@@ -262,7 +262,7 @@ def _own(patterns: Mapping[str, str]) -> dict[str, Any]:
                 f"{name[:40]!r} cannot name a kind", where="[privacy.patterns]", next="use up to 16 letters"
             )
         if re2.search(_any([pattern], f"patterns.{name}").encode(), b""):
-            raise UsageError("the pattern matches the empty text", where=f"[privacy.patterns] {name}", next="mend it")
+            raise UsageError("the pattern matches the empty text", where=f"[privacy.patterns] {name}", next="fix it")
     return {name: SimpleNamespace(RANK=0, PATTERN=pattern) for name, pattern in patterns.items()}
 
 

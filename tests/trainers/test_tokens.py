@@ -81,7 +81,7 @@ def test_too_long_can_be_an_error(cases, renderer):
 
 
 def test_a_template_without_an_end_of_turn_is_refused(cases, renderer):
-    """When no answer ends in a token that stops generation, nothing is trained, and the message says what to mend."""
+    """When no answer ends in a token that stops generation, nothing is trained, and the message says what to fix."""
     with pytest.raises(InputError, match="no token that stops generation"):
         tokens.build(cases, renderer._replace(stop=frozenset({0})), Recipe())
 

@@ -34,7 +34,7 @@ def show(runs: Any, as_json: bool) -> dict[str, Any]:
                 console.say("")
         for line in judged:
             console.say(line)
-    for line in [*reasons, *(f"{problem}\n  next:  mend that, then run it again" for problem in problems)]:
+    for line in [*reasons, *(f"{problem}\n  next:  fix that, then run it again" for problem in problems)]:
         console.warn(f"trueup: {line}")
     tables = {"means": [_row(COLUMNS, row) for row in rows], "confused": [_row(CONFUSED, row) for row in confused]}
     unmeasured = any(errors and not cases for _, _, cases, _, errors, _ in rows)
@@ -63,7 +63,7 @@ def _confused(runs: Iterable[Any]) -> list[tuple[str, str, str, str, int]]:
 
 
 def _reasons(runs: Iterable[Any]) -> Iterable[str]:
-    """Why cases are errors, counted: a number in a table does not say what to mend."""
+    """Why cases are errors, counted: a number in a table does not say what to fix."""
     for run in runs:
         told = Counter(result.error for result in run.results if result.error)
         for error, count in told.most_common(REASONS):

@@ -65,7 +65,7 @@ def suites(project: Project, teacher: Teacher) -> list[str]:
         )
     for path in teacher.suites:
         if not Path(path).is_file():
-            raise UsageError("there is no such eval file", where=path, next="mend [curate.teacher] suites")
+            raise UsageError("there is no such eval file", where=path, next="fix [curate.teacher] suites")
     return list(teacher.suites)
 
 

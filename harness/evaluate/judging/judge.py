@@ -78,7 +78,7 @@ class Judge:
         try:
             text = self._rubric or path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"the rubric cannot be read: {error}", where=str(path), next="mend judge(...)") from error
+            raise InputError(f"the rubric cannot be read: {error}", where=str(path), next="fix judge(...)") from error
         if not text.strip():
             raise InputError("the rubric is empty", where=str(path), next="say what a good answer is")
         return text

@@ -23,7 +23,7 @@ def read_file(path: Path, split: str = "") -> Iterator[Located]:
             "cannot read cases from this kind of file", where=str(path), next=f"use {', '.join(READERS)} or a folder"
         )
     if not path.is_file():
-        raise InputError("the file of cases does not exist", where=str(path), next="mend the path in @cases(...)")
+        raise InputError("the file of cases does not exist", where=str(path), next="fix the path in @cases(...)")
     return reader(path)
 
 
@@ -40,7 +40,7 @@ def read_jsonl(path: Path, kind: Any = Any) -> Iterator[Located]:
             try:
                 yield place, decoder.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise InputError(f"not a valid row: {error}", where=place, next="mend that line") from error
+                raise InputError(f"not a valid row: {error}", where=place, next="fix that line") from error
 
 
 def _read_csv(path: Path) -> Iterator[Located]:

@@ -72,7 +72,7 @@ class Judging(StandIn):
         known = f"known: {', '.join(self._names) or 'none'}"
         broken = [problem for problem in self.book.problems if problem != NOTHING]
         if not self.suites and broken:
-            raise InvalidError(f"the eval files do not load: {broken[0]}", where=self._wanted, next="mend that file")
+            raise InvalidError(f"the eval files do not load: {broken[0]}", where=self._wanted, next="fix that file")
         if not self.suites:
             raise UsageError(f"there is no suite named {self._wanted!r}", next=known)
         if len(self.suites) > 1:

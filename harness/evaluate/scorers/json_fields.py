@@ -25,7 +25,7 @@ def json_fields(
     """
     if not isinstance(expected, Mapping):
         raise UsageError(
-            f"json_fields expects an object, not {type(expected).__name__}", next="mend the case's `expected`"
+            f"json_fields expects an object, not {type(expected).__name__}", next="fix the case's `expected`"
         )
     got, problem = parse_json(reply)
     if not problem and not isinstance(got, Mapping):

@@ -45,7 +45,7 @@ def json_schema(reply: Any, schema: Json, *, name: str = "schema") -> Score:
             next="put what it refers to under $defs",
         ) from error
     except RecursionError as error:
-        raise UsageError("the schema refers to itself without an end", where="$ref", next="mend the schema") from error
+        raise UsageError("the schema refers to itself without an end", where="$ref", next="fix the schema") from error
     return verdict(name, worst is None, f"{worst.json_path}: {worst.message}" if worst else "")
 
 

@@ -14,7 +14,7 @@ LONGEST = 160
 
 def findings(context: Context) -> Iterator[Finding]:
     for problem in context.problems:
-        yield _invalid("", f"The run has a problem: {problem}.", "mend it, then trueup eval")
+        yield _invalid("", f"The run has a problem: {problem}.", "fix it, then trueup eval")
     yield from _measured(context)
     for baseline in context.baselines:
         if context.comparisons and not any(one.baseline == baseline for one in context.comparisons):

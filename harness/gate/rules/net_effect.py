@@ -59,7 +59,7 @@ def _unknown(context: Context, baseline: str) -> Finding:
     )
 
 
-def _uncounted(baseline: str, why: str, mend: str) -> Finding:
+def _uncounted(baseline: str, why: str, fix: str) -> Finding:
     return Finding(
         rule=RULE,
         suite="",
@@ -68,7 +68,7 @@ def _uncounted(baseline: str, why: str, mend: str) -> Finding:
         baseline=baseline,
         counts={"n": 0},
         formula="count",
-        next=f"{mend}, then trueup run",
+        next=f"{fix}, then trueup run",
     )
 
 

@@ -34,7 +34,7 @@ def findings(context: Context) -> Iterator[Finding]:
             sentence=f"The waiver of {_what(waiver)} by {waiver.owner} ended on {waiver.expires} and counts as none.",
             counts={"cases": 0},
             formula="count",
-            next="mend the case, or renew the waiver with its reason",
+            next="fix the case, or renew the waiver with its reason",
         )
 
 

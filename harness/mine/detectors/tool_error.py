@@ -1,6 +1,6 @@
 """Detect failed tool calls: the turn that failed is the one that called the tool, not the last of the conversation.
 
-What the model can mend (a wrong argument, an order it should have kept) is its failure. A tool that is down, slow or
+What the model can fix (a wrong argument, an order it should have kept) is its failure. A tool that is down, slow or
 limited is the environment's.
 """
 
