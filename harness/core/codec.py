@@ -9,6 +9,7 @@ import hashlib
 import math
 import os
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,6 +64,17 @@ def file_digest(path: Path) -> str:
     """sha256 of a file's bytes, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def known_digest(path: Path) -> str:
+    """As `file_digest`, read once a process for each size and modification time: weights of a model take a while."""
+    stat = path.stat()
+    return _read_once(str(path.resolve()), stat.st_size, stat.st_mtime_ns)
+
+
+@cache
+def _read_once(path: str, size: int, mtime_ns: int) -> str:
+    return file_digest(Path(path))
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -6,10 +6,9 @@ weights of a large model takes a while, so the result is remembered per file by 
 
 import json
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 
-from harness.core.codec import digest, file_digest
+from harness.core.codec import digest, known_digest
 from harness.errors import InputError
 from harness.types import Noun
 
@@ -59,7 +58,7 @@ def model_digests(folder: str | Path) -> ModelDigests:
     config = json.loads((path / "config.json").read_bytes())
     config.pop("transformers_version", None)
     return ModelDigests(
-        weights=digest([config, *[_file(file) for file in weights]]),
+        weights=digest([config, *[known_digest(file) for file in weights]]),
         tokenizer=_digest_of(path, TOKENIZER_FILES),
         template=digest([chat_template(path), _digest_of(path, TEMPLATE_FILES)]),
         generation=_digest_of(path, GENERATION_FILES),
@@ -84,14 +83,4 @@ def chat_template(folder: Path) -> str:
 
 
 def _digest_of(folder: Path, patterns: Iterable[str]) -> str:
-    return digest([[path.relative_to(folder).as_posix(), _file(path)] for path in companions(folder, patterns)])
-
-
-def _file(path: Path) -> str:
-    stat = path.stat()
-    return _remembered(str(path.resolve()), stat.st_size, stat.st_mtime_ns)
-
-
-@cache
-def _remembered(path: str, size: int, mtime_ns: int) -> str:
-    return file_digest(Path(path))
+    return digest([[path.relative_to(folder).as_posix(), known_digest(path)] for path in companions(folder, patterns)])

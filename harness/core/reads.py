@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from harness.core import plugins
-from harness.core.codec import digest, file_digest
+from harness.core.codec import digest, known_digest
 from harness.errors import InputError
 from harness.types import Json, Noun
 
@@ -49,7 +49,7 @@ def code(*modules: str) -> str:
 
     Imports inside functions count, and so do the modules that a string names: those of child processes. Raises InputError for a module that does not exist.
     """
-    return digest([[name, _content(str(_source(name)))] for name in _closure(modules)])
+    return digest([[name, known_digest(_source(name))] for name in _closure(modules)])
 
 
 def plugin_code(kind: str, names: Iterable[str] = ()) -> dict[str, str]:
@@ -67,8 +67,8 @@ def content(path: str | Path) -> str:
     place = Path(path)
     if place.is_dir():
         files = sorted(file for file in place.rglob("*") if file.is_file())
-        return digest([[file.relative_to(place).as_posix(), _content(str(file))] for file in files])
-    return _content(str(place)) if place.is_file() else ""
+        return digest([[file.relative_to(place).as_posix(), known_digest(file)] for file in files])
+    return known_digest(place) if place.is_file() else ""
 
 
 def _plugin(kind: str, name: str) -> str:
@@ -139,13 +139,3 @@ def _find(name: str) -> Path | None:
             if file.is_file():
                 return file
     return None
-
-
-def _content(path: str) -> str:
-    stat = Path(path).stat()
-    return _remembered(path, stat.st_size, stat.st_mtime_ns)
-
-
-@cache
-def _remembered(path: str, size: int, mtime_ns: int) -> str:
-    return file_digest(Path(path))

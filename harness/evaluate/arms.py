@@ -101,11 +101,6 @@ def check_options(config: Config) -> None:
     judges(config)
 
 
-def read_options(arm: Arm) -> OptionsTable:
-    """The options of an arm whose paths are absolute: what of them belongs in a key as it is, and which are files."""
-    return option_tables.of_plugin("backends", arm.backend, arm.options, f"arm {arm.name}")
-
-
 def _options(config: Config, name: str, spec: ArmSection | JudgeSection) -> OptionsTable:
     backend = spec.backend or config.model.backend
     return option_tables.of_plugin("backends", backend, spec.options, f"[{name}] options", config.root)

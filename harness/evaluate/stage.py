@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from harness.core.codec import decode, digest, encode, read, write_atomic
 from harness.core.worker import ChildError, ChildEvent, Worker
 from harness.errors import InvalidError, TrueupError, UsageError
-from harness.evaluate.runner.worker import SUITES_FILE, TOLERANT, run_file
-from harness.types import EvalRequest, Noun, Run, Suite
+from harness.evaluate.runner.worker import SUITES_FILE, TOLERANT, Survey, run_file
+from harness.types import EvalRequest, Run, Suite
 
 Event = dict[str, Any]
 T = TypeVar("T")
@@ -39,24 +39,12 @@ def evaluate(request: EvalRequest, *, on_event: Callable[[Event], None] | None =
     return tuple(_read(out / run_file(arm.name), Run) for arm in request.arms)
 
 
-class Survey(Noun, frozen=True):
-    """What the eval files hold, before anything is run."""
-
-    suites: tuple[Suite, ...]
-    problems: tuple[str, ...]
-    """Files that did not load."""
-    texts: tuple[str, ...]
-    """The texts of all cases, each once."""
-    cases: dict[str, tuple[str, ...]] = {}
-    """Suite name to the ids of its selected cases."""
-
-
 def survey(request: EvalRequest) -> Survey:
     """The suites that `evaluate` would run and the texts of their cases, without running them."""
     found = Path(request.out) / SUITES_FILE
     found.unlink(missing_ok=True)
     _run_child(request, ("--collect-only", "-q"), lambda event: None)
-    return Survey(*_read(found, tuple[tuple[Suite, ...], tuple[str, ...], tuple[str, ...], dict[str, tuple[str, ...]]]))
+    return _read(found, Survey)
 
 
 def collect(request: EvalRequest) -> tuple[Suite, ...]:

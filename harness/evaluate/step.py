@@ -11,6 +11,7 @@ from harness.errors import InvalidError
 from harness.evaluate import aa_control
 from harness.evaluate import arms as evaluate_arms
 from harness.evaluate import stage as evaluate_stage
+from harness.evaluate.runner.worker import Survey
 from harness.project import EvaluationRuns, Project
 from harness.types import Adapter, Arm, Case, Dataset, EvalRequest, Run
 
@@ -76,7 +77,7 @@ def evaluate(
     return project.runs(evaluation)
 
 
-def survey(project: Project, select: str = "", dataset: Dataset | None = None) -> evaluate_stage.Survey:
+def survey(project: Project, select: str = "", dataset: Dataset | None = None) -> Survey:
     """What the eval files hold, read once a command; files that do not load are its problems.
 
     Without a dataset, mined suites are shown a stand-in with one empty case.
@@ -90,10 +91,11 @@ def survey(project: Project, select: str = "", dataset: Dataset | None = None) -
                 write_lines(blank / f"{split}.jsonl", [Case(id="mined")])
             request = replace(request, datasets={project.config.project.name: str(blank)})
         project.surveys[key] = evaluate_stage.survey(request)
-    return project.surveys[key]
+    known: Survey = project.surveys[key]
+    return known
 
 
-def sound(found: evaluate_stage.Survey) -> evaluate_stage.Survey:
+def sound(found: Survey) -> Survey:
     """Nothing is curated or trained beside eval files that cannot be read: what they hold could slip into training."""
     if found.problems:
         raise InvalidError(f"an eval file cannot be used: {found.problems[0]}", next="fix it, then run again")

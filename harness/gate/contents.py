@@ -4,14 +4,10 @@ Two cases ask the same when their content is equal but for case, spacing and Uni
 group cases (cluster, slices) left aside; or when the model was sent the very same requests for both.
 """
 
-import unicodedata
 from collections import Counter
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from msgspec import to_builtins
-
-from harness.core.codec import digest
+from harness.core.case_contents import content
 from harness.types import Case, Result, Suite
 
 
@@ -29,33 +25,6 @@ def units(suite: Suite, cases: Sequence[Case], results: Sequence[Result]) -> dic
     leaders = _joined(marks)
     sizes = Counter(leaders.values())
     return {ident: leader for ident, leader in leaders.items() if sizes[leader] > 1}
-
-
-def content(case: Case, grouping: Collection[str] = ()) -> str:
-    """Content id of what a case asks and expects; empty where too little is known of it."""
-    columns = {name: value for name, value in case.fields.items() if name != "id" and name not in grouping}
-    if not case.messages and len(columns) < 2:
-        return ""
-    return digest(_plain([to_builtins(case.messages), case.tools, columns, case.expected]))
-
-
-def asked(case: Case) -> str:
-    """Content id of what a case asks, whatever it expects and is called; its id where nothing else is known."""
-    if case.messages:
-        return digest(_plain([to_builtins(case.messages), case.tools]))
-    columns = {name: value for name, value in case.fields.items() if name != "id"}
-    return digest(_plain(columns)) if columns else f"id:{case.id}"
-
-
-def _plain(value: Any) -> Any:
-    """Texts without differences that say nothing: Unicode form, upper case, spacing."""
-    if isinstance(value, str):
-        return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
 
 
 def _joined(marks: dict[str, list[str]]) -> dict[str, str]:

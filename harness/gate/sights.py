@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from harness.core.case_contents import asked
 from harness.core.codec import digest
 from harness.evaluate.arms import TUNED
-from harness.gate import contents
 from harness.project import EvaluationRuns, Project
 from harness.store.looks import Sight
 from harness.types import Policy, Result, Run, Verdict
@@ -60,8 +60,8 @@ def sights(runs: Sequence[Run], adapter: str) -> dict[str, Sight]:
     for name in sorted({suite.name for run in runs for suite in run.suites}):
         cases = {case.id: case for run in runs for case in run.cases.get(name, ())}
         answers = {run.arm.name: [_answer(result) for result in run.results if result.suite == name] for run in runs}
-        asked = sorted({contents.asked(case) for case in cases.values()})
-        found[name] = Sight(judged=digest([adapter, answers]), cases=tuple(asked))
+        contents = sorted({asked(case) for case in cases.values()})
+        found[name] = Sight(judged=digest([adapter, answers]), cases=tuple(contents))
     return found
 
 

@@ -49,7 +49,9 @@ def check_power(project: Project, dataset: Dataset) -> None:
 
     `train_anyway = true` under [gate.options] only says so and goes on.
     """
-    found = power.plan(sound(survey(project, dataset=dataset)).suites, project.config.gate)
+    held = sound(survey(project, dataset=dataset))
+    looks = {name: project.store.ledger.looks.next_number(asked) for name, asked in held.asked.items()}
+    found = power.plan(held.suites, project.config.gate, looks)
     weak = [finding for finding in found if finding.outcome == "unresolved"]
     if weak and not project.config.gate.options.get("train_anyway"):
         raise UndecidedError(

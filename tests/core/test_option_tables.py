@@ -106,8 +106,6 @@ def test_right_options_are_read(tmp_path):
     assert named["base"].options == {"replies": str(tmp_path / "calls.jsonl")}
     assert named["other"].options == {"replies": {"hello": "hi"}, "default": "no"}
     assert arms.judges(work.config)[0].options == {"replies": str(tmp_path / "judge.jsonl")}
-    table = arms.read_options(named["other"])
-    assert table.knobs["replies"] == {"hello": "hi"} and not table.files
 
 
 def test_no_path_is_among_the_knobs_of_a_teacher(tmp_path):

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from harness.core.case_contents import asked
 from harness.core.codec import encode, read, write_atomic
 from harness.core.worker import Parent
 from harness.evaluate.runner.answering import Event
 from harness.evaluate.runner.conditions import CHANGED, Conditions
 from harness.evaluate.runner.session import Evaluation
-from harness.types import EvalRequest, Run, Suite
+from harness.types import EvalRequest, Noun, Run, Suite
 
 TOLERANT = (
     *("-p", "trueup", "--import-mode=importlib", "--continue-on-collection-errors"),
@@ -24,6 +25,20 @@ TOLERANT = (
 may make errors of warnings."""
 
 SUITES_FILE = "suites.json"
+
+
+class Survey(Noun, frozen=True):
+    """What the eval files hold, before anything is run."""
+
+    suites: tuple[Suite, ...] = ()
+    problems: tuple[str, ...] = ()
+    """Files that did not load."""
+    texts: tuple[str, ...] = ()
+    """The texts of all cases, each once: what no training row may be near."""
+    cases: dict[str, tuple[str, ...]] = {}
+    """Suite name to the ids of its selected cases."""
+    asked: dict[str, tuple[str, ...]] = {}
+    """Suite name to the content ids of what its cases ask."""
 
 
 def run_file(arm: str) -> str:
@@ -57,8 +72,7 @@ class Recording(Evaluation):
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         super().pytest_sessionfinish(session)
         if session.config.option.collectonly:
-            declared = (self.declared(), self.book.problems, self.texts(), self.listed())
-            write_atomic(Path(self.request.out) / SUITES_FILE, encode(declared))
+            write_atomic(Path(self.request.out) / SUITES_FILE, encode(self.survey()))
 
     def conclude(self, runs: Sequence[Run]) -> None:
         runs = [self._under(run) for run in runs] if self.conditions else runs
@@ -73,9 +87,15 @@ class Recording(Evaluation):
         problems = (*run.problems, *(f"{name} was {CHANGED}" for name in changed))
         return replace(run, conditions=digests, problems=problems)
 
-    def texts(self) -> tuple[str, ...]:
-        """What the cases are about, each text once: what no training row may be near."""
-        return tuple(sorted({case.text for suite in self.suites.values() for case in suite.cases if case.text}))
+    def survey(self) -> Survey:
+        cases = {suite.suite.name: suite.cases for suite in self.suites.values()}
+        return Survey(
+            suites=self.declared(),
+            problems=tuple(self.book.problems),
+            texts=tuple(sorted({case.text for each in cases.values() for case in each if case.text})),
+            cases=self.listed(),
+            asked={name: tuple(sorted({asked(case) for case in each})) for name, each in cases.items()},
+        )
 
     def listed(self) -> dict[str, tuple[str, ...]]:
         """Suite name to the ids of its selected cases, in order, each once however often it is repeated."""

@@ -72,18 +72,6 @@ def more_cases(seen: Interval, n: int, bound: float, truth: float, power_wanted:
     return min(more, MOST)
 
 
-def resolvable(
-    n: int, discordance: float, alpha: float = 0.05, power_wanted: float = 0.8, design: float = 1.0
-) -> float:
-    """Smallest margin that a guard over `n` cases can hold when nothing truly changed; 1.0 when none can."""
-    low, high = 0.0, 1.0 - 1e-9
-    for _ in range(12):
-        middle = (low + high) / 2
-        reached = power(n, -middle, 0.0, discordance, alpha, design) >= power_wanted
-        low, high = (low, middle) if reached else (middle, high)
-    return high
-
-
 def _normal_cases(bound: float, truth: float, discordance: float, alpha: float, power_wanted: float) -> float:
     quantiles = float(norm.isf(alpha) + norm.isf(1 - power_wanted))
     return quantiles**2 * (discordance - truth**2) / (truth - bound) ** 2

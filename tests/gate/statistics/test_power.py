@@ -6,7 +6,7 @@ from scipy.stats import norm
 from statsmodels.stats.power import TTestPower
 
 from harness.gate.statistics import tango
-from harness.gate.statistics.power import _normal_cases, cases_needed, more_cases, power, resolvable
+from harness.gate.statistics.power import _normal_cases, cases_needed, more_cases, power
 from harness.types import Interval
 
 
@@ -42,18 +42,6 @@ def test_clusters_need_more_cases():
     """A design effect of 3 asks for three times the cases, and gives the same power there."""
     assert cases_needed(-0.08, 0.0, 0.1, design=3) == pytest.approx(3 * cases_needed(-0.08, 0.0, 0.1), abs=3)
     assert power(300, -0.08, 0.0, 0.1, design=3) == power(100, -0.08, 0.0, 0.1)
-
-
-def test_resolvable_is_the_margin_that_is_reached():
-    """The margin it names is resolved with 80 % power; one a fifth smaller is not."""
-    margin = resolvable(200, 0.05)
-    assert power(200, -margin, 0.0, 0.05) >= 0.8
-    assert power(200, -0.8 * margin, 0.0, 0.05) < 0.8
-
-
-def test_too_few_cases_resolve_nothing():
-    """Two cases hold no margin short of the whole scale."""
-    assert resolvable(2, 0.1) > 0.7
 
 
 def test_more_cases_follow_the_noise_that_was_seen():
