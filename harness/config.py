@@ -107,6 +107,8 @@ class ArmSection(Section, frozen=True):
     backend: str = ""
     adapter: str = ""
     """`tuned`: tonight's adapter; `champion`: the promoted one; else a folder."""
+    production: bool = False
+    """True: what production runs, as long as nothing is promoted. Without it that is the arm whose prompt is from traces."""
     template_options: dict[str, Json] = {}
     """Over those of [model]."""
     options: dict[str, Json] = {}

@@ -3,7 +3,8 @@
 The messages come from the grammar; users, sessions, clock times and latencies are simulated; every answer is the base
 model's own under the production prompt with its worked examples. The spans are written by the OpenTelemetry SDK's OTLP
 JSON file exporter, one file a day, and feedback with the corrections of a (simulated) member of staff by the plain
-`feedback.jsonl` that many applications keep. One thumb in twenty is wrong, as with people.
+`feedback.jsonl` that many applications keep. One thumb in twenty is wrong, as with people. One call in ten, drawn at random,
+is checked by the team's lead: most customers never say that an answer was wrong, so complaints do not tell how many are.
 
     python -m examples.parcel_desk.record models/smollm2
 
@@ -46,7 +47,7 @@ EXAMPLES = (
 )
 KEYS = ("category", "order_number", "days_waiting", "wants_refund")
 FIRST_DAY = datetime.datetime(2026, 10, 26, tzinfo=datetime.UTC)
-MESSAGES, FRESH, DAYS, MAX_TOKENS, SEED = 1000, 120, 21, 64, 20261026
+MESSAGES, FRESH, DAYS, MAX_TOKENS, SEED, REVIEWED = 1000, 120, 21, 64, 20261026, 0.1
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,12 @@ def resend(rng: random.Random, turns: list[Turn], replies: dict[str, Reply]) -> 
 
 
 def record_day(
-    path: Path, day: list[Turn], replies: dict[str, Reply], ids: IdGenerator, rng: random.Random
+    path: Path,
+    day: list[Turn],
+    replies: dict[str, Reply],
+    ids: IdGenerator,
+    rng: random.Random,
+    reviews: random.Random,
 ) -> list[dict]:
     """Write one day's spans; returns the feedback given on them."""
     stream, given = io.StringIO(), list[dict]()
@@ -137,9 +143,12 @@ def record_day(
     tracer = provider.get_tracer("parcel-desk.llm", "1.8.0")
     for turn in day:
         span_id, trace_id = _record(tracer, turn, replies[turn.message.text], rng)
-        opinion = _feedback(turn, replies[turn.message.text], rng)
-        if opinion:
-            given.append({"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}", **opinion})
+        place = {"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"}
+        opinions = (
+            _feedback(turn, replies[turn.message.text], rng),
+            _review(turn, replies[turn.message.text], reviews),
+        )
+        given += [place | opinion for opinion in opinions if opinion]
     provider.shutdown()
     path.write_bytes(gzip.compress(stream.getvalue().encode(), mtime=0))
     return given
@@ -207,6 +216,16 @@ def _feedback(turn: Turn, reply: Reply, rng: random.Random) -> dict | None:
     return opinion
 
 
+def _review(turn: Turn, reply: Reply, rng: random.Random) -> dict | None:
+    """What the team's lead says of a call, the day after; most calls are not looked at."""
+    if rng.random() >= REVIEWED or turn.timed_out:
+        return None
+    at = datetime.datetime.fromtimestamp(turn.start_ns / 1e9 + 86_400, tz=datetime.UTC)
+    good = right(reply.text, turn.message.answer)
+    opinion = {"timestamp": at.isoformat(), "user_id": "lead", "name": "review", "value": 1 if good else -1}
+    return opinion if good else opinion | {"correction": turn.message.answer}
+
+
 def write_fresh(path: Path, known: set[str]) -> None:
     """Eval cases from another seed, none of them word for word in the traces."""
     fresh = [one for one in messages(SEED + 1, 3 * FRESH) if one.text.casefold() not in known][:FRESH]
@@ -221,12 +240,12 @@ def main() -> None:
     replies = ask(model, (turn.message.text for turn in turns))
     turns = resend(rng, turns, replies)
     folder.mkdir(exist_ok=True)
-    ids, feedback = SeededIds(SEED), list[dict]()
+    ids, feedback, reviews = SeededIds(SEED), list[dict](), random.Random(SEED + 2)
     for number in range(DAYS):
         date = (FIRST_DAY + datetime.timedelta(days=number)).date()
         begin = int((FIRST_DAY + datetime.timedelta(days=number)).timestamp()) * 1_000_000_000
         day = [turn for turn in turns if begin <= turn.start_ns < begin + 86_400_000_000_000]
-        feedback += record_day(folder / f"calls-{date}.otlp.jsonl.gz", day, replies, ids, rng)
+        feedback += record_day(folder / f"calls-{date}.otlp.jsonl.gz", day, replies, ids, rng, reviews)
     lines = "".join(json.dumps(one) + "\n" for one in feedback)
     (folder / "feedback.jsonl").write_text(lines, encoding="utf-8")
     write_fresh(HERE / "evals" / "messages.jsonl", {turn.message.text.casefold() for turn in turns})

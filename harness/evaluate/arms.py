@@ -63,6 +63,23 @@ def resolve(config: Config, recorded: tuple[Prompt, ...], adapters: dict[str, st
     return arms
 
 
+def production(config: Config) -> str:
+    """The arm that production runs while nothing is promoted: the one that says so, else the one with production's prompt.
+
+    Empty where no arm does. Raises UsageError where several say so.
+    """
+    arms = sections(config)
+    named = [name for name, spec in arms.items() if spec.production]
+    if len(named) > 1:
+        raise UsageError(f"several arms are production: {', '.join(named)}", next=f"keep it in [arms.{named[0]}] only")
+    recorded = [
+        name
+        for name, spec in arms.items()
+        if not spec.adapter and spec.prompt in config.prompts and config.prompts[spec.prompt].traces
+    ]
+    return next(iter([*named, *recorded]), "")
+
+
 def template_options(config: Config, spec: ArmSection) -> dict[str, Json]:
     """The arm's variables of the chat template: those of [model], and its own over them."""
     return {**config.model.template_options, **spec.template_options}
@@ -95,10 +112,12 @@ def judges(config: Config) -> tuple[Arm, ...]:
 
 
 def check_options(config: Config) -> None:
-    """Raises UsageError on an option of an arm or a judge that its backend does not have, naming the nearest."""
+    """Raises UsageError on an option of an arm or a judge that its backend does not have, naming the nearest, and where
+    several arms are production."""
     for name, arm in sections(config).items():
         _options(config, f"arms.{name}", arm)
     judges(config)
+    production(config)
 
 
 def _options(config: Config, name: str, spec: ArmSection | JudgeSection) -> OptionsTable:

@@ -27,6 +27,8 @@ class Context:
     """Arms that every target and guard is held against."""
     champion: str = ""
     """Digest of the adapter in production; empty when there is none, or when it is the candidate itself."""
+    production: str = ""
+    """The arm that is in production; empty: no arm is, or it is the candidate itself."""
     bar: tuple[Suite, ...] = ()
     bar_version: str = ""
     bar_policy: Policy | None = None

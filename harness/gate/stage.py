@@ -90,6 +90,7 @@ def _context(judgement: Judgement) -> Context:
         policy=judgement.policy,
         baselines=tuple(name for name in judgement.policy.baselines if name != itself),
         champion="" if own else judgement.champion,
+        production="" if judgement.production == itself else judgement.production,
         bar=judgement.bar,
         bar_version=judgement.bar_version,
         bar_policy=judgement.bar_policy,

@@ -100,10 +100,17 @@ def of_runs(project: Project, runs: dict[str, Run], candidate: str, policy: Poli
             *(f"{name}: {problem}" for name, run in runs.items() for problem in run.problems),
             *_moved(project, runs, promoted),
         ),
+        production=_production(project, runs),
         waivers=gate_runs.waivers(project),
         quarantine=flaky.read(Path(project.config.root) / flaky.FILE),
         today=_today(runs),
     )
+
+
+def _production(project: Project, runs: dict[str, Run]) -> str:
+    """The arm that answers as production does: the champion, else the one with production's prompt."""
+    arms = (evaluate_arms.CHAMPION, evaluate_arms.production(project.config))
+    return next((arm for arm in arms if arm in runs), "")
 
 
 def _shares(project: Project, dataset: str) -> tuple[Share, ...]:

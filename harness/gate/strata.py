@@ -4,7 +4,7 @@ A kind of call takes the mean of the narrowest part that has enough cases of it:
 all that failed (or passed). What no case speaks for may have changed by anything.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
@@ -13,25 +13,39 @@ from harness.gate import measure, units
 from harness.gate.statistics.net_effect import Pool
 from harness.types import Comparison, Pair, Share
 
+PRIOR = 4.0
+"""Calls that all of production counts for beside those that people reviewed: with few reviews no kind of call has a share of
+exactly 0 (as Agresti and Coull 1998, The American Statistician 52:119, add two of each)."""
 LEAST = 20
 """Clusters (or cases, where they are alone) from which a part is measured by itself."""
 Key = tuple[str, ...]
 
 
-def pools(comparison: Comparison | None, shares: Sequence[Share], failed: bool, calls: int, alpha: float) -> list[Pool]:
-    """The calls that failed, or those that passed, as pools of cases. `calls` is how many all shares add up to.
+def weights(shares: Sequence[Share]) -> tuple[dict[Share, float], int]:
+    """The share of production's calls that each kind is, and on how many calls that was counted: on those that people
+    reviewed at random where there are any, else on all."""
+    calls, reviewed = sum(share.calls for share in shares), sum(share.reviewed for share in shares)
+    if not calls:
+        return {}, 0
+    if not reviewed:
+        return {share: share.calls / calls for share in shares}, calls
+    return {s: (s.reviewed + PRIOR * s.calls / calls) / (reviewed + PRIOR) for s in shares}, reviewed
+
+
+def pools(comparison: Comparison | None, known: Mapping[Share, float], failed: bool, alpha: float) -> list[Pool]:
+    """The calls that failed, or those that passed, as pools of cases. `known` are the `weights` of all shares.
 
     `comparison` is of cases of that kind among others; None where no suite has any.
     """
-    kinds = [share for share in shares if share.failed == failed and share.calls]
+    kinds = {share: weight for share, weight in known.items() if share.failed == failed and weight}
     pairs = [pair for pair in comparison.pairs if pair.stratum and pair.stratum[2] == failed] if comparison else []
     members = _members(pairs)
-    weights: Counter[Key] = Counter()
-    for share in kinds:
-        weights[_narrowest(share, members)] += share.calls
+    parts: dict[Key, float] = defaultdict(float)
+    for share, weight in kinds.items():
+        parts[_narrowest(share, members)] += weight
     return [
-        _pool(replace(comparison, pairs=tuple(members.get(key, ()))) if comparison else None, count / calls, alpha)
-        for key, count in sorted(weights.items())
+        _pool(replace(comparison, pairs=tuple(members.get(key, ()))) if comparison else None, weight, alpha)
+        for key, weight in sorted(parts.items())
     ]
 
 

@@ -38,6 +38,9 @@ class MineOptions(Noun, frozen=True):
 
     embeddings: File = ""
     """Folder of a local embedding model, which parts the clusters by meaning; see `harness.mine.embeddings`."""
+    random_review: str = ""
+    """Name of the feedback that people give who check calls drawn at random. How many calls fail is then known from those,
+    not from who complains."""
 
 
 def mine(
@@ -51,10 +54,9 @@ def mine(
     """Run the named detectors, or all of them, over every session. Feedback has its `call_id` resolved; what has no reading
     yet is read by the scales of all of it.
 
-    `options` goes to the detectors as it is; its `embeddings`, the folder of a local embedding model, parts the clusters by
-    meaning. `known` are the clusters of the night before, whose ids are kept. Give
-    `Ordered` calls where they do not fit into memory; of others the order does not matter, as that of the feedback.
-    Raises UsageError for a detector or an embedding model that does not exist.
+    `options` holds `MineOptions`, and goes to the detectors as it is. `known` are the clusters of the night before, whose ids
+    are kept. Give `Ordered` calls where they do not fit into memory; of others the order does not matter, as that of the
+    feedback. Raises UsageError for a detector or an embedding model that does not exist.
     """
     encode = embeddings.load(str(options["embeddings"])) if options.get("embeddings") else None
     modules = {name: plugins.load("detectors", name) for name in detectors or plugins.names("detectors")}
@@ -73,7 +75,8 @@ def mine(
         for session in traffic.sessions()
     )
     with ExitStack() as stack:
-        found = _Found(modules, {name: _opened(module, options, stack) for name, module in modules.items()})
+        opened = {name: _opened(module, options, stack) for name, module in modules.items()}
+        found = _Found(modules, opened, str(options.get("random_review", "")))
         for batch in _batches(windows):
             found.look(batch)
     marked, clusters = cluster(found.in_order(), found.seen, known, encode)
@@ -83,7 +86,7 @@ def mine(
         clusters=clusters,
         calls=traffic.size,
         hints=found.hints,
-        shares=shares.shares(found.quiet, found.failed, marked, clusters),
+        shares=shares.shares(found.quiet, found.failed, marked, clusters, found.reviewed),
         passed=passed,
     )
 
@@ -111,8 +114,9 @@ def _batches(windows: Iterable[Window]) -> Iterator[list[Window]]:
 class _Found:
     """Failures and passing calls, batch by batch."""
 
-    def __init__(self, modules: Mapping[str, ModuleType], detectors: Mapping[str, Detect]) -> None:
+    def __init__(self, modules: Mapping[str, ModuleType], detectors: Mapping[str, Detect], review: str) -> None:
         self._detectors = detectors
+        self._review = review
         self.hints = tuple(sorted(name for name, module in modules.items() if getattr(module, "HINT", False)))
         self._failures: list[tuple[int, str, int, Failure]] = []
         self.passed: list[tuple[int, str]] = []
@@ -121,6 +125,8 @@ class _Found:
         """Route to usable calls without a failure."""
         self.failed: dict[str, str] = {}
         """Id of a usable call with a failure of the model's, to its route."""
+        self.reviewed: dict[str, str] = {}
+        """Id of such a call, or of one without a failure, that was checked at random, to its route."""
 
     def look(self, windows: Sequence[Window]) -> None:
         calls = {call.id: (call, window) for window in windows for call in window.calls}
@@ -142,6 +148,10 @@ class _Found:
                 self.failed[call.id] = call.route
             elif call.usable and call.id not in broken:
                 self.quiet[call.route] += 1
+            else:
+                continue
+            if self._review and any(_judges(item) for item in window.said(call) if item.name == self._review):
+                self.reviewed[call.id] = call.route
 
     def in_order(self) -> list[Failure]:
         """By the time of the call, then as the detectors found them."""
@@ -155,6 +165,11 @@ def by_call(feedback: Iterable[Feedback]) -> dict[str, tuple[Feedback, ...]]:
         if item.call_id:
             found[item.call_id].append(item)
     return {call_id: tuple(items) for call_id, items in found.items()}
+
+
+def _judges(item: Feedback) -> bool:
+    """Does it say whether the answer was right?"""
+    return item.positive or item.negative or item.correction is not None
 
 
 def _praised(call: Call, said: Sequence[Feedback]) -> bool:

@@ -30,9 +30,8 @@ def mine(project: Project) -> stage.Mined:
             known=latest_clusters(project),
         )
         project.remember("mine", key, "mined", project.store.artifacts.put("mined", mined))
-        project.progress.note(
-            f"{len(mined.failures):,} failures of {mined.calls:,} calls, {len(mined.clusters)} clusters"
-        )
+        failed = {failure.call_id for failure in mined.failures if failure.detector not in mined.hints}
+        project.progress.note(f"{len(failed):,} of {mined.calls:,} calls failed, {len(mined.clusters)} clusters")
     return mined
 
 

@@ -41,6 +41,8 @@ class Share(Noun, frozen=True):
     calls: int = 0
     labelled: int = 0
     """How many of them have a target, so that a case could be made of them."""
+    reviewed: int = 0
+    """How many of them people judged who check calls drawn at random; see `harness.mine.shares`."""
 
 
 class Case(Noun, frozen=True):

@@ -150,6 +150,8 @@ class Judgement(Noun, frozen=True):
     bar_version: str = ""
     bar_policy: Policy | None = None
     """The policy then; see the rule `weakened`."""
+    production: str = ""
+    """The arm that is in production; empty: no arm is."""
 
 
 class Promotion(Noun, frozen=True):

@@ -81,7 +81,8 @@ class Summary(Struct):
     sentence: str
     """Why, without the outcome's name in front, which stands beside it."""
     net: str
-    """The effect on production's traffic with its interval, or that it is not known; empty where no rule asked."""
+    """The effect on production's traffic with its interval, or that it is not known; empty where no rule asked, and where
+    the verdict's sentence says it."""
     at: str
     identities: list[Identity]
     suites: list[SuiteRow]
@@ -122,16 +123,12 @@ def _why(verdict: Verdict) -> str:
 
 
 def _net(verdict: Verdict) -> str:
-    """`Net effect on traffic: +1.2 points [+0.4, +2.0] at 95 % over base`: of several baselines the smallest."""
-    found = [one for one in verdict.findings if one.rule == "net_effect"]
-    if not found:
+    """What the rule says of the effect on traffic, of several baselines of the smallest."""
+    effects = [finding for finding in verdict.findings if finding.rule == "net_effect"]
+    if not effects or "net effect on traffic" in verdict.sentence.casefold():
         return ""
-    least = min(found, key=lambda one: (one.interval is not None, one.interval.low if one.interval else 0.0))
-    if least.interval is None or least.estimate is None:
-        return "Net effect on traffic: not known"
-    ends = f"[{100 * least.interval.low:+.1f}, {100 * least.interval.high:+.1f}]"
-    level = f"{100 * least.interval.level:.4g} %"
-    return f"Net effect on traffic: {100 * least.estimate:+.1f} points {ends} at {level} over {least.baseline}"
+    least = min(effects, key=lambda each: (each.interval is not None, each.interval.low if each.interval else 0.0))
+    return least.sentence
 
 
 def _identity(run: Run, story: Story) -> Identity:

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 from msgspec import Struct
 
+from harness.core.plugins import says
 from harness.types import Finding, Story, Waiver
 from reports.parts.judges import JudgeRow, judges
 from reports.parts.words import short_name
@@ -44,7 +45,11 @@ def checks(story: Story) -> list[Check]:
     if problems:
         found.insert(0, Check("problems", str(len(problems)), "invalid", "; ".join(problems)))
     own = {check.name for check in found}
-    found += [_from_finding(f) for f in story.verdict.findings if not f.suite and f.rule not in own]
+    found += [
+        _from_finding(finding)
+        for finding in story.verdict.findings
+        if not finding.suite and finding.rule not in own and not says("rules", finding.rule, "ADVICE", False)
+    ]
     return found
 
 

@@ -3,6 +3,7 @@
 import html
 import json
 import time
+from dataclasses import replace as copied
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from harness.cli.main import cli
+from harness.config import ArmSection, PromptSection
 from harness.core.codec import encode, read
 from harness.errors import InvalidError
 from harness.gate import stage as gate_stage
@@ -56,6 +58,21 @@ def test_what_was_promoted_since_must_be_held_against(work):
     assert gate_step.gate(work).outcome == "promote"
     work.store.promotions.rollback("production")
     assert "changed since the evaluation" in gate_step.gate(work).sentence
+
+
+def test_production_is_the_champion_else_the_arm_with_its_prompt(work):
+    """What traffic gets now is what the effect on it is held against; an arm that was not run is no production."""
+    runs = work.runs(work.latest_evaluation())
+    prompts = {"production": PromptSection(traces=True)}
+    work = copied(
+        work, config=replace(work.config, prompts=prompts, arms={"prompted": ArmSection(prompt="production")})
+    )
+    with_champion = {**runs, "champion": runs["base"]}
+    without = {name: run for name, run in runs.items() if name != "prompted"}
+    named = [
+        gate_step.of_runs(work, each, OTHER, work.config.gate).production for each in (runs, with_champion, without)
+    ]
+    assert named == ["prompted", "champion", ""]
 
 
 def test_the_bar_is_that_of_the_last_promotion(work):

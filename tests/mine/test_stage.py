@@ -67,3 +67,15 @@ def test_the_shares_cover_every_usable_call_once():
     assert sum(share.calls for share in mined.shares if share.failed) == len(failed - broken)
     assert sum(share.calls for share in mined.shares if not share.failed) == len(usable - failed - broken)
     assert {share.cluster for share in mined.shares if share.failed} <= {one.id for one in mined.clusters}
+
+
+def test_calls_that_people_check_at_random_are_counted_beside():
+    """Only feedback of the named kind counts, once a call, by what the call turned out to be; without a verdict it does not."""
+    calls = [call(n, f"soup for {n}", '{"dish": "soup", "table": "4"}') for n in range(40)]
+    checks = [thumb(f"t:{n}", 1.0 if n else -1.0, name="audit", id=f"a{n}") for n in range(3)]
+    unsaid = thumb("t:7", 0.0, name="audit", id="u")
+    others = [thumb(f"t:{n}", 1.0, name="stars", id=f"s{n}") for n in range(20, 30)]
+    mined = mine(calls, [*checks, *checks[:1], unsaid, *others], options={"random_review": "audit"})
+    counted = {share.failed: share.reviewed for share in mined.shares if share.reviewed}
+    assert counted == {True: 1, False: 2}
+    assert not any(share.reviewed for share in mine(calls, [*checks, *others]).shares)

@@ -4,6 +4,9 @@ Held-out cases are calls that production failed, and regression cases are calls 
 only rise and the second only fall, so neither says what a fine-tune does to traffic. Together with the shares of both they do.
 Where a suite has the random sample of production, that alone is asked, with the same shares.
 
+The candidate is held against what is in production: the champion, else the arm with production's prompt. Where no arm is, it is
+held against the baselines, and the finding names them.
+
 Of several suites on the same split the one that shows least decides. Without any mined suite nothing can be said, which decides
 nothing unless the policy sets a `net_gain` of its own.
 """
@@ -28,7 +31,7 @@ PARTS = {"held_out": True, "regression": False}
 def findings(context: Context) -> Iterator[Finding]:
     if not any(True for _ in context.having(Target)):
         return
-    for baseline in context.baselines:
+    for baseline in (context.production,) if context.production else context.baselines:
         mined = [suite for suite in context.comparisons if suite.baseline == baseline and _decides(suite)]
         rates = [suite for suite in mined if wording.is_rate(suite)]
         if not mined:
@@ -37,6 +40,9 @@ def findings(context: Context) -> Iterator[Finding]:
             yield _uncounted(baseline, "the scores of mined suites do not lie in 0 to 1", "score them from 0 to 1")
         elif not sum(share.calls for share in context.shares):
             yield _uncounted(baseline, "the dataset does not say how many calls fail and pass", "trueup curate")
+        elif 0 < (reviewed := sum(share.reviewed for share in context.shares)) < REVIEWED:
+            why = f"{reviewed} calls were reviewed at random, and {REVIEWED} are needed to say how many fail"
+            yield _uncounted(baseline, why, "review more calls")
         else:
             yield _judge(rates, baseline, context)
 
@@ -81,7 +87,7 @@ def _judge(suites: Sequence[Comparison], baseline: str, context: Context) -> Fin
         rule=RULE,
         suite="",
         outcome="unresolved",
-        sentence=f"{effect_words(estimate, interval)} over {baseline}",
+        sentence=f"{effect_words(estimate, interval)} over {_named(baseline, context)}",
         baseline=baseline,
         candidate=suites[0].candidate,
         estimate=estimate,
@@ -107,6 +113,13 @@ def _judge(suites: Sequence[Comparison], baseline: str, context: Context) -> Fin
     return replace(finding, outcome="pass", sentence=f"{finding.sentence}; {asked} was asked for.")
 
 
+def _named(baseline: str, context: Context) -> str:
+    """`production (prompted)`, or the name of an arm that is asked in its place."""
+    return f"production ({baseline})" if baseline == context.production else baseline
+
+
+REVIEWED = 30
+"""Calls that people reviewed at random, from which they say how many fail."""
 REPORT, MORE = "trueup report --open", "trueup mine, or [curate] production_share for a sample of all calls"
 
 
@@ -126,13 +139,13 @@ def _least(suites: Sequence[Comparison], alpha: float) -> Comparison | None:
 
 def effect(chosen: dict[str, Comparison | None], shares: Sequence[Share], alpha: float) -> tuple[float, Interval]:
     """The net effect on traffic and its interval, as shares of calls."""
-    calls = sum(share.calls for share in shares)
+    weights, counted = strata.weights(shares)
     pools = [
         pool
         for split, failed in PARTS.items()
-        for pool in strata.pools(chosen.get(split, chosen.get("production")), shares, failed, calls, alpha)
+        for pool in strata.pools(chosen.get(split, chosen.get("production")), weights, failed, alpha)
     ]
-    return net_effect(pools, calls, alpha)
+    return net_effect(pools, counted, alpha)
 
 
 def effect_words(estimate: float, interval: Interval) -> str:
@@ -146,6 +159,7 @@ def _numbers(chosen: dict[str, Comparison | None], shares: Sequence[Share]) -> d
     return {
         "n": sum(len(suite.pairs) for suite in chosen.values() if suite),
         "calls": sum(share.calls for share in shares),
+        "reviewed": sum(share.reviewed for share in shares),
         "failed_calls": sum(share.calls for share in failed),
         "failed_with_target": sum(share.labelled for share in failed),
         "sampled": len(sample.pairs) if sample else 0,

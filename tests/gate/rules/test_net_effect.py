@@ -141,3 +141,42 @@ def test_calls_of_which_no_case_speaks_may_have_changed_by_anything():
     chosen = {"production": compared(PRODUCTION, np.zeros(50), np.ones(50), np.ones(50))}
     estimate, interval = found(chosen, (Share(route="book", calls=900), *shares(0, 100)[1:]), 0.025)
     assert estimate == pytest.approx(0.1) and interval.low < -0.8
+
+
+def test_it_is_held_against_what_production_runs():
+    """A base that production does not use is easily beaten; the arm with production's prompt is what traffic gets now."""
+    rng = np.random.default_rng(8)
+    base = mined(rng, 0.9, 0.0)
+    pairs = [(suite, replace(suite, baseline="prompted")) for suite in mined(rng, 0.05, 0.05)]
+    found = verdict([*base, *(each for _, each in pairs)], shares(4000, 1000), baselines=("base",))
+    assert "over base" in next(f.sentence for f in found.findings if f.rule == "net_effect")
+    against = gate(
+        [*base, *(each for _, each in pairs)],
+        Policy(),
+        candidate="a",
+        shares=shares(4000, 1000),
+        production="prompted",
+    )
+    (finding,) = (f for f in against.findings if f.rule == "net_effect")
+    assert finding.baseline == "prompted" and "over production (prompted)" in finding.sentence
+    assert finding.estimate < 0 and against.outcome != "promote"
+
+
+def test_reviews_at_random_say_how_many_calls_fail():
+    """Nobody complained of four fifths of the calls, but of those that people checked nearly all were wrong."""
+    suites = mined(np.random.default_rng(9), 0.6, 0.9)
+    silent = shares(4000, 1000)
+    checked = tuple(replace(share, reviewed=count) for share, count in zip(silent, (4, 96), strict=True))
+    assert net(suites, silent).outcome == "fail"
+    found = net(suites, checked)
+    assert found.outcome == "pass" and found.counts["reviewed"] == 100
+    few = tuple(replace(share, reviewed=count) for share, count in zip(silent, (1, 9), strict=True))
+    assert "10 calls were reviewed at random, and 30 are needed" in net(suites, few).sentence
+
+
+def test_reviews_that_all_failed_leave_passing_calls_a_share():
+    """Of 30 reviewed calls none passed: production may still get one right, and the interval knows it."""
+    suites = mined(np.random.default_rng(9), 0.0, 1.0)
+    checked = tuple(replace(share, reviewed=count) for share, count in zip(shares(4000, 1000), (0, 30), strict=True))
+    found = net(suites, checked)
+    assert -0.12 < found.estimate < -0.05 and found.interval.low < found.estimate

@@ -1,0 +1,29 @@
+"""Which arm answers as production does."""
+
+import pytest
+
+from harness.config import ArmSection, Config, PromptSection
+from harness.errors import UsageError
+from harness.evaluate import arms
+
+PROMPTS = {"short": PromptSection(system="Be short."), "recorded": PromptSection(traces=True)}
+
+
+def production(**sections):
+    return arms.production(Config(prompts=PROMPTS, arms=sections))
+
+
+def test_production_is_the_arm_that_says_so_else_the_one_with_its_prompt():
+    """An adapter under production's prompt is no production; without either, nothing is said."""
+    base, tuned = ArmSection(prompt="short"), ArmSection(prompt="recorded", adapter="tuned")
+    assert production(base=base, prompted=ArmSection(prompt="recorded"), tuned=tuned) == "prompted"
+    assert production(base=base, remote=ArmSection(prompt="short", production=True), tuned=tuned) == "remote"
+    assert production(base=base, tuned=tuned) == ""
+    assert arms.production(Config(prompts=PROMPTS)) == "prompted"
+
+
+def test_two_productions_are_refused():
+    """Before anything is asked."""
+    twice = {name: ArmSection(prompt="short", production=True) for name in ("a", "b")}
+    with pytest.raises(UsageError, match="several arms are production: a, b"):
+        arms.check_options(Config(prompts=PROMPTS, arms=twice))
