@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks import gate_calibration_cells as cells_of
 from benchmarks import gate_calibration_corners as corners
+from benchmarks import gate_calibration_traffic as traffic
 from benchmarks.gate_calibration_cells import Cell
 from benchmarks.gate_calibration_corners import nights, nights_before
 from benchmarks.gate_calibration_page import page, plot
@@ -52,6 +53,7 @@ def main() -> None:
 
 
 PARTS: dict[str, Callable[[int, np.random.Generator], Iterable[Cell]]] = {
+    "net effect": traffic.cells,
     "unequal clusters": corners.unequal_cells,
     "tango_effective": cells_of.effective_cells,
     "graded": lambda runs, rng: corners.graded_cells(),
@@ -76,7 +78,8 @@ def _part(name: str, runs: int) -> list[Cell]:
 
 
 def _clustered_power(runs: int) -> list[tuple[str, int, float, float]]:
-    return list(corners.clustered_power(runs // 4, _rng("clustered power")))
+    rows = corners.clustered_power(runs // 4, _rng("clustered power"))
+    return [*rows, *traffic.power_rows(runs // 4, _rng("power on traffic"))]
 
 
 def _aa(runs: int) -> float:
@@ -96,6 +99,7 @@ def _summary(cells: Sequence[Cell], aa: float) -> dict[str, float]:
     return {
         "worst_look": round(max(cell.passed for cell in _ours(cells)), 4),
         "worst_20_nights": round(max(map(nights, series)), 4),
+        "worst_net": round(max(cell.passed for cell in cells if cell.method == traffic.METHOD), 4),
         "allowed": ALLOWED,
         "aa_promote": round(aa, 4),
         "worst_look_before": round(max(cell.old or 0.0 for cell in _ours(cells)), 4),

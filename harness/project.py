@@ -61,11 +61,14 @@ class Project:
     def open(cls, config: Config | Path | str | None = None, progress: Progress | None = None) -> Self:
         """Open the project of a config, a trueup.toml or its folder, or the nearest one.
 
-        The store is created when it is missing. Raises UsageError when the config is missing or wrong.
+        The store is created when it is missing. Raises UsageError when the config is missing or wrong, InvalidError when the
+        store is another project's.
         """
         if not isinstance(config, Config):
             config = harness_config.load(Path(config) if config is not None else None)
-        return cls(config, Store.open(config.store), progress or Progress())
+        store = Store.open(config.store)
+        store.claim(config.project.name)
+        return cls(config, store, progress or Progress())
 
     def dataset(self, ident: str) -> Dataset:
         """Raises StorageError when it is damaged."""
@@ -75,8 +78,8 @@ class Project:
         return adapters.read_manifest(self.store.artifacts.folder("adapter", ident))
 
     def runs(self, evaluation: EvaluationRuns) -> dict[str, Run]:
-        """Arm name to its run, in the order of the arms."""
-        return {name: self.store.artifacts.get("run", ident, Run) for name, ident in evaluation.runs}
+        """Arm name to its run, in the order of the arms. Raises StorageError on one whose content is not that of its id."""
+        return {name: self.store.artifacts.get_by_content("run", ident, Run) for name, ident in evaluation.runs}
 
     def calls(self) -> Ordered:
         """All calls in order of time, read anew at each pass: they may be more than fit into memory."""

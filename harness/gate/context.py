@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from harness.gate.bar import GateBar
 from harness.gate.flaky_cases import Sorted
 from harness.gate.statistics.spending import spent
-from harness.types import Comparison, Pair, Policy, Role, Share, Suite, Waiver
+from harness.types import ArmSettings, Comparison, Pair, Policy, Role, Share, Waiver
 
 PROMPTED, CONSTANT, CHAMPION, EMPTY = "prompted", "constant", "champion", "empty"
 """Arms that rules know by name: the prompt as production sends it, the commonest answer given to everything, the adapter
@@ -29,20 +30,34 @@ class Context:
     """Digest of the adapter in production; empty when there is none, or when it is the candidate itself."""
     production: str = ""
     """The arm that is in production; empty: no arm is, or it is the candidate itself."""
-    bar: tuple[Suite, ...] = ()
-    bar_version: str = ""
-    bar_policy: Policy | None = None
-    """By what the champion was promoted; see `Judgement`."""
+    arms: Mapping[str, ArmSettings] = field(default_factory=dict)
+    """How each arm was asked."""
+    bar: GateBar = GateBar()
+    """What was asked for before."""
     looks: Mapping[str, int] = field(default_factory=dict)
     """Suite to the number of this look at its cases; 1 where nothing is said."""
     shares: tuple[Share, ...] = ()
     """What production's calls are like; empty: not known."""
     problems: tuple[str, ...] = ()
     waivers: tuple[Waiver, ...] = ()
-    """Those that have not expired."""
-    expired: tuple[Waiver, ...] = ()
+    """Those in force."""
+    idle_waivers: tuple[Waiver, ...] = ()
+    """Those that count as none: they ended, or run for longer than is allowed."""
+    today: str = ""
+    """ISO date of the verdict."""
     quarantine: tuple[Sorted, ...] = ()
     """Flaky cases, and whether they were left out of `comparisons`."""
+
+    @property
+    def names_the_bar_only(self) -> bool:
+        """Whether asking for less is named and decides nothing: a new version says that it is meant, and nothing is promoted
+        yet while a gate is being built."""
+        return self.policy.version != self.bar.version or not self.bar.promoted
+
+    @property
+    def since(self) -> str:
+        """From when the bar is, at the start of a sentence."""
+        return "Since the last promotion" if self.bar.promoted else "Since an earlier verdict"
 
     def look(self, suite: str) -> int:
         """The number of this look at a suite's cases; checks and slices (`suite[name]`) are looked at with their suite."""

@@ -12,14 +12,12 @@ from pathlib import Path
 
 from harness.core.codec import read_lines, write_lines
 from harness.errors import UsageError
-from harness.gate.flaky_cases import MOST
+from harness.gate.flaky_cases import DAYS, MOST
 from harness.types import Quarantine, Result, Run, Suite
 
 FILE = "quarantine.jsonl"
 LEAST = 3
 """Repeats that every arm needs: with two it cannot be told which of them is the odd one."""
-DAYS = 30
-"""How long a case stays out."""
 
 
 def read(path: Path) -> tuple[Quarantine, ...]:

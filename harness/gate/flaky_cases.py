@@ -5,7 +5,7 @@ in sight, which cases not to count. Contracts keep theirs, since they ask for a 
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
@@ -16,7 +16,11 @@ MOST = 0.05
 """Largest share of a suite's cases that may be left out."""
 
 
-Fate = Literal["left_out", "too_many", "own_run", "expired"]
+DAYS = 30
+"""How long a case stays out."""
+
+
+Fate = Literal["left_out", "too_many", "too_long", "own_run", "expired"]
 
 
 class Sorted(NamedTuple):
@@ -45,10 +49,12 @@ def _fate(one: Quarantine, candidate: str, today: str) -> Fate:
     if not one.measured_on or one.measured_on == candidate:
         return "own_run"
     try:
-        in_force = date.fromisoformat(one.fixed) <= date.fromisoformat(today) <= date.fromisoformat(one.expires)
+        fixed, last, now = map(date.fromisoformat, (one.fixed, one.expires, today))
     except ValueError:
         return "expired"
-    return "left_out" if in_force else "expired"
+    if last > fixed + timedelta(days=DAYS):
+        return "too_long"
+    return "left_out" if fixed <= now <= last else "expired"
 
 
 def _without(comparison: Comparison, gone: set[tuple[str, str]]) -> Comparison:

@@ -76,6 +76,7 @@ def _unknown(found: Sequence[Finding]) -> Iterator[str]:
 
 def _waived(found: Sequence[Finding]) -> Iterator[str]:
     """What did not count must be seen at once."""
-    cases = int(sum(one.counts.get("cases", 0) for one in found if one.rule == "waived"))
-    if cases:
-        yield f"{cases} {'case is' if cases == 1 else 'cases are'} waived and did not count"
+    for rule, word in (("waived", "waived"), ("quarantined", "flaky")):
+        cases = int(sum(each.counts.get("cases", 0) for each in found if each.rule == rule and each.outcome == "info"))
+        if cases:
+            yield f"{cases} {'case is' if cases == 1 else 'cases are'} {word} and did not count"

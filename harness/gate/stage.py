@@ -9,7 +9,6 @@ nothing and repeats exactly.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date
 from math import isfinite
 from typing import Any, Literal
 
@@ -19,11 +18,13 @@ from harness.core.codec import digest
 from harness.core.plugins import load, names, says
 from harness.errors import UsageError
 from harness.gate import options as gate_options
+from harness.gate.bar import GateBar
 from harness.gate.context import CHAMPION, Context
 from harness.gate.flaky_cases import sorted_out
 from harness.gate.noise_beside import beside
 from harness.gate.sentence import sentence
-from harness.types import Budget, Comparison, Finding, Guard, Judgement, Pair, Policy, Role, Target, Verdict, Waiver
+from harness.gate.waiver_limits import in_force
+from harness.types import Budget, Comparison, Finding, Guard, Judgement, Pair, Policy, Role, Target, Verdict
 
 Outcome = Literal["promote", "hold", "undecided", "invalid"]
 
@@ -91,14 +92,14 @@ def _context(judgement: Judgement) -> Context:
         baselines=tuple(name for name in judgement.policy.baselines if name != itself),
         champion="" if own else judgement.champion,
         production="" if judgement.production == itself else judgement.production,
-        bar=judgement.bar,
-        bar_version=judgement.bar_version,
-        bar_policy=judgement.bar_policy,
+        arms=judgement.arms,
+        bar=GateBar.of(judgement),
         looks=judgement.looks,
         shares=judgement.shares,
         problems=(*judgement.problems, *_ambiguous(judged)),
-        waivers=tuple(one for one in waivers if _in_force(one, today)),
-        expired=tuple(one for one in waivers if not _in_force(one, today)),
+        waivers=tuple(one for one in waivers if in_force(one, today, judgement.policy)),
+        idle_waivers=tuple(one for one in waivers if not in_force(one, today, judgement.policy)),
+        today=today,
         quarantine=quarantine,
     )
 
@@ -154,16 +155,6 @@ def _ambiguous(judged: Sequence[Comparison]) -> Iterable[str]:
     keys = [_key(one) for one in judged]
     for key in sorted({key for key in keys if keys.count(key) > 1}):
         yield f"{key[0]} was compared with {key[2]} more than once, with different results"
-
-
-def _in_force(waiver: Waiver, today: str) -> bool:
-    """A waiver names a case or a cluster, and is in force up to and on the day it expires; without a date, never."""
-    try:
-        return bool(waiver.case_id or waiver.cluster) and date.fromisoformat(today) <= date.fromisoformat(
-            waiver.expires
-        )
-    except ValueError:
-        return False
 
 
 def _finite(finding: Finding) -> Finding:

@@ -15,15 +15,17 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from harness.config import section
+from harness.core import signature
 from harness.core.codec import SCHEMA, decode, digest, encode, read
 from harness.errors import InputError, InvalidError, UsageError
 from harness.evaluate import arms as evaluate_arms
+from harness.gate import bar as gate_bar
 from harness.gate import compare, flaky, sights
 from harness.gate import history as gate_history
 from harness.gate import runs as gate_runs
 from harness.gate import stage as gate_stage
 from harness.project import JUDGED, LATEST, EvaluationRuns, Project
-from harness.types import Comparison, Judgement, Noun, Policy, Run, Share, Verdict
+from harness.types import Comparison, Judgement, Noun, Policy, Run, Verdict
 
 
 class VerdictFile(Noun, frozen=True):
@@ -32,6 +34,8 @@ class VerdictFile(Noun, frozen=True):
     verdict: Verdict
     judgement: Judgement
     schema: int = SCHEMA
+    signature: str = ""
+    """Over verdict and judgement; see `harness.core.signature`."""
 
 
 def gate(project: Project) -> Verdict:
@@ -67,31 +71,35 @@ def judgement(project: Project, policy: Policy) -> tuple[Judgement, EvaluationRu
     runs = project.runs(evaluation)
     missing = tuple(sights.lost(project))
     looks, look = sights.count(project, evaluation, policy)
-    found = of_runs(project, runs, evaluation.adapter, policy)
-    found = replace(
-        found,
-        comparisons=(*found.comparisons, *controls(project, evaluation, runs)),
-        dataset=evaluation.dataset,
-        shares=_shares(project, evaluation.dataset),
+    judged = of_runs(project, runs, evaluation.adapter, policy, evaluation.dataset)
+    judged = replace(
+        judged,
+        comparisons=(*judged.comparisons, *controls(project, evaluation, runs)),
         looks=looks,
         look=look,
-        problems=(*found.problems, *missing),
+        problems=(*judged.problems, *missing),
     )
-    return found, evaluation
+    return judged, evaluation
 
 
-def of_runs(project: Project, runs: dict[str, Run], candidate: str, policy: Policy) -> Judgement:
-    """The tuned arm against every other one, with what is promoted, waived and quarantined today; counts no look."""
+def of_runs(project: Project, runs: dict[str, Run], candidate: str, policy: Policy, dataset: str = "") -> Judgement:
+    """The tuned arm against every other one, with what is promoted, waived and quarantined today; counts no look.
+    `dataset` is the id of the one that was evaluated."""
     champion = project.store.promotions.current(project.config.promote.alias)
     promoted = champion.adapter if champion else ""
     if evaluate_arms.CHAMPION in runs and evaluate_arms.CHAMPION not in policy.baselines:
         policy = replace(policy, baselines=(*policy.baselines, evaluate_arms.CHAMPION))
-    before = _last_promoted(project)
-    suites = {one.suite.name: one.suite for one in _judged(before)} if before else {}
+    bar = gate_bar.of(project)
+    mined = project.dataset(dataset) if dataset else None
     return Judgement(
-        bar=tuple(suites[name] for name in sorted(suites)),
-        bar_version=before.policy.version if before else "",
-        bar_policy=before.policy if before else None,
+        arms=gate_bar.settings(runs, mined.prompts if mined else ()),
+        dataset=dataset,
+        shares=mined.shares if mined else (),
+        bar=bar.suites,
+        bar_version=bar.version,
+        bar_policy=bar.policy,
+        bar_arms=dict(bar.arms),
+        bar_promoted=bar.promoted,
         comparisons=gate_runs.comparisons(runs),
         policy=policy,
         candidate=candidate,
@@ -111,19 +119,6 @@ def _production(project: Project, runs: dict[str, Run]) -> str:
     """The arm that answers as production does: the champion, else the one with production's prompt."""
     arms = (evaluate_arms.CHAMPION, evaluate_arms.production(project.config))
     return next((arm for arm in arms if arm in runs), "")
-
-
-def _shares(project: Project, dataset: str) -> tuple[Share, ...]:
-    """What production was like when the dataset was curated; nothing without a dataset."""
-    return project.dataset(dataset).shares if dataset else ()
-
-
-def _last_promoted(project: Project) -> Judgement | None:
-    """What the last promotion rested on, also when it was rolled back since: that must not clear the bar."""
-    moves = project.store.promotions.history(project.config.promote.alias)
-    verdicts = [move.verdict for move in moves if move.reason == "promote" and move.verdict]
-    known = bool(verdicts) and project.store.artifacts.has("judgement", verdicts[-1])
-    return project.store.artifacts.get("judgement", verdicts[-1], Judgement) if known else None
 
 
 def _today(runs: dict[str, Run]) -> str:
@@ -180,6 +175,16 @@ def recomputed(path: Path) -> Verdict:
             next="judge with the version of trueup that wrote it, or trust neither",
         )
     return kept.verdict
+
+
+def origin(path: Path) -> str:
+    """What is known of who made a `report.verdict.json`, in a sentence. Raises InvalidError when the key of this environment
+    did not sign it, InputError when it is no such file."""
+    kept = read(path, VerdictFile)
+    fine, words = signature.origin([kept.verdict, kept.judgement], kept.signature)
+    if not fine:
+        raise InvalidError(words, where=str(path), next="trust no file of unknown origin; trueup report makes it again")
+    return words
 
 
 def _difference(told: Verdict, again: Verdict) -> str:

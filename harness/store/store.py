@@ -5,6 +5,7 @@
     promotions/     history of each alias          ledger/        what was held out, for ever; looks at each version
     replies/        cached answers, a file a model scratch/       half-finished work; removed once its process is dead
     salt            what keys all pseudonyms       suppressed.json  what was forgotten, as hashes
+    project         name of the project whose store it is
     heads.json      length of ledger, promotions and what was forgotten, so that no end of them is lost unseen
 
 Whoever writes takes the lock; reading needs none. Each write is there whole, and survives a power loss, before the
@@ -18,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from harness.core import codec
-from harness.errors import BusyError, StorageError
+from harness.errors import BusyError, InvalidError, StorageError
 from harness.store import durable, replies, salt, sealed, suppression
 from harness.store.artifacts import Artifacts
 from harness.store.heads import Heads
@@ -32,6 +33,8 @@ from harness.store.suppression import Suppression
 from harness.store.traces import Traces
 
 MARKER = "store.json"
+OWNER = "project"
+"""File with the name of the project whose store it is."""
 LAYOUT = {"schema": codec.SCHEMA, "sealed": 1}
 """`sealed`: heads, the salt and an empty table are sealed from the start; a store of before gets that when it is opened."""
 ROOMS = ("traces", "artifacts", "memo", "promotions", "ledger", "replies", "suppressed.json")
@@ -67,6 +70,22 @@ class Store:
                 store._make()
         store._tidy()
         return store
+
+    def claim(self, project: str) -> None:
+        """Let the store be that of a project, the first that opens it. Raises InvalidError when it is another's: two projects
+        in one store would take each other's promotions and held-out rows for their own."""
+        file = self.root / OWNER
+        if not file.exists():
+            with suppress(OSError):  # somebody else's store, which can only be read
+                codec.write_atomic(file, f"{project}\n".encode())
+            return
+        owner = file.read_text(encoding="utf-8").strip()
+        if owner != project:
+            raise InvalidError(
+                f"this store is that of the project {owner!r}, not of {project!r}",
+                where=str(self.root),
+                next=f"give each project a folder of its own; if this one was renamed, write its new name into {file}",
+            )
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -47,6 +47,7 @@ from harness.types.reports import HistoryPoint, Story
 from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source
 from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
 from harness.types.verdicts import (
+    ArmSettings,
     Comparison,
     Finding,
     Interval,
@@ -62,6 +63,7 @@ from harness.types.verdicts import (
 __all__ = [
     "Adapter",
     "Arm",
+    "ArmSettings",
     "Budget",
     "CORPUS",
     "Calibration",

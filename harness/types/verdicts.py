@@ -124,6 +124,19 @@ class Policy(Noun, frozen=True):
     """The team's own name for this policy, shown beside its content id."""
 
 
+class ArmSettings(Noun, frozen=True):
+    """How an arm was asked, as far as that differs from how the candidate was."""
+
+    backend: str = ""
+    """Name of another one; empty: the candidate's."""
+    model: str = ""
+    """Name of another model; empty: the candidate's base."""
+    prompt: str = ""
+    """Digest of another prompt, or that it is the traces'; empty: the candidate's."""
+    options: dict[str, Json] = {}
+    template_options: dict[str, Json] = {}
+
+
 class Judgement(Noun, frozen=True):
     """All that a verdict was computed from: `harness.gate.stage.judge` makes the same verdict of it again."""
 
@@ -145,11 +158,15 @@ class Judgement(Noun, frozen=True):
     quarantine: tuple["Quarantine", ...] = ()
     today: str = ""
     """ISO date, for what expires."""
+    arms: dict[str, ArmSettings] = {}
+    """How each arm was asked."""
     bar: tuple[Suite, ...] = ()
-    """The suites of the last promotion, undone or not, and the version of the policy then: see the rule `lowered`."""
+    """What was asked for before (`harness.gate.bar`): suites, policy and its version, and how arms were asked."""
     bar_version: str = ""
     bar_policy: Policy | None = None
-    """The policy then; see the rule `weakened`."""
+    bar_arms: dict[str, ArmSettings] = {}
+    bar_promoted: bool = True
+    """False: nothing was promoted yet, and it is what the verdicts so far asked for."""
     production: str = ""
     """The arm that is in production; empty: no arm is."""
 

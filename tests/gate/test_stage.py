@@ -208,19 +208,35 @@ def test_waived_cases_leave_the_guard_until_they_expire():
         Waiver(suite=LOST.suite.name, case_id=c, reason="known", owner="ann", expires="2026-05-31") for c in broken
     ]
     lenient = replace(LOST, suite=replace(LOST.suite, role=Guard(margin=0.08)))
-    assert judge(GAIN, lenient, waivers=waivers, today="2026-05-31").outcome == "promote"
-    assert judge(GAIN, lenient, waivers=waivers, today="2026-06-01").outcome == "hold"
-    assert judge(GAIN, lenient, waivers=waivers).outcome == "hold"
-    assert judge(GAIN, lenient, waivers=waivers * 2, today="2026-05-31").sentence.endswith(
+    many = Policy(options={"waived_share": 0.3})
+    assert judge(GAIN, lenient, waivers=waivers, today="2026-05-31", policy=many).outcome == "promote"
+    assert judge(GAIN, lenient, waivers=waivers, today="2026-06-01", policy=many).outcome == "hold"
+    assert judge(GAIN, lenient, waivers=waivers, policy=many).outcome == "hold"
+    assert judge(GAIN, lenient, waivers=waivers * 2, today="2026-05-31", policy=many).sentence.endswith(
         "30 cases are waived and did not count."
     )
     shown = judge(GAIN, lenient, waivers=waivers[:1], today="2026-05-31").findings
     assert any(f.rule == "waived" and "ann waives case" in f.sentence for f in shown)
 
 
+def test_waivers_are_for_few_cases_and_a_while():
+    """More than a twentieth of a suite leaves the verdict undecided; one that runs for ever counts as none, with its reason."""
+    broken = [pair.case_id for pair in LOST.pairs if pair.baseline and not pair.candidate]
+    waivers = [
+        Waiver(suite=LOST.suite.name, case_id=c, reason="known", owner="ann", expires="2026-05-31") for c in broken
+    ]
+    lenient = replace(LOST, suite=replace(LOST.suite, role=Guard(margin=0.08)))
+    verdict = judge(GAIN, lenient, waivers=waivers, today="2026-05-31")
+    assert verdict.outcome == "undecided" and "are waived; at most 5% may be" in verdict.sentence
+    for_ever = [replace(waiver, expires="2999-12-31") for waiver in waivers]
+    verdict = judge(GAIN, lenient, waivers=for_ever, today="2026-05-31")
+    assert verdict.outcome == "hold"
+    assert any("runs until 2999-12-31, longer than 90 days" in finding.sentence for finding in verdict.findings)
+
+
 def test_a_waiver_of_everything_is_none():
     """A waiver that names neither case nor cluster waives nothing."""
-    waiver = Waiver(suite=LOST.suite.name, reason="because", owner="bob", expires="2030-01-01")
+    waiver = Waiver(suite=LOST.suite.name, reason="because", owner="bob", expires="2026-03-01")
     assert judge(GAIN, LOST, waivers=[waiver], today="2026-01-01").outcome == "hold"
 
 
@@ -228,7 +244,7 @@ def test_waivers_do_not_make_a_target():
     """Cases that did not improve cannot be waived away from a target."""
     worse = compared("booking", Target(min_gain=0.05), 40, 20, 10, 30)
     waivers = [
-        Waiver(suite=worse.suite.name, case_id=p.case_id, reason="r", owner="o", expires="2030-01-01")
+        Waiver(suite=worse.suite.name, case_id=p.case_id, reason="r", owner="o", expires="2026-03-01")
         for p in worse.pairs
         if p.candidate == 0.0
     ]

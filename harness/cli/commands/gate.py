@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 @command()
 @click.option("--policy", type=click.Path(path_type=Path), help="Judge under the [gate] table of this file instead.")
-@click.option("--check", type=click.Path(path_type=Path), help="Compute a report.verdict.json again from its data.")
+@click.option(
+    "--check",
+    type=click.Path(path_type=Path),
+    help="Compute a report.verdict.json again from its data, and say who made it.",
+)
 def gate(project: "Project", policy: Path | None, check: Path | None, as_json: bool) -> dict[str, Any]:
     """Judge the latest runs again; generates nothing.
 
@@ -23,10 +27,11 @@ def gate(project: "Project", policy: Path | None, check: Path | None, as_json: b
     Example: trueup gate; echo $?
     Example: trueup gate --policy stricter.toml
     """
+    from harness.cli import console
     from harness.gate import step
 
     if check is not None:
-        verdict = step.recomputed(check)
+        verdict, origin = step.recomputed(check), step.origin(check)
     elif policy is not None:
         verdict = step.under(project, step.read_policy(policy))
     else:
@@ -34,6 +39,8 @@ def gate(project: "Project", policy: Path | None, check: Path | None, as_json: b
     if not as_json:
         for finding in verdict.findings:
             _say(finding)
+        if check is not None:
+            console.say(f"\nIts data give its verdict. {origin}")
     return conclude(verdict, as_json) | {"findings": verdict.findings}
 
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 from harness.gate import wording
 from harness.gate.context import Context
-from harness.gate.flaky_cases import MOST, Sorted
+from harness.gate.flaky_cases import DAYS, MOST, Sorted
 from harness.types import Finding
 
 WHY = {
     "own_run": "found flaky in the very evaluation that is judged, which would be a choice with the results in sight",
     "expired": "past their day, or not yet fixed on the day of the verdict",
+    "too_long": f"meant to be left out for more than {DAYS} days from the day they were measured",
     "too_many": f"more than {MOST:.0%} of the suite: the suite is too flaky to judge by leaving cases out",
 }
 
@@ -22,7 +23,8 @@ def findings(context: Context) -> Iterator[Finding]:
 def _told(suite: str, fate: str, found: list[Sorted]) -> Finding:
     cases = ", ".join(f"{one.case.case_id} ({one.case.flips} of {one.case.trials} repeats flip)" for one in found[:3])
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    name, counts = wording.label(suite), {"cases": float(len(found))}
+    name = wording.label(suite)
+    counts = {"cases" if fate == "left_out" else "counted": float(len(found))}
     if fate == "left_out":
         until = min(one.case.expires for one in found)
         text = f"{name}: {len(found)} flaky cases are left out of both arms until {until}: {cases}{more}."

@@ -1,33 +1,38 @@
-"""A policy that asks for less than the one of the last promotion says so: a gate must not be weakened unseen.
+"""Find a weakened gate: a policy that asks for less than before, and arms that are asked in another way.
 
-It leaves the verdict undecided, until the policy is given a new `version` under [gate]: then it is named in the verdict's
-sentence, and the next promotion sets the bar anew. What suites ask for is looked after by the rule `lowered`.
+A base with another model, a worse prompt or other options is easily beaten. Either leaves the verdict undecided, until the
+policy is given a new `version` under [gate]: then it is named in the verdict's sentence, and the next promotion sets the bar
+anew. What suites ask for is compared by the rule `lowered`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from msgspec import to_builtins
+
 from harness.gate.context import CHAMPION, Context
-from harness.types import Finding, Policy
+from harness.types import ArmSettings, Finding, Policy
 
 LAXER_ABOVE = ("alpha", "max_error_share", "looks")
 """Numbers that ask for less when they are raised."""
 LAXER_BELOW = ("min_cases", "net_gain")
+WORDS = {"options": "set of options", "template_options": "set of template options"}
 PLANNING = frozenset({"discordance", "expected_gain", "power", "design_effect", "train_anyway"})
 """Options that decide no verdict."""
 
 
 def findings(context: Context) -> Iterator[Finding]:
-    before, now = context.bar_policy, context.policy
-    weaker = list(_weaker(before, now)) if before is not None and context.comparisons else []
-    if before is None or not weaker:
+    if context.bar.policy is None or not context.comparisons:
         return
-    outcome: Literal["info", "unresolved"] = "info" if now.version != before.version else "unresolved"
+    weaker = [*_weaker(context.bar.policy, context.policy), *_other_arms(context.bar.arms, context.arms)]
+    if not weaker:
+        return
+    outcome: Literal["info", "unresolved"] = "info" if context.names_the_bar_only else "unresolved"
     yield Finding(
         rule="weakened",
         suite="",
         outcome=outcome,
-        sentence=f"Since the last promotion the policy asks for less: {', '.join(weaker)}.",
+        sentence=f"{context.since} the gate was weakened: {', '.join(weaker)}.",
         counts={"changes": len(weaker)},
         formula="count",
         next="put it back; or give the policy a new version under [gate], to say that it is meant",
@@ -51,3 +56,15 @@ def _weaker(before: Policy, now: Policy) -> Iterator[str]:
     changed = sorted(name for name in names if before.options.get(name) != now.options.get(name))
     if changed:
         yield f"options differ ({', '.join(changed)})"
+
+
+def _other_arms(before: Mapping[str, ArmSettings], now: Mapping[str, ArmSettings]) -> Iterator[str]:
+    """Arms of then that are gone, or that differ from the candidate in another way than they did."""
+    for name in sorted(before):
+        if name not in now:
+            yield f"the arm {name} is gone"
+            continue
+        old, new = to_builtins(before[name]), to_builtins(now[name])
+        differing = [field for field in ArmSettings.__struct_fields__ if old.get(field) != new.get(field)]
+        if differing:
+            yield f"the arm {name} has another {' and '.join(WORDS.get(field, field) for field in differing)}"

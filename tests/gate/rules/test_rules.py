@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from harness.core.plugins import load, names
+from harness.gate.bar import GateBar
 from harness.gate.context import Context
 from harness.types import Budget, Calibration, Contract, Guard, Info, Pair, Policy, Target, Waiver
 
@@ -205,6 +206,7 @@ def test_required_suites_must_be_there_and_decide(compared):
         (Target(min_gain=0.1), Target(min_gain=0.05), "must gain 0.05 instead of 0.1"),
         (Target(min_gain=0.1), Guard(), "has the role guard instead of target"),
         (Budget(limit=1.0), Budget(limit=2.0), "may reach 2 instead of 1"),
+        (Budget(limit=1.0, quantile=0.95), Budget(limit=1.0, quantile=0.5), "50% of its cases instead of 95%"),
         (Guard(margin=0.1), Guard(margin=0.03), ""),
         (Guard(margin=0.1), Contract(), ""),
         (Info(), None, ""),
@@ -214,18 +216,20 @@ def test_a_lowered_bar_is_undecided_until_it_is_meant(compared, before, now, wor
     """What decided when the champion was promoted decides again; a new version of the policy makes it a note."""
     bar = (compared("arc", before, 60, 0, 0, 40).suite,)
     there = [compared("arc", now, 60, 0, 0, 40)] if now else []
-    found = told("lowered", compared("booking", Target(), 20, 0, 20, 20), *there, bar=bar)
+    found = told("lowered", compared("booking", Target(), 20, 0, 20, 20), *there, bar=GateBar(suites=bar))
     assert [f.outcome for f in found] == (["unresolved"] if words else [])
     assert all(words in f.sentence for f in found)
-    meant = told("lowered", *there, compared("b", Target(), 9, 0, 9, 9), bar=bar, policy=Policy(version="2"))
+    meant = told(
+        "lowered", *there, compared("b", Target(), 9, 0, 9, 9), bar=GateBar(suites=bar), policy=Policy(version="2")
+    )
     assert [f.outcome for f in meant] == (["info"] if words else [])
 
 
 def test_a_suite_that_shrank_or_lets_a_case_go_lowers_the_bar(compared):
-    """Under half of the cases, or a name that no longer must pass, is said; a few cases fewer are not."""
+    """A tenth of the cases, or a name that no longer must pass, is said; a few cases fewer are not."""
     now = compared("arc", Guard(), 60, 0, 0, 40)
-    for before, words in (({"cases": 201}, "from 201 to 100"), ({"cases": 200}, ""), ({"must_pass": ("c1",)}, "c1")):
-        found = told("lowered", now, bar=(replace(now.suite, **before),))
+    for before, words in (({"cases": 112}, "from 112 to 100"), ({"cases": 111}, ""), ({"must_pass": ("c1",)}, "c1")):
+        found = told("lowered", now, bar=GateBar(suites=(replace(now.suite, **before),)))
         assert [words in f.sentence for f in found] == ([True] if words else [])
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.gate.stage import gate
-from harness.types import Policy
+from harness.types import ArmSettings, Policy
 from tests.gate.traffic import mined, shares
 
 SUITES, SHARES = mined(np.random.default_rng(1), 0.9, 0.0), shares(4000, 1000)
@@ -12,6 +12,11 @@ SUITES, SHARES = mined(np.random.default_rng(1), 0.9, 0.0), shares(4000, 1000)
 
 def verdict(before, now):
     return gate(SUITES, now, candidate="a", shares=SHARES, bar_policy=before, bar_version=before.version)
+
+
+def asked(before, now):
+    """The verdict after arms were asked in one way, and now in another."""
+    return gate(SUITES, Policy(), candidate="a", shares=SHARES, bar_policy=Policy(), bar_arms=before, arms=now)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +38,43 @@ def test_a_weaker_policy_is_undecided_until_it_is_meant(before, now, words):
     quiet, meant = verdict(Policy(**before), Policy(**now)), verdict(Policy(**before), Policy(**now, version="2"))
     assert quiet.outcome == "undecided" and words in quiet.sentence
     assert meant.outcome == "promote" and words in meant.sentence
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        ({}, {"model": "tiny"}, "the arm base has another model"),
+        ({}, {"prompt": "0" * 64}, "the arm base has another prompt"),
+        ({}, {"options": {"temperature": 2.0}}, "the arm base has another set of options"),
+        ({"options": {"dtype": "float32"}}, {}, "the arm base has another set of options"),
+        (
+            {},
+            {"template_options": {"enable_thinking": False}, "backend": "constant"},
+            "another backend and set of templ",
+        ),
+    ],
+)
+def test_an_arm_that_is_asked_in_another_way_is_undecided(before, now, words):
+    """A base that a worse model or prompt holds back is easily beaten."""
+    verdict = asked({"base": ArmSettings(**before)}, {"base": ArmSettings(**now)})
+    assert verdict.outcome == "undecided" and words in verdict.sentence
+    assert asked({"base": ArmSettings(**now)}, {"base": ArmSettings(**now)}).outcome == "promote"
+
+
+def test_an_arm_that_is_gone_is_undecided_and_a_new_one_is_not():
+    """What the candidate was held against is held against it again."""
+    one, two = {"base": ArmSettings()}, {"base": ArmSettings(), "few_shot": ArmSettings(prompt="1" * 64)}
+    assert "the arm few_shot is gone" in asked(two, one).sentence
+    assert asked(one, two).outcome == "promote"
+
+
+def test_before_the_first_promotion_it_is_named_and_decides_nothing():
+    """A gate that is being built changes every day; the sentence says what it asked for before."""
+    verdict = gate(SUITES, Policy(alpha=0.2), candidate="a", shares=SHARES, bar_policy=Policy(), bar_promoted=False)
+    assert (
+        verdict.outcome == "promote"
+        and "since an earlier verdict the gate was weakened: alpha is 0.2" in verdict.sentence
+    )
 
 
 @pytest.mark.parametrize("now", [{}, {"alpha": 0.01}, {"min_cases": 50}, {"options": {"power": 0.9}}])
