@@ -73,6 +73,8 @@ class CurateOptions(Noun, frozen=True):
     teacher: Teacher = Teacher()
     contamination: tuple[str, ...] = ()
     """Texts of the eval files' cases; nothing near one of them trains."""
+    embeddings: File = ""
+    """Folder of a local embedding model (model2vec): nothing trains that means what an eval case means."""
     contamination_files: tuple[File, ...] = ()
     """Files of benchmarks that nothing near may train either: JSON Lines, JSON, CSV, TSV, Parquet or text."""
     licence: str = ""

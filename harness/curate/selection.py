@@ -10,6 +10,7 @@ from harness.curate import caps
 from harness.curate.contamination import contaminated
 from harness.curate.options import CurateOptions
 from harness.curate.rows import CallRow
+from harness.mine import embeddings
 from harness.mine.traffic import day
 
 
@@ -26,7 +27,8 @@ class Selection:
         """Leave out what is near an eval file or, in spite of all grouping, near an evaluated row."""
         judged = [normalise(text) for text in options.contamination]
         training = self._training()
-        reasons = contaminated([self.rows[at].text for at in training], judged, options.near_duplicate)
+        encode = embeddings.load(options.embeddings) if options.embeddings else None
+        reasons = contaminated([self.rows[at].text for at in training], judged, options.near_duplicate, encode)
         for at, reason in zip(training, reasons, strict=True):
             if reason:
                 self._leave_out(at, "contaminated", reason)

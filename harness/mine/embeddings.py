@@ -27,7 +27,7 @@ def load(folder: str) -> Encode:
     """The model in a folder. Raises UsageError when it is not there, or model2vec is not installed."""
     if not (Path(folder) / "config.json").is_file():
         raise UsageError(
-            "there is no model2vec model in this folder", where=folder, next="fix [mine.options] embeddings"
+            "there is no model2vec model in this folder", where=folder, next="fix embeddings in trueup.toml"
         )
     try:
         from model2vec import StaticModel
