@@ -49,7 +49,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return None
         if self.error:
             raise TrueupError(self.error, where="scripted backend")
-        return found.expand(self.reply)
+        return str(found.expand(self.reply))
 
 
 class Options(Noun, frozen=True):

@@ -15,6 +15,7 @@ from transformers import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
     AutoConfig,
     AutoTokenizer,
+    PreTrainedTokenizerBase,
 )
 
 from harness.errors import InputError
@@ -59,7 +60,7 @@ def accept_whole(folder: str | Path) -> None:
         )
 
 
-def accept_tokenizer(tokenizer: Any, rows: int, folder: str | Path) -> None:
+def accept_tokenizer(tokenizer: PreTrainedTokenizerBase, rows: int, folder: str | Path) -> None:
     """Raises InputError when the tokenizer has tokens beyond the model's embedding of `rows` tokens."""
     largest = max(tokenizer.get_vocab().values(), default=0)
     if largest >= rows:

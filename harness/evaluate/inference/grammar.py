@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import torch
 from llguidance.hf import from_tokenizer
+from transformers import PreTrainedTokenizerBase
 
 from harness.errors import UsageError
 from harness.types import Json
@@ -26,9 +27,13 @@ class Grammars:
     on a tokenizer that is not one of the `tokenizers` library.
     """
 
-    def __init__(self, tokenizer: Any, ends: frozenset[int], vocabulary: int) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, ends: frozenset[int], vocabulary: int) -> None:
         try:
-            self._tokens = from_tokenizer(tokenizer, n_vocab=vocabulary, eos_token=sorted(ends))
+            self._tokens = from_tokenizer(
+                tokenizer,  # type: ignore[arg-type]  # of any other kind it raises ValueError
+                n_vocab=vocabulary,
+                eos_token=sorted(ends),
+            )
         except ValueError as error:
             raise UsageError(f"this model's replies cannot be held to a schema: {error}") from error
         self._vocabulary = vocabulary
@@ -64,7 +69,7 @@ class Matcher:
     @property
     def problem(self) -> str:
         """Why it cannot go on, such as limits of the parser; empty when all is well."""
-        return self._matcher.get_error().partition("\n")[0]
+        return str(self._matcher.get_error()).partition("\n")[0]
 
     def allowed(self) -> torch.Tensor:
         """True for each token that may come next: (vocabulary,)."""

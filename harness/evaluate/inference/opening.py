@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoTokenizer, GenerationConfig
+from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from harness.errors import InputError
@@ -20,7 +20,7 @@ from harness.evaluate.inference.head import lay_out
 from harness.types import Json
 
 
-def open_tokenizer(folder: str | Path) -> Any:
+def open_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
     """Raises InputError when there is none that transformers reads."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
@@ -32,7 +32,11 @@ def open_tokenizer(folder: str | Path) -> Any:
 
 
 def open_model(
-    folder: str | Path, dtype: torch.dtype, quantization: dict[str, Json] | None, device: torch.device, tokenizer: Any
+    folder: str | Path,
+    dtype: torch.dtype,
+    quantization: dict[str, Json] | None,
+    device: torch.device,
+    tokenizer: PreTrainedTokenizerBase,
 ) -> Any:
     """The model that writes text, on `device`, in evaluation mode.
 
