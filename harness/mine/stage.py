@@ -8,7 +8,7 @@ held: memory grows with the failures, not with the traffic.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from itertools import chain
 from types import ModuleType
 
@@ -94,7 +94,8 @@ def mine(
 def _opened(module: ModuleType, options: Mapping[str, Json], stack: ExitStack) -> Detect:
     """The detector as a function of many windows, open for as long as the stack is."""
     if hasattr(module, "opened"):
-        return stack.enter_context(module.opened(options))
+        opened: AbstractContextManager[Detect] = module.opened(options)
+        return stack.enter_context(opened)
     return lambda windows: chain.from_iterable(map(module.detect, windows))
 
 
