@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from datasets import Dataset
 from msgspec.structs import replace
+from transformers import PreTrainedTokenizerBase
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 from trl.experimental.utils import DPODataCollatorWithPadding
@@ -170,7 +171,7 @@ def _fill(start: Start, options: Options, weights: int, pairs: PairRows, longest
     return choices.Filled(filled.recipe, filled.reasons | reasons)
 
 
-def _dpo(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan: Plan) -> Any:
+def _dpo(model: Any, tokenizer: PreTrainedTokenizerBase, rows: list[PairRow], options: Options, plan: Plan) -> Any:
     table = [{"prompt_ids": row.prompt, "chosen_ids": row.chosen_ids, "rejected_ids": row.rejected_ids} for row in rows]
     anchored: dict[str, Any] = (
         {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, options.anchor]} if options.anchor else {}
@@ -185,7 +186,7 @@ def _dpo(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan
     )
 
 
-def _kto(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan: Plan) -> Any:
+def _kto(model: Any, tokenizer: PreTrainedTokenizerBase, rows: list[PairRow], options: Options, plan: Plan) -> Any:
     """Each pair as a wanted and an unwanted row. The KL term sees each prompt with another prompt's answer.
 
     A step is one pass, not pieces: its KL term is a mean over the step's rows. So is ORPO's, a mean over its tokens.
@@ -205,7 +206,7 @@ def _kto(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan
     )
 
 
-def _orpo(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan: Plan) -> Any:
+def _orpo(model: Any, tokenizer: PreTrainedTokenizerBase, rows: list[PairRow], options: Options, plan: Plan) -> Any:
     """ORPO's trainer has no seam for token ids but the two functions that it maps over its rows."""
     table = [{"prompt": row.id, "chosen": "", "rejected": ""} for row in rows]
     known = {row.id: row for row in rows}

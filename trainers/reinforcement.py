@@ -19,6 +19,7 @@ from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from harness.core.codec import digest, write_lines
 from harness.core.rendering import stop_ids
 from harness.errors import InvalidError, UsageError
+from harness.evaluate.reward_client import SuiteJudge
 from harness.types import Adapter, CurvePoint, Estimate, Preview, Request, TuneRequest
 from trainers.model import parameters
 from trainers.model.memory import peak_bytes
@@ -236,7 +237,7 @@ class Rollouts:
         return self._scores(names, self._answer([self.ids[name] for name in names]))
 
 
-def _requests(judge: Any, parts: Split) -> list[Request]:
+def _requests(judge: SuiteJudge, parts: Split) -> list[Request]:
     found = judge.requests([case.id for case in (*parts.train, *parts.validation)])
     if any(one.tools for one in found):
         raise UsageError("a suite with tools is not learnt from by reinforcement", where=judge.suite.name)

@@ -6,7 +6,7 @@ The result is a judge, not an arm: `score.reward(...)` asks it. It is checked on
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 from datasets import Dataset
 from msgspec.structs import replace
 from peft import LoraConfig, get_peft_model
+from transformers import PreTrainedTokenizerBase
 from trl import RewardConfig, RewardTrainer
 
 from harness.core.adapters import REWARD, content_id
@@ -118,7 +119,7 @@ def estimate(request: TuneRequest) -> Estimate:
     return replace(cost, rows={**pairs.fates, "trained": len(train_rows), "validation": len(check_rows)})
 
 
-def _trainer(model: Any, tokenizer: Any, rows: Sequence[PairRow], plan: Plan) -> Any:
+def _trainer(model: Any, tokenizer: PreTrainedTokenizerBase, rows: Sequence[PairRow], plan: Plan) -> Any:
     table = [{"chosen_ids": row.chosen.ids, "rejected_ids": row.rejected.ids} for row in rows]
     return trl_loop.tokenized(RewardTrainer)(
         model=model,
@@ -130,7 +131,7 @@ def _trainer(model: Any, tokenizer: Any, rows: Sequence[PairRow], plan: Plan) ->
 
 def accuracy(model: Any, rows: Sequence[PairRow]) -> float:
     """Share of pairs whose chosen answer has the higher reward."""
-    rewards = load("scorers", "reward").rewards
+    rewards: Callable[[Any, Sequence[Sequence[int]]], list[float]] = load("scorers", "reward").rewards
     chosen, rejected = (
         rewards(model, side) for side in zip(*((r.chosen.ids, r.rejected.ids) for r in rows), strict=True)
     )

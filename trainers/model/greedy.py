@@ -5,6 +5,7 @@ from os.path import commonprefix
 from typing import Any
 
 import torch
+from transformers import PreTrainedTokenizerBase
 
 from harness.evaluate.inference.attention import Prefix
 from harness.evaluate.inference.check import TEXT, examine, known
@@ -27,7 +28,7 @@ def answers(model: Any, prompts: Sequence[Sequence[int]], most: int, stop: froze
     return [found[place] for place in range(len(prompts))]
 
 
-def way_of_transformers(model: Any, tokenizer: Any) -> Way:
+def way_of_transformers(model: Any, tokenizer: PreTrainedTokenizerBase) -> Way:
     """transformers' own generation in the layout that is right for the model: where a start that is kept is not."""
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     ways = known(base)[1:]

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 import torch
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from transformers import PreTrainedTokenizerBase
 
 from harness.errors import UsageError
 from harness.evaluate.inference.check import positions
+from harness.evaluate.inference.dtype import DTYPES
 from harness.evaluate.inference.opening import open_model, open_tokenizer
 from harness.evaluate.inference.ways import UNBOUNDED
 from harness.types import Json, Recipe, TuneRequest
@@ -22,7 +24,7 @@ LONGEST = 2048
 
 class Base(NamedTuple):
     model: Any
-    tokenizer: Any
+    tokenizer: PreTrainedTokenizerBase
     max_tokens: int
     """Longest row that the model's positions allow."""
 
@@ -37,9 +39,9 @@ def device() -> torch.device:
 def dtype(name: str) -> torch.dtype:
     """The recipe's dtype. `auto` is bfloat16 where the processor computes it, else float32."""
     if name != "auto":
-        if name not in ("float32", "bfloat16"):
-            raise UsageError(f"there is no dtype {name!r}", next="known: auto, float32, bfloat16")
-        return getattr(torch, name)
+        if name not in DTYPES:
+            raise UsageError(f"there is no dtype {name!r}", next=f"known: {', '.join(('auto', *DTYPES))}")
+        return DTYPES[name]
     if torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     able = torch.cpu.get_capabilities()

@@ -29,4 +29,5 @@ def start(peft: Any) -> DynamicCache:
         return prompt
     base = peft.get_base_model()
     embeddings = prompt.to(base.dtype)
-    return base(inputs_embeds=embeddings, use_cache=True, logits_to_keep=1).past_key_values
+    cache: DynamicCache = base(inputs_embeds=embeddings, use_cache=True, logits_to_keep=1).past_key_values
+    return cache

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import openai
@@ -45,11 +45,11 @@ def said(url: str) -> Iterator[None]:
 
 def pause(error: openai.OpenAIError, tried: int) -> float:
     """Seconds before the next try: what the provider asks for, else growing."""
-    headers = getattr(getattr(error, "response", None), "headers", {})
+    headers: Mapping[str, str] = getattr(getattr(error, "response", None), "headers", {})
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         with contextlib.suppress(KeyError, ValueError):
             return min(float(headers[name]) / unit, LONGEST_PAUSE)
-    return min(FIRST_PAUSE * 2**tried, LONGEST_PAUSE)
+    return min(FIRST_PAUSE * 2.0**tried, LONGEST_PAUSE)
 
 
 def wait(client: OpenAI, ident: str, poll: float, patience: float, on_event: Callable[[Any], None]) -> FineTuningJob:

@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
+from transformers import PreTrainedTokenizerBase
 
 from harness.core.rendering import stop_ids
 from harness.core.set_aside import group_of
@@ -87,7 +88,7 @@ def build(request: TuneRequest, base: parameters.Base, length_bias: str) -> Pair
     return PairRows(rows, dict(fates), {"preference": checks})
 
 
-def preview(pairs: PairRows, tokenizer: Any, count: int, notes: Sequence[str] = ()) -> Preview:
+def preview(pairs: PairRows, tokenizer: PreTrainedTokenizerBase, count: int, notes: Sequence[str] = ()) -> Preview:
     """`count` of the pairs token by token: the prompt, the answer to prefer, the answer to avoid."""
     rows = tuple(_shown(row, tokenizer) for row in spread(pairs.rows, count))
     found: Any = pairs.checks["preference"]
@@ -127,7 +128,7 @@ def foreseen(
     )
 
 
-def _shown(row: PairRow, tokenizer: Any) -> PreviewRow:
+def _shown(row: PairRow, tokenizer: PreTrainedTokenizerBase) -> PreviewRow:
     kept, avoided = shown(row.chosen, tokenizer), shown(row.rejected, tokenizer)
     counts = f"{len(row.prompt)} tokens of prompt, {len(row.chosen_ids)} preferred, {len(row.rejected_ids)} rejected"
     rejected: tuple[tuple[str, TokenKind], ...] = tuple(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 from peft import PeftModel
+from transformers import PreTrainedTokenizerBase
 
 from harness.errors import InputError, TrueupError, UsageError
 from harness.evaluate.inference.acceptance import WORKS
@@ -37,7 +38,7 @@ class ChosenLayout(NamedTuple):
     """For the manifest: the layout, how far it is from one row at a time, and why others were refused."""
 
 
-def choose(model: Any, rows: Sequence[TokenRow], recipe: Recipe, tokenizer: Any) -> ChosenLayout:
+def choose(model: Any, rows: Sequence[TokenRow], recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> ChosenLayout:
     """The layout for training `model` on `rows`. The model is left in training mode, without gradients.
 
     Raises InputError when no layout is exact, UsageError when the adapter is virtual tokens and the base cannot have keys and values put before a row.
@@ -149,7 +150,7 @@ def _sample(rows: Sequence[TokenRow]) -> list[TokenRow]:
     return [longest, nearest] if shortest is nearest else [longest, nearest, shortest]
 
 
-def _refuse_virtual_tokens(model: Any, tokenizer: Any) -> None:
+def _refuse_virtual_tokens(model: Any, tokenizer: PreTrainedTokenizerBase) -> None:
     if not (isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning):
         return
     base: Any = model.get_base_model()

@@ -4,6 +4,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from transformers import PreTrainedTokenizerBase
+
 from harness.types import Estimate, Json, Preview, PreviewRow, TuneRequest
 from trainers.model import parameters
 from trainers.model.memory import fitting, peak_bytes
@@ -62,11 +64,11 @@ def spread(rows: Sequence[T], count: int) -> Sequence[T]:
     return rows[:: max(1, len(rows) // max(1, count))][:count]
 
 
-def shown(row: TokenRow, tokenizer: Any, counts: str = "") -> PreviewRow:
+def shown(row: TokenRow, tokenizer: PreTrainedTokenizerBase, counts: str = "") -> PreviewRow:
     """A row token by token; `counts` stands beside its id, where it is not how many tokens there are."""
     special = frozenset(tokenizer.added_tokens_decoder)
     kinds = ((KINDS[learn, token in special]) for token, learn in zip(row.ids, row.supervised, strict=True))
-    texts = (tokenizer.decode([token]) for token in row.ids)
+    texts = (str(tokenizer.decode([token])) for token in row.ids)
     return PreviewRow(id=row.id, tokens=tuple(zip(texts, kinds, strict=True)), counts=counts)
 
 

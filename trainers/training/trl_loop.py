@@ -19,7 +19,7 @@ import safetensors.torch
 import torch
 from msgspec.structs import replace
 from safetensors import SafetensorError
-from transformers import Trainer, TrainerCallback
+from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
 from transformers.utils import logging as transformers_logging
 
 from harness.core.codec import encode, file_digest, read, write_atomic
@@ -258,7 +258,7 @@ def wrong(step: int, what: str) -> InvalidError:
 Answering = Callable[[list[list[int]]], list[str]]
 
 
-def greedy(model: Any, tokenizer: Any, stop: frozenset[int], max_tokens: int) -> Answering:
+def greedy(model: Any, tokenizer: PreTrainedTokenizerBase, stop: frozenset[int], max_tokens: int) -> Answering:
     """Answers of the model as it stands, without sampling: a function from prompts' token ids to texts."""
 
     def answer(prompts: list[list[int]]) -> list[str]:

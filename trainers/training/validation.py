@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 from msgspec.structs import replace
+from transformers import PreTrainedTokenizerBase
 
 from harness.core.plugins import load
 from harness.core.replies import json_object, same
@@ -44,7 +45,7 @@ class Exam:
         self,
         rows: Sequence[TokenRow],
         guard: Sequence[TokenRow],
-        tokenizer: Any,
+        tokenizer: PreTrainedTokenizerBase,
         stop: frozenset[int],
         recipe: Recipe,
         layout: Layout = "shared",
@@ -103,7 +104,8 @@ class Exam:
         return float((score[0] if isinstance(score, tuple) else score).value)
 
     def _text(self, tokens: Sequence[int]) -> str:
-        return self.tokenizer.decode([token for token in tokens if token not in self.stop], skip_special_tokens=True)
+        text = [token for token in tokens if token not in self.stop]
+        return str(self.tokenizer.decode(text, skip_special_tokens=True))
 
 
 def due(step: int, steps: int) -> bool:
