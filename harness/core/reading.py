@@ -8,7 +8,6 @@ its marks. The same reading serves evaluation and the certificate of training: w
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -16,6 +15,7 @@ from msgspec.structs import replace
 from harness.core import plugins
 from harness.core.answer_tokens import decode_text
 from harness.core.codec import REASONING, from_chat
+from harness.core.protocols import ReplyFormat
 from harness.core.reply_formats._sections import THINK
 from harness.core.reply_formats._sections import ReadReply as ReadReply
 from harness.types import Json, Message, ReasoningPart, Reply, Request, TextPart
@@ -84,19 +84,19 @@ def template_of(tokenizer: "PreTrainedTokenizerBase", tools: Sequence[Json] = ()
 
 
 @cache
-def format_of(template: str) -> ModuleType:
+def format_of(template: str) -> ReplyFormat:
     """The reply format of a chat template."""
     forms = (plugins.load("reply_formats", name) for name in plugins.names("reply_formats"))
-    ranked = sorted(forms, key=lambda form: (getattr(form, "RANK", 50), form.__name__))
+    ranked = sorted(forms, key=lambda form: getattr(form, "RANK", 50))
     return next(form for form in ranked if form.writes(template))
 
 
-def marks_of(form: ModuleType) -> tuple[str, str]:
+def marks_of(form: ReplyFormat) -> tuple[str, str]:
     """What opens and what closes the reasoning."""
     return getattr(form, "THINK", THINK)
 
 
-def opened(form: ModuleType, tail: str) -> str:
+def opened(form: ReplyFormat, tail: str) -> str:
     """The mark that opens the reasoning, when the prompt ends with it; else empty."""
     opening = marks_of(form)[0]
     return opening if tail.rstrip().endswith(opening) else ""
