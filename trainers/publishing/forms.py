@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from peft import PeftConfig, PeftModel, PeftModelForCausalLM
 
-from harness.core.plugins import load
+from harness.core.plugins import says
 from harness.errors import UsageError
 from harness.evaluate.inference.folding import foldable
 from harness.types import Json, Recipe, TuneRequest
@@ -78,6 +78,5 @@ def _merged(model: Any, request: TuneRequest, folder: Path) -> Any:
 
 def _quantized(model: Any, request: TuneRequest, folder: Path) -> Any:
     adapter_folder.write(folder, model, request.base)
-    return parameters.open_base(
-        folder, parameters.dtype_of(request.recipe), load("adapters", "qlora").QUANTIZATION
-    ).model.eval()
+    quantization: dict[str, Json] = says("adapters", "qlora", "QUANTIZATION", {})
+    return parameters.open_base(folder, parameters.dtype_of(request.recipe), quantization).model.eval()
