@@ -116,8 +116,7 @@ def _kept(project: Project, verdict: Verdict) -> Story:
     """The story, put together once a command: the files and the first screen show the same one."""
     if verdict.id not in project.stories:
         project.stories[verdict.id] = story_of(project, verdict)
-    story: Story = project.stories[verdict.id]
-    return story
+    return project.stories[verdict.id]
 
 
 def _title(project: Project) -> str:
