@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from datasets import Dataset
 from msgspec.structs import replace
+from transformers import Trainer, TrainingArguments
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from harness.core.codec import digest, write_lines
@@ -22,6 +23,7 @@ from harness.errors import InvalidError, UsageError
 from harness.evaluate.reward_client import SuiteJudge
 from harness.types import Adapter, CurvePoint, Estimate, Preview, Request, TuneRequest
 from trainers.model import parameters
+from trainers.model.language_model import LanguageModel
 from trainers.model.memory import peak_bytes
 from trainers.publishing import adapter_folder
 from trainers.publishing.conclude import Outcome, reopened
@@ -36,7 +38,10 @@ from trainers.training.preview import shown, spread
 from trainers.training.trl_loop import Plan
 from trainers.training.validation import choose
 
-LOSSES: dict[str, Any] = {"grpo": (GRPOConfig, GRPOTrainer), "rloo": (RLOOConfig, RLOOTrainer)}
+LOSSES: dict[str, tuple[Callable[..., TrainingArguments], type[Trainer]]] = {
+    "grpo": (GRPOConfig, GRPOTrainer),
+    "rloo": (RLOOConfig, RLOOTrainer),
+}
 RATE_SHARE = 1 / 20
 """Learning rate as a share of supervised LoRA's: TRL's guide has 1e-5 where LoRA takes 2e-4."""
 STEPS, QUESTIONS, CHECKS = 100, 4, 5
@@ -87,7 +92,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         run.begin([point.reward or 0.0 for point in trl_loop.newest(plan)[1] if point.step])
         curve = trl_loop.run(trainer, plan)
     rows = dataset.rows(replace(request, recipe=replace(request.recipe, replay_share=0.0)), base)
-    weights = parameters.weights(trainer.model)
+    weights = parameters.weights(trl_loop.trained(trainer))
     outcome = Outcome(
         filled=filled,
         curve=curve,
@@ -172,7 +177,7 @@ class Rollouts:
     def __init__(
         self,
         base: parameters.Base,
-        model: Any,
+        model: LanguageModel,
         asked: dict[str, Request],
         parts: Split,
         scores: Scores,
@@ -244,7 +249,7 @@ def _requests(judge: SuiteJudge, parts: Split) -> list[Request]:
     return found
 
 
-def _trainer(run: Rollouts, options: Options, plan: Plan) -> Any:
+def _trainer(run: Rollouts, options: Options, plan: Plan) -> Trainer:
     kind, trainer = LOSSES[options.loss]
 
     def tokenize(self: Any, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
@@ -252,7 +257,8 @@ def _trainer(run: Rollouts, options: Options, plan: Plan) -> Any:
 
     widest = max(len(run.ids[case.id]) for case in run.parts.train) + run.max_tokens
     settings = {**trl_loop.settings(plan, widest), "remove_unused_columns": False}
-    return type(trainer.__name__, (trl_loop.tokenized(trainer),), {"_tokenize_prompts": tokenize})(
+    make: Callable[..., Trainer] = trl_loop.tokenized(trainer, _tokenize_prompts=tokenize)
+    return make(
         model=run.model,
         reward_funcs=[run.reward],
         args=kind(

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from os.path import commonprefix
-from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -12,13 +11,14 @@ from harness.evaluate.inference.check import TEXT, examine, known
 from harness.evaluate.inference.generate import DecodingRow
 from harness.evaluate.inference.ways import Way
 from trainers.model import parameters
+from trainers.model.language_model import LanguageModel, base_of
 
 ROWS = 64
 """Most prompts that are answered at once."""
 
 
 @torch.no_grad()
-def answers(model: Any, prompts: Sequence[Sequence[int]], most: int, stop: frozenset[int]) -> list[list[int]]:
+def answers(model: LanguageModel, prompts: Sequence[Sequence[int]], most: int, stop: frozenset[int]) -> list[list[int]]:
     """The likeliest next token again and again, up to and with one of `stop`, at most `most` tokens a prompt."""
     order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
     found: dict[int, list[int]] = {}
@@ -28,9 +28,9 @@ def answers(model: Any, prompts: Sequence[Sequence[int]], most: int, stop: froze
     return [found[place] for place in range(len(prompts))]
 
 
-def way_of_transformers(model: Any, tokenizer: PreTrainedTokenizerBase) -> Way:
+def way_of_transformers(model: LanguageModel, tokenizer: PreTrainedTokenizerBase) -> Way:
     """transformers' own generation in the layout that is right for the model: where a start that is kept is not."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base = base_of(model)
     ways = known(base)[1:]
     finding = examine(base, tokenizer(TEXT, add_special_tokens=False)["input_ids"], ways)
     return next(way for way in ways if way.name == finding.ways[0])
@@ -43,7 +43,7 @@ def answers_by(way: Way, prompts: Sequence[Sequence[int]], most: int, stop: froz
     return [each.tokens for each in written]
 
 
-def _batch(model: Any, prompts: Sequence[Sequence[int]], most: int, stop: frozenset[int]) -> list[list[int]]:
+def _batch(model: LanguageModel, prompts: Sequence[Sequence[int]], most: int, stop: frozenset[int]) -> list[list[int]]:
     reader, past = parameters.start(model)
     virtual = past.get_seq_length() if past is not None else 0
     rows = [list(prompt) for prompt in prompts]

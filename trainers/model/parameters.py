@@ -2,11 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
-from transformers import PreTrainedTokenizerBase
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from harness.errors import UsageError
 from harness.evaluate.inference.check import positions
@@ -16,6 +16,7 @@ from harness.evaluate.inference.ways import UNBOUNDED
 from harness.types import Json, Recipe, TuneRequest
 from trainers.model import virtual_tokens
 from trainers.model.kind import kind_of
+from trainers.model.language_model import LanguageModel, base_of
 from trainers.model.memory import fitting
 
 LONGEST = 2048
@@ -23,7 +24,7 @@ LONGEST = 2048
 
 
 class Base(NamedTuple):
-    model: Any
+    model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     max_tokens: int
     """Longest row that the model's positions allow."""
@@ -72,7 +73,7 @@ def open_base(folder: str | Path, kind: torch.dtype, quantization: dict[str, Jso
     return Base(model, tokenizer, limit if limit < UNBOUNDED else LONGEST)
 
 
-def attach(model: Any, recipe: Recipe) -> Any:
+def attach(model: LanguageModel, recipe: Recipe) -> LanguageModel:
     """The model with fresh weights to train, as the recipe's adapter kind makes them, and everything else frozen.
 
     With `options.activation_checkpointing` layers are computed again in the backward pass, which trades time for memory.
@@ -95,18 +96,18 @@ def recomputed(recipe: Recipe) -> bool:
     return bool(recipe.options.get("activation_checkpointing"))
 
 
-def start(model: Any) -> tuple[Any, Any]:
+def start(model: LanguageModel) -> tuple[LanguageModel, DynamicCache | None]:
     """What reads a row, and the keys and values that stand before it: those of virtual tokens for one row, or None."""
     if isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning:
-        return model.get_base_model(), virtual_tokens.start(model)
+        return base_of(model), virtual_tokens.start(model)
     return model, None
 
 
-def trainable(model: Any) -> list[torch.nn.Parameter]:
+def trainable(model: LanguageModel) -> list[torch.nn.Parameter]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
-def parameters(model: Any) -> int:
+def parameters(model: LanguageModel) -> int:
     """Weights of the model, all of them; a quantized one counts as many as it has unquantized."""
     return model.num_parameters() if hasattr(model, "num_parameters") else sum(map(torch.numel, model.parameters()))
 
@@ -118,21 +119,21 @@ class Weights(NamedTuple):
     trained: int
 
 
-def counted(model: Any) -> Weights:
+def counted(model: LanguageModel) -> Weights:
     """Of a model with what is trained on it."""
     trained = sum(weight.numel() for weight in trainable(model))
     beside = trained if isinstance(model, PeftModel) else 0
     return Weights(parameters(model) - beside, trained)
 
 
-def weights(model: Any) -> dict[str, torch.Tensor]:
+def weights(model: LanguageModel) -> dict[str, torch.Tensor]:
     """What was trained, by name, in contiguous tensors on the CPU: the adapter's weights, or all when there is none."""
     adapted = isinstance(model, PeftModel)
     state = get_peft_model_state_dict(model, save_embedding_layers=False) if adapted else dict(model.named_parameters())
     return {name: state[name].detach().cpu().contiguous() for name in sorted(state)}
 
 
-def load_weights(model: Any, tensors: dict[str, torch.Tensor]) -> None:
+def load_weights(model: LanguageModel, tensors: dict[str, torch.Tensor]) -> None:
     """Put back what `weights` gave, in place."""
     if isinstance(model, PeftModel):
         set_peft_model_state_dict(model, tensors)

@@ -3,12 +3,12 @@
 They are computed once a step and every row attends to them, as to any other common start (`trainers.training.loss`).
 """
 
-from typing import Any
-
+from peft import PeftModel
 from transformers import DynamicCache
 
 from harness.errors import UsageError
 from harness.types import Recipe
+from trainers.model.language_model import base_of
 
 TOKENS, OPTION = 20, "virtual_tokens"
 """Virtual tokens, unless this key of `[tune.options]` says otherwise."""
@@ -22,12 +22,12 @@ def count(recipe: Recipe) -> int:
     return found
 
 
-def start(peft: Any) -> DynamicCache:
+def start(peft: PeftModel) -> DynamicCache:
     """Keys and values of the virtual tokens, for one row, with gradients: what every row's text comes after."""
     prompt = peft.get_prompt(1)
     if isinstance(prompt, DynamicCache):
         return prompt
-    base = peft.get_base_model()
+    base = base_of(peft)
     embeddings = prompt.to(base.dtype)
     cache: DynamicCache = base(inputs_embeds=embeddings, use_cache=True, logits_to_keep=1).past_key_values
     return cache

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -89,7 +89,9 @@ def _answers(arm: Arm, requests: Sequence[Request], kept: Path) -> list[Reply | 
     return [known.get(key) or failed[key] for key in keys]
 
 
-def _ask(arm: Arm, requests: Sequence[Request], places: list[int]) -> Iterator[tuple[list[int], Sequence[Any]]]:
+def _ask(
+    arm: Arm, requests: Sequence[Request], places: list[int]
+) -> Iterator[tuple[list[int], Sequence[Reply | Exception]]]:
     if not places:
         return
     backend = plugins.load("backends", arm.backend).open([arm])

@@ -30,7 +30,7 @@ class Grammars:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, ends: frozenset[int], vocabulary: int) -> None:
         try:
             self._tokens = from_tokenizer(
-                tokenizer,  # type: ignore[arg-type]  # of any other kind it raises ValueError
+                tokenizer,  # type: ignore[arg-type] # of any other kind it raises ValueError
                 n_vocab=vocabulary,
                 eos_token=sorted(ends),
             )
