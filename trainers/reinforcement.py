@@ -81,7 +81,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     parts = scored.split(request)
     base = parameters.open_for(request)
     with scored.open_judge(request, request.prompt) as judge:
-        asked = {case.id: one for case, one in zip(sum(parts, []), _requests(judge, parts), strict=True)}
+        asked = {case.id: question for case, question in zip(sum(parts, []), _requests(judge, parts), strict=True)}
         start = beginning.begin(_without_validation(request, parts), options.start, options.sft, on_point)
         filled = _fill(start, options, parameters.parameters(base.model), len(parts.train), base.max_tokens)
         ident = digest([draft.id, start.id, judge.suite.digest])
@@ -185,7 +185,7 @@ class Rollouts:
     ) -> None:
         self.model, self.tokenizer, self.parts = model, base.tokenizer, parts
         self.ids = dict(zip(asked, scored.prompts(list(asked.values()), base), strict=True))
-        self.max_tokens = max(one.max_tokens for one in asked.values())
+        self.max_tokens = max(question.max_tokens for question in asked.values())
         self._scores = scores
         self._answer = trl_loop.greedy(model, base.tokenizer, stop_ids(base.tokenizer, folder), self.max_tokens)
         self._together = Together([])
@@ -243,10 +243,10 @@ class Rollouts:
 
 
 def _requests(judge: SuiteJudge, parts: Split) -> list[Request]:
-    found = judge.requests([case.id for case in (*parts.train, *parts.validation)])
-    if any(one.tools for one in found):
+    requests = judge.requests([case.id for case in (*parts.train, *parts.validation)])
+    if any(request.tools for request in requests):
         raise UsageError("a suite with tools is not learnt from by reinforcement", where=judge.suite.name)
-    return found
+    return requests
 
 
 def _trainer(run: Rollouts, options: Options, plan: Plan) -> Trainer:

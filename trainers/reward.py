@@ -75,7 +75,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     trainer = _trainer(model, tokenizer, train_rows, plan)
     curve = trl_loop.run(trainer, plan)
     model = trl_loop.trained(trainer).float().eval()
-    found = _checked(model, check_rows)
+    checked = _checked(model, check_rows)
     partial = adapter_folder.fresh(out.with_name(f".{out.name}.partial"))
     files = adapter_folder.write(partial, model)
     manifest = replace(
@@ -90,7 +90,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         checks={
             "request": draft.id,
             **pairs.checks,
-            "reward": found | {"dtype": kind},
+            "reward": checked | {"dtype": kind},
             "round_trip": _round_trip(model, request.base, kind, partial, check_rows[:PROBES]),
         },
         seconds=time.monotonic() - began,
@@ -191,9 +191,9 @@ def _round_trip(model: LanguageModel, base: str, kind: str, adapter: Path, rows:
     asked = encode(server.RewardRequest(adapter=str(adapter), base=base, rows=ids, dtype=kind))
     with Worker(SERVER, death=_unloaded) as child:
         child.send(asked)
-        found = decode(child.result(), list[float])
+        served = decode(child.result(), list[float])
     expected = server.rewards(model, ids)
-    difference = max(abs(one - other) for one, other in zip(found, expected, strict=True))
+    difference = max(abs(reward - other) for reward, other in zip(served, expected, strict=True))
     if difference > TOLERANCE:
         raise InvalidError(f"the written reward model answers differently: its rewards are off by {difference:.2g}")
     return {"rows": len(ids), "difference": difference}

@@ -21,11 +21,11 @@ ROWS = 64
 def answers(model: LanguageModel, prompts: Sequence[Sequence[int]], most: int, stop: frozenset[int]) -> list[list[int]]:
     """The likeliest next token again and again, up to and with one of `stop`, at most `most` tokens a prompt."""
     order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
-    found: dict[int, list[int]] = {}
+    written: dict[int, list[int]] = {}
     for start in range(0, len(order), ROWS):
         places = order[start : start + ROWS]
-        found |= zip(places, _batch(model, [prompts[place] for place in places], most, stop), strict=True)
-    return [found[place] for place in range(len(prompts))]
+        written |= zip(places, _batch(model, [prompts[place] for place in places], most, stop), strict=True)
+    return [written[place] for place in range(len(prompts))]
 
 
 def way_of_transformers(model: LanguageModel, tokenizer: PreTrainedTokenizerBase) -> Way:
@@ -58,7 +58,7 @@ def _batch(model: LanguageModel, prompts: Sequence[Sequence[int]], most: int, st
     mask = torch.cat([mask.new_ones(len(prompts), virtual + shared), mask], dim=1)
     written: list[list[int]] = [[] for _ in prompts]
     for _ in range(most):
-        found = reader(
+        read = reader(
             input_ids=ids,
             attention_mask=mask,
             position_ids=positions,
@@ -66,7 +66,7 @@ def _batch(model: LanguageModel, prompts: Sequence[Sequence[int]], most: int, st
             use_cache=True,
             logits_to_keep=1,
         )
-        past, ids, positions = found.past_key_values, found.logits[:, -1:].argmax(-1), positions[:, -1:] + 1
+        past, ids, positions = read.past_key_values, read.logits[:, -1:].argmax(-1), positions[:, -1:] + 1
         mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], dim=1)
         for row, token in zip(written, ids[:, 0].tolist(), strict=True):
             if not (row and row[-1] in stop):

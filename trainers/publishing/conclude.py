@@ -62,7 +62,7 @@ def conclude(request: TuneRequest, draft: Adapter, model: LanguageModel, outcome
         shipped, distance = forms.shaped(model, replace(request, recipe=recipe), scratch, outcome.aside or outcome.rows)
         files = adapter_folder.write(partial, shipped, request.base)
         shutil.rmtree(scratch, ignore_errors=True)
-        found = round_trip.certify(shipped, request.base, partial, outcome.rows)
+        certificate = round_trip.certify(shipped, request.base, partial, outcome.rows)
     choice = outcome.choice
     step = choice.step if choice else outcome.filled.steps
     reason = choice.reason if choice else f"step {step}, the last: {outcome.unmeasured}"
@@ -78,7 +78,7 @@ def conclude(request: TuneRequest, draft: Adapter, model: LanguageModel, outcome
         checks={
             "request": draft.id,
             "parity": {"rows": len(outcome.rows), "prompt_ids_equal": True, "stop_supervised": True},
-            "round_trip": found,
+            "round_trip": certificate,
             **({"form": distance} if distance else {}),
             **({"chosen_step": step, **fit(outcome.curve, step)} if choice else {}),
             **outcome.checks,

@@ -123,14 +123,14 @@ def _judge(finding: RoundTrip) -> None:
 def logits_of(model: LanguageModel, rows: Sequence[TokenRow]) -> torch.Tensor:
     """Logits at the supervised positions of all rows: [positions, vocabulary]."""
     model.eval()
-    found = []
+    kept_logits = []
     for row in rows:
         ids = torch.tensor([row.ids[:-1]], device=model.device)
         kept = len(row.ids) - row.first
         options = {"logits_to_keep": kept} if accepts(base_of(model), "logits_to_keep") else {}
         logits = model(input_ids=ids, use_cache=False, **options).logits[0, -kept:]
-        found.append(logits[torch.tensor(row.supervised[row.first :], device=logits.device)])
-    return torch.cat(found).cpu().contiguous()
+        kept_logits.append(logits[torch.tensor(row.supervised[row.first :], device=logits.device)])
+    return torch.cat(kept_logits).cpu().contiguous()
 
 
 def _opened(model: LanguageModel) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def examine(request: Path) -> RoundTrip:
     expected = safetensors.torch.load_file(request.with_name(LOGITS))["logits"]
     rows = [TokenRow("", list(ids), list(supervised)) for ids, supervised in probe.rows]
     model, missing, unexpected = _reload(probe)
-    found = served = logits_of(model, rows)
+    loaded = served = logits_of(model, rows)
     if isinstance(model, PeftModel):
         with model.disable_adapter():
             off = logits_of(model, rows)
@@ -167,11 +167,11 @@ def examine(request: Path) -> RoundTrip:
     else:
         off = logits_of(_raised(_base(probe, probe.base)), rows)
     return RoundTrip(
-        difference=(found - expected).abs().max().item(),
-        equal=torch.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE),
-        effect=(found - off).abs().max().item(),
-        served=(served - found).abs().max().item(),
-        served_equal=bool((served - found).abs().max() <= FOLDED * found.abs().max()),
+        difference=(loaded - expected).abs().max().item(),
+        equal=torch.allclose(loaded, expected, rtol=TOLERANCE, atol=TOLERANCE),
+        effect=(loaded - off).abs().max().item(),
+        served=(served - loaded).abs().max().item(),
+        served_equal=bool((served - loaded).abs().max() <= FOLDED * loaded.abs().max()),
         missing=missing,
         unexpected=unexpected,
     )

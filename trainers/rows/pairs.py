@@ -91,8 +91,8 @@ def build(request: TuneRequest, base: parameters.Base, length_bias: str) -> Pair
 def preview(pairs: PairRows, tokenizer: PreTrainedTokenizerBase, count: int, notes: Sequence[str] = ()) -> Preview:
     """`count` of the pairs token by token: the prompt, the answer to prefer, the answer to avoid."""
     rows = tuple(_shown(row, tokenizer) for row in spread(pairs.rows, count))
-    found: Any = pairs.checks["preference"]
-    return Preview(rows=rows, fates=pairs.fates, tokens=pairs.tokens, notes=(*found["warnings"], *notes))
+    checks: Any = pairs.checks["preference"]
+    return Preview(rows=rows, fates=pairs.fates, tokens=pairs.tokens, notes=(*checks["warnings"], *notes))
 
 
 def longest(rows: Sequence[PairRow], size: int) -> list[PairRow]:

@@ -30,7 +30,7 @@ def show(runs: "dict[str, Run]", as_json: bool) -> dict[str, Any]:
     judged, reasons = words.sentences(runs.values()), list(_reasons(runs.values()))
     problems = sorted({problem for run in runs.values() for problem in run.problems})
     if not as_json:
-        costs = [tuple(_fields(one).values()) for one in spent]
+        costs = [tuple(_fields(arm).values()) for arm in spent]
         for columns, lines in ((COLUMNS, rows), (SPENT, costs), (CONFUSED, confused[:SHOWN])):
             if lines:
                 console.table(columns, lines)
