@@ -51,13 +51,17 @@ class Grammars:
             grammar = llguidance.LLMatcher.grammar_from_json_schema(schema, overrides={"whitespace_pattern": SPACE})
             problem = llguidance.LLMatcher.validate_grammar(grammar, self._tokens)
         except (TypeError, ValueError) as error:
-            problem = str(error)
+            raise _refusal(str(error)) from error
         if problem:
-            raise UsageError(
-                f"replies cannot be held to this schema: {problem.strip()}",
-                next="say it in other words of JSON Schema, or check the reply by score.json_schema",
-            )
+            raise _refusal(problem)
         return llguidance.LLMatcher(self._tokens, grammar, log_level=0)
+
+
+def _refusal(problem: str) -> UsageError:
+    return UsageError(
+        f"replies cannot be held to this schema: {problem.strip()}",
+        next="say it in other words of JSON Schema, or check the reply by score.json_schema",
+    )
 
 
 class Matcher:
