@@ -318,7 +318,9 @@ def _total(event: FineTuningJobEvent) -> int:
 def _result(client: OpenAI, job: FineTuningJob, options: Options) -> Hosted:
     assert job.fine_tuned_model
     with connection.said(options.url):
-        kept = tuple(one.fine_tuned_model_checkpoint for one in client.fine_tuning.jobs.checkpoints.list(job.id))
+        kept = tuple(
+            checkpoint.fine_tuned_model_checkpoint for checkpoint in client.fine_tuning.jobs.checkpoints.list(job.id)
+        )
         ends = [connection.end_of(client, name) for name in (job.fine_tuned_model, job.model)]
     return Hosted(
         url=options.url,

@@ -101,9 +101,9 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
 def preview(request: TuneRequest, count: int) -> Preview:
     """`count` pairs token by token. Raises what training would raise."""
     options, base = options_of(request), parameters.open_for(request)
-    found = _parted(request, base, options)[1]
+    pairs = _parted(request, base, options)[1]
     first = ('a supervised stage on all training rows comes first: method = "sft" shows them',)
-    return rows_pairs.preview(found, base.tokenizer, count, first if _start_of(options) == beginning.SFT else ())
+    return rows_pairs.preview(pairs, base.tokenizer, count, first if _start_of(options) == beginning.SFT else ())
 
 
 def estimate(request: TuneRequest) -> Estimate:

@@ -114,7 +114,7 @@ def preview(request: TuneRequest, count: int) -> Preview:
     with scored.open_judge(request, request.prompt) as judge:
         asked, name = _requests(judge, parts)[: len(parts.train)], judge.suite.name
     ids = scored.prompts(asked, base)
-    most = max(one.max_tokens for one in asked)
+    most = max(question.max_tokens for question in asked)
     rows = [TokenRow(case.id, given, [False] * len(given)) for case, given in zip(parts.train, ids, strict=True)]
     counts = f"{{}} tokens of prompt, {options.generations} answers of at most {most} tokens"
     notes = [f"the model writes the answers; {name} scores them, and each is compared with the others to its prompt"]
@@ -136,7 +136,7 @@ def estimate(request: TuneRequest) -> Estimate:
     options, parts = options_of(request), scored.split(request)
     base = parameters.open_for(request)
     with scored.open_judge(request, request.prompt) as judge:
-        asked = {case.id: one for case, one in zip(sum(parts, []), _requests(judge, parts), strict=True)}
+        asked = {case.id: question for case, question in zip(sum(parts, []), _requests(judge, parts), strict=True)}
         ahead = beginning.foresee(request, options.start, options.sft)
         filled = _fill(ahead.start, options, parameters.parameters(base.model), len(parts.train), base.max_tokens)
         run = Rollouts(base, beginning.attach(base.model, ahead.start), asked, parts, Scores(judge), request.base)
@@ -223,7 +223,7 @@ class Rollouts:
         by_case: dict[str, set[float]] = {}
         for ident, value in zip(prompts, values, strict=True):
             by_case.setdefault(ident, set()).add(value)
-        if any(len(found) > 1 for found in by_case.values()):
+        if any(len(scores) > 1 for scores in by_case.values()):
             self._flat = None
         elif self._flat is not None:
             self._flat += 1

@@ -102,9 +102,9 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
 def preview(request: TuneRequest, count: int) -> Preview:
     """`count` pairs token by token. Raises what training would raise."""
     options, base = _options(request), parameters.open_for(request)
-    found = rows_pairs.build(request, base, options.length_bias)
+    pairs = rows_pairs.build(request, base, options.length_bias)
     note = f"each answer gets one number; {CHECK_SHARE:.0%} of the groups is kept to check on"
-    return rows_pairs.preview(found, base.tokenizer, count, (note,))
+    return rows_pairs.preview(pairs, base.tokenizer, count, (note,))
 
 
 def estimate(request: TuneRequest) -> Estimate:

@@ -16,10 +16,10 @@ TOKENS, OPTION = 20, "virtual_tokens"
 
 def count(recipe: Recipe) -> int:
     """Raises UsageError when it is not a number of tokens."""
-    found = recipe.options.get(OPTION, TOKENS)
-    if not isinstance(found, int) or found < 1:
-        raise UsageError(f"{OPTION} is {found!r}, not a number of tokens", next=f"options = {{ {OPTION} = {TOKENS} }}")
-    return found
+    tokens = recipe.options.get(OPTION, TOKENS)
+    if not isinstance(tokens, int) or tokens < 1:
+        raise UsageError(f"{OPTION} is {tokens!r}, not a number of tokens", next=f"options = {{ {OPTION} = {TOKENS} }}")
+    return tokens
 
 
 def start(peft: PeftModel) -> DynamicCache:

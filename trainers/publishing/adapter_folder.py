@@ -60,10 +60,10 @@ def published(out: Path, request: Adapter) -> Adapter | None:
     """
     if not out.exists():
         return None
-    found = read_manifest(out)
-    if found.checks.get("request") != request.id:
+    adapter = read_manifest(out)
+    if adapter.checks.get("request") != request.id:
         raise InputError("another adapter stands there", where=str(out), next="remove it, or name another folder")
-    return found
+    return adapter
 
 
 def write(folder: Path, model: LanguageModel, base: str = "") -> dict[str, str]:

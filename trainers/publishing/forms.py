@@ -64,10 +64,10 @@ def shaped(
 
 def distance(trained: torch.Tensor, shipped: torch.Tensor) -> dict[str, Json]:
     """Both: [positions, vocabulary]."""
-    one, other = trained.float().log_softmax(-1), shipped.float().log_softmax(-1)
-    kl = torch.nn.functional.kl_div(other, one, log_target=True, reduction="batchmean").item()
-    same = (one.argmax(-1) == other.argmax(-1)).float().mean().item()
-    return {"kl": kl, "greedy": same, "tokens": len(one)}
+    expected, actual = trained.float().log_softmax(-1), shipped.float().log_softmax(-1)
+    kl = torch.nn.functional.kl_div(actual, expected, log_target=True, reduction="batchmean").item()
+    same = (expected.argmax(-1) == actual.argmax(-1)).float().mean().item()
+    return {"kl": kl, "greedy": same, "tokens": len(expected)}
 
 
 def _merged(model: LanguageModel, request: TuneRequest, folder: Path) -> PreTrainedModel:

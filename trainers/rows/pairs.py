@@ -71,20 +71,20 @@ def build(request: TuneRequest, base: parameters.Base, length_bias: str) -> Pair
         raise UsageError(f"length_bias is {length_bias!r}", next=f"known: {REFUSE}, {ACCEPT}")
     cases = dataset.cases(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
     tokens.refuse_held_out(cases, request.held_out_ids)
-    found = pairs(cases)
-    _lint(found, len(cases), length_bias)
+    paired = pairs(cases)
+    _lint(paired, len(cases), length_bias)
     limit = min(request.recipe.max_tokens or base.max_tokens, base.max_tokens)
     stop = stop_ids(base.tokenizer, request.base)
     renderer = Renderer(base.tokenizer, stop, request.prompt, limit, request.template_options)
-    fates: Counter[str] = Counter(found.left_out)
-    rows = [row for case in found.cases if (row := _row(case, renderer, fates)) is not None]
+    fates: Counter[str] = Counter(paired.left_out)
+    rows = [row for case in paired.cases if (row := _row(case, renderer, fates)) is not None]
     if len(rows) < LEAST:
         raise InputError(
             f"{len(rows)} pairs are left, fewer than {LEAST}: {dict(fates)}",
             where=request.dataset,
             next='ingest more corrections of recorded answers, or set [tune] method = "sft"',
         )
-    checks = {"pairs": len(rows), "length_bias": found.length_bias, "warnings": list(found.warnings)}
+    checks = {"pairs": len(rows), "length_bias": paired.length_bias, "warnings": list(paired.warnings)}
     return PairRows(rows, dict(fates), {"preference": checks})
 
 
@@ -157,15 +157,15 @@ def _row(case: Case, renderer: Renderer, fates: Counter[str]) -> PairRow | None:
     return row
 
 
-def _lint(found: Pairs, cases: int, length_bias: str) -> None:
-    same = found.left_out.get("identical", 0)
-    if same > max(1, len(found.cases)):
+def _lint(paired: Pairs, cases: int, length_bias: str) -> None:
+    same = paired.left_out.get("identical", 0)
+    if same > max(1, len(paired.cases)):
         raise InputError(
             f"{same} of {cases} pairs say the same twice: their recorded answers were not wrong",
             next="mine again, or leave thumbs-up out of the corrections",
         )
-    if abs(found.length_bias) >= LARGE and length_bias == REFUSE:
+    if abs(paired.length_bias) >= LARGE and length_bias == REFUSE:
         raise InputError(
-            f"{found.warnings[0]} (refused from {LARGE}, said from {BIASED})",
+            f"{paired.warnings[0]} (refused from {LARGE}, said from {BIASED})",
             next='even the lengths out, or set options = { length_bias = "accept" } to train all the same',
         )

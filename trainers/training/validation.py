@@ -98,11 +98,11 @@ class Exam:
         wanted = [row.ids[cut:] for row, cut in zip(self.rows, cuts, strict=True)]
         return sum(map(self._right, map(self._text, written), map(self._text, wanted))) / len(self.rows)
 
-    def _right(self, said: str, wanted: str) -> float:
+    def _right(self, written: str, wanted: str) -> float:
         if not self.scorer:
-            return float(same(said, wanted))
+            return float(same(written, wanted))
         expected = json_object(wanted)
-        score = getattr(load("scorers", self.scorer), self.scorer)(said, wanted if expected is None else expected)
+        score = getattr(load("scorers", self.scorer), self.scorer)(written, wanted if expected is None else expected)
         return float((score[0] if isinstance(score, tuple) else score).value)
 
     def _text(self, tokens: Sequence[int]) -> str:
