@@ -6,7 +6,7 @@ Steps write to the store; what stands here only reads, so commands that only sho
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from msgspec.structs import replace
 
@@ -20,7 +20,7 @@ from harness.core.ordered import Ordered
 from harness.core.progress import Progress
 from harness.errors import InvalidError
 from harness.store import Store
-from harness.types import Adapter, Dataset, Feedback, Noun, Run, Verdict
+from harness.types import Adapter, Dataset, Feedback, Noun, Run, Story, Verdict
 
 LATEST = "latest"
 """Memo step that points at the latest dataset, adapter, evaluation and verdict."""
@@ -52,9 +52,9 @@ class Project:
     config: Config
     store: Store
     progress: Progress = field(default_factory=Progress)
-    surveys: dict[tuple[str, str], Any] = field(default_factory=dict)
+    surveys: dict[tuple[str, str], object] = field(default_factory=dict)
     """Selection and dataset to what the eval files hold; read once a command."""
-    stories: dict[str, Any] = field(default_factory=dict)
+    stories: dict[str, Story] = field(default_factory=dict)
     """Verdict id to what its reports are rendered from; put together once a command."""
 
     @classmethod

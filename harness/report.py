@@ -46,7 +46,7 @@ def story_of(project: Project, verdict: Verdict) -> Story:
         policy=project.config.gate,
         training=dataset_files.read_split(folder, "train"),
         previous_training=_rows(project, before),
-        feedback=tuple(one for one in project.feedback() if one.call_id in wanted),
+        feedback=tuple(record for record in project.feedback() if record.call_id in wanted),
         seconds={**project.progress.seconds, "tune": adapter.seconds},
         ingest=project.store.traces.counts(),
         previous=before,
@@ -76,13 +76,13 @@ def write_index(project: Project) -> list[Path]:
     latest, linked = project.latest_verdict(), []
     with project.progress.step("report"):
         every = nights(project)
-        for place, one in enumerate(every, 1):
-            path = out / NIGHTS / f"{one.verdict[:16]}.html"
-            if one.verdict and not path.exists():
-                verdict = project.store.artifacts.get("verdict", one.verdict, Verdict)
+        for place, night in enumerate(every, 1):
+            path = out / NIGHTS / f"{night.verdict[:16]}.html"
+            if night.verdict and not path.exists():
+                verdict = project.store.artifacts.get("verdict", night.verdict, Verdict)
                 write_atomic(path, page.render(story_of(project, verdict)))
                 written.append(path)
-            linked.append(replace(one, report=f"{NIGHTS}/{path.name}" if one.verdict else ""))
+            linked.append(replace(night, report=f"{NIGHTS}/{path.name}" if night.verdict else ""))
             project.progress.update(place, len(every), "nights")
         story = replace(story_of(project, latest), history=tuple(linked))
         write_atomic(out / "history.html", load("reports", "history").render(story))
@@ -116,8 +116,7 @@ def _kept(project: Project, verdict: Verdict) -> Story:
     """The story, put together once a command: the files and the first screen show the same one."""
     if verdict.id not in project.stories:
         project.stories[verdict.id] = story_of(project, verdict)
-    story: Story = project.stories[verdict.id]
-    return story
+    return project.stories[verdict.id]
 
 
 def _title(project: Project) -> str:
@@ -132,7 +131,9 @@ def _judgement(project: Project, verdict: Verdict) -> Judgement | None:
 
 def _before(project: Project, verdict: Verdict, past: Sequence[HistoryPoint]) -> Dataset | None:
     """The newest dataset before this verdict's that is another one, where it is still there."""
-    others = [one.dataset for one in past if one.dataset not in ("", verdict.dataset) and one.at_ns < verdict.at_ns]
+    others = [
+        point.dataset for point in past if point.dataset not in ("", verdict.dataset) and point.at_ns < verdict.at_ns
+    ]
     known = bool(others) and others[-1] in project.store.artifacts.ids("dataset")
     return project.dataset(others[-1]) if known else None
 

@@ -55,8 +55,8 @@ def _broken(story: Story, files: dict[str, str]) -> Iterator[str]:
 
 def _case(row: CaseRow, arm: str, against: str) -> str:
     results = row.results.get(arm, ())
-    said = results[0].replies[-1].text if results and results[0].replies else ""
-    return f"{against} passed, {arm} does not. Asked: {row.case.text[:200]} Said: {said[:200]}"
+    reply = results[0].replies[-1].text if results and results[0].replies else ""
+    return f"{against} passed, {arm} does not. Asked: {row.case.text[:200]} Said: {reply[:200]}"
 
 
 def _command(level: str, title: str, message: str, file: str = "") -> str:

@@ -64,12 +64,12 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
 
 def _groups(first: Summary) -> list[tuple[str, Axis, list[tuple[SuiteRow, Bar]]]]:
     """Suites by role, each role with the axis that its plots share."""
-    found = []
+    groups = []
     for role, members in groupby(first.suites, key=lambda row: row.role):
         rows = list(members)
         scale = axis(rows)
-        found.append((role, scale, [(row, bar(row, scale)) for row in rows]))
-    return found
+        groups.append((role, scale, [(row, bar(row, scale)) for row in rows]))
+    return groups
 
 
 def _chosen(adapter: Adapter | None) -> float | None:
@@ -135,8 +135,8 @@ def _lineage(story: Story, rows: list[CaseRow]) -> dict[str, Json]:
 def _touched(story: Story, rows: list[CaseRow]) -> dict[str, list[list[str]]]:
     """Training row to the cases it is the nearest one of: suite and case id."""
     suites = {row.id: row.suite for row in rows}
-    found: dict[str, list[list[str]]] = {}
+    touched: dict[str, list[list[str]]] = {}
     for neighbour in story.dataset.leak_proof if story.dataset else ():
         if neighbour.case_id in suites:
-            found.setdefault(neighbour.train_id, []).append([suites[neighbour.case_id], neighbour.case_id])
-    return found
+            touched.setdefault(neighbour.train_id, []).append([suites[neighbour.case_id], neighbour.case_id])
+    return touched

@@ -49,9 +49,9 @@ def _case(row: CaseRow, story: Story) -> xml.Element:
     elif results and all(result.skipped for result in results):
         _note(test, "skipped", results[0].skipped, "")
     elif row.status.get(against) == "broken":
-        said = results[0].replies[-1].text if results and results[0].replies else ""
+        reply = results[0].replies[-1].text if results and results[0].replies else ""
         why = "; ".join(f"{s.name} {s.value:g} {s.explanation}".strip() for s in results[0].scores) if results else ""
-        _note(test, "failure", f"{against} passed, {arm} does not: {why}", f"asked: {row.case.text}\n{arm}: {said}")
+        _note(test, "failure", f"{against} passed, {arm} does not: {why}", f"asked: {row.case.text}\n{arm}: {reply}")
     return test
 
 

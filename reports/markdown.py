@@ -40,7 +40,7 @@ def _head(first: Summary) -> Iterator[str]:
     yield f"**{safe(first.sentence)}**"
     yield ""
     yield f"Fixed {first.fixed:,}, broken {first.broken:,}. " + " · ".join(
-        f"{safe(one.arm)} {safe(one.digest) or '–'}" for one in first.identities
+        f"{safe(arm.arm)} {safe(arm.digest) or '–'}" for arm in first.identities
     )
 
 
@@ -71,16 +71,18 @@ def _outcome(row: SuiteRow) -> str:
 
 def _checks(first: Summary) -> Iterator[str]:
     if first.checks:
-        yield "- " + ", ".join(f"{MARKS[one.outcome]} {safe(one.name)} {safe(one.value)}" for one in first.checks)
+        yield "- " + ", ".join(
+            f"{MARKS[check.outcome]} {safe(check.name)} {safe(check.value)}" for check in first.checks
+        )
 
 
 def _against(story: Story) -> Iterator[str]:
     """What stands in the way: each finding with what it rests on and what to type next."""
-    against = [one for one in story.verdict.findings if one.outcome in ("invalid", "fail", "unresolved")]
-    for one in against[:SHOWN]:
-        rests = safe("; ".join(basis(one)))
-        yield f"- {MARKS[one.outcome]} {one.rule}: {safe(one.sentence)} *{rests}*" + (
-            f" Next: {safe(one.next)}" if one.next else ""
+    against = [finding for finding in story.verdict.findings if finding.outcome in ("invalid", "fail", "unresolved")]
+    for finding in against[:SHOWN]:
+        rests = safe("; ".join(basis(finding)))
+        yield f"- {MARKS[finding.outcome]} {finding.rule}: {safe(finding.sentence)} *{rests}*" + (
+            f" Next: {safe(finding.next)}" if finding.next else ""
         )
     if len(against) > SHOWN:
         yield f"- and {len(against) - SHOWN:,} more"

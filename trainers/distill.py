@@ -68,23 +68,27 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     cases = _cases(request)
     with scored.open_judge(request, teacher.prompt) as judge:
         kept = project / "teacher.jsonl"
-        found = teacher_answers.lessons(
+        lessons = teacher_answers.lessons(
             teacher, cases, judge, options.samples, options.temperature, options.accept, kept
         )
         suite = judge.suite.name
-    _refuse_few(found, teacher)
-    folder = _with_lessons(request, found.cases, project)
+    _refuse_few(lessons, teacher)
+    folder = _with_lessons(request, lessons.cases, project)
     form = "adapter" if options.on_policy else request.recipe.form  # a second stage goes on from an adapter
     plain = replace(request.recipe, method="sft", options={}, form=form)
     student = sft.train(replace(request, dataset=str(folder), out=str(project / "sft"), recipe=plain), on_point)
     facts = {
         "teacher": teacher.name,
         "suite": suite,
-        "asked": found.asked,
-        "accepted": found.accepted,
+        "asked": lessons.asked,
+        "accepted": lessons.accepted,
         "prompt_messages": {"teacher": len(teacher.prompt.messages), "student": len(request.prompt.messages)},
     }
-    extra: dict[str, Any] = {"rows": {**student.rows, **found.fates}, "began": began, "checks": {"distillation": facts}}
+    extra: dict[str, Any] = {
+        "rows": {**student.rows, **lessons.fates},
+        "began": began,
+        "checks": {"distillation": facts},
+    }
     if options.on_policy:
         return _on_policy(request, draft, student, teacher, options, on_point, extra)
     return conclude.adopt(project / "sft", request, draft, student, **extra)
@@ -119,7 +123,7 @@ def estimate(request: TuneRequest) -> Estimate:
     options = options_of(request)
     teacher = teacher_of(request, options)
     asked, cases = _asked(request, teacher)
-    most = max(one.max_tokens for one in asked)
+    most = max(question.max_tokens for question in asked)
     with tempfile.TemporaryDirectory() as project:
         folder = _with_lessons(request, [_stood_in(case, most) for case in cases], Path(project))
         plain = replace(request.recipe, method="sft", options={})
@@ -184,10 +188,10 @@ def teacher_of(request: TuneRequest, options: Options) -> Arm:
     return teacher
 
 
-def _refuse_few(found: Lessons, teacher: Arm) -> None:
-    if len(found.cases) < LEAST:
+def _refuse_few(lessons: Lessons, teacher: Arm) -> None:
+    if len(lessons.cases) < LEAST:
         raise InputError(
-            f"the suite accepts {found.accepted} of {found.asked} answers of {teacher.name!r}, on {len(found.cases)} cases",
+            f"the suite accepts {lessons.accepted} of {lessons.asked} answers of {teacher.name!r}, on {len(lessons.cases)} cases",
             where=f"arm {teacher.name}",
             next="name a better teacher, raise samples, or lower accept",
         )

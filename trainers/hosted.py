@@ -17,7 +17,7 @@ import msgspec
 import openai
 from msgspec.structs import replace
 from openai import OpenAI
-from openai.types.fine_tuning import FineTuningJob
+from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
 
 from harness.core.adapters import HOSTED, HOSTED_FILE, Hosted, content_id
 from harness.core.codec import digest, encode, file_digest, read, write_atomic
@@ -85,7 +85,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     job = _job(client, request, options, note, file)
     curve: list[CurvePoint] = []
 
-    def on_event(event: Any) -> None:
+    def on_event(event: FineTuningJobEvent) -> None:
         if (point := _point(event, time.monotonic() - began)) is not None:
             curve.append(point)
             on_point(point, max(point.step, _total(event)))
@@ -295,7 +295,7 @@ def _mark(request: str) -> str:
     return request[:32]
 
 
-def _point(event: Any, seconds: float) -> CurvePoint | None:
+def _point(event: FineTuningJobEvent, seconds: float) -> CurvePoint | None:
     data = event.data if isinstance(event.data, dict) else {}
     step, loss = data.get("step"), data.get("train_loss")
     if event.type != "metrics" or not isinstance(step, int) or not isinstance(loss, (int, float)):
@@ -310,15 +310,17 @@ def _point(event: Any, seconds: float) -> CurvePoint | None:
     )
 
 
-def _total(event: Any) -> int:
-    total = event.data.get("total_steps")
+def _total(event: FineTuningJobEvent) -> int:
+    total = event.data.get("total_steps") if isinstance(event.data, dict) else None
     return total if isinstance(total, int) else 0
 
 
 def _result(client: OpenAI, job: FineTuningJob, options: Options) -> Hosted:
     assert job.fine_tuned_model
     with connection.said(options.url):
-        kept = tuple(one.fine_tuned_model_checkpoint for one in client.fine_tuning.jobs.checkpoints.list(job.id))
+        kept = tuple(
+            checkpoint.fine_tuned_model_checkpoint for checkpoint in client.fine_tuning.jobs.checkpoints.list(job.id)
+        )
         ends = [connection.end_of(client, name) for name in (job.fine_tuned_model, job.model)]
     return Hosted(
         url=options.url,

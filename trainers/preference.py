@@ -10,12 +10,14 @@ Reasoning Preference Optimization" (arXiv 2404.19733).
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from datasets import Dataset
 from msgspec.structs import replace
+from transformers import PreTrainedTokenizerBase, Trainer
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 from trl.experimental.utils import DPODataCollatorWithPadding
@@ -25,6 +27,7 @@ from harness.core.rendering import stop_ids
 from harness.errors import UsageError
 from harness.types import Adapter, CurvePoint, Estimate, Preview, TuneRequest
 from trainers.model import parameters
+from trainers.model.language_model import LanguageModel
 from trainers.publishing import adapter_folder
 from trainers.publishing.conclude import Outcome, reopened
 from trainers.rows import dataset, tokens
@@ -78,7 +81,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     plan = _measured(Plan(filled.recipe, digest([draft.id, start.id]), folder, on_point), exam, model)
     trainer = LOSSES[options.loss](model, base.tokenizer, pairs.rows, options, plan)
     curve = trl_loop.run(trainer, plan)
-    weights = parameters.weights(trainer.model)
+    weights = parameters.weights(trl_loop.trained(trainer))
     outcome = Outcome(
         filled=filled,
         curve=curve,
@@ -98,9 +101,9 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
 def preview(request: TuneRequest, count: int) -> Preview:
     """`count` pairs token by token. Raises what training would raise."""
     options, base = options_of(request), parameters.open_for(request)
-    found = _parted(request, base, options)[1]
+    pairs = _parted(request, base, options)[1]
     first = ('a supervised stage on all training rows comes first: method = "sft" shows them',)
-    return rows_pairs.preview(found, base.tokenizer, count, first if _start_of(options) == beginning.SFT else ())
+    return rows_pairs.preview(pairs, base.tokenizer, count, first if _start_of(options) == beginning.SFT else ())
 
 
 def estimate(request: TuneRequest) -> Estimate:
@@ -126,7 +129,7 @@ def _parted(request: TuneRequest, base: parameters.Base, options: Options) -> tu
     return parts, pairs._replace(rows=train, fates=fates)
 
 
-def _measured(plan: Plan, exam: Exam, model: Any) -> Plan:
+def _measured(plan: Plan, exam: Exam, model: LanguageModel) -> Plan:
     """The plan, with the task score of what it starts from and of some checkpoints, where rows are set aside."""
     if not exam:
         return plan
@@ -170,7 +173,9 @@ def _fill(start: Start, options: Options, weights: int, pairs: PairRows, longest
     return choices.Filled(filled.recipe, filled.reasons | reasons)
 
 
-def _dpo(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan: Plan) -> Any:
+def _dpo(
+    model: LanguageModel, tokenizer: PreTrainedTokenizerBase, rows: list[PairRow], options: Options, plan: Plan
+) -> Trainer:
     table = [{"prompt_ids": row.prompt, "chosen_ids": row.chosen_ids, "rejected_ids": row.rejected_ids} for row in rows]
     anchored: dict[str, Any] = (
         {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, options.anchor]} if options.anchor else {}
@@ -185,7 +190,9 @@ def _dpo(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan
     )
 
 
-def _kto(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan: Plan) -> Any:
+def _kto(
+    model: LanguageModel, tokenizer: PreTrainedTokenizerBase, rows: list[PairRow], options: Options, plan: Plan
+) -> Trainer:
     """Each pair as a wanted and an unwanted row. The KL term sees each prompt with another prompt's answer.
 
     A step is one pass, not pieces: its KL term is a mean over the step's rows. So is ORPO's, a mean over its tokens.
@@ -205,12 +212,14 @@ def _kto(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan
     )
 
 
-def _orpo(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, plan: Plan) -> Any:
+def _orpo(
+    model: LanguageModel, tokenizer: PreTrainedTokenizerBase, rows: list[PairRow], options: Options, plan: Plan
+) -> Trainer:
     """ORPO's trainer has no seam for token ids but the two functions that it maps over its rows."""
     table = [{"prompt": row.id, "chosen": "", "rejected": ""} for row in rows]
     known = {row.id: row for row in rows}
 
-    def tokenize(self: Any, feature: dict[str, Any], model: Any = None) -> dict[str, Any]:
+    def tokenize(self: Any, feature: dict[str, Any], model: object = None) -> dict[str, Any]:
         row = known[feature["prompt"]]
         return {
             "prompt_input_ids": row.prompt,
@@ -219,9 +228,8 @@ def _orpo(model: Any, tokenizer: Any, rows: list[PairRow], options: Options, pla
             **_labelled("rejected", row.rejected.ids, len(row.prompt)),
         }
 
-    trainer = type("ORPOTrainer", (trl_loop.tokenized(ORPOTrainer),), {"tokenize_row": tokenize})
     longest = max(len(each.ids) for row in rows for each in (row.chosen, row.rejected))
-    return trainer(
+    return trl_loop.tokenized(ORPOTrainer, tokenize_row=tokenize)(
         model=model,
         args=ORPOConfig(**trl_loop.settings(plan), beta=options.beta, max_length=longest, remove_unused_columns=False),
         data_collator=DPODataCollatorWithPadding(pad_token_id=tokenizer.pad_token_id),
@@ -238,5 +246,5 @@ def _labelled(side: str, ids: list[int], prompt: int) -> dict[str, list[int]]:
     }
 
 
-LOSSES: dict[str, Any] = {"dpo": _dpo, "kto": _kto, "orpo": _orpo}
+LOSSES: dict[str, Callable[..., Trainer]] = {"dpo": _dpo, "kto": _kto, "orpo": _orpo}
 """Name of a loss to the function that makes its trainer."""

@@ -14,13 +14,16 @@ from typing import Any
 import msgspec
 from datasets import Dataset
 from msgspec.structs import replace
+from transformers import Trainer, TrainingArguments
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from harness.core.codec import digest, write_lines
 from harness.core.rendering import stop_ids
 from harness.errors import InvalidError, UsageError
+from harness.evaluate.reward_client import SuiteJudge
 from harness.types import Adapter, CurvePoint, Estimate, Preview, Request, TuneRequest
 from trainers.model import parameters
+from trainers.model.language_model import LanguageModel
 from trainers.model.memory import peak_bytes
 from trainers.publishing import adapter_folder
 from trainers.publishing.conclude import Outcome, reopened
@@ -35,7 +38,10 @@ from trainers.training.preview import shown, spread
 from trainers.training.trl_loop import Plan
 from trainers.training.validation import choose
 
-LOSSES: dict[str, Any] = {"grpo": (GRPOConfig, GRPOTrainer), "rloo": (RLOOConfig, RLOOTrainer)}
+LOSSES: dict[str, tuple[Callable[..., TrainingArguments], type[Trainer]]] = {
+    "grpo": (GRPOConfig, GRPOTrainer),
+    "rloo": (RLOOConfig, RLOOTrainer),
+}
 RATE_SHARE = 1 / 20
 """Learning rate as a share of supervised LoRA's: TRL's guide has 1e-5 where LoRA takes 2e-4."""
 STEPS, QUESTIONS, CHECKS = 100, 4, 5
@@ -75,7 +81,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     parts = scored.split(request)
     base = parameters.open_for(request)
     with scored.open_judge(request, request.prompt) as judge:
-        asked = {case.id: one for case, one in zip(sum(parts, []), _requests(judge, parts), strict=True)}
+        asked = {case.id: question for case, question in zip(sum(parts, []), _requests(judge, parts), strict=True)}
         start = beginning.begin(_without_validation(request, parts), options.start, options.sft, on_point)
         filled = _fill(start, options, parameters.parameters(base.model), len(parts.train), base.max_tokens)
         ident = digest([draft.id, start.id, judge.suite.digest])
@@ -86,7 +92,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         run.begin([point.reward or 0.0 for point in trl_loop.newest(plan)[1] if point.step])
         curve = trl_loop.run(trainer, plan)
     rows = dataset.rows(replace(request, recipe=replace(request.recipe, replay_share=0.0)), base)
-    weights = parameters.weights(trainer.model)
+    weights = parameters.weights(trl_loop.trained(trainer))
     outcome = Outcome(
         filled=filled,
         curve=curve,
@@ -108,7 +114,7 @@ def preview(request: TuneRequest, count: int) -> Preview:
     with scored.open_judge(request, request.prompt) as judge:
         asked, name = _requests(judge, parts)[: len(parts.train)], judge.suite.name
     ids = scored.prompts(asked, base)
-    most = max(one.max_tokens for one in asked)
+    most = max(question.max_tokens for question in asked)
     rows = [TokenRow(case.id, given, [False] * len(given)) for case, given in zip(parts.train, ids, strict=True)]
     counts = f"{{}} tokens of prompt, {options.generations} answers of at most {most} tokens"
     notes = [f"the model writes the answers; {name} scores them, and each is compared with the others to its prompt"]
@@ -130,7 +136,7 @@ def estimate(request: TuneRequest) -> Estimate:
     options, parts = options_of(request), scored.split(request)
     base = parameters.open_for(request)
     with scored.open_judge(request, request.prompt) as judge:
-        asked = {case.id: one for case, one in zip(sum(parts, []), _requests(judge, parts), strict=True)}
+        asked = {case.id: question for case, question in zip(sum(parts, []), _requests(judge, parts), strict=True)}
         ahead = beginning.foresee(request, options.start, options.sft)
         filled = _fill(ahead.start, options, parameters.parameters(base.model), len(parts.train), base.max_tokens)
         run = Rollouts(base, beginning.attach(base.model, ahead.start), asked, parts, Scores(judge), request.base)
@@ -171,7 +177,7 @@ class Rollouts:
     def __init__(
         self,
         base: parameters.Base,
-        model: Any,
+        model: LanguageModel,
         asked: dict[str, Request],
         parts: Split,
         scores: Scores,
@@ -179,7 +185,7 @@ class Rollouts:
     ) -> None:
         self.model, self.tokenizer, self.parts = model, base.tokenizer, parts
         self.ids = dict(zip(asked, scored.prompts(list(asked.values()), base), strict=True))
-        self.max_tokens = max(one.max_tokens for one in asked.values())
+        self.max_tokens = max(question.max_tokens for question in asked.values())
         self._scores = scores
         self._answer = trl_loop.greedy(model, base.tokenizer, stop_ids(base.tokenizer, folder), self.max_tokens)
         self._together = Together([])
@@ -217,7 +223,7 @@ class Rollouts:
         by_case: dict[str, set[float]] = {}
         for ident, value in zip(prompts, values, strict=True):
             by_case.setdefault(ident, set()).add(value)
-        if any(len(found) > 1 for found in by_case.values()):
+        if any(len(scores) > 1 for scores in by_case.values()):
             self._flat = None
         elif self._flat is not None:
             self._flat += 1
@@ -236,14 +242,14 @@ class Rollouts:
         return self._scores(names, self._answer([self.ids[name] for name in names]))
 
 
-def _requests(judge: Any, parts: Split) -> list[Request]:
-    found = judge.requests([case.id for case in (*parts.train, *parts.validation)])
-    if any(one.tools for one in found):
+def _requests(judge: SuiteJudge, parts: Split) -> list[Request]:
+    requests = judge.requests([case.id for case in (*parts.train, *parts.validation)])
+    if any(request.tools for request in requests):
         raise UsageError("a suite with tools is not learnt from by reinforcement", where=judge.suite.name)
-    return found
+    return requests
 
 
-def _trainer(run: Rollouts, options: Options, plan: Plan) -> Any:
+def _trainer(run: Rollouts, options: Options, plan: Plan) -> Trainer:
     kind, trainer = LOSSES[options.loss]
 
     def tokenize(self: Any, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
@@ -251,7 +257,8 @@ def _trainer(run: Rollouts, options: Options, plan: Plan) -> Any:
 
     widest = max(len(run.ids[case.id]) for case in run.parts.train) + run.max_tokens
     settings = {**trl_loop.settings(plan, widest), "remove_unused_columns": False}
-    return type(trainer.__name__, (trl_loop.tokenized(trainer),), {"_tokenize_prompts": tokenize})(
+    make: Callable[..., Trainer] = trl_loop.tokenized(trainer, _tokenize_prompts=tokenize)
+    return make(
         model=run.model,
         reward_funcs=[run.reward],
         args=kind(

@@ -6,7 +6,7 @@ The result is a judge, not an arm: `score.reward(...)` asks it. It is checked on
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import msgspec
 import torch
 from datasets import Dataset
 from msgspec.structs import replace
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import PreTrainedTokenizerBase, Trainer
 from trl import RewardConfig, RewardTrainer
 
 from harness.core.adapters import REWARD, content_id
@@ -24,6 +25,7 @@ from harness.core.worker import Worker
 from harness.errors import InvalidError, TrueupError, UsageError
 from harness.types import Adapter, Estimate, Json, Preview, Recipe, TuneRequest
 from trainers.model import parameters
+from trainers.model.language_model import LanguageModel
 from trainers.model.memory import peak_bytes
 from trainers.publishing import adapter_folder
 from trainers.rows import pairs as rows_pairs
@@ -66,13 +68,14 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     filled = choices.fill(request.recipe, parameters.parameters(base.model), len(train_rows), base.max_tokens)
     dtype = base.model.dtype
     kind = str(dtype).removeprefix("torch.")
-    base = base._replace(model=None)
+    tokenizer = base.tokenizer
+    del base  # the model with a head is opened in its place
     model = _headed(request.base, filled.recipe, dtype)
     plan = Plan(filled.recipe, draft.id, Path(f"{request.out}.checkpoints"), on_point)
-    trainer = _trainer(model, base.tokenizer, train_rows, plan)
+    trainer = _trainer(model, tokenizer, train_rows, plan)
     curve = trl_loop.run(trainer, plan)
-    model = trainer.model.float().eval()
-    found = _checked(model, check_rows)
+    model = trl_loop.trained(trainer).float().eval()
+    checked = _checked(model, check_rows)
     partial = adapter_folder.fresh(out.with_name(f".{out.name}.partial"))
     files = adapter_folder.write(partial, model)
     manifest = replace(
@@ -87,7 +90,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         checks={
             "request": draft.id,
             **pairs.checks,
-            "reward": found | {"dtype": kind},
+            "reward": checked | {"dtype": kind},
             "round_trip": _round_trip(model, request.base, kind, partial, check_rows[:PROBES]),
         },
         seconds=time.monotonic() - began,
@@ -99,9 +102,9 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
 def preview(request: TuneRequest, count: int) -> Preview:
     """`count` pairs token by token. Raises what training would raise."""
     options, base = _options(request), parameters.open_for(request)
-    found = rows_pairs.build(request, base, options.length_bias)
+    pairs = rows_pairs.build(request, base, options.length_bias)
     note = f"each answer gets one number; {CHECK_SHARE:.0%} of the groups is kept to check on"
-    return rows_pairs.preview(found, base.tokenizer, count, (note,))
+    return rows_pairs.preview(pairs, base.tokenizer, count, (note,))
 
 
 def estimate(request: TuneRequest) -> Estimate:
@@ -112,13 +115,14 @@ def estimate(request: TuneRequest) -> Estimate:
     filled = choices.fill(request.recipe, parameters.parameters(base.model), len(train_rows), base.max_tokens)
     tried = rows_pairs.longest(train_rows, filled.recipe.batch_size or 1)
     model = _headed(request.base, filled.recipe, base.model.dtype)
-    weights, base = parameters.counted(model), base._replace(model=None)
-    seconds = trl_loop.trial(lambda plan: _trainer(model, base.tokenizer, tried, plan), filled.recipe)
+    weights, tokenizer = parameters.counted(model), base.tokenizer
+    del base
+    seconds = trl_loop.trial(lambda plan: _trainer(model, tokenizer, tried, plan), filled.recipe)
     cost = rows_pairs.foreseen(pairs, train_rows, filled, weights, seconds)
     return replace(cost, rows={**pairs.fates, "trained": len(train_rows), "validation": len(check_rows)})
 
 
-def _trainer(model: Any, tokenizer: Any, rows: Sequence[PairRow], plan: Plan) -> Any:
+def _trainer(model: LanguageModel, tokenizer: PreTrainedTokenizerBase, rows: Sequence[PairRow], plan: Plan) -> Trainer:
     table = [{"chosen_ids": row.chosen.ids, "rejected_ids": row.rejected.ids} for row in rows]
     return trl_loop.tokenized(RewardTrainer)(
         model=model,
@@ -128,9 +132,9 @@ def _trainer(model: Any, tokenizer: Any, rows: Sequence[PairRow], plan: Plan) ->
     )
 
 
-def accuracy(model: Any, rows: Sequence[PairRow]) -> float:
+def accuracy(model: LanguageModel, rows: Sequence[PairRow]) -> float:
     """Share of pairs whose chosen answer has the higher reward."""
-    rewards = load("scorers", "reward").rewards
+    rewards: Callable[[LanguageModel, Sequence[Sequence[int]]], list[float]] = load("scorers", "reward").rewards
     chosen, rejected = (
         rewards(model, side) for side in zip(*((r.chosen.ids, r.rejected.ids) for r in rows), strict=True)
     )
@@ -153,7 +157,7 @@ def _split(rows: Sequence[PairRow], seed: int) -> tuple[list[PairRow], list[Pair
     return [row for row in rows if row.group not in kept], [row for row in rows if row.group in kept]
 
 
-def _headed(base: str, recipe: Recipe, dtype: torch.dtype) -> Any:
+def _headed(base: str, recipe: Recipe, dtype: torch.dtype) -> PeftModel:
     torch.manual_seed(recipe.seed)
     model = load("scorers", "reward").headed(base, dtype).to(parameters.device())
     targets = recipe.target_modules
@@ -169,7 +173,7 @@ def _headed(base: str, recipe: Recipe, dtype: torch.dtype) -> Any:
     return get_peft_model(model, config)
 
 
-def _checked(model: Any, rows: Sequence[PairRow]) -> dict[str, Json]:
+def _checked(model: LanguageModel, rows: Sequence[PairRow]) -> dict[str, Json]:
     """Accuracy on the pairs kept aside. Raises InvalidError when it is no better than a coin."""
     right = accuracy(model, rows)
     if right <= 0.5:
@@ -180,16 +184,16 @@ def _checked(model: Any, rows: Sequence[PairRow]) -> dict[str, Json]:
     return {"accuracy": right, "pairs": len(rows)}
 
 
-def _round_trip(model: Any, base: str, kind: str, adapter: Path, rows: Sequence[PairRow]) -> dict[str, Json]:
+def _round_trip(model: LanguageModel, base: str, kind: str, adapter: Path, rows: Sequence[PairRow]) -> dict[str, Json]:
     """The rewards that a fresh process gives, by the code that serves. Raises InvalidError when they differ."""
     server = load("scorers", "reward")
     ids = tuple(tuple(row.chosen.ids) for row in rows)
     asked = encode(server.RewardRequest(adapter=str(adapter), base=base, rows=ids, dtype=kind))
     with Worker(SERVER, death=_unloaded) as child:
         child.send(asked)
-        found = decode(child.result(), list[float])
+        served = decode(child.result(), list[float])
     expected = server.rewards(model, ids)
-    difference = max(abs(one - other) for one, other in zip(found, expected, strict=True))
+    difference = max(abs(reward - other) for reward, other in zip(served, expected, strict=True))
     if difference > TOLERANCE:
         raise InvalidError(f"the written reward model answers differently: its rewards are off by {difference:.2g}")
     return {"rows": len(ids), "difference": difference}

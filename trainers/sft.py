@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from harness.core.adapters import read_manifest
 from harness.core.rendering import stop_ids
 from harness.types import Adapter, Estimate, Preview, TuneRequest
 from trainers.model import parameters
@@ -76,7 +77,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         )
         conclude.conclude(request, draft, model, outcome)
     processes.wait()
-    return adapter_folder.read_manifest(out)
+    return read_manifest(out)
 
 
 def preview(request: TuneRequest, count: int) -> Preview:

@@ -8,11 +8,10 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
@@ -43,12 +42,12 @@ def warn(text: str) -> None:
     err.print(Text(clean(text)))
 
 
-def machine(value: Any) -> None:
+def machine(value: object) -> None:
     """One JSON object on standard output."""
     sys.stdout.write(json.dumps(msgspec.to_builtins(value), ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A plain table; columns whose cells are all numbers are right-aligned."""
     lines = [tuple(row) for row in rows]
     grid = Table(box=None, pad_edge=False, header_style="bold")
@@ -60,7 +59,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     out.print(grid)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: ""}[value]
     if isinstance(value, int):
@@ -75,7 +74,7 @@ class ConsoleProgress(Progress):
         super().__init__()
         self.quiet = quiet
         self.bar: Bar | None = None
-        self.task: Any = None
+        self.task = TaskID(0)
 
     def started(self, name: str) -> None:
         if err.is_terminal and not self.quiet:

@@ -9,7 +9,6 @@ import importlib
 import pkgutil
 import sys
 import traceback
-from typing import Any
 
 import click
 
@@ -49,7 +48,9 @@ class Commands(click.Group):
         command: click.Command = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_")
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         known = self.list_commands(ctx)
         if args and args[0] not in known:
             near = nearest(args[0], known)

@@ -78,12 +78,12 @@ def hosted(folder: str | Path, url: str) -> Hosted:
             where=str(folder),
             next='set the arm\'s backend to "hf"',
         )
-    found = read(Path(folder) / HOSTED_FILE, Hosted)
-    if found.url.rstrip("/") != url.rstrip("/"):
+    tuned = read(Path(folder) / HOSTED_FILE, Hosted)
+    if tuned.url.rstrip("/") != url.rstrip("/"):
         raise InvalidError(
-            f"the model was tuned at {found.url}, not at this endpoint", where=url, next=f'set url = "{found.url}"'
+            f"the model was tuned at {tuned.url}, not at this endpoint", where=url, next=f'set url = "{tuned.url}"'
         )
-    return found
+    return tuned
 
 
 def check_template(adapter: Adapter, arm: Arm) -> None:
@@ -117,9 +117,11 @@ def verify(folder: str | Path, base: str | Path, form: str = "") -> Adapter:
         raise InvalidError(
             f"the adapter is {what}", where=str(folder), next="score.reward(...) asks reward models, arms answer"
         )
-    found = model_digests(base)
+    digests = model_digests(base)
     bound = {"base weights": adapter.base, "tokenizer": adapter.tokenizer, "chat template": adapter.template}
-    for (what, expected), actual in zip(bound.items(), (found.weights, found.tokenizer, found.template), strict=True):
+    for (what, expected), actual in zip(
+        bound.items(), (digests.weights, digests.tokenizer, digests.template), strict=True
+    ):
         if expected != actual:
             raise InvalidError(
                 f"the adapter was trained on another model: the {what} differ ({expected[:12]}, here {actual[:12]})",

@@ -27,14 +27,14 @@ def tool_results(call: Call, later: Sequence[Message]) -> Iterator[tuple[ToolCal
     made, size = call.output[0].tool_calls if call.output else (), len(call.input)
     if not made or len(later) <= size + 1 or later[size - 1] != call.input[-1]:
         return
-    said: list[ToolResultPart] = []
+    results: list[ToolResultPart] = []
     for message in later[size + 1 :]:
         parts = [part for part in message.parts if isinstance(part, ToolResultPart)]
         if not parts:
             break
-        said += parts
-    by_id = {result.id: result.content for result in said if result.id}
-    for part, result in zip(made, said, strict=False):
+        results += parts
+    by_id = {result.id: result.content for result in results if result.id}
+    for part, result in zip(made, results, strict=False):
         yield part, by_id.get(part.id, result.content)
 
 

@@ -2,13 +2,20 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from harness.errors import InputError
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 
 def after(
-    tokenizer: Any, asked: Sequence[int], whole: Sequence[int], marks: tuple[str, str], thoughts: str = ""
+    tokenizer: "PreTrainedTokenizerBase",
+    asked: Sequence[int],
+    whole: Sequence[int],
+    marks: tuple[str, str],
+    thoughts: str = "",
 ) -> list[int]:
     """The tokens of `whole`, the answered conversation, that follow `asked`, the prompt.
 
@@ -18,7 +25,7 @@ def after(
     """
     if list(whole[: len(asked)]) == list(asked):
         return list(whole[len(asked) :])
-    prompt, answered = _text(tokenizer, asked), _text(tokenizer, whole)
+    prompt, answered = decode_text(tokenizer, asked), decode_text(tokenizer, whole)
     if answered.startswith(prompt):
         return _from(tokenizer, whole, len(prompt))
     opening, closing = marks
@@ -37,7 +44,7 @@ def after(
     return bridge + _from(tokenizer, whole, len(before))
 
 
-def encode_text(tokenizer: Any, text: str) -> list[int]:
+def encode_text(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
     """Tokens of text inside a conversation; control tokens in it are encoded as their characters.
 
     The text is encoded behind a newline, since some tokenizers put a space in front of whatever comes first.
@@ -49,15 +56,16 @@ def encode_text(tokenizer: Any, text: str) -> list[int]:
     return list(tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
 
 
-def _from(tokenizer: Any, ids: Sequence[int], chars: int) -> list[int]:
+def decode_text(tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int], skip_special: bool = False) -> str:
+    """The text of one row of tokens, its spaces as they are."""
+    return str(tokenizer.decode(list(ids), skip_special_tokens=skip_special, clean_up_tokenization_spaces=False))
+
+
+def _from(tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int], chars: int) -> list[int]:
     """Tokens of the text from `chars` on. A token on both sides of that place is cut, and what follows it encoded anew."""
-    place = bisect_left(range(len(ids)), chars, key=lambda count: len(_text(tokenizer, ids[:count])))
-    if len(_text(tokenizer, ids[:place])) == chars:
+    place = bisect_left(range(len(ids)), chars, key=lambda count: len(decode_text(tokenizer, ids[:count])))
+    if len(decode_text(tokenizer, ids[:place])) == chars:
         return list(ids[place:])
     added = tokenizer.added_tokens_decoder
     end = next((other for other in range(place, len(ids)) if ids[other] in added), len(ids))
-    return encode_text(tokenizer, _text(tokenizer, ids[:end])[chars:]) + list(ids[end:])
-
-
-def _text(tokenizer: Any, ids: Sequence[int]) -> str:
-    return str(tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))
+    return encode_text(tokenizer, decode_text(tokenizer, ids[:end])[chars:]) + list(ids[end:])

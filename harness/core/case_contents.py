@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections.abc import Collection
-from typing import Any
 
 from msgspec import to_builtins
 
@@ -26,7 +25,7 @@ def asked(case: Case) -> str:
     return digest(_plain(columns)) if columns else f"id:{case.id}"
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Texts without differences that say nothing: Unicode form, upper case, spacing."""
     if isinstance(value, str):
         return " ".join(unicodedata.normalize("NFKC", value).casefold().split())

@@ -30,7 +30,7 @@ _encoder = msgspec.json.Encoder(order="sorted")
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
-def encode(value: Any) -> bytes:
+def encode(value: object) -> bytes:
     """Canonical JSON bytes. Raises ValueError on NaN or an infinity anywhere inside."""
     data = _encoder.encode(value)
     if b"null" in data:  # msgspec writes NaN as null: look only where there is one
@@ -50,12 +50,12 @@ def decode(data: bytes | str, kind: type[T]) -> T:
         raise InputError(f"not a valid {getattr(kind, '__name__', kind)}: {error}") from error
 
 
-def canonical(value: Any) -> str:
+def canonical(value: object) -> str:
     """Canonical JSON text of any JSON value."""
     return encode(value).decode()
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """Content id: 64 hex digits, the sha256 of bytes as they are, or of the canonical JSON of anything else."""
     return hashlib.sha256(value if isinstance(value, bytes) else encode(value)).hexdigest()
 
@@ -108,7 +108,7 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_lines(path: Path, values: Iterable[Any]) -> None:
+def write_lines(path: Path, values: Iterable[object]) -> None:
     """JSON Lines, one value a line, atomically."""
     write_atomic(path, b"".join(encode(value) + b"\n" for value in values))
 
@@ -181,7 +181,7 @@ def _content_parts(content: Any) -> Iterator[Part]:
             yield OtherPart(raw=canonical(item))
 
 
-def _refuse_nan(value: Any) -> None:
+def _refuse_nan(value: object) -> None:
     plain = msgspec.to_builtins(value)
     stack = [plain]
     while stack:

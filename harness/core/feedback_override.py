@@ -51,9 +51,9 @@ def latest_words(linked: Iterable[Feedback]) -> list[Feedback]:
     return kept
 
 
-def best_correction(said: Iterable[Feedback]) -> Feedback | None:
+def best_correction(records: Iterable[Feedback]) -> Feedback | None:
     """The correction that counts: a person's before a program's, then the newest; None where two of one time differ."""
-    corrections = [record for record in said if record.correction is not None]
+    corrections = [record for record in records if record.correction is not None]
     if not corrections:
         return None
     first = max(map(_rank, corrections))
@@ -62,9 +62,9 @@ def best_correction(said: Iterable[Feedback]) -> Feedback | None:
     return min(best, key=lambda record: record.id) if agree else None
 
 
-def contradict(said: Iterable[Feedback]) -> bool:
+def contradict(feedback: Iterable[Feedback]) -> bool:
     """Whether there are corrections and none counts, since nothing tells which of two is the later one."""
-    records = list(said)
+    records = list(feedback)
     return best_correction(records) is None and any(record.correction is not None for record in records)
 
 
@@ -110,9 +110,9 @@ def _speaks(record: Feedback) -> bool:
 
 def _last(records: list[Feedback], says: Callable[[Feedback], bool]) -> int:
     """Time of the last record that says such a thing or takes everything back; one withdrawn then is newer than it."""
-    said = max((age(record) for record in records if says(record) and not record.withdrawn), default=0)
+    stated = max((age(record) for record in records if says(record) and not record.withdrawn), default=0)
     taken = max((age(record) + 1 for record in records if record.withdrawn), default=0)
-    return max(said, taken)
+    return max(stated, taken)
 
 
 def _distinct(records: list[Feedback]) -> list[Feedback]:

@@ -81,11 +81,11 @@ class Fitted(Struct, frozen=True):
     def number(self, value: float, top: float | None = None) -> Reading:
         """The reading of a number; `top` is the highest value where the record itself names it, as in "4/5"."""
         ranges = ((0.0 if value < 1 or top == 1 or top >= 100 else 1.0, top),) if top else self.ranges
-        found = {self._within(value, *ends) for ends in ranges if ends[0] <= value <= ends[1]}
-        readings = {reading for reading, _ in found}
+        fits = {self._within(value, *ends) for ends in ranges if ends[0] <= value <= ends[1]}
+        readings = {reading for reading, _ in fits}
         if len(readings) != 1:
             return UNKNOWN
-        return readings.pop(), found.pop()[1] if len(found) == 1 else None
+        return readings.pop(), fits.pop()[1] if len(fits) == 1 else None
 
     def _within(self, value: float, low: float, high: float) -> Reading:
         if low < 0 < high and not self.neutral:  # the sign says which end is meant
@@ -133,29 +133,31 @@ class Scales:
     def _reading(self, record: Feedback) -> Reading:
         fitted = self.of(group_of(record))
         if record.label:
-            found = fitted.label(record.label)
-            if found[0]:
-                return found
+            reading = fitted.label(record.label)
+            if reading[0]:
+                return reading
             spelled = _spelled(record.label)
             if spelled is not None:
                 return fitted.number(*spelled)
         return UNKNOWN if record.value is None or fitted.kind == "label" else fitted.number(record.value)
 
     def _fit(self, group: FeedbackGroup, seen: Counter[float], declared: Sequence[Feedback]) -> Fitted:
-        told = _united([record.scale for record in sorted(declared, key=_age) if record.scale is not None])
+        reported = _united([record.scale for record in sorted(declared, key=_age) if record.scale is not None])
         stated = self._stated.get(folded(group.name), FeedbackScale())
         usual = next((PROMOTER[word] for word in words.tokens(group.name) if word in PROMOTER), FeedbackScale())
-        labels = {**told.labels, **stated.labels}
-        given = _given(stated) or _given(told) or _given(usual) or _between(labels)
+        labels = {**reported.labels, **stated.labels}
+        given = _given(stated) or _given(reported) or _given(usual) or _between(labels)
         fits = given or _fitting(group, seen)
-        known = "stated" if stated != FeedbackScale() else "declared" if told != FeedbackScale() or group.kind else ""
-        better = stated.better or told.better or words.direction(group.name) or _by_labels(labels)
+        known = (
+            "stated" if stated != FeedbackScale() else "declared" if reported != FeedbackScale() or group.kind else ""
+        )
+        better = stated.better or reported.better or words.direction(group.name) or _by_labels(labels)
         return Fitted(
             ranges=fits,
             better=better or ("high" if _given(stated) else ""),
-            neutral=stated.neutral or (told.neutral if _given(told) else usual.neutral),
-            praise=frozenset(map(folded, chain(stated.praise, told.praise))),
-            blame=frozenset(map(folded, chain(stated.blame, told.blame))),
+            neutral=stated.neutral or (reported.neutral if _given(reported) else usual.neutral),
+            praise=frozenset(map(folded, chain(stated.praise, reported.praise))),
+            blame=frozenset(map(folded, chain(stated.blame, reported.blame))),
             labels={folded(label): value for label, value in labels.items()},
             source=known or ("inferred" if fits else "unknown"),
             values=seen.total(),
@@ -176,9 +178,9 @@ def read(records: Iterable[Feedback], stated: Mapping[str, FeedbackScale] = {}) 
     return [record if record.reading else scales.read(record) for record in table]
 
 
-def praised(said: Iterable[Feedback]) -> bool:
+def praised(feedback: Iterable[Feedback]) -> bool:
     """Whether somebody praised the answer and nobody blamed it or entered another one."""
-    records = list(said)
+    records = list(feedback)
     praise = any(record.positive for record in records)
     return praise and not any(record.negative or record.correction is not None for record in records)
 
@@ -205,11 +207,11 @@ def _spelled(label: str) -> tuple[float, float | None] | None:
     stars = _STARS.match(label)
     if stars:
         return float(len(stars[1])), float(max(5, len(stars[1]), sum(char in "★⭐☆" for char in label)))
-    found = _NUMBER.match(label)
-    if not found:
+    number = _NUMBER.match(label)
+    if not number:
         return None
-    value = float(found[1].replace(",", "."))
-    top = float(found[2]) if found[2] else 100.0 if found[3] else 5.0 if found[4] and value <= 5 else None
+    value = float(number[1].replace(",", "."))
+    top = float(number[2]) if number[2] else 100.0 if number[3] else 5.0 if number[4] and value <= 5 else None
     return (value, top) if top is None or 0 <= value <= top > 0 else None
 
 

@@ -73,14 +73,14 @@ class Subjects:
 
 def _answer(candidates: Sequence[Candidate], above: str, at_ns: int) -> Found:
     """The call that gave the answer which the feedback is on."""
-    before = [one for one in candidates if one.end_ns <= at_ns] if at_ns else []
-    likely = _left(before or candidates, lambda one: one.content)
-    trace_id = _left(likely, lambda one: not one.purpose)[-1].trace_id
-    likely = [one for one in likely if one.trace_id == trace_id]  # of a session: its last trace
+    before = [candidate for candidate in candidates if candidate.end_ns <= at_ns] if at_ns else []
+    likely = _left(before or candidates, lambda candidate: candidate.content)
+    trace_id = _left(likely, lambda candidate: not candidate.purpose)[-1].trace_id
+    likely = [candidate for candidate in likely if candidate.trace_id == trace_id]  # of a session: its last trace
     span_id = above.rpartition(":")[2] if above.startswith("span:") else ""
     returned = _returned(likely, span_id)
     if not returned:
-        likely = _left(_left(likely, lambda one: not one.purpose), lambda one: one.answered)
+        likely = _left(_left(likely, lambda candidate: not candidate.purpose), lambda candidate: candidate.answered)
         returned = _returned(likely, span_id)
     if len(returned) == 1:
         return returned[0].id, "answer"
@@ -91,25 +91,25 @@ def _answer(candidates: Sequence[Candidate], above: str, at_ns: int) -> Found:
 
 def _left(candidates: Sequence[Candidate], possible: Callable[[Candidate], bool]) -> Sequence[Candidate]:
     """Those that are possible; all of them where none is."""
-    return [one for one in candidates if possible(one)] or candidates
+    return [candidate for candidate in candidates if possible(candidate)] or candidates
 
 
 def _returned(candidates: Sequence[Candidate], span_id: str) -> Sequence[Candidate]:
     """Those whose output is that of the span or, for a whole trace, of the outermost span above all of them."""
     if len(candidates) == 1:
         return []
-    common = set(candidates[0].above).intersection(*(one.above for one in candidates[1:]))
-    outer = [span_id] if span_id else [one for one in reversed(candidates[0].above) if one in common]
-    found = ([one for one in candidates if above in one.answers] for above in outer)
-    return next((same for same in found if same), [])
+    common = set(candidates[0].above).intersection(*(candidate.above for candidate in candidates[1:]))
+    outer = [span_id] if span_id else [span for span in reversed(candidates[0].above) if span in common]
+    matches = ([candidate for candidate in candidates if above in candidate.answers] for above in outer)
+    return next((same for same in matches if same), [])
 
 
 def _in_turn(candidates: Sequence[Candidate]) -> bool:
     """Whether the last is known to be: it began when the others had ended, and all are of one agent."""
     began = candidates[-1].start_ns or candidates[-1].end_ns
-    in_turn = began > 0 and all(one.end_ns <= began for one in candidates[:-1])
+    in_turn = began > 0 and all(candidate.end_ns <= began for candidate in candidates[:-1])
     apart = candidates[-1].end_ns > candidates[-2].end_ns
-    return in_turn and apart and len({one.prompt for one in candidates}) == 1
+    return in_turn and apart and len({candidate.prompt for candidate in candidates}) == 1
 
 
 def _candidate(call: Call) -> Candidate:

@@ -124,7 +124,7 @@ def _read_as(fitted: Fitted, rated: Sequence[Feedback]) -> str:
         return "labels" + (f", better {fitted.better}" if fitted.better else "")
     if not fitted.ranges or not fitted.better and fitted.ranges[0][0] >= 0:
         return "unknown"
-    ends = " or ".join(_range(one) for one in fitted.ranges)
+    ends = " or ".join(map(_range, fitted.ranges))
     band = f", {_range(fitted.neutral)} neutral" if fitted.neutral else ""
     return f"{ends}, better {fitted.better or 'high'}{band}"
 
@@ -140,12 +140,12 @@ def _range(ends: Range) -> str:
 def _sure(fitted: Fitted, counts: Counter[str]) -> str:
     if not counts.total() - counts["unknown"]:
         return "unknown"
-    told = {"stated": "stated in trueup.toml", "declared": "declared by its producer"}
-    if fitted.source in told:
-        return told[fitted.source]
+    sources = {"stated": "stated in trueup.toml", "declared": "declared by its producer"}
+    if fitted.source in sources:
+        return sources[fitted.source]
     values = f"{fitted.values:,} value{'s' if fitted.values != 1 else ''}"
-    found = f"inferred from {values}" if fitted.values else "from the words"
-    return f"{found}; {counts['unknown']:,} unknown" if counts["unknown"] else found
+    inferred = f"inferred from {values}" if fitted.values else "from the words"
+    return f"{inferred}; {counts['unknown']:,} unknown" if counts["unknown"] else inferred
 
 
 def _next(group: FeedbackGroup, fitted: Fitted, rated: Sequence[Feedback]) -> str:
@@ -161,7 +161,7 @@ def _next(group: FeedbackGroup, fitted: Fitted, rated: Sequence[Feedback]) -> st
         named = ", ".join(map(_quoted, labels[:MOST_SEEN]))
         return f"{header}\npraise = []\nblame = []  # labels: {named}"
     end = fitted.better or "high"
-    likely = next((one for one in fitted.ranges if one[1] > 1), None) or next(iter(fitted.ranges), (1.0, 5.0))
+    likely = next((ends for ends in fitted.ranges if ends[1] > 1), None) or next(iter(fitted.ranges), (1.0, 5.0))
     return f'{header}\nscale = [{likely[0]:g}, {likely[1]:g}]\nbetter = "{end}"'
 
 

@@ -92,12 +92,12 @@ def near_pairs(texts: Sequence[str], threshold: float) -> list[tuple[int, int, f
         return equal
     matrix = shingles([texts[index] for index in distinct])
     left, right = _candidates(matrix)
-    found = [
+    near = [
         (int(distinct[i]), int(distinct[j]), float(score))
         for i, j, score in zip(left, right, _jaccard(matrix, left, right), strict=True)
         if score >= threshold
     ]
-    return sorted(equal + found)
+    return sorted(equal + near)
 
 
 def nearest(texts: Sequence[str], others: Sequence[str]) -> list[tuple[int, float]]:
@@ -160,14 +160,14 @@ def _bucket_pairs(keys: NDArray[np.uint64], size: np.int64) -> NDArray[np.int64]
     """Pairs within the buckets of one band, each coded as `i * size + j`."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
-    found: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
+    pairs: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
     for step in range(1, min(CROWD, len(order) - 1) + 1):
         alike = np.flatnonzero(ordered[step:] == ordered[:-step])
         if not len(alike):
             break
         first, second = np.minimum(order[alike], order[alike + step]), np.maximum(order[alike], order[alike + step])
-        found.append(first * size + second)
-    return np.concatenate(found)
+        pairs.append(first * size + second)
+    return np.concatenate(pairs)
 
 
 def _jaccard(matrix: csr_matrix, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:

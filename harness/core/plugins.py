@@ -11,7 +11,7 @@ import pkgutil
 from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 from harness.core import protocols
 from harness.core.nearest import did_you_mean
@@ -43,8 +43,26 @@ def names(kind: str) -> tuple[str, ...]:
     return tuple(sorted({name for name in own if not name.startswith("_")} | set(_foreign(kind))))
 
 
+@overload
+def load(kind: Literal["detectors"], name: str) -> protocols.Detector: ...
+@overload
+def load(kind: Literal["backends"], name: str) -> protocols.AnswerBackend: ...
+@overload
+def load(kind: Literal["rules"], name: str) -> protocols.GateRule: ...
+@overload
+def load(kind: Literal["trainers"], name: str) -> protocols.Trainer: ...
+@overload
+def load(kind: Literal["adapters"], name: str) -> protocols.AdapterKind: ...
+@overload
+def load(kind: Literal["reports"], name: str) -> protocols.Report: ...
+@overload
+def load(kind: Literal["reply_formats"], name: str) -> protocols.ReplyFormat: ...
+@overload
+def load(kind: Literal["formats", "scorers", "redactors"], name: str) -> ModuleType: ...
+@overload
+def load(kind: str, name: str) -> Any: ...
 @cache
-def load(kind: str, name: str) -> ModuleType:
+def load(kind: str, name: str) -> Any:
     """The plug-in's module.
 
     Raises UsageError with the nearest known name, with what to install, or with what it lacks of its protocol.

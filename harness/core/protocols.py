@@ -7,7 +7,7 @@ named in the docstring, with what is assumed then. A plug-in that takes options 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.types import (
     Adapter,
@@ -25,6 +25,9 @@ from harness.types import (
     Story,
     TuneRequest,
 )
+
+if TYPE_CHECKING:
+    from harness.core.reply_formats._sections import ReadReply
 
 
 class RecordFormat(Protocol):
@@ -100,8 +103,8 @@ class AnswerBackend(Protocol):
     def digest(self, arm: Arm, /) -> str:
         """Content id of all that the answers depend on. Loads nothing. Raises InputError when there is no such model."""
 
-    def open(self, arms: Sequence[Arm], /, *, batch_size: int = 0) -> Any:
-        """An `Answering` for these arms; `batch_size` 0 leaves the size to the backend."""
+    def open(self, arms: Sequence[Arm], /, *, batch_size: int = 0) -> Answering:
+        """What answers for these arms; `batch_size` 0 leaves the size to the backend."""
 
 
 class GateRule(Protocol):
@@ -183,8 +186,8 @@ class ReplyFormat(Protocol):
     def writes(self, template: str, /) -> bool:
         """Whether this text of a chat template writes replies in this form."""
 
-    def read(self, raw: str, tools: Sequence[Json], /) -> Any:
-        """A `ReadReply` of what the model wrote, control tokens as text; `tools` are those that the request offered."""
+    def read(self, raw: str, tools: Sequence[Json], /) -> "ReadReply":
+        """The sections of what the model wrote, control tokens as text; `tools` are those that the request offered."""
 
 
 KINDS: dict[str, tuple[type, ...]] = {

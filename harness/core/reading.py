@@ -8,15 +8,20 @@ its marks. The same reading serves evaluation and the certificate of training: w
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from harness.core import plugins
+from harness.core.answer_tokens import decode_text
 from harness.core.codec import REASONING, from_chat
-from harness.core.reply_formats._sections import THINK, ReadReply
+from harness.core.protocols import ReplyFormat
+from harness.core.reply_formats._sections import THINK
+from harness.core.reply_formats._sections import ReadReply as ReadReply
 from harness.types import Json, Message, ReasoningPart, Reply, Request, TextPart
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 INCOMPLETE = "incomplete"
 """`Reply.finish_reason` of a reply that ended inside its reasoning."""
@@ -24,12 +29,14 @@ TAIL = 32
 """Tokens at the end of a prompt in which a template may open the reasoning."""
 
 
-def read_reply(tokenizer: Any, prompt: Sequence[int], written: Sequence[int], tools: Sequence[Json] = ()) -> ReadReply:
+def read_reply(
+    tokenizer: "PreTrainedTokenizerBase", prompt: Sequence[int], written: Sequence[int], tools: Sequence[Json] = ()
+) -> ReadReply:
     """What the model wrote after `prompt`, both as token ids; `written` comes without the token that ended it."""
-    clean = _decode(tokenizer, written, skip=True)
-    raw = _decode(tokenizer, written, skip=False)
+    clean = decode_text(tokenizer, written, skip_special=True)
+    raw = decode_text(tokenizer, written)
     own = getattr(tokenizer, "response_template", None)
-    tail = _decode(tokenizer, prompt[-TAIL:], skip=False)
+    tail = decode_text(tokenizer, prompt[-TAIL:])
     read = _by_own_template(tokenizer, own, tail, raw, tools) if own else None
     if read is None:
         form = format_of(template_of(tokenizer, tools))
@@ -39,13 +46,15 @@ def read_reply(tokenizer: Any, prompt: Sequence[int], written: Sequence[int], to
     return read if clean == raw else read._replace(text=_without_special(tokenizer, read.text))
 
 
-def reply_from(tokenizer: Any, request: Request, prompt: Sequence[int], written: Sequence[int], blank: Reply) -> Reply:
+def reply_from(
+    tokenizer: "PreTrainedTokenizerBase", request: Request, prompt: Sequence[int], written: Sequence[int], blank: Reply
+) -> Reply:
     """`blank` filled with what was written, without the token that ended it; text ends before the first stop string.
 
     Raw completions and replies that are held to a schema are text as they are: no template gave them a form.
     """
     if request.kind != "chat" or request.schema is not None:
-        read = ReadReply(_decode(tokenizer, written, skip=True))
+        read = ReadReply(decode_text(tokenizer, written, skip_special=True))
     else:
         read = read_reply(tokenizer, prompt, written, request.tools)
     cut = min((read.text.index(stop) for stop in request.stop if stop in read.text), default=len(read.text))
@@ -65,7 +74,7 @@ def finish_of(read: ReadReply, finish: str) -> str:
     return "tool_calls" if read.tool_calls and finish == "stop" else finish
 
 
-def template_of(tokenizer: Any, tools: Sequence[Json] = ()) -> str:
+def template_of(tokenizer: "PreTrainedTokenizerBase", tools: Sequence[Json] = ()) -> str:
     """Text of the chat template that is used with these tools; empty when there is none."""
     template = getattr(tokenizer, "chat_template", None)
     if isinstance(template, Mapping):
@@ -75,19 +84,19 @@ def template_of(tokenizer: Any, tools: Sequence[Json] = ()) -> str:
 
 
 @cache
-def format_of(template: str) -> ModuleType:
+def format_of(template: str) -> ReplyFormat:
     """The reply format of a chat template."""
     forms = (plugins.load("reply_formats", name) for name in plugins.names("reply_formats"))
-    ranked = sorted(forms, key=lambda form: (getattr(form, "RANK", 50), form.__name__))
+    ranked = sorted(forms, key=lambda form: getattr(form, "RANK", 50))
     return next(form for form in ranked if form.writes(template))
 
 
-def marks_of(form: ModuleType) -> tuple[str, str]:
+def marks_of(form: ReplyFormat) -> tuple[str, str]:
     """What opens and what closes the reasoning."""
     return getattr(form, "THINK", THINK)
 
 
-def opened(form: ModuleType, tail: str) -> str:
+def opened(form: ReplyFormat, tail: str) -> str:
     """The mark that opens the reasoning, when the prompt ends with it; else empty."""
     opening = marks_of(form)[0]
     return opening if tail.rstrip().endswith(opening) else ""
@@ -110,7 +119,7 @@ def never_closed(message: Message) -> bool:
 
 
 def _by_own_template(
-    tokenizer: Any, template: Mapping[str, Any], tail: str, raw: str, tools: Sequence[Json]
+    tokenizer: "PreTrainedTokenizerBase", template: Mapping[str, Any], tail: str, raw: str, tools: Sequence[Json]
 ) -> ReadReply | None:
     """What transformers' parser reads; None when the reply does not keep to the template."""
     from transformers.utils.chat_parsing import ResponseParser
@@ -142,10 +151,6 @@ def _left_open(events: Sequence[Mapping[str, Any]]) -> str:
     return field
 
 
-def _decode(tokenizer: Any, ids: Sequence[int], skip: bool) -> str:
-    return str(tokenizer.decode(list(ids), skip_special_tokens=skip, clean_up_tokenization_spaces=False))
-
-
-def _without_special(tokenizer: Any, text: str) -> str:
+def _without_special(tokenizer: "PreTrainedTokenizerBase", text: str) -> str:
     marks = sorted(tokenizer.all_special_tokens, key=len, reverse=True)
     return re.sub("|".join(map(re.escape, marks)) or "(?!)", "", text)

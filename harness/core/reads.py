@@ -118,10 +118,10 @@ def _exists(name: str) -> bool:
 
 
 def _source(name: str) -> Path:
-    found = _find(name)
-    if found is None:
+    path = _find(name)
+    if path is None:
         raise InputError(f"there is no module {name!r} whose source can be read", next="reinstall trueup")
-    return found
+    return path
 
 
 @cache

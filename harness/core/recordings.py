@@ -49,22 +49,22 @@ _EITHER = [
 
 def answered(call: Call) -> bool:
     """Whether something was answered. A message of the API that holds a refusal and no content is no answer."""
-    return any(not isinstance(part, RefusalPart) for said in call.output for part in said.parts)
+    return any(not isinstance(part, RefusalPart) for message in call.output for part in message.parts)
 
 
 def is_pair(call: Call) -> bool:
     """Whether input and output content are both there and whole, even if the answer broke off (see `Call.usable`)."""
     whole = not {"span_missing", *SPOILT} & {*call.flags}
-    return whole and answered(call) and any(said.parts for said in call.input)
+    return whole and answered(call) and any(message.parts for message in call.input)
 
 
-def agree(one: Call, two: Call) -> bool:
+def agree(first: Call, second: Call) -> bool:
     """Whether two recordings of one id can be true of one call: neither says what the other denies."""
     pairs = (
-        (_content(one.input), _content(two.input)),
-        (_content(one.output), _content(two.output)),
-        (one.response_id, two.response_id),
-        (one.error, two.error),
+        (_content(first.input), _content(second.input)),
+        (_content(first.output), _content(second.output)),
+        (first.response_id, second.response_id),
+        (first.error, second.error),
     )
     return all(a == b or not a or not b for a, b in pairs)
 
@@ -79,39 +79,39 @@ class Timed(Protocol):
     def end_ns(self) -> int: ...
 
 
-def same_call(one: Timed, two: Timed, responses: tuple[str, str], alike: Callable[[], bool]) -> bool:
+def same_call(first: Timed, second: Timed, responses: tuple[str, str], alike: Callable[[], bool]) -> bool:
     """Whether recordings by two recorders are of one call: their times overlap, and they have the same response id.
 
     Where one has none, one has to lie within the other, and both to say the same (`alike`).
     """
-    if not (one.start_ns <= two.end_ns and two.start_ns <= one.end_ns):
+    if not (first.start_ns <= second.end_ns and second.start_ns <= first.end_ns):
         return False
     if all(responses):
         return responses[0] == responses[1]
-    return (_within(one, two) or _within(two, one)) and alike()
+    return (_within(first, second) or _within(second, first)) and alike()
 
 
 def _within(inner: Timed, outer: Timed) -> bool:
     return outer.start_ns <= inner.start_ns and inner.end_ns <= outer.end_ns
 
 
-def united(one: Call, two: Call) -> Call:
+def united(first: Call, second: Call) -> Call:
     """One call of two recordings: the earlier leads, its gaps are filled, and the fuller content wins.
 
     The order of the two does not matter.
     """
-    lead, other = sorted((one, two), key=_precedence)
+    lead, other = sorted((first, second), key=_precedence)
     known = {name: getattr(lead, name) or getattr(other, name) for name in _EITHER}
     asked, answer = _fuller(lead, other, "input"), _fuller(lead, other, "output")
     spoilt = SPOILT & {*asked.flags, *answer.flags}
-    flags = {*one.flags, *two.flags} - LACKS - SPOILT | spoilt | ({*one.flags} & {*two.flags} & LACKS)
+    flags = {*first.flags, *second.flags} - LACKS - SPOILT | spoilt | ({*first.flags} & {*second.flags} & LACKS)
     return replace(
         lead,
         **known,
         input=asked.input,
         output=answer.output,
-        start_ns=min(filter(None, (one.start_ns, two.start_ns)), default=0),
-        end_ns=max(one.end_ns, two.end_ns),
+        start_ns=min(filter(None, (first.start_ns, second.start_ns)), default=0),
+        end_ns=max(first.end_ns, second.end_ns),
         params={**other.params, **lead.params},
         metadata={**other.metadata, **lead.metadata},
         usage=_usage(lead.usage, other.usage),
@@ -121,12 +121,12 @@ def united(one: Call, two: Call) -> Call:
     )
 
 
-def _content(said: Sequence[Message]) -> list[tuple[str, tuple[Part, ...]]]:
-    return [(message.role, message.parts) for message in said if message.parts]
+def _content(messages: Sequence[Message]) -> list[tuple[str, tuple[Part, ...]]]:
+    return [(message.role, message.parts) for message in messages if message.parts]
 
 
 def _precedence(call: Call) -> tuple[bool, int, int, int, bytes]:
-    size = sum(len(said.parts) for said in (*call.input, *call.output))
+    size = sum(len(message.parts) for message in (*call.input, *call.output))
     bare = replace(call, source=replace(call.source, file="", line=0))
     return not call.start_ns, call.start_ns, -call.end_ns, -size, msgspec.json.encode(bare)
 
@@ -135,7 +135,7 @@ def _fuller(lead: Call, other: Call, side: str) -> Call:
     """The recording that has more of the input or of the output: what is whole first, then the number of parts."""
 
     def rank(call: Call) -> tuple[bool, bool, int]:
-        count = sum(len(said.parts) for said in getattr(call, side))
+        count = sum(len(message.parts) for message in getattr(call, side))
         return count > 0, SPOILT.isdisjoint(call.flags), count
 
     return other if rank(other) > rank(lead) else lead

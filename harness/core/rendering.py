@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.core import answer_tokens, chat_forms
 from harness.core.chat_forms import Chat, ChatForm
@@ -23,6 +23,9 @@ from harness.core.codec import REASONING, canonical, to_chat
 from harness.core.reading import format_of, marks_of, template_of
 from harness.errors import InputError, UsageError
 from harness.types import Json, Message, Prompt, RefusalPart, TextPart, ToolResultPart
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 SYSTEM_ROLES = ("system", "developer")
 DATE, DAY = "date", "2026-01-01"
@@ -47,7 +50,7 @@ def merge_prompt(prompt: Prompt, messages: tuple[Message, ...]) -> tuple[Message
 
 
 def prompt_ids(
-    tokenizer: Any,
+    tokenizer: "PreTrainedTokenizerBase",
     prompt: Prompt,
     messages: tuple[Message, ...],
     tools: tuple[Json, ...] = (),
@@ -62,7 +65,7 @@ def prompt_ids(
 
 
 def target_ids(
-    tokenizer: Any,
+    tokenizer: "PreTrainedTokenizerBase",
     prompt: Prompt,
     messages: tuple[Message, ...],
     target: Message,
@@ -88,7 +91,7 @@ def target_ids(
     return [*answer, _end(tokenizer, talk, whole, stop, partial(_render, tokenizer, tools=tools, options=options))]
 
 
-def stop_ids(tokenizer: Any, folder: str | Path) -> frozenset[int]:
+def stop_ids(tokenizer: "PreTrainedTokenizerBase", folder: str | Path) -> frozenset[int]:
     """Ids that end a turn: `eos_token_id` of generation_config.json (one or several) and the tokenizer's own."""
     path = Path(folder) / "generation_config.json"
     listed = json.loads(path.read_bytes()).get("eos_token_id") if path.exists() else None
@@ -102,7 +105,11 @@ def _leading_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 def _render(
-    tokenizer: Any, messages: tuple[Message, ...], tools: Sequence[Json], options: Mapping[str, Json], ask: bool
+    tokenizer: "PreTrainedTokenizerBase",
+    messages: tuple[Message, ...],
+    tools: Sequence[Json],
+    options: Mapping[str, Json],
+    ask: bool,
 ) -> list[int]:
     template = template_of(tokenizer, tools)
     if not template:
@@ -133,7 +140,7 @@ def _render(
     return list(ids)
 
 
-def _writer(tokenizer: Any, template: str, options: Mapping[str, Json]) -> chat_forms.Render:
+def _writer(tokenizer: "PreTrainedTokenizerBase", template: str, options: Mapping[str, Json]) -> chat_forms.Render:
     variables = _variables(template, options)
 
     def write(chats: list[Chat], tools: list[Json]) -> str:
@@ -209,7 +216,7 @@ def _arguments(text: str) -> Json:
 
 
 def _end(
-    tokenizer: Any,
+    tokenizer: "PreTrainedTokenizerBase",
     talk: tuple[Message, ...],
     whole: list[int],
     stop: frozenset[int],

@@ -43,8 +43,8 @@ def corrected(correction: str, call: Call | None = None) -> Message:
     reply = json_object(call.reply) if call else None
     held = _parsed(correction)
     if isinstance(held, list):
-        said = [item for item in held if isinstance(item, dict) and item.get("role") in ("assistant", "ai", "model")]
-        held = said[-1] if said and all(isinstance(item, dict) for item in held) else None
+        answers = [item for item in held if isinstance(item, dict) and item.get("role") in ("assistant", "ai", "model")]
+        held = answers[-1] if answers and all(isinstance(item, dict) for item in held) else None
     if isinstance(held, dict) and not (reply is not None and reply.keys() == held.keys()):
         held = _unwrapped(held, call)
         if isinstance(held, str):
@@ -62,8 +62,8 @@ def _unwrapped(held: dict[str, Any], call: Call | None) -> Any:
     if isinstance(held.get("message"), dict) and len(held) == 1:
         return held["message"]
     if isinstance(held.get("messages"), list) and len(held) == 1:
-        said = [item for item in held["messages"] if isinstance(item, dict) and item.get("role") == "assistant"]
-        return said[-1] if said else held
+        answers = [item for item in held["messages"] if isinstance(item, dict) and item.get("role") == "assistant"]
+        return answers[-1] if answers else held
     worded = call is not None and bool(call.reply.strip()) and json_object(call.reply) is None
     texts = [held[name] for name in _ANSWER if isinstance(held.get(name), str)]
     return texts[0] if worded and len(texts) == 1 and not _is_chat(held) else held

@@ -5,7 +5,7 @@ length; if both say the same, it learns noise. Neither shows in the loss.
 """
 
 from collections.abc import Sequence
-from math import copysign
+from math import copysign, sqrt
 from statistics import fmean, pvariance
 
 from harness.core.replies import same
@@ -58,7 +58,7 @@ def _effect(first: Sequence[int], second: Sequence[int]) -> float:
     if len(first) < 2:
         return 0.0
     gap = fmean(first) - fmean(second)
-    spread = ((pvariance(first) + pvariance(second)) / 2) ** 0.5
+    spread = sqrt((pvariance(first) + pvariance(second)) / 2)
     if abs(gap) >= CERTAIN * spread:
         return copysign(CERTAIN, gap) if gap else 0.0
     return round(gap / spread, 4)

@@ -43,7 +43,7 @@ class BatchJob:
 
     @property
     def ended(self) -> bool:
-        return self._greenlet.dead
+        return bool(self._greenlet.dead)
 
     def proceed(self) -> None:
         """Run to the next question or to the end."""

@@ -83,15 +83,15 @@ def survey(project: Project, select: str = "", dataset: Dataset | None = None) -
     Without a dataset, mined suites are shown a stand-in with one empty case.
     """
     key = (select, dataset.id if dataset else "")
-    if key not in project.surveys:
+    known = project.surveys.get(key)
+    if not isinstance(known, Survey):
         request = _eval_request(project, dataset, (), select)
         if dataset is None:
             blank = project.store.artifacts.scratch("survey")
             for split in dataset_files.EVALUATED:
                 write_lines(blank / f"{split}.jsonl", [Case(id="mined")])
             request = replace(request, datasets={project.config.project.name: str(blank)})
-        project.surveys[key] = evaluate_stage.survey(request)
-    known: Survey = project.surveys[key]
+        project.surveys[key] = known = evaluate_stage.survey(request)
     return known
 
 

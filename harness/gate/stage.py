@@ -172,7 +172,7 @@ def _beside(finding: Finding, context: Context) -> Finding:
     return beside(finding, context.controls) if says("rules", finding.rule, "COMPARES", False) else finding
 
 
-def _place(finding: Finding) -> tuple:
+def _place(finding: Finding) -> tuple[int, bool, bool, str, str, str, str]:
     return (
         ORDER.index(finding.outcome),
         not says("rules", finding.rule, "FIRST", False),

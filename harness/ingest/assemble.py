@@ -130,4 +130,4 @@ def found_in(redact: Redactor | None) -> Counter[str]:
 @cache
 def _decoder(name: str) -> msgspec.msgpack.Decoder[tuple[int, int, Any]]:
     piece: Any = getattr(plugins.load("formats", name), "Piece", Any)
-    return msgspec.msgpack.Decoder(tuple[int, int, piece])  # type: ignore[valid-type]
+    return msgspec.msgpack.Decoder(tuple[int, int, piece])

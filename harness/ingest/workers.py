@@ -180,7 +180,8 @@ def _perform(job: IngestJob, parent: Parent) -> bytes:
 
 def options_of(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options as plain values that cross a pipe."""
-    return msgspec.to_builtins(dict(options))
+    plain: dict[str, Any] = msgspec.to_builtins(dict(options))
+    return plain
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ held: memory grows with the failures, not with the traffic.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from itertools import chain
-from types import ModuleType
 
 from harness.core import feedback_scale, plugins
 from harness.core.options import File
 from harness.core.ordered import Ordered
+from harness.core.protocols import Detector
 from harness.core.replies import confirms
 from harness.mine import embeddings, shares
 from harness.mine.clusters import Seen, cluster
@@ -27,6 +27,7 @@ from harness.types import Call, Cluster, Failure, Feedback, Json, Noun
 __all__ = ["Mined", "MineOptions", "Ordered", "by_call", "mine"]
 
 Detect = Callable[[Sequence[Window]], Iterable[Failure]]
+Open = Callable[[Mapping[str, Json]], AbstractContextManager[Detect]]
 BATCH = 256
 """Calls that the detectors see at once; a longer session is a batch by itself."""
 TEXT = 500
@@ -59,7 +60,7 @@ def mine(
     feedback. Raises UsageError for a detector or an embedding model that does not exist.
     """
     encode = embeddings.load(str(options["embeddings"])) if options.get("embeddings") else None
-    modules = {name: plugins.load("detectors", name) for name in detectors or plugins.names("detectors")}
+    chosen = {name: plugins.load("detectors", name) for name in detectors or plugins.names("detectors")}
     said = by_call(feedback_scale.read(feedback))
     traffic = Traffic(calls)
     norms = learn(traffic, said, traffic.prompts.strip)
@@ -75,8 +76,8 @@ def mine(
         for session in traffic.sessions()
     )
     with ExitStack() as stack:
-        opened = {name: _opened(module, options, stack) for name, module in modules.items()}
-        found = _Found(modules, opened, str(options.get("random_review", "")))
+        opened = {name: _opened(detector, options, stack) for name, detector in chosen.items()}
+        found = _Found(chosen, opened, str(options.get("random_review", "")))
         for batch in _batches(windows):
             found.look(batch)
     marked, clusters = cluster(found.in_order(), found.seen, known, encode)
@@ -91,11 +92,12 @@ def mine(
     )
 
 
-def _opened(module: ModuleType, options: Mapping[str, Json], stack: ExitStack) -> Detect:
+def _opened(detector: Detector, options: Mapping[str, Json], stack: ExitStack) -> Detect:
     """The detector as a function of many windows, open for as long as the stack is."""
-    if hasattr(module, "opened"):
-        return stack.enter_context(module.opened(options))
-    return lambda windows: chain.from_iterable(map(module.detect, windows))
+    opened: Open | None = getattr(detector, "opened", None)
+    if opened is not None:
+        return stack.enter_context(opened(options))
+    return lambda windows: chain.from_iterable(map(detector.detect, windows))
 
 
 def _batches(windows: Iterable[Window]) -> Iterator[list[Window]]:
@@ -114,10 +116,10 @@ def _batches(windows: Iterable[Window]) -> Iterator[list[Window]]:
 class _Found:
     """Failures and passing calls, batch by batch."""
 
-    def __init__(self, modules: Mapping[str, ModuleType], detectors: Mapping[str, Detect], review: str) -> None:
-        self._detectors = detectors
+    def __init__(self, detectors: Mapping[str, Detector], opened: Mapping[str, Detect], review: str) -> None:
+        self._opened = opened
         self._review = review
-        self.hints = tuple(sorted(name for name, module in modules.items() if getattr(module, "HINT", False)))
+        self.hints = tuple(sorted(name for name, detector in detectors.items() if getattr(detector, "HINT", False)))
         self._failures: list[tuple[int, str, int, Failure]] = []
         self.passed: list[tuple[int, str]] = []
         self.seen: dict[str, Seen] = {}
@@ -132,7 +134,7 @@ class _Found:
         calls = {call.id: (call, window) for window in windows for call in window.calls}
         failed: set[str] = set()
         broken: set[str] = set()
-        for detect in self._detectors.values():
+        for detect in self._opened.values():
             for failure in detect(windows):
                 call, window = calls[failure.call_id]
                 self._failures.append((call.start_ns, call.id, len(self._failures), failure))

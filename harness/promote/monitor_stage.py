@@ -101,7 +101,7 @@ def monitor(
     }
     if min(len(before), len(after)) < LEAST:
         return Monitoring(**known, **_too_few(before, after, unsettled, moment))
-    main = _rates("failed calls", before, after, lambda one: one.failed, alpha)
+    main = _rates("failed calls", before, after, lambda call: call.failed, alpha)
     extra = [
         *_thumbs_down(before, after, alpha),
         *_groups(mined, before, after, alpha),
@@ -144,10 +144,10 @@ class _Watched:
 
     def _seen(self, call: Call, traffic: Traffic) -> _Seen:
         clusters = self._clusters.get(call.id)
-        said = " ".join(message.text for message in traffic.prompts.strip(call))
+        asked = " ".join(message.text for message in traffic.prompts.strip(call))
         return _Seen(
             person=call.user_id or call.session_id or call.id,
-            question=digest([call.route, normalise(said)]) if said else "",
+            question=digest([call.route, normalise(asked)]) if asked else "",
             route=call.route,
             model=call.model_served or call.model_requested,
             failed=clusters is not None,
@@ -179,7 +179,7 @@ def _lag(traffic: Traffic, rated: Mapping[str, tuple[int, bool]]) -> int:
 
 
 def _models(side: Side) -> dict[str, int]:
-    return dict(Counter(one.model for one in side if one.model).most_common())
+    return dict(Counter(call.model for call in side if call.model).most_common())
 
 
 # ---------------------------------------------------------------- what is compared
@@ -188,71 +188,73 @@ def _models(side: Side) -> dict[str, int]:
 def _rates(metric: str, before: Side, after: Side, event: Callable[[_Seen], bool], alpha: float) -> Finding:
     """The change of the share of a person's calls for which `event` holds; a pass when it fell, a fail when it rose."""
     old, new = _by_person(before, event), _by_person(after, event)
-    found = change([*old.values()], [*new.values()], 1 - alpha)
-    low, high = found.interval.low, found.interval.high
+    shift = change([*old.values()], [*new.values()], 1 - alpha)
+    low, high = shift.interval.low, shift.interval.high
     outcome: Literal["pass", "fail", "unresolved"] = "pass" if high < 0 else "fail" if low > 0 else "unresolved"
     return Finding(
         rule="monitor",
         suite="",
         metric=metric,
         outcome=outcome,
-        sentence=f"{metric}: {found.before:.1%} before ({len(before):,} calls, {len(old):,} people), "
-        f"{found.after:.1%} since ({len(after):,} calls, {len(new):,} people); "
-        f"{_points(found.after - found.before, low, high)}",
+        sentence=f"{metric}: {shift.before:.1%} before ({len(before):,} calls, {len(old):,} people), "
+        f"{shift.after:.1%} since ({len(after):,} calls, {len(new):,} people); "
+        f"{_points(shift.after - shift.before, low, high)}",
         baseline="before",
         candidate="since",
-        estimate=found.after - found.before,
+        estimate=shift.after - shift.before,
         bound=0.0,
-        interval=found.interval,
+        interval=shift.interval,
         formula="newcombe, mean over people",
         counts={"before": len(before), "before_people": len(old), "after": len(after), "after_people": len(new)},
     )
 
 
 def _thumbs_down(before: Side, after: Side, alpha: float) -> list[Finding]:
-    old, new = ([one for one in side if one.thumb is not None] for side in (before, after))
+    old, new = ([call for call in side if call.thumb is not None] for side in (before, after))
     if min(len(old), len(new)) < FEW:
         return []
-    return [_rates("thumbs down of rated calls", old, new, lambda one: one.thumb is False, alpha)]
+    return [_rates("thumbs down of rated calls", old, new, lambda call: call.thumb is False, alpha)]
 
 
 def _groups(mined: Mined, before: Side, after: Side, alpha: float) -> list[Finding]:
     """Each failure cluster of some size, largest first."""
-    size = Counter(name for one in (*before, *after) for name in one.clusters)
-    chosen = [one for one in mined.clusters if size[one.id] >= FEW]
+    size = Counter(name for call in (*before, *after) for name in call.clusters)
+    chosen = [cluster for cluster in mined.clusters if size[cluster.id] >= FEW]
     return [
         _rates(
-            f"{one.detector}: {one.label} ({one.id[:8]})",
+            f"{cluster.detector}: {cluster.label} ({cluster.id[:8]})",
             before,
             after,
-            _in(one.id),
+            _in(cluster.id),
             alpha / len(chosen),
         )
-        for one in sorted(chosen, key=lambda one: (-size[one.id], one.id))
+        for cluster in sorted(chosen, key=lambda cluster: (-size[cluster.id], cluster.id))
     ]
 
 
 def _by_person(side: Side, event: Callable[[_Seen], bool]) -> dict[str, float]:
     """Person to the share of their calls for which `event` holds."""
-    found: dict[str, list[bool]] = defaultdict(list)
-    for one in side:
-        found[one.person].append(event(one))
-    return {person: fmean(events) for person, events in found.items()}
+    outcomes: dict[str, list[bool]] = defaultdict(list)
+    for call in side:
+        outcomes[call.person].append(event(call))
+    return {person: fmean(events) for person, events in outcomes.items()}
 
 
 def _in(cluster: str) -> Callable[[_Seen], bool]:
-    return lambda one: cluster in one.clusters
+    return lambda call: cluster in call.clusters
 
 
 def _routes(before: Side, after: Side, alpha: float) -> list[Finding]:
     """Failed calls on each route that has enough calls on both sides; nothing where there is one route only."""
-    names = {one.route for one in before} | {one.route for one in after}
-    on = {name: tuple([one for one in side if one.route == name] for side in (before, after)) for name in sorted(names)}
+    names = {call.route for call in before} | {call.route for call in after}
+    on = {
+        name: tuple([call for call in side if call.route == name] for side in (before, after)) for name in sorted(names)
+    }
     chosen = {name: (old, new) for name, (old, new) in on.items() if min(len(old), len(new)) >= LEAST}
     if len(names) < 2:
         return []
     return [
-        _rates(f"failed calls on {name or 'no route'}", old, new, lambda one: one.failed, alpha / len(chosen))
+        _rates(f"failed calls on {name or 'no route'}", old, new, lambda call: call.failed, alpha / len(chosen))
         for name, (old, new) in chosen.items()
     ]
 
@@ -263,23 +265,23 @@ def _same_questions(before: Side, after: Side, alpha: float) -> list[Finding]:
     both = sorted(old.keys() & new.keys())
     if len(both) < FEW:
         return []
-    found = paired([old[one] for one in both], [new[one] for one in both], both, alpha / 2)
-    low, high = found.interval.low, found.interval.high
-    shown = not found.weakness
+    evidence = paired([old[question] for question in both], [new[question] for question in both], both, alpha / 2)
+    low, high = evidence.interval.low, evidence.interval.high
+    shown = not evidence.weakness
     return [
         Finding(
             rule="monitor",
             suite="",
             metric="same questions, answered well",
             outcome="pass" if shown and low > 0 else "fail" if shown and high < 0 else "unresolved",
-            sentence=f"the same {len(both):,} questions, answered well: {_points(found.estimate, low, high)}",
+            sentence=f"the same {len(both):,} questions, answered well: {_points(evidence.estimate, low, high)}",
             baseline="before",
             candidate="since",
-            estimate=found.estimate,
+            estimate=evidence.estimate,
             bound=0.0,
-            interval=found.interval,
-            formula=found.formula,
-            counts=found.counts,
+            interval=evidence.interval,
+            formula=evidence.formula,
+            counts=evidence.counts,
         )
     ]
 
@@ -287,19 +289,19 @@ def _same_questions(before: Side, after: Side, alpha: float) -> list[Finding]:
 def _by_question(side: Side) -> dict[str, float]:
     """Question to the share of its calls that did not fail."""
     answers: dict[str, list[bool]] = defaultdict(list)
-    for one in side:
-        if one.question:
-            answers[one.question].append(not one.failed)
-    return {question: fmean(found) for question, found in answers.items()}
+    for call in side:
+        if call.question:
+            answers[call.question].append(not call.failed)
+    return {question: fmean(passed) for question, passed in answers.items()}
 
 
 def _costs(before: Side, after: Side) -> list[Finding]:
     """Medians of time and answer length: shown, and no ground for a conclusion."""
-    found = []
+    findings = []
     for metric, unit, read in (("latency", " s", attrgetter("seconds")), ("output tokens", "", attrgetter("tokens"))):
-        old, new = ([value for one in side if (value := read(one)) is not None] for side in (before, after))
+        old, new = ([value for call in side if (value := read(call)) is not None] for side in (before, after))
         if old and new:
-            found.append(
+            findings.append(
                 Finding(
                     rule="monitor",
                     suite="",
@@ -312,7 +314,7 @@ def _costs(before: Side, after: Side) -> list[Finding]:
                     counts={"before": len(old), "after": len(new)},
                 )
             )
-    return found
+    return findings
 
 
 # ---------------------------------------------------------------- what follows

@@ -9,7 +9,7 @@ import itertools
 import os
 import shutil
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from harness.core import codec
 from harness.errors import InputError, StorageError
@@ -28,7 +28,7 @@ class Artifacts:
         self._folder, self._scratch = root / "artifacts", root / "scratch"
         self._verified: set[Path] = set()
 
-    def put(self, kind: str, noun: Any, id: str = "") -> str:
+    def put(self, kind: str, noun: object, id: str = "") -> str:
         """Keep a noun; returns its id, by default the digest of its content.
 
         An id names one content: a second `put` under a known id keeps the first. Raises StorageError on a full disk.

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
-from typing import Any
 
 from harness.core import codec
 from harness.errors import StorageError
@@ -55,12 +54,12 @@ class Heads:
         """Entries that a list was sealed with. Raises StorageError when the seal is lost or changed."""
         return self._read().get(name, Sealed()).now.count
 
-    def holds(self, name: str, entries: Iterable[Any]) -> bool:
+    def holds(self, name: str, entries: Iterable[object]) -> bool:
         """Whether the entries are those that were sealed under this name."""
         known = self._read().get(name, Sealed())
         return head_of(entries) in (known.now, known.next)
 
-    def check(self, name: str, entries: Iterable[Any], where: Path) -> None:
+    def check(self, name: str, entries: Iterable[object], where: Path) -> None:
         """Raises StorageError when the entries are not those that were sealed under this name."""
         known, head = self._read().get(name, Sealed()), head_of(entries)
         if head not in (known.now, known.next):
@@ -71,7 +70,7 @@ class Heads:
             raise StorageError(f"the list has lost something: {what}", where=str(where), next=REPAIR)
 
     @contextmanager
-    def changing(self, name: str, entries: Iterable[Any]) -> Iterator[None]:
+    def changing(self, name: str, entries: Iterable[object]) -> Iterator[None]:
         """Write the list inside the block; `entries` is what it then holds. Check the list first."""
         known, after = self._read(), head_of(entries)
         before = known.get(name, Sealed())
@@ -79,7 +78,7 @@ class Heads:
         yield
         self._write({**known, name: Sealed(after)})
 
-    def accept(self, name: str, entries: Iterable[Any]) -> None:
+    def accept(self, name: str, entries: Iterable[object]) -> None:
         """Seal what is there, whatever it was."""
         self._write({**(self._read() if self._is_intact() else {}), name: Sealed(head_of(entries))})
 
@@ -101,6 +100,6 @@ class Heads:
         sealed.write(self.path, "heads", "all", heads)
 
 
-def head_of(entries: Iterable[Any]) -> Head:
+def head_of(entries: Iterable[object]) -> Head:
     """The state of a list with these entries, in this order."""
     return reduce(lambda head, entry: Head(head.count + 1, codec.digest([head.chain, entry])), entries, Head())

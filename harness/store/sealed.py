@@ -8,7 +8,7 @@ The checksum covers kind, id and time as well, so that a file that was copied ov
 import hashlib
 import time
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -33,7 +33,7 @@ class _Envelope(msgspec.Struct, frozen=True):
     value: msgspec.Raw
 
 
-def write(path: Path, kind: str, ident: str, value: Any) -> None:
+def write(path: Path, kind: str, ident: str, value: object) -> None:
     """Write `value` durably and atomically. Raises StorageError on a full disk, ValueError on NaN."""
     raw = msgspec.Raw(codec.encode(value))
     bare = _Envelope(time.time_ns(), ident, kind, codec.SCHEMA, "", raw)

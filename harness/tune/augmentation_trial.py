@@ -71,12 +71,12 @@ def augment(project: Project, share: float, seeds: Sequence[int], how: str = SWA
         )
     replay, trials = splits["replay"], []
     for seed in seeds:
-        one = replace(request, recipe=replace(request.recipe, seed=seed))
+        seeded = replace(request, recipe=replace(request.recipe, seed=seed))
         with project.progress.step(f"seed {seed}"):
-            plain = _score(project, one, [*train, *aside], replay, aside, 1 + len(added) / len(train))
-            more = _score(project, one, [*train, *added, *aside], replay, aside, 1.0)
+            plain = _score(project, seeded, [*train, *aside], replay, aside, 1 + len(added) / len(train))
+            more = _score(project, seeded, [*train, *added, *aside], replay, aside, 1.0)
         trials.append(AugmentationTrial(seed=seed, without=plain, with_them=more))
-    keep = fmean(one.with_them for one in trials) > fmean(one.without for one in trials)
+    keep = fmean(trial.with_them for trial in trials) > fmean(trial.without for trial in trials)
     return Augmentation(train=len(train), added=len(added), aside=len(aside), trials=tuple(trials), keep=keep)
 
 
@@ -94,27 +94,27 @@ def _added(project: Project, how: str, share: float, train: Sequence[Case], judg
     return slot_swaps.apart(paraphrase_step.reword(project, train, options, share), judged, options.near_duplicate)
 
 
-def _parted(found: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
+def _parted(cases: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
     """What trains and what judges: whole groups of near-duplicates, by a stable hash of their names."""
-    wanted = min(MOST, round(ASIDE * len(found)))
-    return set_aside(found, wanted, by_hash(seed, "augment"))
+    wanted = min(MOST, round(ASIDE * len(cases)))
+    return set_aside(cases, wanted, by_hash(seed, "augment"))
 
 
 def _score(
     project: Project,
     request: TuneRequest,
-    found: Sequence[Case],
+    cases: Sequence[Case],
     replay: Sequence[Case],
     aside: Sequence[Case],
     times: float,
 ) -> float:
-    """Task score of a training on `found`, which goes over them `times` as often as the recipe says."""
+    """Task score of a training on `cases`, which goes over them `times` as often as the recipe says."""
     recipe = replace(
         request.recipe, epochs=(request.recipe.epochs or sweep.EPOCHS) * times, max_steps=None, form="adapter"
     )
-    key = digest(["augment", [case.id for case in found], recipe, request.base, request.prompt])[:16]
+    key = digest(["augment", [case.id for case in cases], recipe, request.base, request.prompt])[:16]
     folder = project.store.root / "work" / f"augment-{key}"
-    write_lines(folder / "data" / "train.jsonl", found)
+    write_lines(folder / "data" / "train.jsonl", cases)
     write_lines(folder / "data" / "replay.jsonl", replay)
     wanted = replace(
         request, dataset=str(folder / "data"), recipe=recipe, validation_ids=tuple(case.id for case in aside)

@@ -92,6 +92,6 @@ def _kill(request: TuneRequest, step: int) -> None:
         return
 
 
-def _differing(one: Adapter, other: Adapter) -> list[str]:
-    names = sorted(one.files.keys() | other.files.keys())
-    return [name for name in names if one.files.get(name) != other.files.get(name)]
+def _differing(first: Adapter, second: Adapter) -> list[str]:
+    names = sorted(first.files.keys() | second.files.keys())
+    return [name for name in names if first.files.get(name) != second.files.get(name)]

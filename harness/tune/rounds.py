@@ -52,14 +52,14 @@ def tune(project: Project, dataset: Dataset, rounds: int, by: str = "") -> tuple
     best: Round | None = None
     weights: Counter[str] = Counter()
     for number in range(1, rounds + 1):
-        found = _round(project, dataset, suite, train, check, weights, best, number)
-        if best is not None and not gains(best, found, check, project.config.gate.alpha):
+        tried = _round(project, dataset, suite, train, check, weights, best, number)
+        if best is not None and not gains(best, tried, check, project.config.gate.alpha):
             project.progress.note(
                 f"round {number} shows no gain over round {number - 1}: within the noise, so that one is kept"
             )
             break
-        best = found
-        failing = [case.id for case in train if found.scores.get(case.id, 0.0) < 1.0]
+        best = tried
+        failing = [case.id for case in train if tried.scores.get(case.id, 0.0) < 1.0]
         project.progress.note(
             f"round {number}: {len(failing)} of {len(train)} training cases still fail{_where(failing, train)}"
         )
@@ -75,12 +75,12 @@ def tune(project: Project, dataset: Dataset, rounds: int, by: str = "") -> tuple
 def deciding(suites: Sequence[Suite], by: str) -> Suite:
     """The suite named `by`, or the only target suite. Raises UsageError naming those that there are."""
     targets = [suite for suite in suites if isinstance(suite.role, Target)]
-    found = [suite for suite in suites if suite.name.endswith(by)] if by else targets
-    if len(found) != 1:
+    named = [suite for suite in suites if suite.name.endswith(by)] if by else targets
+    if len(named) != 1:
         names = ", ".join(suite.name for suite in targets)
-        why = f"{len(found)} suites are named {by!r}" if by else f"there are {len(targets)} target suites"
+        why = f"{len(named)} suites are named {by!r}" if by else f"there are {len(targets)} target suites"
         raise UsageError(f"{why}: which one says what still fails?", next=f"--by NAME; targets: {names or 'none'}")
-    return found[0]
+    return named[0]
 
 
 def split(cases: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
@@ -100,13 +100,13 @@ def gains(before: Round, after: Round, check: Sequence[Case], alpha: float) -> b
     both = [case for case in check if case.id in before.scores and case.id in after.scores]
     if len(both) < 2:
         return False
-    found = paired(
+    evidence = paired(
         [before.scores[case.id] for case in both],
         [after.scores[case.id] for case in both],
         [group_of(case) for case in both],
         alpha,
     )
-    return found.shows_above(0.0, alpha)
+    return evidence.shows_above(0.0, alpha)
 
 
 def with_failures(train: Sequence[Case], weights: Counter[str], replies: dict[str, str]) -> list[Case]:
@@ -176,13 +176,13 @@ def _ask(project: Project, dataset: Dataset, adapter: Adapter, suite: Suite, cas
         cases=str(folder / "cases.jsonl"),
     )
     with project.progress.step("rounds"):
-        (found,) = evaluate_stage.evaluate(request)
-    mine = tuple(result for result in found.results if result.suite == suite.name)
+        (run,) = evaluate_stage.evaluate(request)
+    mine = tuple(result for result in run.results if result.suite == suite.name)
     errors = [result.error for result in mine if result.error]
-    if found.problems or not mine or len(errors) > len(mine) * project.config.gate.max_error_share:
-        why = (*found.problems, *errors, "it asked nothing")[0]
+    if run.problems or not mine or len(errors) > len(mine) * project.config.gate.max_error_share:
+        why = (*run.problems, *errors, "it asked nothing")[0]
         raise InvalidError(f"{suite.name} cannot be asked about training cases: {why}", next="name another with --by")
-    return replace(found, results=mine)
+    return replace(run, results=mine)
 
 
 def _train(project: Project, dataset: Dataset) -> tuple[Case, ...]:

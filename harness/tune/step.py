@@ -51,8 +51,8 @@ def check_power(project: Project, dataset: Dataset) -> None:
     """
     held = sound(survey(project, dataset=dataset))
     looks = {name: project.store.ledger.looks.next_number(asked) for name, asked in held.asked.items()}
-    found = power.plan(held.suites, project.config.gate, looks)
-    weak = [finding for finding in found if finding.outcome == "unresolved"]
+    findings = power.plan(held.suites, project.config.gate, looks)
+    weak = [finding for finding in findings if finding.outcome == "unresolved"]
     if weak and not project.config.gate.options.get("train_anyway"):
         raise UndecidedError(
             f"nothing was trained, since the verdict would stay open: {weak[0].sentence}",

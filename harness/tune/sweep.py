@@ -65,14 +65,14 @@ def sweep(project: Project, grid: Mapping[str, Sequence[float]]) -> list[SweepTr
     for number in range(rounds):
         share = KEEP ** (number - rounds + 1)
         with project.progress.step(f"round {number + 1}"):
-            found = []
+            trials = []
             for place, knobs in enumerate(combinations):
                 project.progress.update(place, len(combinations), _words(knobs))
-                found.append(_trial(project, request, knobs, number + 1, share))
-        found.sort(key=lambda trial: trial.rank)
-        project.progress.note(f"best of {len(found)}: {_words(found[0].knobs)}, task score {found[0].score:.3f}")
-        done = found + done
-        combinations = [trial.knobs for trial in found[: max(1, len(found) // KEEP)]]
+                trials.append(_trial(project, request, knobs, number + 1, share))
+        trials.sort(key=lambda trial: trial.rank)
+        project.progress.note(f"best of {len(trials)}: {_words(trials[0].knobs)}, task score {trials[0].score:.3f}")
+        done = trials + done
+        combinations = [trial.knobs for trial in trials[: max(1, len(trials) // KEEP)]]
     return done
 
 

@@ -5,7 +5,8 @@ from typing import Any
 from msgspec import Struct
 
 Json = Any
-"""A JSON value: None, bool, int, float, str, list or dict with str keys."""
+"""A JSON value: None, bool, int, float, str, list or dict with str keys. No union of these: to a type checker a
+`dict[str, str]` would be none of them, as containers are invariant. What a value is, its reader checks."""
 
 
 class Noun(Struct, frozen=True, omit_defaults=True):

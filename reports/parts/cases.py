@@ -34,8 +34,8 @@ class CaseRow(Struct):
     @property
     def errors(self) -> dict[str, str]:
         """Arm to the first error among its repeats."""
-        found = {arm: next((r.error for r in results if r.error), "") for arm, results in self.results.items()}
-        return {arm: error for arm, error in found.items() if error}
+        first = {arm: next((r.error for r in results if r.error), "") for arm, results in self.results.items()}
+        return {arm: error for arm, error in first.items() if error}
 
 
 def passes(role: Role, value: float) -> bool:
@@ -77,10 +77,10 @@ def candidate(story: Story) -> str:
 def case_rows(story: Story) -> list[CaseRow]:
     """All cases of all suites, worst first: broken, then fixed, then the rest, each in the suite's order."""
     suites, cases = _suites(story.runs), _cases(story.runs)
-    found = {run.arm.name: _by_case(run.results) for run in story.runs}
+    by_arm = {run.arm.name: _by_case(run.results) for run in story.runs}
     statuses = _statuses(story.comparisons)
     rows = [
-        _row(suites[name], case, {arm: results.get((name, case.id), ()) for arm, results in found.items()}, statuses)
+        _row(suites[name], case, {arm: results.get((name, case.id), ()) for arm, results in by_arm.items()}, statuses)
         for name in suites
         for case in cases.get(name, ())
     ]
@@ -96,10 +96,10 @@ def _row(
         suite=suite.name,
         id=case.id,
         case=case,
-        scores={arm: _mean(found) for arm, found in values.items()},
+        scores={arm: _mean(scores) for arm, scores in values.items()},
         status=statuses.get((suite.name, case.id), {}),
         results=results,
-        flaky=tuple(arm for arm, found in values.items() if _disagree(suite.role, found)),
+        flaky=tuple(arm for arm, scores in values.items() if _disagree(suite.role, scores)),
         slices=tuple(_slices(suite, case)),
     )
 
@@ -123,32 +123,32 @@ def _disagree(role: Role, values: list[float | None]) -> bool:
 
 
 def _suites(runs: Iterable[Run]) -> dict[str, Suite]:
-    found: dict[str, Suite] = {}
+    suites: dict[str, Suite] = {}
     for run in runs:
         for suite in run.suites:
-            found.setdefault(suite.name, suite)
-    return found
+            suites.setdefault(suite.name, suite)
+    return suites
 
 
 def _cases(runs: Iterable[Run]) -> dict[str, tuple[Case, ...]]:
-    found: dict[str, tuple[Case, ...]] = {}
+    by_suite: dict[str, tuple[Case, ...]] = {}
     for run in runs:
         for name, cases in run.cases.items():
-            found.setdefault(name, cases)
-    return found
+            by_suite.setdefault(name, cases)
+    return by_suite
 
 
 def _by_case(results: Iterable[Result]) -> dict[tuple[str, str], tuple[Result, ...]]:
-    found: dict[tuple[str, str], list[Result]] = defaultdict(list)
+    grouped: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
-        found[result.suite, result.case_id].append(result)
-    return {key: tuple(repeats) for key, repeats in found.items()}
+        grouped[result.suite, result.case_id].append(result)
+    return {key: tuple(repeats) for key, repeats in grouped.items()}
 
 
 def _statuses(comparisons: Iterable[Comparison]) -> dict[tuple[str, str], dict[str, str]]:
-    found: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    statuses: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for comparison in comparisons:
         for pair in comparison.pairs:
             key = comparison.suite.name, pair.case_id
-            found[key][comparison.baseline] = status(comparison.suite.role, pair)
-    return found
+            statuses[key][comparison.baseline] = status(comparison.suite.role, pair)
+    return statuses

@@ -57,8 +57,8 @@ def _arm_cost(run: Run, rows: list[CaseRow]) -> ArmCost:
 
 def _targets(run: Run) -> set[str]:
     """Names of the target suites; of all suites where there is none."""
-    found = {suite.name for suite in run.suites if isinstance(suite.role, Target)}
-    return found or {suite.name for suite in run.suites}
+    targets = {suite.name for suite in run.suites if isinstance(suite.role, Target)}
+    return targets or {suite.name for suite in run.suites}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

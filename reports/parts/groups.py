@@ -56,7 +56,7 @@ def clusters(story: Story, rows: Iterable[CaseRow]) -> list[Group]:
 def slices(story: Story, rows: Iterable[CaseRow]) -> list[Group]:
     """One group a suite and slice; most broken first. Slices advise; they do not decide."""
     groups = []
-    for (name, suite), members in _split(rows, lambda row: [(one, row.suite) for one in row.slices]):
+    for (name, suite), members in _split(rows, lambda row: [(part, row.suite) for part in row.slices]):
         group = _count(story, name, members)
         group.suite, group.label = suite, name
         groups.append(group)
@@ -66,11 +66,11 @@ def slices(story: Story, rows: Iterable[CaseRow]) -> list[Group]:
 def _split(
     rows: Iterable[CaseRow], keys: Callable[[CaseRow], list[tuple[str, str]]]
 ) -> Iterable[tuple[tuple[str, str], list[CaseRow]]]:
-    found: dict[tuple[str, str], list[CaseRow]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[CaseRow]] = defaultdict(list)
     for row in rows:
         for key in keys(row):
-            found[key].append(row)
-    return found.items()
+            groups[key].append(row)
+    return groups.items()
 
 
 def _count(story: Story, name: str, members: list[CaseRow]) -> Group:

@@ -29,8 +29,8 @@ class JudgeRow(Struct):
 
 def judges(story: Story) -> list[JudgeRow]:
     """One row a suite with a judge, in the story's order."""
-    found = {suite.name: suite.judge for run in story.runs for suite in run.suites if suite.judge is not None}
-    return [_row(suite, judge) for suite, judge in found.items()]
+    calibrated = {suite.name: suite.judge for run in story.runs for suite in run.suites if suite.judge is not None}
+    return [_row(suite, judge) for suite, judge in calibrated.items()]
 
 
 def _row(suite: str, judge: Calibration) -> JudgeRow:

@@ -68,12 +68,12 @@ def _rounded(value: float | None) -> float | None:
 
 def blocks(story: Story, rows: list[CaseRow], cap: int = CAP) -> tuple[list[str], list[tuple[int, int]]]:
     """The bodies' blocks, and for each row its block and position in it; block -1 where the cap cut the body off."""
-    found: list[str] = []
+    closed: list[str] = []
     places: list[tuple[int, int]] = []
     bodies: list[bytes] = []
     waiting = spent = 0
     for data in _bodies(story, rows):
-        places.append((len(found), len(bodies)))
+        places.append((len(closed), len(bodies)))
         bodies.append(data)
         waiting += len(data)
         if waiting < BLOCK:
@@ -83,11 +83,11 @@ def blocks(story: Story, rows: list[CaseRow], cap: int = CAP) -> tuple[list[str]
             places = places[: len(places) - len(bodies)]
             bodies = []
             break
-        found.append(block)
+        closed.append(block)
         spent, bodies = spent + len(block), []
     if bodies:
-        found.append(_close(bodies))
-    return found, places + [(-1, 0)] * (len(rows) - len(places))
+        closed.append(_close(bodies))
+    return closed, places + [(-1, 0)] * (len(rows) - len(places))
 
 
 def _close(bodies: list[bytes]) -> str:

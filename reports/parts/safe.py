@@ -4,7 +4,6 @@ HTML needs none of this: Jinja escapes it. The other outputs have no escaping en
 """
 
 import re
-from typing import Any
 
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and newline, DEL, C1: colour codes, OSC 8 links, bells
@@ -36,7 +35,7 @@ def markdown(text: str, limit: int = 0) -> str:
     return escaped.replace("@", "@\u2060")
 
 
-def cell(value: Any) -> Any:
+def cell(value: object) -> object:
     """A value for a CSV cell that no spreadsheet takes for a formula: numbers as they are, risky text behind a `'`."""
     if not isinstance(value, str):
         return value

@@ -178,7 +178,7 @@ def judges(story: Story) -> pd.DataFrame:
 def changes(story: Story) -> pd.DataFrame:
     """One row a training row that was added, dropped or given another target since the dataset before: kind, id, text,
     target."""
-    rows = [(one.kind, case.id, case.text, target(case)) for one in row_changes(story) for case in one.rows]
+    rows = [(change.kind, case.id, case.text, target(case)) for change in row_changes(story) for case in change.rows]
     return pd.DataFrame(rows, columns=["kind", "id", "text", "target"])
 
 

@@ -40,7 +40,7 @@ def _verdict(first: Summary) -> Text:
 
 
 def _identities(first: Summary) -> Text:
-    arms = (f"{line(one.arm)} {line(one.digest) or '–'} ({line(one.prompt)})" for one in first.identities)
+    arms = (f"{line(arm.arm)} {line(arm.digest) or '–'} ({line(arm.prompt)})" for arm in first.identities)
     return Text("  " + " · ".join(arms), style="dim")
 
 

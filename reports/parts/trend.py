@@ -46,7 +46,7 @@ def trend(story: Story, nights: int = 60) -> Trend:
     suites = list(dict.fromkeys(name for point in points for name in point.means))
     judged = candidate(story) or "tuned"
     clusters = list(dict.fromkeys(name for point in points for name in point.clusters))
-    labels = {one.id: one.label for one in story.dataset.clusters} if story.dataset else {}
+    labels = {cluster.id: cluster.label for cluster in story.dataset.clusters} if story.dataset else {}
     return Trend(
         nights=[Night(moment(p.at_ns), p.outcome, p.adapter[:12], _inside(p.report)) for p in points],
         suites=[spark for name in suites if (spark := _suite(points, name, judged))],
@@ -59,7 +59,9 @@ def trend(story: Story, nights: int = 60) -> Trend:
 
 def _worst(sparks: list[Spark], nights: int) -> list[Spark]:
     """The clusters that fail most tonight, then those that changed; one night alone has no trend."""
-    shown = sorted((one for one in sparks if one.last or one.change), key=lambda one: (-one.last, one.change))
+    shown = sorted(
+        (spark for spark in sparks if spark.last or spark.change), key=lambda spark: (-spark.last, spark.change)
+    )
     return shown[:MOST_CLUSTERS] if nights > 1 else []
 
 

@@ -4,21 +4,20 @@ They start as those of tokens drawn from the vocabulary: values from a normal di
 has seen, and learning from there takes several times as long.
 """
 
-from typing import Any
-
 import torch
 from peft import PrefixTuningConfig, get_peft_model
 from peft.tuners.cartridge.utils import initialize_kv_prefix_from_past_key_values
 
 from harness.types import Recipe
 from trainers.model import virtual_tokens
+from trainers.model.language_model import LanguageModel
 
 OPTIONS = (virtual_tokens.OPTION,)
 RATE = 10.0
 WHY = "ten times LoRA's for prefix tuning, which moves few numbers"
 
 
-def attach(model: Any, recipe: Recipe) -> Any:
+def attach(model: LanguageModel, recipe: Recipe) -> LanguageModel:
     """The model behind `options.virtual_tokens` (20) learnt keys and values a layer."""
     tokens = virtual_tokens.count(recipe)
     drawn = torch.randint(model.config.get_text_config().vocab_size, (1, tokens), device=model.device)

@@ -1,18 +1,17 @@
 """Attach a soft prompt, arXiv 2104.08691: embeddings of virtual tokens are learnt, from tokens of the vocabulary."""
 
-from typing import Any
-
 from peft import PromptTuningConfig, PromptTuningInit, get_peft_model
 
 from harness.types import Recipe
 from trainers.model import virtual_tokens
+from trainers.model.language_model import LanguageModel
 
 OPTIONS = (virtual_tokens.OPTION,)
 RATE = 10.0
 WHY = "ten times LoRA's for prompt tuning, which moves few numbers"
 
 
-def attach(model: Any, recipe: Recipe) -> Any:
+def attach(model: LanguageModel, recipe: Recipe) -> LanguageModel:
     """The model behind `options.virtual_tokens` (20) learnt embeddings."""
     config = PromptTuningConfig(
         task_type="CAUSAL_LM",

@@ -2,34 +2,35 @@
 
 from collections.abc import Sequence
 from os.path import commonprefix
-from typing import Any
 
 import torch
+from transformers import PreTrainedTokenizerBase
 
 from harness.evaluate.inference.attention import Prefix
 from harness.evaluate.inference.check import TEXT, examine, known
 from harness.evaluate.inference.generate import DecodingRow
 from harness.evaluate.inference.ways import Way
 from trainers.model import parameters
+from trainers.model.language_model import LanguageModel, base_of
 
 ROWS = 64
 """Most prompts that are answered at once."""
 
 
 @torch.no_grad()
-def answers(model: Any, prompts: Sequence[Sequence[int]], most: int, stop: frozenset[int]) -> list[list[int]]:
+def answers(model: LanguageModel, prompts: Sequence[Sequence[int]], most: int, stop: frozenset[int]) -> list[list[int]]:
     """The likeliest next token again and again, up to and with one of `stop`, at most `most` tokens a prompt."""
     order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
-    found: dict[int, list[int]] = {}
+    written: dict[int, list[int]] = {}
     for start in range(0, len(order), ROWS):
         places = order[start : start + ROWS]
-        found |= zip(places, _batch(model, [prompts[place] for place in places], most, stop), strict=True)
-    return [found[place] for place in range(len(prompts))]
+        written |= zip(places, _batch(model, [prompts[place] for place in places], most, stop), strict=True)
+    return [written[place] for place in range(len(prompts))]
 
 
-def way_of_transformers(model: Any, tokenizer: Any) -> Way:
+def way_of_transformers(model: LanguageModel, tokenizer: PreTrainedTokenizerBase) -> Way:
     """transformers' own generation in the layout that is right for the model: where a start that is kept is not."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base = base_of(model)
     ways = known(base)[1:]
     finding = examine(base, tokenizer(TEXT, add_special_tokens=False)["input_ids"], ways)
     return next(way for way in ways if way.name == finding.ways[0])
@@ -42,7 +43,7 @@ def answers_by(way: Way, prompts: Sequence[Sequence[int]], most: int, stop: froz
     return [each.tokens for each in written]
 
 
-def _batch(model: Any, prompts: Sequence[Sequence[int]], most: int, stop: frozenset[int]) -> list[list[int]]:
+def _batch(model: LanguageModel, prompts: Sequence[Sequence[int]], most: int, stop: frozenset[int]) -> list[list[int]]:
     reader, past = parameters.start(model)
     virtual = past.get_seq_length() if past is not None else 0
     rows = [list(prompt) for prompt in prompts]
@@ -57,7 +58,7 @@ def _batch(model: Any, prompts: Sequence[Sequence[int]], most: int, stop: frozen
     mask = torch.cat([mask.new_ones(len(prompts), virtual + shared), mask], dim=1)
     written: list[list[int]] = [[] for _ in prompts]
     for _ in range(most):
-        found = reader(
+        read = reader(
             input_ids=ids,
             attention_mask=mask,
             position_ids=positions,
@@ -65,7 +66,7 @@ def _batch(model: Any, prompts: Sequence[Sequence[int]], most: int, stop: frozen
             use_cache=True,
             logits_to_keep=1,
         )
-        past, ids, positions = found.past_key_values, found.logits[:, -1:].argmax(-1), positions[:, -1:] + 1
+        past, ids, positions = read.past_key_values, read.logits[:, -1:].argmax(-1), positions[:, -1:] + 1
         mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], dim=1)
         for row, token in zip(written, ids[:, 0].tolist(), strict=True):
             if not (row and row[-1] in stop):

@@ -1,16 +1,19 @@
 """Read what a kind of adapter declares, with the defaults for what it leaves out."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.core.plugins import load
 from harness.types import Json, Recipe
+
+if TYPE_CHECKING:
+    from trainers.model.language_model import LanguageModel
 
 
 class Kind(NamedTuple):
     """A kind's constants, named in its module as the fields are here, in capitals."""
 
-    attach: Callable[[Any, Recipe], Any]
+    attach: "Callable[[LanguageModel, Recipe], LanguageModel]"
     quantization: dict[str, Json] = {}
     """How the base is quantized under it: arguments of transformers' BitsAndBytesConfig."""
     form: str = "adapter"

@@ -2,18 +2,21 @@
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from harness.errors import UsageError
 from harness.evaluate.inference.check import positions
+from harness.evaluate.inference.dtype import DTYPES
 from harness.evaluate.inference.opening import open_model, open_tokenizer
 from harness.evaluate.inference.ways import UNBOUNDED
 from harness.types import Json, Recipe, TuneRequest
 from trainers.model import virtual_tokens
 from trainers.model.kind import kind_of
+from trainers.model.language_model import LanguageModel, base_of
 from trainers.model.memory import fitting
 
 LONGEST = 2048
@@ -21,8 +24,8 @@ LONGEST = 2048
 
 
 class Base(NamedTuple):
-    model: Any
-    tokenizer: Any
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
     max_tokens: int
     """Longest row that the model's positions allow."""
 
@@ -37,9 +40,9 @@ def device() -> torch.device:
 def dtype(name: str) -> torch.dtype:
     """The recipe's dtype. `auto` is bfloat16 where the processor computes it, else float32."""
     if name != "auto":
-        if name not in ("float32", "bfloat16"):
-            raise UsageError(f"there is no dtype {name!r}", next="known: auto, float32, bfloat16")
-        return getattr(torch, name)
+        if name not in DTYPES:
+            raise UsageError(f"there is no dtype {name!r}", next=f"known: {', '.join(('auto', *DTYPES))}")
+        return DTYPES[name]
     if torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     able = torch.cpu.get_capabilities()
@@ -70,7 +73,7 @@ def open_base(folder: str | Path, kind: torch.dtype, quantization: dict[str, Jso
     return Base(model, tokenizer, limit if limit < UNBOUNDED else LONGEST)
 
 
-def attach(model: Any, recipe: Recipe) -> Any:
+def attach(model: LanguageModel, recipe: Recipe) -> LanguageModel:
     """The model with fresh weights to train, as the recipe's adapter kind makes them, and everything else frozen.
 
     With `options.activation_checkpointing` layers are computed again in the backward pass, which trades time for memory.
@@ -93,18 +96,18 @@ def recomputed(recipe: Recipe) -> bool:
     return bool(recipe.options.get("activation_checkpointing"))
 
 
-def start(model: Any) -> tuple[Any, Any]:
+def start(model: LanguageModel) -> tuple[LanguageModel, DynamicCache | None]:
     """What reads a row, and the keys and values that stand before it: those of virtual tokens for one row, or None."""
     if isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning:
-        return model.get_base_model(), virtual_tokens.start(model)
+        return base_of(model), virtual_tokens.start(model)
     return model, None
 
 
-def trainable(model: Any) -> list[torch.nn.Parameter]:
+def trainable(model: LanguageModel) -> list[torch.nn.Parameter]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
-def parameters(model: Any) -> int:
+def parameters(model: LanguageModel) -> int:
     """Weights of the model, all of them; a quantized one counts as many as it has unquantized."""
     return model.num_parameters() if hasattr(model, "num_parameters") else sum(map(torch.numel, model.parameters()))
 
@@ -116,21 +119,21 @@ class Weights(NamedTuple):
     trained: int
 
 
-def counted(model: Any) -> Weights:
+def counted(model: LanguageModel) -> Weights:
     """Of a model with what is trained on it."""
     trained = sum(weight.numel() for weight in trainable(model))
     beside = trained if isinstance(model, PeftModel) else 0
     return Weights(parameters(model) - beside, trained)
 
 
-def weights(model: Any) -> dict[str, torch.Tensor]:
+def weights(model: LanguageModel) -> dict[str, torch.Tensor]:
     """What was trained, by name, in contiguous tensors on the CPU: the adapter's weights, or all when there is none."""
     adapted = isinstance(model, PeftModel)
     state = get_peft_model_state_dict(model, save_embedding_layers=False) if adapted else dict(model.named_parameters())
     return {name: state[name].detach().cpu().contiguous() for name in sorted(state)}
 
 
-def load_weights(model: Any, tensors: dict[str, torch.Tensor]) -> None:
+def load_weights(model: LanguageModel, tensors: dict[str, torch.Tensor]) -> None:
     """Put back what `weights` gave, in place."""
     if isinstance(model, PeftModel):
         set_peft_model_state_dict(model, tensors)

@@ -7,7 +7,7 @@ output layer are trained only when they are named.
 
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from peft import LoraConfig, LoraModel
@@ -16,6 +16,7 @@ from transformers.pytorch_utils import Conv1D
 
 from harness.core.nearest import did_you_mean
 from harness.errors import UsageError
+from trainers.model.language_model import LanguageModel
 
 ALL = "all-linear"
 ROUTES = "it routes tokens to experts"
@@ -33,7 +34,7 @@ class AdapterTargets(NamedTuple):
     """Layers (or the folder of layers) to why they are not trained."""
 
 
-def targets_of(model: Any, asked: str) -> AdapterTargets:
+def targets_of(model: LanguageModel, asked: str) -> AdapterTargets:
     """The layers that `[tune] target_modules` means for this model.
 
     Raises UsageError for a name that no layer of the model has, and for both ends of tied embeddings at once.
@@ -47,7 +48,7 @@ def targets_of(model: Any, asked: str) -> AdapterTargets:
     return AdapterTargets(ALL, "|".join(patterns), left_out)
 
 
-def _named(model: Any, parts: list[str]) -> list[str]:
+def _named(model: LanguageModel, parts: list[str]) -> list[str]:
     layers = [name for name, _ in _layers(model)]
     for part in parts:
         if not any(name == part or name.endswith(f".{part}") for name in layers):
@@ -67,14 +68,14 @@ def _named(model: Any, parts: list[str]) -> list[str]:
     return parts
 
 
-def _layers(model: Any) -> Iterable[tuple[str, Any]]:
+def _layers(model: LanguageModel) -> Iterable[tuple[str, torch.nn.Module]]:
     """Names and modules of the layers that may get an adapter."""
     for name, module in model.named_modules():
         if isinstance(module, (torch.nn.Linear, torch.nn.Embedding, Conv1D)):
             yield name, module
 
 
-def _tied(model: Any) -> list[str]:
+def _tied(model: LanguageModel) -> list[str]:
     """Names of the embedding and the output layer where they are one weight."""
     ends = (model.get_input_embeddings(), model.get_output_embeddings())
     if None in ends or ends[0].weight is not ends[1].weight:
@@ -82,7 +83,7 @@ def _tied(model: Any) -> list[str]:
     return [name for name, module in model.named_modules() if module in ends]
 
 
-def _towers(model: Any) -> dict[str, str]:
+def _towers(model: LanguageModel) -> dict[str, str]:
     """Top-most parts of a multimodal model that its text decoder is not in."""
     decoder = model.get_decoder()
     inside = {id(module) for module in decoder.modules()} | {id(model.get_output_embeddings())}
@@ -97,11 +98,11 @@ def _towers(model: Any) -> dict[str, str]:
     return names
 
 
-def _holds(module: Any, decoder: Any) -> bool:
+def _holds(module: torch.nn.Module, decoder: torch.nn.Module) -> bool:
     return any(each is decoder for each in module.modules())
 
 
-def _routers(model: Any) -> dict[str, str]:
+def _routers(model: LanguageModel) -> dict[str, str]:
     config = model.config.get_text_config()
     names = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
     experts = {getattr(config, name) for name in names if getattr(config, name, None)}
@@ -115,14 +116,14 @@ def _routers(model: Any) -> dict[str, str]:
     }
 
 
-def _incompatible(model: Any) -> dict[str, str]:
+def _incompatible(model: LanguageModel) -> dict[str, str]:
     """Layers that PEFT refuses for this kind of model: their weights are read past the layer's own forward pass."""
     names = {name.rsplit(".", 1)[-1] for name, _ in _layers(model)}
     return {name: "PEFT cannot adapt it in this kind of model" for name in sorted(names) if not _fits(model, name)}
 
 
 @torch.no_grad()
-def _read_past(model: Any) -> dict[str, str]:
+def _read_past(model: LanguageModel) -> dict[str, str]:
     """Layers whose own forward pass a text never runs, though their weights are read: an adapter there would do nothing."""
     ran: set[str] = set()
     layers = dict(_layers(model.get_decoder()))
@@ -139,7 +140,7 @@ def _read_past(model: Any) -> dict[str, str]:
     return dict.fromkeys(sorted(idle), "the model reads its weights past its forward pass")
 
 
-def without_routers(config: LoraConfig, model: Any) -> dict[str, str]:
+def without_routers(config: LoraConfig, model: LanguageModel) -> dict[str, str]:
     """Take the routers out of the weights that PEFT adapts by name, as it does where experts are one tensor.
 
     Returns the names that were left out, and why. `config` is changed in place.
@@ -151,9 +152,9 @@ def without_routers(config: LoraConfig, model: Any) -> dict[str, str]:
     return dict.fromkeys(sorted(routers), ROUTES)
 
 
-def _fits(model: Any, name: str) -> bool:
+def _fits(model: LanguageModel, name: str) -> bool:
     try:
-        LoraModel._check_target_module_compatiblity(None, LoraConfig(), model, name)  # type: ignore[arg-type]
+        LoraModel._check_target_module_compatiblity(None, LoraConfig(), model, name)  # type: ignore[arg-type] # a method that reads no self
     except ValueError:
         return False
     return True

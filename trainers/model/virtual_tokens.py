@@ -3,12 +3,12 @@
 They are computed once a step and every row attends to them, as to any other common start (`trainers.training.loss`).
 """
 
-from typing import Any
-
+from peft import PeftModel
 from transformers import DynamicCache
 
 from harness.errors import UsageError
 from harness.types import Recipe
+from trainers.model.language_model import base_of
 
 TOKENS, OPTION = 20, "virtual_tokens"
 """Virtual tokens, unless this key of `[tune.options]` says otherwise."""
@@ -16,17 +16,18 @@ TOKENS, OPTION = 20, "virtual_tokens"
 
 def count(recipe: Recipe) -> int:
     """Raises UsageError when it is not a number of tokens."""
-    found = recipe.options.get(OPTION, TOKENS)
-    if not isinstance(found, int) or found < 1:
-        raise UsageError(f"{OPTION} is {found!r}, not a number of tokens", next=f"options = {{ {OPTION} = {TOKENS} }}")
-    return found
+    tokens = recipe.options.get(OPTION, TOKENS)
+    if not isinstance(tokens, int) or tokens < 1:
+        raise UsageError(f"{OPTION} is {tokens!r}, not a number of tokens", next=f"options = {{ {OPTION} = {TOKENS} }}")
+    return tokens
 
 
-def start(peft: Any) -> DynamicCache:
+def start(peft: PeftModel) -> DynamicCache:
     """Keys and values of the virtual tokens, for one row, with gradients: what every row's text comes after."""
     prompt = peft.get_prompt(1)
     if isinstance(prompt, DynamicCache):
         return prompt
-    base = peft.get_base_model()
+    base = base_of(peft)
     embeddings = prompt.to(base.dtype)
-    return base(inputs_embeds=embeddings, use_cache=True, logits_to_keep=1).past_key_values
+    cache: DynamicCache = base(inputs_embeds=embeddings, use_cache=True, logits_to_keep=1).past_key_values
+    return cache

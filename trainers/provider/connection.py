@@ -3,12 +3,11 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
 
 import openai
 from openai import OpenAI
-from openai.types.fine_tuning import FineTuningJob
+from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
 
 from harness.errors import InvalidError, UsageError
 
@@ -45,14 +44,16 @@ def said(url: str) -> Iterator[None]:
 
 def pause(error: openai.OpenAIError, tried: int) -> float:
     """Seconds before the next try: what the provider asks for, else growing."""
-    headers = getattr(getattr(error, "response", None), "headers", {})
+    headers: Mapping[str, str] = getattr(getattr(error, "response", None), "headers", {})
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         with contextlib.suppress(KeyError, ValueError):
             return min(float(headers[name]) / unit, LONGEST_PAUSE)
-    return min(FIRST_PAUSE * 2**tried, LONGEST_PAUSE)
+    return min(FIRST_PAUSE * 2.0**tried, LONGEST_PAUSE)
 
 
-def wait(client: OpenAI, ident: str, poll: float, patience: float, on_event: Callable[[Any], None]) -> FineTuningJob:
+def wait(
+    client: OpenAI, ident: str, poll: float, patience: float, on_event: Callable[[FineTuningJobEvent], None]
+) -> FineTuningJob:
     """The job once it has ended, looked at every `poll` seconds; each event is passed on once, oldest first.
 
     Raises InvalidError after `patience` hours.
@@ -75,7 +76,7 @@ def wait(client: OpenAI, ident: str, poll: float, patience: float, on_event: Cal
         time.sleep(poll)
 
 
-def _new_events(client: OpenAI, ident: str, seen: set[str]) -> Iterator[Any]:
+def _new_events(client: OpenAI, ident: str, seen: set[str]) -> Iterator[FineTuningJobEvent]:
     """Events that were not seen yet, oldest first. The API lists the newest first, page by page."""
     fresh = []
     for event in client.fine_tuning.jobs.list_events(ident, limit=100):

@@ -10,6 +10,7 @@ import torch
 from msgspec.structs import replace
 from peft import PeftModel
 from safetensors import SafetensorError
+from transformers import PreTrainedModel
 
 from harness.core.adapters import MANIFEST, content_id, read_manifest
 from harness.core.codec import encode, file_digest, sync_folder, write_atomic
@@ -19,6 +20,7 @@ from harness.errors import InputError, InvalidError, StorageError
 from harness.types import Adapter, TuneRequest
 from trainers.model import parameters
 from trainers.model.kind import kind_of
+from trainers.model.language_model import LanguageModel
 from trainers.rows import dataset
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -58,13 +60,13 @@ def published(out: Path, request: Adapter) -> Adapter | None:
     """
     if not out.exists():
         return None
-    found = read_manifest(out)
-    if found.checks.get("request") != request.id:
+    adapter = read_manifest(out)
+    if adapter.checks.get("request") != request.id:
         raise InputError("another adapter stands there", where=str(out), next="remove it, or name another folder")
-    return found
+    return adapter
 
 
-def write(folder: Path, model: Any, base: str = "") -> dict[str, str]:
+def write(folder: Path, model: LanguageModel, base: str = "") -> dict[str, str]:
     """What was trained into `folder`: an adapter's weights with PEFT's config, or a whole checkpoint.
 
     A checkpoint is a model folder of its own, with the tokenizer of `base`. Returns file names with their sha256. Raises
@@ -83,7 +85,7 @@ def write(folder: Path, model: Any, base: str = "") -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
 
 
-def _checkpoint(folder: Path, model: Any, base: Path) -> None:
+def _checkpoint(folder: Path, model: PreTrainedModel, base: Path) -> None:
     try:
         model.save_pretrained(folder)
         for path in companions(base):
@@ -112,11 +114,11 @@ def fresh(folder: Path) -> Path:
     return folder
 
 
-def _config(model: Any) -> bytes:
+def _config(model: PeftModel) -> bytes:
     """PEFT's adapter_config.json with equal bytes for equal configs: sets in order, and no path of this machine."""
     config = {name: sorted(value) if isinstance(value, (set, frozenset)) else value for name, value in _fields(model)}
     return encode({**config, "base_model_name_or_path": "", "inference_mode": True})
 
 
-def _fields(model: Any) -> list[tuple[str, Any]]:
+def _fields(model: PeftModel) -> list[tuple[str, Any]]:
     return sorted(model.peft_config["default"].to_dict().items())

@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from msgspec.structs import replace
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from harness.core.codec import sync_folder
 from harness.types import Adapter, CurvePoint, Json, TuneRequest
 from trainers.model import parameters
+from trainers.model.language_model import LanguageModel
 from trainers.model.memory import fitting, peak_bytes
 from trainers.publishing import adapter_folder, forms, round_trip
 from trainers.rows.tokens import TokenRow
@@ -44,12 +45,12 @@ def reopened(request: TuneRequest, draft: Adapter, weights: dict[str, torch.Tens
     """As `conclude`, over a base that is opened again: TRL has put its own head on the model that it trained."""
     gc.collect()
     base = parameters.open_for(replace(request, recipe=outcome.filled.recipe))
-    model: Any = parameters.attach(base.model, outcome.filled.recipe)
+    model: LanguageModel = parameters.attach(base.model, outcome.filled.recipe)
     parameters.load_weights(model, weights)
     return conclude(request, draft, model, outcome)
 
 
-def conclude(request: TuneRequest, draft: Adapter, model: Any, outcome: Outcome) -> Adapter:
+def conclude(request: TuneRequest, draft: Adapter, model: LanguageModel, outcome: Outcome) -> Adapter:
     """Publish the trained model in the form that the request asks for, once a fresh process has found it to be that.
 
     Raises InvalidError when it is not, or when it does nothing, and StorageError when the disk is full.
@@ -61,7 +62,7 @@ def conclude(request: TuneRequest, draft: Adapter, model: Any, outcome: Outcome)
         shipped, distance = forms.shaped(model, replace(request, recipe=recipe), scratch, outcome.aside or outcome.rows)
         files = adapter_folder.write(partial, shipped, request.base)
         shutil.rmtree(scratch, ignore_errors=True)
-        found = round_trip.certify(shipped, request.base, partial, outcome.rows)
+        certificate = round_trip.certify(shipped, request.base, partial, outcome.rows)
     choice = outcome.choice
     step = choice.step if choice else outcome.filled.steps
     reason = choice.reason if choice else f"step {step}, the last: {outcome.unmeasured}"
@@ -77,7 +78,7 @@ def conclude(request: TuneRequest, draft: Adapter, model: Any, outcome: Outcome)
         checks={
             "request": draft.id,
             "parity": {"rows": len(outcome.rows), "prompt_ids_equal": True, "stop_supervised": True},
-            "round_trip": found,
+            "round_trip": certificate,
             **({"form": distance} if distance else {}),
             **({"chosen_step": step, **fit(outcome.curve, step)} if choice else {}),
             **outcome.checks,
@@ -106,7 +107,14 @@ def _form_words(form: str, distance: dict[str, Json]) -> dict[str, str]:
 
 
 def adopt(
-    inner: Path, request: TuneRequest, draft: Adapter, made: Adapter, *, rows: dict[str, int], checks: Any, began: float
+    inner: Path,
+    request: TuneRequest,
+    draft: Adapter,
+    made: Adapter,
+    *,
+    rows: dict[str, int],
+    checks: dict[str, Json],
+    began: float,
 ) -> Adapter:
     """Publish what another recipe made in `inner` as this request's adapter: its weights, bound to what was asked."""
     out = Path(request.out)

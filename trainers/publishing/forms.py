@@ -7,26 +7,27 @@ trained model is measured on rows and stands in the manifest.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from peft import PeftConfig, PeftModel, PeftModelForCausalLM
+from transformers import PreTrainedModel
 
-from harness.core.plugins import load
+from harness.core.plugins import says
 from harness.errors import UsageError
 from harness.evaluate.inference.folding import foldable
 from harness.types import Json, Recipe, TuneRequest
 from trainers.model import parameters
+from trainers.model.language_model import LanguageModel
 from trainers.publishing import adapter_folder, round_trip
 from trainers.rows.tokens import TokenRow
 
 ROWS = 16
 
 
-def refuse(recipe: Recipe, model: Any) -> None:
+def refuse(recipe: Recipe, model: LanguageModel) -> None:
     """Raises UsageError when the recipe asks for a form that its adapter kind does not have."""
     whole = not isinstance(model, PeftModel)
-    virtual = not whole and model.active_peft_config.is_prompt_learning
+    virtual = isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning
     if recipe.form != "adapter" and virtual or recipe.form == "merged" and whole:
         why = "virtual tokens are no part of the weights" if virtual else "a full fine-tune is one checkpoint already"
         raise UsageError(
@@ -40,7 +41,9 @@ def refuse(recipe: Recipe, model: Any) -> None:
         )
 
 
-def shaped(model: Any, request: TuneRequest, scratch: Path, rows: Sequence[TokenRow]) -> tuple[Any, dict[str, Json]]:
+def shaped(
+    model: LanguageModel, request: TuneRequest, scratch: Path, rows: Sequence[TokenRow]
+) -> tuple[LanguageModel, dict[str, Json]]:
     """The trained model in the form of the request's recipe, and how far that is from it.
 
     `scratch` is a folder for what is needed in between; it may be removed afterwards. The measures: `kl`, the mean of
@@ -61,23 +64,24 @@ def shaped(model: Any, request: TuneRequest, scratch: Path, rows: Sequence[Token
 
 def distance(trained: torch.Tensor, shipped: torch.Tensor) -> dict[str, Json]:
     """Both: [positions, vocabulary]."""
-    one, other = trained.float().log_softmax(-1), shipped.float().log_softmax(-1)
-    kl = torch.nn.functional.kl_div(other, one, log_target=True, reduction="batchmean").item()
-    same = (one.argmax(-1) == other.argmax(-1)).float().mean().item()
-    return {"kl": kl, "greedy": same, "tokens": len(one)}
+    expected, actual = trained.float().log_softmax(-1), shipped.float().log_softmax(-1)
+    kl = torch.nn.functional.kl_div(actual, expected, log_target=True, reduction="batchmean").item()
+    same = (expected.argmax(-1) == actual.argmax(-1)).float().mean().item()
+    return {"kl": kl, "greedy": same, "tokens": len(expected)}
 
 
-def _merged(model: Any, request: TuneRequest, folder: Path) -> Any:
+def _merged(model: LanguageModel, request: TuneRequest, folder: Path) -> PreTrainedModel:
     """The adapter folded into the base as its files say it: unquantized, also where the training had it in 4 bits."""
     adapter_folder.write(folder, model)
     base = parameters.open_base(request.base, parameters.dtype_of(request.recipe)).model
     peft = PeftModelForCausalLM(base, PeftConfig.from_pretrained(str(folder)))
     peft.load_adapter(str(folder), "default")
-    return peft.merge_and_unload(safe_merge=True).eval()
+    merged: PreTrainedModel = peft.merge_and_unload(safe_merge=True)
+    merged.eval()
+    return merged
 
 
-def _quantized(model: Any, request: TuneRequest, folder: Path) -> Any:
+def _quantized(model: LanguageModel, request: TuneRequest, folder: Path) -> PreTrainedModel:
     adapter_folder.write(folder, model, request.base)
-    return parameters.open_base(
-        folder, parameters.dtype_of(request.recipe), load("adapters", "qlora").QUANTIZATION
-    ).model.eval()
+    quantization: dict[str, Json] = says("adapters", "qlora", "QUANTIZATION", {})
+    return parameters.open_base(folder, parameters.dtype_of(request.recipe), quantization).model

@@ -13,11 +13,12 @@ must give the same logits too. Both sides use PEFT's own forward pass, one row a
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
 from peft import PeftConfig, PeftModel, PeftModelForCausalLM
+from transformers import PreTrainedModel
 
 from harness.core import worker
 from harness.core.codec import decode, encode, write_atomic
@@ -27,7 +28,10 @@ from harness.evaluate.inference.folding import fold
 from harness.evaluate.inference.head import accepts
 from harness.types import Json, Noun
 from trainers.model import parameters
+from trainers.model.language_model import LanguageModel, base_of
 from trainers.rows.tokens import TokenRow
+
+M = TypeVar("M", bound=LanguageModel)
 
 ROWS = 4
 TOLERANCE = 1e-5
@@ -65,7 +69,7 @@ class RoundTrip(Noun, frozen=True):
     unexpected: tuple[str, ...] = ()
 
 
-def certify(model: Any, base: str, adapter: Path, rows: Sequence[TokenRow]) -> dict[str, Json]:
+def certify(model: LanguageModel, base: str, adapter: Path, rows: Sequence[TokenRow]) -> dict[str, Json]:
     """What the fresh process found. Raises InvalidError when the adapter is not what was trained, or does nothing.
 
     `model` is the trained model; it is left in float32, and unless it is quantized on the CPU. `adapter` is the folder with its files; the probe's own files
@@ -76,7 +80,7 @@ def certify(model: Any, base: str, adapter: Path, rows: Sequence[TokenRow]) -> d
     plain = tuple((tuple(row.ids), tuple(row.supervised)) for row in chosen)
     try:
         probe = Probe(base=base, adapter=str(adapter), rows=plain, **_opened(model))
-        model = model.to("cpu") if probe.on_cpu else model
+        model = torch.nn.Module.to(model, "cpu") if probe.on_cpu else model
         write_atomic(logits, safetensors.torch.save({"logits": logits_of(_raised(model), chosen)}))
         write_atomic(request, encode(probe))
         finding = _in_a_fresh_process(request)
@@ -116,26 +120,22 @@ def _judge(finding: RoundTrip) -> None:
 
 
 @torch.no_grad()
-def logits_of(model: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
+def logits_of(model: LanguageModel, rows: Sequence[TokenRow]) -> torch.Tensor:
     """Logits at the supervised positions of all rows: [positions, vocabulary]."""
     model.eval()
-    found = []
+    kept_logits = []
     for row in rows:
         ids = torch.tensor([row.ids[:-1]], device=model.device)
         kept = len(row.ids) - row.first
-        options = {"logits_to_keep": kept} if accepts(_plain(model), "logits_to_keep") else {}
+        options = {"logits_to_keep": kept} if accepts(base_of(model), "logits_to_keep") else {}
         logits = model(input_ids=ids, use_cache=False, **options).logits[0, -kept:]
-        found.append(logits[torch.tensor(row.supervised[row.first :], device=logits.device)])
-    return torch.cat(found).cpu().contiguous()
+        kept_logits.append(logits[torch.tensor(row.supervised[row.first :], device=logits.device)])
+    return torch.cat(kept_logits).cpu().contiguous()
 
 
-def _plain(model: Any) -> Any:
-    return model.get_base_model() if isinstance(model, PeftModel) else model
-
-
-def _opened(model: Any) -> dict[str, Any]:
+def _opened(model: LanguageModel) -> dict[str, Any]:
     """How the base under a trained model was opened."""
-    base = _plain(model)
+    base = base_of(model)
     used = getattr(base.config, "quantization_config", None)
     names = ("load_in_4bit", "bnb_4bit_quant_type", "bnb_4bit_use_double_quant")
     whole = not isinstance(model, PeftModel)  # a checkpoint says itself how it is quantized
@@ -147,7 +147,7 @@ def _opened(model: Any) -> dict[str, Any]:
     }
 
 
-def _raised(model: Any) -> Any:
+def _raised(model: M) -> M:
     """The model in float32; 4-bit weights stay what they are, which transformers' own `float` would refuse."""
     return torch.nn.Module.float(model)
 
@@ -158,30 +158,30 @@ def examine(request: Path) -> RoundTrip:
     expected = safetensors.torch.load_file(request.with_name(LOGITS))["logits"]
     rows = [TokenRow("", list(ids), list(supervised)) for ids, supervised in probe.rows]
     model, missing, unexpected = _reload(probe)
-    found = served = logits_of(model, rows)
-    if probe.whole:
-        off = logits_of(_raised(_base(probe, probe.base)), rows)
-    else:
+    loaded = served = logits_of(model, rows)
+    if isinstance(model, PeftModel):
         with model.disable_adapter():
             off = logits_of(model, rows)
         if probe.on_cpu and not model.active_peft_config.is_prompt_learning:
             served = logits_of(fold(model), rows)
+    else:
+        off = logits_of(_raised(_base(probe, probe.base)), rows)
     return RoundTrip(
-        difference=(found - expected).abs().max().item(),
-        equal=torch.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE),
-        effect=(found - off).abs().max().item(),
-        served=(served - found).abs().max().item(),
-        served_equal=bool((served - found).abs().max() <= FOLDED * found.abs().max()),
+        difference=(loaded - expected).abs().max().item(),
+        equal=torch.allclose(loaded, expected, rtol=TOLERANCE, atol=TOLERANCE),
+        effect=(loaded - off).abs().max().item(),
+        served=(served - loaded).abs().max().item(),
+        served_equal=bool((served - loaded).abs().max() <= FOLDED * loaded.abs().max()),
         missing=missing,
         unexpected=unexpected,
     )
 
 
-def _base(probe: Probe, folder: str) -> Any:
+def _base(probe: Probe, folder: str) -> PreTrainedModel:
     return parameters.open_base(folder, parameters.dtype(probe.dtype), probe.quantization).model
 
 
-def _reload(probe: Probe) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
+def _reload(probe: Probe) -> tuple[LanguageModel, tuple[str, ...], tuple[str, ...]]:
     """The written model in float32, with the weights that were missing and those that have no place."""
     if probe.whole:  # transformers refuses a checkpoint that lacks a weight
         return _raised(_base(probe, probe.adapter)), (), ()

@@ -1,7 +1,8 @@
 """Certify a training row: what it teaches, cut where serving stops and read as serving reads, is its target."""
 
 from collections.abc import Sequence
-from typing import Any
+
+from transformers import PreTrainedTokenizerBase
 
 from harness.core.codec import canonical
 from harness.core.reading import INCOMPLETE, ReadReply, read_reply
@@ -15,7 +16,7 @@ class UnreadableError(InputError):
 
 
 def certify(
-    tokenizer: Any,
+    tokenizer: PreTrainedTokenizerBase,
     prompt: Sequence[int],
     answer: Sequence[int],
     stop: frozenset[int],

@@ -25,14 +25,14 @@ def rows(request: TuneRequest, base: parameters.Base) -> tokens.TokenRows:
 
     Raises InvalidError when one of them was held out, InputError when the dataset cannot be used.
     """
-    found = cases(request)
-    tokens.refuse_held_out(found, request.held_out_ids)
+    every = cases(request)
+    tokens.refuse_held_out(every, request.held_out_ids)
     limit = min(request.recipe.max_tokens or base.max_tokens, base.max_tokens)
     stop = stop_ids(base.tokenizer, request.base)
     reasoning: Any = request.recipe.options.get("reasoning", "drop")
     options = request.template_options
     renderer = tokens.Renderer(base.tokenizer, stop, request.prompt, limit, options, reasoning)
-    return tokens.build(found, renderer, request.recipe)
+    return tokens.build(every, renderer, request.recipe)
 
 
 class Parts(NamedTuple):
@@ -50,10 +50,10 @@ def parts(request: TuneRequest, base: parameters.Base) -> Parts:
     Whole groups of near-duplicates are set aside together: what validates must not have trained in other words. Which
     ones is a function of their names and the recipe's seed, so a dataset that grows keeps most of its choice.
     """
-    built, found = rows(request, base), cases(request)
-    drawn = _aside([case for case in found if case.split != "replay"], request.recipe)
+    built, every = rows(request, base), cases(request)
+    drawn = _aside([case for case in every if case.split != "replay"], request.recipe)
     aside = frozenset(request.validation_ids) or drawn
-    guard = _aside([case for case in found if case.split == "replay"], request.recipe) if aside else frozenset()
+    guard = _aside([case for case in every if case.split == "replay"], request.recipe) if aside else frozenset()
     train = [row for row in built.rows if row.id not in aside | guard]
     fates = dict(built.fates)
     if len(train) < len(built.rows):
@@ -75,11 +75,11 @@ def none_aside(recipe: Recipe) -> str:
     return f"no rows are set aside to choose by: of fewer than {LEAST_ROWS} all train, and groups stay whole"
 
 
-def _aside(found: list[Case], recipe: Recipe) -> frozenset[str]:
+def _aside(cases: list[Case], recipe: Recipe) -> frozenset[str]:
     """Ids of the cases that are set aside: whole groups, in the order of their hash, up to the recipe's share."""
-    enough = len(found) >= LEAST_ROWS or any(case.split == "replay" for case in found)
-    wanted = min(MOST_ASIDE, round(recipe.validation_share * len(found))) if enough else 0
-    return frozenset(case.id for case in set_aside(found, wanted, by_hash(recipe.seed))[1])
+    enough = len(cases) >= LEAST_ROWS or any(case.split == "replay" for case in cases)
+    wanted = min(MOST_ASIDE, round(recipe.validation_share * len(cases))) if enough else 0
+    return frozenset(case.id for case in set_aside(cases, wanted, by_hash(recipe.seed))[1])
 
 
 def cases(request: TuneRequest) -> list[Case]:

@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
+from transformers import PreTrainedTokenizerBase
 
 from harness.core.rendering import stop_ids
 from harness.core.set_aside import group_of
@@ -70,28 +71,28 @@ def build(request: TuneRequest, base: parameters.Base, length_bias: str) -> Pair
         raise UsageError(f"length_bias is {length_bias!r}", next=f"known: {REFUSE}, {ACCEPT}")
     cases = dataset.cases(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
     tokens.refuse_held_out(cases, request.held_out_ids)
-    found = pairs(cases)
-    _lint(found, len(cases), length_bias)
+    paired = pairs(cases)
+    _lint(paired, len(cases), length_bias)
     limit = min(request.recipe.max_tokens or base.max_tokens, base.max_tokens)
     stop = stop_ids(base.tokenizer, request.base)
     renderer = Renderer(base.tokenizer, stop, request.prompt, limit, request.template_options)
-    fates: Counter[str] = Counter(found.left_out)
-    rows = [row for case in found.cases if (row := _row(case, renderer, fates)) is not None]
+    fates: Counter[str] = Counter(paired.left_out)
+    rows = [row for case in paired.cases if (row := _row(case, renderer, fates)) is not None]
     if len(rows) < LEAST:
         raise InputError(
             f"{len(rows)} pairs are left, fewer than {LEAST}: {dict(fates)}",
             where=request.dataset,
             next='ingest more corrections of recorded answers, or set [tune] method = "sft"',
         )
-    checks = {"pairs": len(rows), "length_bias": found.length_bias, "warnings": list(found.warnings)}
+    checks = {"pairs": len(rows), "length_bias": paired.length_bias, "warnings": list(paired.warnings)}
     return PairRows(rows, dict(fates), {"preference": checks})
 
 
-def preview(pairs: PairRows, tokenizer: Any, count: int, notes: Sequence[str] = ()) -> Preview:
+def preview(pairs: PairRows, tokenizer: PreTrainedTokenizerBase, count: int, notes: Sequence[str] = ()) -> Preview:
     """`count` of the pairs token by token: the prompt, the answer to prefer, the answer to avoid."""
     rows = tuple(_shown(row, tokenizer) for row in spread(pairs.rows, count))
-    found: Any = pairs.checks["preference"]
-    return Preview(rows=rows, fates=pairs.fates, tokens=pairs.tokens, notes=(*found["warnings"], *notes))
+    checks: Any = pairs.checks["preference"]
+    return Preview(rows=rows, fates=pairs.fates, tokens=pairs.tokens, notes=(*checks["warnings"], *notes))
 
 
 def longest(rows: Sequence[PairRow], size: int) -> list[PairRow]:
@@ -127,7 +128,7 @@ def foreseen(
     )
 
 
-def _shown(row: PairRow, tokenizer: Any) -> PreviewRow:
+def _shown(row: PairRow, tokenizer: PreTrainedTokenizerBase) -> PreviewRow:
     kept, avoided = shown(row.chosen, tokenizer), shown(row.rejected, tokenizer)
     counts = f"{len(row.prompt)} tokens of prompt, {len(row.chosen_ids)} preferred, {len(row.rejected_ids)} rejected"
     rejected: tuple[tuple[str, TokenKind], ...] = tuple(
@@ -156,15 +157,15 @@ def _row(case: Case, renderer: Renderer, fates: Counter[str]) -> PairRow | None:
     return row
 
 
-def _lint(found: Pairs, cases: int, length_bias: str) -> None:
-    same = found.left_out.get("identical", 0)
-    if same > max(1, len(found.cases)):
+def _lint(paired: Pairs, cases: int, length_bias: str) -> None:
+    same = paired.left_out.get("identical", 0)
+    if same > max(1, len(paired.cases)):
         raise InputError(
             f"{same} of {cases} pairs say the same twice: their recorded answers were not wrong",
             next="mine again, or leave thumbs-up out of the corrections",
         )
-    if abs(found.length_bias) >= LARGE and length_bias == REFUSE:
+    if abs(paired.length_bias) >= LARGE and length_bias == REFUSE:
         raise InputError(
-            f"{found.warnings[0]} (refused from {LARGE}, said from {BIASED})",
+            f"{paired.warnings[0]} (refused from {LARGE}, said from {BIASED})",
             next='even the lengths out, or set options = { length_bias = "accept" } to train all the same',
         )

@@ -80,14 +80,14 @@ class Scores:
 
     def __call__(self, case_ids: Sequence[str], texts: Sequence[str]) -> list[float]:
         """Raises InvalidError when the suite breaks too often."""
-        answers = [Answer(case_id=one, reply=Reply(text=text)) for one, text in zip(case_ids, texts, strict=True)]
-        found = self._judge.judge(answers)
-        self._count(found)
-        return [0.0 if one.value is None else one.value for one in found]
+        answers = [Answer(case_id=ident, reply=Reply(text=text)) for ident, text in zip(case_ids, texts, strict=True)]
+        judged = self._judge.judge(answers)
+        self._count(judged)
+        return [0.0 if answer.value is None else answer.value for answer in judged]
 
-    def _count(self, found: Sequence[JudgedAnswer]) -> None:
-        errors = [one.error for one in found if one.value is None]
-        self.judged, self.broken = self.judged + len(found), self.broken + len(errors)
+    def _count(self, judged: Sequence[JudgedAnswer]) -> None:
+        errors = [answer.error for answer in judged if answer.value is None]
+        self.judged, self.broken = self.judged + len(judged), self.broken + len(errors)
         if errors and self.judged >= BROKEN_LEAST and self.broken > BROKEN_SHARE * self.judged:
             raise InvalidError(
                 f"the suite broke on {self.broken} of {self.judged} answers: {errors[0]}",

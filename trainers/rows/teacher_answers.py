@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -48,7 +48,7 @@ def lessons(
     answers nothing, StorageError on a full disk.
     """
     requests = judge.requests([case.id for case in cases])
-    asked = [_sampled(one, number, temperature) for one in requests for number in range(samples)]
+    asked = [_sampled(request, number, temperature) for request in requests for number in range(samples)]
     owners = [case.id for case in cases for _ in range(samples)]
     replies = _answers(arm, asked, kept)
     given = [(owner, reply) for owner, reply in zip(owners, replies, strict=True) if isinstance(reply, Reply)]
@@ -57,11 +57,11 @@ def lessons(
     judged = judge.judge([Answer(case_id=owner, reply=reply) for owner, reply in given])
     best: dict[str, tuple[float, Reply]] = {}
     accepted = 0
-    for (owner, reply), found in zip(given, judged, strict=True):
-        if found.value is not None and found.value >= accept and reply.finish_reason in ENDED:
+    for (owner, reply), answer in zip(given, judged, strict=True):
+        if answer.value is not None and answer.value >= accept and reply.finish_reason in ENDED:
             accepted += 1
-            if owner not in best or found.value > best[owner][0]:
-                best[owner] = found.value, reply
+            if owner not in best or answer.value > best[owner][0]:
+                best[owner] = answer.value, reply
     taught = [replace(case, target=_said(best[case.id][1]), target_source=TEACHER) for case in cases if case.id in best]
     answered = {owner for owner, _ in given}
     fates = Counter(NOT_ACCEPTED if case.id in answered else NOT_ANSWERED for case in cases if case.id not in best)
@@ -78,7 +78,7 @@ def _sampled(request: Request, number: int, temperature: float) -> Request:
 def _answers(arm: Arm, requests: Sequence[Request], kept: Path) -> list[Reply | Exception]:
     name = plugins.load("backends", arm.backend).digest(arm)
     keys = [digest([name, request]) for request in requests]
-    known = {one.key: one.reply for one in _read(kept)}
+    known = {answer.key: answer.reply for answer in _read(kept)}
     missing = [place for place, key in enumerate(keys) if key not in known]
     failed: dict[str, Exception] = {}
     for places, replies in _ask(arm, requests, missing):
@@ -89,7 +89,9 @@ def _answers(arm: Arm, requests: Sequence[Request], kept: Path) -> list[Reply | 
     return [known.get(key) or failed[key] for key in keys]
 
 
-def _ask(arm: Arm, requests: Sequence[Request], places: list[int]) -> Iterator[tuple[list[int], Sequence[Any]]]:
+def _ask(
+    arm: Arm, requests: Sequence[Request], places: list[int]
+) -> Iterator[tuple[list[int], Sequence[Reply | Exception]]]:
     if not places:
         return
     backend = plugins.load("backends", arm.backend).open([arm])
@@ -116,7 +118,7 @@ def _keep(file: Path, taught: Sequence[TeacherAnswer]) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("ab") as out:
-            out.write(b"".join(encode(one) + b"\n" for one in taught))
+            out.write(b"".join(encode(answer) + b"\n" for answer in taught))
         sync_folder(file)
     except OSError as error:
         raise StorageError(f"the teacher's answers cannot be kept: {error}", where=str(file)) from error
@@ -129,7 +131,7 @@ def _said(reply: Reply) -> Message:
 
 
 def _silent(arm: Arm, replies: Sequence[Reply | Exception]) -> Exception:
-    first = next((one for one in replies if isinstance(one, Exception)), None)
+    first = next((reply for reply in replies if isinstance(reply, Exception)), None)
     if isinstance(first, TrueupError):
         return first
     return InputError(f"the teacher answered nothing: {first}", where=f"arm {arm.name}")

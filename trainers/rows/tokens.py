@@ -11,9 +11,10 @@ provider's summary of it, and whoever learns it pays for it in every answer.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
+from transformers import PreTrainedTokenizerBase
 
 from harness.core.chat_forms import is_media
 from harness.core.reading import format_of, marks_of, split_inline, template_of
@@ -58,7 +59,7 @@ class TokenRows(NamedTuple):
 class Renderer(NamedTuple):
     """What turns cases into rows: the model's tokenizer, the ids that end its turn, and the longest row it takes."""
 
-    tokenizer: Any
+    tokenizer: PreTrainedTokenizerBase
     stop: frozenset[int]
     prompt: Prompt
     max_tokens: int

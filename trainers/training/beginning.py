@@ -13,6 +13,7 @@ from harness.errors import UsageError
 from harness.types import Adapter, Estimate, Recipe, TuneRequest
 from trainers import sft
 from trainers.model import parameters
+from trainers.model.language_model import LanguageModel
 from trainers.publishing import adapter_folder
 from trainers.training.descent import OnPoint
 
@@ -95,7 +96,7 @@ def foresee(request: TuneRequest, start: str, stage: dict[str, Any]) -> Foreseen
     return Foreseen(_start(request, recipe, None, None), sft.estimate(replace(request, recipe=recipe)))
 
 
-def attach(model: Any, start: Start) -> Any:
+def attach(model: LanguageModel, start: Start) -> LanguageModel:
     """The model with the adapter to train: fresh, or with the weights that it starts from.
 
     Raises UsageError on a kind of adapter that leaves no frozen model to hold the trained one against.

@@ -8,7 +8,6 @@ none. Only safetensors and JSON: nothing that is read back can run. Dropout draw
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
 import torch
@@ -18,6 +17,7 @@ from harness.core.codec import encode, file_digest, read, sync_folder, write_ato
 from harness.errors import InputError, StorageError
 from harness.types import CurvePoint, Noun
 from trainers.model import parameters
+from trainers.model.language_model import LanguageModel
 from trainers.training import processes
 
 STATE, WEIGHTS, OPTIMIZER = "state.json", "weights.safetensors", "optimizer.safetensors"
@@ -43,7 +43,7 @@ class Shelf:
     def __init__(self, folder: Path, request: str) -> None:
         self.folder, self.request = folder, request
 
-    def save(self, model: Any, optimizer: torch.optim.Optimizer, state: TrainingState, best: int = 0) -> None:
+    def save(self, model: LanguageModel, optimizer: torch.optim.Optimizer, state: TrainingState, best: int = 0) -> None:
         """Add a checkpoint, durably, and remove those no longer needed, but not that of step `best`.
 
         Of several processes the first writes. Raises StorageError on a full disk.
@@ -53,7 +53,7 @@ class Shelf:
             self._prune(best)
         processes.wait()
 
-    def _write(self, model: Any, optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
+    def _write(self, model: LanguageModel, optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
         target = self.folder / _name(state.step)
         partial = target.with_name(f".{target.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -65,7 +65,7 @@ class Shelf:
         partial.rename(target)
         sync_folder(self.folder)
 
-    def resume(self, model: Any, optimizer: torch.optim.Optimizer) -> TrainingState:
+    def resume(self, model: LanguageModel, optimizer: torch.optim.Optimizer) -> TrainingState:
         """Load the newest checkpoint of this very training that is whole; a state at step 0 when there is none."""
         for folder in self._newest_first():
             state = _valid(folder)
@@ -75,7 +75,7 @@ class Shelf:
                 return state
         return TrainingState(request=self.request)
 
-    def load(self, model: Any, step: int) -> None:
+    def load(self, model: LanguageModel, step: int) -> None:
         """Put the weights of this training's checkpoint at `step` into the model. Raises StorageError without one."""
         folder = self.folder / _name(step)
         state = _valid(folder)

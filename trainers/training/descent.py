@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Any
 
 import torch
 from msgspec.structs import replace
@@ -17,6 +16,7 @@ from msgspec.structs import replace
 from harness.errors import InvalidError
 from harness.types import CurvePoint, Recipe
 from trainers.model import parameters
+from trainers.model.language_model import LanguageModel
 from trainers.model.memory import fitting
 from trainers.rows.batches import schedule, steps_per_epoch
 from trainers.rows.tokens import TokenRow
@@ -31,7 +31,7 @@ CURVE_POINTS = 100
 
 
 def descend(
-    model: Any,
+    model: LanguageModel,
     rows: Sequence[TokenRow],
     recipe: Recipe,
     shelf: Shelf,
@@ -106,7 +106,7 @@ def thin(curve: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]:
 
 
 def _step(
-    model: Any,
+    model: LanguageModel,
     optimizer: torch.optim.Optimizer,
     rows: Sequence[TokenRow],
     recipe: Recipe,
@@ -132,7 +132,7 @@ def _step(
     return value
 
 
-def accumulate(model: Any, rows: Sequence[TokenRow], layout: Layout = "shared") -> float:
+def accumulate(model: LanguageModel, rows: Sequence[TokenRow], layout: Layout = "shared") -> float:
     """Add the gradient of the rows' mean loss a supervised token to the weights; returns that loss.
 
     Of several processes each runs its share of the rows, and all end with the whole gradient and loss.

@@ -8,10 +8,11 @@ failure, and the next layout is tried. The findings are recorded in the adapter'
 
 from collections.abc import Iterator, Sequence
 from os.path import commonprefix
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from peft import PeftModel
+from transformers import PreTrainedTokenizerBase
 
 from harness.errors import InputError, TrueupError, UsageError
 from harness.evaluate.inference.acceptance import WORKS
@@ -20,6 +21,7 @@ from harness.evaluate.inference.rounding import FACTOR, perturbed
 from harness.evaluate.inference.ways import Shared
 from harness.types import Json, Recipe
 from trainers.model import parameters
+from trainers.model.language_model import LanguageModel, base_of
 from trainers.model.memory import fitting
 from trainers.rows.tokens import TokenRow
 from trainers.training.loss import Layout, collate, nll_sum, pieces, plain_nll
@@ -37,7 +39,9 @@ class ChosenLayout(NamedTuple):
     """For the manifest: the layout, how far it is from one row at a time, and why others were refused."""
 
 
-def choose(model: Any, rows: Sequence[TokenRow], recipe: Recipe, tokenizer: Any) -> ChosenLayout:
+def choose(
+    model: LanguageModel, rows: Sequence[TokenRow], recipe: Recipe, tokenizer: PreTrainedTokenizerBase
+) -> ChosenLayout:
     """The layout for training `model` on `rows`. The model is left in training mode, without gradients.
 
     Raises InputError when no layout is exact, UsageError when the adapter is virtual tokens and the base cannot have keys and values put before a row.
@@ -52,7 +56,7 @@ def choose(model: Any, rows: Sequence[TokenRow], recipe: Recipe, tokenizer: Any)
         return _first_exact(model.eval(), sample, refused)
 
 
-def _first_exact(model: Any, sample: Sequence[TokenRow], refused: dict[str, str]) -> ChosenLayout:
+def _first_exact(model: LanguageModel, sample: Sequence[TokenRow], refused: dict[str, str]) -> ChosenLayout:
     weights = parameters.trainable(model)
     plain = TrialStep(model, sample)
     with perturbed(model):
@@ -94,7 +98,7 @@ class StepDistance(NamedTuple):
 class TrialStep:
     """Loss and gradient of some rows, in a layout or by the plainest call, row by row."""
 
-    def __init__(self, model: Any, rows: Sequence[TokenRow], layout: Layout | None = None) -> None:
+    def __init__(self, model: LanguageModel, rows: Sequence[TokenRow], layout: Layout | None = None) -> None:
         weights = parameters.trainable(model)
         for weight in weights:
             weight.grad = None
@@ -105,14 +109,14 @@ class TrialStep:
         self._gradients = [weight.grad for weight in weights]
 
     @staticmethod
-    def _losses(model: Any, rows: Sequence[TokenRow], layout: Layout | None) -> Iterator[torch.Tensor]:
+    def _losses(model: LanguageModel, rows: Sequence[TokenRow], layout: Layout | None) -> Iterator[torch.Tensor]:
         if layout is None:
             yield from (plain_nll(model, row) for row in rows)
             return
         for piece in pieces(rows, model.config.get_text_config().vocab_size, layout):
             yield nll_sum(model, collate(piece, model.device, layout == "shared"))
 
-    def idle(self, model: Any) -> list[str]:
+    def idle(self, model: LanguageModel) -> list[str]:
         """Names of trained weights that these rows give no gradient: experts they are not routed to, for example."""
         names = (name for name, weight in model.named_parameters() if weight.requires_grad)
         return [name for name, gradient in zip(names, self._gradients, strict=True) if gradient is None]
@@ -149,10 +153,10 @@ def _sample(rows: Sequence[TokenRow]) -> list[TokenRow]:
     return [longest, nearest] if shortest is nearest else [longest, nearest, shortest]
 
 
-def _refuse_virtual_tokens(model: Any, tokenizer: Any) -> None:
+def _refuse_virtual_tokens(model: LanguageModel, tokenizer: PreTrainedTokenizerBase) -> None:
     if not (isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning):
         return
-    base: Any = model.get_base_model()
+    base = base_of(model)
     own = base.config._attn_implementation
     finding = examine(base.eval(), tokenizer(TEXT, add_special_tokens=False)["input_ids"])
     base.set_attn_implementation(own)

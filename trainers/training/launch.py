@@ -9,7 +9,6 @@ Errors are those of `trueup tune`, with its exit codes.
 import os
 import sys
 from pathlib import Path
-from types import ModuleType
 
 os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")  # read when what follows is imported
 
@@ -17,6 +16,7 @@ from accelerate import PartialState
 
 from harness.core.codec import encode, read
 from harness.core.plugins import load
+from harness.core.protocols import Trainer
 from harness.errors import TrueupError, UsageError
 from harness.types import TuneRequest
 from trainers.training import processes
@@ -36,7 +36,7 @@ def main(path: Path) -> None:
         state.destroy_process_group()
 
 
-def _trainer(method: str) -> ModuleType:
+def _trainer(method: str) -> Trainer:
     """Raises UsageError on a recipe that does not know how to share its work: each process would do all of it."""
     trainer = load("trainers", method)
     if processes.count() > 1 and not getattr(trainer, "SHARED", False):

@@ -18,6 +18,7 @@ import torch
 
 from harness.evaluate.inference.head import accepts
 from trainers.model import parameters
+from trainers.model.language_model import LanguageModel, base_of
 from trainers.rows.tokens import TokenRow
 
 Layout = Literal["shared", "padded", "single"]
@@ -44,7 +45,7 @@ class TrainingBatch(NamedTuple):
     """Of the last `kept` positions."""
 
 
-def nll_sum(model: Any, batch: TrainingBatch) -> torch.Tensor:
+def nll_sum(model: LanguageModel, batch: TrainingBatch) -> torch.Tensor:
     """Summed negative log-likelihood of the batch's supervised tokens, in nats, float32."""
     rows, kept = batch.targets.shape
     mask, (reader, past) = batch.mask, parameters.start(model)
@@ -61,7 +62,7 @@ def nll_sum(model: Any, batch: TrainingBatch) -> torch.Tensor:
         past.batch_repeat_interleave(rows)
         if mask is not None:
             mask = torch.cat([mask.new_ones(rows, past.get_seq_length()), mask], dim=1)
-    options: dict[str, Any] = {"logits_to_keep": kept} if accepts(_base(model), "logits_to_keep") else {}
+    options: dict[str, Any] = {"logits_to_keep": kept} if accepts(base_of(model), "logits_to_keep") else {}
     if past is not None or mask is not None:
         options |= {"past_key_values": past, "attention_mask": mask, "position_ids": batch.positions + virtual}
     logits = reader(input_ids=batch.ids, use_cache=past is not None, **options, **_plain_text(reader, batch.ids)).logits
@@ -70,28 +71,24 @@ def nll_sum(model: Any, batch: TrainingBatch) -> torch.Tensor:
     )
 
 
-def _plain_text(reader: Any, ids: torch.Tensor) -> dict[str, torch.Tensor]:
+def _plain_text(reader: LanguageModel, ids: torch.Tensor) -> dict[str, torch.Tensor]:
     """What a multimodal model wants to be told in training: none of the tokens is an image's.
 
     In a model of text alone the same argument may be an embedding to add, as in GPT-2.
     """
-    base = _base(reader)
+    base = base_of(reader)
     multimodal = base.config.get_text_config() is not base.config
     names = (name for name in ("token_type_ids", "mm_token_type_ids") if multimodal and accepts(base, name))
     return {name: torch.zeros_like(ids) for name in names}
 
 
-def plain_nll(model: Any, row: TokenRow) -> torch.Tensor:
+def plain_nll(model: LanguageModel, row: TokenRow) -> torch.Tensor:
     """As `nll_sum` of one row, by the plainest call there is: the measure of every other."""
     kept, ids = len(row.ids) - row.first, torch.tensor([row.ids], device=model.device)
-    options = {"logits_to_keep": kept} if accepts(_base(model), "logits_to_keep") else {}
+    options = {"logits_to_keep": kept} if accepts(base_of(model), "logits_to_keep") else {}
     logits = model(input_ids=ids[:, :-1], use_cache=False, **options).logits[0, -kept:].float()
     learnt = torch.tensor(row.supervised[row.first :], device=model.device)
     return torch.nn.functional.cross_entropy(logits[learnt], ids[0, row.first :][learnt], reduction="sum")
-
-
-def _base(model: Any) -> Any:
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def collate(rows: Sequence[TokenRow], device: torch.device, share: bool = True) -> TrainingBatch:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import PeftModel
+from transformers import PreTrainedModel
 from trl import DistillationConfig, DistillationTrainer
 
 from harness.core.adapters import verify
@@ -44,11 +45,11 @@ def train(
     prompts = {str(place): row.ids[: row.first] for place, row in enumerate(rows)}
 
     def tokenize(self: Any, asked: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        return [prompts[one] for one in asked], None, {}
+        return [prompts[name] for name in asked], None, {}
 
     plan = Plan(recipe, ident, Path(f"{request.out}.checkpoints"), on_point)
     settings = {**trl_loop.settings(plan), "remove_unused_columns": False}
-    trainer = type("DistillationTrainer", (trl_loop.tokenized(DistillationTrainer),), {"_tokenize_prompts": tokenize})(
+    trainer = trl_loop.tokenized(DistillationTrainer, _tokenize_prompts=tokenize)(
         model=beginning.attach(base.model, start),
         teacher_model=_teacher(teacher, request),
         args=DistillationConfig(
@@ -58,13 +59,14 @@ def train(
         processing_class=base.tokenizer,
     )
     curve = trl_loop.run(trainer, plan)
-    return parameters.weights(trainer.model), curve
+    return parameters.weights(trl_loop.trained(trainer)), curve
 
 
-def _teacher(arm: Arm, request: TuneRequest) -> Any:
+def _teacher(arm: Arm, request: TuneRequest) -> PreTrainedModel:
     """The teacher's model, its adapter folded in."""
     model = parameters.open_base(arm.model, parameters.dtype(request.recipe.dtype)).model
     if arm.adapter:
         verify(arm.adapter, arm.model)
         model = PeftModel.from_pretrained(model, arm.adapter).merge_and_unload()
-    return model.eval()
+    model.eval()
+    return model

@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from harness.types import Estimate, Json, Preview, PreviewRow, TuneRequest
+from transformers import PreTrainedTokenizerBase
+
+from harness.types import Estimate, Json, Preview, PreviewRow, TokenKind, TuneRequest
 from trainers.model import parameters
+from trainers.model.language_model import LanguageModel
 from trainers.model.memory import fitting, peak_bytes
 from trainers.rows import dataset
 from trainers.rows.batches import schedule
@@ -16,7 +19,7 @@ from trainers.training.loss import Layout
 
 T = TypeVar("T")
 TRIALS = 3
-KINDS: Any = {
+KINDS: dict[tuple[bool, bool], TokenKind] = {
     (False, False): "context",
     (False, True): "special",
     (True, False): "supervised",
@@ -62,11 +65,11 @@ def spread(rows: Sequence[T], count: int) -> Sequence[T]:
     return rows[:: max(1, len(rows) // max(1, count))][:count]
 
 
-def shown(row: TokenRow, tokenizer: Any, counts: str = "") -> PreviewRow:
+def shown(row: TokenRow, tokenizer: PreTrainedTokenizerBase, counts: str = "") -> PreviewRow:
     """A row token by token; `counts` stands beside its id, where it is not how many tokens there are."""
     special = frozenset(tokenizer.added_tokens_decoder)
     kinds = ((KINDS[learn, token in special]) for token, learn in zip(row.ids, row.supervised, strict=True))
-    texts = (tokenizer.decode([token]) for token in row.ids)
+    texts = (str(tokenizer.decode([token])) for token in row.ids)
     return PreviewRow(id=row.id, tokens=tuple(zip(texts, kinds, strict=True)), counts=counts)
 
 
@@ -75,7 +78,7 @@ def _words(findings: dict[str, Json]) -> dict[str, str]:
     return {f"not {layout}": str(why) for layout, why in refused.items()} if isinstance(refused, dict) else {}
 
 
-def _seconds_a_step(model: Any, built: TokenRows, filled: choices.Filled, layout: Layout) -> float:
+def _seconds_a_step(model: LanguageModel, built: TokenRows, filled: choices.Filled, layout: Layout) -> float:
     assert filled.recipe.batch_size is not None
     lengths = [len(row.ids) for row in built.rows]
     batches = list(schedule(lengths, filled.recipe.batch_size, filled.steps, filled.recipe.seed))
@@ -84,7 +87,7 @@ def _seconds_a_step(model: Any, built: TokenRows, filled: choices.Filled, layout
     return min(_try(model, built.rows, by_cost[len(by_cost) // 2], layout) for _ in range(TRIALS))
 
 
-def _try(model: Any, rows: Sequence[TokenRow], batch: Sequence[int], layout: Layout) -> float:
+def _try(model: LanguageModel, rows: Sequence[TokenRow], batch: Sequence[int], layout: Layout) -> float:
     began = time.monotonic()
     with fitting(f"a step of {len(batch)} rows, the longest of {max(len(rows[place].ids) for place in batch)} tokens"):
         accumulate(model.train(), [rows[place] for place in batch], layout)

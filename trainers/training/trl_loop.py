@@ -13,13 +13,20 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import safetensors.torch
 import torch
 from msgspec.structs import replace
 from safetensors import SafetensorError
-from transformers import Trainer, TrainerCallback
+from transformers import (
+    PreTrainedTokenizerBase,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.utils import logging as transformers_logging
 
 from harness.core.codec import encode, file_digest, read, write_atomic
@@ -27,6 +34,7 @@ from harness.errors import InputError, InvalidError, StorageError
 from harness.types import CurvePoint, Noun, Recipe
 from trainers.model import parameters
 from trainers.model.greedy import answers
+from trainers.model.language_model import LanguageModel
 from trainers.model.memory import fitting
 from trainers.training.descent import OnPoint
 from trainers.training.validation import choose, spent
@@ -37,6 +45,9 @@ PIECE = 16_384 if torch.cuda.is_available() else 1024
 a GPU wants more to be busy, and its number is not measured."""
 TRIALS = 2
 """Steps whose time is taken before a training, after one that pays for what is built once."""
+
+T = TypeVar("T")
+TrainerT = TypeVar("TrainerT", bound=Trainer)
 
 
 class CheckpointSeal(Noun, frozen=True):
@@ -103,27 +114,33 @@ def _piece(batch: int, widest: int) -> int:
     return max(size for size in range(1, batch + 1) if batch % size == 0 and (size == 1 or size * widest <= PIECE))
 
 
-def tokenized(trainer: type) -> type:
-    """The TRL trainer, taking rows that are token ids already, and writing nothing but checkpoints."""
+def tokenized(trainer: type[TrainerT], **more: Callable[..., object]) -> type[TrainerT]:
+    """The TRL trainer, taking rows that are token ids already, and writing nothing but checkpoints. `more`: further methods
+    to replace."""
 
-    def as_it_is(self: Any, dataset: Any, *given: Any, **named: Any) -> Any:
+    def as_it_is(self: Trainer, dataset: T, *given: object, **named: object) -> T:
         return dataset
 
-    def without_card(self: Any, model: Any, trial: Any) -> None:
+    def without_card(self: Trainer, model: LanguageModel, trial: Any) -> None:
         try:
             Trainer._save_checkpoint(self, model, trial)
         except (OSError, RuntimeError, SafetensorError) as error:  # each library says a full disk in its own way
             raise StorageError(
                 f"the checkpoint cannot be written: {error}",
-                where=self.args.output_dir,
+                where=str(self.args.output_dir),
                 next="free space, then type the same command: it goes on",
             ) from error
 
     members = {"_prepare_dataset": as_it_is, "_save_checkpoint": without_card, "_send_telemetry": lambda self: None}
-    return type(trainer.__name__, (trainer,), members)
+    return type(trainer.__name__, (trainer,), {**members, **more})
 
 
-def run(trainer: Any, plan: Plan) -> tuple[CurvePoint, ...]:
+def trained(trainer: Trainer) -> LanguageModel:
+    """The model that a trainer trains."""
+    return cast(LanguageModel, trainer.model)
+
+
+def run(trainer: Trainer, plan: Plan) -> tuple[CurvePoint, ...]:
     """Train from the newest whole checkpoint on; returns the curve. `trainer` is a TRL trainer on `settings(plan)`.
 
     A measured training leaves the weights of the checkpoint that `validation.choose` names. Raises InvalidError when loss
@@ -141,11 +158,11 @@ def run(trainer: Any, plan: Plan) -> tuple[CurvePoint, ...]:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     best = choose(watch.curve)
     if best:
-        parameters.load_weights(trainer.model, _kept(_best(plan, best.step)))
+        parameters.load_weights(trained(trainer), _kept(_best(plan, best.step)))
     return tuple(watch.curve)
 
 
-def trial(make: Callable[[Plan], Any], recipe: Recipe) -> float:
+def trial(make: Callable[[Plan], Trainer], recipe: Recipe) -> float:
     """Seconds of one step of the trainer that `make` gives for a plan, tried here and now; nothing of it is kept."""
     seconds: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -197,17 +214,19 @@ def _sealed(folder: Path) -> CheckpointSeal | None:
 class Watching(TrainerCallback):
     """Passes the curve on, seals checkpoints, keeps the best, and stops on what is not a number or brings nothing more."""
 
-    def __init__(self, trainer: Any, plan: Plan, curve: tuple[CurvePoint, ...]) -> None:
+    def __init__(self, trainer: Trainer, plan: Plan, curve: tuple[CurvePoint, ...]) -> None:
         self.curve = list(curve)
         self._trainer, self._plan = trainer, plan
         self._began = time.monotonic() - (curve[-1].seconds if curve else 0.0)
 
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        weights = parameters.trainable(self._trainer.model)
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any
+    ) -> None:
+        weights = parameters.trainable(trained(self._trainer))
         if not all(torch.isfinite(weight.grad).all() for weight in weights if weight.grad is not None):
             raise wrong(state.global_step + 1, "gradient")
 
-    def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:
         logs: dict[str, float] = given["logs"]
         loss = logs.get("loss")
         if loss is None:  # the summary at the end
@@ -234,11 +253,11 @@ class Watching(TrainerCallback):
         """Keep the weights of a measured step if it is the best so far."""
         best = choose(self.curve)
         if best is not None and best.step == step:
-            tensors = safetensors.torch.save(parameters.weights(self._trainer.model))
+            tensors = safetensors.torch.save(parameters.weights(trained(self._trainer)))
             write_atomic(_best(self._plan, step), tensors)
 
-    def on_save(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:
+        folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
         files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
         digests = {name: file_digest(path) for name, path in files.items() if name != SEAL}
         write_atomic(
@@ -258,7 +277,9 @@ def wrong(step: int, what: str) -> InvalidError:
 Answering = Callable[[list[list[int]]], list[str]]
 
 
-def greedy(model: Any, tokenizer: Any, stop: frozenset[int], max_tokens: int) -> Answering:
+def greedy(
+    model: LanguageModel, tokenizer: PreTrainedTokenizerBase, stop: frozenset[int], max_tokens: int
+) -> Answering:
     """Answers of the model as it stands, without sampling: a function from prompts' token ids to texts."""
 
     def answer(prompts: list[list[int]]) -> list[str]:

@@ -10,16 +10,19 @@ of one standard error: L. Breiman et al., "Classification and Regression Trees",
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from msgspec.structs import replace
+from peft import PeftModel
+from transformers import PreTrainedTokenizerBase
 
 from harness.core.plugins import load
 from harness.core.replies import json_object, same
 from harness.evaluate.inference.ways import Way
 from harness.types import CurvePoint, Recipe
 from trainers.model.greedy import answers, answers_by, way_of_transformers
+from trainers.model.language_model import LanguageModel, base_of
 from trainers.model.memory import fitting
 from trainers.rows.tokens import TokenRow
 from trainers.training.loss import Layout, collate, nll_sum, pieces, split
@@ -44,7 +47,7 @@ class Exam:
         self,
         rows: Sequence[TokenRow],
         guard: Sequence[TokenRow],
-        tokenizer: Any,
+        tokenizer: PreTrainedTokenizerBase,
         stop: frozenset[int],
         recipe: Recipe,
         layout: Layout = "shared",
@@ -57,7 +60,7 @@ class Exam:
     def __bool__(self) -> bool:
         return bool(self.rows)
 
-    def measure(self, model: Any, point: CurvePoint) -> CurvePoint:
+    def measure(self, model: LanguageModel, point: CurvePoint) -> CurvePoint:
         """The point with the model's task score and losses. The model is left in training mode."""
         model.eval()
         with fitting(f"answering the {len(self.rows)} rows that are set aside"):
@@ -71,18 +74,18 @@ class Exam:
         model.train()
         return measured
 
-    def before(self, model: Any) -> CurvePoint:
+    def before(self, model: LanguageModel) -> CurvePoint:
         """The base model's measures, as step 0."""
         nothing = CurvePoint(step=0, epoch=0.0, loss=0.0)
-        if hasattr(model, "disable_adapter"):
+        if isinstance(model, PeftModel):
             with model.disable_adapter():
-                point = self.measure(model.get_base_model(), nothing)
+                point = self.measure(base_of(model), nothing)
         else:
             point = self.measure(model, nothing)
         model.train()
         return replace(point, loss=point.validation_loss)
 
-    def _score(self, model: Any) -> float:
+    def _score(self, model: LanguageModel) -> float:
         """Share of the last answers that say the same as the target, or the mean of `options.scorer`."""
         cuts = [_last_answer(row) for row in self.rows]
         most = max(len(row.ids) - cut for row, cut in zip(self.rows, cuts, strict=True)) + SPARE_TOKENS
@@ -95,15 +98,16 @@ class Exam:
         wanted = [row.ids[cut:] for row, cut in zip(self.rows, cuts, strict=True)]
         return sum(map(self._right, map(self._text, written), map(self._text, wanted))) / len(self.rows)
 
-    def _right(self, said: str, wanted: str) -> float:
+    def _right(self, written: str, wanted: str) -> float:
         if not self.scorer:
-            return float(same(said, wanted))
+            return float(same(written, wanted))
         expected = json_object(wanted)
-        score = getattr(load("scorers", self.scorer), self.scorer)(said, wanted if expected is None else expected)
+        score = getattr(load("scorers", self.scorer), self.scorer)(written, wanted if expected is None else expected)
         return float((score[0] if isinstance(score, tuple) else score).value)
 
     def _text(self, tokens: Sequence[int]) -> str:
-        return self.tokenizer.decode([token for token in tokens if token not in self.stop], skip_special_tokens=True)
+        text = [token for token in tokens if token not in self.stop]
+        return str(self.tokenizer.decode(text, skip_special_tokens=True))
 
 
 def due(step: int, steps: int) -> bool:
@@ -183,7 +187,7 @@ def _last_answer(row: TokenRow) -> int:
 
 
 @torch.no_grad()
-def _loss(model: Any, rows: Sequence[TokenRow], layout: Layout) -> float:
+def _loss(model: LanguageModel, rows: Sequence[TokenRow], layout: Layout) -> float:
     """Nats a supervised token over all rows. Sharing is among the rows of a piece only: there is no gradient to keep."""
     vocabulary = model.config.get_text_config().vocab_size
     parts = split(rows, vocabulary) if layout == "shared" else pieces(rows, vocabulary, layout)

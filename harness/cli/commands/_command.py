@@ -3,30 +3,33 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from harness.errors import Exit
 
+if TYPE_CHECKING:
+    from harness.types import Verdict
+
 NO_CALLS = "no calls are stored yet\n  next:  trueup ingest PATH, with the path of a trace export"
 VERDICT_EXIT = {"promote": Exit.PROMOTE, "hold": Exit.HOLD, "undecided": Exit.UNDECIDED, "invalid": Exit.INVALID}
 
 
-def command(changes: bool = True, **extra: Any) -> Callable[..., Any]:
+def command(changes: bool = True, **extra: Any) -> Callable[[Callable[..., dict[str, Any]]], click.Command]:
     """A command that works on the project of the nearest trueup.toml.
 
     Adds --config, --json and --quiet; opens the store; with `changes` holds its lock, so that two runs never mix.
     The function receives `project` first and returns what --json prints; an `exit_code` in it is the command's.
     """
 
-    def wrap(function: Callable[..., Any]) -> click.Command:
+    def wrap(function: Callable[..., dict[str, Any]]) -> click.Command:
         @click.command(name=function.__name__.rstrip("_"), **extra)
         @click.option("--config", "-c", type=click.Path(path_type=Path), help="trueup.toml, or its folder.")
         @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
         @click.option("--quiet", "-q", is_flag=True, help="No progress.")
         @functools.wraps(function)
-        def run(config: Path | None, as_json: bool, quiet: bool, **options: Any) -> Any:
+        def run(config: Path | None, as_json: bool, quiet: bool, **options: Any) -> NoReturn:
             from harness.cli.console import ConsoleProgress, machine
             from harness.core.quiet import hush
             from harness.project import Project
@@ -48,7 +51,7 @@ def command(changes: bool = True, **extra: Any) -> Callable[..., Any]:
     return wrap
 
 
-def conclude(verdict: Any, as_json: bool, where: str = "") -> dict[str, Any]:
+def conclude(verdict: "Verdict", as_json: bool, where: str = "") -> dict[str, Any]:
     """Say the verdict; the exit code is what CI reads."""
     from harness.cli import console
 

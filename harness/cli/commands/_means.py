@@ -1,10 +1,13 @@
 """Print runs for `trueup eval` and `trueup merge`: means, tokens and seconds, judges, and errors."""
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import Exit
+
+if TYPE_CHECKING:
+    from harness.types import Run, Spent
 
 COLUMNS = ("suite", "arm", "cases", "mean", "errors", "cut_off")
 SPENT = ("replies of", "calls", "cached", "tokens in", "tokens out", "seconds", "cost")
@@ -15,7 +18,7 @@ REASONS = 3
 """Reasons of an arm's errors that are shown, the commonest first."""
 
 
-def show(runs: Any, as_json: bool) -> dict[str, Any]:
+def show(runs: "dict[str, Run]", as_json: bool) -> dict[str, Any]:
     """Arm name to run, as tables, and as what --json prints."""
     from harness.cli import console
     from harness.evaluate import means
@@ -27,7 +30,7 @@ def show(runs: Any, as_json: bool) -> dict[str, Any]:
     judged, reasons = words.sentences(runs.values()), list(_reasons(runs.values()))
     problems = sorted({problem for run in runs.values() for problem in run.problems})
     if not as_json:
-        costs = [tuple(_fields(one).values()) for one in spent]
+        costs = [tuple(_fields(arm).values()) for arm in spent]
         for columns, lines in ((COLUMNS, rows), (SPENT, costs), (CONFUSED, confused[:SHOWN])):
             if lines:
                 console.table(columns, lines)
@@ -38,19 +41,19 @@ def show(runs: Any, as_json: bool) -> dict[str, Any]:
         console.warn(f"trueup: {line}")
     tables = {"means": [_row(COLUMNS, row) for row in rows], "confused": [_row(CONFUSED, row) for row in confused]}
     unmeasured = any(errors and not cases for _, _, cases, _, errors, _ in rows)
-    told = {**tables, "spent": [_fields(one) for one in spent], "judges": judged, "errors": reasons}
-    return told | problems_of(problems, unmeasured)
+    printed = {**tables, "spent": [_fields(arm) for arm in spent], "judges": judged, "errors": reasons}
+    return printed | problems_of(problems, unmeasured)
 
 
-def _row(columns: tuple[str, ...], row: Any) -> dict[str, Any]:
+def _row(columns: tuple[str, ...], row: Sequence[object]) -> dict[str, Any]:
     return dict(zip(columns, row, strict=True))
 
 
-def _fields(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__struct_fields__}
+def _fields(spent: "Spent") -> dict[str, Any]:
+    return {name: getattr(spent, name) for name in spent.__struct_fields__}
 
 
-def _confused(runs: Iterable[Any]) -> list[tuple[str, str, str, str, int]]:
+def _confused(runs: "Iterable[Run]") -> list[tuple[str, str, str, str, int]]:
     """Labels that were taken for others: what the confusion matrix holds beside its diagonal."""
     pairs = Counter(
         (result.suite, run.arm.name, score.expected, score.label)
@@ -62,14 +65,14 @@ def _confused(runs: Iterable[Any]) -> list[tuple[str, str, str, str, int]]:
     return [(*pair, count) for pair, count in pairs.most_common()]
 
 
-def _reasons(runs: Iterable[Any]) -> Iterable[str]:
+def _reasons(runs: "Iterable[Run]") -> Iterable[str]:
     """Why cases are errors, counted: a number in a table does not say what to fix."""
     for run in runs:
-        told = Counter(result.error for result in run.results if result.error)
-        for error, count in told.most_common(REASONS):
+        errors = Counter(result.error for result in run.results if result.error)
+        for error, count in errors.most_common(REASONS):
             yield f"{count:,} {'case is an error' if count == 1 else 'cases are errors'} under {run.arm.name}: {error}"
-        if len(told) > REASONS:
-            yield f"{len(told) - REASONS:,} more reasons under {run.arm.name}: pytest with --model {run.arm.name} shows them"
+        if len(errors) > REASONS:
+            yield f"{len(errors) - REASONS:,} more reasons under {run.arm.name}: pytest with --model {run.arm.name} shows them"
 
 
 def problems_of(problems: list[str], unmeasured: bool = False) -> dict[str, Any]:

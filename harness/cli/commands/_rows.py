@@ -1,8 +1,10 @@
 """Print training rows: what is read and what is learnt, in colour; without colours, in brackets."""
 
-from typing import Any
+from collections.abc import Set
 
 from rich.text import Text
+
+from harness.types import Preview, PreviewRow
 
 STYLES = {
     "context": "dim",
@@ -15,7 +17,7 @@ LEARNT = ("supervised", "stop")
 BRACKETS = {"supervised": ("[[", "]]"), "stop": ("[[", "]]"), "rejected": ("{{", "}}")}
 
 
-def show(preview: Any) -> None:
+def show(preview: Preview) -> None:
     """Print each row of a `Preview`, then the fates of all rows and their tokens."""
     from harness.cli import console
 
@@ -25,7 +27,7 @@ def show(preview: Any) -> None:
         learnt = sum(kind in LEARNT for _, kind in row.tokens)
         counts = row.counts or f"{len(row.tokens)} tokens, {learnt} learnt"
         console.say(f"\n{row.id}: {counts}", style="bold")
-        console.out.print(_coloured(row, console) if console.out.is_terminal else _bracketed(row, console))
+        console.out.print(_coloured(row) if console.out.is_terminal else _bracketed(row))
     console.say()
     console.table(("fate", "rows"), sorted(preview.fates.items()))
     if preview.tokens:
@@ -36,25 +38,29 @@ def show(preview: Any) -> None:
         console.say(f"{ident}: {reason}", style="red")
 
 
-def _coloured(row: Any, console: Any) -> Text:
+def _coloured(row: PreviewRow) -> Text:
+    from harness.cli.console import clean
+
     text = Text()
     for token, kind in row.tokens:
-        text.append(console.clean(token), style=STYLES[kind])
+        text.append(clean(token), style=STYLES[kind])
     return text
 
 
-def _bracketed(row: Any, console: Any) -> Text:
+def _bracketed(row: PreviewRow) -> Text:
+    from harness.cli.console import clean
+
     text, last = "", ("", "")
     for token, kind in row.tokens:
         pair = BRACKETS.get(kind, ("", ""))
         if pair != last:
             text += last[1] + pair[0]
             last = pair
-        text += console.clean(token)
+        text += clean(token)
     return Text(text + last[1])
 
 
-def _legend(kinds: set[str]) -> Text:
+def _legend(kinds: Set[str]) -> Text:
     legend = Text("colours: ")
     for kind, style in STYLES.items():
         if kind in kinds:
@@ -62,7 +68,7 @@ def _legend(kinds: set[str]) -> Text:
     return legend
 
 
-def _words(kinds: set[str]) -> str:
+def _words(kinds: Set[str]) -> str:
     marks = [
         f"what is {'rejected' if kind == 'rejected' else 'learnt'} stands in {' '.join(BRACKETS[kind])}"
         for kind in ("supervised", "rejected")

@@ -7,7 +7,9 @@ import click
 from harness.cli.commands._command import command
 
 if TYPE_CHECKING:
+    from harness.gate.contrast import Contrast
     from harness.project import Project
+    from harness.types import Finding
 
 
 @command(changes=False)
@@ -26,29 +28,31 @@ def compare(project: "Project", baseline: str, candidate: str, html: bool, as_js
     from harness.cli import console
     from harness.gate import runs
 
-    found = runs.differences(project, baseline, candidate)
+    contrast = runs.differences(project, baseline, candidate)
     page = str(report.write_comparison(project, baseline, candidate)) if html else ""
     if not as_json:
-        _say(found, console)
+        _say(contrast)
         if page:
             console.say(f"wrote {page}")
-    return {"changed": found.changed, "noise": found.noise, "left_out": found.left_out, "page": page}
+    return {"changed": contrast.changed, "noise": contrast.noise, "left_out": contrast.left_out, "page": page}
 
 
-def _say(found: Any, console: Any) -> None:
-    for finding in found.changed:
+def _say(contrast: "Contrast") -> None:
+    from harness.cli import console
+
+    for finding in contrast.changed:
         console.say(finding.sentence, style="bold")
         console.say(f"    {_counts(finding)}", style="dim")
-    if not found.changed:
+    if not contrast.changed:
         console.say("Nothing changed that is not noise.")
-    for title, findings in (("Noise, not significant", found.noise), ("Left out", found.left_out)):
+    for title, findings in (("Noise, not significant", contrast.noise), ("Left out", contrast.left_out)):
         if findings:
             console.say(f"\n{title} ({len(findings)}):")
             for finding in findings:
                 console.say(f"  {finding.sentence}")
 
 
-def _counts(finding: Any) -> str:
+def _counts(finding: "Finding") -> str:
     """`0.084 -> 0.812, n 500, broken 4, fixed 368, q < 0.001, A/A 3 of 500 flip; tango_exact`."""
     counts = finding.counts
     parts = [f"{counts['before']:.4g} -> {counts['after']:.4g}", f"n {counts['n']:g}"]

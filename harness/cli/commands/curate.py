@@ -1,11 +1,13 @@
 """Curate the dataset: `trueup curate`."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.commands._command import command
 
 if TYPE_CHECKING:
     from harness.project import Project
+    from harness.types import Dataset, Neighbour
 
 SPLITS = {
     "train": "what the adapter learns",
@@ -37,14 +39,13 @@ def curate(project: "Project", as_json: bool) -> dict[str, Any]:
     \b
     Example: trueup curate --json
     """
-    from harness.cli import console
     from harness.curate import step
 
     dataset = step.curate(project)
     near = float(dataset.notes.get("options", {}).get("near_duplicate", 1.0))
     leaks = [item for item in dataset.leak_proof if item.similarity >= near]
     if not as_json:
-        _say(dataset, near, leaks, console)
+        _say(dataset, near, leaks)
     return {
         "id": dataset.id,
         "counts": dataset.counts,
@@ -55,7 +56,8 @@ def curate(project: "Project", as_json: bool) -> dict[str, Any]:
     }
 
 
-def _say(dataset: Any, near: float, leaks: Any, console: Any) -> None:
+def _say(dataset: "Dataset", near: float, leaks: "Sequence[Neighbour]") -> None:
+    from harness.cli import console
     from harness.curate import card
 
     meanings = card.FATES
@@ -71,8 +73,8 @@ def _say(dataset: Any, near: float, leaks: Any, console: Any) -> None:
     ]
     console.table(("fate", "calls", "why", "what brings them in"), lines)
     judged = sum(dataset.counts.get(split, 0) for split in ("held_out", "regression", "production"))
-    found = f"{len(leaks)} of {judged:,} judged texts are within {near:g} of a training text"
-    console.say(f"\nleak proof: {found}", style="bold")
+    close = f"{len(leaks)} of {judged:,} judged texts are within {near:g} of a training text"
+    console.say(f"\nleak proof: {close}", style="bold")
     for worst in dataset.leak_proof[:1]:
         console.say(f"the nearest, at {worst.similarity:.2f}:")
         console.say(f"  judged    {_start(worst.text)}\n  training  {_start(worst.train_text)}")

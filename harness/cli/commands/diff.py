@@ -7,6 +7,7 @@ import click
 from harness.cli.commands._command import command
 
 if TYPE_CHECKING:
+    from harness.curate.diff import DatasetChange
     from harness.project import Project
 
 KINDS = ("added", "removed", "moved", "changed")
@@ -29,20 +30,24 @@ def diff(project: "Project", old: str, new: str, rows: int, as_json: bool) -> di
     from harness.curate import datasets
 
     before, after = datasets.pair(project, old, new)
-    found = datasets.compare(project, before, after)
+    difference = datasets.compare(project, before, after)
     if not as_json:
-        console.say(f"{before.id[:12]} -> {after.id[:12]}: {len(found.changes):,} rows differ")
-        if found.changes:
-            table = [(split, *(kinds.get(kind, 0) for kind in KINDS)) for split, kinds in sorted(found.counts.items())]
+        console.say(f"{before.id[:12]} -> {after.id[:12]}: {len(difference.changes):,} rows differ")
+        if difference.changes:
+            table = [
+                (split, *(kinds.get(kind, 0) for kind in KINDS)) for split, kinds in sorted(difference.counts.items())
+            ]
             console.table(("split", *KINDS), table)
             console.say()
-            lines = [(one.kind, one.split, one.text[:60], _was(one)) for one in found.changes[:rows]]
+            lines = [
+                (change.kind, change.split, change.text[:60], _was(change)) for change in difference.changes[:rows]
+            ]
             console.table(("", "split", "message", "target"), lines)
-        if len(found.changes) > rows:
-            console.say(f"{len(found.changes) - rows:,} more; --rows {len(found.changes)} shows all")
-    return {"old": before.id, "new": after.id, "counts": found.counts, "changes": found.changes}
+        if len(difference.changes) > rows:
+            console.say(f"{len(difference.changes) - rows:,} more; --rows {len(difference.changes)} shows all")
+    return {"old": before.id, "new": after.id, "counts": difference.counts, "changes": difference.changes}
 
 
-def _was(change: Any) -> str:
+def _was(change: "DatasetChange") -> str:
     both = [text[:60] for text in (change.before, change.after) if text]
     return " -> ".join(both)

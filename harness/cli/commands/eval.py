@@ -9,6 +9,7 @@ from harness.cli.commands._command import command
 from harness.cli.commands._means import problems_of, show
 
 if TYPE_CHECKING:
+    from harness.evaluate.runner.worker import Survey
     from harness.project import Project
 
 
@@ -52,17 +53,17 @@ def eval_(
     return show(runs, as_json)
 
 
-def _list(found: Any, as_json: bool) -> dict[str, Any]:
+def _list(survey: "Survey", as_json: bool) -> dict[str, Any]:
     from harness.cli import console
 
     if not as_json:
-        for suite in found.suites:
-            ids = found.cases.get(suite.name, ())
+        for suite in survey.suites:
+            ids = survey.cases.get(suite.name, ())
             times = f" x {suite.repeats}" if suite.repeats > 1 else ""
             owner = f", {suite.owner}" if suite.owner else ""
             console.say(f"{suite.name} ({suite.role.__struct_config__.tag}{owner}): {len(ids):,} cases{times}")
             for ident in ids:
                 console.say(f"  {ident}")
-        for problem in found.problems:
+        for problem in survey.problems:
             console.say(problem)
-    return {"cases": found.cases, **problems_of(list(found.problems))}
+    return {"cases": survey.cases, **problems_of(list(survey.problems))}

@@ -9,6 +9,7 @@ from harness.cli.commands._command import command, conclude
 
 if TYPE_CHECKING:
     from harness.project import Project
+    from harness.types import Finding
 
 
 @command()
@@ -44,7 +45,7 @@ def gate(project: "Project", policy: Path | None, check: Path | None, as_json: b
     return conclude(verdict, as_json) | {"findings": verdict.findings}
 
 
-def _say(finding: Any) -> None:
+def _say(finding: "Finding") -> None:
     """What a rule found, what it rests on, and what to type next."""
     from harness.cli import console
     from harness.core import plugins

@@ -31,23 +31,24 @@ def ingest(project: "Project", paths: tuple[str, ...], format: str, dry_run: boo
     from harness.ingest import step
 
     if dry_run:
-        counts = trial.read_only(project, paths, format)
+        counted = trial.read_only(project, paths, format)
         if not as_json:
-            _say_trial(counts)
-        return counts
-    found: dict[str, Any] = msgspec.to_builtins(step.ingest(project, paths, format))
-    if not found["suppressed"]:
-        del found["suppressed"]  # said where someone was forgotten, and nowhere else
+            _say_trial(counted)
+        return counted
+    facts: dict[str, Any] = msgspec.to_builtins(step.ingest(project, paths, format))
+    if not facts["suppressed"]:
+        del facts["suppressed"]  # said where someone was forgotten, and nowhere else
     if not as_json:
-        console.table(("what", "count"), [(key, count) for key, count in found.items() if isinstance(count, int)])
-        console.table(("format", "calls"), found["formats"].items())
-        for title, counts in (("not a model's", found["others"]), ("why in quarantine", found["reasons"])):
+        console.table(("what", "count"), [(key, count) for key, count in facts.items() if isinstance(count, int)])
+        console.table(("format", "calls"), facts["formats"].items())
+        for title, counts in (("not a model's", facts["others"]), ("why in quarantine", facts["reasons"])):
             if counts:
-                console.table((title, "records"), sorted(counts.items(), key=lambda pair: -pair[1]))
+                most_first = sorted(counts.items(), key=lambda pair: -pair[1])
+                console.table((title, "records"), most_first)
     summary = project.feedback_summary()
     if not as_json:
         feedback_table.show(summary)
-    return {**found, "feedback_read": feedback_table.plain(summary)}
+    return {**facts, "feedback_read": feedback_table.plain(summary)}
 
 
 def _say_trial(counts: Counter[str]) -> None:

@@ -8,6 +8,7 @@ import click
 from harness.cli.commands._command import NO_CALLS, command
 
 if TYPE_CHECKING:
+    from harness.curate.levers import Inspection
     from harness.project import Project
 
 
@@ -24,27 +25,34 @@ def inspect(project: "Project", top: int, as_json: bool) -> dict[str, Any]:
     from harness.cli import console, feedback_table
     from harness.curate import step
 
-    found = step.inspect(project)
+    inspection = step.inspect(project)
     summary = project.feedback_summary()
-    if not as_json and not found.calls:
+    if not as_json and not inspection.calls:
         console.warn(NO_CALLS)
     elif not as_json:
-        _say(found, top, console)
+        _say(inspection, top)
         feedback_table.show(summary)
-    return {"inspection": found, "feedback_read": feedback_table.plain(summary)}
+    return {"inspection": inspection, "feedback_read": feedback_table.plain(summary)}
 
 
-def _say(found: Any, top: int, console: Any) -> None:
-    days = [day for day in found.days if day]
+def _say(inspection: "Inspection", top: int) -> None:
+    from harness.cli import console
+
+    days = [day for day in inspection.days if day]
     when = f" from {days[0]} to {days[-1]}" if len(days) > 1 else f" on {days[0]}" if days else ""
-    console.say(f"{found.calls:,} calls{when}: {found.failed:,} failed, {found.passed:,} passed", style="bold")
-    console.say(f"found by:    {_counts(found.detectors)}")
-    if len(found.routes) > 1:
-        console.say(f"routes:      {_counts({name or '(none)': count for name, count in found.routes.items()})}")
-    console.say(f"targets:     {_counts(found.targets)}")
-    levers = Counter(one.lever or "more targets" for one in found.clusters)
+    console.say(
+        f"{inspection.calls:,} calls{when}: {inspection.failed:,} failed, {inspection.passed:,} passed", style="bold"
+    )
+    console.say(f"found by:    {_counts(inspection.detectors)}")
+    if len(inspection.routes) > 1:
+        console.say(f"routes:      {_counts({name or '(none)': count for name, count in inspection.routes.items()})}")
+    console.say(f"targets:     {_counts(inspection.targets)}")
+    levers = Counter(cluster.lever or "more targets" for cluster in inspection.clusters)
     console.say(f"clusters:    {_counts(dict(levers.most_common()))}\n")
-    rows = [(len(one.call_ids), one.lever or "–", one.detector, one.label, one.evidence) for one in found.clusters]
+    rows = [
+        (len(cluster.call_ids), cluster.lever or "–", cluster.detector, cluster.label, cluster.evidence)
+        for cluster in inspection.clusters
+    ]
     console.table(("calls", "lever", "detector", "what", "evidence"), rows[:top])
     if len(rows) > top:
         console.say(f"{len(rows) - top} smaller clusters are not shown; --top {len(rows)} shows all")

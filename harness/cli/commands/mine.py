@@ -1,5 +1,6 @@
 """Mine failures from the stored calls: `trueup mine`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,8 @@ import click
 from harness.cli.commands._command import NO_CALLS, command
 
 if TYPE_CHECKING:
+    from harness.mine.cluster_states import Life
+    from harness.mine.mined import Mined
     from harness.project import Project
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -34,7 +37,7 @@ def mine(project: "Project", top: int, html: Path | None, as_json: bool) -> dict
     if not as_json and not mined.calls:
         console.warn(NO_CALLS)
     elif not as_json:
-        _say(mined, lives, top, console)
+        _say(mined, lives, top)
     if html:
         data = plugins.helper("reports", "parts.clusters").render(
             project.config.project, cluster_history.with_examples(project, curate_step.inspect(project).clusters)
@@ -44,19 +47,26 @@ def mine(project: "Project", top: int, html: Path | None, as_json: bool) -> dict
     return {
         "calls": mined.calls,
         "failures": len(mined.failures),
-        "clusters": [one.cluster.id for one in lives],
-        "states": {one.cluster.id: one.state for one in lives},
+        "clusters": [life.cluster.id for life in lives],
+        "states": {life.cluster.id: life.state for life in lives},
     }
 
 
-def _say(mined: Any, lives: Any, top: int, console: Any) -> None:
+def _say(mined: "Mined", lives: "Sequence[Life]", top: int) -> None:
+    from harness.cli import console
+
     failed = len({failure.call_id for failure in mined.failures})
     console.say(f"{failed:,} of {mined.calls:,} calls failed, in {len(lives)} clusters", style="bold")
-    routes = len({one.cluster.route for one in lives}) > 1
+    routes = len({life.cluster.route for life in lives}) > 1
     rows = [
-        (len(one.cluster.call_ids), one.cluster.detector, *([one.cluster.route] if routes else []), one.cluster.label)
-        + (sparks(one.trend), one.state, one.cluster.id[:8])
-        for one in lives[:top]
+        (
+            len(life.cluster.call_ids),
+            life.cluster.detector,
+            *([life.cluster.route] if routes else []),
+            life.cluster.label,
+        )
+        + (sparks(life.trend), life.state, life.cluster.id[:8])
+        for life in lives[:top]
     ]
     console.table(("calls", "detector", *(["route"] if routes else []), "what", "days", "state", "id"), rows)
     if len(lives) > top:

@@ -9,6 +9,7 @@ from harness.errors import Exit
 
 if TYPE_CHECKING:
     from harness.project import Project
+    from harness.promote.monitor_stage import Monitoring
 
 EXIT = {"confirmed": Exit.PROMOTE, "contradicted": Exit.HOLD, "open": Exit.UNDECIDED}
 MARKS = {"pass": "better", "fail": "worse", "unresolved": "not clear", "info": ""}
@@ -28,27 +29,27 @@ def monitor(project: "Project", days: float, since: str, as_json: bool) -> dict[
     from harness.cli import console
     from harness.promote import monitor
 
-    found = monitor.monitor(project, days, since)
+    monitoring = monitor.monitor(project, days, since)
     if not as_json:
-        rows = [(MARKS[finding.outcome], finding.sentence) for finding in found.findings]
+        rows = [(MARKS[finding.outcome], finding.sentence) for finding in monitoring.findings]
         console.table(("since then", "what"), rows)
-        console.say(f"\n{found.sentence}", style="bold")
-        for note in _notes(found):
+        console.say(f"\n{monitoring.sentence}", style="bold")
+        for note in _notes(monitoring):
             console.say(note)
-        if found.next:
-            console.say(f"next: {found.next}")
-    return {"monitoring": found, "exit_code": int(EXIT[found.outcome])}
+        if monitoring.next:
+            console.say(f"next: {monitoring.next}")
+    return {"monitoring": monitoring, "exit_code": int(EXIT[monitoring.outcome])}
 
 
-def _notes(found: Any) -> list[str]:
-    before, after = found.models
-    notes = [f"{found.before:,} calls before and {found.after:,} since are compared"]
-    if any(found.environment):
+def _notes(monitoring: "Monitoring") -> list[str]:
+    before, after = monitoring.models
+    notes = [f"{monitoring.before:,} calls before and {monitoring.after:,} since are compared"]
+    if any(monitoring.environment):
         notes.append(
-            f"left out, broken by the environment: {found.environment[0]:,} before, {found.environment[1]:,} since"
+            f"left out, broken by the environment: {monitoring.environment[0]:,} before, {monitoring.environment[1]:,} since"
         )
-    if found.unsettled:
-        notes.append(f"left out, so new that feedback may still come: {found.unsettled:,}")
+    if monitoring.unsettled:
+        notes.append(f"left out, so new that feedback may still come: {monitoring.unsettled:,}")
     if after and set(after) == set(before):
         notes.append(
             f"the traces name the same model before and since ({', '.join(after)}): make sure that the adapter serves"

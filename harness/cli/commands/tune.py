@@ -9,6 +9,7 @@ from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.project import Project
+    from harness.types import Estimate
 
 
 @command()
@@ -54,7 +55,7 @@ def _dry_run(project: "Project", as_json: bool) -> dict[str, Any]:
     return {"estimate": cost}
 
 
-def _facts(cost: Any) -> dict[str, str]:
+def _facts(cost: "Estimate") -> dict[str, str]:
     """What is known of a training's cost; what is 0 was not measured, and stands in the details."""
     share = cost.trained_weights / cost.weights if cost.weights else 0.0
     facts = {

@@ -131,12 +131,12 @@ def _literal(node: ast.expr) -> Any:
 
 def _functions(tools: Sequence[Json]) -> dict[str, Json]:
     """Tool name to the schema of its parameters."""
-    found: dict[str, Json] = {}
+    schemas: dict[str, Json] = {}
     for tool in tools:
         function = tool.get("function", tool) if isinstance(tool, dict) else None
         if isinstance(function, dict) and isinstance(function.get("name"), str):
-            found[function["name"]] = function.get("parameters") or function.get("input_schema")
-    return found
+            schemas[function["name"]] = function.get("parameters") or function.get("input_schema")
+    return schemas
 
 
 def _typed(text: str, schema: Any) -> Any:

@@ -21,9 +21,9 @@ def writes(template: str) -> bool:
 
 
 def read(raw: str, tools: Sequence[Json]) -> ReadReply:
-    found = tagged(raw, BLOCK, _calls, THINK)
-    answer = RESPONSE.match(found.text)
-    return found._replace(text=answer[1] if answer and answer[1] != found.text else found.text)
+    reply = tagged(raw, BLOCK, _calls, THINK)
+    answer = RESPONSE.match(reply.text)
+    return reply._replace(text=answer[1] if answer and answer[1] != reply.text else reply.text)
 
 
 def _calls(body: str) -> list[ToolCallPart]:

@@ -21,5 +21,5 @@ def read(raw: str, tools: Sequence[Json]) -> ReadReply:
         values = {key.strip(): value for key, value in ARGUMENT.findall(body)}
         return [call_of(name, typed(name, values, tools))]
 
-    found = tagged(raw, BLOCK, calls_of)
-    return found._replace(text=found.text.removeprefix("\n"))  # the template writes one before the answer
+    reply = tagged(raw, BLOCK, calls_of)
+    return reply._replace(text=reply.text.removeprefix("\n"))  # the template writes one before the answer

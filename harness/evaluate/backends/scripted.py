@@ -44,12 +44,12 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def answer(self, asked: str) -> str | None:
         """The reply to `asked`, or None when the rule does not fit. Raises TrueupError when the rule says so."""
-        found = re2.search(self.match, asked)
-        if found is None:
+        match = re2.search(self.match, asked)
+        if match is None:
             return None
         if self.error:
             raise TrueupError(self.error, where="scripted backend")
-        return found.expand(self.reply)
+        return str(match.expand(self.reply))
 
 
 class Options(Noun, frozen=True):

@@ -63,12 +63,12 @@ class Served:
         self._numbers = {adapter: number for number, adapter in enumerate(adapters, start=1)}
 
     def encode(self, text: str) -> list[int]:
-        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def generate(self, adapter: str, rows: Sequence[Sequence[int]], params: Sequence[Any]) -> list[Any]:
         lora = LoRARequest(codec.digest(adapter)[:12], self._numbers[adapter], adapter) if adapter else None
         prompts = [{"prompt_token_ids": list(row)} for row in rows]
-        return self.engine.generate(prompts, list(params), lora_request=lora, use_tqdm=False)
+        return list(self.engine.generate(prompts, list(params), lora_request=lora, use_tqdm=False))
 
 
 class Vllm:

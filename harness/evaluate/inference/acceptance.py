@@ -15,6 +15,8 @@ from transformers import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
     AutoConfig,
     AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
 )
 
 from harness.errors import InputError
@@ -59,7 +61,7 @@ def accept_whole(folder: str | Path) -> None:
         )
 
 
-def accept_tokenizer(tokenizer: Any, rows: int, folder: str | Path) -> None:
+def accept_tokenizer(tokenizer: PreTrainedTokenizerBase, rows: int, folder: str | Path) -> None:
     """Raises InputError when the tokenizer has tokens beyond the model's embedding of `rows` tokens."""
     largest = max(tokenizer.get_vocab().values(), default=0)
     if largest >= rows:
@@ -70,9 +72,9 @@ def accept_tokenizer(tokenizer: Any, rows: int, folder: str | Path) -> None:
         )
 
 
-def model_class(config: Any, folder: str | Path) -> type:
+def model_class(config: Any, folder: str | Path) -> type[PreTrainedModel]:
     """The class that the weights are for: of those that write text, the one that the configuration names."""
-    known: list[type] = []
+    known: list[type[PreTrainedModel]] = []
     for mapping in (MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING):
         entry: Any = mapping.get(type(config), ())
         known += entry if isinstance(entry, tuple) else (entry,)

@@ -11,7 +11,7 @@ It plugs into any transformers model that passes its keyword arguments down to i
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
@@ -74,8 +74,11 @@ def read_prefix(model: PreTrainedModel, tokens: list[int], start: Prefix | None 
     prefix = Prefix(start.length + len(tokens), virtual=start.virtual)
 
     def keep(layer: int, new: KeyValue) -> KeyValue:
-        before = [(old, each) for old, each in zip(start.layers[layer], new, strict=True)] if start.length else []
-        prefix.layers.append(tuple(torch.cat(pair, dim=2) for pair in before) or new)  # type: ignore[arg-type]
+        if start.length:
+            (old_keys, old_values), (keys, values) = start.layers[layer], new
+            prefix.layers.append((torch.cat([old_keys, keys], dim=2), torch.cat([old_values, values], dim=2)))
+        else:
+            prefix.layers.append(new)
         return new
 
     ids = torch.tensor([tokens], device=model.device)
@@ -121,7 +124,7 @@ def attend(
     assert frame is not None, "the model was called without a Frame"
     if softcap is not None or s_aux is not None:
         raise UsageError("scores that are capped, or share their softmax with a sink, are not computed here")
-    layer = int(module.layer_idx)  # type: ignore[arg-type]
+    layer = cast(int, module.layer_idx)
     own = frame.keep(layer, (key, value)) if frame.keep else (key, value)
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     if 0 < frame.prefix.length <= query.shape[2]:

@@ -28,6 +28,6 @@ def quantization(arm: Arm) -> dict[str, Json]:
 
 def _fast_bfloat16() -> bool:
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     able = torch.cpu.get_capabilities()
     return bool(able.get("amx_bf16") or able.get("avx512_bf16"))

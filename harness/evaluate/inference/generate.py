@@ -86,7 +86,7 @@ class Slots:
 
         def keep(layer: int, new: KeyValue) -> KeyValue:
             if layer == len(self.layers):
-                self.layers.append(tuple(_room(each, total, self.places) for each in new))  # type: ignore[arg-type]
+                self.layers.append(_rooms(new, total, self.places))
             for kept, each in zip(self.layers[layer], new, strict=True):
                 kept[slots, :, : each.shape[2]] = each
             return new
@@ -99,7 +99,7 @@ class Slots:
 
         def keep(layer: int, new: KeyValue) -> KeyValue:
             if layer == len(self.layers):
-                self.layers.append(tuple(_room(each, len(lengths), self.places) for each in new))  # type: ignore[arg-type]
+                self.layers.append(_rooms(new, len(lengths), self.places))
             for kept, each in zip(self.layers[layer], new, strict=True):
                 kept[every, :, lengths] = each[:, :, 0]
             key, value = self.layers[layer]
@@ -248,6 +248,11 @@ def _prefill_rows(lengths: Sequence[int], prefix: int) -> int:
     full = (count for count in range(1, most + 1) if sum(lengths[:count]) >= FULL * count * longest)
     small = min(most, PREFILL_SMALL // longest)
     return max(1, small, *full)
+
+
+def _rooms(like: KeyValue, slots: int, places: int) -> KeyValue:
+    keys, values = like
+    return _room(keys, slots, places), _room(values, slots, places)
 
 
 def _room(like: torch.Tensor, slots: int, places: int) -> torch.Tensor:

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import torch
 from llguidance.hf import from_tokenizer
+from transformers import PreTrainedTokenizerBase
 
 from harness.errors import UsageError
 from harness.types import Json
@@ -26,9 +27,13 @@ class Grammars:
     on a tokenizer that is not one of the `tokenizers` library.
     """
 
-    def __init__(self, tokenizer: Any, ends: frozenset[int], vocabulary: int) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, ends: frozenset[int], vocabulary: int) -> None:
         try:
-            self._tokens = from_tokenizer(tokenizer, n_vocab=vocabulary, eos_token=sorted(ends))
+            self._tokens = from_tokenizer(
+                tokenizer,  # type: ignore[arg-type] # of any other kind it raises ValueError
+                n_vocab=vocabulary,
+                eos_token=sorted(ends),
+            )
         except ValueError as error:
             raise UsageError(f"this model's replies cannot be held to a schema: {error}") from error
         self._vocabulary = vocabulary
@@ -46,13 +51,17 @@ class Grammars:
             grammar = llguidance.LLMatcher.grammar_from_json_schema(schema, overrides={"whitespace_pattern": SPACE})
             problem = llguidance.LLMatcher.validate_grammar(grammar, self._tokens)
         except (TypeError, ValueError) as error:
-            problem = str(error)
+            raise _refusal(str(error)) from error
         if problem:
-            raise UsageError(
-                f"replies cannot be held to this schema: {problem.strip()}",
-                next="say it in other words of JSON Schema, or check the reply by score.json_schema",
-            )
+            raise _refusal(problem)
         return llguidance.LLMatcher(self._tokens, grammar, log_level=0)
+
+
+def _refusal(problem: str) -> UsageError:
+    return UsageError(
+        f"replies cannot be held to this schema: {problem.strip()}",
+        next="say it in other words of JSON Schema, or check the reply by score.json_schema",
+    )
 
 
 class Matcher:
@@ -64,7 +73,7 @@ class Matcher:
     @property
     def problem(self) -> str:
         """Why it cannot go on, such as limits of the parser; empty when all is well."""
-        return self._matcher.get_error().partition("\n")[0]
+        return str(self._matcher.get_error()).partition("\n")[0]
 
     def allowed(self) -> torch.Tensor:
         """True for each token that may come next: (vocabulary,)."""

@@ -4,8 +4,10 @@ import inspect
 from functools import cache
 from typing import Any
 
+from transformers import PreTrainedModel
 
-def lay_out(model: Any) -> Any:
+
+def lay_out(model: PreTrainedModel) -> PreTrainedModel:
     """Have the vocabulary's layer read its positions in one block of memory; returns the model.
 
     `logits_to_keep` hands it a view into each row. Of such a view torch makes a product a row, each with a copy of the
@@ -17,7 +19,7 @@ def lay_out(model: Any) -> Any:
     return model
 
 
-def accepts(model: Any, argument: str) -> bool:
+def accepts(model: PreTrainedModel, argument: str) -> bool:
     """Does the model's forward pass name this argument?"""
     kind: Any = type(model)
     return argument in _arguments(kind)

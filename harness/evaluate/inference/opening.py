@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoTokenizer, GenerationConfig
+from transformers import AutoTokenizer, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from harness.errors import InputError
@@ -20,7 +20,7 @@ from harness.evaluate.inference.head import lay_out
 from harness.types import Json
 
 
-def open_tokenizer(folder: str | Path) -> Any:
+def open_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
     """Raises InputError when there is none that transformers reads."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
@@ -32,8 +32,12 @@ def open_tokenizer(folder: str | Path) -> Any:
 
 
 def open_model(
-    folder: str | Path, dtype: torch.dtype, quantization: dict[str, Json] | None, device: torch.device, tokenizer: Any
-) -> Any:
+    folder: str | Path,
+    dtype: torch.dtype,
+    quantization: dict[str, Json] | None,
+    device: torch.device,
+    tokenizer: PreTrainedTokenizerBase,
+) -> PreTrainedModel:
     """The model that writes text, on `device`, in evaluation mode.
 
     `quantization`: arguments of BitsAndBytesConfig; `dtype` is then what it computes in. Nothing of the folder's
@@ -45,7 +49,7 @@ def open_model(
     kind = model_class(accept(folder), folder)
     options = quantized.options(quantization, dtype, device) if quantization else {"dtype": dtype}
     try:
-        model, loaded = kind.from_pretrained(  # type: ignore[attr-defined]
+        opened: Any = kind.from_pretrained(
             Path(folder),
             use_safetensors=True,
             local_files_only=True,
@@ -59,6 +63,7 @@ def open_model(
         raise InputError(
             f"the model cannot be loaded: {error}", where=str(folder), next="check the model's folder"
         ) from error
+    model, loaded = opened  # asked for by `output_loading_info`
     _refuse_misfits(loaded, folder)
     if not quantized.settled(model):
         model.to(device)
@@ -86,7 +91,7 @@ def _refuse_misfits(loaded: dict[str, Any], folder: str | Path) -> None:
             )
 
 
-def _refuse_broken(model: Any, folder: str | Path) -> None:
+def _refuse_broken(model: PreTrainedModel, folder: str | Path) -> None:
     """A sum is finite only if every number is; it is one pass without a copy of the weights."""
     for name, weight in model.named_parameters():
         if weight.is_floating_point() and not torch.isfinite(weight.detach().sum(dtype=torch.float64)):

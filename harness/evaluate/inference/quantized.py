@@ -1,9 +1,10 @@
 """Load a base model in 4 bits, the same way for training and for serving."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
-from transformers import BitsAndBytesConfig
+from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from harness.types import Json
 
@@ -14,7 +15,7 @@ def options(quantization: dict[str, Json], dtype: torch.dtype, device: Any) -> d
     return {"dtype": dtype, "quantization_config": config, "device_map": {"": str(device)}}
 
 
-def settled(model: Any) -> bool:
+def settled(model: PreTrainedModel) -> bool:
     """True for a quantized model, whose 4-bit layers are now kept in the layout that they were loaded in.
 
     On a processor with AVX512-BF16, bitsandbytes packs a layer's weights anew in the first pass without gradients. The
@@ -23,7 +24,8 @@ def settled(model: Any) -> bool:
     """
     if getattr(model.config, "quantization_config", None) is None:
         return False
-    for module in model.modules():
+    layers: Iterator[Any] = model.modules()
+    for module in layers:
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
     return True

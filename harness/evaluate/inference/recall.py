@@ -4,10 +4,9 @@ import contextlib
 import os
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from harness.core.codec import digest, encode, read, write_atomic
 from harness.core.digests import model_digests
@@ -17,7 +16,7 @@ from harness.evaluate.inference.check import TEXT, RightWays, examine
 from harness.types import Json
 
 
-def recalled(model: PreTrainedModel, tokenizer: Any, folder: str, opened: Json) -> RightWays:
+def recalled(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: str, opened: Json) -> RightWays:
     """The finding for a model that has just been opened; examined now unless it was before.
 
     `opened`: number format and quantization. Raises InputError when no way is right.

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
+from transformers import PreTrainedTokenizerBase
+
+from harness.core.answer_tokens import decode_text
 from harness.core.reading import reply_from
 from harness.core.rendering import prompt_ids
 from harness.errors import InputError, UsageError
@@ -25,7 +27,7 @@ class Writing:
     tokens: tuple[int, ...]
     request: Request
     max_new: int
-    tokenizer: Any
+    tokenizer: PreTrainedTokenizerBase
     matcher: Callable[[], TokenMatcher | None] = DecodingRow.matcher
 
     def row(self, shared: int) -> DecodingRow:
@@ -51,7 +53,7 @@ class Writing:
         )
 
     def _text(self, tokens: list[int]) -> str:
-        return self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return decode_text(self.tokenizer, tokens, skip_special=True)
 
     def _stopped(self, tokens: list[int]) -> bool:
         """A stop string that the last token completes lies within its last few tokens, a token being a byte or more."""

@@ -120,7 +120,7 @@ class Resident:
 
     def encode(self, text: str) -> list[int]:
         """Tokens of plain text, without any that the tokenizer would put around it."""
-        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def matcher(self, schema: Json) -> Any:
         """A new `_grammar.Matcher` of a JSON Schema.
@@ -173,11 +173,11 @@ class Resident:
         self.start_prefix = Prefix()
         if not adapter:
             if self._peft is not None:
-                self._peft.disable_adapter_layers()  # type: ignore[operator] # handed on to the tuner
+                self._peft.disable_adapter_layers()
             return
         peft = self._load(adapter)
         peft.set_adapter(self._names[adapter])
-        peft.enable_adapter_layers()  # type: ignore[operator]
+        peft.enable_adapter_layers()
 
     def _load(self, adapter: str) -> PeftModel:
         """The PEFT model around the base with this adapter's weights in it, all of them checked to have a place."""

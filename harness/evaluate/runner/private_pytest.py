@@ -94,7 +94,7 @@ def arguments(item: pytest.Function) -> dict[str, Any]:
 
 def release(item: pytest.Function) -> None:
     """Let the fixture values of a test that ended be freed, as pytest does."""
-    item._request, item.funcargs = False, None  # type: ignore[assignment]
+    item._request, item.funcargs = False, None  # type: ignore[assignment] # pytest does so too
 
 
 # ---------------------------------------------------------------- the session, reports, captured output

@@ -106,7 +106,7 @@ class Evaluation:
         keys = {item: (*suite_key(item), case_of(item)[0]) for item in items if is_eval(item)}
         order = (lambda key: drawn(key[-1])) if self.request.drawn else None
         mine = members(keys.values(), self.request.shard, order)
-        kept = [item for item in items if item not in keys or keys[item] in mine]  # type: ignore[index]
+        kept = [item for item in items if item not in keys or keys[item] in mine]
         config.hook.pytest_deselected(items=list({*items} - {*kept}))
         items[:] = kept
         self._spared = len(keys) > 0
@@ -273,8 +273,9 @@ class Evaluation:
         answer, repeat = self._answer_for(arm), entry.repeat if entry else 0
         prompted = entry.suite.suite.prompt if entry else True
         fill = self._nearest.fill
-        node.stash[MODEL] = Model(arm, lambda asked: ask(asked, answer), identity, repeat, prompted, fill)
-        return node.stash[MODEL]
+        model = Model(arm, lambda asked: ask(asked, answer), identity, repeat, prompted, fill)
+        node.stash[MODEL] = model
+        return model
 
 
 def is_eval(item: pytest.Item) -> TypeGuard[EvalItem]:

@@ -16,12 +16,15 @@ import os
 import resource
 import socket
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import _remote
+if TYPE_CHECKING:
+    from harness.evaluate.scorers import _remote
+else:
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import _remote
 
-del sys.path[0]
+    del sys.path[0]
 
 UNCONFINED = 97
 
@@ -67,7 +70,7 @@ def main() -> None:
         os.write(outcome, json.dumps(found).encode())
 
 
-def answer(code: str, wire: Any) -> None:
+def answer(code: str, wire: _remote.Wire) -> None:
     """Run the code, then serve what it defined until the judge is done."""
     server, names = _remote.NameServer(wire), {"__name__": "answer"}
     try:
@@ -79,7 +82,7 @@ def answer(code: str, wire: Any) -> None:
     server.serve()
 
 
-def judge(tests: str, wire: Any) -> dict[str, Any]:
+def judge(tests: str, wire: _remote.Wire) -> dict[str, Any]:
     """Run the tests to their end; whether they passed, and why not."""
     asker = _remote.Asker(wire)
     try:

@@ -176,7 +176,8 @@ class Asker:
 
     def _give(self, value: Any) -> int:
         if isinstance(value, Proxy):
-            return -1 - object.__getattribute__(value, "_handle")
+            handle: int = object.__getattribute__(value, "_handle")
+            return -1 - handle
         self._given.append(value)
         return len(self._given) - 1
 

@@ -53,7 +53,8 @@ def _calls(made: Any) -> Sequence[Any]:
 
 def _wanted(expected: Any) -> Sequence[Any]:
     if isinstance(expected, Mapping) and "tool_calls" in expected:
-        return expected["tool_calls"]
+        listed: Sequence[Any] = expected["tool_calls"]
+        return listed
     return () if isinstance(required(expected, empty=True), str) else expected
 
 

@@ -74,4 +74,5 @@ def _said(messages: Sequence[Message]) -> Iterator[str]:
 
 
 def _words(text: str) -> list[str]:
-    return WORD.findall(text.casefold())
+    words: list[str] = WORD.findall(text.casefold())
+    return words

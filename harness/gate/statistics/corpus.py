@@ -40,7 +40,10 @@ def balanced_accuracy(hits: np.ndarray, said: np.ndarray, expected: np.ndarray) 
     return _mean_over_labels(hits, expected, expected)
 
 
-MEASURES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
+Measure = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""Takes hits, what was said and what was expected."""
+
+MEASURES: dict[str, Measure] = {
     "macro_f1": macro_f1,
     "balanced_accuracy": balanced_accuracy,
 }
@@ -100,7 +103,7 @@ class _Rows:
         degrees = max(min(self.equal, self.rarest) - 1.0, 1.0)
         return float(t.isf(alpha, degrees) / norm.isf(alpha))
 
-    def values(self, measure: Callable, weights: np.ndarray, end: int | None = None) -> np.ndarray:
+    def values(self, measure: Measure, weights: np.ndarray, end: int | None = None) -> np.ndarray:
         """The measure of baseline and candidate, shape (2, resamples), under weights of the clusters; with `end` the last
         weight is of that pseudo cluster."""
         table = self.table if end is None else np.concatenate([self.table, self.pseudo[end : end + 1]])
@@ -137,7 +140,7 @@ def _pseudo(total: np.ndarray, size: float) -> np.ndarray:
     return pseudo
 
 
-def _drawn(rows: _Rows, measure: Callable, end: int, estimate: float, alpha: float) -> np.ndarray:
+def _drawn(rows: _Rows, measure: Measure, end: int, estimate: float, alpha: float) -> np.ndarray:
     """Differences, candidate minus baseline, of resampled clusters with one pseudo cluster; sorted."""
     rng, groups = np.random.default_rng(SEED), rows.clusters + 1
     found, number = [], max(RESAMPLES, round(BEYOND / alpha) - 1)
@@ -152,7 +155,8 @@ def _mean_over_labels(upper: np.ndarray, lower: np.ndarray, expected: np.ndarray
     """Mean of upper / lower over the labels that are expected at all; 0.0 where none is."""
     there = expected > 0
     shares = np.divide(upper, lower, out=np.zeros(lower.shape), where=there)
-    return shares.sum(axis=-1) / np.maximum(there.sum(axis=-1), 1)
+    means: np.ndarray = shares.sum(axis=-1) / np.maximum(there.sum(axis=-1), 1)
+    return means
 
 
 def _rare(names: Sequence[str], cases: Sequence[Labels]) -> str:

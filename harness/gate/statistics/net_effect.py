@@ -63,9 +63,11 @@ def correlations(residuals: Sequence[Mapping[str, float]]) -> np.ndarray:
             sums[row, names[name]], members[row, names[name]] = value, 1.0
     alike = np.maximum(_cosines(sums), _cosines(members))
     np.fill_diagonal(alike, 1.0)
-    return np.clip(alike, 0.0, 1.0)
+    clipped: np.ndarray = np.clip(alike, 0.0, 1.0)
+    return clipped
 
 
 def _cosines(rows: np.ndarray) -> np.ndarray:
     lengths = np.sqrt((rows**2).sum(axis=1))
-    return rows @ rows.T / np.maximum(np.outer(lengths, lengths), 1e-12)
+    cosines: np.ndarray = rows @ rows.T / np.maximum(np.outer(lengths, lengths), 1e-12)
+    return cosines

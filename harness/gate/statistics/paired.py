@@ -104,8 +104,9 @@ def _bounded(differences: np.ndarray, clusters: Sequence[str], alpha: float, bin
 
 def _table(found: Effective, whole: bool) -> tuple[Any, Any, Any]:
     """Broken, fixed and all cases: whole numbers of independent pass/fail cases, else effective counts."""
-    counts = (found.broken, found.fixed, found.n)
-    return tuple(map(round, counts)) if whole else counts  # type: ignore[return-value]
+    if whole:
+        return round(found.broken), round(found.fixed), round(found.n)
+    return found.broken, found.fixed, found.n
 
 
 def _in_units(found: Paired, width: float, beyond: int) -> Paired:

@@ -72,4 +72,5 @@ def _bets(values: np.ndarray, alpha: float) -> np.ndarray:
     centre = (0.5 + np.cumsum(values)) / (number + 1)
     spread = (0.25 + np.cumsum((values - centre) ** 2)) / (number + 1)
     before = np.concatenate([[0.25], spread[:-1]])[: len(values)]
-    return np.sqrt(2 * np.log(1 / alpha) / (before * number * np.log1p(number)))
+    bets: np.ndarray = np.sqrt(2 * np.log(1 / alpha) / (before * number * np.log1p(number)))
+    return bets

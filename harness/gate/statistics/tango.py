@@ -11,13 +11,19 @@ effective counts (`harness.gate.statistics.effective`).
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import betainc, gammaln
 from scipy.stats import norm
 
 from harness.types import Interval
+
+Floats = npt.NDArray[np.float64]
+Numbers = float | npt.NDArray[Any]
+"""One number, or an array of them."""
 
 EXACT_UP_TO = 5000
 """Cases above which the normal approximation is used: there the two agree to the third digit of the p value."""
@@ -27,7 +33,7 @@ chance changes fastest. The neighbourhood of the largest is then searched finer.
 FINER = 16
 
 
-def score(broken, fixed, n, bound):
+def score(broken: Numbers, fixed: Numbers, n: float, bound: float) -> Floats:
     """Tango's statistic of "the difference is `bound`": above zero when more was gained. Arrays broadcast."""
     root = 2.0 * n
     linear = -broken - fixed + (2.0 * n - fixed + broken) * bound
@@ -37,7 +43,8 @@ def score(broken, fixed, n, bound):
     distance = fixed - broken - n * bound
     with np.errstate(divide="ignore", invalid="ignore"):
         value = distance / np.sqrt(np.maximum(variance, 0.0))
-    return np.where(np.abs(distance) < 1e-9, 0.0, value)
+    statistic: Floats = np.where(np.abs(distance) < 1e-9, 0.0, value)
+    return statistic
 
 
 def p_above(broken: float, fixed: float, n: float, bound: float) -> float:
@@ -126,7 +133,8 @@ def _binomial(n: int, rates: np.ndarray) -> np.ndarray:
     m = np.arange(n + 1)
     ways = gammaln(n + 1) - gammaln(m + 1) - gammaln(n - m + 1)
     inside = np.clip(rates, 1e-300, 1.0 - 1e-16)[:, None]
-    return np.exp(ways + m * np.log(inside) + (n - m) * np.log1p(-inside))
+    chances: Floats = np.exp(ways + m * np.log(inside) + (n - m) * np.log1p(-inside))
+    return chances
 
 
 def _lower_end(broken: float, fixed: float, n: float, alpha: float) -> float:

@@ -1,7 +1,7 @@
 """Decode OTLP as protobuf: one request a file, or requests one after the other with their length."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -26,11 +26,12 @@ def request(data: bytes) -> dict[str, Any]:
         except DecodeError:
             continue
         if sensible(message):
-            return MessageToDict(message)
+            plain: dict[str, Any] = MessageToDict(message)
+            return plain
     raise ValueError("neither an OTLP trace request nor an OTLP log request")
 
 
-def messages(read: Any) -> Iterator[tuple[int, bytes]]:
+def messages(read: Callable[[int], bytes]) -> Iterator[tuple[int, bytes]]:
     """Number and bytes of each message of a length-prefixed stream. Raises ValueError where it is cut or absurd."""
     number = 0
     while head := read(4):

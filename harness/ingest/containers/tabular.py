@@ -37,7 +37,8 @@ def _plain(table: pa.Table) -> list[dict[str, Any]]:
     fields = [
         pa.field(f.name, pa.timestamp("us", f.type.tz)) if pa.types.is_timestamp(f.type) else f for f in table.schema
     ]
-    return table.cast(pa.schema(fields), safe=False).to_pylist()
+    rows: list[dict[str, Any]] = table.cast(pa.schema(fields), safe=False).to_pylist()
+    return rows
 
 
 def _cell(value: Any) -> Any:

@@ -5,9 +5,11 @@ servers carry it too. An answer does, or its tokens, or a client's request to a 
 """
 
 import re
+from collections.abc import Callable
 
 from harness.ingest.formats._json import mapping, text_of
 from harness.ingest.formats._otlp import CLIENT, SERVER, Attributes, Span
+from harness.types import Json
 
 OPERATION = "gen_ai.operation.name"
 CALLS = frozenset({"chat", "text_completion", "generate_content", "completion"})
@@ -45,7 +47,7 @@ _DIALECTS = (
     "llm.request.type",
     "ai.operationId",
 )
-_ROWS = {
+_ROWS: dict[str, Callable[[dict[str, Json]], Json]] = {
     "braintrust.row": lambda row: mapping(row.get("span_attributes")).get("type"),
     "langsmith.run": lambda row: row.get("run_type"),
     "langfuse.row": lambda row: row.get("type"),

@@ -1,7 +1,7 @@
 """Walk through one record: every string, key and large number, whatever it is nested in."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -56,10 +56,19 @@ class Find(NamedTuple):
     """Where two finds overlap the lower one stays: first what reads deepest, then the detector's rank."""
 
 
+class Redacting(Protocol):
+    """What a walk asks of a `harness.redact.redaction.Redactor`."""
+
+    def called(self, key: str, value: str, /) -> Find | None: ...
+    def finds(self, data: bytes, name: str = ..., /) -> list[Find]: ...
+    def replaced(self, data: bytes, finds: list[Find], /) -> bytes: ...
+    def pseudonym(self, find: Find, /) -> bytes: ...
+
+
 class Walk:
     """Every string of one record; `found` tells whether anything was, or had been, replaced."""
 
-    def __init__(self, redactor: Any, ids: frozenset[str]) -> None:
+    def __init__(self, redactor: Redacting, ids: frozenset[str]) -> None:
         self._redactor, self._ids, self.found, self._depth = redactor, ids, False, 0
 
     def value(self, value: Json, key: str = "") -> Json:
@@ -86,7 +95,7 @@ class Walk:
         if not find:
             return value
         self.found = True
-        pseudonym: bytes = self._redactor.pseudonym(find._replace(value=text.encode()))
+        pseudonym = self._redactor.pseudonym(find._replace(value=text.encode()))
         return pseudonym.decode()
 
     def _object(self, value: dict[str, Json]) -> Json:

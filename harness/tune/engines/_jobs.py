@@ -9,7 +9,7 @@ from collections.abc import Callable
 from harness import errors
 from harness.core import plugins
 from harness.core.codec import decode, encode
-from harness.types import CurvePoint, Noun, TuneRequest
+from harness.types import CurvePoint, Json, Noun, TuneRequest
 
 Emit = Callable[[bytes], None]
 
@@ -29,25 +29,22 @@ def _tune(request: bytes, emit: Emit) -> bytes:
 
 def _preview(request: bytes, emit: Emit) -> bytes:
     wanted, count = decode(request, tuple[TuneRequest, int])
-    return encode(_offer(wanted, "preview", "shows no rows before it trains")(wanted, count))
+    return encode(plugins.load("trainers", wanted.recipe.method).preview(wanted, count))
 
 
 def _estimate(request: bytes, emit: Emit) -> bytes:
     wanted = decode(request, TuneRequest)
-    return encode(_offer(wanted, "estimate", "gives no estimate")(wanted))
+    return encode(plugins.load("trainers", wanted.recipe.method).estimate(wanted))
 
 
 def _cancel(request: bytes, emit: Emit) -> bytes:
+    """Raises UsageError when the method runs no jobs elsewhere: cancelling is what a trainer may leave out."""
     wanted = decode(request, TuneRequest)
-    return encode(_offer(wanted, "cancel", "runs no jobs elsewhere", "stop it with Ctrl-C: it resumes")(wanted))
-
-
-def _offer(request: TuneRequest, what: str, lack: str, then: str = "trueup tune") -> Callable:
-    """What the method's own file offers besides training. Raises UsageError when it does not."""
-    trainer = plugins.load("trainers", request.recipe.method)
-    if not hasattr(trainer, what):
-        raise errors.UsageError(f"the method {request.recipe.method!r} {lack}", next=then)
-    return getattr(trainer, what)
+    method = wanted.recipe.method
+    cancel: Callable[[TuneRequest], Json] | None = getattr(plugins.load("trainers", method), "cancel", None)
+    if cancel is None:
+        raise errors.UsageError(f"the method {method!r} runs no jobs elsewhere", next="stop it with Ctrl-C: it resumes")
+    return encode(cancel(wanted))
 
 
 JOBS: dict[str, Callable[[bytes, Emit], bytes]] = {
