@@ -131,7 +131,8 @@ def _same_meaning(texts: Sequence[str], judged: Sequence[str], encode: Encode) -
 
 def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
     rows = np.asarray(vectors, dtype=np.float32)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-9))
+    unit: NDArray[np.float32] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-9))
+    return unit
 
 
 def _short(text: str) -> bool:
