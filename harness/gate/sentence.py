@@ -24,7 +24,7 @@ def sentence(outcome: str, found: Sequence[Finding]) -> str:
 
 
 def _net(found: Sequence[Finding]) -> Iterator[str]:
-    """`net effect on traffic +1.2 points [+0.4, +2.0] at 95 % over base`, the smallest over a baseline."""
+    """`net effect on traffic +1.2 points over base, 95 % interval +0.4 to +2.0`, the smallest over a baseline."""
     shown = [finding for finding in found if finding.rule == "net_effect" and finding.outcome == "pass"]
     if shown:
         least = min(shown, key=lambda finding: finding.estimate or 0.0)

@@ -87,7 +87,7 @@ def _judge(suites: Sequence[Comparison], baseline: str, context: Context) -> Fin
         rule=RULE,
         suite="",
         outcome="unresolved",
-        sentence=f"{effect_words(estimate, interval)} over {_named(baseline, context)}",
+        sentence=f"Net effect on traffic: {_effect(estimate, interval, _named(baseline, context))}",
         baseline=baseline,
         candidate=suites[0].candidate,
         estimate=estimate,
@@ -148,10 +148,9 @@ def effect(chosen: dict[str, Comparison | None], shares: Sequence[Share], alpha:
     return net_effect(pools, counted, alpha)
 
 
-def effect_words(estimate: float, interval: Interval) -> str:
-    """`Net effect on traffic: +1.2 points [0.4, 2.0] at 95 %`."""
-    ends = f"[{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
-    return f"Net effect on traffic: {100 * estimate:+.1f} points {ends} at {100 * interval.level:.4g} %"
+def _effect(estimate: float, interval: Interval, over: str) -> str:
+    """`+1.2 points over production (prompted), 95 % interval +0.4 to +2.0`."""
+    return f"{100 * estimate:+.1f} points over {over}, {wording.level(interval)} {100 * interval.low:+.1f} to {100 * interval.high:+.1f}"
 
 
 def _numbers(chosen: dict[str, Comparison | None], shares: Sequence[Share]) -> dict[str, Any]:

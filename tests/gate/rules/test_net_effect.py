@@ -48,7 +48,10 @@ def test_a_clear_gain_is_promoted_and_said_first():
     """The verdict's sentence begins with the effect, its interval and its level."""
     found = verdict(mined(np.random.default_rng(1), 0.9, 0.0), shares(4000, 1000))
     assert found.outcome == "promote"
-    assert found.sentence.startswith("Promote: net effect on traffic +1") and "at 95 % over base;" in found.sentence
+    assert (
+        found.sentence.startswith("Promote: net effect on traffic +1")
+        and " points over base, 95 % interval +1" in found.sentence
+    )
 
 
 def test_the_shares_turn_the_same_cases_round():
