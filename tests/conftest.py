@@ -1,9 +1,17 @@
-"""What several rooms' tests share: one real Chromium for the whole process, since Playwright allows only one at a time."""
+"""What all tests share: properties that no busy machine breaks, and one real Chromium for the whole process, since
+Playwright allows only one at a time."""
 
 import shutil
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is. Folders that several examples share are made by the tests.
+settings.register_profile(
+    "trueup", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("trueup")
 
 
 @pytest.fixture(scope="session")

@@ -145,7 +145,7 @@ def test_a_secret_across_two_text_parts_is_found():
 
 
 @given(st.text(max_size=60), st.sampled_from([value for values in PLANTED.values() for value in values]))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_redacting_twice_changes_nothing(text, value):
     """Pseudonyms are left alone, whatever stands around them, so what was redacted on arrival is the same when ingested."""
     redact = Redactor()
@@ -158,7 +158,7 @@ def test_redacting_twice_changes_nothing(text, value):
         st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
     )
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_any_json_value_can_be_redacted(value):
     """No value makes redaction fail, and one that holds nothing comes back equal."""
     assert Redactor().json({"value": value})
