@@ -1,4 +1,7 @@
-"""What a user types, whole processes: the loop on a tiny model, and what wrong input gets."""
+"""What a user types: the loop on a tiny model, and what wrong input gets.
+
+The loop, locks, signals and limits of the system are of whole processes; what a command says is read in this one.
+"""
 
 import json
 import os
@@ -11,7 +14,11 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from harness.core.codec import write_lines
+from harness.project import Project
+from tests.cli.inside import trueup
 from tests.tiny import tiny_model
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +68,7 @@ def eval_tiny(case, model):
 """
 
 
-def trueup(*words: str, cwd: Path, **extra) -> subprocess.CompletedProcess:
+def process(*words: str, cwd: Path, **extra) -> subprocess.CompletedProcess:
     """`trueup WORDS` in `cwd`, as a whole process."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "harness", *words]
@@ -81,7 +88,7 @@ def walked(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
     """A project in which `trueup run` was typed once."""
     folder = project(tmp_path_factory.mktemp("walked"))
     (folder / "traces").symlink_to(TRACES)
-    return folder, trueup("run", "--json", cwd=folder)
+    return folder, process("run", "--json", cwd=folder)
 
 
 def test_a_model_that_learnt_nothing_is_not_promoted(walked):
@@ -114,10 +121,22 @@ def test_a_second_run_generates_nothing_and_says_the_same(walked):
     """With nothing new, every step is recalled: no training, no generation, the same verdict."""
     folder, first = walked
     before = sorted(path.name for path in (folder / ".trueup" / "artifacts").rglob("*"))
-    again = trueup("run", "--json", cwd=folder)
+    again = process("run", "--json", cwd=folder)
     assert json.loads(again.stdout)["id"] == json.loads(first.stdout)["id"]
     assert again.returncode == first.returncode
     assert sorted(path.name for path in (folder / ".trueup" / "artifacts").rglob("*")) == before
+
+
+def tuned_since(folder: Path, **recipe) -> str:
+    """Id of an adapter that is the latest of the project, as `trueup tune` with another recipe leaves it."""
+    work, ident = Project.open(folder), "b" * 64
+    made = work.adapter(work.latest("adapter", "trueup tune"))
+    copy = work.store.artifacts.scratch("adapter")
+    shutil.copytree(work.store.artifacts.folder("adapter", made.id), copy, dirs_exist_ok=True)
+    write_lines(copy / "adapter.json", [replace(made, id=ident, recipe=replace(made.recipe, **recipe))])
+    work.store.artifacts.add_folder("adapter", ident, copy)
+    work.remember("tune", ident, "adapter", ident)
+    return ident
 
 
 def test_the_gate_judges_what_was_evaluated_not_what_was_tuned_since(walked, tmp_path):
@@ -125,7 +144,7 @@ def test_the_gate_judges_what_was_evaluated_not_what_was_tuned_since(walked, tmp
     folder = shutil.copytree(walked[0], tmp_path / "p", symlinks=True)
     judged = json.loads((folder / "out" / "report.json").read_text())
     (folder / "trueup.toml").write_text(CONFIG.replace("max_steps = 2", "max_steps = 3"))
-    newer = json.loads(trueup("tune", "--json", cwd=folder).stdout)["id"]
+    newer = tuned_since(folder, max_steps=3)
     again = trueup("gate", "--json", cwd=folder)
     assert json.loads(again.stdout)["id"] == json.loads(walked[1].stdout.strip().split("\n")[-1])["id"], again.stderr
     trueup("report", cwd=folder)
@@ -230,12 +249,12 @@ def test_a_second_run_at_the_same_time_is_turned_away(walked):
     holder = subprocess.Popen([sys.executable, "-c", code], cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout.readline().strip() == "held"
-        done = trueup("gate", cwd=folder)
+        done = process("gate", cwd=folder)
         assert done.returncode == 75
         assert str(holder.pid) in done.stderr
     finally:
         holder.kill()
-        holder.wait()
+        holder.communicate()
 
 
 def test_a_killed_run_goes_on_where_it_was(tmp_path):
@@ -319,7 +338,7 @@ def test_a_full_disk_loses_nothing(tmp_path):
     def small_files():
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
-    done = trueup("ingest", cwd=folder, preexec_fn=small_files)
+    done = process("ingest", cwd=folder, preexec_fn=small_files)
     assert done.returncode == 6, done.stderr
     assert trueup("ingest", cwd=folder).returncode == 0
     assert json.loads(trueup("status", "--json", cwd=folder).stdout)["records"]["calls"] > 900
@@ -345,7 +364,7 @@ def test_too_few_cases_stop_before_training(tmp_path):
 
 def test_a_misspelt_command_names_the_nearest(tmp_path):
     """`trueup reprot` is answered with `report`."""
-    done = trueup("reprot", cwd=tmp_path)
+    done = process("reprot", cwd=tmp_path)
     assert done.returncode == 2
     assert "report" in done.stderr
 
