@@ -277,6 +277,8 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
     assert json.loads(done.stdout)["counts"]["train"] > 100
 
 
+SCRIPTED = CONFIG.replace("[arms.base]", '[arms.base]\nbackend = "scripted"')
+"""With an arm that needs no model: nothing is left to ask."""
 WRONG = {
     "unknown config key": (CONFIG.replace("min_cases", "min_case"), EVAL, "run", 2, "gate.min_cases"),
     "wrong value": (CONFIG.replace("min_cases = 5", 'min_cases = "five"'), EVAL, "run", 2, "gate.min_cases"),
@@ -289,10 +291,10 @@ WRONG = {
         "prompts.short",
     ),
     "no traces": (CONFIG, EVAL, "run", 5, "traces"),
-    "an eval file that raises": (CONFIG, "raise RuntimeError('boom')", "eval", 4, "boom"),
-    "an eval file that does not parse": (CONFIG, "def eval_x(:", "eval", 4, "eval_tiny"),
-    "a suite without cases": (CONFIG, EVAL.replace("range(12)", "range(0)"), "eval", 4, "no cases"),
-    "no eval function": (CONFIG, "x = 1", "eval", 4, "no cases"),
+    "an eval file that raises": (SCRIPTED, "raise RuntimeError('boom')", "eval", 4, "boom"),
+    "an eval file that does not parse": (SCRIPTED, "def eval_x(:", "eval", 4, "eval_tiny"),
+    "a suite without cases": (SCRIPTED, EVAL.replace("range(12)", "range(0)"), "eval", 4, "no cases"),
+    "no eval function": (SCRIPTED, "x = 1", "eval", 4, "no cases"),
 }
 
 
