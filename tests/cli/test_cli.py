@@ -245,7 +245,7 @@ def test_each_verb_is_a_command(walked, words):
 def test_a_second_run_at_the_same_time_is_turned_away(walked):
     """While one run holds the lock another ends at once with exit code 75, naming the holder."""
     folder, _ = walked
-    code = "from pathlib import Path; from harness.store import Store; import time\nwith Store.open(Path('.trueup')).lock(): print('held', flush=True); time.sleep(60)"
+    code = "from pathlib import Path; from harness.store import Store; import time\nwith Store.open(Path('.trueup')).lock(): print('held', flush=True); time.sleep(600)"
     holder = subprocess.Popen([sys.executable, "-c", code], cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout.readline().strip() == "held"
