@@ -31,7 +31,7 @@ class KeptModules:
     has two of each class, and some cannot be imported twice. Keeps the modules that are not of the test's own folder."""
 
     def __init__(self, own: Path) -> None:
-        self._own, self._kept = own, {}
+        self._own, self._kept = f"{own}/", {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self) -> None:
@@ -45,7 +45,7 @@ class KeptModules:
         sys.modules.update({name: module for name, module in self._kept.items() if name not in sys.modules})
 
     def _is_own(self, module: ModuleType) -> bool:
-        return self._own in Path(getattr(module, "__file__", None) or "").parents
+        return (getattr(module, "__file__", None) or "").startswith(self._own)
 
 
 @pytest.fixture(autouse=True)
