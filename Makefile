@@ -4,7 +4,9 @@ BIN    := $(VENV)/bin
 MODEL  := models/smollm2
 STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-ORDER  := $(if $(SEED),--randomly-seed=$(SEED),-p no:randomly)
+SEED   := $(or $(SEED),$(shell date +%s))
+ORDER  := --randomly-seed=$(SEED) --hypothesis-seed=$(SEED)
+AGAIN  := { code=$$?; echo "the same order again: make test SEED=$(SEED)"; exit $$code; }
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow check fix browser docs changelog clean
@@ -46,11 +48,11 @@ browser:
 	  && { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null; } \
 	  || echo "chromium is not here: the browser tests will be skipped"
 
-test: $(STAMP) browser check  ## check, then the fast tests; SEED=N puts them into a random order
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ORDER)
+test: $(STAMP) browser check  ## check, then the fast tests in a random order; SEED=N repeats one
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(ORDER) || $(AGAIN)
 
 test-slow: $(MODEL)/model.safetensors browser  ## the tests that load SmolLM2 or train
-	$(BIN)/python -m pytest -m slow --timeout 1800 $(ORDER)
+	$(BIN)/python -m pytest -m slow --timeout 1800 -p no:randomly
 
 docs: $(STAMP)  ## write docs/reference from the code
 	$(BIN)/python docs/generate.py

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from harness import config as harness_config  # noqa: E402
 from harness import types as harness_types  # noqa: E402
-from harness.cli.main import all_commands, cli  # noqa: E402
+from harness.cli.main import all_commands  # noqa: E402
 from harness.core.plugins import PACKAGES, names  # noqa: E402
 from harness.errors import Exit  # noqa: E402
 
@@ -37,7 +37,7 @@ def commands() -> str:
     """Every command with its help text, and the exit codes."""
     text = NOTE + "# Commands\n\n"
     for name, command in all_commands().items():
-        help_text = command.get_help(click.Context(command, info_name=f"trueup {name}", **cli.context_settings))
+        help_text = command.get_help(click.Context(command, info_name=f"trueup {name}", **command.context_settings))
         text += f"## trueup {name}\n\n```text\n{help_text}\n```\n\n"
     return text + "## Exit codes\n\n| code | name | meaning |\n|---|---|---|\n" + "".join(exit_codes())
 

@@ -1,9 +1,27 @@
-"""What several rooms' tests share: one real Chromium for the whole process, since Playwright allows only one at a time."""
+"""What all tests share: properties that no busy machine breaks, little garbage to look through, and one real Chromium for
+the whole process, since Playwright allows only one at a time."""
 
+import gc
 import shutil
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is. Folders that several examples share are made by the tests.
+settings.register_profile(
+    "trueup", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("trueup")
+
+gc.disable()  # until all is imported
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end, so that nobody looks through it again: torch's trainers collect
+    garbage in every run, which takes seconds with thousands of tests in memory."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import traceback
 import click
 
 from harness.cli import commands
+from harness.cli.commands._command import SETTINGS
 from harness.core.nearest import nearest
 from harness.errors import Exit, TrueupError
 
@@ -66,7 +67,7 @@ def _names() -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: (WALK.index(name) if name in WALK else len(WALK), name)))
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Commands, context_settings=SETTINGS)
 @click.version_option(package_name="trueup")
 def cli() -> None:
     """Turn what failed in production into a fine-tuned adapter that provably fixes it, or say why not.

@@ -1,4 +1,7 @@
-"""What a user types, whole processes: the loop on a tiny model, and what wrong input gets."""
+"""What a user types: the loop on a tiny model, and what wrong input gets.
+
+The loop, locks, signals and limits of the system are of whole processes; what a command says is read in this one.
+"""
 
 import json
 import os
@@ -11,7 +14,11 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from harness.core.codec import write_lines
+from harness.project import Project
+from tests.cli.inside import trueup
 from tests.tiny import tiny_model
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +68,7 @@ def eval_tiny(case, model):
 """
 
 
-def trueup(*words: str, cwd: Path, **extra) -> subprocess.CompletedProcess:
+def process(*words: str, cwd: Path, **extra) -> subprocess.CompletedProcess:
     """`trueup WORDS` in `cwd`, as a whole process."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "harness", *words]
@@ -81,7 +88,7 @@ def walked(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
     """A project in which `trueup run` was typed once."""
     folder = project(tmp_path_factory.mktemp("walked"))
     (folder / "traces").symlink_to(TRACES)
-    return folder, trueup("run", "--json", cwd=folder)
+    return folder, process("run", "--json", cwd=folder)
 
 
 def test_a_model_that_learnt_nothing_is_not_promoted(walked):
@@ -114,10 +121,22 @@ def test_a_second_run_generates_nothing_and_says_the_same(walked):
     """With nothing new, every step is recalled: no training, no generation, the same verdict."""
     folder, first = walked
     before = sorted(path.name for path in (folder / ".trueup" / "artifacts").rglob("*"))
-    again = trueup("run", "--json", cwd=folder)
+    again = process("run", "--json", cwd=folder)
     assert json.loads(again.stdout)["id"] == json.loads(first.stdout)["id"]
     assert again.returncode == first.returncode
     assert sorted(path.name for path in (folder / ".trueup" / "artifacts").rglob("*")) == before
+
+
+def tuned_since(folder: Path, **recipe) -> str:
+    """Id of an adapter that is the latest of the project, as `trueup tune` with another recipe leaves it."""
+    work, ident = Project.open(folder), "b" * 64
+    made = work.adapter(work.latest("adapter", "trueup tune"))
+    copy = work.store.artifacts.scratch("adapter")
+    shutil.copytree(work.store.artifacts.folder("adapter", made.id), copy, dirs_exist_ok=True)
+    write_lines(copy / "adapter.json", [replace(made, id=ident, recipe=replace(made.recipe, **recipe))])
+    work.store.artifacts.add_folder("adapter", ident, copy)
+    work.remember("tune", ident, "adapter", ident)
+    return ident
 
 
 def test_the_gate_judges_what_was_evaluated_not_what_was_tuned_since(walked, tmp_path):
@@ -125,7 +144,7 @@ def test_the_gate_judges_what_was_evaluated_not_what_was_tuned_since(walked, tmp
     folder = shutil.copytree(walked[0], tmp_path / "p", symlinks=True)
     judged = json.loads((folder / "out" / "report.json").read_text())
     (folder / "trueup.toml").write_text(CONFIG.replace("max_steps = 2", "max_steps = 3"))
-    newer = json.loads(trueup("tune", "--json", cwd=folder).stdout)["id"]
+    newer = tuned_since(folder, max_steps=3)
     again = trueup("gate", "--json", cwd=folder)
     assert json.loads(again.stdout)["id"] == json.loads(walked[1].stdout.strip().split("\n")[-1])["id"], again.stderr
     trueup("report", cwd=folder)
@@ -226,16 +245,16 @@ def test_each_verb_is_a_command(walked, words):
 def test_a_second_run_at_the_same_time_is_turned_away(walked):
     """While one run holds the lock another ends at once with exit code 75, naming the holder."""
     folder, _ = walked
-    code = "from pathlib import Path; from harness.store import Store; import time\nwith Store.open(Path('.trueup')).lock(): print('held', flush=True); time.sleep(60)"
+    code = "from pathlib import Path; from harness.store import Store; import time\nwith Store.open(Path('.trueup')).lock(): print('held', flush=True); time.sleep(600)"
     holder = subprocess.Popen([sys.executable, "-c", code], cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout.readline().strip() == "held"
-        done = trueup("gate", cwd=folder)
+        done = process("gate", cwd=folder)
         assert done.returncode == 75
         assert str(holder.pid) in done.stderr
     finally:
         holder.kill()
-        holder.wait()
+        holder.communicate()
 
 
 def test_a_killed_run_goes_on_where_it_was(tmp_path):
@@ -258,6 +277,8 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
     assert json.loads(done.stdout)["counts"]["train"] > 100
 
 
+SCRIPTED = CONFIG.replace("[arms.base]", '[arms.base]\nbackend = "scripted"')
+"""With an arm that needs no model: nothing is left to ask."""
 WRONG = {
     "unknown config key": (CONFIG.replace("min_cases", "min_case"), EVAL, "run", 2, "gate.min_cases"),
     "wrong value": (CONFIG.replace("min_cases = 5", 'min_cases = "five"'), EVAL, "run", 2, "gate.min_cases"),
@@ -270,10 +291,10 @@ WRONG = {
         "prompts.short",
     ),
     "no traces": (CONFIG, EVAL, "run", 5, "traces"),
-    "an eval file that raises": (CONFIG, "raise RuntimeError('boom')", "eval", 4, "boom"),
-    "an eval file that does not parse": (CONFIG, "def eval_x(:", "eval", 4, "eval_tiny"),
-    "a suite without cases": (CONFIG, EVAL.replace("range(12)", "range(0)"), "eval", 4, "no cases"),
-    "no eval function": (CONFIG, "x = 1", "eval", 4, "no cases"),
+    "an eval file that raises": (SCRIPTED, "raise RuntimeError('boom')", "eval", 4, "boom"),
+    "an eval file that does not parse": (SCRIPTED, "def eval_x(:", "eval", 4, "eval_tiny"),
+    "a suite without cases": (SCRIPTED, EVAL.replace("range(12)", "range(0)"), "eval", 4, "no cases"),
+    "no eval function": (SCRIPTED, "x = 1", "eval", 4, "no cases"),
 }
 
 
@@ -319,7 +340,7 @@ def test_a_full_disk_loses_nothing(tmp_path):
     def small_files():
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
-    done = trueup("ingest", cwd=folder, preexec_fn=small_files)
+    done = process("ingest", cwd=folder, preexec_fn=small_files)
     assert done.returncode == 6, done.stderr
     assert trueup("ingest", cwd=folder).returncode == 0
     assert json.loads(trueup("status", "--json", cwd=folder).stdout)["records"]["calls"] > 900
@@ -345,7 +366,7 @@ def test_too_few_cases_stop_before_training(tmp_path):
 
 def test_a_misspelt_command_names_the_nearest(tmp_path):
     """`trueup reprot` is answered with `report`."""
-    done = trueup("reprot", cwd=tmp_path)
+    done = process("reprot", cwd=tmp_path)
     assert done.returncode == 2
     assert "report" in done.stderr
 

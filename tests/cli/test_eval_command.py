@@ -1,11 +1,10 @@
 """`trueup eval` on good and bad eval files: what is wrong is named, and the rest runs."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
+
+from tests.cli.inside import trueup
 
 CONFIG = """
 [project]
@@ -60,16 +59,14 @@ def project(tmp_path_factory):
     return folder
 
 
-def trueup(folder, *words):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "harness", "eval", *words, "--json"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+def evaluated(folder, *words):
+    done = trueup("eval", *words, "--json", cwd=folder)
     return done.returncode, json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")
 def ran(project):
-    return trueup(project)
+    return evaluated(project)
 
 
 def test_what_can_run_runs_and_what_cannot_is_an_error_with_its_case(ran):
@@ -126,7 +123,7 @@ def test_each_file_that_cannot_be_used_says_why(ran, name, words):
 
 def test_a_dry_run_lists_cases_and_problems_and_asks_nothing(project):
     """Ids stand under their suites, once however often they are repeated; problems make the exit code."""
-    code, said = trueup(project, "--dry-run")
+    code, said = evaluated(project, "--dry-run")
     assert said["cases"]["eval_good::eval_good"] == ["a", "b"]
     assert len(said["cases"]["eval_good::eval_raising"]) == 3
     assert code == 4 and len(said["problems"]) == 6
@@ -135,4 +132,4 @@ def test_a_dry_run_lists_cases_and_problems_and_asks_nothing(project):
 @pytest.mark.parametrize(("select", "ids"), [("money", ["a", "b"]), ("payments and not slow", ["a"])])
 def test_cases_are_selected_by_tag_and_owner(project, select, ids):
     """Tags of cases and suites, and the owner, are words for -k."""
-    assert trueup(project, select, "--dry-run")[1]["cases"] == {"eval_good::eval_good": ids}
+    assert evaluated(project, select, "--dry-run")[1]["cases"] == {"eval_good::eval_good": ids}

@@ -26,7 +26,7 @@ def test_templates_mask_numbers():
     assert template("[asked for: time] 7.30") == template("[asked for: time] 8.15")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(TEXT, min_size=1, max_size=8), st.lists(TEXT, min_size=1, max_size=8))
 def test_nearest_is_what_comparing_all_pairs_gives(texts, others):
     """The leak proof is exact: no pair is missed and no similarity is estimated."""
@@ -36,7 +36,7 @@ def test_nearest_is_what_comparing_all_pairs_gives(texts, others):
         assert at == -1 or abs(similarity(text, others[at]) - best) < 1e-9
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(TEXT, max_size=10))
 def test_pairs_are_alike_by_at_least_the_threshold(texts):
     """Every pair that is reported was verified by its Jaccard index."""

@@ -33,7 +33,7 @@ def start(monkeypatch, tmp_path):
     return make
 
 
-def running(pid: int, seconds: float = 60) -> bool:
+def running(pid: int, seconds: float = 300) -> bool:
     """False once the process has ended, or is only waiting to be collected; waits so long for that."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

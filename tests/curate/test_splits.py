@@ -21,7 +21,7 @@ def split(rows, sticky, options=OPTIONS):
     return assign(rows, form(rows, threshold=0.8), sticky, options)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), min_size=4, max_size=30), st.integers(1, 29))
 def test_what_was_held_out_never_trains_on_a_later_night(drawn, cut):
     """Nights grow, sessions and texts join: no row whose call, text or session was held out is trained on."""

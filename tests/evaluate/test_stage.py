@@ -268,7 +268,7 @@ def test_the_child_ends_when_its_parent_is_killed(project, tmp_path):
         import os, pathlib, time
         def eval_it(model):
             pathlib.Path({str(note)!r}).write_text(str(os.getpid()))
-            time.sleep(60)
+            time.sleep(600)
         """
     )
     code = f"from harness.evaluate.stage import *\nfrom harness.types import *\nevaluate({request!r})"

@@ -285,7 +285,7 @@ def suites(draw):
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(suites())
 def test_promote_implies_evidence(comparisons):
     """Promote implies: no problem, every number finite, n at least the minimum, every guard and contract held."""
@@ -307,7 +307,7 @@ def test_promote_implies_evidence(comparisons):
     encode(verdict)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(suites(), st.randoms(use_true_random=False))
 def test_order_renaming_and_duplication_change_no_verdict(comparisons, random):
     """Shuffled suites and cases, renamed cases and a comparison given twice leave the outcome as it is."""

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.config import Config
@@ -43,7 +43,7 @@ def test_each_export_closes(path):
     assert UNACCOUNTED not in totals
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15)
 @given(st.lists(st.sampled_from(EXPORTS), min_size=2, max_size=4), st.randoms())
 def test_mixtures_of_exports_close(tmp_path_factory, chosen, random):
     """Also where exports lie in one folder, in any order, with some of them twice."""
@@ -82,7 +82,7 @@ ATTRIBUTES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(ATTRIBUTES, min_size=1, max_size=8), st.integers(0, 7))
 def test_spans_of_any_kind_close(tmp_path_factory, drawn, twice):
     """As many records are read as there are spans, copies included, whatever they carry."""

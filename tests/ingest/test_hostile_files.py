@@ -8,7 +8,7 @@ import zipfile
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.ingest.containers import sources, tabular
@@ -111,7 +111,7 @@ def test_one_span_that_is_nested_too_deeply_costs_no_other(tmp_path):
     assert len(quarantined) <= 1
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), which=st.sampled_from(["parquet", "zip", "multipart", "csv"]))
 def test_a_flipped_bit_anywhere_raises_nothing(tmp_path_factory, seed, which):
     """Every container with one bit flipped is read or quarantined, and the file beside it is read."""

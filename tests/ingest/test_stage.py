@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.core import feedback_scale
@@ -72,7 +72,7 @@ def test_session_and_route_come_from_the_server_span_in_another_file(tmp_path):
     assert (call.route, call.session_id, call.reply) == ("POST /chat", "s1", "Hello")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), files=st.integers(1, 5))
 def test_order_repetition_and_splitting_never_change_what_is_read(tmp_path, seed, files):
     """Spans shuffled, some exported twice, over any number of files, give the same calls."""
@@ -146,7 +146,7 @@ def test_odd_text_is_read_and_can_be_stored(tmp_path):
     assert call.reply.encode()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(
     record=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -102,7 +102,7 @@ def test_fates_add_up_to_what_was_read(work, tmp_path):
     assert (counts["calls"], counts["feedback"], counts["corrections"], counts["quarantined"]) == (55, 8, 4, 2)
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5)
 @given(
     seed=st.integers(0, 10**6), files=st.integers(1, 4), how=st.sampled_from(["together", "logs first", "spans first"])
 )

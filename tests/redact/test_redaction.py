@@ -145,7 +145,7 @@ def test_a_secret_across_two_text_parts_is_found():
 
 
 @given(st.text(max_size=60), st.sampled_from([value for values in PLANTED.values() for value in values]))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_redacting_twice_changes_nothing(text, value):
     """Pseudonyms are left alone, whatever stands around them, so what was redacted on arrival is the same when ingested."""
     redact = Redactor()
@@ -158,7 +158,7 @@ def test_redacting_twice_changes_nothing(text, value):
         st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
     )
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_any_json_value_can_be_redacted(value):
     """No value makes redaction fail, and one that holds nothing comes back equal."""
     assert Redactor().json({"value": value})
@@ -179,6 +179,11 @@ def test_deep_nesting_cannot_stop_redaction():
     assert "example.com" not in json.dumps(Redactor()(call("x", metadata={"deep": deep})).metadata)
 
 
+TRIES = 5
+"""How often growth is measured until it is seen to be linear: what shares the processor slows single tries, and what is
+quadratic is so in each."""
+
+
 def test_near_misses_everywhere_take_linear_time():
     """Text made to be almost a candidate everywhere: five times as much takes less than fifteen times as long."""
     piece = "4111 a@ sk- \\u0040 1.2. +1 00 -----BEGIN PRIVATE KEY----- password: AT61 :::: " + "a" * 40
@@ -189,7 +194,7 @@ def test_near_misses_everywhere_take_linear_time():
         return time.process_time() - began
 
     seconds(10)
-    assert seconds(500) < 15 * max(seconds(100), 0.02)
+    assert any(seconds(500) < 15 * max(seconds(100), 0.02) for _ in range(TRIES))
 
 
 def test_own_patterns_and_exceptions():
@@ -320,7 +325,7 @@ def test_twice_the_text_takes_about_twice_the_time(what):
     while first < 0.1 and size < 5_000_000:  # long enough to measure
         size *= 2
         first = seconds(size)
-    assert min(seconds(2 * size) for _ in range(2)) < 3 * first + 0.05
+    assert any(seconds(2 * size) < 3 * first + 0.05 for _ in range(TRIES))
 
 
 def test_many_text_parts_are_joined_in_linear_time():

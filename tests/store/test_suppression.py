@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import StorageError
@@ -153,7 +153,7 @@ recorded = st.lists(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8)
 @given(found=recorded, split=st.integers(0, 8))
 def test_reading_everything_again_changes_nothing(tmp_path_factory, call, found, split):
     """Whatever was stored when a user was forgotten: the table after it is the table after reading all of it again."""

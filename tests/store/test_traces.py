@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from deltalake import DeltaTable
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import StorageError
@@ -93,7 +93,7 @@ def test_an_empty_merge_writes_nothing(store):
 records = st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["yes", "no"])), min_size=1, max_size=8)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12)
 @given(found=records, data=st.data())
 def test_order_repetition_and_splitting_change_nothing(tmp_path_factory, call, found, data):
     """Any way of delivering the same records gives the same version and the same calls."""

@@ -8,6 +8,7 @@ from harness.core.rendering import stop_ids
 from harness.types import Case, Message, Prompt, Recipe, TextPart, TuneRequest
 from tests.tiny import tiny_model
 from trainers.model import parameters
+from trainers.publishing import round_trip
 from trainers.rows.tokens import Renderer, TokenRow, build
 
 SYSTEM = Prompt(name="short", messages=(Message(role="system", parts=(TextPart(text="Answer in one sentence."),)),))
@@ -21,6 +22,12 @@ def say(role: str, text: str) -> Message:
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny random llama."""
     return tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs the round trip in this process: what it finds is the same, and seconds are spared."""
+    monkeypatch.setattr(round_trip, "_in_a_fresh_process", round_trip.examine)
 
 
 @pytest.fixture

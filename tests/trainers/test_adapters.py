@@ -17,12 +17,6 @@ from trainers.training.loss import collate, nll_sum
 KINDS = ("lora", "dora", "qlora", "full", "prefix", "prompt")
 
 
-@pytest.fixture
-def here(monkeypatch):
-    """Runs the round trip in this process: what it finds is the same, and seconds are spared."""
-    monkeypatch.setattr(round_trip, "_in_a_fresh_process", round_trip.examine)
-
-
 def trained(request_for, kind, **knobs):
     request = request_for()
     recipe = replace(request.recipe, adapter=kind, learning_rate=None, max_steps=8, dtype="float32", **knobs)

@@ -8,12 +8,7 @@ from harness.evaluate.backends import hf
 from harness.types import Arm, Recipe, Request
 from trainers import sft
 from trainers.model import parameters
-from trainers.publishing import forms, round_trip
-
-
-@pytest.fixture
-def here(monkeypatch):
-    monkeypatch.setattr(round_trip, "_in_a_fresh_process", round_trip.examine)
+from trainers.publishing import forms
 
 
 def test_equal_logits_are_no_distance():

@@ -9,7 +9,6 @@ from harness.evaluate.backends import hf
 from harness.types import Arm, Case, Prompt, Recipe, Request, TuneRequest
 from tests.trainers.conftest import say
 from trainers import sft
-from trainers.publishing import round_trip
 
 MODEL = Path(__file__).parents[2] / "models" / "smollm2"
 WORDS = ("red", "blue", "green", "black", "white", "brown", "pink", "grey", "gold", "silver", "violet", "orange")
@@ -37,9 +36,8 @@ def nats(request: TuneRequest, adapter: str, cases: list[Case]) -> float:
 
 
 @pytest.mark.parametrize("kind", ["lora", "rslora", "dora", "qlora", "full", "prefix", "prompt"])
-def test_each_kind_improves_held_out_cases_when_served(kind, tmp_path, monkeypatch):
+def test_each_kind_improves_held_out_cases_when_served(kind, tmp_path, here):
     """After a short training the served model finds the right answers to other cases far likelier than the base does."""
-    monkeypatch.setattr(round_trip, "_in_a_fresh_process", round_trip.examine)
     write_lines(tmp_path / "data" / "train.jsonl", [case(number) for number in range(48)])
     request = TuneRequest(
         base=str(MODEL),

@@ -57,7 +57,7 @@ def test_both_ends_of_tied_embeddings_are_refused(opened):
 
 
 @pytest.mark.parametrize("target", ["lm_head", "embed_tokens", "q_proj,lm_head"])
-def test_an_adapter_on_tied_embeddings_is_served_as_it_was_trained(target, request_for, base, cases, tmp_path):
+def test_an_adapter_on_tied_embeddings_is_served_as_it_was_trained(target, request_for, base, cases, here):
     """Folded into the weights it would change both ends: it stays beside them, and answers as PEFT alone does."""
     recipe = Recipe(rank=4, max_steps=6, batch_size=8, learning_rate=5e-2, dtype="float32", target_modules=target)
     request = request_for(recipe=recipe)

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from harness.errors import UndecidedError, UsageError
 from harness.tune.rounds import Round, deciding, gains, split, with_failures
 from harness.types import Adapter, Case, Dataset, Prompt, Recipe, Suite, Target
-from tests.cli.test_cli import TRACES, project, trueup
+from tests.cli.inside import trueup
+from tests.cli.test_cli import TRACES, project
 
 TRAIN = [Case(id=f"c{number}", group=f"g{number // 2}") for number in range(200)]
 ADAPTER = Adapter(

@@ -42,7 +42,8 @@ def dtype(name: str) -> torch.dtype:
     if name != "auto":
         if name not in DTYPES:
             raise UsageError(f"there is no dtype {name!r}", next=f"known: {', '.join(('auto', *DTYPES))}")
-        return DTYPES[name]
+        known: torch.dtype = getattr(torch, name)
+        return known
     if torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     able = torch.cpu.get_capabilities()

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 NO_CALLS = "no calls are stored yet\n  next:  trueup ingest PATH, with the path of a trace export"
 VERDICT_EXIT = {"promote": Exit.PROMOTE, "hold": Exit.HOLD, "undecided": Exit.UNDECIDED, "invalid": Exit.INVALID}
 
+SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""How each command shows its help, whichever way it is reached."""
+
 
 def command(changes: bool = True, **extra: Any) -> Callable[[Callable[..., dict[str, Any]]], click.Command]:
     """A command that works on the project of the nearest trueup.toml.
@@ -24,7 +27,7 @@ def command(changes: bool = True, **extra: Any) -> Callable[[Callable[..., dict[
     """
 
     def wrap(function: Callable[..., dict[str, Any]]) -> click.Command:
-        @click.command(name=function.__name__.rstrip("_"), **extra)
+        @click.command(name=function.__name__.rstrip("_"), context_settings=SETTINGS, **extra)
         @click.option("--config", "-c", type=click.Path(path_type=Path), help="trueup.toml, or its folder.")
         @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
         @click.option("--quiet", "-q", is_flag=True, help="No progress.")

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
+from harness.cli.commands._command import SETTINGS
 from harness.errors import Exit
 
 
-@click.command()
+@click.command(context_settings=SETTINGS)
 @click.option("--config", "-c", type=click.Path(path_type=Path), help="trueup.toml, or its folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.option("--repair", is_flag=True, help="Set damaged files aside and go on with what is left.")

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import click
 
+from harness.cli.commands._command import SETTINGS
+
 STORED = "(stored)"
 
 
-@click.command()
+@click.command(context_settings=SETTINGS)
 @click.argument("folder", type=click.Path(path_type=Path), default=".")
 @click.option("--model", default="", help="Folder of the base model.")
 @click.option(

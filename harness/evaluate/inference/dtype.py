@@ -1,11 +1,11 @@
-"""Choose the number format of an arm. Apart from the engine, since a model's digest needs it and nothing else of torch."""
-
-import torch
+"""Choose the number format of an arm. Apart from the engine, since a model's digest needs it, and of torch no more than a
+look at the processor."""
 
 from harness.errors import UsageError
 from harness.types import Arm, Json
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DTYPES = ("float32", "bfloat16")
+"""Names of what torch can compute in."""
 NF4: dict[str, Json] = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
 """Weights in 4-bit NormalFloat, the constants of its blocks quantized too: what QLoRA adapters are trained on."""
 
@@ -27,6 +27,8 @@ def quantization(arm: Arm) -> dict[str, Json]:
 
 
 def _fast_bfloat16() -> bool:
+    import torch  # 2 s, which a command that asks no local model is spared
+
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     able = torch.cpu.get_capabilities()

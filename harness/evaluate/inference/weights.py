@@ -13,7 +13,7 @@ from harness.core.rendering import stop_ids
 from harness.errors import InvalidError, UsageError
 from harness.evaluate.inference.attention import Prefix, read_virtual
 from harness.evaluate.inference.check import RightWays, known, positions
-from harness.evaluate.inference.dtype import DTYPES, dtype_name, quantization
+from harness.evaluate.inference.dtype import dtype_name, quantization
 from harness.evaluate.inference.folding import fold
 from harness.evaluate.inference.opening import open_model, open_tokenizer
 from harness.evaluate.inference.recall import recalled
@@ -63,7 +63,7 @@ class Resident:
     """
 
     def __init__(self, folder: str, dtype: str, quantization: str = "") -> None:
-        self.folder, self._dtype = folder, DTYPES[dtype]
+        self.folder, self._dtype = folder, getattr(torch, dtype)
         self._quantization = json.loads(quantization) if quantization else {}
         self.tokenizer = open_tokenizer(folder)
         self._finding: RightWays | None = None

@@ -6,6 +6,7 @@ the loop asks several arms, one after the other, records everything and writes o
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import Token
 from typing import Any, TypeGuard
 
 import pytest
@@ -14,7 +15,7 @@ from pytest import CallInfo
 from harness.core.digests import drawn
 from harness.errors import TrueupError
 from harness.evaluate.batching import BARRIER, BatchJob, ask, run
-from harness.evaluate.judging.judge import BENCH
+from harness.evaluate.judging.judge import BENCH, Bench
 from harness.evaluate.runner.answering import Answerer, Event
 from harness.evaluate.runner.collection import SuiteCases, case_of, module_of, parametrize
 from harness.evaluate.runner.environment import environment
@@ -73,6 +74,8 @@ class Evaluation:
         self._position = 0
         self._spared = False
         """Whether cases were found, all or some of which other shards run."""
+        self._benched: Token[Bench] | None = None
+        """Set while judges reach this run's models."""
 
     # ------------------------------------------------------------ collection
 
@@ -155,7 +158,7 @@ class Evaluation:
 
     def _try_judges(self) -> None:
         """Before anything is graded: the cases of a judge that does not stand its trial are errors, not zeros."""
-        BENCH.set(self.bench)
+        self._benched = BENCH.set(self.bench)
         for found in {id(entry.suite): entry.suite for entry in self.entries}.values():
             self.bench.try_all(found.judges)
             found.calibrations = {judge.name: self.bench.calibrations[judge] for judge in found.judges}
@@ -242,6 +245,8 @@ class Evaluation:
     @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self._tree.abandon()  # pytest tears down now what an aborted run left set up
+        if self._benched is not None:
+            BENCH.reset(self._benched)
         notes = self.answerer.notes()
         self.answerer.close()
         if not session.config.option.collectonly:

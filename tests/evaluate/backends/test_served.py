@@ -35,13 +35,13 @@ def served(folder):
     while True:
         assert server.poll() is None and time.monotonic() < deadline
         try:
-            if httpx2.get(f"{url}/health", timeout=5).is_success:
+            if httpx2.get(f"{url}/health", timeout=60).is_success:
                 break
         except httpx2.TransportError:
             time.sleep(0.5)
     yield f"{url}/v1"
     server.terminate()
-    server.wait(timeout=30)
+    server.wait(timeout=300)
 
 
 def test_a_real_server_says_what_the_hf_backend_says(served, folder, user):

@@ -2,11 +2,12 @@
 
 import re
 import sys
+from pathlib import Path
 from textwrap import dedent
+from types import ModuleType
 
 import pytest
 
-import harness.evaluate.runner.session  # noqa: F401 - loaded here, once: pytester forgets modules that a run imported
 from harness.evaluate import model_option
 
 pytest_plugins = "pytester"
@@ -25,10 +26,36 @@ def model():
 """
 
 
+class KeptModules:
+    """Plugin for runs in this process, after which pytester forgets what they imported: a module that is imported twice
+    has two of each class, and some cannot be imported twice. Keeps the modules that are not of the test's own folder."""
+
+    def __init__(self, own: Path) -> None:
+        self._own, self._kept = f"{own}/", {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self) -> None:
+        self.restore()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        self._kept |= {name: module for name, module in sys.modules.items() if not self._is_own(module)}
+
+    def restore(self) -> None:
+        sys.modules.update({name: module for name, module in self._kept.items() if name not in sys.modules})
+
+    def _is_own(self, module: ModuleType) -> bool:
+        return (getattr(module, "__file__", None) or "").startswith(self._own)
+
+
 @pytest.fixture(autouse=True)
-def in_file_order(pytester, monkeypatch):
-    """The runs that a test compares keep the order of the file, where pytest-randomly is installed too."""
+def pytester(pytester, monkeypatch):
+    """Runs keep the order of the file, where pytest-randomly is installed too, and what they import stays imported."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly")
+    kept, run = KeptModules(pytester.path), pytester.runpytest
+    monkeypatch.setattr(pytester, "runpytest", lambda *args: run(*args, plugins=[kept]))
+    yield pytester
+    kept.restore()
 
 
 @pytest.fixture

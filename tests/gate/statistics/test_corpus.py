@@ -24,7 +24,7 @@ def alone(n):
 
 
 @pytest.mark.filterwarnings("ignore:y_pred contains classes:UserWarning")  # labels that nobody expected are the point
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(*[st.sampled_from(LABELS)] * 2), min_size=12, max_size=40), st.booleans())
 def test_measures_agree_with_sklearn(rows, f1):
     """The measure of one arm is the one of scikit-learn over the labels that are expected."""
@@ -76,7 +76,7 @@ def test_what_cannot_be_resampled_is_not_judged():
     assert "4 cases of the label 'odd'" in paired_corpus(rare, alone(64), "macro_f1", 0.05).weakness
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.randoms(use_true_random=False))
 def test_order_and_names_change_nothing(random):
     """Shuffled cases and renamed clusters give the very same evidence."""

@@ -50,7 +50,7 @@ def test_few_clusters_pay_for_their_degrees_of_freedom():
     assert few.design > (1.7959 / 1.6449) ** 2 * 0.99
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from([-1.0, 0.0, 1.0]), st.integers(0, 8)), min_size=2, max_size=40))
 def test_clusters_never_add_evidence(rows):
     """Putting pass/fail cases into clusters never raises the effective number of cases by more than the unseen one that is
@@ -61,7 +61,7 @@ def test_clusters_never_add_evidence(rows):
     assert (found.fixed - found.broken) / found.n <= values.mean() + 1e-9
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.permutations(list(range(12))))
 def test_order_and_names_do_not_matter(order):
     """Shuffled rows and renamed clusters give the same counts."""

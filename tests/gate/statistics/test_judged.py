@@ -22,7 +22,7 @@ def seen(broken, fixed, n):
     return lambda error: paired(before, after, [str(i) for i in range(n)], error)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(*[st.integers(1, 40)] * 4)
 def test_kappa_agrees_with_sklearn(a, b, c, d):
     """Cohen's kappa of the table is the one of scikit-learn."""

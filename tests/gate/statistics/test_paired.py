@@ -86,7 +86,7 @@ def test_under_ten_clusters_is_not_judged():
     assert not paired(values, values, [str(i % 10) for i in range(90)], 0.05).weakness
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.permutations(list(range(24))), st.booleans(), st.booleans())
 def test_order_and_names_change_nothing(order, clustered, rates):
     """Shuffled cases and renamed clusters give the very same evidence, resampling included."""

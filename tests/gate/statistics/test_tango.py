@@ -74,7 +74,7 @@ def test_normal_quantile_alone_lets_too_much_through():
     assert tango.tail(float(norm.isf(0.05)), 200, -0.03, -0.03, rates).max() > 0.055
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(counts, st.sampled_from([-0.2, -0.05, 0.0, 0.1]))
 def test_interval_and_p_value_say_the_same(table, bound):
     """A bound well outside the interval is ruled out by the p value too, one well inside is not."""
@@ -88,7 +88,7 @@ def test_interval_and_p_value_say_the_same(table, bound):
         assert (band.high < bound) == (tango.p_below(broken, fixed, n, bound) <= 0.05)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(counts)
 def test_interval_holds_the_estimate_and_turns_round(table):
     """low < estimate < high or both at an end of the scale, and swapping the arms mirrors the interval."""
@@ -99,7 +99,7 @@ def test_interval_holds_the_estimate_and_turns_round(table):
     assert (band.low, band.high) == pytest.approx((-mirrored.high, -mirrored.low))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(2, 60), st.floats(-0.9, 0.9), st.data())
 def test_statistic_grows_with_every_case_fixed(n, bound, data):
     """For a given number of discordant cases more fixed ones never lower the score: the bisection relies on it."""

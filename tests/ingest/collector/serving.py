@@ -80,12 +80,12 @@ def serving(folder, token="", limits=None, redactor=None):
     stop = asyncio.Event()
     thread = threading.Thread(target=lambda: loop.run_until_complete(server.run(sock, stop, started.set)))
     thread.start()
-    started.wait(10)
+    started.wait(300)
     try:
         yield client
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(20)
+        thread.join(300)
         loop.close()
         assert not thread.is_alive()
 

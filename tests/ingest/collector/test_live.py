@@ -49,7 +49,7 @@ def test_what_was_received_is_what_a_file_of_the_same_spans_gives(tmp_path, inst
             subprocess.run(app, env=environment, check=True, timeout=600)
         finally:
             collector.send_signal(signal.SIGTERM)
-        assert collector.wait(60) == 0
+        assert collector.wait(600) == 0
     received, read = (Project.open(config.load(folder)) for folder in (live, filed))
     loop.ingest(received)
     loop.ingest(read, [str(tmp_path / "days")])
