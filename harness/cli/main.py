@@ -93,7 +93,7 @@ def main() -> None:
         error.show()
         sys.exit(Exit.USAGE)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped; the same command goes on where it was", err=True)
+        click.echo("interrupted; run the same command to continue", err=True)
         sys.exit(130)
     except TrueupError as error:
         importlib.import_module("harness.cli.console").warn(f"trueup: {error}")
@@ -102,7 +102,7 @@ def main() -> None:
         sys.exit(_os_error(error))
     except Exception:
         traceback.print_exc()
-        click.echo("trueup: this is a fault of ours\n  next:  report it with the lines above", err=True)
+        click.echo("trueup: internal error\n  next:  report it with the traceback above", err=True)
         sys.exit(Exit.INTERNAL)
 
 

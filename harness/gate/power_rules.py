@@ -42,7 +42,7 @@ def _finding(
     forecast = power(n, bound, truth, discordance, alpha, design) if n else 0.0
     counts = {"n": n, "power": round(forecast, 4), "discordance": discordance, "design_effect": design}
     if forecast >= wanted and n >= policy.min_cases:
-        text = f"{name}: {n:,} cases resolve {what} with {forecast:.0%} power at {discordance:.0%} discordance."
+        text = f"With {n:,} cases of {name}, {what} would be detected {forecast:.0%} of the time, if {discordance:.0%} of them differ."
         return Finding(
             rule="power", suite=suite.name, outcome="pass", sentence=text, counts=counts, formula="tango_exact"
         )
@@ -52,7 +52,7 @@ def _finding(
         rule="power",
         suite=suite.name,
         outcome="unresolved",
-        sentence=f"{name}: {n:,} cases resolve {what} with {forecast:.0%} power only; needs {needed:,} more cases.",
+        sentence=f"With {n:,} cases of {name}, {what} would be detected {forecast:.0%} of the time; {needed:,} more are needed.",
         bound=bound,
         counts=counts | {"needed": needed},
         formula="tango_exact",

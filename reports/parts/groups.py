@@ -44,7 +44,7 @@ def clusters(story: Story, rows: Iterable[CaseRow]) -> list[Group]:
     ):
         group = _count(story, cluster_id, members)
         group.suite = suite
-        group.label = f"{short_name(suite)}: not mined" if suite else cluster_id
+        group.label = f"{short_name(suite)} (suite; not from production failures)" if suite else cluster_id
         group.trained = trained[cluster_id] if cluster_id else 0
         if cluster := known.get(cluster_id):
             group.label, group.lever, group.evidence = cluster.label or cluster_id, cluster.lever, cluster.evidence

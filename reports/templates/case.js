@@ -18,7 +18,7 @@ function head(row) {
     make("div", {class: "tools"},
       make("button", {type: "button", onclick: () => step(-1), "aria-label": "Previous case"}, "↑"),
       make("button", {type: "button", onclick: () => step(1), "aria-label": "Next case"}, "↓"),
-      make("button", {type: "button", id: "accept", onclick: () => openAccept(row)}, "Accept…")));
+      make("button", {type: "button", id: "accept", onclick: () => openAccept(row)}, "Waive this case…")));
 }
 
 const asText = (value) => typeof value === "string" ? value : JSON.stringify(value, null, 1);

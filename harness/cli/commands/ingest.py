@@ -61,6 +61,8 @@ def _say_trial(counts: Counter[str]) -> None:
     if counts["suppressed"]:
         console.say(f"{counts['suppressed']:,} records of users or traces that were forgotten would stay out")
     kinds = {name.removeprefix("redacted:"): count for name, count in counts.items() if name.startswith("redacted:")}
-    console.say(f"{counts['calls_redacted']:,} calls hold something that would be replaced" + ":" * bool(kinds))
+    redacted = counts["calls_redacted"]
+    calls = "1 call holds" if redacted == 1 else f"{redacted:,} calls hold"
+    console.say(f"{calls} something that would be replaced" + ":" * bool(kinds))
     for kind, count in sorted(kinds.items(), key=lambda pair: -pair[1]):
         console.say(f"  {count:6,} {kind}")

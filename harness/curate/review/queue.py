@@ -110,7 +110,7 @@ def verdict(shown: Item, action: Literal["accept", "edit", "reject"], text: str,
 
 def _target(text: str) -> str:
     if not text.strip() or len(text) > MOST_CHARS:
-        raise InputError("a target has to hold something" if len(text) <= MOST_CHARS else "the target is too long")
+        raise InputError("a target must not be empty" if len(text) <= MOST_CHARS else "the target is too long")
     whole = chat_message(text)
     if whole is None:
         if text.lstrip().startswith('{"role"') or '"tool_calls"' in text:

@@ -60,7 +60,7 @@ def test_a_refused_target_says_why_and_stays(page):
     page.keyboard.press("Control+A")
     page.keyboard.press("Delete")
     page.keyboard.press("Control+Enter")
-    page.get_by_text("has to hold something").wait_for()
+    page.get_by_text("must not be empty").wait_for()
     assert page.locator("#progress").inner_text().startswith("1 of")
 
 

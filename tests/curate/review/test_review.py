@@ -83,7 +83,7 @@ def test_tool_calls_are_edited_as_json_and_stay_tool_calls():
 @pytest.mark.parametrize("text", ["", "  \n"])
 def test_an_empty_target_is_refused(text):
     """A person who means "nothing" rejects."""
-    with pytest.raises(InputError, match="hold something"):
+    with pytest.raises(InputError, match="must not be empty"):
         review_queue.verdict(tool_item(), "edit", text, "ada", 1)
 
 

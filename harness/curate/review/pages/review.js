@@ -5,7 +5,7 @@ const find = (id) => document.getElementById(id);
 const state = { items: [], answered: {}, at: 0, editing: false, busy: false };
 
 const SOURCES = {
-  "": "nothing yet: production's answer stands here to start from",
+  "": "no target yet: start from production's answer",
   teacher: "from a teacher model, accepted by the suites",
   retry: "from a later answer in the same session",
   production: "production's own answer, praised",
