@@ -45,6 +45,16 @@ class Share(Noun, frozen=True):
     """How many of them people judged who check calls drawn at random; see `harness.mine.shares`."""
 
 
+class SharedTurn(Noun, frozen=True):
+    """An earlier answer of a row's conversation that the row teaches too."""
+
+    at: int
+    """Its place in the row's messages: those before it are what it answers."""
+    case: "Case"
+    """The case that it is, without what the row holds already: messages, tools, and the target where that is the message
+    at `at`."""
+
+
 class Case(Noun, frozen=True):
     """One input with what is expected of it: a row to train on, or a case to judge with."""
 
@@ -79,6 +89,9 @@ class Case(Noun, frozen=True):
     tags: tuple[str, ...] = ()
     fields: dict[str, Json] = {}
     """Any further columns of the eval file's row; `case["column"]` in an eval function reads them."""
+    turns: tuple[SharedTurn, ...] = ()
+    """Earlier answers of the same conversation that are learnt in this row, in their order. Only `train.jsonl` has them;
+    see `harness.core.conversations`."""
 
     @property
     def text(self) -> str:
