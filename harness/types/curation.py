@@ -1,5 +1,7 @@
 """Define what is mined and curated: failures, clusters, cases, datasets."""
 
+from typing import Literal
+
 from harness.types.base import Json, Noun
 from harness.types.messages import Message, Prompt
 
@@ -13,6 +15,9 @@ class Failure(Noun, frozen=True):
     """True for timeouts, rate limits, broken tools: not the model's fault, so never trained on."""
     cluster: str = ""
     """Id of its `Cluster`; empty before clustering."""
+    norm: Literal["", "praise", "corrections"] = ""
+    """The answer only differs from what is usual on its route, and what that was learnt from. Praise outweighs a norm that
+    rests on praise; corrections outweigh praise. Empty: it is no norm."""
 
 
 class Cluster(Noun, frozen=True):

@@ -1,6 +1,6 @@
 """Mining a trace table that does not fit into memory.
 
-    python -m benchmarks.mine [--calls 1000000] [--folder FOLDER]
+    python -m benchmarks.mine_size [--calls 1000000] [--folder FOLDER]
 
 The calls are made up: sessions of one to six messages that overlap in time, two routes, a system text that all share, one
 answer in four of the wrong form, feedback on one call in ten. They go through the real trace table; mining then runs in a
@@ -111,7 +111,7 @@ def main() -> None:
         folder = given.folder or scratch
         if not (Path(folder) / ".trueup").exists():
             fill(opened(folder), given.calls)
-        command = [sys.executable, "-m", "benchmarks.mine", "--measure", folder]
+        command = [sys.executable, "-m", "benchmarks.mine_size", "--measure", folder]
         print(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
 
 
