@@ -118,7 +118,8 @@ def _lines(found: list[Line]) -> Iterator[Call | tuple[str, int]]:
         lines = list(group)
         said = [row for row, _ in lines if "role" in row]
         said += _rebuilt(row for row, _ in lines if "role" not in row)
-        made = list(_calls(said, "", lines[0][1], {}))
+        chat = text_of(said[0].get("id")) if said else ""  # a chat without an id is known by its first message
+        made = list(_calls(said, chat, lines[0][1], {}))
         yield from made
         yield aside("message of a chat"), max(0, len(lines) - len(made))
         yield INNER, max(0, len(made) - len(lines))

@@ -87,7 +87,8 @@ def test_a_chat_that_was_saved_twice_gives_its_calls_once(tmp_path):
 def test_a_bare_list_of_messages_is_one_chat(tmp_path):
     path = tmp_path / "messages.json"
     path.write_text(json.dumps(CHAT))
-    checked(read(path)[0])
+    by_id = checked(read(path)[0])
+    assert {call.session_id for call in by_id.values()} == {"m0"}
     totals, fates = balance([path])
     assert totals["read"] == fates
 
