@@ -43,7 +43,8 @@ def ingest(project: "Project", paths: tuple[str, ...], format: str, dry_run: boo
         console.table(("format", "calls"), facts["formats"].items())
         for title, counts in (("not a model's", facts["others"]), ("why in quarantine", facts["reasons"])):
             if counts:
-                console.table((title, "records"), sorted(counts.items(), key=lambda pair: -pair[1]))
+                most_first = sorted(counts.items(), key=lambda pair: -pair[1])
+                console.table((title, "records"), most_first)
         if dry_run:
             _say_trial(facts, redacted)
         feedback_table.show(summary)
