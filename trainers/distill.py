@@ -146,8 +146,9 @@ def _asked(request: TuneRequest, teacher: Arm) -> tuple[list[Request], list[Case
 
 
 def _cases(request: TuneRequest) -> list[Case]:
-    cases = dataset.cases(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
-    tokens.refuse_held_out(cases, request.held_out_ids)
+    offered = dataset.answers(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
+    tokens.refuse_held_out(offered, request.held_out_ids)
+    cases = dataset.within_budget(offered, request.dataset)
     if not cases:
         raise InputError("there is nothing to ask a teacher", where=request.dataset, next="ingest more traces")
     return cases

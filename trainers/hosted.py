@@ -230,7 +230,7 @@ def _draft(request: TuneRequest, options: Options) -> Adapter:
 
 def _rows(request: TuneRequest, options: Options, project: Path) -> tuple[int, Path]:
     """How many rows there are, and the file to upload. Replay is left out: it would stand under the wrong prompt."""
-    cases = dataset.cases(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
+    cases = dataset.answers(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
     tokens.refuse_held_out(cases, request.held_out_ids)
     written = export({"train": cases}, FORMS[options.method], project / "rows", request.prompt)
     count = written[0].read_bytes().count(b"\n") if written else 0

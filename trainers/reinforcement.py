@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from transformers import Trainer, TrainingArguments
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
-from harness.core.codec import digest, write_lines
+from harness.core.codec import digest
+from harness.core.dataset_files import write_train
 from harness.core.rendering import stop_ids
 from harness.errors import InvalidError, UsageError
 from harness.evaluate.reward_client import SuiteJudge
@@ -27,7 +28,7 @@ from trainers.model.language_model import LanguageModel
 from trainers.model.memory import peak_bytes
 from trainers.publishing import adapter_folder
 from trainers.publishing.conclude import Outcome, reopened
-from trainers.rows import dataset, scored, tokens
+from trainers.rows import dataset, scored
 from trainers.rows.scored import Scores, Split, Together
 from trainers.rows.tokens import TokenRow
 from trainers.training import beginning, choices, trl_loop
@@ -81,7 +82,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     parts = scored.split(request)
     base = parameters.open_for(request)
     with scored.open_judge(request, request.prompt) as judge:
-        asked = {case.id: question for case, question in zip(sum(parts, []), _requests(judge, parts), strict=True)}
+        asked = {case.id: question for case, question in zip(parts.cases, _requests(judge, parts), strict=True)}
         start = beginning.begin(_without_validation(request, parts), options.start, options.sft, on_point)
         filled = _fill(start, options, parameters.parameters(base.model), len(parts.train), base.max_tokens)
         ident = digest([draft.id, start.id, judge.suite.digest])
@@ -97,7 +98,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         filled=filled,
         curve=curve,
         rows=rows.rows,
-        fates={tokens.TRAINED: len(parts.train), "validation": len(parts.validation)},
+        fates=parts.fates,
         tokens=rows.tokens,
         checks={"reinforcement": run.summary() | {"suite": judge.suite.name}, "start": start.id},
         began=began,
@@ -122,7 +123,7 @@ def preview(request: TuneRequest, count: int) -> Preview:
         notes.append('a supervised stage on the same cases comes first: method = "sft" shows its rows')
     return Preview(
         rows=tuple(shown(row, base.tokenizer, counts.format(len(row.ids))) for row in spread(rows, count)),
-        fates={tokens.TRAINED: len(parts.train), dataset.VALIDATION: len(parts.validation)},
+        fates=parts.fates,
         tokens={"context": sum(map(len, ids))},
         notes=tuple(notes),
     )
@@ -136,7 +137,7 @@ def estimate(request: TuneRequest) -> Estimate:
     options, parts = options_of(request), scored.split(request)
     base = parameters.open_for(request)
     with scored.open_judge(request, request.prompt) as judge:
-        asked = {case.id: question for case, question in zip(sum(parts, []), _requests(judge, parts), strict=True)}
+        asked = {case.id: question for case, question in zip(parts.cases, _requests(judge, parts), strict=True)}
         ahead = beginning.foresee(request, options.start, options.sft)
         filled = _fill(ahead.start, options, parameters.parameters(base.model), len(parts.train), base.max_tokens)
         run = Rollouts(base, beginning.attach(base.model, ahead.start), asked, parts, Scores(judge), request.base)
@@ -145,7 +146,7 @@ def estimate(request: TuneRequest) -> Estimate:
     answers = filled.recipe.batch_size or 0
     cost = Estimate(
         steps=filled.steps,
-        rows={tokens.TRAINED: len(parts.train), dataset.VALIDATION: len(parts.validation)},
+        rows=parts.fates,
         tokens={"context": sum(len(run.ids[case.id]) for case in parts.train)},
         seconds=seconds * filled.steps,
         peak_bytes=peak_bytes(),
@@ -303,7 +304,7 @@ def _fill(start: Start, options: Options, weights: int, rows: int, longest: int)
 def _without_validation(request: TuneRequest, parts: Split) -> TuneRequest:
     """The request of the supervised stage: it must not have seen what validation asks."""
     folder = Path(f"{request.out}.checkpoints") / "data"
-    write_lines(folder / dataset.TRAIN, parts.train)
+    write_train(folder, parts.train)
     replay = Path(request.dataset) / dataset.REPLAY
     if replay.exists():
         (folder / dataset.REPLAY).write_bytes(replay.read_bytes())

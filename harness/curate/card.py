@@ -35,6 +35,7 @@ FATES = {
     "user_cap": "its user has its share already",
     "session_cap": "its session has its share already",
     "group_cap": "its near-duplicates have their share already",
+    "context_budget": "its conversation's rows repeat their history as often as they may",
     "cluster_cap": "its failure cluster has its share already",
     "not_selected": "its split has as many rows as were asked for",
     "day_cap": "its day has its share already",
@@ -73,6 +74,7 @@ def sections(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> tuple[Ca
         CardSection("Preference pairs", text=_pairs(train)),
         CardSection("Rows by day", ("day", "rows"), _note(notes, "days")),
         CardSection("Characters of a target", ("at most", "rows"), tuple(_lengths(train))),
+        CardSection("Conversations that share a row", text=shared(dataset)),
         CardSection("Words and marks of a row", ("at most", "rows"), tuple(_tokens(notes))),
         CardSection("Languages of the messages", ("language", "rows"), _note(notes, "languages")),
         CardSection("Licences", ("source", "licence"), _note(notes, "licences")),
@@ -182,6 +184,19 @@ def _pairs(cases: Sequence[Case]) -> str:
         f"{len(found.cases):,} pairs of a target and the failing answer; left out: {left}. "
         f"Length bias (Cohen's d): {found.length_bias:+.2f}.{warning}"
     )
+
+
+def shared(dataset: Dataset) -> str:
+    """What it saves that answers of one conversation share a row, in words; empty where none do."""
+    context = dataset.notes.get("context")
+    if not isinstance(context, dict):
+        return ""
+    text = (
+        f"{context['answers']:,} training answers in {context['rows']:,} rows: {context['tokens']:,} words and marks, "
+        f"where a row for each answer would have {context['tokens_before']:,}"
+    )
+    left_out = dataset.fates.get("context_budget", 0)
+    return f"{text}; {left_out:,} answers left out by [curate] context_budget." if left_out else f"{text}."
 
 
 def _tokens(notes: Mapping[str, Json]) -> list[tuple[int, int]]:

@@ -1,6 +1,5 @@
 """Describe a dataset's rows: languages, lengths, licences, and a hash for each split."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -9,6 +8,7 @@ from pathlib import Path
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from harness.core.codec import digest
+from harness.core.conversations import folded, size
 from harness.curate.options import CurateOptions
 from harness.curate.rows import spoken
 from harness.types import Case, Json
@@ -19,7 +19,6 @@ SHORTEST = 6
 """Words below which a language is a guess."""
 LONGEST = 300
 """Characters that are looked at."""
-_TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 def facts(splits: Mapping[str, Sequence[Case]], options: CurateOptions) -> dict[str, Json]:
@@ -27,10 +26,19 @@ def facts(splits: Mapping[str, Sequence[Case]], options: CurateOptions) -> dict[
     mined = [case for split, cases in splits.items() if split != "replay" for case in cases]
     return {
         "languages": dict(Counter(language(spoken(case.messages)) for case in mined).most_common()),
-        "tokens": _histogram([_tokens(case) for case in mined]),
+        "tokens": _histogram([tokens(case) for case in mined]),
         "licences": _licences(options),
         "hashes": {split: digest(cases) for split, cases in splits.items()},
     }
+
+
+def context(train: Sequence[Case], spared: Sequence[Case]) -> dict[str, Json]:
+    """What it saves that answers share rows; nothing where none do. `spared`: what the budget of tokens left out."""
+    rows = folded(train)
+    if len(rows) == len(train) and not spared:
+        return {}
+    before, after = (sum(map(tokens, cases)) for cases in ((*train, *spared), rows))
+    return {"context": {"answers": len(train), "rows": len(rows), "tokens": after, "tokens_before": before}}
 
 
 def language(text: str) -> str:
@@ -49,11 +57,9 @@ def _identifier() -> LanguageIdentifier:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
-def _tokens(case: Case) -> int:
-    """Words and punctuation marks of conversation and target: a tokenizer of today makes about a third more of them."""
-    said = [*case.messages, *([case.target] if case.target else [])]
-    texts = [text for message in said for text in (message.text, *(call.arguments for call in message.tool_calls))]
-    return sum(len(_TOKEN.findall(text)) for text in texts)
+def tokens(case: Case) -> int:
+    """Words and punctuation marks of conversation and target."""
+    return size([*case.messages, *([case.target] if case.target else [])])
 
 
 def _histogram(sizes: Sequence[int]) -> dict[str, int]:

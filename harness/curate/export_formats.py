@@ -1,7 +1,7 @@
 """Export a dataset in the formats of other tools.
 
 - `chat.jsonl`: {"messages": [...]} with the target as the last message; TRL, Axolotl and most trainers read it.
-- `openai-sft.jsonl`: the same with tools, as OpenAI's supervised fine-tuning takes it.
+- `openai-sft.jsonl`: the same with tools and answers of one conversation in one row, as OpenAI's supervised fine-tuning takes it.
 - `openai-preference.jsonl`: input, preferred_output, non_preferred_output, as OpenAI's preference fine-tuning takes it.
 - `parquet`: one file a split. `hf`: a `datasets.DatasetDict` folder; `push` sends the same to the Hub.
 """
@@ -18,6 +18,7 @@ from huggingface_hub import DatasetCard
 from huggingface_hub.errors import HfHubHTTPError
 
 from harness.core import codec
+from harness.core.conversations import folded
 from harness.core.rendering import merge_prompt
 from harness.curate.preference_pairs import pairs
 from harness.errors import InputError, UsageError
@@ -81,7 +82,8 @@ def _chat(splits: Splits, folder: Path, prompt: Prompt) -> list[Path]:
 
 
 def _openai_sft(splits: Splits, folder: Path, prompt: Prompt) -> list[Path]:
-    return _lines(splits, folder, "openai-sft", lambda case: _trained_turn_only(chat_row(case, prompt)))
+    shared = {name: folded(cases) for name, cases in splits.items()}
+    return _lines(shared, folder, "openai-sft", lambda case: _trained_turns_only(case, chat_row(case, prompt)))
 
 
 def _openai_preference(splits: Splits, folder: Path, prompt: Prompt) -> list[Path]:
@@ -89,10 +91,15 @@ def _openai_preference(splits: Splits, folder: Path, prompt: Prompt) -> list[Pat
     return _lines(usable, folder, "openai-preference", lambda case: preference_row(case, prompt))
 
 
-def _trained_turn_only(row: dict[str, Any]) -> dict[str, Any]:
-    """Earlier assistant turns get weight 0, so that only the corrected turn is learnt."""
+def _trained_turns_only(case: Case, row: dict[str, Any]) -> dict[str, Any]:
+    """Earlier assistant turns get weight 0 but where the row teaches them too."""
     *earlier, last = row["messages"]
-    weighed = [{**message, "weight": 0} if message["role"] == "assistant" else message for message in earlier]
+    before = len(earlier) - len(case.messages)
+    taught = {before + turn.at for turn in case.turns}
+    weighed = [
+        {**message, "weight": int(at in taught)} if message["role"] == "assistant" else message
+        for at, message in enumerate(earlier)
+    ]
     return {**row, "messages": [*weighed, last]}
 
 

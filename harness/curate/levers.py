@@ -46,6 +46,12 @@ class Inspection(Noun, frozen=True):
     """ISO date (UTC) to calls."""
     targets: dict[str, int] = {}
     """Where a failing call's target comes from (correction, retry), to calls; a teacher is not asked."""
+    good: int = 0
+    """Praised and confirmed calls."""
+    flagged_good: dict[str, int] = {}
+    """Detector to those of them that it flags."""
+    doubtful: tuple[str, ...] = ()
+    """Detectors that flag too many of them, and so never decide alone."""
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -87,6 +93,9 @@ def inspect(mined: Mined, calls: Iterable[Call], feedback: Iterable[Feedback]) -
         routes=_ranked(routes),
         days=dict(sorted(days.items())),
         targets=_ranked(sources),
+        good=mined.good,
+        flagged_good=mined.flagged_good,
+        doubtful=mined.doubtful,
     )
 
 

@@ -52,6 +52,9 @@ class CurateOptions(Noun, frozen=True):
     day_share_cap: float = 1.0
     group_share_cap: float = 1.0
     """Of one near-duplicate and session group."""
+    context_budget: float = 4.0
+    """Tokens that the training rows of one conversation may have together, as a multiple of all that was said in it. What
+    they share counts once where a row teaches several answers. 0: no budget."""
     quarantine_days: float = 0.0
     """A user's rows wait until the user was first seen this long before the newest call."""
     allow_phrases: tuple[str, ...] = ()

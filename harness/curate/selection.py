@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from harness.core.codec import digest
+from harness.core.codec import canonical, digest
+from harness.core.conversations import LearntAnswer, over_budget
 from harness.core.dataset_files import EVALUATED
 from harness.core.near_duplicates import nearest, normalise
 from harness.curate import caps
@@ -12,6 +13,9 @@ from harness.curate.options import CurateOptions
 from harness.curate.rows import CallRow
 from harness.mine import embeddings
 from harness.mine.traffic import day
+
+CONTEXT_BUDGET = "context_budget"
+"""Fate of a row whose conversation repeats its history too often."""
 
 
 class Selection:
@@ -52,6 +56,20 @@ class Selection:
             training = self._training()
             for index in caps.over([self.rows[at] for at in training], owner, share, options.seed):
                 self._leave_out(training[index], f"{name}_cap", owner(self.rows[training[index]]))
+
+    def budget(self, group_of: Sequence[str], options: CurateOptions) -> None:
+        """Hold the training rows of each conversation to its budget of tokens: failures first, then by a stable hash."""
+        training = self._training()
+        answers = []
+        for at in training:
+            row = self.rows[at]
+            call, rank = row.call, (not row.failed, digest([options.seed, row.key]))
+            owner = call.session_id, call.user_id, group_of[at], canonical(call.tools)
+            answers.append(LearntAnswer(owner, row.conversation, row.target.message, rank, call.session_id))
+        for place in over_budget(answers, options.context_budget):
+            self._leave_out(
+                training[place], CONTEXT_BUDGET, f"its conversation has {options.context_budget:g} times its tokens"
+            )
 
     def select(self, side: str, most: int, options: CurateOptions) -> None:
         """Keep at most `most` rows of a split, of each cluster its share, by a stable hash.

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.core import codec
-from harness.core.dataset_files import EVALUATED, SPLITS
+from harness.core.dataset_files import EVALUATED, SPLITS, write_train
 from harness.core.near_duplicates import normalise
-from harness.curate import groups, manifest, passing, replay, slot_swaps, splits
+from harness.curate import groups, manifest, passing, replay, slot_swaps, splits, too_few
+from harness.curate.dataset_facts import context
 from harness.curate.options import CurateOptions
 from harness.curate.rows import CallRow, spoken
-from harness.curate.selection import Selection
+from harness.curate.selection import CONTEXT_BUDGET, Selection
 from harness.curate.sieve import Sieve
 from harness.errors import InvalidError, UndecidedError
 from harness.mine.mined import Mined
@@ -61,6 +62,7 @@ def curate(
     marks = splits.new_marks(rows, selection.split, sticky)
     selection.clean(options)
     selection.cap(group_of, options)
+    selection.budget(group_of, options)
     selection.select("train", options.most_rows, options)
     selection.thin("regression", passing.draw(mined, options), options)
     selection.select("regression", options.most_regression, options)
@@ -68,9 +70,16 @@ def curate(
     for row, side in zip(rows, selection.split, strict=True):
         fates[row.call.id] = Fate(call_id=row.call.id, fate=side, detail=selection.details.get(row.call.id, ""))
     cases = _cases(rows, selection.split, group_of, options, reword, clean)
-    _enough(cases, options)
+    too_few.refuse(cases, fates, rows, formed, options)
     by_time = tuple(fates[call.id] for call in traffic if call.id in fates)
-    notes = {"groups": len(formed), "largest_group": max(map(len, formed), default=0)}
+    spared = [
+        manifest.case(row, side, "") for row, side in zip(rows, selection.split, strict=True) if side == CONTEXT_BUDGET
+    ]
+    notes = {
+        "groups": len(formed),
+        "largest_group": max(map(len, formed), default=0),
+        **context(cases["train"], spared),
+    }
     dataset = manifest.describe(cases, by_time, mined, traffic.prompts.found(), options, notes, sieve.labelled)
     return _checked(Curated(dataset=dataset, splits=cases, fates=by_time, sticky=marks), traffic.size)
 
@@ -78,7 +87,9 @@ def curate(
 def write(curated: Curated, folder: Path) -> None:
     """`dataset.json`, one JSON Lines file a split, and `fates.jsonl`. The manifest is written last."""
     for split in SPLITS:
-        codec.write_lines(folder / f"{split}.jsonl", curated.splits[split])
+        if split != "train":
+            codec.write_lines(folder / f"{split}.jsonl", curated.splits[split])
+    write_train(folder, curated.splits["train"])
     codec.write_lines(folder / "fates.jsonl", curated.fates)
     codec.write_atomic(folder / "dataset.json", codec.encode(curated.dataset) + b"\n")
 
@@ -109,17 +120,6 @@ def _judged(found: Mapping[str, Sequence[Case]], options: CurateOptions) -> list
     """Normalised texts of everything that is judged with: mined cases and eval files."""
     mined_texts = [spoken(case.messages) for name in EVALUATED for case in found[name]]
     return [normalise(text) for text in (*options.contamination, *mined_texts)]
-
-
-def _enough(cases: Mapping[str, Sequence[Case]], options: CurateOptions) -> None:
-    failures = sum(case.rejected is not None for split in ("train", "held_out") for case in cases[split])
-    if failures < options.min_failures or not cases["train"] or not cases["held_out"]:
-        more = max(options.min_failures - failures, 1)
-        raise UndecidedError(
-            f"too few corrected failures: {failures} ({len(cases['train'])} to train on, {len(cases['held_out'])} held "
-            f"out) and at least {options.min_failures} are needed, some of each",
-            next=f"give {more} more failing calls a target, then run again; `trueup review` shows those without",
-        )
 
 
 def _checked(curated: Curated, calls: int) -> Curated:

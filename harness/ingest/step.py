@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -55,10 +55,17 @@ class Intake(Noun, frozen=True, omit_defaults=False):
     """Calls among those read that hold an image, sound or a file: they are stored, and neither trained nor judged."""
 
 
-def ingest(project: Project, paths: Sequence[str] = (), format: str = "") -> Intake:
+def ingest(
+    project: Project,
+    paths: Sequence[str] = (),
+    format: str = "",
+    *,
+    on_batch: Callable[[ParsedBatch], ParsedBatch] = lambda batch: batch,
+) -> Intake:
     """Read trace exports into the store; files whose bytes were read before are passed over.
 
-    Without `paths`: those of trueup.toml, and what `trueup collect` received.
+    Without `paths`: those of trueup.toml, and what `trueup collect` received. `on_batch` gets each batch before it is stored,
+    and gives what is.
     """
     settings, folder = project.config.ingest, project.store.root / ingest_settings.INBOX
     with inbox.taken(folder, wanted=not paths) as received:
@@ -66,7 +73,7 @@ def ingest(project: Project, paths: Sequence[str] = (), format: str = "") -> Int
         if not chosen and folder.is_dir():  # whoever only receives has nights on which nothing came
             project.progress.note(f"nothing to read; {inbox.waiting(folder):,} bytes are still being received")
             return Intake()
-        return _read(project, chosen, format or settings.format)
+        return _read(project, chosen, format or settings.format, on_batch)
 
 
 def receive(project: Project) -> None:
@@ -84,7 +91,12 @@ def waiting(project: Project) -> dict[str, Any]:
     return {"bytes": inbox.waiting(folder), "since": said}
 
 
-def _read(project: Project, paths: Sequence[str], format: str) -> Intake:
+def _read(
+    project: Project,
+    paths: Sequence[str],
+    format: str,
+    on_batch: Callable[[ParsedBatch], ParsedBatch] = lambda batch: batch,
+) -> Intake:
     traces = project.store.traces
     known: list[str] = []
 
@@ -104,7 +116,7 @@ def _read(project: Project, paths: Sequence[str], format: str) -> Intake:
         before = traces.feedback_ids()
         fates: Counter[str] = Counter()
         named: dict[str, Counter[str]] = {"formats": Counter(), "reasons": Counter(), "others": Counter()}
-        for batch in found:
+        for batch in map(on_batch, found):
             merged = _merge(project, batch)
             fates.update(merged.counts())
             fates["media"] += batch.counts.get("media", 0)

@@ -1,12 +1,12 @@
 """Follow failure clusters over the nights: beside each the dataset, verdict and promotion that it led to."""
 
-from harness.core.codec import read_lines
+from harness.core.dataset_files import read_split
 from harness.evaluate.arms import TUNED
 from harness.mine import step as mine_step
 from harness.mine.cluster_states import JudgedCluster, Life, lives
 from harness.mine.traffic import day_of
 from harness.project import JUDGED, LATEST, EvaluationRuns, Project
-from harness.types import Call, Case, Cluster, Noun
+from harness.types import Call, Cluster, Noun
 
 RIGHT = 0.5
 """Score from which a held-out case counts as passed."""
@@ -28,7 +28,7 @@ def follow(project: Project, clusters: tuple[Cluster, ...] = ()) -> tuple[Life, 
     known = project.recalled(LATEST, "dataset", "dataset")
     folder = project.store.artifacts.folder("dataset", known) if known else None
     names = ("train", "held_out")
-    splits = {name: tuple(read_lines(folder / f"{name}.jsonl", Case)) for name in names} if folder else {}
+    splits = {name: read_split(folder, name) for name in names} if folder else {}
     return lives(chosen, splits, _judged(project))
 
 

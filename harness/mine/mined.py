@@ -16,3 +16,9 @@ class Mined(Noun, frozen=True):
     """All usable calls by kind. Calls that broke in their environment are left out: no model can change them."""
     passed: tuple[str, ...] = ()
     """Ids of calls with positive evidence and no failure."""
+    good: int = 0
+    """Calls with positive evidence: praised and nothing against it, or confirmed."""
+    flagged_good: dict[str, int] = {}
+    """Detector to those of them that it flags."""
+    doubtful: tuple[str, ...] = ()
+    """Detectors that flag too many of them. They are `hints` too: they never decide alone."""

@@ -9,10 +9,10 @@ import numpy as np
 from harness.core.feedback_override import best_correction
 from harness.core.feedback_scale import praised
 from harness.core.replies import corrected, grounded, json_object, padded
-from harness.mine.window import ENOUGH, Norms
+from harness.mine.forms import ENOUGH, RARE, learn_forms
+from harness.mine.window import Norms
 from harness.types import Call, Feedback, Message
 
-NEARLY_ALL = 0.95
 LEARNT = 5000
 """Corrections, and praised answers, of a route that are learnt from: the newest."""
 
@@ -29,15 +29,16 @@ class _RouteCalls:
         self.praised: deque[Good] = deque(maxlen=LEARNT)
 
     def norms(self) -> Norms:
-        good = [*self.corrected] if len(self.corrected) >= ENOUGH else [*self.corrected, *self.praised]
-        objects = [(json_object(answer), said) for answer, said in good]
-        found = [(value, said) for value, said in objects if value is not None]
-        keys = Counter(key for value, _ in found for key in value)
+        """Forms are those of all good answers; what is copied, of the corrected ones where there are enough."""
+        good = [*self.corrected, *self.praised]
+        sure = len(self.corrected) >= ENOUGH
+        surest = [*self.corrected] if sure else good
+        objects = [(json_object(answer), said) for answer, said in surest]
         return Norms(
             good=len(good),
-            json_share=len(found) / len(good) if good else 0.0,
-            keys=frozenset(key for key, count in keys.items() if count >= NEARLY_ALL * len(found)),
-            copied=_copied(found),
+            forms=learn_forms(answer for answer, _ in good),
+            copied=_copied([(value, said) for value, said in objects if value is not None]),
+            copied_by="corrections" if sure else "praise",
             seconds=_far_out(self.seconds),
             output_tokens=_far_out(self.tokens),
         )
@@ -76,7 +77,7 @@ def _copied(objects: Sequence[tuple[dict[str, object], Sequence[Message]]]) -> f
             if isinstance(item, str):
                 seen[key] += 1
                 copied[key] += grounded(item, said)
-    return frozenset(key for key, count in seen.items() if count >= ENOUGH and copied[key] >= NEARLY_ALL * count)
+    return frozenset(key for key, count in seen.items() if count >= ENOUGH and copied[key] >= (1 - RARE) * count)
 
 
 def _far_out(values: Sequence[float]) -> float | None:

@@ -10,8 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from itertools import chain
+from typing import NamedTuple
 
 from harness.core import feedback_scale, plugins
+from harness.core.feedback_override import best_correction
 from harness.core.options import File
 from harness.core.ordered import Ordered
 from harness.core.protocols import Detector
@@ -30,6 +32,10 @@ Detect = Callable[[Sequence[Window]], Iterable[Failure]]
 Open = Callable[[Mapping[str, Json]], AbstractContextManager[Detect]]
 BATCH = 256
 """Calls that the detectors see at once; a longer session is a batch by itself."""
+DOUBTFUL = 0.05
+"""Share of praised and confirmed calls above which a detector that flags them is doubtful."""
+DOUBTED = 2
+"""Flagged ones among them that are always put down to a wrong thumb."""
 TEXT = 500
 """Characters of a failed call's message that clustering looks at."""
 
@@ -81,14 +87,18 @@ def mine(
         for batch in _batches(windows):
             found.look(batch)
     marked, clusters = cluster(found.in_order(), found.seen, known, encode)
-    passed = tuple(call_id for _, call_id in sorted(found.passed))
+    doubtful = found.doubtful()
+    decided = found.decided(doubtful)
     return Mined(
         failures=marked,
         clusters=clusters,
         calls=traffic.size,
-        hints=found.hints,
-        shares=shares.shares(found.quiet, found.failed, marked, clusters, found.reviewed),
-        passed=passed,
+        hints=tuple(sorted({*found.hints, *doubtful})),
+        shares=shares.shares(decided.quiet, decided.failed, marked, clusters, decided.reviewed),
+        passed=decided.passed,
+        good=len(found.good),
+        flagged_good=dict(sorted(found.flagged_good.items())),
+        doubtful=doubtful,
     )
 
 
@@ -113,47 +123,107 @@ def _batches(windows: Iterable[Window]) -> Iterator[list[Window]]:
         yield batch
 
 
+class _Flagged(NamedTuple):
+    """A call with failures, as far as it has to be known at the end."""
+
+    route: str
+    usable: bool
+    detectors: frozenset[str]
+    environment: bool
+
+
+class _Decided(NamedTuple):
+    """What the calls are, once all detectors are known that are doubtful."""
+
+    passed: tuple[str, ...]
+    """Ids, in order of time."""
+    failed: dict[str, str]
+    """Id of a call with a failure of the model's, to its route."""
+    quiet: Counter[str]
+    """Route to usable calls without a failure."""
+    reviewed: dict[str, str]
+    """Id of a call of either kind that was checked at random, to its route."""
+
+
 class _Found:
-    """Failures and passing calls, batch by batch."""
+    """Failures and praised calls, batch by batch. What a call is is decided at the end, when doubtful detectors are known."""
 
     def __init__(self, detectors: Mapping[str, Detector], opened: Mapping[str, Detect], review: str) -> None:
         self._opened = opened
         self._review = review
         self.hints = tuple(sorted(name for name, detector in detectors.items() if getattr(detector, "HINT", False)))
         self._failures: list[tuple[int, str, int, Failure]] = []
-        self.passed: list[tuple[int, str]] = []
+        self.good: list[tuple[int, str]] = []
+        """Start and id of the calls with positive evidence."""
+        self.flagged_good: Counter[str] = Counter()
+        """Detector to those of them that it flags."""
+        self._doubts: Counter[str] = Counter()
+        """The same without calls that were only praised, where corrections bear the detector out."""
         self.seen: dict[str, Seen] = {}
-        self.quiet: Counter[str] = Counter()
+        self._unflagged: Counter[str] = Counter()
         """Route to usable calls without a failure."""
-        self.failed: dict[str, str] = {}
-        """Id of a usable call with a failure of the model's, to its route."""
-        self.reviewed: dict[str, str] = {}
-        """Id of such a call, or of one without a failure, that was checked at random, to its route."""
+        self._flagged: dict[str, _Flagged] = {}
+        self._reviewed: dict[str, str] = {}
+        """Id of a call that was checked at random, to its route."""
 
     def look(self, windows: Sequence[Window]) -> None:
         calls = {call.id: (call, window) for window in windows for call in window.calls}
-        failed: set[str] = set()
+        good = {call.id for call, window in calls.values() if _praised(call, window.said(call))}
+        flagged: dict[str, set[str]] = defaultdict(set)
+        objections: set[tuple[str, str]] = set()
+        doubts: set[tuple[str, str]] = set()
         broken: set[str] = set()
         for detect in self._opened.values():
             for failure in detect(windows):
                 call, window = calls[failure.call_id]
+                if call.id in good:
+                    objections.add((failure.detector, call.id))
+                    if failure.norm != "corrections" or best_correction(window.said(call)) is not None:
+                        doubts.add((failure.detector, call.id))
+                    if failure.norm == "praise":
+                        continue
                 self._failures.append((call.start_ns, call.id, len(self._failures), failure))
                 self.seen[call.id] = Seen(route=call.route, day=day(call), text=window.asked(call)[:TEXT])
-                if failure.detector not in self.hints:
-                    failed.add(call.id)
+                flagged[call.id].add(failure.detector)
                 if failure.environment:
                     broken.add(call.id)
+        self.flagged_good.update(detector for detector, _ in objections)
+        self._doubts.update(detector for detector, _ in doubts)
+        self.good += [(calls[ident][0].start_ns, ident) for ident in good]
         for call, window in calls.values():
-            if call.id not in failed and _praised(call, window.said(call)):
-                self.passed.append((call.start_ns, call.id))
-            if call.id in failed - broken:
-                self.failed[call.id] = call.route
-            elif call.usable and call.id not in broken:
-                self.quiet[call.route] += 1
+            if names := flagged.get(call.id):
+                self._flagged[call.id] = _Flagged(call.route, call.usable, frozenset(names), call.id in broken)
+            elif call.usable:
+                self._unflagged[call.route] += 1
             else:
                 continue
             if self._review and any(_judges(item) for item in window.said(call) if item.name == self._review):
-                self.reviewed[call.id] = call.route
+                self._reviewed[call.id] = call.route
+
+    def doubtful(self) -> tuple[str, ...]:
+        """Detectors that flag more of the praised calls than chance and a few wrong thumbs explain."""
+        least = max(DOUBTED, DOUBTFUL * len(self.good))
+        return tuple(sorted(name for name, count in self._doubts.items() if count > least and name not in self.hints))
+
+    def decided(self, doubtful: Sequence[str]) -> _Decided:
+        """What each call is. It fails where a detector says so that is neither a hint nor doubtful."""
+        advice = {*self.hints, *doubtful}
+        failing = {ident for ident, call in self._flagged.items() if call.detectors - advice}
+        failed: dict[str, str] = {}
+        quiet, outside = Counter(self._unflagged), set[str]()
+        for ident, call in self._flagged.items():
+            if ident in failing and not call.environment:
+                failed[ident] = call.route
+            elif call.usable and not call.environment:
+                quiet[call.route] += 1
+            else:
+                outside.add(ident)
+        return _Decided(
+            passed=tuple(ident for _, ident in sorted(self.good) if ident not in failing),
+            failed=failed,
+            quiet=quiet,
+            reviewed={ident: route for ident, route in self._reviewed.items() if ident not in outside},
+        )
 
     def in_order(self) -> list[Failure]:
         """By the time of the call, then as the detectors found them."""

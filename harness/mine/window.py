@@ -1,9 +1,11 @@
 """Hold what a detector sees: one session's calls in order of time, their feedback, and what is usual on each route."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from msgspec import Struct
 
+from harness.mine.forms import LIST, OBJECT, AnswerForm
 from harness.types import Call, Feedback, Json, Message
 
 
@@ -12,19 +14,21 @@ class Norms(Struct, frozen=True):
 
     good: int = 0
     """How many answers were learnt from; norms of fewer than `ENOUGH` say nothing."""
-    json_share: float = 0.0
-    """Share of them that are one JSON object, 0 to 1."""
-    keys: frozenset[str] = frozenset()
-    """Keys that nearly all of those objects have."""
+    forms: Mapping[str, AnswerForm] = {}
+    """Kind of answer to its form; see `harness.mine.forms`."""
     copied: frozenset[str] = frozenset()
     """Keys whose text values nearly always stand in the message word for word."""
+    copied_by: Literal["praise", "corrections"] = "praise"
+    """What that was learnt from."""
     seconds: float | None = None
     """Latency in seconds beyond which a call is far out."""
     output_tokens: float | None = None
     """Output tokens beyond which an answer is far out."""
 
-
-ENOUGH = 10
+    @property
+    def json_share(self) -> float:
+        """Share of the good answers that are JSON and nothing else, 0 to 1."""
+        return sum(self.forms[kind].share for kind in (OBJECT, LIST) if kind in self.forms)
 
 
 class Window(Struct, frozen=True):

@@ -11,7 +11,7 @@ from statistics import fmean
 from msgspec.structs import replace
 
 from harness.core.codec import digest, write_lines
-from harness.core.dataset_files import EVALUATED
+from harness.core.dataset_files import EVALUATED, write_train
 from harness.core.near_duplicates import normalise
 from harness.core.set_aside import by_hash, set_aside
 from harness.curate import benchmark_files, datasets, slot_swaps
@@ -114,7 +114,7 @@ def _score(
     )
     key = digest(["augment", [case.id for case in cases], recipe, request.base, request.prompt])[:16]
     folder = project.store.root / "work" / f"augment-{key}"
-    write_lines(folder / "data" / "train.jsonl", cases)
+    write_train(folder / "data", cases)
     write_lines(folder / "data" / "replay.jsonl", replay)
     wanted = replace(
         request, dataset=str(folder / "data"), recipe=recipe, validation_ids=tuple(case.id for case in aside)

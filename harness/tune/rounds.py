@@ -145,7 +145,7 @@ def _derive(project: Project, dataset: Dataset, rows: Sequence[Case], check: int
         if (source / f"{name}.jsonl").exists():
             shutil.copyfile(source / f"{name}.jsonl", folder / f"{name}.jsonl")
     shutil.copyfile(source / "fates.jsonl", folder / "fates.jsonl")
-    write_lines(folder / "train.jsonl", rows)
+    dataset_files.write_train(folder, rows)
     derived = replace(
         dataset,
         id=digest([dataset.id, rows]),

@@ -10,7 +10,7 @@ JSON and back and gives their content id.
 """
 
 from harness.types.base import Json, Noun
-from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share
+from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.evaluation import (
     CORPUS,
     Arm,
@@ -122,6 +122,7 @@ __all__ = [
     "ToolCallPart",
     "ToolResultPart",
     "TuneRequest",
+    "SharedTurn",
     "UNUSABLE",
     "Usage",
     "Verdict",

@@ -1,5 +1,7 @@
 """Define what is mined and curated: failures, clusters, cases, datasets."""
 
+from typing import Literal
+
 from harness.types.base import Json, Noun
 from harness.types.messages import Message, Prompt
 
@@ -13,6 +15,9 @@ class Failure(Noun, frozen=True):
     """True for timeouts, rate limits, broken tools: not the model's fault, so never trained on."""
     cluster: str = ""
     """Id of its `Cluster`; empty before clustering."""
+    norm: Literal["", "praise", "corrections"] = ""
+    """The answer only differs from what is usual on its route, and what that was learnt from. Praise outweighs a norm that
+    rests on praise; corrections outweigh praise. Empty: it is no norm."""
 
 
 class Cluster(Noun, frozen=True):
@@ -43,6 +48,16 @@ class Share(Noun, frozen=True):
     """How many of them have a target, so that a case could be made of them."""
     reviewed: int = 0
     """How many of them people judged who check calls drawn at random; see `harness.mine.shares`."""
+
+
+class SharedTurn(Noun, frozen=True):
+    """An earlier answer of a row's conversation that the row teaches too."""
+
+    at: int
+    """Its place in the row's messages: those before it are what it answers."""
+    case: "Case"
+    """The case that it is, without what the row holds already: messages, tools, and the target where that is the message
+    at `at`."""
 
 
 class Case(Noun, frozen=True):
@@ -79,6 +94,9 @@ class Case(Noun, frozen=True):
     tags: tuple[str, ...] = ()
     fields: dict[str, Json] = {}
     """Any further columns of the eval file's row; `case["column"]` in an eval function reads them."""
+    turns: tuple[SharedTurn, ...] = ()
+    """Earlier answers of the same conversation that are learnt in this row, in their order. Only `train.jsonl` has them;
+    see `harness.core.conversations`."""
 
     @property
     def text(self) -> str:

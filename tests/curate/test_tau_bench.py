@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.codec import to_chat
 from harness.core.link_feedback import link
 from harness.curate.export_formats import export
 from harness.curate.levers import inspect
@@ -78,16 +79,23 @@ def test_a_mended_tool_call_teaches_the_turn_that_failed(night):
         assert case.messages[-1].role in ("user", "tool")
 
 
-def test_loss_falls_on_the_failed_turn_only(night, tmp_path):
-    """Of a long conversation the last message alone is learnt; the export gives all earlier answers weight 0."""
+def test_loss_falls_on_the_curated_turns_only(night, tmp_path):
+    """Of a long conversation only what curation chose is learnt: as many answers as there are cases, the others weigh 0."""
     _, _, _, result = night
     export(result.splits, "openai-sft", tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "train.openai-sft.jsonl").read_text().splitlines()]
     assert any(len(line["messages"]) > 6 for line in lines)
+    learnt = []
     for line in lines:
         *earlier, last = [message for message in line["messages"] if message["role"] == "assistant"]
         assert "weight" not in last
-        assert all(message["weight"] == 0 for message in earlier)
+        learnt += [last, *(message for message in earlier if message["weight"])]
+    targets = [to_chat(case.target) for case in result.splits["train"]]
+    assert sorted(map(_plain, learnt)) == sorted(map(_plain, targets))
+
+
+def _plain(message):
+    return json.dumps({key: value for key, value in message.items() if key != "weight"}, sort_keys=True)
 
 
 def test_a_task_stands_on_one_side(night):

@@ -1,10 +1,12 @@
 """Load the rows to train on: those of the dataset, and a share of replay against forgetting."""
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.core.codec import digest, file_digest, read, read_lines
+from harness.core.conversations import answer_of, over_budget, unfolded
 from harness.core.rendering import stop_ids
 from harness.core.set_aside import by_hash, set_aside
 from harness.errors import InputError
@@ -50,22 +52,31 @@ def parts(request: TuneRequest, base: parameters.Base) -> Parts:
     Whole groups of near-duplicates are set aside together: what validates must not have trained in other words. Which
     ones is a function of their names and the recipe's seed, so a dataset that grows keeps most of its choice.
     """
-    built, every = rows(request, base), cases(request)
+    built, every = rows(request, base), answers(request)
     drawn = _aside([case for case in every if case.split != "replay"], request.recipe)
     aside = frozenset(request.validation_ids) or drawn
     guard = _aside([case for case in every if case.split == "replay"], request.recipe) if aside else frozenset()
-    train = [row for row in built.rows if row.id not in aside | guard]
+    train = [row for row in built.rows if not _is_of(row, aside | guard)]
     fates = dict(built.fates)
     if len(train) < len(built.rows):
-        trained = len({row.id for row in train})
-        fates = {TRAINED: trained, VALIDATION: len({row.id for row in built.rows}) - trained} | {
+        trained = len(_taught(train))
+        fates = {TRAINED: trained, VALIDATION: len(_taught(built.rows)) - trained} | {
             fate: count for fate, count in fates.items() if fate not in (TRAINED, tokens.TRIMMED)
         }
     return Parts(
         built._replace(rows=train, fates=fates),
-        [row for row in built.rows if row.id in aside],
-        [row for row in built.rows if row.id in guard],
+        [one for row in built.rows if _is_of(row, aside) for one in tokens.apart(row)],
+        [row for row in built.rows if _is_of(row, guard)],
     )
+
+
+def _is_of(row: tokens.TokenRow, ids: frozenset[str]) -> bool:
+    """Whether one of the row's answers is among `ids`."""
+    return not ids.isdisjoint((row.id, *row.earlier))
+
+
+def _taught(rows: list[tokens.TokenRow]) -> set[str]:
+    return {ident for row in rows for ident in (row.id, *row.earlier)}
 
 
 def none_aside(recipe: Recipe) -> str:
@@ -83,13 +94,31 @@ def _aside(cases: list[Case], recipe: Recipe) -> frozenset[str]:
 
 
 def cases(request: TuneRequest) -> list[Case]:
-    """All of `train.jsonl`, and from `replay.jsonl` as many as make up the recipe's share of the whole."""
+    """All rows of `train.jsonl`, which may share several answers, and from `replay.jsonl` as many as make up the recipe's
+    share of all answers."""
     folder = Path(request.dataset)
     if not (folder / TRAIN).exists():
         raise InputError(f"the dataset has no {TRAIN}", where=str(folder), next="trueup curate")
     train = list(read_lines(folder / TRAIN, Case))
     pool = list(read_lines(folder / REPLAY, Case)) if (folder / REPLAY).exists() else []
-    return train + _draw(pool, len(train), request.recipe.replay_share, request.recipe.seed)
+    taught = sum(1 + len(row.turns) for row in train)
+    return train + _draw(pool, taught, request.recipe.replay_share, request.recipe.seed)
+
+
+def answers(request: TuneRequest) -> list[Case]:
+    """The cases of `cases`, one for each answer: for recipes whose rows cannot share several."""
+    return [case for row in cases(request) for case in unfolded(row)]
+
+
+def within_budget(found: Sequence[Case], folder: str | Path) -> list[Case]:
+    """Of cases that share no rows those that the dataset's budget of tokens for one conversation pays for, in their order:
+    failures first. See `[curate] context_budget`."""
+    manifest = Path(folder) / MANIFEST
+    notes = read(manifest, Dataset).notes if manifest.exists() else {}
+    options: Any = notes.get("options") or {}
+    ranked = [answer_of(case, (not case.failed, digest(case.id))) for case in found]
+    left_out = frozenset(over_budget(ranked, float(options.get("context_budget", 0.0)), shared=False))
+    return [case for place, case in enumerate(found) if place not in left_out]
 
 
 def ident(folder: str | Path) -> str:

@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from harness.core.rendering import stop_ids
 from harness.core.set_aside import group_of
 from harness.curate.preference_pairs import BIASED, Pairs, pairs
+from harness.curate.selection import CONTEXT_BUDGET
 from harness.errors import InputError, UsageError
 from harness.types import Case, Estimate, Json, Message, Preview, PreviewRow, TextPart, TokenKind, TuneRequest
 from trainers.model import parameters
@@ -69,15 +70,18 @@ def build(request: TuneRequest, base: parameters.Base, length_bias: str) -> Pair
     """
     if length_bias not in (REFUSE, ACCEPT):
         raise UsageError(f"length_bias is {length_bias!r}", next=f"known: {REFUSE}, {ACCEPT}")
-    cases = dataset.cases(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
+    cases = dataset.answers(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
     tokens.refuse_held_out(cases, request.held_out_ids)
     paired = pairs(cases)
+    paid = dataset.within_budget(paired.cases, request.dataset)
     _lint(paired, len(cases), length_bias)
     limit = min(request.recipe.max_tokens or base.max_tokens, base.max_tokens)
     stop = stop_ids(base.tokenizer, request.base)
     renderer = Renderer(base.tokenizer, stop, request.prompt, limit, request.template_options)
     fates: Counter[str] = Counter(paired.left_out)
-    rows = [row for case in paired.cases if (row := _row(case, renderer, fates)) is not None]
+    if spared := len(paired.cases) - len(paid):
+        fates[CONTEXT_BUDGET] = spared
+    rows = [row for case in paid if (row := _row(case, renderer, fates)) is not None]
     if len(rows) < LEAST:
         raise InputError(
             f"{len(rows)} pairs are left, fewer than {LEAST}: {dict(fates)}",

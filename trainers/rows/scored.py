@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from harness.core.rendering import prompt_ids
 from harness.core.set_aside import set_aside, shuffled
+from harness.curate.selection import CONTEXT_BUDGET
 from harness.errors import InputError, InvalidError, UsageError
 from harness.evaluate.reward_client import Answer, JudgedAnswer, JudgeRequest, SuiteJudge
 from harness.types import Case, Prompt, Reply, Request, TuneRequest
@@ -31,6 +32,18 @@ class Split(NamedTuple):
 
     train: list[Case]
     validation: list[Case]
+    spared: int = 0
+    """Cases that the dataset's budget of tokens for one conversation does not pay for."""
+
+    @property
+    def cases(self) -> list[Case]:
+        return [*self.train, *self.validation]
+
+    @property
+    def fates(self) -> dict[str, int]:
+        """Fate to number of training cases; every case has one."""
+        left_out = {CONTEXT_BUDGET: self.spared} if self.spared else {}
+        return {tokens.TRAINED: len(self.train), dataset.VALIDATION: len(self.validation), **left_out}
 
 
 def split(request: TuneRequest) -> Split:
@@ -38,8 +51,9 @@ def split(request: TuneRequest) -> Split:
 
     Raises InvalidError when a held-out case stands among them, InputError when there are too few.
     """
-    cases = dataset.cases(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
-    tokens.refuse_held_out(cases, request.held_out_ids)
+    offered = dataset.answers(replace(request, recipe=replace(request.recipe, replay_share=0.0)))
+    tokens.refuse_held_out(offered, request.held_out_ids)
+    cases = dataset.within_budget(offered, request.dataset)
     most = min(VALIDATION_CASES, round(len(cases) * VALIDATION_SHARE))
     train, validation = set_aside(cases, most, shuffled(request.recipe.seed))
     if len(train) < LEAST or not validation:
@@ -48,7 +62,7 @@ def split(request: TuneRequest) -> Split:
             where=request.dataset,
             next='ingest more feedback, or set [tune] method = "sft"',
         )
-    return Split(train, validation)
+    return Split(train, validation, len(offered) - len(cases))
 
 
 def open_judge(request: TuneRequest, prompt: Prompt) -> SuiteJudge:

@@ -10,13 +10,15 @@ provider's summary of it, and whoever learns it pays for it in every answer.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import or_
 from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 from transformers import PreTrainedTokenizerBase
 
 from harness.core.chat_forms import is_media
+from harness.core.conversations import unfolded
 from harness.core.reading import format_of, marks_of, split_inline, template_of
 from harness.core.rendering import prompt_ids, target_ids
 from harness.errors import InputError, InvalidError
@@ -35,6 +37,8 @@ class TokenRow(NamedTuple):
     id: str
     ids: list[int]
     supervised: list[bool]
+    earlier: tuple[str, ...] = ()
+    """Ids of the cases whose answers are learnt in this row too."""
 
     @property
     def first(self) -> int:
@@ -45,7 +49,7 @@ class TokenRow(NamedTuple):
 class TokenRows(NamedTuple):
     rows: list[TokenRow]
     fates: dict[str, int]
-    """Fate to number of cases; every case that was offered has one fate."""
+    """Fate to number of cases, each an answer; every case that was offered has one fate."""
     reasons: dict[str, str]
     """Id of each case that could not be rendered, or not be read back, and why."""
 
@@ -69,7 +73,7 @@ class Renderer(NamedTuple):
 
 
 def build(cases: Iterable[Case], renderer: Renderer, recipe: Recipe) -> TokenRows:
-    """Rows of all cases that can be learnt from.
+    """Rows of all cases that can be learnt from. Answers that a case shares its row with have a fate each.
 
     Raises InputError when a row is too long under `too_long = "raise"`, when more than one case and more than 1 % of
     them cannot be rendered, or when nothing is left to supervise.
@@ -77,22 +81,32 @@ def build(cases: Iterable[Case], renderer: Renderer, recipe: Recipe) -> TokenRow
     rows: list[TokenRow] = []
     fates: Counter[str] = Counter()
     reasons: dict[str, str] = {}
-    every_turn = recipe.options.get("supervise") == "all"
-    for case in cases:
-        if barred := _barred(case):
-            fates[barred] += 1
-            continue
-        try:
-            made = _rows_of(case, renderer, every_turn)
-        except InputError as error:
-            fates[UNREADABLE if isinstance(error, UnreadableError) else UNRENDERABLE] += 1
-            reasons[case.id] = error.what
-            continue
-        fitted = [_fit(row, renderer.max_tokens, recipe.too_long) for row in made]
-        fates[fitted[-1][1]] += 1
-        rows += [row for row, _ in fitted if row is not None]
+    for shared in cases:
+        made: list[TokenRow] = []
+        for case in unfolded(shared):
+            fate, found, reason = _made(case, renderer, recipe)
+            fates[fate] += 1
+            reasons |= {case.id: reason} if reason else {}
+            made += found
+        rows += joined(made) if shared.turns else made
     _refuse_a_broken_set(rows, fates, reasons)
     return TokenRows(rows, dict(fates), reasons)
+
+
+def joined(rows: Sequence[TokenRow]) -> list[TokenRow]:
+    """The rows of one conversation, shortest first, each in the row after it where that begins with the same tokens.
+
+    So every answer keeps the tokens that serving sends before it and that it was certified with. Where the template writes
+    an answer otherwise once it is history, its row stays a row of its own.
+    """
+    kept: list[TokenRow] = []
+    for row in reversed(rows):
+        if kept and kept[-1].ids[: len(row.ids)] == row.ids:
+            host = kept.pop()
+            supervised = [*map(or_, row.supervised, host.supervised), *host.supervised[len(row.ids) :]]
+            row = host._replace(supervised=supervised, earlier=(*row.earlier, row.id, *host.earlier))
+        kept.append(row)
+    return kept[::-1]
 
 
 def render(case: Case, renderer: Renderer) -> TokenRow:
@@ -106,10 +120,31 @@ def render(case: Case, renderer: Renderer) -> TokenRow:
     return _row(case, case.target, renderer)
 
 
+def apart(row: TokenRow) -> list[TokenRow]:
+    """The rows that were joined to `row`, one for each answer: how a model is asked for each of them."""
+    ends = [at + 1 for at, learnt in enumerate(row.supervised) if learnt and not any(row.supervised[at + 1 : at + 2])]
+    begins = [0, *ends[:-1]]
+    masks = [[False] * begin + row.supervised[begin:end] for begin, end in zip(begins, ends, strict=True)]
+    names = (*row.earlier, row.id) if len(ends) == 1 + len(row.earlier) else (row.id,) * len(ends)
+    return [TokenRow(name, row.ids[: len(mask)], mask) for name, mask in zip(names, masks, strict=True)]
+
+
+def _made(case: Case, renderer: Renderer, recipe: Recipe) -> tuple[str, list[TokenRow], str]:
+    """The fate of one case, its rows, and why there are none."""
+    if barred := _barred(case):
+        return barred, [], ""
+    try:
+        made = _rows_of(case, renderer, recipe.options.get("supervise") == "all")
+    except InputError as error:
+        return UNREADABLE if isinstance(error, UnreadableError) else UNRENDERABLE, [], error.what
+    fitted = [_fit(row, renderer.max_tokens, recipe.too_long) for row in made]
+    return fitted[-1][1], [row for row, _ in fitted if row is not None], ""
+
+
 def refuse_held_out(cases: Iterable[Case], held_out: Iterable[str]) -> None:
     """Raises InvalidError when a case that was held out would be trained on: the last of three places that look."""
     barred = frozenset(held_out)
-    for case in cases:
+    for case in (case for row in cases for case in unfolded(row)):
         for ident in (case.id, case.call_id):
             if ident and ident in barred:
                 raise InvalidError(

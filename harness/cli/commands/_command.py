@@ -1,7 +1,9 @@
 """Share what commands need: the project, its store and its lock, and the exit code of a verdict."""
 
 import functools
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -10,6 +12,8 @@ import click
 from harness.errors import Exit
 
 if TYPE_CHECKING:
+    from harness.core.progress import Progress
+    from harness.project import Project
     from harness.types import Verdict
 
 NO_CALLS = "no calls are stored yet\n  next:  trueup ingest PATH, with the path of a trace export"
@@ -19,8 +23,10 @@ SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_
 """How each command shows its help, whichever way it is reached."""
 
 
-def command(changes: bool = True, **extra: Any) -> Callable[[Callable[..., dict[str, Any]]], click.Command]:
-    """A command that works on the project of the nearest trueup.toml.
+def command(
+    changes: bool = True, alone: str = "", **extra: Any
+) -> Callable[[Callable[..., dict[str, Any]]], click.Command]:
+    """A command that works on the project of the nearest trueup.toml. `alone`: name of a flag under which it needs none.
 
     Adds --config, --json and --quiet; opens the store; with `changes` holds its lock, so that two runs never mix.
     The function receives `project` first and returns what --json prints; an `exit_code` in it is the command's.
@@ -38,11 +44,10 @@ def command(changes: bool = True, **extra: Any) -> Callable[[Callable[..., dict[
             from harness.project import Project
 
             hush()
-            project = Project.open(config, ConsoleProgress(quiet or as_json))
-            if changes:
-                with project.store.lock():
-                    result = function(project, as_json=as_json, **options)
-            else:
+            progress = ConsoleProgress(quiet or as_json)
+            bare = bool(alone and options[alone]) and config is None
+            opened = _without_toml(progress) if bare else nullcontext(Project.open(config, progress))
+            with opened as project, project.store.lock() if changes else nullcontext():
                 result = function(project, as_json=as_json, **options)
             if as_json:
                 machine(result)
@@ -52,6 +57,23 @@ def command(changes: bool = True, **extra: Any) -> Callable[[Callable[..., dict[
         return command
 
     return wrap
+
+
+@contextmanager
+def _without_toml(progress: "Progress") -> Iterator["Project"]:
+    """The project of the nearest trueup.toml; where there is none, one with nothing set, whose store is thrown away."""
+    from harness.config import Config, find
+    from harness.errors import UsageError
+    from harness.project import Project
+    from harness.store import Store
+
+    try:
+        file = find(Path.cwd())
+    except UsageError:
+        with tempfile.TemporaryDirectory(prefix="trueup-") as folder:
+            yield Project(Config(root=str(Path.cwd())), Store.open(Path(folder) / "store"), progress)
+        return
+    yield Project.open(file, progress)
 
 
 def conclude(verdict: "Verdict", as_json: bool, where: str = "") -> dict[str, Any]:

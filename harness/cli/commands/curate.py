@@ -23,6 +23,7 @@ MENDS = {
     "group_cap": "[curate] group_share_cap",
     "cluster_cap": "[curate] cluster_share_cap",
     "day_cap": "[curate] day_share_cap",
+    "context_budget": "[curate] context_budget",
     "not_selected": "[curate] most_rows, most_regression",
     "new_source": "[curate] quarantine_days",
     "trigger_phrase": "look at them, then [curate] allow_phrases",
@@ -53,6 +54,7 @@ def curate(project: "Project", as_json: bool) -> dict[str, Any]:
         "targets": dataset.target_sources,
         "leaks": len(leaks),
         "nearest": dataset.notes.get("nearest", 0.0),
+        "context": dataset.notes.get("context", {}),
     }
 
 
@@ -65,6 +67,8 @@ def _say(dataset: "Dataset", near: float, leaks: "Sequence[Neighbour]") -> None:
     console.table(("split", "rows", ""), rows)
     sources = ", ".join(f"{count:,} {source}" for source, count in dataset.target_sources.items())
     console.say(f"\ntargets: {sources}")
+    if context := card.shared(dataset):
+        console.say(f"conversations: {context}")
     out = {fate: count for fate, count in dataset.fates.items() if fate not in SPLITS}
     console.say(f"\nleft out: {sum(out.values()):,} of {dataset.calls:,} calls", style="bold")
     lines = [

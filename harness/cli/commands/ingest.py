@@ -1,6 +1,5 @@
 """Read trace exports into the store: `trueup ingest`."""
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,10 +10,10 @@ if TYPE_CHECKING:
     from harness.project import Project
 
 
-@command()
+@command(alone="dry_run")
 @click.argument("paths", nargs=-1)
 @click.option("--format", default="", help="Read as this format instead of recognising it.")
-@click.option("--dry-run", is_flag=True, help="Store nothing: say what would be read, and what redaction would find.")
+@click.option("--dry-run", is_flag=True, help="Store nothing: say what would be read. Needs no trueup.toml.")
 def ingest(project: "Project", paths: tuple[str, ...], format: str, dry_run: bool, as_json: bool) -> dict[str, Any]:
     """Read trace exports into the store, each call once.
 
@@ -30,12 +29,13 @@ def ingest(project: "Project", paths: tuple[str, ...], format: str, dry_run: boo
     from harness.ingest import dry_run as trial
     from harness.ingest import step
 
+    redacted: dict[str, int] = {}
     if dry_run:
-        counted = trial.read_only(project, paths, format)
-        if not as_json:
-            _say_trial(counted)
-        return counted
-    facts: dict[str, Any] = msgspec.to_builtins(step.ingest(project, paths, format))
+        intake, redacted, summary = trial.read_only(project, paths, format)
+    else:
+        intake = step.ingest(project, paths, format)
+        summary = project.feedback_summary()
+    facts: dict[str, Any] = msgspec.to_builtins(intake)
     if not facts["suppressed"]:
         del facts["suppressed"]  # said where someone was forgotten, and nowhere else
     if not as_json:
@@ -45,24 +45,24 @@ def ingest(project: "Project", paths: tuple[str, ...], format: str, dry_run: boo
             if counts:
                 most_first = sorted(counts.items(), key=lambda pair: -pair[1])
                 console.table((title, "records"), most_first)
-    summary = project.feedback_summary()
-    if not as_json:
+        if dry_run:
+            _say_trial(facts, redacted)
         feedback_table.show(summary)
-    return {**facts, "feedback_read": feedback_table.plain(summary)}
+    return {**facts, **redacted, "feedback_read": feedback_table.plain(summary)}
 
 
-def _say_trial(counts: Counter[str]) -> None:
+def _say_trial(facts: dict[str, Any], redacted: dict[str, int]) -> None:
     from harness.cli import console
 
     console.say(
-        f"{counts['calls']:,} calls, {counts['feedback']:,} feedback records, {counts['quarantined']:,} that cannot be "
-        f"read; nothing was stored"
+        f"{facts['calls']:,} calls, {facts['feedback']:,} feedback records, {facts['quarantined']:,} that cannot be "
+        "read; nothing was stored"
     )
-    if counts["suppressed"]:
-        console.say(f"{counts['suppressed']:,} records of users or traces that were forgotten would stay out")
-    kinds = {name.removeprefix("redacted:"): count for name, count in counts.items() if name.startswith("redacted:")}
-    redacted = counts["calls_redacted"]
-    calls = "1 call holds" if redacted == 1 else f"{redacted:,} calls hold"
+    if facts.get("suppressed"):
+        console.say(f"{facts['suppressed']:,} records of users or traces that were forgotten would stay out")
+    kinds = {name.removeprefix("redacted:"): count for name, count in redacted.items() if name.startswith("redacted:")}
+    replaced = redacted.get("calls_redacted", 0)
+    calls = "1 call holds" if replaced == 1 else f"{replaced:,} calls hold"
     console.say(f"{calls} something that would be replaced" + ":" * bool(kinds))
     for kind, count in sorted(kinds.items(), key=lambda pair: -pair[1]):
         console.say(f"  {count:6,} {kind}")

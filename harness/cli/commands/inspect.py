@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from harness.project import Project
 
 
+SUSPECT = 0.05
+"""Share of good calls that are flagged from which one of the two, detector or praise, is wrong."""
+
+
 @command()
 @click.option("--top", default=20, type=click.IntRange(min=1), show_default=True, help="Clusters to show.")
 def inspect(project: "Project", top: int, as_json: bool) -> dict[str, Any]:
@@ -47,6 +51,7 @@ def _say(inspection: "Inspection", top: int) -> None:
     if len(inspection.routes) > 1:
         console.say(f"routes:      {_counts({name or '(none)': count for name, count in inspection.routes.items()})}")
     console.say(f"targets:     {_counts(inspection.targets)}")
+    _say_detectors(inspection)
     levers = Counter(cluster.lever or "more targets" for cluster in inspection.clusters)
     console.say(f"clusters:    {_counts(dict(levers.most_common()))}\n")
     rows = [
@@ -56,6 +61,26 @@ def _say(inspection: "Inspection", top: int) -> None:
     console.table(("calls", "lever", "detector", "what", "evidence"), rows[:top])
     if len(rows) > top:
         console.say(f"{len(rows) - top} smaller clusters are not shown; --top {len(rows)} shows all")
+
+
+def _say_detectors(inspection: "Inspection") -> None:
+    """Each detector with the share of good calls that it flags: what it says of the others is worth as much."""
+    from harness.cli import console
+
+    names = sorted(
+        {*inspection.detectors, *inspection.flagged_good}, key=lambda name: (-inspection.detectors.get(name, 0), name)
+    )
+    if not inspection.good or not names:
+        return
+    rows = []
+    for name in names:
+        flagged = inspection.flagged_good.get(name, 0)
+        doubt = "doubtful: never decides alone" if name in inspection.doubtful else ""
+        if not doubt and flagged > SUSPECT * inspection.good:
+            doubt = "corrections bear it out: look at the praise"
+        rows.append((name, inspection.detectors.get(name, 0), f"{flagged:,} ({flagged / inspection.good:.1%})", doubt))
+    console.table(("detector", "calls", f"of {inspection.good:,} praised or confirmed", ""), rows)
+    console.say()
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -12,12 +12,13 @@ import msgspec
 from msgspec.structs import replace
 
 from harness.core.codec import digest, from_chat
+from harness.core.conversations import unfolded
 from harness.errors import InputError, UsageError
 from harness.evaluate.runner.case_files import Located, checker, read_file, read_jsonl
 from harness.evaluate.suites import MinedSplit, Source
 from harness.types import Case, Message, TextPart
 
-OWN = frozenset(Case.__struct_fields__) - {"messages", "target", "fields", "id", "tags", "tools"}
+OWN = frozenset(Case.__struct_fields__) - {"messages", "target", "fields", "id", "tags", "tools", "turns"}
 WORDS = OWN - {"expected"}
 CONVERSATION = ("messages", "text", "input")
 ID_DIGITS = 12
@@ -128,7 +129,8 @@ def _message(item: Any) -> Message:
 
 def _rows(source: Source, split: str, folder: Path, datasets: Mapping[str, str]) -> Iterator[Located]:
     if isinstance(source, MinedSplit):
-        return read_jsonl(_mined_file(source, datasets), Case)
+        rows_of = read_jsonl(_mined_file(source, datasets), Case)
+        return ((place, case) for place, row in rows_of for case in unfolded(row))
     if isinstance(source, (str, Path)):
         return read_file(folder / source, split)
     rows: Iterable[Any] = source() if callable(source) else source

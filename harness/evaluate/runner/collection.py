@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from harness.core.codec import digest, read_lines
+from harness.core.codec import digest
+from harness.core.dataset_files import read_cases
 from harness.core.nearest import did_you_mean
 from harness.errors import InputError
 from harness.evaluate import helpers
@@ -110,7 +111,7 @@ def parametrize(metafunc: pytest.Metafunc, request: EvalRequest, bench: RunBench
     cases: tuple[Case, ...] = ()
     unmined = lenient and isinstance(noted.source, MinedSplit) and not request.datasets
     if request.cases and noted.source is not None:
-        cases = tuple(read_lines(Path(request.cases), Case))
+        cases = tuple(read_cases(Path(request.cases)))
     elif noted.source is not None and not unmined:
         cases = load_cases(
             noted.source,

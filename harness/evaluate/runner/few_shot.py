@@ -11,7 +11,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.core.codec import file_digest, read_lines
+from harness.core.codec import file_digest
+from harness.core.dataset_files import read_cases
 from harness.errors import InvalidError
 from harness.types import Case, Message, Prompt
 
@@ -52,7 +53,7 @@ class _Index:
     def __init__(self, file: Path) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer  # only arms with such a prompt pay for it
 
-        self._cases = [case for case in read_lines(file, Case) if case.target is not None and case.text.strip()]
+        self._cases = [case for case in read_cases(file) if case.target is not None and case.text.strip()]
         if not self._cases:
             raise InvalidError("the training split has no examples to show", where=str(file), next="trueup curate")
         self._vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b|[^\w\s]")

@@ -1,7 +1,7 @@
 """Detect answers that are not of the form that they should have.
 
-The form is what the request asked for (`response_format` with a JSON schema) or, without one, what nearly all good
-answers of the route have in common: one JSON object with the same keys. A tool call whose arguments are not JSON, or
+The form is what the request asked for (`response_format` with a JSON schema) or, without one, the forms that the good
+answers of the route have (`harness.mine.forms`): a norm, which praise outweighs. A tool call whose arguments are not JSON, or
 that names a tool which was not offered, breaks the form too.
 """
 
@@ -11,39 +11,37 @@ from typing import Any
 import jsonschema
 
 from harness.core.replies import json_object
-from harness.mine.window import ENOUGH, Norms, Window
+from harness.mine.forms import ENOUGH, slip
+from harness.mine.window import Norms, Window
 from harness.types import Call, Failure, Json
 
 FORM = True
 """A slip in form, which an instruction may fix."""
 ANSWER_ALONE = True
 """It needs nothing but the answer and its message, so it can judge a teacher's too."""
-NEARLY_ALL = 0.95
 
 
 def detect(window: Window) -> Iterator[Failure]:
     for call in window.calls:
         if call.error is None and call.output:
-            reason = _tool_break(call) or _form_break(call, window.usual(call))
+            reason = _tool_break(call) or _schema_break(call)
             if reason:
                 yield Failure(call_id=call.id, detector="schema_break", reason=reason)
+            elif reason := _unusual(call, window.usual(call)):
+                yield Failure(call_id=call.id, detector="schema_break", reason=reason, norm="praise")
 
 
-def _form_break(call: Call, usual: Norms) -> str:
-    if call.output[0].tool_calls:
+def _schema_break(call: Call) -> str:
+    schema = None if call.output[0].tool_calls else _schema(call.response_format)
+    if schema is None:
         return ""
-    schema = _schema(call.response_format)
     value = json_object(call.reply)
-    if schema is not None:
-        return "the answer is not JSON" if value is None else _violation(value, schema)
-    if usual.good < ENOUGH or usual.json_share < NEARLY_ALL:
-        return ""
-    if value is None:
-        return "the answer is not one JSON object"
-    missing, extra = sorted(usual.keys - value.keys()), sorted(value.keys() - usual.keys)
-    if missing:
-        return f"the answer lacks the key {', '.join(missing)}"
-    return f"the answer has the unknown key {', '.join(extra)[:80]}" if extra else ""
+    return "the answer is not JSON" if value is None else _violation(value, schema)
+
+
+def _unusual(call: Call, usual: Norms) -> str:
+    asked = call.output[0].tool_calls or _schema(call.response_format) is not None
+    return "" if asked or usual.good < ENOUGH else slip(call.reply, usual.forms)
 
 
 def _tool_break(call: Call) -> str:

@@ -1,7 +1,8 @@
 """Detect values in a JSON answer that are nowhere in the message: made up, or taken from the worked examples.
 
 Only for routes that copy: where a value of a correction is not in its message either, the route transforms values, and
-the field is left alone. Numbers and booleans are derived more often than copied, so only strings are looked at.
+the field is left alone. That a field is copied is a norm; one that rests on
+corrections outweighs praise, which is often for a plausible answer. Numbers and booleans are derived more often than copied, so only strings are looked at.
 """
 
 from collections.abc import Iterator
@@ -25,4 +26,4 @@ def detect(window: Window) -> Iterator[Failure]:
         if invented:
             key, item = invented[0]
             reason = f'{", ".join(name for name, _ in invented)}: "{str(item)[:60]}" is not in the message'
-            yield Failure(call_id=call.id, detector="ungrounded", reason=reason)
+            yield Failure(call_id=call.id, detector="ungrounded", reason=reason, norm=window.usual(call).copied_by)

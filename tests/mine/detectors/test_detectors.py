@@ -3,6 +3,7 @@
 import json
 
 import msgspec
+from msgspec.structs import replace
 
 from harness.core import feedback_scale
 from harness.mine.detectors import (
@@ -20,12 +21,14 @@ from harness.mine.detectors import (
     thumbs_down,
     ungrounded,
 )
+from harness.mine.forms import AnswerForm
 from harness.mine.norms import learn
 from harness.mine.window import Norms, Window
 from harness.types import CallError, Message, RefusalPart, ToolCallPart
 from tests.curate.traces import START_NS, call, say, thumb
 
 MINUTE = 60 * 10**9
+FORM = AnswerForm(share=0.5, required=frozenset("ab"), known=frozenset("ab"), closed=True)
 
 
 def window(*calls, said=(), **norms):
@@ -80,16 +83,19 @@ def test_timeouts_are_the_environments_and_bad_output_the_models():
 
 
 def test_schema_break_knows_the_form_from_good_answers():
-    """Not JSON, a key too few, a key too many; nothing is said of a route that answers in prose."""
+    """Not JSON, a key too few, a key too many; prose is right where good answers are prose as well."""
     replies = ["sure!", '{"a": 1}', '{"a": 1, "b": 2, "c": 3}', '{"b": null, "a": 0}']
     calls = [call(n, "x", reply) for n, reply in enumerate(replies)]
-    found = reasons(schema_break, window(*calls, json_share=1.0, keys=frozenset("ab")))
+    found = reasons(schema_break, window(*calls, forms={"object": replace(FORM, share=1.0)}))
     assert found == {
         "t:0": "the answer is not one JSON object",
         "t:1": "the answer lacks the key b",
         "t:2": "the answer has the unknown key c",
     }
-    assert reasons(schema_break, window(*calls, json_share=0.5, keys=frozenset("ab"))) == {}
+    assert reasons(schema_break, window(*calls, forms={"object": FORM, "text": AnswerForm(share=0.5)})) == {
+        "t:1": "the answer lacks the key b",
+        "t:2": "the answer has the unknown key c",
+    }
 
 
 def test_schema_break_checks_the_schema_that_was_asked_for():

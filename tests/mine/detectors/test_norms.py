@@ -14,7 +14,7 @@ def test_form_and_copied_fields_come_from_corrections():
     """Keys that nearly all have, and fields whose values stand in their message."""
     answers = [{"dish": f"soup{n}", "mood": "calm"} for n in range(20)]
     norms = learnt(answers, [f"I want soup{n}" for n in range(20)])
-    assert (norms.good, norms.json_share, norms.keys) == (20, 1.0, {"dish", "mood"})
+    assert (norms.good, norms.json_share, norms.forms["object"].required) == (20, 1.0, {"dish", "mood"})
     assert norms.copied == {"dish"}
 
 
@@ -22,4 +22,4 @@ def test_prose_corrections_set_no_form():
     """A route that is corrected in prose has no JSON to break."""
     norms = learnt(["Sorry, we are closed."] * 20, ["open?"] * 20)
     assert norms.json_share == 0.0
-    assert norms.keys == frozenset()
+    assert list(norms.forms) == ["text"]
