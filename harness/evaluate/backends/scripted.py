@@ -11,6 +11,7 @@ What no rule knows gets `options["default"]`, or without one comes back as an ec
 that is the reply gets 0 and every other -1. Usage counts words.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ PREFERRED_BATCH = 256
 FILE = True
 """A file is all that it needs: `--model scripted:FILE`."""
 
+REFERENCE = re.compile(r"\\(?:g<(\w+)>|(\d{1,2})|(.))")
+"""`\\1`, `\\g<name>` or an escaped character in a reply. google-re2's own `expand` spoils all that is not ASCII."""
+
 SCHEMA = True
 """A request may come with a JSON schema; a script says what it says all the same."""
 
@@ -49,7 +53,15 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return None
         if self.error:
             raise TrueupError(self.error, where="scripted backend")
-        return str(match.expand(self.reply))
+        return REFERENCE.sub(lambda reference: _filled(reference, match), self.reply)
+
+
+def _filled(reference: re.Match[str], match: Any) -> str:
+    """What a reference in a reply stands for: a group of the match, or a character."""
+    name, number, escaped = reference.groups()
+    if escaped is not None:
+        return {"n": "\n", "t": "\t"}.get(escaped, escaped)
+    return match.group(name if name and not name.isdigit() else int(name or number)) or ""
 
 
 class Options(Noun, frozen=True):

@@ -4,6 +4,7 @@ import pytest
 
 from harness.errors import InputError, TrueupError
 from harness.evaluate.backends import scripted
+from harness.evaluate.backends.scripted import Rule
 from harness.types import Arm, Reply, Request
 
 
@@ -27,6 +28,19 @@ def test_rules_of_a_file_answer_by_pattern_and_can_fail(tmp_path):
     table, boom = ask(Arm(name="a", model=str(path)), "a table for 12, please", "boom")
     assert table.text == '{"people": 12}'
     assert isinstance(boom, TrueupError) and boom.what == "stalled"
+
+
+@pytest.mark.parametrize(
+    ("match", "reply", "expected"),
+    [
+        (r"für (\p{L}+)", r"Tisch für \1 – 5 €", "Tisch für Zoë – 5 €"),
+        (r"für (?P<who>.+), bitte", r"à \g<who>\n\g<1>", "à Zoë Ünal\nZoë Ünal"),
+        (r"(x)?Zoë", r"[\1] \\1", r"[] \1"),
+    ],
+)
+def test_a_reply_keeps_every_letter(match, reply, expected):
+    """Groups, names and escapes are filled in, and what is not ASCII stays what it is."""
+    assert Rule(match=match, reply=reply).answer("Ein Tisch für Zoë Ünal, bitte") == expected
 
 
 def test_choices_prefer_the_reply():
