@@ -30,6 +30,7 @@ from harness.redact.redactors._walk import IDS, OTLP_IDS, Find, Walk
 from harness.types import Call, Json, Noun, Quarantined
 
 T = TypeVar("T", bound=Noun)
+Known = TypeVar("Known")
 
 REDACTED = "redacted"
 """Flag of a call in which something was replaced."""
@@ -44,6 +45,12 @@ CUT = 196
 
 _LAST_VALUE = re2.compile(r"(?:[^\s\"{}\[\],;]*[0-9][^\s\"{}\[\],;]*[ ]?){0,12}[^\s\"{}\[\],;]*\z")
 """The last word, and the words before it that hold digits: a number may be written in groups."""
+
+SHORTEST = 6
+"""Characters of the shortest text that may hold anything."""
+
+MOST_KEYS, LONGEST_KEY = 10_000, 200
+"""Names of keys of which it is remembered what they say, and the characters of the longest of them."""
 
 DEEPEST = 2
 """Levels of base64 in base64."""
@@ -82,7 +89,9 @@ class Redactor:
         self._unsearched = {
             name: re2.compile(d.NOT_UNDER.encode()) for name, d in self._detectors.items() if hasattr(d, "NOT_UNDER")
         }
-        self._named = {name: d.named for name, d in self._detectors.items() if hasattr(d, "named")}
+        self._named = {name: d for name, d in self._detectors.items() if hasattr(d, "named")}
+        self._naming: dict[str, tuple[str, ...]] = {}
+        self._plain: dict[str, bool] = {}
         self._finders = [name for name, d in self._detectors.items() if hasattr(d, "find")]
         # Without \b a pattern finds more: what comes before a candidate may be an escape that ends in a letter.
         hints = [
@@ -100,17 +109,14 @@ class Redactor:
         """The record without what was found. Raises RedactionError when that cannot be told."""
         with _failing_closed():
             record = _whole_values(record)
-            held = [getattr(record, name) for name in record.__struct_fields__ if name not in IDS]
-            text = msgspec.json.encode(held)
-            if not (self._finders or self._gate.search(text) or PARTS in text):
+            doubtful = self._doubtful(record)
+            if not doubtful:
                 return record
             walk = Walk(self, IDS)
-            plain = msgspec.to_builtins(record)
-            kept = {name: plain.pop(name) for name in IDS & plain.keys()}
-            changed = walk.value(plain)
+            changed = walk.value(doubtful)
             if not walk.found:
                 return record
-            clean = msgspec.convert({**changed, **kept}, type(record))
+            clean = msgspec.convert({**msgspec.to_builtins(record), **changed}, type(record))
             if isinstance(clean, Call) and REDACTED not in clean.flags:
                 return cast(T, replace(clean, flags=tuple(sorted({*clean.flags, REDACTED}))))
             return clean
@@ -137,11 +143,31 @@ class Redactor:
             return text
         return self.replaced(data, found).decode("utf-8", "replace")
 
+    def _doubtful(self, record: Noun) -> dict[str, Json]:
+        """The fields of a record that may hold something, as plain values."""
+        found: dict[str, Json] = {}
+        for name in record.__struct_fields__:
+            value = getattr(record, name)
+            if not value or name in IDS:
+                continue
+            text = msgspec.json.encode(value)
+            if self._finders or self._gate.search(text) or PARTS in text:
+                found[name] = msgspec.to_builtins(value)
+        return found
+
     # ------------------------------------------------------------ what the walk asks
+
+    def is_plain(self, key: str) -> bool:
+        """Whether the name of a key is nothing to be replaced; remembered, as the same keys come in every record."""
+        plain = self._plain.get(key)
+        if plain is None:
+            plain = len(key) < SHORTEST or not self.finds(key.encode("utf-8", "surrogatepass"))
+            _remember(self._plain, key, plain)
+        return plain
 
     def finds(self, data: bytes, name: str = "", depth: int = 0) -> list[Find]:
         """What is to be replaced in a text, from left to right, without overlaps."""
-        if len(data) < 6 or not (self._finders or self._gate.search(data)):
+        if len(data) < SHORTEST or not (self._finders or self._gate.search(data)):
             return []
         found = list[Find]()
         for deep, chain in enumerate(_views.views(data)):
@@ -152,10 +178,15 @@ class Redactor:
 
     def called(self, key: str, value: str) -> Find | None:
         """The whole value, when its key says what it is."""
+        kinds = self._naming.get(key)
+        if kinds is None:
+            kinds = self._named_by(key)
+        if not kinds:
+            return None
         name, data = key.encode("utf-8", "surrogatepass"), value.encode("utf-8", "surrogatepass")
         if self._pseudonym.search(data):
             return None
-        kind = next((kind for kind, named in self._named.items() if named(name, data)), "")
+        kind = next((kind for kind in kinds if self._named[kind].named(name, data)), "")
         return Find(0, len(data), kind, data, (0, 0)) if kind and not self._keep.fullmatch(data) else None
 
     def replaced(self, data: bytes, found: list[Find]) -> bytes:
@@ -174,6 +205,13 @@ class Redactor:
         return f"<{find.kind.upper()}_{mark}>".encode()
 
     # ------------------------------------------------------------ small print
+
+    def _named_by(self, key: str) -> tuple[str, ...]:
+        """The kinds that a value may be called by this key; remembered."""
+        name = key.encode("utf-8", "surrogatepass")
+        found = tuple(kind for kind, detector in self._named.items() if detector.KEY.search(name))
+        _remember(self._naming, key, found)
+        return found
 
     def _in_view(self, text: bytes, name: str, depth: int) -> Iterator[Find]:
         for match in self._pseudonym.finditer(text):
@@ -214,6 +252,13 @@ def _whole_values(record: T) -> T:
     if not (isinstance(record, Quarantined) and len(record.excerpt.encode("utf-8", "replace")) >= CUT):
         return record
     return cast(T, replace(record, excerpt=_LAST_VALUE.sub("", record.excerpt) + "\N{HORIZONTAL ELLIPSIS}"))
+
+
+def _remember(memory: dict[str, Known], key: str, value: Known) -> None:
+    if len(key) <= LONGEST_KEY:
+        if len(memory) >= MOST_KEYS:
+            memory.clear()
+        memory[key] = value
 
 
 class _failing_closed:

@@ -15,6 +15,8 @@ IDS = frozenset(
         "span_id",
         "parent_span_id",
         "response_id",
+        "above",
+        "answers",
         "source",
         "type",
         "start_ns",
@@ -100,11 +102,14 @@ class Walk:
 
     def _object(self, value: dict[str, Json]) -> Json:
         if value.keys() == {"key", "value"} and isinstance(value["key"], str):  # an attribute of OTLP
-            return {"key": self._text(value["key"]), "value": self._any_value(value["value"], value["key"])}
+            return {"key": self._key(value["key"]), "value": self._any_value(value["value"], value["key"])}
         return {
-            self._text(key): inner if key in self._ids and self._ids is OTLP_IDS else self.value(inner, key)
+            self._key(key): inner if key in self._ids and self._ids is OTLP_IDS else self.value(inner, key)
             for key, inner in value.items()
         }
+
+    def _key(self, key: str) -> str:
+        return key if self._redactor.is_plain(key) else self._text(key)
 
     def _any_value(self, value: Json, key: str) -> Json:
         """An AnyValue; where its number was replaced it has become a text."""
