@@ -27,7 +27,7 @@ from harness.core.plugins import load, names
 from harness.errors import TrueupError, UsageError
 from harness.redact.redactors import _views
 from harness.redact.redactors._walk import IDS, OTLP_IDS, Find, Walk
-from harness.types import Call, Json, Noun, Quarantined
+from harness.types import Call, Json, Noun
 
 T = TypeVar("T", bound=Noun)
 Known = TypeVar("Known")
@@ -39,12 +39,6 @@ PSEUDONYM = r"<[A-Z][A-Z0-9_]{1,15}_[0-9a-f]{8}>"
 
 PARTS = b'"},{"type":"text"'
 """Between two text parts of one message: a secret may lie across."""
-
-CUT = 196
-"""Bytes from which an excerpt of at most 200 may have been cut, in the middle of a letter too."""
-
-_LAST_VALUE = re2.compile(r"(?:[^\s\"{}\[\],;]*[0-9][^\s\"{}\[\],;]*[ ]?){0,12}[^\s\"{}\[\],;]*\z")
-"""The last word, and the words before it that hold digits: a number may be written in groups."""
 
 SHORTEST = 6
 """Characters of the shortest text that may hold anything."""
@@ -108,7 +102,6 @@ class Redactor:
     def __call__(self, record: T) -> T:
         """The record without what was found. Raises RedactionError when that cannot be told."""
         with _failing_closed():
-            record = _whole_values(record)
             doubtful = self._doubtful(record)
             if not doubtful:
                 return record
@@ -245,13 +238,6 @@ class Redactor:
 
     def _find(self, kind: str, text: bytes, start: int, end: int) -> Find:
         return Find(start, end, kind, text[start:end], (0, self._detectors[kind].RANK))
-
-
-def _whole_values(record: T) -> T:
-    """An excerpt without its last value, where it was cut: half of a card number or an address is found by no detector."""
-    if not (isinstance(record, Quarantined) and len(record.excerpt.encode("utf-8", "replace")) >= CUT):
-        return record
-    return cast(T, replace(record, excerpt=_LAST_VALUE.sub("", record.excerpt) + "\N{HORIZONTAL ELLIPSIS}"))
 
 
 def _remember(memory: dict[str, Known], key: str, value: Known) -> None:

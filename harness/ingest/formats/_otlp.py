@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from harness.ingest.barrier import Bad, start_of, tried
 from harness.ingest.formats._json import Json
 
 Attributes = dict[str, Json]
@@ -79,11 +80,7 @@ def resources(record: dict[str, Json], *names: str) -> list[dict[str, Json]]:
     return []
 
 
-BROKEN = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
-"""What reading one span of a hostile or broken record may raise; the spans beside it are read all the same."""
-
-
-def spans(record: dict[str, Json]) -> Iterator[Span | str]:
+def spans(record: dict[str, Json]) -> Iterator[Span | Bad]:
     """All spans of a record; for one that cannot be read, the reason."""
     for entry in resources(record, "resourceSpans", "resource_spans", "batches"):
         resource = _resource(entry)
@@ -93,7 +90,7 @@ def spans(record: dict[str, Json]) -> Iterator[Span | str]:
                 yield _tried(span, raw, resource, scope)
 
 
-def logs(record: dict[str, Json]) -> Iterator[Log | str]:
+def logs(record: dict[str, Json]) -> Iterator[Log | Bad]:
     """All log records; for one that cannot be read, the reason."""
     for entry in resources(record, "resourceLogs", "resource_logs"):
         resource = _resource(entry)
@@ -104,10 +101,11 @@ def logs(record: dict[str, Json]) -> Iterator[Log | str]:
 
 
 def _tried(read: Any, raw: dict[str, Json], resource: Attributes, scope: dict[str, Json]) -> Any:
-    try:
-        return read(raw, resource, str(scope.get("name") or ""), str(scope.get("version") or ""))
-    except BROKEN as error:
-        return f"a {read.__name__} that cannot be read: {error}"
+    return tried(
+        lambda: read(raw, resource, str(scope.get("name") or ""), str(scope.get("version") or "")),
+        lambda reason: Bad(reason, 0, start_of(raw)),
+        f"a {read.__name__} that cannot be read",
+    )
 
 
 def span(raw: dict[str, Json], resource: Attributes, scope: str, version: str) -> Span:
