@@ -6,6 +6,7 @@ pytest tests/ingest/test_fuzzed.py --hypothesis-profile long      some thousand 
 import gzip
 import json
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,8 @@ def records(path):
     data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     found = []
     for text in data.split(b"\n") if b"\n" in data.strip() and not data.startswith((b"{\n", b"[\n")) else [data]:
-        try:
+        with suppress(ValueError):
             found += [json.loads(text)] if 2 < len(text) <= LARGEST else []
-        except ValueError:
-            pass
     return found
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.core import feedback_scale
 from harness.errors import InputError, UsageError
-from harness.ingest import assemble, containers, shuffle
+from harness.ingest import assemble, shuffle
 from harness.ingest.stage import ingest, link
 from harness.types import Call, Feedback
 

@@ -163,7 +163,11 @@ def log(raw: dict[str, Json], resource: Attributes, scope: str, version: str) ->
 def attributes(raw: Any) -> Attributes:
     """A list of key and AnyValue as a map; a map is taken as it is."""
     if isinstance(raw, list):
-        return {item["key"]: any_value(item.get("value")) for item in raw if isinstance(item.get("key"), str)}
+        return {
+            item["key"]: any_value(item.get("value"))
+            for item in raw
+            if isinstance(item, dict) and isinstance(item.get("key"), str)
+        }
     return raw if isinstance(raw, dict) else {}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from harness.ingest.formats import _trace
@@ -47,6 +48,17 @@ def evaluation(trace_id: str, span_id: str, name: Json, **said: Any) -> Log:
         said.get("at_ns") or 0,
         {key: value for key, value in held.items() if value not in (None, "")},
     )
+
+
+def distinct(found: Iterable[tuple[Json, Source]]) -> list[tuple[Json, Source]]:
+    """The rows, each once, however often it was read."""
+    once: dict[bytes, tuple[Json, Source]] = {}
+    for row, source in found:
+        once.setdefault(_ordered(row), (row, source))
+    return list(once.values())
+
+
+_ordered = msgspec.json.Encoder(order="deterministic").encode
 
 
 def unwrapped(correction: Json) -> Json:
