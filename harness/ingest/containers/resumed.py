@@ -22,7 +22,7 @@ class Resumed:
         first, newline, self._head = self._head.partition(b"\n")
         if newline:
             return first + newline
-        return first + self._stream.readline(limit)
+        return first + self._stream.readline(max(0, limit - len(first)))
 
     def skip_line(self, most: int) -> int:
         """Read on to the end of a line, or a piece beyond `most` bytes; how many bytes were read."""

@@ -208,9 +208,31 @@ def unpacked(stream: IO[bytes], limits: IngestLimits) -> IO[bytes]:
     if magic[:2] == GZIP:
         return io.BufferedReader(UnpackGuard(gzip.GzipFile(fileobj=stream), stream, limits), 2**18)
     if magic == ZSTD:
-        reader = zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(stream, read_across_frames=True)
-        return io.BufferedReader(UnpackGuard(reader, stream, limits), 2**18)
+        return io.BufferedReader(UnpackGuard(Zstd(stream), stream, limits), 2**18)
     return stream
+
+
+class Zstd:
+    """Reads frames of zstd, one after the other. Raises EOFError where the last one is cut, which the library's own reader
+    does not tell."""
+
+    FED = 2**12
+    """Bytes that are decompressed at a time: few, since they may unpack to some ten thousand times as much."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._ready, self._rest = stream, memoryview(b""), b""
+        self._frame: Any = None
+
+    def read(self, size: int) -> bytes:
+        while not self._ready and (piece := self._rest or self._stream.read(self.FED)):
+            self._frame = self._frame or zstandard.ZstdDecompressor(max_window_size=2**27).decompressobj()
+            self._ready, self._rest = memoryview(self._frame.decompress(piece)), b""
+            if self._frame.eof:
+                self._rest, self._frame = self._frame.unused_data, None
+        if not self._ready and self._frame is not None:
+            raise EOFError("the file ends before its last frame does")
+        taken, self._ready = self._ready[:size], self._ready[size:]
+        return bytes(taken)
 
 
 class UnpackGuard(io.RawIOBase):

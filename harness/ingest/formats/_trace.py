@@ -156,11 +156,14 @@ class _Copies:
         held.append((span, source))
 
     def _add_to_many(self, span: Span, source: Source, held: list[tuple[Span, Source]]) -> None:
-        known = self._known.setdefault(span.span_id, {_digest(other) for other, _ in held})
-        if _digest(span) in known:
+        known = self._known.get(span.span_id)
+        if known is None:
+            known = self._known[span.span_id] = {content(other) for other, _ in held}
+        mark = content(span)
+        if mark in known:
             self.repeated[span.span_id] += 1
         else:
-            known.add(_digest(span))
+            known.add(mark)
             held.append((span, source))
 
     @property
@@ -172,7 +175,8 @@ MOST_VERSIONS = 16
 """Copies of one span that are compared with each other in what they say; of more only equal ones are one."""
 
 
-def _digest(piece: Span | Log) -> bytes:
+def content(piece: Span | Log) -> bytes:
+    """What makes two pieces the same, in a few bytes."""
     return hashlib.sha256(msgspec.msgpack.encode(piece)).digest()
 
 
@@ -207,12 +211,12 @@ def _calls(
 
 def _in_order(records: Iterable[tuple[Log, Source]]) -> list[tuple[Log, Source]]:
     """Content events by time, each once; those of one moment as they were read."""
-    content = [(log, source) for log, source in records if genai.is_content(log.name)]
-    if len(content) < 2:
-        return content
+    said = [(log, source) for log, source in records if genai.is_content(log.name)]
+    if len(said) < 2:
+        return said
     once: dict[bytes, tuple[Log, Source]] = {}
-    for log, source in content:
-        once.setdefault(_digest(log), (log, source))
+    for log, source in said:
+        once.setdefault(content(log), (log, source))
     return sorted(once.values(), key=lambda pair: pair[0].at_ns)
 
 
