@@ -24,7 +24,6 @@ from tests.ingest.test_balance import EXPORTS, FIXTURES
 LARGEST = 200_000
 """Bytes of a record that is mutated: larger ones are the same, only slower."""
 
-settings.register_profile("long", max_examples=3000)
 IS_LONG = settings.get_current_profile_name() == "long"
 EXAMPLES, PLACES = (3000, 500) if IS_LONG else (40, 40)
 
