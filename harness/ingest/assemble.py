@@ -1,7 +1,7 @@
 """Assemble calls and feedback from all pieces of one key: the second half of ingest."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -51,8 +51,7 @@ class Joiner:
         for key, packed in groups:
             name = key.partition("\0")[0]
             whole: list[Piece] = []
-            for data in packed:
-                number, line, piece = self._unpacked(name, data)
+            for number, line, piece in self._unpacked(name, packed):
                 if number in self._damaged:
                     continue
                 if isinstance(piece, Bad):
@@ -62,12 +61,10 @@ class Joiner:
             if whole:
                 yield from self._joined(name, whole)
 
-    def _unpacked(self, name: str, data: bytes) -> tuple[int, int, Any]:
-        def untyped(reason: str) -> tuple[int, int, Any]:
-            number, line, piece = msgspec.msgpack.decode(data)
-            return number, line, Bad(reason, line, start_of(piece))
-
-        return tried(lambda: _decoder(name).decode(data), untyped)
+    def _unpacked(self, name: str, packed: list[bytes]) -> list[tuple[int, int, Any]]:
+        """Pieces with their file and line; those whose fields have a wrong type as what is wrong."""
+        decode = _decoder(name).decode
+        return tried(lambda: [*map(decode, packed)], lambda _: [tried(partial(decode, d), _untyped(d)) for d in packed])
 
     def _joined(self, name: str, pieces: list[Piece]) -> Iterator[Found]:
         """What the pieces of one key mean together. When one spoils it, the others are joined without it."""
@@ -124,6 +121,12 @@ class Joiner:
 _REPEATS = frozenset(["repeated_calls", "repeated_feedback"])
 UNACCOUNTED = aside("not accounted for")
 """Records of which a format does not tell what became of them. None, unless a format is at fault."""
+
+
+def _untyped(data: bytes) -> Callable[[str], tuple[int, int, Bad]]:
+    """What takes the place of a piece that is not of its format's type."""
+    number, line, piece = msgspec.msgpack.decode(data)
+    return lambda reason: (number, line, Bad(reason, line, start_of(piece)))
 
 
 def _as_text(reason: str) -> str:

@@ -3,6 +3,7 @@
 Redaction comes before any cut: half of a card number is found by no detector.
 """
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -24,7 +25,7 @@ DEPTH = 200
 """Levels of a record that is stored: what comes after ingest walks records too."""
 
 _PROBE = Quarantined(id="", file="", reason="a card 4111 1111 1111 1111 and an address a.person@example.org")
-_NOT_NUMBERS = tuple(b"\xcb" + sign + kind for sign in (b"\x7f", b"\xff") for kind in (b"\xf0", b"\xf8"))
+_NOT_NUMBERS = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
 """How infinities and NaN begin in MessagePack."""
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -85,7 +86,7 @@ def check(record: Call | Feedback) -> None:
     """Raises an exception, of whatever kind, when a record could not be stored and read back as what it is."""
     data = _pack(record)
     _unpack[type(record)](data)
-    if any(mark in data for mark in _NOT_NUMBERS):
+    if _NOT_NUMBERS.search(data):
         codec.encode(record)
     if isinstance(record, Call):
         for value in (record.params, record.tools, record.response_format, record.metadata):

@@ -7,6 +7,7 @@ import gzip
 import json
 from collections import Counter
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -110,9 +111,9 @@ def drop(holder, key):
 
 def twice(holder, key):
     if isinstance(holder, list):
-        holder.append(json.loads(json.dumps(holder[key])))
+        holder.append(deepcopy(holder[key]))
     else:
-        holder[f"{key}_"] = holder[key]
+        holder[f"{key}_"] = deepcopy(holder[key])
 
 
 def wrap(holder, key):
@@ -138,7 +139,7 @@ def mutants(draw):
     for _ in range(draw(st.integers(1, 5))):
         where = draw(st.sampled_from(list(places(record))))
         if draw(st.booleans()):
-            odd = draw(st.sampled_from(ODD))
+            odd = deepcopy(draw(st.sampled_from(ODD)))
             record = changed(record, where, lambda holder, key, odd=odd: holder.__setitem__(key, odd))
         elif where:
             record = changed(record, where, draw(st.sampled_from(CHANGES)))

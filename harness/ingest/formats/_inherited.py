@@ -83,11 +83,12 @@ def inherit(draft: Draft, span: Span, tree: Tree, facts: Mapping[str, Facts]) ->
     parent = tree.parent(span)
     above = facts[parent.span_id] if parent else NOTHING
     for known in (_own(span.attributes), above, _own(span.resource)):
-        if known is not NOTHING:
-            draft.fill(session_id=known.session_id, user_id=known.user_id, tags=known.tags)
+        draft.session_id = draft.session_id or known.session_id
+        draft.user_id = draft.user_id or known.user_id
+        draft.tags = draft.tags or known.tags
     server = above.server or above.top
-    if server:
-        draft.fill(route=_route(server))
+    if server and not draft.route:
+        draft.route = _route(server)
     if not draft.user_id:
         draft.user_id = text_of(draft.params.get("user") or span.attributes.get("llm.user"))
 

@@ -110,7 +110,8 @@ def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any])
         yield "repeated_calls", spans.repeated.total() + len(calls) - len(once)
     yield from ((aside(kind), count) for kind, count in told.items() if count)
     own = _twins.without_totals(once, tree) if len(once) > 2 else once
-    yield aside("total of several calls"), len(once) - len(own)
+    if len(own) < len(once):
+        yield aside("total of several calls"), len(once) - len(own)
     facts = handed_down(tree)
     _answer.mark(own, tree, facts)
     for draft, span, convention, source in own:
@@ -241,23 +242,24 @@ def draft_of(span: Span) -> tuple[Draft | None, str]:
     for order, dialect in enumerate(spoken):
         if not dialect.fill(span, draft) and (order == 0 or not (draft.input or draft.output or draft.response_id)):
             return None, ""
-    draft.fill(error=_error(span))
+    draft.error = draft.error or _error(span)
     return (draft, spoken[0].__name__.rsplit(".", 1)[-1]) if spoken else (None, "")
 
 
 def _finished(draft: Draft, span: Span, convention: str, source: Source) -> Call:
-    draft.fill(
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        parent_span_id=span.parent_id,
-        start_ns=span.start_ns,
-        end_ns=span.end_ns,
-    )
+    draft.trace_id, draft.span_id = draft.trace_id or span.trace_id, draft.span_id or span.span_id
+    draft.parent_span_id = draft.parent_span_id or span.parent_id
+    draft.start_ns, draft.end_ns = draft.start_ns or span.start_ns, draft.end_ns or span.end_ns
     if span.dropped:
         draft.flags |= {"attributes_dropped"}
-    place = replace(source, convention=convention, producer=f"{span.scope} {span.version}".strip())
-    if not place.span_ids:
-        place = replace(place, span_ids=(span.span_id,))
+    place = Source(
+        format=source.format,
+        convention=convention,
+        producer=f"{span.scope} {span.version}".strip(),
+        file=source.file,
+        line=source.line,
+        span_ids=source.span_ids or (span.span_id,),
+    )
     return draft.call(f"{span.trace_id}:{span.span_id}", place)
 
 

@@ -4,7 +4,7 @@ A trace may be a chain of thousands of spans, so nothing here walks from each sp
 depth-first walk tells what is above it (Tarjan 1972), and what is inherited is handed down once.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from harness.ingest.formats._otlp import Span
 from harness.types import Source
@@ -22,14 +22,12 @@ class Tree:
         """Ids of all spans, each behind the one above it."""
         self._enter: dict[str, int] = {}
         self._leave: dict[str, int] = {}
+        self._parents: dict[str, Span] = {}
         self._walk()
 
     def parent(self, span: Span) -> Span | None:
         """The span right above, where it was recorded."""
-        held = self.found.get(span.parent_id)
-        if held is None or self._enter[span.parent_id] >= self._enter.get(span.span_id, len(self.order)):
-            return None
-        return held[0]
+        return self._parents.get(span.span_id)
 
     def above(self, span: Span) -> Iterator[Span]:
         """The `NEAREST` spans above one, from the nearest on."""
@@ -47,19 +45,29 @@ class Tree:
 
     def _walk(self) -> None:
         below: dict[str, list[str]] = {}
+        roots: list[str] = []
         for id, (span, _) in self.found.items():
-            if span.parent_id in self.found and span.parent_id != id:
+            if span.parent_id in self.found:
                 below.setdefault(span.parent_id, []).append(id)
-        roots = [id for id, (span, _) in self.found.items() if span.parent_id not in self.found]
-        for root in (*roots, *self.found):
-            waiting = [root] if root not in self._enter else []
-            while waiting:
-                id = waiting.pop()
-                if id not in self._enter:
-                    self._enter[id] = len(self.order)
-                    self.order.append(id)
-                    inner = [child for child in below.get(id, ()) if child not in self._enter]
-                    waiting += [id, *inner] if inner else []
-                    if inner:
-                        continue
+            else:
+                roots.append(id)
+        for root in roots:
+            self._walk_from(root, below)
+        if len(self.order) < len(self.found):
+            for id in self.found:  # parents that go round in a circle
+                self._walk_from(id, below)
+
+    def _walk_from(self, root: str, below: Mapping[str, list[str]]) -> None:
+        waiting = [root] if root not in self._enter else []
+        while waiting:
+            id = waiting.pop()
+            if id in self._enter:
                 self._leave[id] = len(self.order)
+                continue
+            self._enter[id] = len(self.order)
+            self.order.append(id)
+            waiting.append(id)
+            for child in below.get(id, ()):
+                if child not in self._enter:
+                    self._parents[child] = self.found[id][0]
+                    waiting.append(child)
