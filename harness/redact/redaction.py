@@ -30,6 +30,7 @@ from harness.redact.redactors._walk import IDS, OTLP_IDS, Find, Walk
 from harness.types import Call, Json, Noun
 
 T = TypeVar("T", bound=Noun)
+Key = TypeVar("Key", str, tuple[str, str])
 Known = TypeVar("Known")
 
 REDACTED = "redacted"
@@ -46,8 +47,14 @@ SHORTEST = 6
 MOST_KEYS, LONGEST_KEY = 10_000, 200
 """Names of keys of which it is remembered what they say, and the characters of the longest of them."""
 
+SHORT_VALUE = 40
+"""Characters of the longest value of which it is remembered that it holds nothing."""
+
 DEEPEST = 2
 """Levels of base64 in base64."""
+
+ENCODED = "encoded"
+"""Stands for what may be base64 or hexadecimal, beside the kinds."""
 
 
 class RedactionError(TrueupError):
@@ -86,6 +93,7 @@ class Redactor:
         self._named = {name: d for name, d in self._detectors.items() if hasattr(d, "named")}
         self._naming: dict[str, tuple[str, ...]] = {}
         self._plain: dict[str, bool] = {}
+        self._plain_values: dict[tuple[str, str], bool] = {}
         self._finders = [name for name, d in self._detectors.items() if hasattr(d, "find")]
         # Without \b a pattern finds more: what comes before a candidate may be an escape that ends in a letter.
         hints = [
@@ -94,6 +102,7 @@ class Redactor:
             if hasattr(d, "PATTERN")
         ]
         self._gate = _gate([PSEUDONYM, _views.TRIGGER, *hints])
+        self._which = _Which([PSEUDONYM, _views.ENCODED, *hints], ["", ENCODED, *self._compiled])
         self._pseudonym = re2.compile(PSEUDONYM.encode())
         self._salt = salt.encode()
         self.budget_s, self._until = budget_s, math.inf
@@ -149,6 +158,14 @@ class Redactor:
         return found
 
     # ------------------------------------------------------------ what the walk asks
+
+    def is_known_plain(self, text: str, key: str) -> bool:
+        """Whether a short text was looked through before and nothing was found: models, roles, reasons come again."""
+        return (key, text) in self._plain_values
+
+    def remember_plain(self, text: str, key: str) -> None:
+        if len(text) <= SHORT_VALUE and len(key) <= LONGEST_KEY:
+            _remember(self._plain_values, (key, text), True)
 
     def is_plain(self, key: str) -> bool:
         """Whether the name of a key is nothing to be replaced; remembered, as the same keys come in every record."""
@@ -207,20 +224,24 @@ class Redactor:
         return found
 
     def _in_view(self, text: bytes, name: str, depth: int) -> Iterator[Find]:
-        for match in self._pseudonym.finditer(text):
-            yield Find(match.start(), match.end(), "", match.group(), (0, -1))
+        which = self._which.of(text)
+        if "" in which:
+            for match in self._pseudonym.finditer(text):
+                yield Find(match.start(), match.end(), "", match.group(), (0, -1))
         for kind, pattern in self._compiled.items():
-            if not (
-                name and kind in self._unsearched and self._unsearched[kind].search(name.encode("utf-8", "replace"))
-            ):
+            if kind in which and not self._is_unsearched(kind, name):
                 yield from self._candidates(kind, pattern, text)
         for kind in self._finders:
             yield from (self._find(kind, text, start, end) for start, end in self._detectors[kind].find(text))
-        if depth < DEEPEST:
+        if depth < DEEPEST and ENCODED in which:
             for start, end, inner in _views.encoded(text):
                 hidden = [find for find in self.finds(inner, depth=depth + 1) if find.kind]
                 if hidden:
                     yield Find(start, end, hidden[0].kind, text[start:end], (0, hidden[0].order[1]))
+
+    def _is_unsearched(self, kind: str, name: str) -> bool:
+        pattern = self._unsearched.get(kind) if name else None
+        return pattern is not None and bool(pattern.search(name.encode("utf-8", "replace")))
 
     def _candidates(self, kind: str, pattern: Any, text: bytes) -> Iterator[Find]:
         detector, at = self._detectors[kind], 0
@@ -240,11 +261,30 @@ class Redactor:
         return Find(start, end, kind, text[start:end], (0, self._detectors[kind].RANK))
 
 
-def _remember(memory: dict[str, Known], key: str, value: Known) -> None:
+def _remember(memory: dict[Key, Known], key: Key, value: Known) -> None:
     if len(key) <= LONGEST_KEY:
         if len(memory) >= MOST_KEYS:
             memory.clear()
         memory[key] = value
+
+
+class _Which:
+    """Tells in one pass over a text which of several patterns may match in it."""
+
+    def __init__(self, patterns: list[str], names: list[str]) -> None:
+        self._names = names
+        self._any = _gate(patterns)
+        self._set = re2.Set.SearchSet(_roomy())
+        for pattern in patterns:
+            self._set.Add(pattern.encode())
+        self._set.Compile()
+
+    def of(self, text: bytes) -> Iterable[str]:
+        found = self._set.Match(text)
+        if found:
+            return [self._names[number] for number in found]
+        # An automaton without room for its states says the same as one that finds nothing.
+        return self._names if self._any.search(text) else ()
 
 
 class _failing_closed:
@@ -311,9 +351,13 @@ def _any(patterns: Iterable[str], where: str) -> str:
 
 def _gate(patterns: list[str]) -> Any:
     """One automaton that tells whether any pattern matches; with room for all its states."""
+    return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns).encode(), _roomy())
+
+
+def _roomy() -> Any:
     options = re2.Options()
     options.max_mem = 64 << 20
-    return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns).encode(), options)
+    return options
 
 
 def _without_overlaps(found: list[Find], size: int) -> list[Find]:

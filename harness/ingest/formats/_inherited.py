@@ -82,7 +82,7 @@ def inherit(draft: Draft, span: Span, tree: Tree, facts: Mapping[str, Facts]) ->
     """Fill the gaps of a call from its own span, its nearest ancestor that knows, and its resource."""
     parent = tree.parent(span)
     above = facts[parent.span_id] if parent else NOTHING
-    for known in (_own(span.attributes), above, _own(span.resource)):
+    for known in (_own(span.attributes), above, _own(span.resource) if span.resource else NOTHING):
         draft.session_id = draft.session_id or known.session_id
         draft.user_id = draft.user_id or known.user_id
         draft.tags = draft.tags or known.tags

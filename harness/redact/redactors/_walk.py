@@ -150,12 +150,13 @@ class Walk:
             yield b"".join([*pieces, whole[at:end]])
 
     def _text(self, text: str, key: str = "") -> str:
-        if len(text) < 6:
+        if len(text) < 6 or self._redactor.is_known_plain(text, key):
             return text
         whole = self._redactor.called(key, text) if key else None
         data = text.encode("utf-8", "surrogatepass")
         found = [whole] if whole else self._redactor.finds(data, key)
         if not found:
+            self._redactor.remember_plain(text, key)
             return text
         self.found = True
         return self._redactor.replaced(data, found).decode("utf-8", "replace")
