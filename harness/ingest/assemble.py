@@ -12,7 +12,7 @@ from harness.core import plugins
 from harness.core.chat_forms import is_media
 from harness.core.recordings import is_pair
 from harness.ingest.barrier import Bad, start_of, tried
-from harness.ingest.door import Door
+from harness.ingest.door import StoreDoor
 from harness.ingest.formats._fates import INNER, OTHER, aside
 from harness.types import Call, Feedback, Noun, Quarantined, Source
 
@@ -42,7 +42,9 @@ class ParsedBatch(Noun, frozen=True):
 class Joiner:
     """Joins pieces; `counts` tells what was met on the way. Pieces of the files `damaged` are left out."""
 
-    def __init__(self, paths: Sequence[str], damaged: Iterable[int], options: Mapping[str, Any], door: Door) -> None:
+    def __init__(
+        self, paths: Sequence[str], damaged: Iterable[int], options: Mapping[str, Any], door: StoreDoor
+    ) -> None:
         self._paths, self._damaged, self._options, self._door = paths, frozenset(damaged), options, door
         self.counts: Counter[str] = Counter()
 

@@ -32,7 +32,7 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = {kind: msgspec.msgpack.Decoder(kind).decode for kind in (Call, Feedback)}
 
 
-class Door:
+class StoreDoor:
     """Lets in calls, feedback and rejected records; `redact` is None where [privacy] switches redaction off."""
 
     def __init__(self, redact: Redactor | None) -> None:

@@ -13,7 +13,7 @@ from harness.core import plugins
 from harness.ingest import columns, containers
 from harness.ingest.barrier import Bad, guarded, start_of
 from harness.ingest.containers import File, Record, sources
-from harness.ingest.door import Door
+from harness.ingest.door import StoreDoor
 from harness.ingest.formats._fates import Passed, aside
 from harness.ingest.formats._json import parsed
 from harness.ingest.shuffle import Spool
@@ -54,7 +54,12 @@ class Cutter:
     """Cuts the files of one export, or some of them. `format` names the format of every record; empty: by content."""
 
     def __init__(
-        self, format: str, spool: Spool, skip: Callable[[str], bool], door: Door, limits: IngestLimits = IngestLimits()
+        self,
+        format: str,
+        spool: Spool,
+        skip: Callable[[str], bool],
+        door: StoreDoor,
+        limits: IngestLimits = IngestLimits(),
     ) -> None:
         self._format, self._spool, self._skip, self._door, self._limits = format, spool, skip, door, limits
         self._counts: Counter[str] = Counter()

@@ -26,7 +26,7 @@ from harness.ingest import workers as ingest_workers
 from harness.ingest.assemble import Batches, Found, Joiner, ParsedBatch, limits_of
 from harness.ingest.barrier import tried
 from harness.ingest.containers import File, sources
-from harness.ingest.door import Door
+from harness.ingest.door import StoreDoor
 from harness.ingest.parse import Cut, Cutter
 from harness.ingest.shuffle import Spool
 from harness.redact import redaction
@@ -105,7 +105,7 @@ class _Export:
 
     def alone(self) -> Iterator[Found]:
         """All that the export holds, in this process."""
-        door = Door(redaction.of(self._options))
+        door = StoreDoor(redaction.of(self._options))
         with Spool() as spool:
             cutter = Cutter(self._format, spool, self._skip, door, limits_of(self._options))
             yield from parse.cut(list(enumerate(self._files)), cutter, self._progress)

@@ -23,7 +23,7 @@ from harness.errors import TrueupError
 from harness.ingest import assemble, parse
 from harness.ingest.assemble import Batches, Joiner, ParsedBatch
 from harness.ingest.containers import File
-from harness.ingest.door import Door
+from harness.ingest.door import StoreDoor
 from harness.ingest.parse import Cut, Cutter
 from harness.ingest.shuffle import MEMORY, PARTITIONS, Spool
 from harness.redact import redaction
@@ -146,7 +146,7 @@ def _cut(job: IngestJob, parent: Parent) -> None:
             parent.event(encode(IngestFrame(moved=done - before)))
             before = done
 
-    door = Door(redaction.of(job.options))
+    door = StoreDoor(redaction.of(job.options))
     with Spool(job.memory, folder=Path(job.folder), name=job.name) as spool:
         skip, limits = frozenset(job.known).__contains__, assemble.limits_of(job.options)
         cutter, batches = Cutter(job.format, spool, skip, door, limits), Batches(FRAME)
@@ -159,7 +159,7 @@ def _cut(job: IngestJob, parent: Parent) -> None:
 
 def _join(job: IngestJob, parent: Parent) -> None:
     """In the child: join its partitions, and give all away."""
-    door = Door(redaction.of(job.options))
+    door = StoreDoor(redaction.of(job.options))
     joiner, batches = Joiner(job.paths, job.damaged, job.options, door), Batches(FRAME)
     groups = (group for number in job.partitions for group in Spool.read(Path(job.folder), number))
     for item in joiner.join(groups):

@@ -12,7 +12,7 @@ from harness.config import Config
 from harness.errors import InputError, StorageError
 from harness.ingest import barrier, step
 from harness.ingest.barrier import Bad
-from harness.ingest.door import EXCERPT, Door
+from harness.ingest.door import EXCERPT, StoreDoor
 from harness.ingest.stage import ingest
 from harness.project import Project
 from harness.redact.redaction import RedactionError, Redactor
@@ -286,7 +286,7 @@ def test_limits_are_settings(tmp_path):
 @pytest.mark.parametrize("before", range(0, 200, 7))
 def test_no_part_of_a_secret_is_in_an_excerpt(before):
     """Wherever the excerpt ends, a card, a key or an address across its end is gone as a whole."""
-    door = Door(Redactor(salt="s"))
+    door = StoreDoor(Redactor(salt="s"))
     for secret in (CARD, "ann.example.person@example.org", "sk-proj-abcDEF1234567890ghijKLMN", "x" * 9000 + CARD):
         text = "y " * (before // 2) + f"card {secret} end"
         bad = door.bad("f", Bad(f"broken: {text}", 3, text.encode()))
@@ -297,7 +297,7 @@ def test_no_part_of_a_secret_is_in_an_excerpt(before):
 
 def test_a_private_key_is_not_shown_where_it_is_cut():
     """A key that begins in the excerpt and ends far behind it, or never."""
-    door = Door(Redactor(salt="s"))
+    door = StoreDoor(Redactor(salt="s"))
     for size in (1500, 3000, 20_000):
         key = "-----BEGIN PRIVATE KEY-----\n" + "MIIEvQIBADANBgkq" * (size // 16)
         assert "MIIE" not in door.bad("f", Bad("broken", 1, f'{{"k": "{key}'.encode())).excerpt

@@ -90,7 +90,7 @@ def _protobuf(one: bool, stream: Resumed, limits: IngestLimits) -> Iterator[Reco
     if one:
         data = stream.rest(most + 1)
         if len(data) > most:
-            raise sources.Refused(_longer("a request", limits.record_mib))
+            raise sources.UnreadableFile(_longer("a request", limits.record_mib))
         yield Record(binary.request(data), 0)
         return
     for number, body in binary.messages(stream.rest, most):

@@ -40,7 +40,7 @@ class File(NamedTuple):
     """The name on disk, where it is no UTF-8 text."""
 
 
-class Refused(OSError):
+class UnreadableFile(OSError):
     """A file that is not to be read, or not to its end."""
 
 
@@ -157,7 +157,7 @@ _KINDS = (
 
 
 def _regular(path: str | bytes) -> int:
-    """A descriptor of a file that has an end. Raises Refused for pipes, devices and the like: these are never waited for."""
+    """A descriptor of a file that has an end. Raises UnreadableFile for pipes, devices and the like: these are never waited for."""
     _check_regular(os.stat(path))  # first: even to open a device may do something
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
@@ -171,16 +171,16 @@ def _regular(path: str | bytes) -> int:
 def _check_regular(found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
         kind = next((name for test, name in _KINDS if test(found.st_mode)), "no regular file")
-        raise Refused(f"{kind}, and only files are read; pipe it into `trueup ingest -`")
+        raise UnreadableFile(f"{kind}, and only files are read; pipe it into `trueup ingest -`")
 
 
 def check_size(stream: BinaryIO, limits: IngestLimits) -> None:
-    """Raises Refused for a sparse file: one that says to be far larger than what the disk holds of it."""
+    """Raises UnreadableFile for a sparse file: one that says to be far larger than what the disk holds of it."""
     found = os.fstat(stream.fileno())
     if found.st_size <= limits.unpacked_mib * MIB + limits.unpacked_ratio * BLOCK * found.st_blocks:
         return
     if found.st_blocks or not any(stream.read(HEAD)):  # some network disks do not count blocks
-        raise Refused(f"a sparse file that is more than {limits.unpacked_ratio} times what the disk holds of it")
+        raise UnreadableFile(f"a sparse file that is more than {limits.unpacked_ratio} times what the disk holds of it")
     stream.seek(0)
 
 
@@ -254,5 +254,5 @@ class UnpackGuard(io.RawIOBase):
         self.out += len(piece)
         ratio = self._limits.unpacked_ratio
         if self.out > self._limits.unpacked_mib * MIB + ratio * self._outer.tell():
-            raise Refused(f"unpacks to more than {ratio} times its size")
+            raise UnreadableFile(f"unpacks to more than {ratio} times its size")
         return len(piece)

@@ -13,10 +13,10 @@ from harness.core.codec import canonical
 from harness.core.feedback_words import tokens
 from harness.core.replies import fold, json_object
 from harness.ingest.formats._draft import Draft
-from harness.ingest.formats._inherited import Facts
+from harness.ingest.formats._inherited import HandedDown
 from harness.ingest.formats._json import Json, decoded, mapping
 from harness.ingest.formats._otlp import Attributes, Span
-from harness.ingest.formats._tree import Tree
+from harness.ingest.formats._tree import SpanTree
 from harness.types import Source
 
 OUTPUTS = (
@@ -82,7 +82,7 @@ Above = tuple[Span, tuple[str, ...]]
 """A span above a call, and the ids that feedback may name it by."""
 
 
-def mark(calls: Sequence[Found], tree: Tree, facts: Mapping[str, Facts]) -> None:
+def mark(calls: Sequence[Found], tree: SpanTree, facts: Mapping[str, HandedDown]) -> None:
     """Fill `above`, `answers` and `purpose` of the calls of one trace."""
     lines = [_line(span, tree, facts) for _, span, _, _ in calls]
     for (draft, span, _, _), line in zip(calls, lines, strict=True):
@@ -108,7 +108,7 @@ def kept(attributes: Attributes) -> Attributes:
     return {name: attributes[name] for name in OUTPUTS if name in attributes}
 
 
-def _line(span: Span, tree: Tree, facts: Mapping[str, Facts]) -> list[Above]:
+def _line(span: Span, tree: SpanTree, facts: Mapping[str, HandedDown]) -> list[Above]:
     """The recorded spans above, the nearest first; of very many the nearest, and the outermost."""
     above = list(tree.above(span))
     top = facts[above[-1].span_id].top if above else None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from harness.ingest.formats._draft import Draft
 from harness.ingest.formats._json import listing, parsed, text_of
 from harness.ingest.formats._otlp import SERVER, Attributes, Span
-from harness.ingest.formats._tree import Tree
+from harness.ingest.formats._tree import SpanTree
 
 SESSION = (
     "session.id",
@@ -50,7 +50,7 @@ _ROUTE = ("http.request.method", "http.method", "http.route")
 INHERITED = frozenset((*SESSION, *USER, *TAGS, *_ROUTE))
 
 
-class Facts(NamedTuple):
+class HandedDown(NamedTuple):
     """What a span hands down to those below it."""
 
     session_id: str = ""
@@ -62,23 +62,23 @@ class Facts(NamedTuple):
     """The outermost span."""
 
 
-NOTHING = Facts()
+NOTHING = HandedDown()
 
 
-def handed_down(tree: Tree) -> dict[str, Facts]:
+def handed_down(tree: SpanTree) -> dict[str, HandedDown]:
     """What each span of a trace hands down, by id."""
-    found: dict[str, Facts] = {}
+    found: dict[str, HandedDown] = {}
     for id in tree.order:
         span = tree.found[id][0]
         above = tree.parent(span)
-        known = found[above.span_id] if above else Facts(top=span)
+        known = found[above.span_id] if above else HandedDown(top=span)
         if not INHERITED.isdisjoint(span.attributes):
             known = _over(_own(span.attributes), known)
         found[id] = known._replace(server=span) if span.kind == SERVER else known
     return found
 
 
-def inherit(draft: Draft, span: Span, tree: Tree, facts: Mapping[str, Facts]) -> None:
+def inherit(draft: Draft, span: Span, tree: SpanTree, facts: Mapping[str, HandedDown]) -> None:
     """Fill the gaps of a call from its own span, its nearest ancestor that knows, and its resource."""
     parent = tree.parent(span)
     above = facts[parent.span_id] if parent else NOTHING
@@ -93,14 +93,14 @@ def inherit(draft: Draft, span: Span, tree: Tree, facts: Mapping[str, Facts]) ->
         draft.user_id = text_of(draft.params.get("user") or span.attributes.get("llm.user"))
 
 
-def _own(held: Attributes) -> Facts:
+def _own(held: Attributes) -> HandedDown:
     if INHERITED.isdisjoint(held):
         return NOTHING
     tags = tuple(text_of(tag) for name in TAGS for tag in listing(held.get(name)))
-    return Facts(named(held, SESSION), named(held, USER), tags)
+    return HandedDown(named(held, SESSION), named(held, USER), tags)
 
 
-def _over(own: Facts, above: Facts) -> Facts:
+def _over(own: HandedDown, above: HandedDown) -> HandedDown:
     return above._replace(
         session_id=own.session_id or above.session_id,
         user_id=own.user_id or above.user_id,

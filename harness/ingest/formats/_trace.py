@@ -20,7 +20,7 @@ from harness.ingest.formats._fates import INNER, aside
 from harness.ingest.formats._inherited import INHERITED, SESSION, USER, handed_down, inherit, named
 from harness.ingest.formats._json import Json, mapping, number, text_of
 from harness.ingest.formats._otlp import Attributes, Event, Log, Span
-from harness.ingest.formats._tree import Tree
+from harness.ingest.formats._tree import SpanTree
 from harness.types import Call, CallError, Feedback, Noun, Source
 
 EVALUATION = "gen_ai.evaluation.result"
@@ -100,7 +100,7 @@ def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any])
             told[MESSAGE_EVENT] += piece.name != EVALUATION
     kept, copies = spans.kept, spans.repeated.total()
     yield "spans", len(kept)
-    tree = Tree(kept)
+    tree = SpanTree(kept)
     calls, others = _calls(kept, logs, told)
     once = _twins.merged(calls, tree) if len(calls) > 1 else calls
     for span in others:

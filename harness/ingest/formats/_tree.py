@@ -13,7 +13,7 @@ NEAREST = 64
 """Spans above one that are looked at one by one."""
 
 
-class Tree:
+class SpanTree:
     """The spans of one trace by id. Where parents go round in a circle, one of them counts as a root."""
 
     def __init__(self, spans: Iterable[tuple[Span, Source]] = ()) -> None:

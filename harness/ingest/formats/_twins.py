@@ -13,7 +13,7 @@ from harness.core.recordings import same_call
 from harness.ingest.formats import _guard
 from harness.ingest.formats._draft import Draft
 from harness.ingest.formats._otlp import Span
-from harness.ingest.formats._tree import Tree
+from harness.ingest.formats._tree import SpanTree
 from harness.types import Message, Source
 
 Found = tuple[Draft, Span, str, Source]
@@ -26,7 +26,7 @@ Mark = tuple[str, str, int | str]
 """What two recordings of one call have in common."""
 
 
-def merged(calls: Iterable[Found], tree: Tree) -> list[Found]:
+def merged(calls: Iterable[Found], tree: SpanTree) -> list[Found]:
     """The calls of one trace, those recorded twice as one that keeps what either knows. The earliest span leads."""
     kept = _Kept(tree)
     for call in sorted(calls, key=lambda found: (found[1].start_ns, -found[1].end_ns, found[1].span_id)):
@@ -37,7 +37,7 @@ def merged(calls: Iterable[Found], tree: Tree) -> list[Found]:
 class _Kept:
     """Calls, each once. A new one is compared with those that share a mark with it, not with all."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: SpanTree) -> None:
         self._tree = tree
         self._found: list[Found] = []
         self._recorded: list[dict[str, Span]] = []
@@ -70,7 +70,7 @@ class _Kept:
         ]
 
 
-def _marks(call: Found, tree: Tree) -> tuple[list[Mark], list[Mark]]:
+def _marks(call: Found, tree: SpanTree) -> tuple[list[Mark], list[Mark]]:
     """What an earlier recording of the same call is known by, and what this one will be known by."""
     draft, span = call[0], call[1]
     wanted: list[Mark] = [("span", "", above.span_id) for _, above in zip(range(NEAR), tree.above(span), strict=False)]
@@ -88,7 +88,7 @@ def _marks(call: Found, tree: Tree) -> tuple[list[Mark], list[Mark]]:
     return [*wanted, *both], [*given, *both]
 
 
-def without_totals(calls: list[Found], tree: Tree) -> list[Found]:
+def without_totals(calls: list[Found], tree: SpanTree) -> list[Found]:
     """The calls without those that only add up several calls below them: asked what the first of them was asked, and
     answered what the last of them answered."""
     below = _below(calls, tree)
@@ -114,7 +114,7 @@ class _Steps(NamedTuple):
         return _Steps(self.size + other.size, min(self.first, other.first), last, self.calls)
 
 
-def _below(calls: list[Found], tree: Tree) -> dict[str, _Steps]:
+def _below(calls: list[Found], tree: SpanTree) -> dict[str, _Steps]:
     """For each span the calls below it. `calls` are in the order of their starts."""
     own: dict[str, _Steps] = {}
     below: dict[str, _Steps] = {}
@@ -137,7 +137,7 @@ def _adds_up(total: Draft, steps: _Steps | None) -> bool:
     return any(answer) and answer == _texts(last.output) and _texts(total.input)[-1:] == _texts(first.input)[-1:]
 
 
-def _same(one: Found, two: Found, recorded: Mapping[str, Span], tree: Tree) -> bool:
+def _same(one: Found, two: Found, recorded: Mapping[str, Span], tree: SpanTree) -> bool:
     """Whether `two` tells again of `one`, which the spans `recorded` told of so far.
 
     Each library tells once, or several times on the way down: of a request, and below it of what it sent.
