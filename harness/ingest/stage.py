@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.config import IngestLimits
 from harness.core import plugins
 from harness.core.link_feedback import link
 from harness.core.recordings import is_pair
@@ -24,7 +23,6 @@ from harness.errors import InputError
 from harness.ingest import containers, dedupe, parse
 from harness.ingest import workers as ingest_workers
 from harness.ingest.assemble import Batches, Found, Joiner, ParsedBatch, limits_of
-from harness.ingest.barrier import tried
 from harness.ingest.containers import File, sources
 from harness.ingest.door import StoreDoor
 from harness.ingest.parse import Cut, Cutter
@@ -140,7 +138,7 @@ class _Export:
 
     def _known(self, workers: int) -> list[str]:
         """sha256 of the files that are passed over. Hashing lets other threads run."""
-        digest = partial(_digest, limits=limits_of(self._options))
+        digest = partial(parse.known_digest, limits=limits_of(self._options))
         with ThreadPoolExecutor(workers) as pool:
             return [known for known in pool.map(digest, self._files) if known and self._skip(known)]
 
@@ -173,14 +171,3 @@ class _Export:
             if empty
             else f"{self.cut.tip or 'name one with --format'}; known formats: {', '.join(plugins.names('formats'))}",
         )
-
-
-def _digest(file: File, limits: IngestLimits) -> str:
-    """sha256 of a file; empty for one that is not to be read: whoever cuts it says why."""
-
-    def read() -> str:
-        with sources.raw(file) as stream:
-            sources.check_size(stream, limits)
-            return sources.digest(stream)
-
-    return tried(read, lambda _: "")
