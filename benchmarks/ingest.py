@@ -5,7 +5,8 @@
     python -m benchmarks.ingest --peer PYTHON      also MLflow, with an interpreter that has it installed
 
 Half of the spans are model calls of about 5.5 KB, half the server spans above them. The last line is one JSON object:
-`ratio_to_orjson` and `ratio_with_redaction` (ingest's CPU seconds over those of `orjson.loads`), `spans_per_s`,
+`ratio_to_orjson` and `ratio_with_redaction` (ingest's CPU seconds over those of `orjson.loads`),
+`ratio_of_tools_with_redaction` (the same where each call has 2 KB of JSON inside its JSON), `spans_per_s`,
 `peak_mb` (largest resident set of the process that ingests, with redaction), `again_ratio` (the same files again over
 the first time) and `peer`, `vs_peer` (null where the peer is not installed): how many times the CPU seconds of a span that
 MLflow needs, on some of the spans, against trueup with redaction and the trace table, so that both have stored them.
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -98,12 +99,35 @@ def _trace(rng: random.Random, number: int) -> list[dict]:
     ]
 
 
-def write(path: Path, spans: int) -> None:
+def _tool_trace(rng: random.Random, number: int) -> list[dict]:
+    """A trace whose call has about 2 KB of JSON inside its JSON: arguments and results of tools, lists and quotations."""
+    client, server = _trace(rng, number)
+    rows = [{"id": rng.randrange(10**5), "title": _text(rng, 6), "note": f'"{_text(rng, 8)}"\n'} for _ in range(10)]
+    asked = {"filter": {"text": _text(rng, 5), "limit": 10}, "fields": ["id", "title", "note"]}
+    said = [
+        {"role": "user", "parts": [{"type": "text", "content": f"- {_text(rng, 20)}\n- {_text(rng, 20)}\n"}]},
+        {
+            "role": "assistant",
+            "parts": [{"type": "tool_call", "id": "c1", "name": "search", "arguments": json.dumps(asked)}],
+        },
+        {
+            "role": "tool",
+            "parts": [{"type": "tool_call_response", "id": "c1", "response": json.dumps({"rows": rows})}],
+        },
+    ]
+    held = {"gen_ai.input.messages": json.dumps(said)}
+    client["attributes"] = [a for a in client["attributes"] if a["key"] not in held] + [
+        _attribute(key, value) for key, value in held.items()
+    ]
+    return [client, server]
+
+
+def write(path: Path, spans: int, trace: Callable[[random.Random, int], list[dict]] = _trace) -> None:
     """An export of that many spans, 64 a line as a batching exporter writes."""
     rng = random.Random(7)
     with path.open("wb") as file:
         for first in range(0, spans // 2, 32):
-            found = [span for number in range(first, min(first + 32, spans // 2)) for span in _trace(rng, number)]
+            found = [span for number in range(first, min(first + 32, spans // 2)) for span in trace(rng, number)]
             file.write(
                 orjson.dumps({"resourceSpans": [{"scopeSpans": [{"scope": {"name": "b"}, "spans": found}]}]}) + b"\n"
             )
@@ -187,6 +211,9 @@ def main() -> None:
         write(path, chosen.spans)
         print(f"{chosen.spans:,} spans, {os.path.getsize(path) / chosen.spans / 1000:.1f} KB each", flush=True)
         plain, bare, full, whole = (_in_a_child(path, what) for what in ("orjson", "bare", "redacted", "stored"))
+        heavy = path.with_name("heavy.jsonl")
+        write(heavy, chosen.spans, _tool_trace)
+        heavy_plain, heavy_full = (_in_a_child(heavy, what) for what in ("orjson", "redacted"))
         split(path, 4)
         shared = _in_a_child(path, "shared")
         other = peer(chosen.peer, path, chosen.peer_spans) if chosen.peer else None
@@ -199,6 +226,7 @@ def main() -> None:
             {
                 "ratio_to_orjson": round(bare["cpu"] / plain["cpu"], 1),
                 "ratio_with_redaction": round(full["cpu"] / plain["cpu"], 1),
+                "ratio_of_tools_with_redaction": round(heavy_full["cpu"] / heavy_plain["cpu"], 1),
                 "spans_per_s": round(chosen.spans / full["cpu"]),
                 "peak_mb": round(full["peak"]),
                 "again_ratio": round(full["again"] / full["wall"], 3),

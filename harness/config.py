@@ -43,12 +43,29 @@ class ModelSection(Section, frozen=True):
     the template takes for today."""
 
 
+class IngestLimits(Section, frozen=True):
+    """What is more than any trace needs. Whatever goes beyond is rejected, and the reason names the limit."""
+
+    record_mib: int = 64
+    """One JSON line, one row of a table, one message of a protobuf file."""
+    document_mib: int = 256
+    """One JSON document that is not in lines, whatever number of records it holds."""
+    unpacked_mib: int = 256
+    """A compressed or sparse file may unpack to so much, and beyond that to `unpacked_ratio` times its own size."""
+    unpacked_ratio: int = 400
+    barren_mib: int = 256
+    """Bytes in a row without a record; the rest of the file is not read."""
+    barren_records: int = 10_000
+    """Records in a row that no format claims; the rest of the file is not read."""
+
+
 class IngestSection(Section, frozen=True):
     paths: tuple[str, ...] = ()
     """Files, folders or globs of trace exports and feedback."""
     format: str = ""
     """Empty: recognised by content."""
     options: dict[str, Json] = {}
+    limits: IngestLimits = IngestLimits()
 
 
 class FeedbackSection(Section, frozen=True):

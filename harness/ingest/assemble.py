@@ -1,26 +1,27 @@
 """Assemble calls and feedback from all pieces of one key: the second half of ingest."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
+from typing import Any
 
 import msgspec
 
+from harness.config import IngestLimits
 from harness.core import plugins
 from harness.core.chat_forms import is_media
 from harness.core.recordings import is_pair
-from harness.ingest.containers import Bad
+from harness.ingest.barrier import Bad, start_of, tried
+from harness.ingest.door import StoreDoor
 from harness.ingest.formats._fates import INNER, OTHER, aside
-from harness.ingest.parse import BROKEN, quarantined
-from harness.redact.redaction import Redactor
 from harness.types import Call, Feedback, Noun, Quarantined, Source
 
 BATCH = 5_000
 """Calls, feedback and quarantined records of one batch together."""
 
 Found = Call | Feedback | Quarantined
-T = TypeVar("T", bound=Noun)
+Piece = tuple[Any, Source]
+"""A piece of a record, and where it was read."""
 
 
 class ParsedBatch(Noun, frozen=True):
@@ -41,31 +42,57 @@ class ParsedBatch(Noun, frozen=True):
 class Joiner:
     """Joins pieces; `counts` tells what was met on the way. Pieces of the files `damaged` are left out."""
 
-    def __init__(self, paths: Sequence[str], damaged: Iterable[int], options: Mapping[str, Any]) -> None:
-        self._paths, self._damaged, self._options = paths, frozenset(damaged), options
+    def __init__(
+        self, paths: Sequence[str], damaged: Iterable[int], options: Mapping[str, Any], door: StoreDoor
+    ) -> None:
+        self._paths, self._damaged, self._options, self._door = paths, frozenset(damaged), options, door
         self.counts: Counter[str] = Counter()
 
     def join(self, groups: Iterable[tuple[str, list[bytes]]]) -> Iterator[Found]:
-        """Every group of pieces as the calls and feedback it means."""
+        """Every group of pieces as the calls and feedback it means, fit to be stored."""
         for key, packed in groups:
-            name, _, rest = key.partition("\0")
-            decode = _decoder(name).decode
-            whole = [
-                (piece, Source(format=name, file=self._paths[number], line=line))
-                for number, line, piece in map(decode, packed)
-                if number not in self._damaged
-            ]
-            try:
-                results = list(plugins.load("formats", name).join(whole, self._options)) if whole else []
-            except BROKEN as error:
-                source = whole[0][1]
-                yield quarantined(source.file, Bad(f"{name} cannot be read: {rest}: {error!r:.160}", source.line, b""))
-                continue
-            yield from self._counted(name, len(whole), results)
+            name = key.partition("\0")[0]
+            whole: list[Piece] = []
+            for number, line, piece in self._unpacked(name, packed):
+                if number in self._damaged:
+                    continue
+                if isinstance(piece, Bad):
+                    yield self._door.bad(self._paths[number], piece)
+                else:
+                    whole.append((piece, Source(format=name, file=self._paths[number], line=line)))
+            if whole:
+                yield from self._joined(name, whole)
 
-    def _counted(
-        self, name: str, read: int, results: list[Call | Feedback | tuple[str, int]]
-    ) -> Iterator[Call | Feedback]:
+    def _unpacked(self, name: str, packed: list[bytes]) -> list[tuple[int, int, Any]]:
+        """Pieces with their file and line; those whose fields have a wrong type as what is wrong."""
+        decode = _decoder(name).decode
+        return tried(lambda: [*map(decode, packed)], lambda _: [tried(partial(decode, d), _untyped(d)) for d in packed])
+
+    def _joined(self, name: str, pieces: list[Piece]) -> Iterator[Found]:
+        """What the pieces of one key mean together. When one spoils it, the others are joined without it."""
+        results = tried(lambda: self._made(name, pieces), _as_text)
+        if not isinstance(results, str):
+            yield from self._counted(name, len(pieces), results)
+        elif len(pieces) == 1:
+            piece, source = pieces[0]
+            yield self._door.bad(source.file, Bad(results, source.line, start_of(piece)))
+        else:
+            for part in self._parted(name, pieces):
+                yield from self._joined(name, part)
+
+    def _parted(self, name: str, pieces: list[Piece]) -> list[list[Piece]]:
+        """The pieces that can be joined by themselves, together, and each of the others; else two halves."""
+        alone = [not isinstance(tried(partial(self._made, name, [piece]), _as_text), str) for piece in pieces]
+        good = [piece for piece, joins in zip(pieces, alone, strict=True) if joins]
+        bad = [[piece] for piece, joins in zip(pieces, alone, strict=True) if not joins]
+        half = len(good) // 2
+        return [good, *bad] if good and bad else bad or [good[:half], good[half:]]
+
+    def _made(self, name: str, pieces: list[Piece]) -> list[Found | tuple[str, int]]:
+        found = plugins.load("formats", name).join(pieces, self._options)
+        return [made if isinstance(made, tuple) else self._door.call(made) for made in found]
+
+    def _counted(self, name: str, read: int, results: Iterable[Found | tuple[str, int]]) -> Iterator[Found]:
         """The records, and in `counts` what became of the `read` pieces that they were made from."""
         fates = 0
         for result in results:
@@ -76,6 +103,10 @@ class Joiner:
                     read += count
                 elif kind in _REPEATS or kind.startswith(OTHER):
                     fates += count
+                continue
+            if isinstance(result, Quarantined):  # which counts as read by itself
+                read -= 1
+                yield result
                 continue
             fates += 1
             if isinstance(result, Call):
@@ -92,6 +123,16 @@ class Joiner:
 _REPEATS = frozenset(["repeated_calls", "repeated_feedback"])
 UNACCOUNTED = aside("not accounted for")
 """Records of which a format does not tell what became of them. None, unless a format is at fault."""
+
+
+def _untyped(data: bytes) -> Callable[[str], tuple[int, int, Bad]]:
+    """What takes the place of a piece that is not of its format's type."""
+    number, line, piece = msgspec.msgpack.decode(data)
+    return lambda reason: (number, line, Bad(reason, line, start_of(piece)))
+
+
+def _as_text(reason: str) -> str:
+    return reason
 
 
 class Batches:
@@ -118,13 +159,9 @@ class Batches:
         return batch
 
 
-def redacted(found: Iterable[T], redact: Redactor | None) -> Iterator[T]:
-    return map(redact, found) if redact else iter(found)
-
-
-def found_in(redact: Redactor | None) -> Counter[str]:
-    """How many of each kind were found, as counts of a batch."""
-    return Counter({f"redacted:{kind}": count for kind, count in redact.counts.items()} if redact else {})
+def limits_of(options: Mapping[str, Any]) -> IngestLimits:
+    """The limits among ingest's options."""
+    return msgspec.convert(options.get("limits", {}), IngestLimits)
 
 
 @cache

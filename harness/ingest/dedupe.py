@@ -20,6 +20,9 @@ from harness.types import Call
 
 T = TypeVar("T")
 
+NEAR = 64
+"""Running calls that one is compared with, those that began last."""
+
 MEMORY = 64 * 2**20
 """Bytes of waiting calls that are held before they go to the disk."""
 
@@ -90,10 +93,16 @@ def _alike(one: Facts, two: Facts) -> bool:
 def _groups(facts: list[Facts]) -> dict[int, list[int]]:
     """Number of a call to the numbers of all recordings of it; calls that were recorded once are left out."""
     leader: dict[int, int] = {}
+    told: dict[int, set[str]] = {}
+    """Who recorded the call that a number leads: each producer records a call once."""
     for one, two in _candidates(facts):
         first, second = sorted((_root(leader, one), _root(leader, two)))
-        if first != second and same(facts[one], facts[two]):
+        if first == second or not same(facts[one], facts[two]):
+            continue
+        mine, theirs = (told.get(number, {facts[number].producer}) for number in (first, second))
+        if mine.isdisjoint(theirs):
             leader[second] = first
+            told[first] = mine | theirs
     groups: dict[int, list[int]] = {}
     for number in sorted(leader):
         groups.setdefault(_root(leader, number), []).append(number)
@@ -127,6 +136,6 @@ def _overlapping(facts: list[Facts], numbers: list[int]) -> Iterator[tuple[int, 
         return
     running: list[int] = []
     for number in sorted(numbers, key=lambda number: facts[number].start_ns):
-        running = [other for other in running if facts[other].end_ns >= facts[number].start_ns]
+        running = [other for other in running[-NEAR:] if facts[other].end_ns >= facts[number].start_ns]
         yield from ((other, number) for other in running)
         running.append(number)

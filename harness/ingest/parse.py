@@ -8,17 +8,16 @@ from typing import Any
 
 import msgspec
 
+from harness.config import IngestLimits
 from harness.core import plugins
-from harness.core.codec import digest
 from harness.ingest import columns, containers
-from harness.ingest.containers import Bad, File, Record, sources
+from harness.ingest.barrier import Bad, guarded, start_of, tried
+from harness.ingest.containers import File, Record, sources
+from harness.ingest.door import StoreDoor
 from harness.ingest.formats._fates import Passed, aside
 from harness.ingest.formats._json import parsed
 from harness.ingest.shuffle import Spool
 from harness.types import Noun, Quarantined
-
-BROKEN = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
-"""What a format may raise on a hostile or broken record."""
 
 NOTICED = 256
 """Records between two reports of progress."""
@@ -54,13 +53,21 @@ class Cut(Noun, frozen=True):
 class Cutter:
     """Cuts the files of one export, or some of them. `format` names the format of every record; empty: by content."""
 
-    def __init__(self, format: str, spool: Spool, skip: Callable[[str], bool]) -> None:
-        self._format, self._spool, self._skip = format, spool, skip
+    def __init__(
+        self,
+        format: str,
+        spool: Spool,
+        skip: Callable[[str], bool],
+        door: StoreDoor,
+        limits: IngestLimits = IngestLimits(),
+    ) -> None:
+        self._format, self._spool, self._skip, self._door, self._limits = format, spool, skip, door, limits
         self._counts: Counter[str] = Counter()
         self._damaged: set[int] = set()
         self._producers: set[str] = set()
         self._done: dict[str, str] = {}
         self._tip = ""
+        self._unclaimed = 0
 
     @property
     def cut(self) -> Cut:
@@ -69,49 +76,63 @@ class Cutter:
     def file(self, number: int, file: File, moved: Callable[[int], None]) -> Iterator[Quarantined]:
         """Cut one file; what cannot be read comes out at once. `moved` gets the bytes done of it."""
         self._counts["files"] += 1
-        try:
-            with sources.raw(file) as stream:
-                known = sources.digest(stream)
-                if self._skip(known):
-                    self._counts["skipped_files"] += 1
+        self._unclaimed = 0
+        whole = partial(Bad, line=0, raw=b"", whole_file=True)
+        yield from guarded(self._file(number, file, moved), lambda reason: self._bad(number, file, whole(reason)))
+
+    def _file(self, number: int, file: File, moved: Callable[[int], None]) -> Iterator[Quarantined]:
+        with sources.raw(file) as stream:
+            sources.check_size(stream, self._limits)
+            known = sources.digest(stream)
+            if self._skip(known):
+                self._counts["skipped_files"] += 1
+                return
+            for count, found in enumerate(containers.records(stream, self._limits)):
+                if count % NOTICED == 0:
+                    moved(stream.tell())
+                yield from self._record(number, file, found)
+                if self._is_barren:
+                    yield self._bad(number, file, self._barren(found.line))
                     return
-                for count, found in enumerate(containers.records(stream)):
-                    if count % NOTICED == 0:
-                        moved(stream.tell())
-                    yield from self._record(number, file, found)
-                self._done[known] = file.path
-        except OSError as error:
+            self._done[known] = file.path
+
+    @property
+    def _is_barren(self) -> bool:
+        return self._unclaimed > self._limits.barren_records
+
+    def _barren(self, line: int) -> Bad:
+        most = self._limits.barren_records
+        return Bad(f"more than {most:,} records in a row that no format claims; the rest was not read", line, b"")
+
+    def _bad(self, number: int, file: File, bad: Bad) -> Quarantined:
+        if bad.whole_file:
             self._damaged.add(number)
-            yield quarantined(file.path, Bad(f"cannot be read: {error}", 0, b""))
+        return self._door.bad(file.path, bad)
 
     def _record(self, number: int, file: File, found: Record | Bad) -> Iterator[Quarantined]:
         if isinstance(found, Bad):
-            if found.whole_file:
-                self._damaged.add(number)
-            yield quarantined(file.path, found)
+            yield self._bad(number, file, found)
             return
         self._counts["records"] += 1
-        try:
-            yield from self._pieces(number, file, found)
-        except BROKEN as error:
-            yield quarantined(file.path, Bad(f"cannot be read: {error!r:.160}", found.line, _raw(found.value)))
+        yield from guarded(
+            self._pieces(number, file, found),
+            lambda reason: self._bad(number, file, Bad(reason, found.line, start_of(found.value))),
+        )
 
     def _pieces(self, number: int, file: File, found: Record) -> Iterator[Quarantined]:
         name, value = (self._format, found.value) if self._format else _recognised(found.value)
         if lists := _page(value, name):
             self._counts["records"] -= 1  # the page is none, its items are
-            for key, items in lists.items():
-                if items is None:
-                    self._pass(f"list of no known records ({key:.40})")
-                for item in items or ():
-                    yield from self._record(number, file, Record(item, found.line))
+            yield from self._items(number, file, lists, found.line)
             return
         if not name:
+            self._unclaimed += 1
             tip = columns.suggestion(value)
             self._tip = self._tip or tip
             reason = f"no format claims this record: try {tip}" if tip else "no format claims this record"
-            yield quarantined(file.path, Bad(reason, found.line, _raw(found.value)))
+            yield self._bad(number, file, Bad(reason, found.line, start_of(found.value)))
             return
+        self._unclaimed = 0
         self._counts[f"records:{name}"] += 1
         format, empty = plugins.load("formats", name), True
         for key, piece in format.pieces(value):
@@ -119,8 +140,8 @@ class Cutter:
             if isinstance(piece, Passed):
                 self._pass(piece.kind)
                 continue
-            if key is None:
-                yield quarantined(file.path, Bad(piece, found.line, b""))
+            if isinstance(piece, Bad):
+                yield self._bad(number, file, piece._replace(line=found.line))
                 continue
             self._spool.add(f"{name}\0{key}", _pack((number, found.line, piece)))
             producer = getattr(piece, "producer", name)
@@ -128,6 +149,16 @@ class Cutter:
                 self._producers.add(f"{name} {producer}")
         if empty:
             self._pass("empty record")
+
+    def _items(self, number: int, file: File, lists: dict[str, list[Any] | None], line: int) -> Iterator[Quarantined]:
+        """The records of a page, as long as some of them are claimed."""
+        for key, items in lists.items():
+            if items is None:
+                self._pass(f"list of no known records ({key:.40})")
+            for item in items or ():
+                yield from self._record(number, file, Record(item, line))
+                if self._is_barren:
+                    return
 
     def _pass(self, kind: str) -> None:
         """Count what is not a model's."""
@@ -145,6 +176,17 @@ def cut(
         yield from cutter.file(number, file, partial(_forward, progress, before, total))
         before += file.size
     progress(total, total)
+
+
+def known_digest(file: File, limits: IngestLimits) -> str:
+    """sha256 of a file; empty for one that is not to be read: whoever cuts it says why."""
+
+    def read() -> str:
+        with sources.raw(file) as stream:
+            sources.check_size(stream, limits)
+            return sources.digest(stream)
+
+    return tried(read, lambda _: "")
 
 
 def _forward(progress: Callable[[int, int], None], before: int, total: int, here: int) -> None:
@@ -184,19 +226,3 @@ def _format_of(record: Any) -> str:
     if not isinstance(record, dict):
         return ""
     return next((name for name, module in _claimants() if module.claims(record)), "")
-
-
-def _raw(value: Any) -> bytes:
-    return repr(value)[: 2 * containers.EXCERPT].encode("utf-8", "replace")
-
-
-def quarantined(path: str, bad: Bad) -> Quarantined:
-    """What could not be read, with its reason and the start of it."""
-    excerpt = bad.raw[: containers.EXCERPT].decode("utf-8", "replace")
-    return Quarantined(
-        id=digest([bad.raw.decode("utf-8", "replace"), bad.reason]),
-        file=path,
-        line=bad.line,
-        reason=bad.reason,
-        excerpt=excerpt,
-    )

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import msgspec
+
 from harness.config import Config
 from harness.core import options as option_tables
 from harness.core.options import OptionsTable
@@ -19,10 +21,11 @@ INBOX = "inbox"
 
 
 def options(project: Project) -> dict[str, Any]:
-    """The formats' options, and how to redact. Raises UsageError as `format_options` does."""
+    """The formats' options, ingest's limits, and how to redact. Raises UsageError as `format_options` does."""
     chosen = project.config.privacy
     return {
         **format_options(project.config).values,
+        "limits": msgspec.to_builtins(project.config.ingest.limits),
         "redact": (list(chosen.kinds) or True) if chosen.redact else False,
         "salt": chosen.salt or salt(project.store.root),
         "keep": chosen.keep,

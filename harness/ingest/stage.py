@@ -12,6 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from harness.core import plugins
 from harness.core.link_feedback import link
 from harness.core.recordings import is_pair
 from harness.errors import InputError
-from harness.ingest import assemble, containers, dedupe, parse
+from harness.ingest import containers, dedupe, parse
 from harness.ingest import workers as ingest_workers
-from harness.ingest.assemble import Batches, Found, Joiner, ParsedBatch
+from harness.ingest.assemble import Batches, Found, Joiner, ParsedBatch, limits_of
 from harness.ingest.containers import File, sources
+from harness.ingest.door import StoreDoor
 from harness.ingest.parse import Cut, Cutter
 from harness.ingest.shuffle import Spool
 from harness.redact import redaction
@@ -50,7 +52,7 @@ def ingest(
     `paths` are files, folders, globs, `-` or addresses; `format` names the format of every record, which is otherwise
     recognised by content. `options` go to the formats. `on_progress` gets bytes done and in all. A file for whose
     sha256 `skip` is true is passed over. `workers` is the number of processes; None: one for each core when there are
-    several large files. Secrets and personal data are replaced before anything is given away; the options `redact` (a
+    several large files. The option `limits` holds `IngestLimits`. Secrets and personal data are replaced before anything is given away; the options `redact` (a
     list of kinds, or false), `salt`, `keep` and `patterns` say which and how. Raises InputError when a path does not
     exist or no file holds a trace, RedactionError when redaction cannot run.
     """
@@ -101,25 +103,23 @@ class _Export:
 
     def alone(self) -> Iterator[Found]:
         """All that the export holds, in this process."""
-        redact = redaction.of(self._options)
+        door = StoreDoor(redaction.of(self._options))
         with Spool() as spool:
-            cutter = Cutter(self._format, spool, self._skip)
-            yield from assemble.redacted(parse.cut(list(enumerate(self._files)), cutter, self._progress), redact)
+            cutter = Cutter(self._format, spool, self._skip, door, limits_of(self._options))
+            yield from parse.cut(list(enumerate(self._files)), cutter, self._progress)
             self.cut = cutter.cut
-            joiner = Joiner([file.path for file in self._files], self.cut.damaged, self._options)
-            yield from assemble.redacted(self._once(joiner.join(spool.groups())), redact)
-        self._counts += joiner.counts + assemble.found_in(redact)
+            joiner = Joiner([file.path for file in self._files], self.cut.damaged, self._options, door)
+            yield from self._once(joiner.join(spool.groups()))
+        self._counts += joiner.counts + door.counts
 
     def shared(self, workers: int) -> Iterator[Found]:
-        """The same by several processes. What joins comes back redacted; only what could not be cut is redacted here."""
-        redact = redaction.of(self._options)
+        """The same by several processes. What they give is redacted."""
         with tempfile.TemporaryDirectory(prefix="trueup-") as folder:
             os.chmod(folder, 0o700)
             job = ingest_workers.IngestJob(
                 str(Path(folder)), "", self._format, ingest_workers.options_of(self._options)
             )
-            yield from assemble.redacted(self._cut_by(job, workers), redact)
-            self._counts += assemble.found_in(redact)
+            yield from self._cut_by(job, workers)
             yield from self._once(self._joined_by(job, workers))
 
     def _cut_by(self, job: ingest_workers.IngestJob, workers: int) -> Iterator[Quarantined]:
@@ -132,13 +132,15 @@ class _Export:
 
         for frame in ingest_workers.cut(self._files, job, workers, self._known(workers), moved):
             self.cut += frame.cut
+            self._counts.update(frame.batch.counts)
             yield from frame.batch.quarantined
         self._progress(total, total)
 
     def _known(self, workers: int) -> list[str]:
         """sha256 of the files that are passed over. Hashing lets other threads run."""
+        digest = partial(parse.known_digest, limits=limits_of(self._options))
         with ThreadPoolExecutor(workers) as pool:
-            return [known for known in pool.map(_digest, self._files) if known and self._skip(known)]
+            return [known for known in pool.map(digest, self._files) if known and self._skip(known)]
 
     def _joined_by(self, job: ingest_workers.IngestJob, workers: int) -> Iterator[Found]:
         for frame in ingest_workers.join(job, workers, [file.path for file in self._files], self.cut.damaged):
@@ -169,11 +171,3 @@ class _Export:
             if empty
             else f"{self.cut.tip or 'name one with --format'}; known formats: {', '.join(plugins.names('formats'))}",
         )
-
-
-def _digest(file: File) -> str:
-    try:
-        with sources.raw(file) as stream:
-            return sources.digest(stream)
-    except OSError:
-        return ""  # whoever cuts it says what is wrong

@@ -8,7 +8,6 @@ is stored then.
 """
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,6 +23,7 @@ from harness.errors import TrueupError
 from harness.ingest import assemble, parse
 from harness.ingest.assemble import Batches, Joiner, ParsedBatch
 from harness.ingest.containers import File
+from harness.ingest.door import StoreDoor
 from harness.ingest.parse import Cut, Cutter
 from harness.ingest.shuffle import MEMORY, PARTITIONS, Spool
 from harness.redact import redaction
@@ -47,8 +47,8 @@ class IngestJob(Noun, frozen=True):
     name: str
     format: str = ""
     options: dict[str, Any] = {}
-    files: tuple[tuple[int, str, int], ...] = ()
-    """Number, path and size."""
+    files: tuple[tuple[int, str, int, bytes], ...] = ()
+    """Number, and the fields of `File`."""
     known: tuple[str, ...] = ()
     """sha256 of files that are passed over."""
     memory: int = MEMORY
@@ -67,9 +67,9 @@ def cut(
     files: Sequence[File], job: IngestJob, workers: int, known: Sequence[str], moved: Callable[[int], None]
 ) -> Iterator[IngestFrame]:
     """Cut the files with so many children; frames as they come. The largest files are dealt out first."""
-    hands: list[list[tuple[int, str, int]]] = [[] for _ in range(workers)]
+    hands: list[list[tuple[int, str, int, bytes]]] = [[] for _ in range(workers)]
     for number, file in sorted(enumerate(files), key=lambda pair: -pair[1].size):
-        min(hands, key=lambda hand: sum(size for _, _, size in hand)).append((number, *file))
+        min(hands, key=lambda hand: sum(entry[2] for entry in hand)).append((number, *file))
     jobs = [
         IngestJob(job.folder, f"{n:03}", job.format, job.options, tuple(hand), tuple(known), MEMORY // workers)
         for n, hand in enumerate(hands)
@@ -128,7 +128,7 @@ def _listen(child: Worker, job: IngestJob, frames: "SimpleQueue[IngestFrame | Tr
 
 def _secrets(job: IngestJob) -> tuple[str, ...]:
     """Keys that file systems behind addresses read from the environment; none when all files are on this machine."""
-    return REMOTE_KEYS if any("://" in path for _, path, _ in job.files) else ()
+    return REMOTE_KEYS if any("://" in entry[1] for entry in job.files) else ()
 
 
 def _died(code: int, output: str) -> TrueupError:
@@ -146,25 +146,26 @@ def _cut(job: IngestJob, parent: Parent) -> None:
             parent.event(encode(IngestFrame(moved=done - before)))
             before = done
 
+    door = StoreDoor(redaction.of(job.options))
     with Spool(job.memory, folder=Path(job.folder), name=job.name) as spool:
-        cutter, batches = Cutter(job.format, spool, frozenset(job.known).__contains__), Batches(FRAME)
-        for bad in parse.cut([(number, File(path, size)) for number, path, size in job.files], cutter, moved):
+        skip, limits = frozenset(job.known).__contains__, assemble.limits_of(job.options)
+        cutter, batches = Cutter(job.format, spool, skip, door, limits), Batches(FRAME)
+        for bad in parse.cut([(entry[0], File(*entry[1:])) for entry in job.files], cutter, moved):
             for batch in batches.add(bad):
                 parent.event(encode(IngestFrame(batch=batch)))
         spool.flush()
-    parent.event(encode(IngestFrame(batch=batches.take(), cut=cutter.cut)))
+    parent.event(encode(IngestFrame(batch=batches.take(counts=dict(door.counts)), cut=cutter.cut)))
 
 
 def _join(job: IngestJob, parent: Parent) -> None:
-    """In the child: join its partitions, redact, and give all away."""
-    redact = redaction.of(job.options)
-    joiner, batches = Joiner(job.paths, job.damaged, job.options), Batches(FRAME)
+    """In the child: join its partitions, and give all away."""
+    door = StoreDoor(redaction.of(job.options))
+    joiner, batches = Joiner(job.paths, job.damaged, job.options, door), Batches(FRAME)
     groups = (group for number in job.partitions for group in Spool.read(Path(job.folder), number))
-    for item in assemble.redacted(joiner.join(groups), redact):
+    for item in joiner.join(groups):
         for batch in batches.add(item):
             parent.event(encode(IngestFrame(batch=batch)))
-    counts: Counter[str] = joiner.counts + assemble.found_in(redact)
-    parent.event(encode(IngestFrame(batch=batches.take(counts=dict(counts)))))
+    parent.event(encode(IngestFrame(batch=batches.take(counts=dict(joiner.counts + door.counts)))))
 
 
 def main() -> None:

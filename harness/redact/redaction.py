@@ -27,9 +27,11 @@ from harness.core.plugins import load, names
 from harness.errors import TrueupError, UsageError
 from harness.redact.redactors import _views
 from harness.redact.redactors._walk import IDS, OTLP_IDS, Find, Walk
-from harness.types import Call, Json, Noun, Quarantined
+from harness.types import Call, Json, Noun
 
 T = TypeVar("T", bound=Noun)
+Key = TypeVar("Key", str, tuple[str, str])
+Known = TypeVar("Known")
 
 REDACTED = "redacted"
 """Flag of a call in which something was replaced."""
@@ -39,14 +41,20 @@ PSEUDONYM = r"<[A-Z][A-Z0-9_]{1,15}_[0-9a-f]{8}>"
 PARTS = b'"},{"type":"text"'
 """Between two text parts of one message: a secret may lie across."""
 
-CUT = 196
-"""Bytes from which an excerpt of at most 200 may have been cut, in the middle of a letter too."""
+SHORTEST = 6
+"""Characters of the shortest text that may hold anything."""
 
-_LAST_VALUE = re2.compile(r"(?:[^\s\"{}\[\],;]*[0-9][^\s\"{}\[\],;]*[ ]?){0,12}[^\s\"{}\[\],;]*\z")
-"""The last word, and the words before it that hold digits: a number may be written in groups."""
+MOST_KEYS, LONGEST_KEY = 10_000, 200
+"""Names of keys of which it is remembered what they say, and the characters of the longest of them."""
+
+SHORT_VALUE = 40
+"""Characters of the longest value of which it is remembered that it holds nothing."""
 
 DEEPEST = 2
 """Levels of base64 in base64."""
+
+ENCODED = "encoded"
+"""Stands for what may be base64 or hexadecimal, beside the kinds."""
 
 
 class RedactionError(TrueupError):
@@ -82,7 +90,10 @@ class Redactor:
         self._unsearched = {
             name: re2.compile(d.NOT_UNDER.encode()) for name, d in self._detectors.items() if hasattr(d, "NOT_UNDER")
         }
-        self._named = {name: d.named for name, d in self._detectors.items() if hasattr(d, "named")}
+        self._named = {name: d for name, d in self._detectors.items() if hasattr(d, "named")}
+        self._naming: dict[str, tuple[str, ...]] = {}
+        self._plain: dict[str, bool] = {}
+        self._plain_values: dict[tuple[str, str], bool] = {}
         self._finders = [name for name, d in self._detectors.items() if hasattr(d, "find")]
         # Without \b a pattern finds more: what comes before a candidate may be an escape that ends in a letter.
         hints = [
@@ -91,6 +102,7 @@ class Redactor:
             if hasattr(d, "PATTERN")
         ]
         self._gate = _gate([PSEUDONYM, _views.TRIGGER, *hints])
+        self._which = _Which([PSEUDONYM, _views.ENCODED, *hints], ["", ENCODED, *self._compiled])
         self._pseudonym = re2.compile(PSEUDONYM.encode())
         self._salt = salt.encode()
         self.budget_s, self._until = budget_s, math.inf
@@ -99,18 +111,14 @@ class Redactor:
     def __call__(self, record: T) -> T:
         """The record without what was found. Raises RedactionError when that cannot be told."""
         with _failing_closed():
-            record = _whole_values(record)
-            held = [getattr(record, name) for name in record.__struct_fields__ if name not in IDS]
-            text = msgspec.json.encode(held)
-            if not (self._finders or self._gate.search(text) or PARTS in text):
+            doubtful = self._doubtful(record)
+            if not doubtful:
                 return record
             walk = Walk(self, IDS)
-            plain = msgspec.to_builtins(record)
-            kept = {name: plain.pop(name) for name in IDS & plain.keys()}
-            changed = walk.value(plain)
+            changed = walk.value(doubtful)
             if not walk.found:
                 return record
-            clean = msgspec.convert({**changed, **kept}, type(record))
+            clean = msgspec.convert({**msgspec.to_builtins(record), **changed}, type(record))
             if isinstance(clean, Call) and REDACTED not in clean.flags:
                 return cast(T, replace(clean, flags=tuple(sorted({*clean.flags, REDACTED}))))
             return clean
@@ -137,11 +145,39 @@ class Redactor:
             return text
         return self.replaced(data, found).decode("utf-8", "replace")
 
+    def _doubtful(self, record: Noun) -> dict[str, Json]:
+        """The fields of a record that may hold something, as plain values."""
+        found: dict[str, Json] = {}
+        for name in record.__struct_fields__:
+            value = getattr(record, name)
+            if not value or name in IDS:
+                continue
+            text = msgspec.json.encode(value)
+            if self._finders or self._gate.search(text) or PARTS in text:
+                found[name] = msgspec.to_builtins(value)
+        return found
+
     # ------------------------------------------------------------ what the walk asks
+
+    def is_known_plain(self, text: str, key: str) -> bool:
+        """Whether a short text was looked through before and nothing was found: models, roles, reasons come again."""
+        return (key, text) in self._plain_values
+
+    def remember_plain(self, text: str, key: str) -> None:
+        if len(text) <= SHORT_VALUE and len(key) <= LONGEST_KEY:
+            _remember(self._plain_values, (key, text), True)
+
+    def is_plain(self, key: str) -> bool:
+        """Whether the name of a key is nothing to be replaced; remembered, as the same keys come in every record."""
+        plain = self._plain.get(key)
+        if plain is None:
+            plain = len(key) < SHORTEST or not self.finds(key.encode("utf-8", "surrogatepass"))
+            _remember(self._plain, key, plain)
+        return plain
 
     def finds(self, data: bytes, name: str = "", depth: int = 0) -> list[Find]:
         """What is to be replaced in a text, from left to right, without overlaps."""
-        if len(data) < 6 or not (self._finders or self._gate.search(data)):
+        if len(data) < SHORTEST or not (self._finders or self._gate.search(data)):
             return []
         found = list[Find]()
         for deep, chain in enumerate(_views.views(data)):
@@ -152,10 +188,15 @@ class Redactor:
 
     def called(self, key: str, value: str) -> Find | None:
         """The whole value, when its key says what it is."""
+        kinds = self._naming.get(key)
+        if kinds is None:
+            kinds = self._named_by(key)
+        if not kinds:
+            return None
         name, data = key.encode("utf-8", "surrogatepass"), value.encode("utf-8", "surrogatepass")
         if self._pseudonym.search(data):
             return None
-        kind = next((kind for kind, named in self._named.items() if named(name, data)), "")
+        kind = next((kind for kind in kinds if self._named[kind].named(name, data)), "")
         return Find(0, len(data), kind, data, (0, 0)) if kind and not self._keep.fullmatch(data) else None
 
     def replaced(self, data: bytes, found: list[Find]) -> bytes:
@@ -175,21 +216,32 @@ class Redactor:
 
     # ------------------------------------------------------------ small print
 
+    def _named_by(self, key: str) -> tuple[str, ...]:
+        """The kinds that a value may be called by this key; remembered."""
+        name = key.encode("utf-8", "surrogatepass")
+        found = tuple(kind for kind, detector in self._named.items() if detector.KEY.search(name))
+        _remember(self._naming, key, found)
+        return found
+
     def _in_view(self, text: bytes, name: str, depth: int) -> Iterator[Find]:
-        for match in self._pseudonym.finditer(text):
-            yield Find(match.start(), match.end(), "", match.group(), (0, -1))
+        which = self._which.of(text)
+        if "" in which:
+            for match in self._pseudonym.finditer(text):
+                yield Find(match.start(), match.end(), "", match.group(), (0, -1))
         for kind, pattern in self._compiled.items():
-            if not (
-                name and kind in self._unsearched and self._unsearched[kind].search(name.encode("utf-8", "replace"))
-            ):
+            if kind in which and not self._is_unsearched(kind, name):
                 yield from self._candidates(kind, pattern, text)
         for kind in self._finders:
             yield from (self._find(kind, text, start, end) for start, end in self._detectors[kind].find(text))
-        if depth < DEEPEST:
+        if depth < DEEPEST and ENCODED in which:
             for start, end, inner in _views.encoded(text):
                 hidden = [find for find in self.finds(inner, depth=depth + 1) if find.kind]
                 if hidden:
                     yield Find(start, end, hidden[0].kind, text[start:end], (0, hidden[0].order[1]))
+
+    def _is_unsearched(self, kind: str, name: str) -> bool:
+        pattern = self._unsearched.get(kind) if name else None
+        return pattern is not None and bool(pattern.search(name.encode("utf-8", "replace")))
 
     def _candidates(self, kind: str, pattern: Any, text: bytes) -> Iterator[Find]:
         detector, at = self._detectors[kind], 0
@@ -209,11 +261,30 @@ class Redactor:
         return Find(start, end, kind, text[start:end], (0, self._detectors[kind].RANK))
 
 
-def _whole_values(record: T) -> T:
-    """An excerpt without its last value, where it was cut: half of a card number or an address is found by no detector."""
-    if not (isinstance(record, Quarantined) and len(record.excerpt.encode("utf-8", "replace")) >= CUT):
-        return record
-    return cast(T, replace(record, excerpt=_LAST_VALUE.sub("", record.excerpt) + "\N{HORIZONTAL ELLIPSIS}"))
+def _remember(memory: dict[Key, Known], key: Key, value: Known) -> None:
+    if len(key) <= LONGEST_KEY:
+        if len(memory) >= MOST_KEYS:
+            memory.clear()
+        memory[key] = value
+
+
+class _Which:
+    """Tells in one pass over a text which of several patterns may match in it."""
+
+    def __init__(self, patterns: list[str], names: list[str]) -> None:
+        self._names = names
+        self._any = _gate(patterns)
+        self._set = re2.Set.SearchSet(_roomy())
+        for pattern in patterns:
+            self._set.Add(pattern.encode())
+        self._set.Compile()
+
+    def of(self, text: bytes) -> Iterable[str]:
+        found = self._set.Match(text)
+        if found:
+            return [self._names[number] for number in found]
+        # An automaton without room for its states says the same as one that finds nothing.
+        return self._names if self._any.search(text) else ()
 
 
 class _failing_closed:
@@ -280,9 +351,13 @@ def _any(patterns: Iterable[str], where: str) -> str:
 
 def _gate(patterns: list[str]) -> Any:
     """One automaton that tells whether any pattern matches; with room for all its states."""
+    return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns).encode(), _roomy())
+
+
+def _roomy() -> Any:
     options = re2.Options()
     options.max_mem = 64 << 20
-    return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns).encode(), options)
+    return options
 
 
 def _without_overlaps(found: list[Find], size: int) -> list[Find]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.ingest.containers import sources, tabular
+from harness.ingest.containers import tabular
 from harness.ingest.stage import ingest
 from tests.ingest.formats import derive
 
@@ -20,11 +20,11 @@ GOOD = derive.lines("otel-genai-openai_1.3b0_SPAN_ONLY.traces*")[:2]
 COUNT = json.dumps(GOOD).count('"gen_ai.operation.name"')
 
 
-def read(folder):
+def read(folder, **limits):
     """Calls of the good file beside the hostile one, and what was quarantined."""
     (folder / "good.jsonl").write_text("".join(json.dumps(record) + "\n" for record in GOOD))
     calls, quarantined = [], []
-    for batch in ingest([str(folder)], options={"redact": False}):
+    for batch in ingest([str(folder)], options={"redact": False, "limits": limits}):
         calls += batch.calls
         quarantined += batch.quarantined
     return calls, quarantined
@@ -71,13 +71,11 @@ def test_a_hostile_file_is_quarantined_and_the_others_are_read(tmp_path, name):
     assert quarantined and all(bad.file.endswith("bad.bin") and bad.reason for bad in quarantined)
 
 
-def test_a_zip_bomb_is_stopped_by_what_all_its_members_unpack_to(tmp_path, monkeypatch):
+def test_a_zip_bomb_is_stopped_by_what_all_its_members_unpack_to(tmp_path):
     """Many members that are small each count together."""
-    monkeypatch.setattr(sources, "FREE_BYTES", 2**20)
     line = b'{"a": "' + b"0" * 2**19 + b'"}\n'
     (tmp_path / "bomb.zip").write_bytes(derive.zipped({f"{n}.jsonl": line for n in range(9)}))
-    monkeypatch.setattr(sources, "LARGEST_RATIO", 1)
-    calls, quarantined = read(tmp_path)
+    calls, quarantined = read(tmp_path, unpacked_mib=1, unpacked_ratio=1)
     assert len(calls) == COUNT
     assert any("unpacks to more than" in bad.reason for bad in quarantined)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.core import feedback_scale
 from harness.errors import InputError, UsageError
-from harness.ingest import assemble, containers, shuffle
+from harness.ingest import assemble, shuffle
 from harness.ingest.stage import ingest, link
 from harness.types import Call, Feedback
 
@@ -217,12 +217,11 @@ def test_a_damaged_gzip_file_gives_no_partial_rows(tmp_path, damage):
     assert any(bad.line == 0 and "damaged" in bad.reason for bad in quarantined)
 
 
-def test_a_decompression_bomb_is_stopped(tmp_path, monkeypatch):
+def test_a_decompression_bomb_is_stopped(tmp_path):
     """A file that unpacks to far more than traces do is given up early and quarantined."""
-    monkeypatch.setattr(containers.sources, "FREE_BYTES", 2**20)
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(b'{"a": "' + b"0" * 2**26))
     write(tmp_path / "good.jsonl", request(*spans(1)))
-    calls, _, quarantined, _, _ = everything(tmp_path)
+    calls, _, quarantined, _, _ = everything(tmp_path, options={"limits": {"unpacked_mib": 1}})
     assert len(calls) == 1
     assert "unpacks to more than" in quarantined[0].reason
 

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from harness.core import codec
+from harness.ingest.barrier import Bad
 from harness.ingest.collector.traces import LEVELS, Record
 from harness.ingest.formats import _otlp, otlp
 from harness.types import Noun, Source
@@ -19,7 +20,7 @@ def why_not(field: str, item: Record) -> str:
     if not isinstance(item, dict):
         return "a span or log record that is no object"
     found = READERS[field]({outer: [{middle: [{inner: [item]}]}]})
-    return next((why for piece in found if not isinstance(piece, str) and (why := why_not_stored(piece))), "")
+    return next((why for piece in found if not isinstance(piece, Bad) and (why := why_not_stored(piece))), "")
 
 
 def why_not_stored(piece: Any) -> str:

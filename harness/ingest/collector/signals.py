@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from harness.ingest.barrier import Bad
 from harness.ingest.collector import ingestible
 from harness.ingest.collector.traces import Record, items, kept
 from harness.ingest.formats import _otlp
@@ -82,12 +83,12 @@ def checked(signal: Signal, record: Record, size: int) -> Checked:
         found = [item for one in records for item in signal.read(one)]
     except (TypeError, AttributeError, KeyError, RecursionError) as error:
         raise ValueError(f"not an OTLP request: {error}") from None
-    broken = [item for item in found if isinstance(item, str)]
+    broken = [item.reason for item in found if isinstance(item, Bad)]
     reasons = [f"larger than {LARGEST_ITEM} bytes"] * bool(large) + [*wrong.values()][:1] + broken[:1]
     if wrong and not found:
         raise ValueError(reasons[-1])
     for item in found:
-        if not isinstance(item, str) and (why := ingestible.why_not_stored(item)):
+        if not isinstance(item, Bad) and (why := ingestible.why_not_stored(item)):
             raise ValueError(why)  # what is wrong stands in the resource or the scope, which all its items have
     return Checked(records, total, len(large) + len(wrong) + len(broken), "; ".join(reasons))
 

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO, Any, BinaryIO
 
+from harness.config import IngestLimits
 from harness.ingest.containers.sources import UnpackGuard
 from harness.ingest.formats._json import loads
 
@@ -15,7 +16,7 @@ MOST_MEMBERS = 10_000
 _POLICY = email.policy.HTTP.clone(max_line_length=None)
 
 
-def members(stream: BinaryIO) -> Iterator[IO[bytes]]:
+def members(stream: BinaryIO, limits: IngestLimits) -> Iterator[IO[bytes]]:
     """The members of a zip archive, one after the other; nothing is unpacked to a path. Raises OSError when damaged."""
     try:
         with zipfile.ZipFile(stream) as archive:
@@ -25,7 +26,7 @@ def members(stream: BinaryIO) -> Iterator[IO[bytes]]:
             spent = 0
             for info in names:
                 with archive.open(info) as member:
-                    guard = UnpackGuard(member, stream, spent)
+                    guard = UnpackGuard(member, stream, limits, spent)
                     yield io.BufferedReader(guard, 2**18)
                     spent = guard.out
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError) as error:

@@ -9,7 +9,6 @@ from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-LARGEST_MESSAGE = 64 * 2**20
 _LENGTH = struct.Struct(">I")
 _AFTER_2001 = 10**18
 
@@ -31,13 +30,14 @@ def request(data: bytes) -> dict[str, Any]:
     raise ValueError("neither an OTLP trace request nor an OTLP log request")
 
 
-def messages(read: Callable[[int], bytes]) -> Iterator[tuple[int, bytes]]:
-    """Number and bytes of each message of a length-prefixed stream. Raises ValueError where it is cut or absurd."""
+def messages(read: Callable[[int], bytes], most: int) -> Iterator[tuple[int, bytes]]:
+    """Number and bytes of each message of a length-prefixed stream. Raises ValueError where it is cut, or longer than
+    `most` bytes."""
     number = 0
     while head := read(4):
         number += 1
-        length = _LENGTH.unpack(head)[0] if len(head) == 4 else LARGEST_MESSAGE + 1
-        body = read(length) if length <= LARGEST_MESSAGE else b""
+        length = _LENGTH.unpack(head)[0] if len(head) == 4 else most + 1
+        body = read(length) if length <= most else b""
         if len(body) != length:
             raise ValueError(f"message {number} is cut or has no sensible length")
         yield number, body

@@ -15,8 +15,6 @@ ROWS = 200
 FREE_ROWS, ROWS_A_BYTE = 10**6, 50
 """A Parquet file may hold `FREE_ROWS`, and beyond that so many for each of its bytes."""
 
-WIDEST_CELL = 16 * 2**20
-
 
 def parquet(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
     """Rows as plain values; extension types are never loaded. Raises ValueError for a damaged file."""
@@ -56,10 +54,10 @@ def _cell(value: Any) -> Any:
     return value if isinstance(value, (str, int, type(None))) else str(value)
 
 
-def delimited(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
-    """Rows of a CSV file with a header. Raises ValueError where it is no CSV."""
+def delimited(stream: IO[bytes], most: int) -> Iterator[dict[str, Any]]:
+    """Rows of a CSV file with a header, cells of at most `most` bytes. Raises ValueError where it is no CSV."""
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
-    csv.field_size_limit(WIDEST_CELL)
+    csv.field_size_limit(most)
     try:
         for row in csv.DictReader(text, strict=True):
             yield {name: value for name, value in row.items() if name and value not in (None, "")}

@@ -13,8 +13,10 @@ from harness.core.codec import canonical
 from harness.core.feedback_words import tokens
 from harness.core.replies import fold, json_object
 from harness.ingest.formats._draft import Draft
+from harness.ingest.formats._inherited import HandedDown
 from harness.ingest.formats._json import Json, decoded, mapping
 from harness.ingest.formats._otlp import Attributes, Span
+from harness.ingest.formats._tree import SpanTree
 from harness.types import Source
 
 OUTPUTS = (
@@ -74,28 +76,30 @@ READ = 400
 """Characters of a prompt in which its purpose is looked for."""
 
 Found = tuple[Draft, Span, str, Source]
+Answered = tuple[Draft, str]
+"""A call and its answer as it is compared."""
 Above = tuple[Span, tuple[str, ...]]
 """A span above a call, and the ids that feedback may name it by."""
 
 
-def mark(calls: Sequence[Found], spans: Sequence[tuple[Span, Source]]) -> None:
+def mark(calls: Sequence[Found], tree: SpanTree, facts: Mapping[str, HandedDown]) -> None:
     """Fill `above`, `answers` and `purpose` of the calls of one trace."""
-    tree = {span.span_id: (span, source) for span, source in spans}
-    lines = [_line(span, tree) for _, span, _, _ in calls]
+    lines = [_line(span, tree, facts) for _, span, _, _ in calls]
     for (draft, span, _, _), line in zip(calls, lines, strict=True):
         if line:
             draft.above = tuple(name for _, names in line for name in names)
         draft.purpose = _named_purpose(span, line)
     if len(calls) < 2:
         return
-    below: dict[str, list[Draft]] = {}
+    below: dict[str, list[Answered]] = {}
     for (draft, _, _, _), line in zip(calls, lines, strict=True):
         draft.purpose = draft.purpose or _asked_purpose(draft)
+        answer = _normal(draft.output[0].text) if line and draft.output else ""
         for above, _ in line:
-            below.setdefault(above.span_id, []).append(draft)
-    for span_id, drafts in below.items():
-        span, source = tree[span_id]
-        for draft in _returned(_output(span.attributes), drafts):
+            below.setdefault(above.span_id, []).append((draft, answer))
+    for span_id, answered in below.items():
+        span, source = tree.found[span_id]
+        for draft in _returned(_output(span.attributes), answered):
             draft.answers = (*draft.answers, *_names(span, source))
 
 
@@ -104,15 +108,13 @@ def kept(attributes: Attributes) -> Attributes:
     return {name: attributes[name] for name in OUTPUTS if name in attributes}
 
 
-def _line(span: Span, tree: Mapping[str, tuple[Span, Source]]) -> list[Above]:
-    """The recorded spans above, the nearest first."""
-    line: list[Above] = []
-    seen = {span.span_id}
-    while span.parent_id in tree and span.parent_id not in seen:
-        span, source = tree[span.parent_id]
-        seen.add(span.span_id)
-        line.append((span, _names(span, source)))
-    return line
+def _line(span: Span, tree: SpanTree, facts: Mapping[str, HandedDown]) -> list[Above]:
+    """The recorded spans above, the nearest first; of very many the nearest, and the outermost."""
+    above = list(tree.above(span))
+    top = facts[above[-1].span_id].top if above else None
+    if top and top is not above[-1]:
+        above.append(top)
+    return [(held, _names(held, tree.found[held.span_id][1])) for held in above]
 
 
 def _names(span: Span, source: Source) -> tuple[str, ...]:
@@ -126,15 +128,15 @@ def _output(attributes: Attributes) -> Json:
     return next((attributes[name] for name in OUTPUTS if attributes.get(name) not in (None, "")), None)
 
 
-def _returned(output: Json, drafts: Sequence[Draft]) -> list[Draft]:
+def _returned(output: Json, answered: Sequence[Answered]) -> list[Draft]:
     """The calls whose answer the output ends with; of several in it, the last."""
-    answers = [_normal(draft.output[0].text) if draft.output else "" for draft in drafts]
-    if output in (None, "") or not any(answers):
+    if output in (None, "") or not any(answer for _, answer in answered):
         return []
-    texts = list(_texts(decoded(output), any(answer.startswith("{") for answer in answers)))[-MOST:]
-    last = {text: at for at, text in enumerate(texts)}
-    places = [last.get(answer, -1) if answer else -1 for answer in answers]
-    return [draft for place, draft in zip(places, drafts, strict=True) if place == max(places) >= 0]
+    objects = any(answer.startswith("{") for _, answer in answered)
+    last = {text: at for at, text in enumerate(list(_texts(decoded(output), objects))[-MOST:])}
+    places = [last.get(answer, -1) if answer else -1 for _, answer in answered]
+    newest = max(places)
+    return [draft for place, (draft, _) in zip(places, answered, strict=True) if place == newest >= 0]
 
 
 def _texts(value: Json, objects: bool, depth: int = 0) -> Iterator[str]:

@@ -4,6 +4,10 @@ from harness.types import Message
 
 Said = tuple[Message, ...]
 
+LONGEST = 1000
+"""Messages before an answer that a call of a session keeps. Every call repeats them, so all of a long session would grow
+with its square; a call with more is marked `truncated`."""
+
 
 def parted(asked: Said, answered: Said) -> tuple[Said, Said]:
     """Input and output of a call whose output may begin with its input.

@@ -1,10 +1,12 @@
 """Inherit from the spans above a call and from its resource: session, user, tags and route."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from harness.ingest.formats._draft import Draft
 from harness.ingest.formats._json import listing, parsed, text_of
 from harness.ingest.formats._otlp import SERVER, Attributes, Span
+from harness.ingest.formats._tree import SpanTree
 
 SESSION = (
     "session.id",
@@ -48,31 +50,62 @@ _ROUTE = ("http.request.method", "http.method", "http.route")
 INHERITED = frozenset((*SESSION, *USER, *TAGS, *_ROUTE))
 
 
-def inherit(draft: Draft, span: Span, tree: dict[str, Span]) -> None:
-    """Fill the gaps of a call from its nearest ancestor that knows; `tree` holds the spans of its trace by id."""
-    line = list(_ancestors(span, tree))
-    for held in (*(above.attributes for above in line), span.resource):
-        if not INHERITED.isdisjoint(held):
-            draft.fill(
-                session_id=named(held, SESSION),
-                user_id=named(held, USER),
-                tags=tuple(text_of(tag) for name in TAGS for tag in listing(held.get(name))),
-            )
-    above = line[1:]
-    server = next((other for other in above if other.kind == SERVER), above[-1] if above else None)
-    if server:
-        draft.fill(route=_route(server))
+class HandedDown(NamedTuple):
+    """What a span hands down to those below it."""
+
+    session_id: str = ""
+    user_id: str = ""
+    tags: tuple[str, ...] = ()
+    server: Span | None = None
+    """The nearest span of a server."""
+    top: Span | None = None
+    """The outermost span."""
+
+
+NOTHING = HandedDown()
+
+
+def handed_down(tree: SpanTree) -> dict[str, HandedDown]:
+    """What each span of a trace hands down, by id."""
+    found: dict[str, HandedDown] = {}
+    for id in tree.order:
+        span = tree.found[id][0]
+        above = tree.parent(span)
+        known = found[above.span_id] if above else HandedDown(top=span)
+        if not INHERITED.isdisjoint(span.attributes):
+            known = _over(_own(span.attributes), known)
+        found[id] = known._replace(server=span) if span.kind == SERVER else known
+    return found
+
+
+def inherit(draft: Draft, span: Span, tree: SpanTree, facts: Mapping[str, HandedDown]) -> None:
+    """Fill the gaps of a call from its own span, its nearest ancestor that knows, and its resource."""
+    parent = tree.parent(span)
+    above = facts[parent.span_id] if parent else NOTHING
+    for known in (_own(span.attributes), above, _own(span.resource) if span.resource else NOTHING):
+        draft.session_id = draft.session_id or known.session_id
+        draft.user_id = draft.user_id or known.user_id
+        draft.tags = draft.tags or known.tags
+    server = above.server or above.top
+    if server and not draft.route:
+        draft.route = _route(server)
     if not draft.user_id:
         draft.user_id = text_of(draft.params.get("user") or span.attributes.get("llm.user"))
 
 
-def _ancestors(span: Span, tree: dict[str, Span]) -> Iterator[Span]:
-    seen: set[str] = set()
-    here: Span | None = span
-    while here and here.span_id not in seen:
-        yield here
-        seen.add(here.span_id)
-        here = tree.get(here.parent_id)
+def _own(held: Attributes) -> HandedDown:
+    if INHERITED.isdisjoint(held):
+        return NOTHING
+    tags = tuple(text_of(tag) for name in TAGS for tag in listing(held.get(name)))
+    return HandedDown(named(held, SESSION), named(held, USER), tags)
+
+
+def _over(own: HandedDown, above: HandedDown) -> HandedDown:
+    return above._replace(
+        session_id=own.session_id or above.session_id,
+        user_id=own.user_id or above.user_id,
+        tags=own.tags or above.tags,
+    )
 
 
 def named(held: Attributes, names: Iterable[str]) -> str:

@@ -13,14 +13,17 @@ DEPTH = 200
 """Deeper nesting than this is an attack or a mistake, not a conversation."""
 
 
-def loads(data: bytes | str) -> Json:
+def loads(data: bytes | str, lenient: int | None = None) -> Json:
     """The value of a JSON text, as lenient as can be without guessing. Raises ValueError with a short reason.
 
-    NaN and infinities become None, lone surrogates and bytes that are not UTF-8 become U+FFFD.
+    NaN and infinities become None, lone surrogates and bytes that are not UTF-8 become U+FFFD; a text of more than
+    `lenient` bytes must be without them.
     """
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
+        if lenient is not None and len(data) > lenient:
+            raise ValueError(f"{error.msg}, {error.pos:,} bytes in") from None
         return _slowly(data, str(error))
 
 

@@ -8,10 +8,12 @@ Specification: opentelemetry-proto 1.x, trace.proto, logs.proto and common.proto
 import base64
 import binascii
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
+from harness.ingest.barrier import Bad, start_of, tried
 from harness.ingest.formats._json import Json
 
 Attributes = dict[str, Json]
@@ -79,24 +81,20 @@ def resources(record: dict[str, Json], *names: str) -> list[dict[str, Json]]:
     return []
 
 
-BROKEN = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
-"""What reading one span of a hostile or broken record may raise; the spans beside it are read all the same."""
-
-
-def spans(record: dict[str, Json]) -> Iterator[Span | str]:
+def spans(record: dict[str, Json]) -> Iterator[Span | Bad]:
     """All spans of a record; for one that cannot be read, the reason."""
     for entry in resources(record, "resourceSpans", "resource_spans", "batches"):
-        resource = _resource(entry)
+        resource = tried(partial(_resource, entry), _nothing)
         for scoped in _some(entry, "scopeSpans", "scope_spans", "instrumentationLibrarySpans"):
             scope = _get(scoped, "scope", "instrumentationLibrary") or {}
             for raw in _some(scoped, "spans"):
                 yield _tried(span, raw, resource, scope)
 
 
-def logs(record: dict[str, Json]) -> Iterator[Log | str]:
+def logs(record: dict[str, Json]) -> Iterator[Log | Bad]:
     """All log records; for one that cannot be read, the reason."""
     for entry in resources(record, "resourceLogs", "resource_logs"):
-        resource = _resource(entry)
+        resource = tried(partial(_resource, entry), _nothing)
         for scoped in _some(entry, "scopeLogs", "scope_logs", "instrumentationLibraryLogs"):
             scope = _get(scoped, "scope", "instrumentationLibrary") or {}
             for raw in _some(scoped, "logRecords", "log_records"):
@@ -104,10 +102,11 @@ def logs(record: dict[str, Json]) -> Iterator[Log | str]:
 
 
 def _tried(read: Any, raw: dict[str, Json], resource: Attributes, scope: dict[str, Json]) -> Any:
-    try:
-        return read(raw, resource, str(scope.get("name") or ""), str(scope.get("version") or ""))
-    except BROKEN as error:
-        return f"a {read.__name__} that cannot be read: {error}"
+    return tried(
+        lambda: read(raw, resource, str(scope.get("name") or ""), str(scope.get("version") or "")),
+        lambda reason: Bad(reason, 0, start_of(raw)),
+        f"a {read.__name__} that cannot be read",
+    )
 
 
 def span(raw: dict[str, Json], resource: Attributes, scope: str, version: str) -> Span:
@@ -165,7 +164,14 @@ def log(raw: dict[str, Json], resource: Attributes, scope: str, version: str) ->
 def attributes(raw: Any) -> Attributes:
     """A list of key and AnyValue as a map; a map is taken as it is."""
     if isinstance(raw, list):
-        return {item["key"]: any_value(item.get("value")) for item in raw if isinstance(item.get("key"), str)}
+        found: Attributes = {}
+        for item in raw:
+            key, value = item.get("key"), item.get("value")
+            if isinstance(key, str):
+                # the commonest arm is asked here, to save a call
+                text = value.get("stringValue") if isinstance(value, dict) else None
+                found[key] = any_value(value) if text is None else text
+        return found
     return raw if isinstance(raw, dict) else {}
 
 
@@ -173,9 +179,6 @@ def any_value(raw: Any) -> Json:
     """The value of an AnyValue; None for an empty one; the first arm that is not null where all are present."""
     if not isinstance(raw, dict):
         return raw
-    text = raw.get("stringValue")  # the commonest arm, asked first
-    if text is not None:
-        return text
     for arm, value in raw.items():
         if value is not None and arm in _ARMS:
             read = _ARMS[arm]
@@ -209,6 +212,10 @@ def _resource(entry: dict[str, Json]) -> Attributes:
 
 KEPT = ("service.name", "service.version", "deployment.environment.name", "session.id", "user.id")
 """Attributes of the resource that a call inherits; hosts, processes and paths are left behind."""
+
+
+def _nothing(_: str) -> Attributes:
+    return {}
 
 
 def _some(entry: dict[str, Json], *names: str) -> list[dict[str, Json]]:

@@ -4,10 +4,11 @@ A row becomes a span that carries the row itself under an attribute of its forma
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from harness.ingest.formats import _trace
@@ -49,6 +50,17 @@ def evaluation(trace_id: str, span_id: str, name: Json, **said: Any) -> Log:
     )
 
 
+def distinct(found: Iterable[tuple[Json, Source]]) -> list[tuple[Json, Source]]:
+    """The rows, each once, however often it was read."""
+    once: dict[bytes, tuple[Json, Source]] = {}
+    for row, source in found:
+        once.setdefault(_ordered(row), (row, source))
+    return list(once.values())
+
+
+_ordered = msgspec.json.Encoder(order="deterministic").encode
+
+
 def unwrapped(correction: Json) -> Json:
     """A correction without the wrapper that only says it is the output."""
     if isinstance(correction, dict) and len(correction) == 1:
@@ -82,18 +94,17 @@ def folded(found: Found, key: str) -> tuple[Found, Counter[str], int]:
 
     Also how often a row came again just as it was, by its id, and how many pieces went into others.
     """
-    pieces: dict[str, list[tuple[Span, Source]]] = {}
+    pieces: dict[str, dict[bytes, tuple[Span, Source]]] = {}
     rest: Found = []
     repeated: Counter[str] = Counter()
     for piece, source in found:
         if not isinstance(piece, Span) or key not in piece.attributes:
             rest.append((piece, source))
-        elif any(piece == other for other, _ in pieces.get(piece.span_id, ())):
-            repeated[piece.span_id] += 1
-        else:
-            pieces.setdefault(piece.span_id, []).append((piece, source))
+            continue
+        held = pieces.setdefault(piece.span_id, {})
+        repeated[piece.span_id] += held.setdefault(_trace.content(piece), (piece, source))[0] is not piece
     joined = sum(len(held) - 1 for held in pieces.values())
-    return [*(_as_one(held, key) for held in pieces.values()), *rest], repeated, joined
+    return [*(_as_one([*held.values()], key) for held in pieces.values()), *rest], repeated, joined
 
 
 def read(found: Found, key: str, options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:
@@ -117,8 +128,14 @@ def counted(
 
 def _as_one(held: list[tuple[Span, Source]], key: str) -> tuple[Span, Source]:
     """The pieces of a row in the order they were sent, whatever order they were read in."""
+    if len(held) == 1:
+        return held[0]
     ordered = sorted(held, key=lambda pair: _sent(pair[0].attributes[key], pair[0]))
-    return reduce(lambda one, two: _merged(one, two, key), (span for span, _ in ordered)), ordered[0][1]
+    pieces = [span for span, _ in ordered]
+    row = deep_merge([span.attributes[key] for span in pieces])
+    whole = reduce(_merged, pieces)
+    attributes = {name: value for span in pieces for name, value in span.attributes.items()}
+    return replace(whole, attributes={**attributes, key: row}), ordered[0][1]
 
 
 def _sent(row: dict[str, Json], span: Span) -> tuple[bool, bool, str, str]:
@@ -127,8 +144,7 @@ def _sent(row: dict[str, Json], span: Span) -> tuple[bool, bool, str, str]:
     return update, bool(span.end_ns), text_of(row.get("_xact_id") or row.get("updated_at")), text_of(row)
 
 
-def _merged(one: Span, two: Span, key: str) -> Span:
-    row = deep_merge(one.attributes[key], two.attributes[key])
+def _merged(one: Span, two: Span) -> Span:
     return replace(
         one,
         trace_id=one.trace_id or two.trace_id,
@@ -139,16 +155,24 @@ def _merged(one: Span, two: Span, key: str) -> Span:
         end_ns=max(one.end_ns, two.end_ns),
         failed=one.failed or two.failed,
         status=one.status or two.status,
-        attributes={**one.attributes, **two.attributes, key: row},
     )
 
 
-def deep_merge(one: Json, two: Json) -> Json:
-    """`two` over `one`; maps merge key by key, and None never takes a value away."""
-    if isinstance(one, dict) and isinstance(two, dict):
-        merged = {key: deep_merge(one.get(key), value) for key, value in two.items()}
-        return {**one, **{key: value for key, value in merged.items() if value is not None or key not in one}}
-    return one if two is None else two
+def deep_merge(values: Sequence[Json]) -> Json:
+    """Values of one place, the newest last, as one: maps merge key by key, and None never takes a value away.
+
+    >>> deep_merge([{"a": 1, "b": {"c": 2}}, {"a": None, "b": {"d": 3}}])
+    {'a': 1, 'b': {'c': 2, 'd': 3}}
+    """
+    told = [value for value in values if value is not None]
+    if not told or not isinstance(told[-1], dict):
+        return told[-1] if told else None
+    held: dict[str, list[Json]] = {}
+    start = max((place for place, value in enumerate(told) if not isinstance(value, dict)), default=-1)
+    for value in told[start + 1 :]:
+        for name, inner in value.items():
+            held.setdefault(name, []).append(inner)
+    return {name: deep_merge(inner) for name, inner in held.items()}
 
 
 def rows(record: Mapping[str, Json], *keys: str) -> Iterable[dict[str, Json]]:

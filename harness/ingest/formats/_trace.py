@@ -3,21 +3,24 @@
 Session, user, tags and route often stand on the server span only, so a call takes them from its nearest ancestor.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import ModuleType
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from harness.core import plugins
 from harness.ingest.formats import _answer, _kinds, _twins, genai
 from harness.ingest.formats._draft import Draft, feedback
 from harness.ingest.formats._fates import INNER, aside
-from harness.ingest.formats._inherited import INHERITED, SESSION, USER, inherit, named
+from harness.ingest.formats._inherited import INHERITED, SESSION, USER, handed_down, inherit, named
 from harness.ingest.formats._json import Json, mapping, number, text_of
 from harness.ingest.formats._otlp import Attributes, Event, Log, Span
+from harness.ingest.formats._tree import SpanTree
 from harness.types import Call, CallError, Feedback, Noun, Source
 
 EVALUATION = "gen_ai.evaluation.result"
@@ -95,21 +98,24 @@ def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any])
         else:
             logs.setdefault(piece.span_id, []).append((piece, source))
             told[MESSAGE_EVENT] += piece.name != EVALUATION
-    kept = spans.kept
+    kept, copies = spans.kept, spans.repeated.total()
     yield "spans", len(kept)
-    tree = {span.span_id: span for span, _ in kept}
-    calls = list(_calls(kept, logs, told))
+    tree = SpanTree(kept)
+    calls, others = _calls(kept, logs, told)
     once = _twins.merged(calls, tree) if len(calls) > 1 else calls
-    if spans.repeated or len(once) < len(calls):
-        copies = sum(spans.repeated[id] for id in {span.span_id for _, span, _, _ in calls})
-        yield "repeated_spans", spans.repeated.total()
-        yield "repeated_calls", copies + len(calls) - len(once)
-    yield from _others(kept, calls, spans.repeated, told)
+    for span in others:
+        told[_kinds.of(span)] += 1 + spans.repeated.pop(span.span_id, 0)
+    if copies or len(once) < len(calls):
+        yield "repeated_spans", copies
+        yield "repeated_calls", spans.repeated.total() + len(calls) - len(once)
+    yield from ((aside(kind), count) for kind, count in told.items() if count)
     own = _twins.without_totals(once, tree) if len(once) > 2 else once
-    yield aside("total of several calls"), len(once) - len(own)
-    _answer.mark(own, kept)
+    if len(own) < len(once):
+        yield aside("total of several calls"), len(once) - len(own)
+    facts = handed_down(tree)
+    _answer.mark(own, tree, facts)
     for draft, span, convention, source in own:
-        inherit(draft, span, tree)
+        inherit(draft, span, tree, facts)
         yield _finished(draft, span, convention, source)
     said = [(log, source) for records in logs.values() for log, source in records if log.name == EVALUATION]
     yield from _once(_feedback(log, source, options) for log, source in said)
@@ -119,17 +125,6 @@ def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any])
 
 
 MESSAGE_EVENT = "message event"
-
-
-def _others(
-    kept: list[tuple[Span, Source]], calls: list[Found], repeated: Counter[str], told: Counter[str]
-) -> Iterator[Count]:
-    """What the spans and log records that are no calls are, with their copies."""
-    called = {span.span_id for _, span, _, _ in calls}
-    for span, _ in kept:
-        if span.span_id not in called:
-            told[_kinds.of(span)] += 1 + repeated.pop(span.span_id, 0)
-    yield from ((aside(kind), count) for kind, count in told.items() if count)
 
 
 def _inner(records: Iterable[Feedback | Count]) -> Iterator[Feedback | Count]:
@@ -144,10 +139,15 @@ class _Copies:
 
     def __init__(self) -> None:
         self._by_id: dict[str, list[tuple[Span, Source]]] = {}
+        self._known: dict[str, set[bytes]] = {}
+        """Digests of the copies of a span that came in very many versions."""
         self.repeated: Counter[str] = Counter()
 
     def add(self, span: Span, source: Source) -> None:
         held = self._by_id.setdefault(span.span_id, [])
+        if len(held) >= MOST_VERSIONS:
+            self._add_to_many(span, source, held)
+            return
         for place, (other, _) in enumerate(held):
             if _says_all_of(other, span) or _says_all_of(span, other):
                 self.repeated[span.span_id] += 1
@@ -156,9 +156,29 @@ class _Copies:
                 return
         held.append((span, source))
 
+    def _add_to_many(self, span: Span, source: Source, held: list[tuple[Span, Source]]) -> None:
+        known = self._known.get(span.span_id)
+        if known is None:
+            known = self._known[span.span_id] = {content(other) for other, _ in held}
+        mark = content(span)
+        if mark in known:
+            self.repeated[span.span_id] += 1
+        else:
+            known.add(mark)
+            held.append((span, source))
+
     @property
     def kept(self) -> list[tuple[Span, Source]]:
         return [pair for held in self._by_id.values() for pair in held]
+
+
+MOST_VERSIONS = 16
+"""Copies of one span that are compared with each other in what they say; of more only equal ones are one."""
+
+
+def content(piece: Span | Log) -> bytes:
+    """What makes two pieces the same, in a few bytes."""
+    return hashlib.sha256(msgspec.msgpack.encode(piece)).digest()
 
 
 def _says_all_of(span: Span, other: Span) -> bool:
@@ -170,29 +190,35 @@ def _says_all_of(span: Span, other: Span) -> bool:
 
 def _calls(
     spans: list[tuple[Span, Source]], logs: dict[str, list[tuple[Log, Source]]], told: Counter[str]
-) -> Iterator[Found]:
+) -> tuple[list[Found], list[Span]]:
+    """The calls of a trace, and the spans that are none."""
     orphans = dict(logs)
+    calls: list[Found] = []
+    others: list[Span] = []
     for span, source in spans:
         events = [genai.as_event(log) for log, _ in _in_order(orphans.pop(span.span_id, ()))]
-        if not speaking(span):
-            continue
         whole = replace(span, events=[*events, *span.events]) if events else span
-        draft, convention = draft_of(whole)
+        draft, convention = draft_of(whole) if speaking(span) else (None, "")
         if draft:
-            yield draft, whole, convention, source
+            calls.append((draft, whole, convention, source))
+        else:
+            others.append(span)
     for span_id, records in orphans.items():
         if span_id and any(genai.is_content(log.name) for log, _ in records):
             told[MESSAGE_EVENT] -= 1  # which stands for the span
-            yield _orphan(span_id, records)
+            calls.append(_orphan(span_id, records))
+    return calls, others
 
 
 def _in_order(records: Iterable[tuple[Log, Source]]) -> list[tuple[Log, Source]]:
     """Content events by time, each once; those of one moment as they were read."""
-    once: list[tuple[Log, Source]] = []
-    for log, source in records:
-        if genai.is_content(log.name) and all(log != other for other, _ in once):
-            once.append((log, source))
-    return sorted(once, key=lambda pair: pair[0].at_ns)
+    said = [(log, source) for log, source in records if genai.is_content(log.name)]
+    if len(said) < 2:
+        return said
+    once: dict[bytes, tuple[Log, Source]] = {}
+    for log, source in said:
+        once.setdefault(content(log), (log, source))
+    return sorted(once.values(), key=lambda pair: pair[0].at_ns)
 
 
 def _orphan(span_id: str, records: list[tuple[Log, Source]]) -> Found:
@@ -216,23 +242,24 @@ def draft_of(span: Span) -> tuple[Draft | None, str]:
     for order, dialect in enumerate(spoken):
         if not dialect.fill(span, draft) and (order == 0 or not (draft.input or draft.output or draft.response_id)):
             return None, ""
-    draft.fill(error=_error(span))
+    draft.error = draft.error or _error(span)
     return (draft, spoken[0].__name__.rsplit(".", 1)[-1]) if spoken else (None, "")
 
 
 def _finished(draft: Draft, span: Span, convention: str, source: Source) -> Call:
-    draft.fill(
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        parent_span_id=span.parent_id,
-        start_ns=span.start_ns,
-        end_ns=span.end_ns,
-    )
+    draft.trace_id, draft.span_id = draft.trace_id or span.trace_id, draft.span_id or span.span_id
+    draft.parent_span_id = draft.parent_span_id or span.parent_id
+    draft.start_ns, draft.end_ns = draft.start_ns or span.start_ns, draft.end_ns or span.end_ns
     if span.dropped:
         draft.flags |= {"attributes_dropped"}
-    place = replace(source, convention=convention, producer=f"{span.scope} {span.version}".strip())
-    if not place.span_ids:
-        place = replace(place, span_ids=(span.span_id,))
+    place = Source(
+        format=source.format,
+        convention=convention,
+        producer=f"{span.scope} {span.version}".strip(),
+        file=source.file,
+        line=source.line,
+        span_ids=source.span_ids or (span.span_id,),
+    )
     return draft.call(f"{span.trace_id}:{span.span_id}", place)
 
 

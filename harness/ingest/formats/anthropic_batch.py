@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.ingest.barrier import Bad, each
 from harness.ingest.formats._bodies import request, response
 from harness.ingest.formats._draft import Draft
 from harness.ingest.formats._fates import aside
 from harness.ingest.formats._json import Json, listing, mapping, text_of
+from harness.ingest.formats._rows import distinct
 from harness.types import Call, CallError, Source
 
 RANK = 55
@@ -25,19 +27,23 @@ def _is_request(record: dict[str, Json]) -> bool:
     return "custom_id" in record and "messages" in mapping(record.get("params"))
 
 
-def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Json]]:
-    for row in map(mapping, listing(record["requests"]) if "requests" in record else [record]):
-        yield text_of(row["custom_id"]), row
+def pieces(record: dict[str, Json]) -> Iterator[tuple[str | None, Json | Bad]]:
+    yield from each(listing(record["requests"]) if "requests" in record else [record], _row)
+
+
+def _row(raw: Json) -> Iterator[tuple[str, Json]]:
+    row = mapping(raw)
+    yield text_of(row["custom_id"]), row
 
 
 def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Call | tuple[str, int]]:
-    distinct = [pair for number, pair in enumerate(found) if all(pair[0] != other for other, _ in found[:number])]
-    asked = [mapping(row["params"]) for row, _ in distinct if "params" in row]
-    answered = [(mapping(row["result"]), source) for row, source in distinct if "result" in row]
-    told = answered or [({}, distinct[0][1])]
-    yield "repeated_calls", len(found) - len(distinct)
-    yield aside("part of a call"), len(distinct) - len(told)
-    name = text_of(distinct[0][0]["custom_id"])
+    once = distinct(found)
+    asked = [mapping(row["params"]) for row, _ in once if "params" in row]
+    answered = [(mapping(row["result"]), source) for row, source in once if "result" in row]
+    told = answered or [({}, once[0][1])]
+    yield "repeated_calls", len(found) - len(once)
+    yield aside("part of a call"), len(once) - len(told)
+    name = text_of(once[0][0]["custom_id"])
     for result, source in told:
         yield _call(name, asked[0] if len(asked) == 1 else {}, result, source)
 

@@ -11,7 +11,7 @@ from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft
 from harness.ingest.formats._fates import aside
 from harness.ingest.formats._json import Json, listing, mapping, text_of, whole
-from harness.ingest.formats._rows import context
+from harness.ingest.formats._rows import context, distinct
 from harness.ingest.formats._streams import put_together
 from harness.types import Call, CallError, Source
 
@@ -30,10 +30,10 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Json]]:
 
 
 def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Call | tuple[str, int]]:
-    for number, (record, source) in enumerate(found):
-        if any(record == earlier for earlier, _ in found[:number]):
-            yield "repeated_calls", 1
-        elif text_of(record.get("operation")).startswith(_CALLS) and not _embeds(record):
+    once = distinct(found)
+    yield "repeated_calls", len(found) - len(once)
+    for record, source in once:
+        if text_of(record.get("operation")).startswith(_CALLS) and not _embeds(record):
             yield _call(record, source)
         else:
             yield aside("embedding" if _embeds(record) else "operation of the service"), 1

@@ -10,9 +10,10 @@ from harness.ingest.formats._bodies import tokens
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft
 from harness.ingest.formats._fates import Passed, aside
+from harness.ingest.formats._history import LONGEST
 from harness.ingest.formats._json import Json, mapping, text_of
 from harness.ingest.formats._messages import joined, messages
-from harness.types import Call, Source
+from harness.types import Call, Message, Source
 
 RANK = 45
 
@@ -43,15 +44,21 @@ def join(found: list[Line], options: Mapping[str, Any]) -> Iterator[Call | tuple
             said = mapping(row.get("message"))
             asked.setdefault(text_of(said.get("id") or row["uuid"]), []).append((row, source))
     yield aside("message of a session"), len(found) - len(asked)
+    read: Read = {}
     for rows in asked.values():
-        yield _call(rows, lines)
+        yield _call(rows, lines, read)
 
 
-def _call(rows: list[Line], lines: dict[str, Line]) -> Call:
+Read = dict[tuple[str, int], tuple[Message, ...]]
+"""Messages of lines that were read before, by the first of these lines and their number: every later call repeats them."""
+
+
+def _call(rows: list[Line], lines: dict[str, Line], read: Read) -> Call:
     first, source = rows[0]
     said = [mapping(row["message"]) for row, _ in rows]
     own = {text_of(row["uuid"]) for row, _ in rows}
-    before = [row for row in _above(first, lines) if text_of(row["uuid"]) not in own]
+    above = _above(first, lines)
+    before = [row for row in above[-LONGEST:] if text_of(row["uuid"]) not in own]
     usage = tokens(said[-1].get("usage"))
     inside = {"input": usage.get("input", 0) + usage.get("cache_read", 0) + usage.get("cache_write", 0)}
     output = joined(messages(said, "assistant"))
@@ -63,32 +70,39 @@ def _call(rows: list[Line], lines: dict[str, Line]) -> Call:
         model_served=text_of(said[0].get("model")),
         start_ns=nanoseconds(before[-1].get("timestamp")) if before else 0,
         end_ns=nanoseconds(rows[-1][0].get("timestamp")),
-        input=_said(before),
+        input=_said(before, read),
         output=output,
         usage={**usage, **inside} if usage else {},
+        flags={"truncated"} if len(above) > LONGEST else set(),
     )
     return draft.call(f"{first['sessionId']}:{draft.response_id or first['uuid']}", source)
 
 
 def _above(row: dict[str, Json], lines: dict[str, Line]) -> list[dict[str, Json]]:
-    """The lines that a line follows, first to last."""
+    """The lines that a line follows, first to last; of very many the last ones."""
     found: list[dict[str, Json]] = []
     seen = {text_of(row["uuid"])}
-    while (above := text_of(row.get("parentUuid"))) in lines and above not in seen:
+    while len(found) <= LONGEST and (above := text_of(row.get("parentUuid"))) in lines and above not in seen:
         seen.add(above)
         row = lines[above][0]
         found.append(row)
     return found[::-1]
 
 
-def _said(rows: list[dict[str, Json]]) -> Any:
+def _said(rows: list[dict[str, Json]], read: Read) -> tuple[Message, ...]:
     """The messages of lines; those of one assistant's message as one."""
-    held: list[tuple[str, list[Json]]] = []
+    held: list[tuple[str, str, list[Json]]] = []
     for row in rows:
         said = mapping(row.get("message"))
         id = text_of(said.get("id")) if row["type"] == "assistant" else ""
         if held and id and held[-1][0] == id:
-            held[-1][1].append(said)
+            held[-1][2].append(said)
         elif said:
-            held.append((id, [said]))
-    return tuple(made for id, group in held for made in (joined(messages(group)) if id else messages(group)))
+            held.append((id, text_of(row["uuid"]), [said]))
+    made: list[Message] = []
+    for id, first, group in held:
+        known = first, len(group)
+        if known not in read:
+            read[known] = joined(messages(group)) if id else messages(group)
+        made += read[known]
+    return tuple(made)

@@ -12,6 +12,7 @@ from harness.ingest.formats._bodies import tokens
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft
 from harness.ingest.formats._fates import aside
+from harness.ingest.formats._history import LONGEST
 from harness.ingest.formats._json import Json, mapping, text_of
 from harness.ingest.formats._messages import joined, messages
 from harness.types import Call, Source
@@ -98,9 +99,10 @@ class _Session:
             model_served=self._model,
             start_ns=nanoseconds(first["timestamp"]),
             end_ns=nanoseconds(last["timestamp"]),
-            input=messages(self._before),
+            input=messages(self._before[-LONGEST:]),
             output=joined(messages(said, "assistant")),
             usage=self._usage,
+            flags={"truncated"} if len(self._before) > LONGEST else set(),
         )
         self._number += 1
         self._before += said

@@ -74,11 +74,19 @@ def _content(held: Attributes, events: list[Event], draft: Draft) -> None:
     raw = [held.get(name) for name in _CONTENT]
     system, read, written = _spoken.instructions(raw[0]), _spoken.messages(raw[1]), _spoken.messages(raw[2])
     if system is None or read is None or written is None:
-        instructions, asked, answered = (parsed(value) for value in raw)
-        draft.flags |= cut(instructions, asked, answered, held.get("gen_ai.prompt"), held.get("gen_ai.completion"))
-        draft.flags |= _refused(answered)
+        draft.flags |= cut(held.get("gen_ai.prompt"), held.get("gen_ai.completion"))
+    if system is None:
+        instructions = parsed(raw[0])
+        draft.flags |= cut(instructions)
         system = tuple(_system(instructions)) if instructions else ()
-        read, written = messages(asked) if asked else (), choices(answered)
+    if read is None:
+        asked = parsed(raw[1])
+        draft.flags |= cut(asked)
+        read = messages(asked) if asked else ()
+    if written is None:
+        answered = parsed(raw[2])
+        draft.flags |= cut(answered) | _refused(answered)
+        written = choices(answered)
     if system and read and read[0].role == "system" and read[0].text == system[0].text:
         system = ()  # OpenLIT writes the instructions in both places
     draft.fill(input=(*system, *read), output=written)

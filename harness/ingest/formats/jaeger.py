@@ -6,6 +6,7 @@ Specification: jaegertracing/jaeger, model/json/model.go. Times are in µs; tags
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.ingest.barrier import Bad, each
 from harness.ingest.formats import _trace
 from harness.ingest.formats._json import Json, listing, loads, mapping, number, text_of
 from harness.ingest.formats._otlp import KEPT, KINDS, Attributes, Event, Log, Span, identity
@@ -22,12 +23,16 @@ def claims(record: dict[str, Json]) -> bool:
     return {"traceID", "spans", "processes"} <= first.keys() and isinstance(first["spans"], list)
 
 
-def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
+def pieces(record: dict[str, Json]) -> Iterator[tuple[str | None, Piece | Bad]]:
     processes = mapping(record.get("processes"))
-    for raw in map(mapping, listing(record.get("spans"))):
+
+    def read(item: Json) -> Iterator[tuple[str, Piece]]:
+        raw = mapping(item)
         process = mapping(raw.get("process") or processes.get(text_of(raw.get("processID"))))
         span = _span(raw, process)
         yield span.trace_id, _trace.lean(span)
+
+    yield from each(listing(record.get("spans")), read)
 
 
 def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:

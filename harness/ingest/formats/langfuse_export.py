@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.ingest.barrier import Bad, each
 from harness.ingest.formats import _langfuse, _ratings, _trace
 from harness.ingest.formats._bodies import tools
 from harness.ingest.formats._clock import nanoseconds
@@ -57,7 +58,7 @@ def _kind(row: dict[str, Json]) -> str:
     return ""
 
 
-def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
+def pieces(record: dict[str, Json]) -> Iterator[tuple[str | None, Piece | Bad]]:
     trace = _bundle(record)
     found = (
         [*listing(record.get("observations")), *listing(trace.get("scores") or record.get("scores"))] if trace else []
@@ -66,9 +67,12 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
     found += [] if trace else [*_columns(record), record]
     if trace:
         yield text_of(trace.get("id")), _root(trace)
-    for row in map(mapping, found):
-        piece = _piece(_snake(row), text_of(trace.get("id")))
+
+    def read(row: Json) -> Iterator[tuple[str, Piece]]:
+        piece = _piece(_snake(mapping(row)), text_of(trace.get("id")))
         yield piece.trace_id, piece
+
+    yield from each(found, read)
 
 
 def _columns(row: dict[str, Json]) -> Iterator[dict[str, Json]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.ingest.barrier import Bad, each
 from harness.ingest.formats import _ratings, _rows, _trace
 from harness.ingest.formats._bodies import params, request, response, tokens
 from harness.ingest.formats._clock import nanoseconds
@@ -37,17 +38,18 @@ def _is_feedback(record: dict[str, Json]) -> bool:
     return {"run_id", "key"} <= record.keys() and bool(said)
 
 
-def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
+def pieces(record: dict[str, Json]) -> Iterator[tuple[str | None, Piece | Bad]]:
     runs = [*listing(record.get("post")), *listing(record.get("patch")), *_parts(record)] or [record]
-    for run in map(mapping, runs):
-        if "feedback_key" in run:
-            yield f"feedback:{run['feedback_key']}", _config(run)
-        elif _is_feedback(run):
-            said = _feedback(run)
-            yield said.trace_id, said
-        else:
-            span = _span(run)
-            yield span.trace_id, span
+    yield from each(runs, _row)
+
+
+def _row(raw: Json) -> Iterator[tuple[str, Piece]]:
+    run = mapping(raw)
+    if "feedback_key" in run:
+        yield f"feedback:{run['feedback_key']}", _config(run)
+    else:
+        piece = _feedback(run) if _is_feedback(run) else _span(run)
+        yield piece.trace_id, piece
 
 
 def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | tuple[str, int]]:

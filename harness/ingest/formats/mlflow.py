@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.ingest.barrier import Bad, each
 from harness.ingest.formats import _ratings, _trace
 from harness.ingest.formats._bodies import params, request, response, tokens
 from harness.ingest.formats._clock import nanoseconds
@@ -32,16 +33,16 @@ def claims(record: dict[str, Json]) -> bool:
     )
 
 
-def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
+def pieces(record: dict[str, Json]) -> Iterator[tuple[str | None, Piece | Bad]]:
     trace = mapping(record.get("trace")) or record
     info = mapping(trace.get("info")) or trace
     raw = listing(mapping(trace.get("data")).get("spans", trace.get("spans")))
-    spans = [_span(item, _resource(info)) for item in map(mapping, raw)]
-    trace_id = spans[0].trace_id if spans else _bare(info.get("trace_id") or info.get("request_id"))
+    spans = list(each(raw, lambda item: [_span(mapping(item), _resource(info))]))
+    named = next((span.trace_id for span in spans if isinstance(span, Span)), "")
+    trace_id = named or _bare(info.get("trace_id") or info.get("request_id"))
     for span in spans:
-        yield trace_id, _trace.lean(span)
-    for item in map(mapping, listing(info.get("assessments"))):
-        yield trace_id, _assessment(item, trace_id)
+        yield (trace_id, _trace.lean(span)) if isinstance(span, Span) else span
+    yield from each(listing(info.get("assessments")), lambda item: [(trace_id, _assessment(mapping(item), trace_id))])
 
 
 def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | _trace.Count]:

@@ -8,6 +8,7 @@ from harness.ingest.formats._bodies import params
 from harness.ingest.formats._draft import Draft
 from harness.ingest.formats._json import Json, listing, text_of
 from harness.ingest.formats._messages import messages
+from harness.ingest.formats._rows import distinct
 from harness.types import Call, Source
 
 RANK = 99
@@ -23,10 +24,9 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Json]]:
 
 
 def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Call | tuple[str, int]]:
-    for number, (record, source) in enumerate(found):
-        if any(record == earlier for earlier, _ in found[:number]):
-            yield "repeated_calls", 1
-            continue
+    once = distinct(found)
+    yield "repeated_calls", len(found) - len(once)
+    for record, source in once:
         yield _call(record, source)
 
 

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.core.codec import digest
+from harness.ingest.barrier import Bad, each
 from harness.ingest.formats._bodies import params, request, response
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft, feedback
 from harness.ingest.formats._fates import INNER, aside
 from harness.ingest.formats._json import Json, listing, mapping, parsed, text_of
 from harness.ingest.formats._messages import choices, messages
-from harness.ingest.formats._rows import context
+from harness.ingest.formats._rows import context, distinct
 from harness.types import Call, CallError, Feedback, Message, Source
 
 RANK = 60
@@ -34,32 +35,36 @@ def _stored(data: list[Json]) -> bool:
     return first.get("object") in ("chat.completion", "response") or {"id", "role", "content"} <= first.keys()
 
 
-def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Json]]:
+def pieces(record: dict[str, Json]) -> Iterator[tuple[str | None, Json | Bad]]:
     if record.get("object") == "list":
-        for row in map(mapping, listing(record.get("data"))):
-            # A message of a stored completion is named after it: `chatcmpl-...-0`.
-            yield text_of(row.get("id")).rpartition("-")[0] if "role" in row else text_of(row.get("id")), row
+        yield from each(listing(record.get("data")), _stored_row)
     elif "custom_id" in record:
         yield f"batch:{record['custom_id']}", record
     else:
         yield text_of(record.get("id")) or digest(record), record
 
 
+def _stored_row(raw: Json) -> Iterator[tuple[str, Json]]:
+    """A completion, or a message of one, which is named after it: `chatcmpl-...-0`."""
+    row = mapping(raw)
+    yield text_of(row.get("id")).rpartition("-")[0] if "role" in row else text_of(row.get("id")), row
+
+
 def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | tuple[str, int]]:
-    distinct = [pair for number, pair in enumerate(found) if all(pair[0] != other for other, _ in found[:number])]
-    yield "repeated_calls", len(found) - len(distinct)
-    first, source = distinct[0]
+    once = distinct(found)
+    yield "repeated_calls", len(found) - len(once)
+    first, source = once[0]
     if "custom_id" in first:
-        yield from _batch([row for row, _ in distinct], source)
+        yield from _batch([row for row, _ in once], source)
     elif "preferred_output" in first:
-        yield INNER, len(distinct)
-        for row, place in distinct:
+        yield INNER, len(once)
+        for row, place in once:
             yield from _preference(row, place)
     elif "request" in first:
-        yield from (_pair(row, place) for row, place in distinct)
+        yield from (_pair(row, place) for row, place in once)
     else:
-        yield aside("part of a call"), len(distinct) - 1
-        yield _completion([row for row, _ in distinct], source)
+        yield aside("part of a call"), len(once) - 1
+        yield _completion([row for row, _ in once], source)
 
 
 def _batch(found: list[dict[str, Json]], source: Source) -> Iterator[Call | tuple[str, int]]:

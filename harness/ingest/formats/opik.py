@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.ingest.barrier import Bad, each
 from harness.ingest.formats import _rows
 from harness.ingest.formats._bodies import params, request, response, tokens
 from harness.ingest.formats._clock import nanoseconds
@@ -25,14 +26,18 @@ def claims(record: dict[str, Json]) -> bool:
     return (whole and bool({"downloaded_at", "project_name"} & record.keys())) or (row and "input" in record)
 
 
-def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
+def pieces(record: dict[str, Json]) -> Iterator[tuple[str | None, Piece | Bad]]:
     trace = mapping(record.get("trace"))
     rows = [{**row, "type": "trace"} for row in (trace,) if row]
-    for row in map(mapping, [*rows, *listing(record["spans"])] if rows else [record]):
-        span = _span(row, text_of(trace.get("id")))
+
+    def read(raw: Json) -> Iterator[tuple[str | None, Piece | Bad]]:
+        row = mapping(raw)
+        span, is_trace = _span(row, text_of(trace.get("id"))), row["type"] == "trace"
         yield span.trace_id, span
-        for score in map(mapping, listing(row.get("feedback_scores"))):
-            yield span.trace_id, _score(score, span, bool(row["type"] == "trace"))
+        scores = listing(row.get("feedback_scores"))
+        yield from each(scores, lambda score: [(span.trace_id, _score(mapping(score), span, is_trace))])
+
+    yield from each([*rows, *listing(record["spans"])] if rows else [record], read)
 
 
 def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | tuple[str, int]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.ingest.barrier import Bad
 from harness.ingest.formats import _trace
 from harness.ingest.formats._fates import Passed
 from harness.ingest.formats._json import Json
@@ -25,17 +26,17 @@ def claims(record: dict[str, Json]) -> bool:
     )
 
 
-def pieces(record: dict[str, Json]) -> Iterator[tuple[str | None, Piece | Passed | str]]:
+def pieces(record: dict[str, Json]) -> Iterator[tuple[str | None, Piece | Passed | Bad]]:
     """Spans and the log records that say something of a call, each under its trace id; a broken one with its reason."""
     for span in spans(record):
-        if isinstance(span, str):
+        if isinstance(span, Bad):
             yield None, span
         else:
             yield span.trace_id, _trace.lean(span)
     if {"resourceMetrics", "resource_metrics"} & record.keys():
         yield None, Passed("metrics")
     for log in logs(record):
-        if isinstance(log, str):
+        if isinstance(log, Bad):
             yield None, log
         elif not _trace.matters(log):
             yield None, Passed("log record")

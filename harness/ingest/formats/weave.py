@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.ingest.barrier import Bad, each
 from harness.ingest.formats import _ratings, _rows, _trace
 from harness.ingest.formats._bodies import request, response, tokens
 from harness.ingest.formats._clock import nanoseconds
 from harness.ingest.formats._draft import Draft
-from harness.ingest.formats._json import Json, mapping, parsed, text_of
+from harness.ingest.formats._json import Json, listing, mapping, parsed, text_of
 from harness.ingest.formats._otlp import Log, Span
 from harness.types import Call, CallError, Feedback, Source
 
@@ -39,7 +40,7 @@ def claims(record: dict[str, Json]) -> bool:
     )
 
 
-def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
+def pieces(record: dict[str, Json]) -> Iterator[tuple[str | None, Piece | Bad]]:
     if "feedback_type" in record:
         said = _feedback(record)
         yield said.span_id, said
@@ -64,8 +65,9 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Piece]]:
             scope=f"weave {_operation(row)}".strip(),
         ),
     )
-    for item in map(mapping, mapping(mapping(row.get("summary")).get("weave")).get("feedback") or ()):
-        yield id, _feedback({**item, "trace_id": trace_id, "weave_ref": f"/call/{id}"})
+    given = listing(mapping(mapping(row.get("summary")).get("weave")).get("feedback"))
+    known = {"trace_id": trace_id, "weave_ref": f"/call/{id}"}
+    yield from each(given, lambda item: [(id, _feedback({**mapping(item), **known}))])
 
 
 def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Iterator[Call | Feedback | tuple[str, int]]:

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import NamedTuple
+from functools import cached_property, lru_cache
 
 INVISIBLE = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u206a-\u206f\ufe00-\ufe0f\ufeff"
 LOOKALIKE = "\u00a0\u2000-\u200a\u2010-\u2015\u202f\u205f\u2212\u3000\uff01-\uff5e\ufe6b\U0001d7ce-\U0001d7ff"
@@ -33,31 +33,51 @@ _BYTES = re.compile(ENCODED.encode())
 _SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " "}
 
 
-class View(NamedTuple):
-    text: bytes
-    starts: list[int]
-    """Where a piece of `text` starts, ascending: plain, undone, plain, undone, … Empty for the text itself."""
-    origins: list[int]
-    """Where that piece stands in the text it was made from. What was undone is taken back whole."""
+class View:
+    """A way to read a text. The way back is worked out only where something was found in it."""
+
+    def __init__(self, text: bytes, before: bytes | None = None) -> None:
+        """`before`: the text that this one was made from; None for the text itself."""
+        self.text, self._before = text, before
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """The part of the original that a part of the view came from."""
-        if not self.starts:
+        if self._before is None:
             return start, end
-        first, last = bisect_right(self.starts, start) - 1, bisect_right(self.starts, end - 1) - 1
-        begin = self.origins[first] + (0 if first % 2 else start - self.starts[first])
-        return begin, self.origins[last + 1] if last % 2 else self.origins[last] + end - self.starts[last]
+        starts, origins = self._way_back
+        first, last = bisect_right(starts, start) - 1, bisect_right(starts, end - 1) - 1
+        begin = origins[first] + (0 if first % 2 else start - starts[first])
+        return begin, origins[last + 1] if last % 2 else origins[last] + end - starts[last]
+
+    @cached_property
+    def _way_back(self) -> tuple[list[int], list[int]]:
+        """Where pieces of the view start, ascending (plain, undone, plain, undone, …), and where each stands in the text
+        before. What was undone is taken back whole."""
+        text = (self._before or b"").decode("utf-8", "surrogateescape")
+        starts, origins, made, read, end = [0], [0], 0, 0, 0
+        for match in _ESCAPE.finditer(text):
+            plain = len(text[end : match.start()].encode("utf-8", "surrogateescape"))
+            token = match.group()
+            made, read = made + plain, read + plain
+            starts.append(made)
+            origins.append(read)
+            made, read = made + len(_meaning(token).encode()), read + len(token.encode("utf-8", "surrogateescape"))
+            starts.append(made)
+            origins.append(read)
+            end = match.end()
+        return starts, origins
 
 
 def views(text: bytes) -> Iterator[list[View]]:
     """Each way to read the text, the plainest first, as the steps that lead to it; the last step's text is what is read."""
-    chain = [View(text, [], [])]
+    chain = [View(text)]
     yield chain
     for _ in range(LEVELS):
-        step = _undone(chain[-1].text)
-        if step.text == chain[-1].text:
+        before = chain[-1].text
+        undone = _undone(before)
+        if undone == before:
             return
-        chain.append(step)
+        chain.append(View(undone, before))
         yield chain
 
 
@@ -68,28 +88,15 @@ def origin(chain: list[View], start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _undone(data: bytes) -> View:
+def _undone(data: bytes) -> bytes:
     text = data.decode("utf-8", "surrogateescape")
-    pieces, starts, origins, made, read, end = list[bytes](), [0], [0], 0, 0, 0
-    for match in _ESCAPE.finditer(text):
-        plain = text[end : match.start()].encode("utf-8", "surrogateescape")
-        token = match.group()
-        said = _meaning(token).encode("utf-8", "surrogatepass")
-        made, read = made + len(plain), read + len(plain)
-        pieces += [plain, said]
-        starts.append(made)
-        origins.append(read)
-        made, read = made + len(said), read + len(token.encode("utf-8", "surrogateescape"))
-        starts.append(made)
-        origins.append(read)
-        end = match.end()
-    pieces.append(text[end:].encode("utf-8", "surrogateescape"))
-    return View(b"".join(pieces), starts, origins)
+    return _ESCAPE.sub(lambda match: _meaning(match.group()), text).encode("utf-8", "surrogateescape")
 
 
+@lru_cache(maxsize=1024)
 def _meaning(token: str) -> str:
     if token[0] == "\\":
-        return chr(int(token[2:], 16)) if token[1] == "u" else _SHORT.get(token[1], token[1])
+        return _character(int(token[2:], 16)) if token[1] == "u" else _SHORT.get(token[1], token[1])
     if token[0] == "%":
         code = int(token[1:], 16)
         return chr(code) if code < 128 else token
@@ -97,6 +104,11 @@ def _meaning(token: str) -> str:
         return html.unescape(token)
     found = unicodedata.normalize("NFKC", token)
     return found if found.isascii() else "-" if unicodedata.category(token[0]) in ("Pd", "Sm") else ""
+
+
+def _character(code: int) -> str:
+    """Half of a pair that UTF-16 needs is no character, and nothing that is looked for."""
+    return "\ufffd" if 0xD800 <= code <= 0xDFFF else chr(code)
 
 
 def encoded(text: bytes) -> Iterator[tuple[int, int, bytes]]:

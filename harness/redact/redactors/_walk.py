@@ -15,6 +15,8 @@ IDS = frozenset(
         "span_id",
         "parent_span_id",
         "response_id",
+        "above",
+        "answers",
         "source",
         "type",
         "start_ns",
@@ -63,6 +65,9 @@ class Redacting(Protocol):
     def finds(self, data: bytes, name: str = ..., /) -> list[Find]: ...
     def replaced(self, data: bytes, finds: list[Find], /) -> bytes: ...
     def pseudonym(self, find: Find, /) -> bytes: ...
+    def is_plain(self, key: str, /) -> bool: ...
+    def is_known_plain(self, text: str, key: str, /) -> bool: ...
+    def remember_plain(self, text: str, key: str, /) -> None: ...
 
 
 class Walk:
@@ -100,11 +105,14 @@ class Walk:
 
     def _object(self, value: dict[str, Json]) -> Json:
         if value.keys() == {"key", "value"} and isinstance(value["key"], str):  # an attribute of OTLP
-            return {"key": self._text(value["key"]), "value": self._any_value(value["value"], value["key"])}
+            return {"key": self._key(value["key"]), "value": self._any_value(value["value"], value["key"])}
         return {
-            self._text(key): inner if key in self._ids and self._ids is OTLP_IDS else self.value(inner, key)
+            self._key(key): inner if key in self._ids and self._ids is OTLP_IDS else self.value(inner, key)
             for key, inner in value.items()
         }
+
+    def _key(self, key: str) -> str:
+        return key if self._redactor.is_plain(key) else self._text(key)
 
     def _any_value(self, value: Json, key: str) -> Json:
         """An AnyValue; where its number was replaced it has become a text."""
@@ -145,12 +153,13 @@ class Walk:
             yield b"".join([*pieces, whole[at:end]])
 
     def _text(self, text: str, key: str = "") -> str:
-        if len(text) < 6:
+        if len(text) < 6 or self._redactor.is_known_plain(text, key):
             return text
         whole = self._redactor.called(key, text) if key else None
         data = text.encode("utf-8", "surrogatepass")
         found = [whole] if whole else self._redactor.finds(data, key)
         if not found:
+            self._redactor.remember_plain(text, key)
             return text
         self.found = True
         return self._redactor.replaced(data, found).decode("utf-8", "replace")

@@ -38,7 +38,7 @@ _WORDS = (
 )
 _BEFORE = re2.compile(rf"(?i)(?:{_WORDS})[^0-9\n]{{0,32}}$".encode())
 _AFTER = re2.compile(rf"(?i)^[^0-9\n]{{0,16}}(?:{_WORDS})".encode())
-_KEY = re2.compile(
+KEY = re2.compile(
     r"(?i)(?:phone|mobile|cell|tel|fax|telefon|telefoon|celular|handy|whatsapp|msisdn|电话|手机)(?:[_. -]?(?:number|no|nr|num))?$".encode()
 )
 _GROUP = re2.compile(rb"[0-9][ -]$")
@@ -70,10 +70,10 @@ def confirm(text: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 
 def named(key: bytes, value: bytes) -> bool:
-    """Whether a key of an object calls its value a phone number, and the value may be one."""
+    """Whether the value may be the phone number that its key calls it."""
     digits = bytes(byte for byte in value if 48 <= byte <= 57)
     rest = value.translate(None, b"0123456789 ()+./-")
-    return LEAST <= len(digits) <= MOST and not rest and bool(_KEY.search(key))
+    return LEAST <= len(digits) <= MOST and not rest
 
 
 def _is_counted(found: bytes) -> bool:

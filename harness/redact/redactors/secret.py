@@ -34,7 +34,7 @@ LEAST_ENTROPY = 2.8
 LEAST_ANNOUNCED = 2.2
 """The same behind a word that hardly means anything else, such as *password*."""
 
-_NAME = re2.compile(rf"(?i)(?:^|[._-]|\b)(?:{_WORDS})s?$".encode())
+KEY = re2.compile(rf"(?i)(?:^|[._-]|\b)(?:{_WORDS})s?$".encode())
 _BEFORE = re2.compile(
     rf"(?i)^(?:(?:{_WORDS}){_QUOTES}\s{{0,4}}{_IS}\s{{0,4}}|\b){_QUOTES}(?:(?:bearer|basic|token)\s+)?".encode()
 )
@@ -59,7 +59,7 @@ def confirm(text: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 def named(key: bytes, value: bytes) -> bool:
     """Whether a key of an object calls its value a secret, and the value may be one."""
-    name = _NAME.search(key)
+    name = KEY.search(key)
     if not name or len(value) < 6 or len(value.split()) > 2:
         return False
     strict = name.group().lower().strip(b"._-") in (b"token", b"pass", b"cookie")
