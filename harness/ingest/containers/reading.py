@@ -1,5 +1,6 @@
 """Read a file's bytes into located records. Its first bytes say what a file is, never its name."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import IO, Any, BinaryIO, NamedTuple
 
@@ -17,6 +18,9 @@ BOM = b"\xef\xbb\xbf"
 PARQUET = b"PAR1"
 FIRST_FIELD = 0x0A
 """How an OTLP request in protobuf starts: the tag of field 1, length-delimited."""
+
+EVENT, DATA = re.compile(rb"(data|event|id|retry)?:"), b"data:"
+"""How a recorded event stream starts, and what a line of it starts with that sends something."""
 
 LENIENT = 32 * MIB
 """Bytes of one text that is read in the lenient way, which takes several times its size in memory."""
@@ -49,6 +53,8 @@ def _by_content(stream: IO[bytes], limits: IngestLimits) -> Iterator[Record | Ba
         return
     if text[:1] in (b"{", b"["):
         yield from _json(rest, limits)
+    elif EVENT.match(text) and DATA in text:
+        yield from _lines(rest, limits, start=1, read=_event)
     elif head[:4] == PARQUET or _looks_delimited(head):
         yield from _table(head[:4] == PARQUET, rest, limits)
     elif head[:2] == b"--":
@@ -178,8 +184,11 @@ def _one_after_another(data: bytes, otherwise: Bad) -> Iterator[Record | Bad]:
         yield from (value,) if isinstance(value, Bad) else _unfolded(Record(value, number))
 
 
-def _lines(stream: Resumed, limits: IngestLimits, start: int = 2, rest_of: Bad | None = None) -> Iterator[Record | Bad]:
-    """Lines from the number `start` on. `rest_of`: the line before was longer than its limit, and goes on."""
+def _lines(
+    stream: Resumed, limits: IngestLimits, start: int = 2, rest_of: Bad | None = None, read: "ReadLine | None" = None
+) -> Iterator[Record | Bad]:
+    """Lines from the number `start` on. `rest_of`: the line before was longer than its limit, and goes on. `read`: how a line is
+    read, as JSON by default."""
     number, most, barren = start, limits.record_mib * MIB, 0
     if rest_of:
         yield rest_of
@@ -190,12 +199,22 @@ def _lines(stream: Resumed, limits: IngestLimits, start: int = 2, rest_of: Bad |
             barren += stream.skip_line(limits.barren_mib * MIB)
         elif line.strip():
             barren = 0
-            yield from _line(line, number, limits)
+            yield from (read or _line)(line, number, limits)
         else:
             barren += len(line)
         number += 1
     if barren > limits.barren_mib * MIB:
         yield Bad(f"more than {limits.barren_mib} MiB without a record; the rest was not read", number, b"")
+
+
+ReadLine = Callable[[bytes, int, IngestLimits], Iterator[Record | Bad]]
+
+
+def _event(line: bytes, number: int, limits: IngestLimits) -> Iterator[Record | Bad]:
+    """A line of a recorded event stream (WHATWG HTML, server-sent events): what it sends, if it is no mark of the end."""
+    field, _, data = line.strip().partition(b":")
+    if field == b"data" and data.strip() not in (b"", b"[DONE]"):
+        yield from _line(data.strip(), number, limits)
 
 
 def _line(line: bytes, number: int, limits: IngestLimits) -> Iterator[Record | Bad]:

@@ -17,6 +17,7 @@ from harness.ingest.formats._draft import feedback
 from harness.ingest.formats._fates import INNER, aside
 from harness.ingest.formats._json import Json, listing, mapping, parsed, text_of
 from harness.ingest.formats._reviewed import answer_in, corrects, linked
+from harness.ingest.formats._rows import distinct as rows_of
 from harness.types import Feedback, Source
 
 RANK = 40
@@ -38,7 +39,7 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str, Json]]:
 
 
 def join(found: list[tuple[Json, Source]], options: Mapping[str, Any]) -> Iterator[Feedback | tuple[str, int]]:
-    distinct = [line for number, line in enumerate(found) if all(line[0] != other for other, _ in found[:number])]
+    distinct = rows_of(found)
     yield "repeated_feedback", len(found) - len(distinct)
     made = 0
     silent = 0

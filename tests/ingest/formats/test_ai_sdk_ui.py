@@ -137,6 +137,17 @@ def test_chunks_alone_have_an_answer_and_no_question(tmp_path):
     assert totals["read"] == fates
 
 
+def test_a_stream_recorded_as_a_file_is_read_as_its_chunks(tmp_path):
+    """Server-sent events, with comments, names and ids of events between them; a broken line costs no other."""
+    path = tmp_path / "chat.sse"
+    path.write_text(": ping\n\nevent: chunk\nid: 7\n" + events(CHUNKS) + "data: {broken\n\n", encoding="utf-8")
+    by_id = {call.id: call for call in read(path)[0]}
+    assert said(by_id["m2"].output) == [("assistant", "7 degrees.")]
+    assert said(by_id["m2:1"].output) == [("assistant", ("thought", "Look it up."), CALL[1])]
+    totals, fates = balance([path])
+    assert totals["read"] == fates == len(CHUNKS) + 1
+
+
 def test_a_stream_that_broke_off_or_failed_is_marked(tmp_path):
     broken = saved(tmp_path, {"id": "a", "messages": CHAT[:2], "stream": events(CHUNKS[:-4])})
     calls = {call.id: call for call in read(broken)[0]}
