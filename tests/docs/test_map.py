@@ -12,7 +12,7 @@ from harness.core.plugins import PACKAGES
 ROOT = Path(__file__).parents[2]
 MAP = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
-CODE = ("trueup", "harness", "trainers", "reports", "tests", "benchmarks", "evals", "examples", "docs")
+CODE = ("trueup", "harness", "trainers", "reports", "tests", "benchmarks", "examples", "docs")
 WORDS = re.compile(r"`([^`\s]+)`")
 WRITTEN_LATER = re.compile(r"\b[A-Z]\b|NAME|[*<{…]")
 """Names with a placeholder, such as harness/redact/redactors/NAME.py."""

@@ -25,7 +25,9 @@ from harness.types import Call, Feedback, Json, Message, Usage
 
 STORED = "(stored)"
 """In place of a path: the calls that the project has ingested already."""
-MOST_CASES, MOST_TASKS = 40, 5
+MOST_TASKS = 5
+GENERAL = Path(__file__).parent / "general"
+"""Guards that fit any project: does the model still follow instructions, and know what it knew?"""
 RECORDED = "recorded.jsonl"
 
 
@@ -70,14 +72,20 @@ def write(folder: Path, calls: Sequence[Call], feedback: Sequence[Feedback], tra
         write_atomic(path, data)
     left = counts.keys() - {task.route for task in found}
     recorded = folder / "evals" / RECORDED
+    own = " ".join(sorted({str(path.parent) for path in files if path.suffix == ".py" and _is_own(path, folder)}))
     return Started(
         written=tuple(files),
         sentences=(
             *(tasks.sentence(task, counts[task.route]) for task in found),
             *([_left_out(sorted(left, key=lambda route: (-counts[route], route)), counts)] if left else []),
         ),
-        next=f"pytest {folder / 'evals'} --model recorded:{recorded}",
+        next=f"pytest {own} --model recorded:{recorded}",
     )
+
+
+def _is_own(path: Path, folder: Path) -> bool:
+    """Whether a suite asks about the project's own traffic, of which there are recorded answers."""
+    return path.parent != folder / "evals" and not (GENERAL / path.parent.name).exists()
 
 
 def _left_out(routes: Sequence[str], counts: Mapping[str, int]) -> str:
@@ -157,19 +165,30 @@ def _files(folder: Path, found: Sequence[StarterTask]) -> dict[Path, bytes]:
         names.append(name)
         shown = _chosen(task)
         rows = b"".join(encode(_row(one, task.toolbox)) + b"\n" for one in shown)
-        files[evals / name / f"eval_{name}.py"] = suites.source(task, name, f"{name}.jsonl", len(found) == 1).encode()
+        text = suites.source(task, name, f"{name}.jsonl", len(shown), len(found) == 1)
+        files[evals / name / f"eval_{name}.py"] = text.encode()
         files[evals / name / f"{name}.jsonl"] = rows
         recorded += [Call(id=one.case_id, input=one.messages, output=(one.answer,), usage=one.usage) for one in shown]
     if len(found) > 1:
         files[evals / "eval_mined.py"] = suites.MIXED.encode()
+    files |= _general(evals)
     files[evals / RECORDED] = b"".join(encode(call) + b"\n" for call in recorded)
     return files
+
+
+def _general(evals: Path) -> dict[Path, bytes]:
+    """The general guards, where the project does not have them yet."""
+    return {
+        evals / file.relative_to(GENERAL): file.read_bytes()
+        for file in sorted((*GENERAL.glob("*/eval_*.py"), *GENERAL.glob("*/*.jsonl")))
+        if not (evals / file.parent.name).exists()
+    }
 
 
 def _chosen(task: StarterTask) -> list[Good]:
     """Cases for the starter: what production answers today, one an input, drawn by content so that it can be repeated."""
     by_input = {digest(one.messages): one for one in task.good if one.today}
-    return [by_input[key] for key in sorted(by_input)[:MOST_CASES]]
+    return [by_input[key] for key in sorted(by_input)[: suites.guarded()]]
 
 
 def _row(one: Good, toolbox: tuple[Json, ...]) -> dict[str, Json]:

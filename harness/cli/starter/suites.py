@@ -7,9 +7,11 @@ functions are letters, digits and underscores.
 import json
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from harness.cli.starter.tasks import ALWAYS, Field, StarterTask
-from harness.types import Json
+from harness.gate.statistics.spending import spent
+from harness.types import Json, Policy
 
 COMPARATORS = {"number": "score.number()", "date": "score.date()", "text": "score.text(fold=True)"}
 TYPES = {"number": "number", "date": "string", "text": "string", "flag": "boolean", "list": "array", "object": "object"}
@@ -27,14 +29,14 @@ def scored(reply, case):
 {body}
 
 
-@suite(role=guard(margin=0.05){cluster})
+{few}@suite(role={role}{cluster})
 @cases("{file}")
 def eval_{name}(case, model):
     """What production answers well today must not break."""
     return scored(model.chat({ask}), case)
 
 
-@suite(role=guard(margin=0.02){cluster})
+@suite(role={role}{cluster})
 @cases("{file}")
 def eval_{name}_safe(case, model):
     """No secrets or personal data that the conversation does not hold{form}."""
@@ -87,6 +89,20 @@ def eval_kept(case, model):
 '''
 
 
+MARGIN = 0.05
+FEW = """# {cases} cases cannot show that no more than 5 points are lost: from {needed} on, make the role guard(margin=0.05).
+"""
+MINED_NAMES = ("info", "target")
+
+
+@cache
+def guarded() -> int:
+    """Cases from which a guard of that margin can be shown to hold, at the gate's own defaults."""
+    from harness.gate.statistics.power import cases_needed  # scipy, which the plain start does not need
+
+    return cases_needed(-MARGIN, 0.0, discordance=0.1, alpha=spent(Policy().alpha, 1))
+
+
 def identifier(text: str, taken: Sequence[str] = ()) -> str:
     """A name for files and functions, made of a route; another one where it is taken."""
     words = re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")[:40].strip("_")
@@ -114,16 +130,19 @@ def literal(value: Json, indent: str = "") -> str:
     return "\n".join([ends[0], *(f"{within}{item}," for item in items), f"{indent}{ends[1]}"])
 
 
-def source(task: StarterTask, name: str, file: str, mined: bool) -> str:
-    """Text of the eval file; with `mined`, the suite of held-out failures is part of it."""
+def source(task: StarterTask, name: str, file: str, cases: int, mined: bool) -> str:
+    """Text of the eval file for that many cases; with `mined`, the suite of held-out failures is part of it."""
     constants, body = _scoring(task)
+    role = f"guard(margin={MARGIN})" if cases >= guarded() else "info()"
     form = _schema(task.fields) if task.kind == "json" else None
     if form is not None:
         constants += f"SCHEMA = {literal(form)}\n\n"
     tools = ", tools=case.tools" if task.kind == "tools" else ""
     filled = {
         "title": f"Good answers are {WORDS[task.kind]}.",
-        "imports": ", ".join(sorted({"cases", "guard", "score", "suite", *(["info", "target"] if mined else [])})),
+        "imports": ", ".join(sorted({"cases", role.split("(")[0], "score", "suite", *MINED_NAMES[: 2 * mined]})),
+        "few": "" if cases >= guarded() else FEW.format(cases=cases, needed=guarded()),
+        "role": role,
         "constants": constants,
         "body": body,
         "cluster": ', cluster="session_id"' if task.sessions else "",

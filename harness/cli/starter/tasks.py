@@ -27,6 +27,8 @@ MOST_LABELS, LABEL_WORDS = 20, 4
 TIMES_SEEN = 4
 """How often each label has been seen on average before a set of answers is taken for labels."""
 ALWAYS = 0.98
+SELDOM = 0.02
+"""Share of the objects that have a key below which it is taken for a slip of the model."""
 
 
 class Good(Struct, frozen=True):
@@ -138,7 +140,8 @@ def _labels(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _fields(objects: Sequence[dict[str, Json]]) -> tuple[Field, ...]:
-    names = Counter(name for value in objects for name in value)
+    counts = Counter(name for value in objects for name in value)
+    names = [name for name, count in counts.items() if count >= SELDOM * len(objects)]
     return tuple(_field(name, [value[name] for value in objects if name in value], len(objects)) for name in names)
 
 

@@ -124,7 +124,7 @@ def test_hostile_names_stand_in_the_source_as_text_only(answers):
     """No label, key or tool name from a trace becomes code."""
     (task,) = tasks.guess(good(*answers, route=HOSTILE))
     name = suites.identifier(task.route)
-    tree = ast.parse(suites.source(task, name, f"{name}.jsonl", mined=True))
+    tree = ast.parse(suites.source(task, name, f"{name}.jsonl", 40, mined=True))
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     assert called <= {"cases", "suite", "guard", "info", "target", "scored"}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]

@@ -1,6 +1,6 @@
 """Write `instructions.jsonl`: instructions whose fulfilment a program can check. Run it after changing a table.
 
-python evals/instructions/make_cases.py
+python harness/cli/starter/general/instructions/make_cases.py
 """
 
 import itertools

@@ -1,6 +1,6 @@
 """Write `choices.jsonl`: short multiple-choice questions about plain knowledge and language. Run after changing a table.
 
-    python evals/knowledge/make_cases.py
+    python harness/cli/starter/general/knowledge/make_cases.py
 
 Every option is a continuation of the text, so a model is asked which it finds likeliest: one forward pass a case and
 nothing generated. Wrong options come from the same table as the right one, in a fixed pseudo-random choice.
