@@ -63,6 +63,9 @@ class CurateOptions(Noun, frozen=True):
     """One input with different targets: the best source and then the latest wins, or none is used."""
     replay_share: float = 0.1
     """Share of replay rows in the final training mix, 0 to 1."""
+    replay: Literal["files", "own"] = "files"
+    """`own`: where `replay_files` are too few, the base model's own answers to general requests; see
+    `harness.curate.own_answers`."""
     replay_files: tuple[File, ...] = ()
     """JSON Lines with `messages`, `instruction` and `output`, or `prompt` and `answer`."""
     most_rows: int = 5000

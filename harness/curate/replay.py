@@ -31,8 +31,14 @@ def read(paths: Iterable[str]) -> Iterator[Case]:
 
 def mix(cases: Sequence[Case], trained: int, share: float, seed: int) -> tuple[Case, ...]:
     """A stable draw of `cases` that makes up `share` (0 to 1) of the final mix with `trained` rows."""
-    wanted = round(trained * share / (1 - share)) if share < 1 else len(cases)
-    return tuple(sorted(cases, key=lambda case: digest([seed, case.id]))[:wanted])
+    return tuple(
+        sorted(cases, key=lambda case: digest([seed, case.id]))[: wanted(trained, share) if share < 1 else None]
+    )
+
+
+def wanted(trained: int, share: float) -> int:
+    """How many rows are `share` of a mix with `trained` others; none of a share of 1, which has no others."""
+    return round(trained * share / (1 - share)) if share < 1 else 0
 
 
 def _case(line: bytes, where: str, name: str) -> Case:

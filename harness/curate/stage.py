@@ -24,6 +24,7 @@ from harness.mine.traffic import Traffic
 from harness.types import Call, Case, Dataset, Fate, Feedback, Message, Noun
 
 Reword = Callable[[Sequence[Case]], Iterable[Case]]
+Own = Callable[[int], Iterable[Case]]
 
 
 class Curated(Noun, frozen=True):
@@ -43,10 +44,12 @@ def curate(
     options: CurateOptions = CurateOptions(),
     taught: Mapping[str, Message] = {},
     reword: Reword = lambda train: (),
+    own: Own = lambda wanted: (),
     clean: Callable[[Case], Case] = lambda case: case,
 ) -> Curated:
-    """Curate. `clean` redacts the rows of replay files, which no ingest has read. `sticky` is the ledger of all nights before: key to the split it was put in. `taught`: call id to a
-    teacher's answer that the scorers accepted. `reword`: gives rows in other words for the chosen training rows.
+    """Curate. `clean` redacts the rows of replay files, which no ingest has read. `sticky` is the ledger of all nights before:
+    key to the split it was put in. `taught`: call id to a teacher's answer that the scorers accepted. `reword` gives rows in
+    other words for the chosen training rows, `own` so many replay rows where the files have too few.
 
     Raises UndecidedError when there are too few corrected failures, and InvalidError when the fates do not add up.
     The result does not depend on the order of calls or feedback; give `Ordered` calls where they do not fit into memory.
@@ -69,8 +72,9 @@ def curate(
     selection.sample("production", options.most_production, options)
     for row, side in zip(rows, selection.split, strict=True):
         fates[row.call.id] = Fate(call_id=row.call.id, fate=side, detail=selection.details.get(row.call.id, ""))
-    cases = _cases(rows, selection.split, group_of, options, reword, clean)
+    cases = _cases(rows, selection.split, group_of, options, reword)
     too_few.refuse(cases, fates, rows, formed, options)
+    cases["replay"] = _replay(cases, options, own, clean)
     by_time = tuple(fates[call.id] for call in traffic if call.id in fates)
     spared = [
         manifest.case(row, side, "") for row, side in zip(rows, selection.split, strict=True) if side == CONTEXT_BUDGET
@@ -100,7 +104,6 @@ def _cases(
     group_of: Sequence[str],
     options: CurateOptions,
     reword: Reword,
-    clean: Callable[[Case], Case],
 ) -> dict[str, tuple[Case, ...]]:
     found: dict[str, list[Case]] = {name: [] for name in SPLITS}
     for row, side, group in zip(rows, split, group_of, strict=True):
@@ -111,9 +114,22 @@ def _cases(
         corrected, judged, share=options.augment_share, threshold=options.near_duplicate, seed=options.seed
     )
     found["train"] += slot_swaps.apart(reword(corrected), judged, options.near_duplicate)
-    general = slot_swaps.apart(map(clean, replay.read(options.replay_files)), judged, options.near_duplicate)
-    mixed = replay.mix(general, len(found["train"]), options.replay_share, options.seed)
-    return {**{name: tuple(items) for name, items in found.items()}, "replay": mixed}
+    return {name: tuple(items) for name, items in found.items()}
+
+
+def _replay(
+    cases: Mapping[str, Sequence[Case]], options: CurateOptions, own: Own, clean: Callable[[Case], Case]
+) -> tuple[Case, ...]:
+    """The general rows of the mix: from files, and the base's own answers where these are too few. None is near a judged case."""
+    trained = len(cases["train"])
+    wanted = replay.wanted(trained, options.replay_share)
+    given = list(map(clean, replay.read(options.replay_files)))
+    if options.replay == "own" and len(given) < wanted:
+        given += own(wanted - len(given))
+    judged = _judged(cases, options)
+    return replay.mix(
+        slot_swaps.apart(given, judged, options.near_duplicate), trained, options.replay_share, options.seed
+    )
 
 
 def _judged(found: Mapping[str, Sequence[Case]], options: CurateOptions) -> list[str]:

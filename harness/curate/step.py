@@ -11,7 +11,7 @@ from harness.core import reads
 from harness.core.codec import digest
 from harness.core.options import absolute, files
 from harness.core.reads import Reads
-from harness.curate import benchmark_files, levers, stage
+from harness.curate import benchmark_files, levers, own_answers, stage
 from harness.curate.options import CurateOptions
 from harness.curate.teacher import arm as teacher_arm
 from harness.curate.teacher import paraphrase_step
@@ -67,6 +67,7 @@ def curate(project: Project) -> Dataset:
             reword=lambda train: [
                 clean(case) for case in paraphrase_step.reword(project, train, options, options.paraphrase_share)
             ],
+            own=lambda wanted: own_answers.rows(project, wanted, options.seed),
             clean=clean,
         )
         folder = project.store.artifacts.scratch("dataset")
@@ -99,6 +100,7 @@ def _reads(project: Project, mined: Mined, options: CurateOptions, taught: Mappi
             "mined": digest(mined),
             "ledger": digest(project.store.ledger.splits()),
             "taught": digest(taught),
+            "own": own_answers.content(project) if options.replay == "own" else "",
             "privacy": digest(project.config.privacy),
             "teacher": teacher_arm.content(teacher, project.config.model_path(teacher.model, teacher.backend)),
         },

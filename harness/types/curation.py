@@ -74,7 +74,7 @@ class Case(Noun, frozen=True):
     rejected: str | None = None
     """The failing answer, where one was recorded: the other half of a preference pair."""
     target_source: str = ""
-    """correction, retry, teacher, production, unopposed (production's, which nobody confirmed) or file."""
+    """correction, retry, teacher, production, unopposed (production's, which nobody confirmed), file, or own (the base's)."""
     split: str = ""
     """train, held_out, regression, production or replay; empty for cases from an eval file."""
     call_id: str = ""

@@ -37,6 +37,7 @@ prompt = "examples"
 prompt = "short"
 
 [curate]
+replay = "own"                # a tenth of general requests with the base's own answers, against forgetting
 regression_from = "passed"    # calls that nobody complained of are asked again too, so that the effect on traffic is known
 
 [eval]
