@@ -235,18 +235,30 @@ def load(path: Path | None = None) -> Config:
     for arm in config.arms.values():
         if arm.prompt and arm.prompt not in config.prompts:
             raise unknown_key(f"prompts.{arm.prompt}", (f"prompts.{name}" for name in config.prompts), str(file))
-    _check_baselines(config, str(file))
+    check_arms(config, str(file))
     _check_scales(config, str(file))
     return _absolute(msgspec.structs.replace(config, root=str(file.resolve().parent)))
 
 
-def _check_baselines(config: Config, where: str) -> None:
-    """A misspelt baseline is told at once, not as a missing run at the end of a night."""
-    known = {*(config.arms or ("prompted",)), "base", "champion", "constant"}
-    for name in config.gate.baselines:
-        if name not in known:
-            hint = did_you_mean(name, known, "arms")
-            raise UsageError(f"[gate] baselines names no arm: {name!r}", where=where, next=hint)
+def check_arms(config: Config, where: str) -> None:
+    """A misspelt candidate or baseline is told at once, not as a missing run at the end of a night. Raises UsageError."""
+    arms = {*(config.arms or ("base", "prompted")), "tuned"}
+    gate = config.gate
+    for key, names, known in (
+        ("candidate", (gate.candidate,), arms),
+        ("baselines", gate.baselines, arms | {"base", "champion", "constant"}),
+    ):
+        for name in names:
+            if name not in known:
+                hint = did_you_mean(name, known, "arms")
+                raise UsageError(f"[gate] {key} names no arm: {name!r}", where=where, next=hint)
+    if gate.candidate in gate.baselines:
+        others = sorted(arms - {gate.candidate, "tuned"}) or ["NAME"]
+        raise UsageError(
+            f"the candidate {gate.candidate!r} is its own baseline",
+            where=where,
+            next=f'hold it against another arm: baselines = ["{others[0]}"] under [gate]',
+        )
 
 
 def _check_scales(config: Config, where: str) -> None:

@@ -88,7 +88,7 @@ def _mark(project: Project, ident: str, mark: Mark) -> None:
 
 def _current(project: Project, alias: str) -> str:
     current = project.store.promotions.current(alias)
-    return current.adapter if current else ""
+    return project.served_adapter(current.adapter) if current else ""
 
 
 def _remains(

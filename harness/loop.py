@@ -1,5 +1,8 @@
 """Walk the loop: ingest, mine, curate, tune, evaluate, compare, gate, report, promote.
 
+Where the candidate is not the fine-tune but another prompt, model or endpoint, nothing has to be trained, and the walk begins
+with evaluate.
+
 Each verb reads what the verbs before it left in the store and leaves its own result there, so each is also a command,
 and a killed run goes on where it was. A step whose inputs did not change is recalled, not repeated: see
 `harness.core.reads`. Mining is the first thing that `curate` asks for, comparing the first thing that `gate` does.
@@ -8,9 +11,10 @@ and a killed run goes on where it was. A step whose inputs did not change is rec
 from harness.config import Config
 from harness.curate import step as curate_step
 from harness.curate.step import curate
+from harness.errors import UsageError
 from harness.evaluate import arms
 from harness.evaluate.step import evaluate
-from harness.gate import early_stop
+from harness.gate import candidate, early_stop
 from harness.gate import options as gate_options
 from harness.gate.step import gate
 from harness.ingest.settings import format_options
@@ -31,24 +35,34 @@ def check(config: Config) -> None:
     curate_step.options_of(config)
     arms.check_options(config)
     gate_options.check(config.gate)
+    candidate.check(config, config.gate)
 
 
 def run(project: Project) -> Verdict:
     """Walk the whole loop once. Raises UndecidedError before training when there is too little to learn from."""
     check(project.config)
+    if not candidate.is_tuned(project.config, project.config.gate):
+        return judge(project, *project.latest_or_none())
     ingest(project)
     dataset = curate(project)
     return judge(project, dataset, tune(project, dataset))
 
 
 def run_in_rounds(project: Project, count: int, suite: str = "") -> Verdict:
-    """Walk the loop with up to `count` trainings; `suite` says what still fails, see `harness.tune.rounds`."""
+    """Walk the loop with up to `count` trainings; `suite` says what still fails, see `harness.tune.rounds`.
+
+    Raises UsageError where the candidate is an arm that is not trained."""
     check(project.config)
+    if not candidate.is_tuned(project.config, project.config.gate):
+        raise UsageError(
+            f"the candidate {project.config.gate.candidate!r} is not trained, so there are no rounds",
+            next="trueup run without --iterations",
+        )
     ingest(project)
     return judge(project, *rounds.tune(project, curate(project), count, suite))
 
 
-def judge(project: Project, dataset: Dataset, adapter: Adapter) -> Verdict:
+def judge(project: Project, dataset: Dataset | None, adapter: Adapter | None) -> Verdict:
     """Evaluate, gate and report; promote where [promote] auto says so."""
     evaluate(project, dataset, adapter, ask=early_stop.evaluate)
     verdict = gate(project)

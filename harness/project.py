@@ -20,7 +20,8 @@ from harness.core.ordered import Ordered
 from harness.core.progress import Progress
 from harness.errors import InvalidError
 from harness.store import Store
-from harness.types import Adapter, Dataset, Feedback, Noun, Run, Story, Verdict
+from harness.store.promotions import ADAPTERS, ARMS
+from harness.types import Adapter, Arm, Dataset, Feedback, Noun, Run, Story, Verdict
 
 LATEST = "latest"
 """Memo step that points at the latest dataset, adapter, evaluation and verdict."""
@@ -148,10 +149,8 @@ class Project:
         return (self.dataset(dataset) if dataset else None), (self.adapter(adapter) if adapter else None)
 
     def latest_evaluation(self) -> EvaluationRuns:
-        """Raises InvalidError when nothing was evaluated, or no adapter was: there is nothing to judge then."""
+        """Raises InvalidError when nothing was evaluated, or a run of it is gone: there is nothing to judge then."""
         latest = self.store.artifacts.get("evaluation", self.latest("evaluation", "trueup eval"), EvaluationRuns)
-        if not (latest.adapter and latest.dataset):
-            raise InvalidError("no adapter was evaluated yet", where=str(self.store.root), next="trueup run")
         if self._stored(latest.runs) != dict(latest.runs):
             raise InvalidError("a run of the latest evaluation is gone", where=str(self.store.root), next="trueup eval")
         return latest
@@ -173,6 +172,28 @@ class Project:
 
     def _has_run(self, ident: str) -> bool:
         return self.store.artifacts.has("run", ident)
+
+    def served_arm(self, ident: str) -> Arm | None:
+        """The promoted arm of that content id, with paths of this machine; None where an adapter or the base model is served."""
+        if not (ident and self.store.artifacts.has(ARMS, ident)):
+            return None
+        arm = self.store.artifacts.get(ARMS, ident, Arm)
+        folder = str(self.store.artifacts.folder(ADAPTERS, arm.adapter)) if arm.adapter else ""
+        return replace(arm, model=self.config.model_path(arm.model, arm.backend), adapter=folder)
+
+    def served_adapter(self, ident: str) -> str:
+        """Content id of the adapter that a promoted id is, or answers with; empty when it has none."""
+        arm = self.store.artifacts.get(ARMS, ident, Arm) if ident and self.store.artifacts.has(ARMS, ident) else None
+        return arm.adapter if arm else ident
+
+    def served(self, ident: str) -> str:
+        """What a promoted or judged id is, in words: `the base model`, `adapter 3fa91c88d0e2`, or `next 88d0e2...` for an arm."""
+        if not (ident and self.store.artifacts.has(ARMS, ident)):
+            return f"adapter {ident[:12]}" if ident else "the base model"
+        arm = self.store.artifacts.get(ARMS, ident, Arm)
+        tuned = f", adapter {arm.adapter[:12]}" if arm.adapter else ""
+        words = "no prompt" if arm.prompt.name == "none" else f"prompt {arm.prompt.name}"
+        return f"{arm.name} {ident[:12]} ({Path(arm.model).name or arm.backend}{tuned}, {words})"
 
     def is_marked(self, ident: str) -> bool:
         """Whether a dataset or an adapter was made with calls that were forgotten since; see `harness.forget`."""

@@ -9,6 +9,7 @@ from harness.core import dataset_files
 from harness.core.codec import digest, write_atomic
 from harness.core.plugins import helper, load
 from harness.errors import InvalidError
+from harness.gate import candidate as gate_candidate
 from harness.gate import compare
 from harness.gate import runs as gate_runs
 from harness.gate.history import nights
@@ -24,33 +25,38 @@ def story_of(project: Project, verdict: Verdict) -> Story:
     judged = project.recalled(JUDGED, verdict.id, "evaluation")
     if not judged:
         raise InvalidError("the runs that this verdict judged are not known", where=verdict.id[:12], next="trueup run")
-    if project.is_marked(verdict.candidate):
+    evaluation = project.store.artifacts.get("evaluation", judged, EvaluationRuns)
+    runs = project.runs(evaluation)
+    judgement = _judgement(project, verdict)
+    policy = judgement.policy if judgement else project.config.gate
+    tuned = gate_candidate.adapter_of(runs[policy.candidate], evaluation.adapter)
+    if project.is_marked(tuned):
         verdict = replace(verdict, outcome="invalid", sentence=f"The adapter {MARKED}; it is not promoted.")
-    runs = project.runs(project.store.artifacts.get("evaluation", judged, EvaluationRuns))
-    adapter = project.adapter(verdict.candidate)
-    folder = project.store.artifacts.folder("dataset", verdict.dataset)
+    adapter = project.adapter(tuned) if tuned and project.store.artifacts.has("adapter", tuned) else None
     wanted = {case.call_id for run in runs.values() for cases in run.cases.values() for case in cases if case.call_id}
     past = [night for night in nights(project) if night.at_ns <= verdict.at_ns]
     before = _before(project, verdict, past)
+    moves = tuple(project.store.promotions.history(project.config.promote.alias))
     return Story(
         title=_title(project),
         verdict=verdict,
         runs=tuple(runs.values()),
-        comparisons=gate_runs.comparisons(runs),
-        dataset=project.dataset(verdict.dataset),
+        comparisons=gate_runs.comparisons(runs, policy.candidate),
+        dataset=project.dataset(verdict.dataset) if verdict.dataset else None,
         adapter=adapter,
         calls=project.store.traces.calls_by_id(wanted),
         history=tuple(past),
-        promotions=tuple(project.store.promotions.history(project.config.promote.alias)),
+        promotions=moves,
         waivers=gate_runs.waivers(project),
-        policy=project.config.gate,
-        training=dataset_files.read_split(folder, "train"),
-        previous_training=_rows(project, before),
+        policy=replace(project.config.gate, candidate=policy.candidate, baselines=policy.baselines),
+        training=_rows(project, verdict.dataset if adapter else ""),
+        previous_training=_rows(project, before.id if before else ""),
         feedback=tuple(record for record in project.feedback() if record.call_id in wanted),
-        seconds={**project.progress.seconds, "tune": adapter.seconds},
+        seconds={**project.progress.seconds, **({"tune": adapter.seconds} if adapter else {})},
         ingest=project.store.traces.counts(),
         previous=before,
-        judgement=_judgement(project, verdict),
+        judgement=judgement,
+        served={ident: project.served(ident) for move in moves for ident in (move.adapter, move.previous)},
     )
 
 
@@ -138,9 +144,9 @@ def _before(project: Project, verdict: Verdict, past: Sequence[HistoryPoint]) ->
     return project.dataset(others[-1]) if known else None
 
 
-def _rows(project: Project, dataset: Dataset | None) -> tuple[Case, ...]:
-    """The training rows of a dataset, where there is one."""
-    return dataset_files.read_split(project.store.artifacts.folder("dataset", dataset.id), "train") if dataset else ()
+def _rows(project: Project, dataset: str) -> tuple[Case, ...]:
+    """The training rows of the dataset of that id; none without one."""
+    return dataset_files.read_split(project.store.artifacts.folder("dataset", dataset), "train") if dataset else ()
 
 
 def _said(findings: Sequence[Finding]) -> str:

@@ -24,4 +24,5 @@ def render(story: Story) -> bytes:
         suites=suites,
         judged=judged,
         promotions=story.promotions,
+        served=story.served,
     )

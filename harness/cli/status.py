@@ -17,5 +17,5 @@ def status(project: Project) -> dict[str, Any]:
         facts["judged"] = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(verdict.at_ns / 1e9))
     for alias in project.store.promotions.aliases():
         current = project.store.promotions.current(alias)
-        facts[f"alias {alias}"] = (current.adapter[:12] if current else "") or "the base model"
+        facts[f"alias {alias}"] = project.served(current.adapter if current else "")
     return {**facts, "records": project.store.traces.counts()}

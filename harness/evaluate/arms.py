@@ -1,7 +1,7 @@
 """Resolve the arms of trueup.toml: fill in their prompts and adapters.
 
 Without [arms.*] there are the three that every fine-tune has to be held against: `base`, `prompted` (the prompt that
-production used, worked examples and all) and `tuned`. `champion` joins when an adapter has been promoted, and
+production used, worked examples and all) and `tuned`. `champion` joins when something has been promoted, and
 `constant`, which gives the commonest training answer to everything: whoever does not beat it has learnt nothing from
 the message.
 """
@@ -36,11 +36,14 @@ def sections(config: Config) -> dict[str, ArmSection]:
     return {**arms, TUNED: ArmSection(prompt=short, adapter=TUNED)}
 
 
-def resolve(config: Config, recorded: tuple[Prompt, ...], adapters: dict[str, str]) -> dict[str, Arm]:
+def resolve(
+    config: Config, recorded: tuple[Prompt, ...], adapters: dict[str, str], champion: Arm | None = None
+) -> dict[str, Arm]:
     """Arms that can be run now.
 
     `adapters` maps `tuned` and `champion` to adapter folders; an arm whose adapter is not there yet is left out, and so
-    is one whose prompt should come from traces that have none. Raises UsageError as `check_options` does.
+    is one whose prompt should come from traces that have none. `champion` is the promoted arm, where it is not just an adapter.
+    Raises UsageError as `check_options` does.
     """
     arms: dict[str, Arm] = {}
     tables = {name: _options(config, f"arms.{name}", spec) for name, spec in sections(config).items()}
@@ -60,6 +63,8 @@ def resolve(config: Config, recorded: tuple[Prompt, ...], adapters: dict[str, st
         )
     if CHAMPION in adapters and TUNED in arms and CHAMPION not in arms:
         arms[CHAMPION] = replace(arms[TUNED], name=CHAMPION, adapter=adapters[CHAMPION])
+    if champion and CHAMPION not in arms:
+        arms[CHAMPION] = replace(champion, name=CHAMPION)
     return arms
 
 
@@ -89,7 +94,7 @@ def absent(config: Config, name: str, ready: Iterable[str]) -> UsageError:
     """What to say of an arm that cannot be asked: what it needs is not there yet, or the file names no such arm."""
     spec = sections(config).get(name)
     if name == CHAMPION or (spec and spec.adapter == CHAMPION):
-        return UsageError(f"the arm {name!r} waits for an adapter to be promoted", next="trueup promote")
+        return UsageError(f"the arm {name!r} waits for something to be promoted", next="trueup promote")
     if spec and spec.adapter == TUNED:
         return UsageError(f"the arm {name!r} has no adapter yet", next="trueup tune")
     if spec:

@@ -25,13 +25,15 @@ def arms(project: Project, dataset: Dataset | None, adapter: Adapter | None) -> 
     folders = {}
     if adapter:
         folders[evaluate_arms.TUNED] = str(project.store.artifacts.folder("adapter", adapter.id))
-    champion = project.store.promotions.current(project.config.promote.alias)
-    if champion and champion.adapter:
-        if not project.store.artifacts.has("adapter", champion.adapter):
+    promoted = project.store.promotions.current(project.config.promote.alias)
+    served = promoted.adapter if promoted else ""
+    champion = project.served_arm(served)
+    if served and not champion:
+        if not project.store.artifacts.has("adapter", served):
             alias = project.config.promote.alias
-            raise InvalidError("the promoted adapter is gone", where=f"alias {alias}", next="trueup rollback")
-        folders[evaluate_arms.CHAMPION] = str(project.store.artifacts.folder("adapter", champion.adapter))
-    found = evaluate_arms.resolve(project.config, dataset.prompts if dataset else (), folders)
+            raise InvalidError("what was promoted is gone", where=f"alias {alias}", next="trueup rollback")
+        folders[evaluate_arms.CHAMPION] = str(project.store.artifacts.folder("adapter", served))
+    found = evaluate_arms.resolve(project.config, dataset.prompts if dataset else (), folders, champion)
     if dataset and evaluate_arms.CONSTANT not in found:
         train = dataset_files.read_split(project.store.artifacts.folder("dataset", dataset.id), "train")
         floor = evaluate_arms.constant(train)

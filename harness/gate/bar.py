@@ -14,7 +14,7 @@ from harness.core.codec import digest
 from harness.evaluate.arms import CHAMPION, CONSTANT, TUNED
 from harness.gate.suite_bar import weaker
 from harness.project import Project
-from harness.types import ArmSettings, Judgement, Message, Policy, Prompt, Run, Suite
+from harness.types import Arm, ArmSettings, Judgement, Message, Policy, Prompt, Run, Suite
 
 TRACES, AS_CANDIDATE = "of the traces", ""
 
@@ -43,13 +43,16 @@ class GateBar:
         )
 
 
-def of(project: Project) -> GateBar:
-    """The bar that the next candidate is judged by: that of the last promotion, undone or not, else of the last verdict."""
+def of(project: Project, candidate: str = TUNED) -> GateBar:
+    """The bar that the next candidate is judged by: that of the last promotion, undone or not, else of the last verdict on the
+    arm of that name."""
     artifacts = project.store.artifacts
     moves = project.store.promotions.history(project.config.promote.alias)
     promoted = [move.verdict for move in moves if move.reason == "promote" and artifacts.has("judgement", move.verdict)]
-    idents = promoted or artifacts.ids("judgement")
-    return raised(artifacts.get("judgement", idents[-1], Judgement), bool(promoted)) if idents else GateBar()
+    idents = promoted[-1:] or reversed(artifacts.ids("judgement"))
+    judged = (artifacts.get("judgement", ident, Judgement) for ident in idents)
+    last = next((each for each in judged if promoted or each.policy.candidate == candidate), None)
+    return raised(last, bool(promoted)) if last else GateBar()
 
 
 def raised(judgement: Judgement, promoted: bool) -> GateBar:
@@ -99,10 +102,13 @@ def _stricter_policy(first: Policy, second: Policy) -> Policy:
     )
 
 
-def settings(runs: Mapping[str, Run], recorded: Sequence[Prompt]) -> dict[str, ArmSettings]:
-    """Arm to how it was asked, as far as that differs from how the candidate was. Those of adapters, and the constant answer,
-    are not among them. `recorded` are the prompts of the traces."""
-    own = runs[TUNED].arm
+def settings(
+    runs: Mapping[str, Run], recorded: Sequence[Prompt], candidate: str = TUNED, promoted: str = ""
+) -> dict[str, ArmSettings]:
+    """Arm to how it was asked, as far as that differs from how the tuned arm was; all of it where there is none. The candidate,
+    adapters and the constant answer are not among them. `recorded` are the prompts of the traces, and `promoted` is the
+    content id of what is in production."""
+    own = runs[TUNED].arm if TUNED in runs else Arm(name="", backend="", prompt=Prompt(name=""))
     texts = [prompt.messages for prompt in recorded]
     return {
         name: ArmSettings(
@@ -111,9 +117,10 @@ def settings(runs: Mapping[str, Run], recorded: Sequence[Prompt]) -> dict[str, A
             prompt=AS_CANDIDATE if run.arm.prompt == own.prompt else _prompt(run.arm.prompt, texts),
             options={} if run.arm.options == own.options else run.arm.options,
             template_options={} if run.arm.template_options == own.template_options else run.arm.template_options,
+            promoted=bool(promoted) and run.content == promoted,
         )
         for name, run in runs.items()
-        if name not in (TUNED, CHAMPION, CONSTANT)
+        if name not in (TUNED, CHAMPION, CONSTANT, candidate)
     }
 
 

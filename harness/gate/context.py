@@ -11,8 +11,8 @@ from harness.gate.statistics.spending import spent
 from harness.types import ArmSettings, Comparison, Pair, Policy, Role, Share, Waiver
 
 PROMPTED, CONSTANT, CHAMPION, EMPTY = "prompted", "constant", "champion", "empty"
-"""Arms that rules know by name: the prompt as production sends it, the commonest answer given to everything, the adapter
-that was promoted before, and no answer at all (an arm of the backend `constant` with an empty `reply`)."""
+"""Arms that rules know by name: the prompt as production sends it, the commonest answer given to everything, what was
+promoted before, and no answer at all (an arm of the backend `constant` with an empty `reply`)."""
 FIXED = (CONSTANT, EMPTY)
 """Arms that give one answer to everything."""
 
@@ -27,7 +27,7 @@ class Context:
     baselines: tuple[str, ...]
     """Arms that every target and guard is held against."""
     champion: str = ""
-    """Digest of the adapter in production; empty when there is none, or when it is the candidate itself."""
+    """Content id of what was promoted; empty when nothing was, or when it is the candidate itself."""
     production: str = ""
     """The arm that is in production; empty: no arm is, or it is the candidate itself."""
     arms: Mapping[str, ArmSettings] = field(default_factory=dict)
@@ -45,6 +45,8 @@ class Context:
     """Those that count as none: they ended, or run for longer than is allowed."""
     today: str = ""
     """ISO date of the verdict."""
+    fine_tuned: bool = True
+    """Whether the candidate has an adapter."""
     quarantine: tuple[Sorted, ...] = ()
     """Flaky cases, and whether they were left out of `comparisons`."""
 

@@ -16,10 +16,10 @@ from msgspec.structs import replace
 
 from harness.core.plugins import says
 from harness.evaluate import stage as evaluate_stage
-from harness.evaluate.arms import TUNED
 from harness.evaluate.runner import sharding
 from harness.gate import stage as gate_stage
 from harness.gate import step as gate_step
+from harness.gate.candidate import identity
 from harness.gate.statistics.sequential import FORMULA
 from harness.project import Project
 from harness.types import EvalRequest, Finding, Policy, Run
@@ -33,11 +33,11 @@ def evaluate(
 ) -> tuple[Run, ...]:
     """The runs of the request's arms, as `harness.evaluate.stage` gives them.
 
-    All end with the same part, and say why under `Run.stopped`, when the tuned arm among them is shown to be lost. What is
+    All end with the same part, and say why under `Run.stopped`, when the candidate among them is shown to be lost. What is
     only a selection of cases is asked at once.
     """
     parts = project.config.eval.early_stop
-    if parts < 2 or request.select or TUNED not in {arm.name for arm in request.arms}:
+    if parts < 2 or request.select or project.config.gate.candidate not in {arm.name for arm in request.arms}:
         return evaluate_stage.evaluate(request, on_event=on_event)
     asked: list[tuple[Run, ...]] = []
     for number in range(1, parts + 1):
@@ -52,10 +52,12 @@ def evaluate(
 
 
 def lost(project: Project, runs: dict[str, Run], adapter: str) -> str:
-    """Why the tuned arm can no longer be promoted, whatever the cases not yet asked would say; empty while it can."""
+    """Why the candidate can no longer be promoted, whatever the cases not yet asked would say; empty while it can."""
+    policy = project.config.gate
     partial = {name: replace(run, stopped="a part was asked so far") for name, run in runs.items()}
-    verdict = gate_stage.judge(gate_step.of_runs(project, partial, adapter, project.config.gate))
-    return next((one.sentence for one in verdict.findings if _final(one, project.config.gate)), "")
+    candidate = identity(runs, policy.candidate, adapter)
+    verdict = gate_stage.judge(gate_step.of_runs(project, partial, candidate, policy))
+    return next((one.sentence for one in verdict.findings if _final(one, policy)), "")
 
 
 def _final(finding: Finding, policy: Policy) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from harness.errors import InvalidError, UsageError
+from harness.errors import UsageError
 from harness.evaluate import arms as evaluate_arms
 from harness.gate import compare
 from harness.gate import contrast as gate_contrast
@@ -15,8 +15,6 @@ from harness.types import Comparison, Run, Waiver
 
 def comparisons(runs: dict[str, Run], candidate: str = evaluate_arms.TUNED) -> tuple[Comparison, ...]:
     """The candidate against every other arm, suite by suite."""
-    if candidate not in runs:
-        raise InvalidError(f"there is no run of {candidate!r} to compare", next=f"trueup eval --model {candidate}")
     others = [run for name, run in runs.items() if name != candidate]
     return tuple(one for other in others for one in compare.compare(other, runs[candidate]))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.core.case_contents import asked
 from harness.core.codec import digest
-from harness.evaluate.arms import TUNED
+from harness.gate.candidate import identity
 from harness.project import EvaluationRuns, Project
 from harness.store.looks import Sight
 from harness.types import Policy, Result, Run, Verdict
@@ -17,8 +17,8 @@ def count(project: Project, current: EvaluationRuns, policy: Policy) -> tuple[di
     """Count the look at the current evaluation, after those that nobody judged: whoever evaluates five times and judges the
     best has looked five times. Returns as `harness.store.looks.Looks.count`."""
     for evaluation in _unjudged(project, current, policy):
-        _counted(project, evaluation)
-    return _counted(project, current)
+        _counted(project, evaluation, policy.candidate)
+    return _counted(project, current, policy.candidate)
 
 
 def lost(project: Project) -> Iterator[str]:
@@ -43,25 +43,26 @@ def _unjudged(project: Project, current: EvaluationRuns, policy: Policy) -> list
         for ident in artifacts.ids("evaluation")
         if not memo.recall(COUNTED, ident)
     ]
-    arms = {TUNED, *policy.baselines}
-    return [one for one in found if one != current and one.adapter and arms <= dict(one.runs).keys()]
+    arms = {policy.candidate, *policy.baselines}
+    return [each for each in found if each != current and arms <= dict(each.runs).keys()]
 
 
-def _counted(project: Project, evaluation: EvaluationRuns) -> tuple[dict[str, int], str]:
+def _counted(project: Project, evaluation: EvaluationRuns, candidate: str) -> tuple[dict[str, int], str]:
     runs = project.runs(evaluation)
-    numbers, look = project.store.ledger.looks.count(sights(list(runs.values()), evaluation.adapter))
+    judged = sights(list(runs.values()), identity(runs, candidate, evaluation.adapter))
+    numbers, look = project.store.ledger.looks.count(judged)
     project.store.memo.remember(COUNTED, project.store.artifacts.put("evaluation", evaluation), look)
     return numbers, look
 
 
-def sights(runs: Sequence[Run], adapter: str) -> dict[str, Sight]:
-    """Suite to what these runs judge of it."""
+def sights(runs: Sequence[Run], candidate: str) -> dict[str, Sight]:
+    """Suite to what these runs judge of it; `candidate` is a content id."""
     found = {}
     for name in sorted({suite.name for run in runs for suite in run.suites}):
         cases = {case.id: case for run in runs for case in run.cases.get(name, ())}
         answers = {run.arm.name: [_answer(result) for result in run.results if result.suite == name] for run in runs}
         contents = sorted({asked(case) for case in cases.values()})
-        found[name] = Sight(judged=digest([adapter, answers]), cases=tuple(contents))
+        found[name] = Sight(judged=digest([candidate, answers]), cases=tuple(contents))
     return found
 
 

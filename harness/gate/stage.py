@@ -100,6 +100,7 @@ def _context(judgement: Judgement) -> Context:
         waivers=tuple(one for one in waivers if in_force(one, today, judgement.policy)),
         idle_waivers=tuple(one for one in waivers if not in_force(one, today, judgement.policy)),
         today=today,
+        fine_tuned=judgement.fine_tuned,
         quarantine=quarantine,
     )
 

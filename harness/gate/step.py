@@ -1,6 +1,7 @@
 """Gate as a step: decide on the latest evaluation, under another policy, or again from a verdict's file.
 
-Nothing is generated here. Candidate and dataset are those that were evaluated, whatever was tuned or curated since.
+Nothing is generated here. Candidate and dataset are those that were evaluated, whatever was tuned or curated since. The
+candidate is the arm that the policy names; see `harness.gate.candidate`.
 """
 
 import time
@@ -20,6 +21,7 @@ from harness.core.codec import SCHEMA, decode, digest, encode, read
 from harness.errors import InputError, InvalidError, UsageError
 from harness.evaluate import arms as evaluate_arms
 from harness.gate import bar as gate_bar
+from harness.gate import candidate as gate_candidate
 from harness.gate import compare, flaky, sights
 from harness.gate import history as gate_history
 from harness.gate import runs as gate_runs
@@ -38,11 +40,14 @@ class VerdictFile(Noun, frozen=True):
     """Over verdict and judgement; see `harness.core.signature`."""
 
 
-def gate(project: Project) -> Verdict:
-    """Decide on the latest evaluation under the policy of trueup.toml; the verdict is kept as the latest."""
+def gate(project: Project, policy: Policy | None = None) -> Verdict:
+    """Decide on the latest evaluation; the verdict is kept as the latest.
+
+    `policy` is that of trueup.toml, or it with another candidate or other baselines: `promote` judges again under trueup.toml
+    and refuses what that does not name.
+    """
     with project.progress.step("gate"):
-        found, evaluation = judgement(project, project.config.gate)
-        project.check_not_forgotten("adapter", evaluation.adapter)
+        found, evaluation = judgement(project, policy or project.config.gate)
         verdict = _identified(gate_stage.judge(found))
         project.store.memo.remember(JUDGED, verdict.id, project.store.artifacts.put("evaluation", evaluation))
         project.store.artifacts.put("policy", found.policy)
@@ -57,6 +62,13 @@ def gate(project: Project) -> Verdict:
     return project.latest_verdict()
 
 
+def policy_of(project: Project, verdict: Verdict) -> Policy:
+    """The policy that a stored verdict was made under; that of trueup.toml where it is not known."""
+    if verdict.policy not in project.store.artifacts.ids("policy"):
+        return project.config.gate
+    return project.store.artifacts.get("policy", verdict.policy, Policy)
+
+
 def under(project: Project, policy: Policy) -> Verdict:
     """What the latest evaluation would get under another policy. It is told, never kept: only trueup.toml promotes."""
     return _identified(gate_stage.judge(judgement(project, policy)[0]))
@@ -67,11 +79,15 @@ def judgement(project: Project, policy: Policy) -> tuple[Judgement, EvaluationRu
 
     A champion's run makes the champion a baseline, whatever the policy says.
     """
+    gate_candidate.check(project.config, policy)
     evaluation = project.latest_evaluation()
     runs = project.runs(evaluation)
+    gate_candidate.check_runs(project.config, runs, policy)
+    candidate = gate_candidate.identity(runs, policy.candidate, evaluation.adapter)
+    project.check_not_forgotten("adapter", gate_candidate.adapter_of(runs[policy.candidate], evaluation.adapter))
     missing = tuple(sights.lost(project))
     looks, look = sights.count(project, evaluation, policy)
-    judged = of_runs(project, runs, evaluation.adapter, policy, evaluation.dataset)
+    judged = of_runs(project, runs, candidate, policy, evaluation.dataset)
     judged = replace(
         judged,
         comparisons=(*judged.comparisons, *controls(project, evaluation, runs)),
@@ -83,16 +99,16 @@ def judgement(project: Project, policy: Policy) -> tuple[Judgement, EvaluationRu
 
 
 def of_runs(project: Project, runs: dict[str, Run], candidate: str, policy: Policy, dataset: str = "") -> Judgement:
-    """The tuned arm against every other one, with what is promoted, waived and quarantined today; counts no look.
-    `dataset` is the id of the one that was evaluated."""
+    """The candidate's arm against every other one, with what is promoted, waived and quarantined today; counts no look.
+    `candidate` is its content id, and `dataset` the id of the one that was evaluated."""
     champion = project.store.promotions.current(project.config.promote.alias)
     promoted = champion.adapter if champion else ""
     if evaluate_arms.CHAMPION in runs and evaluate_arms.CHAMPION not in policy.baselines:
         policy = replace(policy, baselines=(*policy.baselines, evaluate_arms.CHAMPION))
-    bar = gate_bar.of(project)
+    bar = gate_bar.of(project, policy.candidate)
     mined = project.dataset(dataset) if dataset else None
     return Judgement(
-        arms=gate_bar.settings(runs, mined.prompts if mined else ()),
+        arms=gate_bar.settings(runs, mined.prompts if mined else (), policy.candidate, promoted),
         dataset=dataset,
         shares=mined.shares if mined else (),
         bar=bar.suites,
@@ -100,7 +116,7 @@ def of_runs(project: Project, runs: dict[str, Run], candidate: str, policy: Poli
         bar_policy=bar.policy,
         bar_arms=dict(bar.arms),
         bar_promoted=bar.promoted,
-        comparisons=gate_runs.comparisons(runs),
+        comparisons=gate_runs.comparisons(runs, policy.candidate),
         policy=policy,
         candidate=candidate,
         champion=promoted,
@@ -108,17 +124,18 @@ def of_runs(project: Project, runs: dict[str, Run], candidate: str, policy: Poli
             *(f"{name}: {problem}" for name, run in runs.items() for problem in run.problems),
             *_moved(project, runs, promoted),
         ),
-        production=_production(project, runs),
+        production=_production(project, runs, policy.candidate),
+        fine_tuned=gate_candidate.is_fine_tuned(runs[policy.candidate]),
         waivers=gate_runs.waivers(project),
         quarantine=flaky.read(Path(project.config.root) / flaky.FILE),
         today=_today(runs),
     )
 
 
-def _production(project: Project, runs: dict[str, Run]) -> str:
-    """The arm that answers as production does: the champion, else the one with production's prompt."""
+def _production(project: Project, runs: dict[str, Run], candidate: str) -> str:
+    """The arm that answers as production does: the champion, else the one with production's prompt; never the candidate."""
     arms = (evaluate_arms.CHAMPION, evaluate_arms.production(project.config))
-    return next((arm for arm in arms if arm in runs), "")
+    return next((arm for arm in arms if arm in runs and arm != candidate), "")
 
 
 def _today(runs: dict[str, Run]) -> str:
@@ -130,8 +147,14 @@ def _today(runs: dict[str, Run]) -> str:
 def _moved(project: Project, runs: dict[str, Run], promoted: str) -> Iterator[str]:
     """The champion that answered must be the one in production now."""
     run = runs.get(evaluate_arms.CHAMPION)
-    folder = Path(run.arm.adapter) if run else Path()
-    if run and folder.is_relative_to(project.store.root) and folder.name != promoted:
+    if run is None:
+        return
+    folder, answered = Path(run.arm.adapter), run.content or promoted
+    if folder.is_relative_to(project.store.root) and not project.served_arm(promoted):
+        answered = folder.name
+    elif evaluate_arms.CHAMPION in project.config.arms:  # an arm of the user's own, that stands in for it
+        answered = promoted
+    if answered != promoted:
         yield "champion: what is in production changed since the evaluation"
 
 

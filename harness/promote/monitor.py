@@ -10,7 +10,7 @@ from harness.promote.monitor_stage import DAY_NS, Moment, Monitoring
 
 
 def monitor(project: Project, days: float = 14.0, since: str = "") -> Monitoring:
-    """The calls since the alias moved, against those of the `days` before, as far as the same adapter served then.
+    """The calls since the alias moved, against those of the `days` before, as far as the same thing served then.
 
     `since` is an ISO date or time (UTC) for a deployment later than the promotion. Raises InvalidError when nothing was
     promoted yet, UsageError when `since` is no time.
@@ -25,7 +25,7 @@ def monitor(project: Project, days: float = 14.0, since: str = "") -> Monitoring
     moment = Moment(
         at_ns=at_ns,
         since_ns=max(at_ns - int(days * DAY_NS), earlier),
-        what=f"adapter {moves[-1].adapter[:12]}" if moves[-1].adapter else "the base model",
+        what=project.served(moves[-1].adapter),
     )
     mined = mine_step.mine(project)
     with project.progress.step("monitor"):

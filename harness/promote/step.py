@@ -1,41 +1,75 @@
-"""Promote as a step: move the alias to the judged adapter, or back."""
+"""Promote as a step: move the alias to what was judged, an adapter or an arm without one, or back."""
 
-from harness.errors import InvalidError
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from harness.core import adapters
+from harness.errors import InvalidError, UsageError
+from harness.evaluate import identity
+from harness.gate import candidate as gate_candidate
 from harness.gate import step as gate_step
-from harness.project import Project
-from harness.types import Promotion, Verdict
+from harness.project import JUDGED, EvaluationRuns, Project
+from harness.redact.redaction import Redactor
+from harness.store.promotions import ADAPTERS, ARMS
+from harness.types import Arm, Json, Promotion, Run, Verdict
+
+SECRETS = ("key", "secret", "token")
+"""Kinds of redaction that no stored setting may hold."""
 
 
 def promote(project: Project, by: str = "") -> Promotion:
-    """Move the alias to the adapter that was judged. Raises InvalidError unless the latest verdict is promote.
+    """Move the alias to what was judged. Raises InvalidError unless the latest verdict is promote.
 
     The runs are judged once more, under the policy, waivers and quarantine that are in force now: a verdict that was edited, or
     made under another policy, promotes nothing.
     """
     verdict = project.latest_verdict()
-    project.check_not_forgotten("adapter", verdict.candidate)
+    run, adapter = _judged(project, verdict)
+    project.check_not_forgotten("adapter", adapter)
     if verdict.outcome != "promote":
         raise InvalidError(
             f"the latest verdict is {verdict.outcome}: {verdict.sentence}", where=verdict.id[:12], next="trueup report"
         )
-    project.store.artifacts.folder("adapter", verdict.candidate)  # verified: what was judged is what is promoted
     alias = project.config.promote.alias
     current = project.store.promotions.current(alias)
     expected = current.adapter if current else None
     if (expected or "") not in (verdict.champion, verdict.candidate):
         raise InvalidError(
-            "another adapter was promoted since the verdict, which was not held against it",
-            where=f"{alias}: {str(expected)[:12]}",
+            "something else was promoted since the verdict, which was not held against it",
+            where=f"{alias}: {project.served(expected or '')}",
             next="trueup eval, then trueup gate",
         )
     _judge_again(project, verdict)
+    _keep(project, verdict.candidate, run, adapter)
     return project.store.promotions.move(
         alias, verdict.candidate, verdict.id, by=by, expected=expected, look=verdict.look
     )
 
 
+def _judged(project: Project, verdict: Verdict) -> tuple[Run | None, str]:
+    """The run of the candidate, and the content id of its adapter (empty: it has none). None of a verdict whose runs are
+    gone, which is that of an adapter or promotes nothing."""
+    known = project.recalled(JUDGED, verdict.id, "evaluation")
+    if not known:
+        return None, verdict.candidate
+    evaluation = project.store.artifacts.get("evaluation", known, EvaluationRuns)
+    run = project.runs(evaluation)[gate_step.policy_of(project, verdict).candidate]
+    return run, gate_candidate.adapter_of(run, evaluation.adapter)
+
+
 def _judge_again(project: Project, verdict: Verdict) -> None:
-    again = gate_step.under(project, project.config.gate)
+    asked, configured = gate_step.policy_of(project, verdict), project.config.gate
+    if asked.candidate != configured.candidate:
+        raise InvalidError(
+            f"the verdict is on the candidate {asked.candidate!r}, and trueup.toml says {configured.candidate!r}",
+            where=verdict.id[:12],
+            next=f'candidate = "{asked.candidate}" under [gate], then trueup gate',
+        )
+    again = gate_step.under(project, configured)
     if again.outcome != "promote":
         raise InvalidError(
             f"judged again with what is in force now, the verdict is {again.outcome}: {again.sentence}",
@@ -44,10 +78,56 @@ def _judge_again(project: Project, verdict: Verdict) -> None:
         )
     if (again.candidate, again.policy) != (verdict.candidate, verdict.policy):
         raise InvalidError(
-            "the policy was changed since the verdict, or another adapter was evaluated",
+            "the policy was changed since the verdict, or something else was evaluated",
             where=verdict.id[:12],
             next="trueup gate, then trueup promote",
         )
+
+
+def _keep(project: Project, ident: str, run: Run | None, adapter: str) -> None:
+    """Store what the alias will point at, where it is not there yet. Raises InvalidError where it is no longer what was judged."""
+    if run and adapter and not project.store.artifacts.has(ADAPTERS, adapter):
+        adapters.intact(run.arm.adapter)
+        copy = project.store.artifacts.scratch(ADAPTERS)
+        shutil.copytree(run.arm.adapter, copy, dirs_exist_ok=True)
+        project.store.artifacts.add_folder(ADAPTERS, adapter, copy)
+    if run is None or ident == adapter:
+        return
+    secrets = list(_secrets(run.arm.options, "options"))
+    if secrets:
+        raise UsageError(
+            f"the arm {run.arm.name!r} holds a secret in {secrets[0]}, and what is promoted is stored",
+            where=f"[arms.{run.arm.name}]",
+            next="read it from the environment, as key_env does, then trueup eval, trueup gate",
+        )
+    if identity.content(run.arm) != ident:
+        raise InvalidError(
+            f"what answers as {run.arm.name!r} changed since it was judged",
+            where=run.arm.model,
+            next="trueup eval, then trueup gate",
+        )
+    project.store.artifacts.put(ARMS, _portable(run.arm, adapter, Path(project.config.root)), id=ident)
+
+
+def _portable(arm: Arm, adapter: str, root: Path) -> Arm:
+    """The arm with its model relative to the project, so that the project may be moved, and its adapter by content id."""
+    model = os.path.relpath(arm.model, root) if Path(arm.model).is_relative_to(root) else arm.model
+    return replace(arm, model=model, adapter=adapter)
+
+
+def _secrets(value: Json, where: str) -> Iterator[str]:
+    """Places in the options that hold a secret."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _secrets(inner, f"{where}.{name}")
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _secrets(inner, where)
+    elif (
+        isinstance(value, str)
+        and Redactor(SECRETS).text(f"{where.rpartition('.')[2]}={value}").partition("=")[2] != value
+    ):
+        yield where
 
 
 def rollback(project: Project, by: str = "") -> Promotion:

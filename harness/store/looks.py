@@ -1,6 +1,6 @@
 """Count how often the same eval cases were looked at: each look makes the next verdict on them more a matter of luck.
 
-A look is what was judged of a suite: the adapter with all replies and scores. Judging the very same again is no new one.
+A look is what was judged of a suite: the candidate with all replies and scores. Judging the very same again is no new one.
 Cases are known by what they ask, so neither a new name of the suite nor new ids start the count again; cases that were
 never asked before do. Each look is one numbered file that names the one before it: a look that is deleted is missed.
 """
@@ -31,7 +31,7 @@ class Sight(Noun, frozen=True):
     """One suite as it was judged."""
 
     judged: str
-    """Content id of the adapter, the replies and the scores."""
+    """Content id of the candidate, the replies and the scores."""
     cases: tuple[str, ...]
     """Content ids of what the cases ask."""
     number: int = 0

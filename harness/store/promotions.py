@@ -1,4 +1,4 @@
-"""Record which adapter an alias points at, and every move it ever made.
+"""Record what an alias points at (an adapter, or an arm without one), and every move it ever made.
 
 A move is one new numbered file, made with the lock held: two promoters cannot both win, a killed one leaves the alias
 as it was or moved, and the number of moves is sealed, so that none is lost unseen.
@@ -13,10 +13,10 @@ from harness.store.entries import Entries
 from harness.store.heads import Heads
 from harness.store.lock import Lock
 from harness.store.names import name
-from harness.types import Promotion
+from harness.types import Arm, Promotion
 
-ADAPTERS = "adapter"
-"""Kind of artifact that an alias stands for."""
+ADAPTERS, ARMS = "adapter", "arm"
+"""Kinds of artifact that an alias can point at: an adapter's folder, or the settings of an arm."""
 
 ROLLBACK = "rollback"
 KIND = "promotion"
@@ -44,10 +44,11 @@ class Promotions:
     def move(
         self, alias: str, adapter: str, verdict: str, *, by: str = "", expected: str | None, look: str = ""
     ) -> Promotion:
-        """Let `alias` stand for `adapter` (empty: the base model), whose files are checked first. `look` is the verdict's.
+        """Let `alias` point at `adapter`, the content id of an adapter or an arm (empty: the base model), which is read and
+        checked first. `look` is the verdict's.
 
-        `expected` is the adapter that it stands for now, None when it was never moved. Raises InvalidError when
-        somebody else moved it meanwhile, StorageError when the adapter's files were changed.
+        `expected` is the id that it points at now, None when it was never moved. Raises InvalidError when
+        somebody else moved it meanwhile, StorageError when the files were changed.
         """
         with self._lock():
             now = self.current(alias)
@@ -69,7 +70,7 @@ class Promotions:
             standing = _standing(self.history(alias))
             if not standing:
                 raise InvalidError(f"{alias} has nothing to roll back to", where=alias, next="trueup promote")
-            before = next((move for move in reversed(standing[:-1]) if self._is_kept(move.adapter)), None)
+            before = next((move for move in reversed(standing[:-1]) if self.is_kept(move.adapter)), None)
             return self._append(alias, before.adapter if before else "", before.verdict if before else "", by, ROLLBACK)
 
     def verify(self) -> list[str]:
@@ -83,8 +84,7 @@ class Promotions:
     # ------------------------------------------------------------ small print
 
     def _append(self, alias: str, adapter: str, verdict: str, by: str, reason: str, look: str = "") -> Promotion:
-        if adapter:
-            self._artifacts.folder(ADAPTERS, adapter, again=True)
+        self._check(adapter)
         history = self.history(alias)
         move = Promotion(
             alias=alias,
@@ -99,9 +99,18 @@ class Promotions:
         self._moves(alias).append(move, history)
         return move
 
-    def _is_kept(self, adapter: str) -> bool:
-        """Whether the adapter was not removed since, as after `trueup forget`: no rollback can lead to one that is gone."""
-        return not adapter or self._artifacts.has(ADAPTERS, adapter)
+    def _check(self, ident: str) -> None:
+        """Raises InputError when there is no such adapter or arm, StorageError when it was changed."""
+        if ident and self._artifacts.has(ARMS, ident):
+            ident = self._artifacts.get(ARMS, ident, Arm).adapter
+        if ident:
+            self._artifacts.folder(ADAPTERS, ident, again=True)
+
+    def is_kept(self, ident: str) -> bool:
+        """Whether what an alias points at was not removed since, as after `trueup forget`: no rollback can lead to it then."""
+        if ident and self._artifacts.has(ARMS, ident):
+            ident = self._artifacts.get(ARMS, ident, Arm).adapter
+        return not ident or self._artifacts.has(ADAPTERS, ident)
 
     def _known(self) -> list[str]:
         """Aliases; those on the disk where the seal cannot be read."""

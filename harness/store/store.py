@@ -111,7 +111,9 @@ class Store:
         """Artifacts that a memo file or an alias names and that are not there: their step has to be done again."""
         lost = [f"{id}, named in {path}" for path, id in self.memo.entries() if not self._is_stored(id)]
         moves = {alias: self.promotions.current(alias) for alias in self.promotions.aliases()}
-        return lost + [f"alias {alias}" for alias, move in moves.items() if move and not self._serves(move.adapter)]
+        return lost + [
+            f"alias {alias}" for alias, move in moves.items() if move and not self.promotions.is_kept(move.adapter)
+        ]
 
     @classmethod
     def repair(cls, root: Path) -> list[str]:
@@ -163,9 +165,6 @@ class Store:
     def _is_stored(self, id: str) -> bool:
         kinds = self.artifacts.kinds()
         return any(self.artifacts.has(kind, id) for kind in kinds) or self.ledger.looks.knows(id)
-
-    def _serves(self, adapter: str) -> bool:
-        return not adapter or self.artifacts.has("adapter", adapter)
 
 
 def _is_there(path: Path) -> bool:

@@ -287,7 +287,7 @@ class Run(Noun, frozen=True):
     id: str
     arm: Arm
     model_digest: str
-    """Weights, adapter, tokenizer, template, prompt and sampling, by content."""
+    """Weights, adapter, tokenizer, template, prompt, sampling, code and libraries, by content."""
     suites: tuple[Suite, ...]
     results: tuple[Result, ...]
     cases: dict[str, tuple[Case, ...]] = {}
@@ -306,3 +306,5 @@ class Run(Noun, frozen=True):
     conditions: dict[str, str] = {}
     """What its scores depend on beside the replies: each file of the project that was read or imported, and the installed
     packages, by digest; see `harness.evaluate.runner.conditions`."""
+    content: str = ""
+    """Content id of what answered and how, whatever the arm is called; see `harness.evaluate.identity`."""

@@ -55,3 +55,5 @@ class Story(Noun, frozen=True):
     """Its training rows."""
     judgement: Judgement | None = None
     """What the verdict was computed from."""
+    served: dict[str, str] = {}
+    """Content id of what was promoted or judged to what it is, in words."""

@@ -92,7 +92,7 @@ class Verdict(Noun, frozen=True):
     policy: str = ""
     """Content id of the policy."""
     candidate: str = ""
-    """Digest of the adapter that was judged."""
+    """Content id of what was judged: the adapter's digest, or of an arm without one that of model, prompt and options."""
     champion: str = ""
     dataset: str = ""
     looks: dict[str, int] = {}
@@ -122,19 +122,23 @@ class Policy(Noun, frozen=True):
     options: dict[str, Json] = {}
     version: str = ""
     """The team's own name for this policy, shown beside its content id."""
+    candidate: str = "tuned"
+    """The arm that is judged: `tuned`, or any other, such as one with a new prompt, model or endpoint."""
 
 
 class ArmSettings(Noun, frozen=True):
-    """How an arm was asked, as far as that differs from how the candidate was."""
+    """How an arm was asked, as far as that differs from how the tuned arm was; without a tuned arm all of it."""
 
     backend: str = ""
-    """Name of another one; empty: the candidate's."""
+    """Name of another one; empty: the tuned arm's."""
     model: str = ""
-    """Name of another model; empty: the candidate's base."""
+    """Name of another model; empty: the tuned arm's base."""
     prompt: str = ""
-    """Digest of another prompt, or that it is the traces'; empty: the candidate's."""
+    """Digest of another prompt, or that it is the traces'; empty: the tuned arm's."""
     options: dict[str, Json] = {}
     template_options: dict[str, Json] = {}
+    promoted: bool = False
+    """It is what was promoted last, so whatever changed about it is no weaker baseline."""
 
 
 class Judgement(Noun, frozen=True):
@@ -144,7 +148,7 @@ class Judgement(Noun, frozen=True):
     """The judged arm against each other arm, and arms against themselves (A/A)."""
     policy: Policy
     candidate: str
-    """Digests of the adapter that is judged, of the dataset, and of the promoted adapter."""
+    """Content ids of what is judged, of the dataset, and of what is promoted."""
     dataset: str = ""
     champion: str = ""
     looks: dict[str, int] = field(default_factory=dict, name="looks_by_suite")
@@ -168,13 +172,15 @@ class Judgement(Noun, frozen=True):
     bar_promoted: bool = True
     """False: nothing was promoted yet, and it is what the verdicts so far asked for."""
     production: str = ""
-    """The arm that is in production; empty: no arm is."""
+    """The arm that is in production; empty: no arm is, or it is the candidate."""
+    fine_tuned: bool = True
+    """Whether the candidate has an adapter: False switches off the rules that ask whether training was worth it."""
 
 
 class Promotion(Noun, frozen=True):
     alias: str
     adapter: str
-    """Adapter digest; empty: the base model."""
+    """Content id of an adapter, or of an arm without one (a prompt, a model, an endpoint); empty: the base model."""
     verdict: str
     at_ns: int
     by: str = ""
@@ -205,7 +211,7 @@ class Quarantine(Noun, frozen=True):
     trials: int
     """Repeats over all arms."""
     measured_on: str
-    """Digest of the adapter whose evaluation showed it; that adapter is never judged without the case."""
+    """Content id of the candidate whose evaluation showed it; that candidate is never judged without the case."""
     fixed: str
     """ISO date of the measurement."""
     expires: str

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from harness.types import Budget, Contract, Finding, Guard, Json, Role, Target
 
 MEANING = {
-    "promote": "the tuned model may replace the one in production",
-    "hold": "the tuned model is not good enough",
+    "promote": "the candidate may replace what is in production",
+    "hold": "the candidate is not good enough",
     "undecided": "there is not enough evidence either way",
     "invalid": "the judgement itself cannot be trusted",
 }

@@ -1,4 +1,4 @@
-"""Promote the judged adapter: `trueup promote`."""
+"""Promote what was judged: `trueup promote`."""
 
 import os
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 @command()
 @click.option("--by", default=lambda: os.environ.get("USER", ""), help="Who promotes.")
 def promote(project: "Project", by: str, as_json: bool) -> dict[str, Any]:
-    """Move the alias to the adapter that was judged.
+    """Move the alias to what was judged: an adapter, a prompt, a model or an endpoint.
 
-    Refused unless the latest verdict is promote.
+    Refused unless the latest verdict is promote and was made under trueup.toml.
 
     \b
     Example: trueup promote --by ada
@@ -26,5 +26,5 @@ def promote(project: "Project", by: str, as_json: bool) -> dict[str, Any]:
 
     done = step.promote(project, by=by)
     if not as_json:
-        console.say(f"{done.alias} is now {done.adapter[:12]} (before: {done.previous[:12] or 'the base model'})")
+        console.say(f"{done.alias} is now {project.served(done.adapter)} (before: {project.served(done.previous)})")
     return {"alias": done.alias, "adapter": done.adapter, "previous": done.previous}

@@ -24,5 +24,5 @@ def rollback(project: "Project", by: str, as_json: bool) -> dict[str, Any]:
 
     done = step.rollback(project, by=by)
     if not as_json:
-        console.say(f"{done.alias} is back at {done.adapter[:12] or 'the base model'}")
+        console.say(f"{done.alias} is back at {project.served(done.adapter)}")
     return {"alias": done.alias, "adapter": done.adapter, "previous": done.previous}

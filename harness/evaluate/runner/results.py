@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from harness.core.codec import canonical, digest
 from harness.errors import TrueupError
+from harness.evaluate import identity
 from harness.evaluate.runner.answering import Answerer
 from harness.evaluate.runner.collection import SuiteCases
 from harness.evaluate.runner.few_shot import Nearest
@@ -86,11 +87,12 @@ class Book:
         for entry in entries:
             cases[entry.suite.suite.name][entry.case_id] = entry.case
         problems = list(self.problems)
+        model = content = ""
         try:
             shown = [self._nearest.digest(arm.prompt)] if arm.prompt.nearest else []
             model = digest([self._answerer.digest(arm), arm.prompt, arm.options, *shown])
+            content = identity.content(arm)
         except TrueupError as error:
-            model = ""
             problems.append(f"the model of arm {arm.name!r} cannot be had: {error.what} ({error.where})")
         return Run(
             id="",
@@ -105,6 +107,7 @@ class Book:
             judged=self._judged.get(arm.name, ()),
             problems=tuple(problems),
             environment=environment,
+            content=content,
         )
 
     def _keep(self, arm: Arm, result: Result) -> Result:

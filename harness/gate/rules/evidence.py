@@ -52,7 +52,7 @@ def _measured(context: Context) -> Iterator[Finding]:
 def _champion(context: Context) -> Iterator[Finding]:
     """What is in production must be among what the candidate is held against."""
     if context.champion and context.comparisons and CHAMPION not in context.baselines:
-        text = "An adapter is in production, and the candidate was not held against it."
+        text = "Something that was promoted is in production, and the candidate was not held against it."
         yield _invalid("", text, "trueup eval, so that the champion answers too")
 
 

@@ -14,7 +14,7 @@ OPTIONS = (ANYWAY, *power_rules.OPTIONS)
 
 
 def findings(context: Context) -> Iterator[Finding]:
-    if ANYWAY.of(context.policy):
+    if ANYWAY.of(context.policy) and context.fine_tuned:
         suites = {one.suite.name: one.suite for one in context.comparisons}
         for finding in power_rules.planned(tuple(suites.values()), context.policy, context.looks):
             if finding.outcome == "unresolved":

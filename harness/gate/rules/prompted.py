@@ -25,6 +25,8 @@ SAY = 'use the prompt; or set prompted_tie = "say" under [gate] if the saved tok
 
 
 def findings(context: Context) -> Iterator[Finding]:
+    if not context.fine_tuned:  # the candidate is a prompt, a model or an endpoint itself
+        return
     for arm in ARMS.of(context.policy):
         if arm in context.baselines:  # then every target must beat it, which says more
             continue

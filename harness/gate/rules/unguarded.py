@@ -1,4 +1,4 @@
-"""Warn when no guard asks what the fine-tune broke elsewhere. Decides nothing."""
+"""Warn when no guard asks what the candidate broke elsewhere. Decides nothing."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ def findings(context: Context) -> Iterator[Finding]:
             rule="unguarded",
             suite="",
             outcome="info",
-            sentence=f"No suite {which}, so what the fine-tune broke elsewhere is not known.",
+            sentence=f"No suite {which}, so what the candidate broke elsewhere is not known.",
             counts={"guards": 0},
             formula="count",
             next="give a suite of what works today role=guard(margin=...)",

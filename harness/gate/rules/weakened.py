@@ -5,17 +5,18 @@ policy is given a new `version` under [gate]: then it is named in the verdict's 
 anew. What suites ask for is compared by the rule `lowered`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal
 
 from msgspec import to_builtins
 
 from harness.gate.context import CHAMPION, Context
-from harness.types import ArmSettings, Finding, Policy
+from harness.types import Finding, Policy
 
 LAXER_ABOVE = ("alpha", "max_error_share", "looks")
 """Numbers that ask for less when they are raised."""
 LAXER_BELOW = ("min_cases", "net_gain")
+SETTINGS = ("backend", "model", "prompt", "options", "template_options")
 WORDS = {"options": "set of options", "template_options": "set of template options"}
 PLANNING = frozenset({"discordance", "expected_gain", "power", "design_effect", "train_anyway"})
 """Options that decide no verdict."""
@@ -24,7 +25,7 @@ PLANNING = frozenset({"discordance", "expected_gain", "power", "design_effect", 
 def findings(context: Context) -> Iterator[Finding]:
     if context.bar.policy is None or not context.comparisons:
         return
-    weaker = [*_weaker(context.bar.policy, context.policy), *_other_arms(context.bar.arms, context.arms)]
+    weaker = [*_weaker(context.bar.policy, context.policy), *_other_arms(context)]
     if not weaker:
         return
     outcome: Literal["info", "unresolved"] = "info" if context.names_the_bar_only else "unresolved"
@@ -58,13 +59,16 @@ def _weaker(before: Policy, now: Policy) -> Iterator[str]:
         yield f"options differ ({', '.join(changed)})"
 
 
-def _other_arms(before: Mapping[str, ArmSettings], now: Mapping[str, ArmSettings]) -> Iterator[str]:
-    """Arms of then that are gone, or that differ from the candidate in another way than they did."""
-    for name in sorted(before):
+def _other_arms(context: Context) -> Iterator[str]:
+    """Arms of then that are gone, or that are asked in another way and are not what was promoted since."""
+    before, now = context.bar.arms, context.arms
+    for name in sorted(before.keys() - {context.policy.candidate}):
         if name not in now:
             yield f"the arm {name} is gone"
             continue
+        if now[name].promoted:
+            continue
         old, new = to_builtins(before[name]), to_builtins(now[name])
-        differing = [field for field in ArmSettings.__struct_fields__ if old.get(field) != new.get(field)]
+        differing = [field for field in SETTINGS if old.get(field) != new.get(field)]
         if differing:
             yield f"the arm {name} has another {' and '.join(WORDS.get(field, field) for field in differing)}"
