@@ -1,4 +1,4 @@
-"""Find stored runs by name, and compare pairs of them."""
+"""Find stored runs by name, list them, and compare pairs of them."""
 
 from pathlib import Path
 
@@ -39,6 +39,17 @@ def run_of(project: Project, name: str) -> Run:
         what = "several runs start with" if found and name else "there is no run of"
         raise UsageError(f"{what} {name!r}", next=f"known: {known}")
     return project.store.artifacts.get("run", found[0], Run)
+
+
+def verdict_command(project: Project, baseline: str, candidate: str) -> str:
+    """What to type for a verdict on two runs that are compared: the gate judges arms of the latest evaluation."""
+    latest = dict(
+        project.store.artifacts.get("evaluation", project.latest("evaluation", "trueup eval"), EvaluationRuns).runs
+    )
+    arms = [next((arm for arm in latest if arm == name), "") for name in (baseline, candidate)]
+    if all(arms) and baseline != candidate:
+        return f"trueup gate --candidate {candidate} --baseline {baseline}"
+    return "trueup eval, then trueup gate --candidate ARM --baseline ARM"
 
 
 def differences(project: Project, baseline: str, candidate: str) -> gate_contrast.Contrast:

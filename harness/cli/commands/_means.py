@@ -18,9 +18,10 @@ REASONS = 3
 """Reasons of an arm's errors that are shown, the commonest first."""
 
 
-def show(runs: "dict[str, Run]", as_json: bool) -> dict[str, Any]:
-    """Arm name to run, as tables, and as what --json prints."""
+def show(runs: "dict[str, Run]", as_json: bool, kept: bool = False) -> dict[str, Any]:
+    """Arm name to run, as tables, and as what --json prints; `kept`: the runs are in the store, so their ids are told."""
     from harness.cli import console
+    from harness.core.codec import digest
     from harness.evaluate import means
     from harness.evaluate.judging import words
     from harness.evaluate.runner import usage
@@ -29,6 +30,7 @@ def show(runs: "dict[str, Run]", as_json: bool) -> dict[str, Any]:
     spent, confused = usage.of_runs(runs.values()), _confused(runs.values())
     judged, reasons = words.sentences(runs.values()), list(_reasons(runs.values()))
     problems = sorted({problem for run in runs.values() for problem in run.problems})
+    idents = {name: digest(run) for name, run in runs.items()} if kept else {}
     if not as_json:
         costs = [tuple(_fields(arm).values()) for arm in spent]
         for columns, lines in ((COLUMNS, rows), (SPENT, costs), (CONFUSED, confused[:SHOWN])):
@@ -37,12 +39,13 @@ def show(runs: "dict[str, Run]", as_json: bool) -> dict[str, Any]:
                 console.say("")
         for line in judged:
             console.say(line)
+        if idents:
+            console.say("runs: " + ", ".join(f"{arm} {ident[:12]}" for arm, ident in idents.items()))
     for line in [*reasons, *(f"{problem}\n  next:  fix that, then run it again" for problem in problems)]:
         console.warn(f"trueup: {line}")
     tables = {"means": [_row(COLUMNS, row) for row in rows], "confused": [_row(CONFUSED, row) for row in confused]}
-    unmeasured = any(errors and not cases for _, _, cases, _, errors, _ in rows)
     printed = {**tables, "spent": [_fields(arm) for arm in spent], "judges": judged, "errors": reasons}
-    return printed | problems_of(problems, unmeasured)
+    return printed | {"runs": idents} | problems_of(problems, errors=bool(reasons))
 
 
 def _row(columns: tuple[str, ...], row: Sequence[object]) -> dict[str, Any]:
@@ -75,10 +78,10 @@ def _reasons(runs: "Iterable[Run]") -> Iterable[str]:
             yield f"{len(errors) - REASONS:,} more reasons under {run.arm.name}: pytest with --model {run.arm.name} shows them"
 
 
-def problems_of(problems: list[str], unmeasured: bool = False) -> dict[str, Any]:
+def problems_of(problems: list[str], errors: bool = False) -> dict[str, Any]:
     """Files that could not be used, and the exit code for them; the others ran all the same.
 
-    `unmeasured`: a suite has errors and nothing else, which is no success either.
+    `errors`: a case is an error, so what was measured is not all that was asked.
     """
-    code = {"exit_code": int(Exit.INVALID)} if problems or unmeasured else {}
+    code = {"exit_code": int(Exit.INVALID)} if problems or errors else {}
     return {"problems": problems, **code}

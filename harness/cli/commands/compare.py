@@ -29,12 +29,15 @@ def compare(project: "Project", baseline: str, candidate: str, html: bool, as_js
     from harness.gate import runs
 
     contrast = runs.differences(project, baseline, candidate)
+    verdict = runs.verdict_command(project, baseline, candidate)
     page = str(report.write_comparison(project, baseline, candidate)) if html else ""
     if not as_json:
         _say(contrast)
         if page:
             console.say(f"wrote {page}")
-    return {"changed": contrast.changed, "noise": contrast.noise, "left_out": contrast.left_out, "page": page}
+        console.say(f"\nThis describes and decides nothing. For a verdict: {verdict}")
+    lists = {"changed": contrast.changed, "noise": contrast.noise, "left_out": contrast.left_out}
+    return {**lists, "page": page, "next": verdict}
 
 
 def _say(contrast: "Contrast") -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 @command(changes=False)
 @click.argument("select", default="")
+@click.option("-k", "--only", default="", metavar="WORDS", help="The same as SELECT.")
 @click.option("--model", "models", multiple=True, help="Arm to ask; may be given more than once. Default: all.")
 @click.option("--dry-run", is_flag=True, help="List the cases and ask no model.")
 @click.option("--shard", default="", metavar="1/4", help="Only this part of the cases; see trueup merge.")
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 def eval_(
     project: "Project",
     select: str,
+    only: str,
     models: tuple[str, ...],
     dry_run: bool,
     shard: str,
@@ -32,7 +34,8 @@ def eval_(
 ) -> dict[str, Any]:
     """Run the eval suites and record what each arm said.
 
-    SELECT narrows them as pytest's -k does: by file, suite, case, tag or owner.
+    SELECT narrows them as pytest's -k does: by file, suite, case, tag or owner. Every run is kept: trueup runs lists them, trueup
+    show CASE prints what was said. The gate judges the latest evaluation of all cases. Ends with 4 where a case is an error.
 
     \b
     Example: trueup eval refunds --model tuned
@@ -40,6 +43,9 @@ def eval_(
     from harness.evaluate import shards, step
     from harness.gate import early_stop
 
+    if select and only:
+        raise click.UsageError("give SELECT or --only, not both")
+    select = select or only
     dataset, adapter = project.latest_or_none()
     if dry_run:
         return _list(step.survey(project, select, dataset), as_json)
@@ -47,10 +53,9 @@ def eval_(
         raise click.UsageError("--out is for the runs of a --shard")
     if shard:
         folder = out or Path(f"shard-{shard.replace('/', '-of-')}")
-        runs = shards.evaluate(project, dataset, adapter, shard, folder, models, select, otel)
-    else:
-        runs = step.evaluate(project, dataset, adapter, models, select, otel, ask=early_stop.evaluate)
-    return show(runs, as_json)
+        return show(shards.evaluate(project, dataset, adapter, shard, folder, models, select, otel), as_json)
+    runs = step.evaluate(project, dataset, adapter, models, select, otel, ask=early_stop.evaluate)
+    return show(runs, as_json, kept=True)
 
 
 def _list(survey: "Survey", as_json: bool) -> dict[str, Any]:

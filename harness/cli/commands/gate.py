@@ -13,30 +13,45 @@ if TYPE_CHECKING:
 
 
 @command()
+@click.option("--candidate", default="", metavar="ARM", help="Judge this arm instead of [gate] candidate.")
+@click.option(
+    "--baseline", "baselines", multiple=True, metavar="ARM", help="Hold it against this arm instead; may be repeated."
+)
 @click.option("--policy", type=click.Path(path_type=Path), help="Judge under the [gate] table of this file instead.")
 @click.option(
     "--check",
     type=click.Path(path_type=Path),
     help="Compute a report.verdict.json again from its data, and say who made it.",
 )
-def gate(project: "Project", policy: Path | None, check: Path | None, as_json: bool) -> dict[str, Any]:
+def gate(
+    project: "Project",
+    candidate: str,
+    baselines: tuple[str, ...],
+    policy: Path | None,
+    check: Path | None,
+    as_json: bool,
+) -> dict[str, Any]:
     """Judge the latest runs again; generates nothing.
 
-    A verdict under another policy is told and not kept: what promotes is trueup.toml.
+    The candidate is any arm that was evaluated: a fine-tune, a prompt, a model, an endpoint. A verdict on another candidate than
+    that of trueup.toml is kept, so that trueup report shows it, and promotes nothing. A verdict under another policy is told and
+    not kept.
 
     \b
     Example: trueup gate; echo $?
+    Example: trueup gate --candidate next --baseline base
     Example: trueup gate --policy stricter.toml
     """
     from harness.cli import console
+    from harness.gate import candidate as gate_candidate
     from harness.gate import step
 
     if check is not None:
         verdict, origin = step.recomputed(check), step.origin(check)
     elif policy is not None:
-        verdict = step.under(project, step.read_policy(policy))
+        verdict = step.under(project, gate_candidate.named(step.read_policy(policy), candidate, baselines))
     else:
-        verdict = step.gate(project)
+        verdict = step.gate(project, gate_candidate.named(project.config.gate, candidate, baselines))
     if not as_json:
         for finding in verdict.findings:
             _say(finding)

@@ -22,4 +22,4 @@ def merge(project: "Project", folders: tuple[Path, ...], as_json: bool) -> dict[
     """
     from harness.evaluate import shards
 
-    return show(shards.merge(project, folders), as_json)
+    return show(shards.merge(project, folders), as_json, kept=True)

@@ -1,0 +1,91 @@
+"""Show one case over all arms: `trueup show`."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.commands._command import command
+
+if TYPE_CHECKING:
+    from harness.gate.stored_runs import Answered, ShownCase
+    from harness.project import Project
+    from harness.types import Result
+
+
+@command(changes=False)
+@click.argument("case")
+@click.option("--suite", default="", metavar="PART", help="Only suites whose name holds this.")
+@click.option(
+    "--run", "chosen", multiple=True, metavar="ARM|ID", help="Only these arms or stored runs; may be repeated."
+)
+def show(project: "Project", case: str, suite: str, chosen: tuple[str, ...], as_json: bool) -> dict[str, Any]:
+    """One case: what was asked and expected, what each arm answered, and its scores.
+
+    CASE is a case's id, or its first characters. It is looked for in the latest evaluation, then in the newest stored runs.
+
+    \b
+    Example: trueup show refund-17
+    Example: trueup show refund-17 --run base --run 3fa91c
+    """
+    from harness.gate import stored_runs
+
+    found = stored_runs.case(project, case, chosen, suite)
+    if not as_json:
+        for each in found:
+            _say(each)
+    return {"cases": found}
+
+
+def _say(found: "ShownCase") -> None:
+    from harness.cli import console
+    from harness.core import plugins
+    from harness.core.codec import canonical
+
+    said = plugins.helper("reports", "parts.pack").said
+    console.say(f"{found.case.id}  {found.suite}", style="bold")
+    for message in found.case.messages:
+        role, text = said(message)
+        _block(role, text)
+    expected = found.case.expected
+    if expected is not None:
+        _block("expected", expected if isinstance(expected, str) else canonical(expected))
+    for answer in found.answers:
+        _answer(answer)
+    console.say()
+
+
+def _answer(answer: "Answered") -> None:
+    from harness.cli import console
+
+    prompt = "" if answer.prompt == "none" else f", prompt {answer.prompt}"
+    console.say(f"\n{answer.arm}  (run {answer.run[:12]}{prompt})", style="bold")
+    for result in answer.results:
+        if len(answer.results) > 1:
+            console.say(f"  repeat {result.repeat + 1}", style="dim")
+        for label, text in _lines(result):
+            _block(label, text)
+
+
+def _lines(result: "Result") -> Iterator[tuple[str, str]]:
+    for reply in result.replies:
+        calls = [f"{call.name}({call.arguments})" for call in reply.tool_calls]
+        ended = [] if reply.finish_reason in ("stop", "tool_calls") else [f"[{reply.finish_reason}]"]
+        yield "said", "\n".join([*filter(None, [reply.text]), *calls, *ended]) or "(nothing)"
+    for score in result.scores:
+        label = f" {score.label}" if score.label else ""
+        why = f"\n{score.explanation}" if score.explanation else ""
+        yield "score", f"{score.name} = {score.value:g}{label}{why}"
+    for label, text in (("error", result.error), ("skipped", result.skipped)):
+        if text:
+            yield label, text
+
+
+def _block(label: str, text: str) -> None:
+    """A label and text of any number of lines beside it: no line of a text can be taken for one of ours."""
+    from harness.cli import console
+
+    first, *rest = text.splitlines() or [""]
+    console.say(f"  {label:<10}{first}")
+    for line in rest:
+        console.say(f"  {'':<10}{line}")

@@ -1,0 +1,141 @@
+"""List stored runs, and find one case in them: what was asked, and what each arm answered."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from harness.core.codec import digest
+from harness.core.nearest import did_you_mean
+from harness.errors import UsageError
+from harness.gate.runs import run_of
+from harness.project import LATEST, EvaluationRuns, Project
+from harness.types import Case, Noun, Result, Run
+
+NEWEST = 50
+"""Stored runs that a case is looked for in, where the latest evaluation does not have it."""
+
+
+class StoredRun(Noun, frozen=True):
+    """One line of `trueup runs`."""
+
+    id: str
+    arm: str
+    at_ns: int
+    """When it was started, in Unix nanoseconds."""
+    suites: tuple[str, ...] = ()
+    cases: int = 0
+    """Results: cases times repeats."""
+    errors: int = 0
+    skipped: int = 0
+    latest: bool = False
+    """Whether it is one of the evaluation that the gate judges."""
+
+
+class Answered(Noun, frozen=True):
+    """What one arm answered to a case, once a repeat."""
+
+    arm: str
+    run: str
+    """Content id of the run."""
+    prompt: str
+    """Name of the arm's prompt."""
+    results: tuple[Result, ...]
+
+
+class ShownCase(Noun, frozen=True):
+    """One case of one suite, over the arms that were asked it."""
+
+    suite: str
+    case: Case
+    answers: tuple[Answered, ...]
+
+
+def stored(project: Project, last: int) -> tuple[StoredRun, ...]:
+    """The newest runs, as many as `last`, the newest first."""
+    latest = set(_latest(project))
+    lines = [_line(ident, run, ident in latest) for ident, run in _newest(project, last)]
+    return tuple(sorted(lines, key=lambda line: line.at_ns, reverse=True))
+
+
+def case(project: Project, name: str, chosen: Sequence[str] = (), suite: str = "") -> tuple[ShownCase, ...]:
+    """The case of that id (or of an id that starts so) in each suite that has it.
+
+    It is looked for in the runs that are named as `trueup compare` names them; without names in those of the latest
+    evaluation, then in the newest run of each arm. `suite` is a part of a suite's name. Raises UsageError where there is no such
+    case, with the nearest, or where several start so.
+    """
+    known: set[str] = set()
+    for runs in _places(project, chosen):
+        ids = {each.id for _, run in runs for found, cases in run.cases.items() for each in cases if suite in found}
+        if matching := _matching(name, ids):
+            return tuple(_shown(matching, runs, suite))
+        known |= ids
+    raise UsageError(f"no stored run has the case {name!r}", next=did_you_mean(name, known, "cases"))
+
+
+def _places(project: Project, chosen: Sequence[str]) -> Iterator[list[tuple[str, Run]]]:
+    """Runs with their ids, where to look first and where then."""
+    if chosen:
+        yield [(digest(run), run) for run in (run_of(project, each) for each in chosen)]
+        return
+    yield [(ident, project.store.artifacts.get("run", ident, Run)) for ident in _latest(project)]
+    yield _newest_of_each_arm(project)
+
+
+def _latest(project: Project) -> list[str]:
+    known = project.recalled(LATEST, "evaluation", "evaluation")
+    runs = project.store.artifacts.get("evaluation", known, EvaluationRuns).runs if known else ()
+    return [ident for _, ident in runs if project.store.artifacts.has("run", ident)]
+
+
+def _newest(project: Project, last: int) -> Iterator[tuple[str, Run]]:
+    for ident in reversed(project.store.artifacts.ids("run")[-last:]):
+        yield ident, project.store.artifacts.get("run", ident, Run)
+
+
+def _newest_of_each_arm(project: Project) -> list[tuple[str, Run]]:
+    found: dict[str, tuple[str, Run]] = {}
+    for ident, run in _newest(project, NEWEST):
+        found.setdefault(f"{run.arm.name} {sorted(run.cases)}", (ident, run))
+    return list(found.values())
+
+
+def _line(ident: str, run: Run, latest: bool) -> StoredRun:
+    return StoredRun(
+        id=ident,
+        arm=run.arm.name,
+        at_ns=run.started_ns,
+        suites=tuple(suite.name for suite in run.suites),
+        cases=len(run.results),
+        errors=sum(bool(result.error) for result in run.results),
+        skipped=sum(bool(result.skipped) for result in run.results),
+        latest=latest,
+    )
+
+
+def _matching(name: str, ids: Iterable[str]) -> str:
+    """The id itself, else the only one that starts so; empty when none does. Raises UsageError when several do."""
+    alike = sorted(ident for ident in ids if name and ident.startswith(name))
+    if name in alike or len(alike) == 1:
+        return name if name in alike else alike[0]
+    if alike:
+        more = " and more" if len(alike) > 3 else ""
+        raise UsageError(f"several cases start with {name!r}", next=f"one of {', '.join(alike[:3])}{more}")
+    return ""
+
+
+def _shown(case_id: str, runs: Sequence[tuple[str, Run]], suite: str) -> Iterator[ShownCase]:
+    asked = {name: each for _, run in runs for name, cases in run.cases.items() for each in cases if each.id == case_id}
+    for name in sorted(name for name in asked if suite in name):
+        answers = [(ident, run, _results(run, name, case_id)) for ident, run in runs]
+        yield ShownCase(
+            suite=name,
+            case=asked[name],
+            answers=tuple(
+                Answered(arm=run.arm.name, run=ident, prompt=run.arm.prompt.name, results=results)
+                for ident, run, results in answers
+                if results
+            ),
+        )
+
+
+def _results(run: Run, suite: str, case_id: str) -> tuple[Result, ...]:
+    return tuple(result for result in run.results if (result.suite, result.case_id) == (suite, case_id))
