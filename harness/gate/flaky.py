@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from harness.core.codec import read_lines, write_lines
 from harness.errors import UsageError
 from harness.gate.flaky_cases import DAYS, MOST
@@ -32,8 +34,10 @@ def write(path: Path, fresh: Sequence[Quarantine]) -> tuple[Quarantine, ...]:
     return tuple(entries.values())
 
 
-def measure(runs: Iterable[Run], adapter: str, today: str) -> tuple[Quarantine, ...]:
+def measure(runs: Iterable[Run], candidate: str, today: str, also: tuple[str, ...] = ()) -> tuple[Quarantine, ...]:
     """The flakiest cases of each suite that was repeated three times or more under every arm, at most 5 % of a suite.
+
+    `candidate` is the content id of the candidate, `also` those of the other arms.
 
     Raises UsageError when no suite was repeated often enough.
     """
@@ -44,7 +48,7 @@ def measure(runs: Iterable[Run], adapter: str, today: str) -> tuple[Quarantine, 
             f"no suite was repeated {LEAST} times under every arm, so nothing can be called flaky",
             next=f"@suite(repeats={LEAST}, ...) or [eval] repeats = {LEAST}, then trueup eval",
         )
-    return tuple(one for suite in repeated for one in _flakiest(suite, runs, adapter, today))
+    return tuple(replace(one, also=also) for suite in repeated for one in _flakiest(suite, runs, candidate, today))
 
 
 def _repeats(suite: Suite, runs: Sequence[Run]) -> int:
@@ -53,7 +57,7 @@ def _repeats(suite: Suite, runs: Sequence[Run]) -> int:
     return min((min(count.values(), default=0) for count in counts), default=0)
 
 
-def _flakiest(suite: Suite, runs: Sequence[Run], adapter: str, today: str) -> Iterator[Quarantine]:
+def _flakiest(suite: Suite, runs: Sequence[Run], candidate: str, today: str) -> Iterator[Quarantine]:
     trials, flips = Counter[str](), Counter[str]()
     for run in runs:
         by_case: dict[str, list[Result]] = {}
@@ -72,7 +76,7 @@ def _flakiest(suite: Suite, runs: Sequence[Run], adapter: str, today: str) -> It
             case_id=case_id,
             flips=flips[case_id],
             trials=trials[case_id],
-            measured_on=adapter,
+            measured_on=candidate,
             fixed=today,
             expires=last,
         )

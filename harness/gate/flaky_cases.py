@@ -46,7 +46,7 @@ def sorted_out(
 
 
 def _fate(one: Quarantine, candidate: str, today: str) -> Fate:
-    if not one.measured_on or one.measured_on == candidate:
+    if not one.measured_on or candidate in (one.measured_on, *one.also):
         return "own_run"
     try:
         fixed, last, now = map(date.fromisoformat, (one.fixed, one.expires, today))

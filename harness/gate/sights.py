@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.core.case_contents import asked
 from harness.core.codec import digest
+from harness.evaluate.arms import TUNED
 from harness.gate.candidate import identity
 from harness.project import EvaluationRuns, Project
 from harness.store.looks import Sight
@@ -49,18 +50,23 @@ def _unjudged(project: Project, current: EvaluationRuns, policy: Policy) -> list
 
 def _counted(project: Project, evaluation: EvaluationRuns, candidate: str) -> tuple[dict[str, int], str]:
     runs = project.runs(evaluation)
-    judged = sights(list(runs.values()), identity(runs, candidate, evaluation.adapter))
+    judged = sights(list(runs.values()), identity(runs, candidate, evaluation.adapter), candidate)
     numbers, look = project.store.ledger.looks.count(judged)
     project.store.memo.remember(COUNTED, project.store.artifacts.put("evaluation", evaluation), look)
     return numbers, look
 
 
-def sights(runs: Sequence[Run], candidate: str) -> dict[str, Sight]:
-    """Suite to what these runs judge of it; `candidate` is a content id."""
+def sights(runs: Sequence[Run], candidate: str, arm: str = TUNED) -> dict[str, Sight]:
+    """Suite to what these runs judge of it; `candidate` is the content id of what answered under `arm`, whose name counts for
+    nothing."""
+    own = TUNED if arm == TUNED else ""
     found = {}
     for name in sorted({suite.name for run in runs for suite in run.suites}):
         cases = {case.id: case for run in runs for case in run.cases.get(name, ())}
-        answers = {run.arm.name: [_answer(result) for result in run.results if result.suite == name] for run in runs}
+        answers = {
+            own if run.arm.name == arm else run.arm.name: [_answer(each) for each in run.results if each.suite == name]
+            for run in runs
+        }
         contents = sorted({asked(case) for case in cases.values()})
         found[name] = Sight(judged=digest([candidate, answers]), cases=tuple(contents))
     return found

@@ -216,3 +216,5 @@ class Quarantine(Noun, frozen=True):
     """ISO date of the measurement."""
     expires: str
     """ISO date; after it the case counts again."""
+    also: tuple[str, ...] = ()
+    """Content ids of the other arms of that evaluation: none of them is, either."""

@@ -20,17 +20,21 @@ def quarantine(project: "Project", as_json: bool) -> dict[str, Any]:
     Example: trueup quarantine
     """
     from harness.cli import console
-    from harness.gate import flaky
+    from harness.gate import candidate, flaky
 
     evaluation = project.latest_evaluation()
     today = time.strftime("%Y-%m-%d", time.gmtime())
-    fresh = flaky.measure(project.runs(evaluation).values(), evaluation.adapter, today)
+    runs = project.runs(evaluation)
+    candidate.check_runs(project.config, runs, project.config.gate)
+    asked = {name: candidate.identity(runs, name, evaluation.adapter) for name in runs}
+    own = asked.pop(project.config.gate.candidate)
+    fresh = flaky.measure(runs.values(), own, today, tuple(sorted(set(asked.values()))))
     file = Path(project.config.root) / flaky.FILE
     entries = flaky.write(file, fresh)
     if not as_json:
         rows = [(one.suite, one.case_id, one.flips, one.trials, one.expires) for one in fresh]
         console.table(("suite", "case", "flips", "repeats", "until"), rows)
         console.say(
-            f"{len(fresh)} flaky cases found, {len(entries)} in {file}; they count for this adapter all the same"
+            f"{len(fresh)} flaky cases found, {len(entries)} in {file}; they count for this candidate all the same"
         )
     return {"found": fresh, "file": str(file)}

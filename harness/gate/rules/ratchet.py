@@ -3,7 +3,8 @@
 A candidate that loses one point to the champion, which lost one to the champion before it, passes each night and is far
 below where it started after a month. Whoever holds candidates against the champion alone gets this rule's findings; where
 the base is among the policy's baselines, the guard's own findings say the same. `original` under [gate.options] names
-the arm that counts as the original, `base` if left out.
+the arm that counts as the original, `base` if left out; where there is no run of `base` either, the first baseline that is
+not the champion.
 """
 
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ OPTIONS = (ORIGINAL,)
 
 
 def findings(context: Context) -> Iterator[Finding]:
-    original = ORIGINAL.of(context.policy)
+    original = _original(context)
     guarded = {one.suite.name for one in context.against(CHAMPION, Guard)}
     if not guarded or original in context.baselines:
         return
@@ -39,3 +40,13 @@ def findings(context: Context) -> Iterator[Finding]:
             baseline=original,
             next=f"trueup eval --model {original}",
         )
+
+
+def _original(context: Context) -> str:
+    """The arm that losses are counted from."""
+    named = str(ORIGINAL.of(context.policy))
+    was_run = any(comparison.baseline == named for comparison in context.comparisons)
+    others = [name for name in context.baselines if name != CHAMPION]
+    if was_run or ORIGINAL.name in context.policy.options or not others:
+        return named
+    return others[0]
