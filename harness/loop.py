@@ -35,12 +35,12 @@ def check(config: Config) -> None:
     curate_step.options_of(config)
     arms.check_options(config)
     gate_options.check(config.gate)
-    candidate.check(config, config.gate)
 
 
 def run(project: Project) -> Verdict:
     """Walk the whole loop once. Raises UndecidedError before training when there is too little to learn from."""
     check(project.config)
+    candidate.check(project.config, project.config.gate)
     if not candidate.is_tuned(project.config, project.config.gate):
         return judge(project, *project.latest_or_none())
     ingest(project)
@@ -53,6 +53,7 @@ def run_in_rounds(project: Project, count: int, suite: str = "") -> Verdict:
 
     Raises UsageError where the candidate is an arm that is not trained."""
     check(project.config)
+    candidate.check(project.config, project.config.gate)
     if not candidate.is_tuned(project.config, project.config.gate):
         raise UsageError(
             f"the candidate {project.config.gate.candidate!r} is not trained, so there are no rounds",

@@ -13,6 +13,7 @@ from harness import loop
 from harness.core.digests import model_digests
 from harness.core.plugins import PACKAGES, known, names
 from harness.errors import InputError, TrueupError
+from harness.gate import candidate
 from harness.project import Project
 from harness.redact.redaction import kinds
 from harness.store import Store
@@ -41,7 +42,8 @@ def examine(path: Path | None) -> list[Check]:
     checks.append(("config", True, f"{config.root}/{harness_config.FILE}"))
     checks.append(_attempt("names", lambda: _names_known(config)))
     checks.append(_attempt("options", lambda: _options_known(config)))
-    checks.append(_attempt("model", lambda: _model(config.model.base)))
+    if config.model.base or candidate.is_tuned(config, config.gate):
+        checks.append(_attempt("model", lambda: _model(config.model.base)))
     checks += [_attempt(f"eval path {path}", partial(_exists, path)) for path in config.eval.paths]
     checks += [*_store(config.store), _attempt("feedback", lambda: _feedback(config))]
     return [*checks, _disk(Path(config.root))]

@@ -22,9 +22,12 @@ TUNED, CHAMPION, CONSTANT = "tuned", "champion", "constant"
 
 
 def sections(config: Config) -> dict[str, ArmSection]:
-    """The arms that the file names, or the usual three; `tuned` is always among them."""
+    """The arms that the file names, or the usual three; `tuned` is among them where something is to be trained."""
     if config.arms:
         given = dict(config.arms)
+        trains = TUNED in (config.gate.candidate, *given, *(spec.adapter for spec in given.values()))
+        if not trains:
+            return given
         given.setdefault(TUNED, ArmSection(prompt=next(iter(given.values())).prompt))
         given[TUNED] = replace(given[TUNED], adapter=given[TUNED].adapter or TUNED)
         return given
@@ -34,6 +37,18 @@ def sections(config: Config) -> dict[str, ArmSection]:
     if recorded:
         arms["prompted"] = ArmSection(prompt=recorded)
     return {**arms, TUNED: ArmSection(prompt=short, adapter=TUNED)}
+
+
+def tuned_section(config: Config) -> ArmSection:
+    """The arm that is trained. Raises UsageError where trueup.toml neither names it nor has it as the candidate."""
+    known = sections(config)
+    if TUNED not in known:
+        raise UsageError(
+            f"nothing is to be trained: the candidate is {config.gate.candidate!r}",
+            where="[gate] candidate",
+            next='add [arms.tuned], or set candidate = "tuned" under [gate]',
+        )
+    return known[TUNED]
 
 
 def resolve(

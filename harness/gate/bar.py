@@ -97,7 +97,7 @@ def _stricter_policy(first: Policy, second: Policy) -> Policy:
         min_cases=max(first.min_cases, second.min_cases),
         net_gain=max(first.net_gain, second.net_gain),
         baselines=tuple(dict.fromkeys((*first.baselines, *second.baselines))),
-        targets="all" if "all" in (first.targets, second.targets) else "any",
+        targets=min(first.targets, second.targets, key=("all", "any", "none").index),
         prompted_tie="undecided" if "undecided" in (first.prompted_tie, second.prompted_tie) else "say",
     )
 
@@ -118,6 +118,8 @@ def settings(
             options={} if run.arm.options == own.options else run.arm.options,
             template_options={} if run.arm.template_options == own.template_options else run.arm.template_options,
             promoted=bool(promoted) and run.content == promoted,
+            content=run.content,
+            alone=TUNED not in runs,
         )
         for name, run in runs.items()
         if name not in (TUNED, CHAMPION, CONSTANT, candidate)

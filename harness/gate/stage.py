@@ -2,7 +2,7 @@
 
 The rules (`harness/gate/rules`) each say what they found; this page only composes them. Anything invalid makes the verdict
 invalid, else any failure holds, else anything unresolved leaves it undecided; and it promotes only when a target was
-shown to improve and nothing else was left open. So a missing rule, suite or number can never let a candidate through.
+shown to improve (or a guard to hold, where the policy needs no target) and nothing else was left open. So a missing rule, suite or number can never let a candidate through.
 
 A verdict is a function of its arguments alone: judging stored runs again, under the same or another policy, generates
 nothing and repeats exactly.
@@ -47,7 +47,7 @@ def judge(judgement: Judgement) -> Verdict:
     context = _context(judgement)
     found = [finding for name in names("rules") for finding in load("rules", name).findings(context)]
     found = sorted((_finite(_beside(finding, context)) for finding in found), key=_place)
-    outcome = _outcome(found)
+    outcome = _outcome(found, judgement.policy)
     return Verdict(
         outcome=outcome,
         sentence=sentence(outcome, found),
@@ -185,9 +185,10 @@ def _place(finding: Finding) -> tuple[int, bool, bool, str, str, str, str]:
     )
 
 
-def _outcome(found: Sequence[Finding]) -> Outcome:
-    """`found` in order of weight. Only a target that passed can promote."""
+def _outcome(found: Sequence[Finding], policy: Policy) -> Outcome:
+    """`found` in order of weight. Only a target that passed can promote, or a guard where no target is needed."""
     if found and found[0].outcome in OUTCOMES:
         return OUTCOMES[found[0].outcome]
-    improved = any(finding.rule == "target" and finding.outcome == "pass" for finding in found)
-    return "promote" if improved else "undecided"
+    shows = ("target", "guard") if policy.targets == "none" else ("target",)
+    shown = any(finding.rule in shows and finding.outcome == "pass" for finding in found)
+    return "promote" if shown else "undecided"

@@ -111,7 +111,7 @@ def _bound_to(request: TuneRequest, suites: Sequence[Suite]) -> dict[str, str]:
 
 def tune_request(project: Project, dataset: Dataset) -> TuneRequest:
     """What the trainer is asked: plain values, without the output folder."""
-    section = evaluate_arms.sections(project.config)[evaluate_arms.TUNED]
+    section = evaluate_arms.tuned_section(project.config)
     words = config.prompt(project.config, section.prompt, dataset.prompts)
     if words is None:
         raise InvalidError(

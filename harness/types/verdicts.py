@@ -116,7 +116,8 @@ class Policy(Noun, frozen=True):
     """What the effect on production's traffic must be shown to be above, as a share of calls, -1 to 1."""
     prompted_tie: Literal["undecided", "say"] = "undecided"
     """What it means that the fine-tune was not shown to do better than the prompt: no promotion, or only a word on it."""
-    targets: Literal["all", "any"] = "all"
+    targets: Literal["all", "any", "none"] = "all"
+    """Which targets must pass. `none`: there need be no target, for a change that must only break nothing; guards decide."""
     looks: int = 20
     """How often the same cases may be looked at before fresh ones are asked for."""
     options: dict[str, Json] = {}
@@ -139,6 +140,10 @@ class ArmSettings(Noun, frozen=True):
     template_options: dict[str, Json] = {}
     promoted: bool = False
     """It is what was promoted last, so whatever changed about it is no weaker baseline."""
+    content: str = ""
+    """Content id of what answered."""
+    alone: bool = False
+    """There was no tuned arm, so all of it is told."""
 
 
 class Judgement(Noun, frozen=True):

@@ -37,6 +37,17 @@ def _measured(context: Context) -> Iterator[Finding]:
             formula="count",
             next="trueup eval",
         )
+    elif context.policy.targets == "none":
+        if not any(context.having(Guard)):
+            yield Finding(
+                rule="evidence",
+                suite="",
+                outcome="unresolved",
+                sentence="No suite has the role guard, so nothing can be shown to be as good as before.",
+                counts={"guards": 0},
+                formula="count",
+                next="give a suite of what works today role=guard(margin=...)",
+            )
     elif not any(isinstance(one.suite.role, Target) for one in context.comparisons):
         yield Finding(
             rule="evidence",
@@ -45,7 +56,7 @@ def _measured(context: Context) -> Iterator[Finding]:
             sentence="No suite has the role target, so nothing can be shown to have improved.",
             counts={"targets": 0},
             formula="count",
-            next="give one suite role=target(min_gain=...)",
+            next='give one suite role=target(min_gain=...); or set targets = "none" under [gate], if only nothing may break',
         )
 
 

@@ -15,6 +15,8 @@ from harness.types import Finding, Policy
 
 LAXER_ABOVE = ("alpha", "max_error_share", "looks")
 """Numbers that ask for less when they are raised."""
+TARGETS = ("all", "any", "none")
+"""The strictest first."""
 LAXER_BELOW = ("min_cases", "net_gain")
 SETTINGS = ("backend", "model", "prompt", "options", "template_options")
 WORDS = {"options": "set of options", "template_options": "set of template options"}
@@ -46,8 +48,8 @@ def _weaker(before: Policy, now: Policy) -> Iterator[str]:
         old, new = getattr(before, name), getattr(now, name)
         if (new > old) if name in LAXER_ABOVE else (new < old):
             yield f"{name} is {new:g} instead of {old:g}"
-    if (before.targets, now.targets) == ("all", "any"):
-        yield "one target of several is enough"
+    if now.targets != before.targets and TARGETS.index(now.targets) > TARGETS.index(before.targets):
+        yield "no target is needed" if now.targets == "none" else "one target of several is enough"
     if (before.prompted_tie, now.prompted_tie) == ("undecided", "say"):
         yield "a prompt that may do as well is only said"
     lost = sorted(set(before.baselines) - set(now.baselines) - {CHAMPION})
@@ -66,7 +68,7 @@ def _other_arms(context: Context) -> Iterator[str]:
         if name not in now:
             yield f"the arm {name} is gone"
             continue
-        if now[name].promoted:
+        if now[name].promoted or (before[name].alone != now[name].alone and before[name].content == now[name].content):
             continue
         old, new = to_builtins(before[name]), to_builtins(now[name])
         differing = [field for field in SETTINGS if old.get(field) != new.get(field)]
