@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from harness.core import adapters
 from harness.errors import InvalidError, UsageError
 from harness.evaluate import identity
+from harness.evaluate import step as evaluate_step
 from harness.gate import candidate as gate_candidate
 from harness.gate import step as gate_step
 from harness.project import JUDGED, EvaluationRuns, Project
@@ -44,7 +45,8 @@ def promote(project: Project, by: str = "") -> Promotion:
             next="trueup eval, then trueup gate",
         )
     _judge_again(project, verdict)
-    _keep(project, verdict.candidate, run, adapter)
+    if run and not project.store.artifacts.has(ADAPTERS, verdict.candidate):
+        _keep(project, verdict.candidate, _as_configured(project, run), adapter)
     return project.store.promotions.move(
         alias, verdict.candidate, verdict.id, by=by, expected=expected, look=verdict.look
     )
@@ -84,29 +86,35 @@ def _judge_again(project: Project, verdict: Verdict) -> None:
         )
 
 
-def _keep(project: Project, ident: str, run: Run | None, adapter: str) -> None:
-    """Store what the alias will point at, where it is not there yet. Raises InvalidError where it is no longer what was judged."""
-    if run and adapter and not project.store.artifacts.has(ADAPTERS, adapter):
-        adapters.intact(run.arm.adapter)
+def _as_configured(project: Project, run: Run) -> Arm:
+    """The candidate's arm as trueup.toml has it now, with the paths of this machine; as it was run where it cannot be had."""
+    return evaluate_step.arms(project, *project.latest_or_none()).get(run.arm.name, run.arm)
+
+
+def _keep(project: Project, ident: str, arm: Arm, adapter: str) -> None:
+    """Store what the alias will point at, where it is not there yet. Raises InvalidError where the arm is no longer what was
+    judged, UsageError where its options hold a secret."""
+    if adapter and not project.store.artifacts.has(ADAPTERS, adapter):
+        adapters.intact(arm.adapter)
         copy = project.store.artifacts.scratch(ADAPTERS)
-        shutil.copytree(run.arm.adapter, copy, dirs_exist_ok=True)
+        shutil.copytree(arm.adapter, copy, dirs_exist_ok=True)
         project.store.artifacts.add_folder(ADAPTERS, adapter, copy)
-    if run is None or ident == adapter:
+    if ident == adapter:
         return
-    secrets = list(_secrets(run.arm.options, "options"))
+    secrets = list(_secrets(arm.options, "options"))
     if secrets:
         raise UsageError(
-            f"the arm {run.arm.name!r} holds a secret in {secrets[0]}, and what is promoted is stored",
-            where=f"[arms.{run.arm.name}]",
+            f"the arm {arm.name!r} holds a secret in {secrets[0]}, and what is promoted is stored",
+            where=f"[arms.{arm.name}]",
             next="read it from the environment, as key_env does, then trueup eval, trueup gate",
         )
-    if identity.content(run.arm) != ident:
+    if identity.content(arm) != ident:
         raise InvalidError(
-            f"what answers as {run.arm.name!r} changed since it was judged",
-            where=run.arm.model,
+            f"what answers as {arm.name!r} changed since it was judged",
+            where=f"[arms.{arm.name}]",
             next="trueup eval, then trueup gate",
         )
-    project.store.artifacts.put(ARMS, _portable(run.arm, adapter, Path(project.config.root)), id=ident)
+    project.store.artifacts.put(ARMS, _portable(arm, adapter, Path(project.config.root)), id=ident)
 
 
 def _portable(arm: Arm, adapter: str, root: Path) -> Arm:
