@@ -1,5 +1,6 @@
 """List stored runs, and find one case in them: what was asked, and what each arm answered."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.core.codec import digest
@@ -20,12 +21,14 @@ class StoredRun(Noun, frozen=True):
     arm: str
     at_ns: int
     """When it was started, in Unix nanoseconds."""
-    suites: tuple[str, ...] = ()
-    cases: int = 0
+    when: str
+    """The same as an ISO time, UTC."""
+    suites: tuple[str, ...]
+    cases: int
     """Results: cases times repeats."""
-    errors: int = 0
-    skipped: int = 0
-    latest: bool = False
+    errors: int
+    skipped: int
+    latest: bool
     """Whether it is one of the evaluation that the gate judges."""
 
 
@@ -103,6 +106,7 @@ def _line(ident: str, run: Run, latest: bool) -> StoredRun:
         id=ident,
         arm=run.arm.name,
         at_ns=run.started_ns,
+        when=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(run.started_ns / 1e9)),
         suites=tuple(suite.name for suite in run.suites),
         cases=len(run.results),
         errors=sum(bool(result.error) for result in run.results),

@@ -133,3 +133,37 @@ def test_a_dry_run_lists_cases_and_problems_and_asks_nothing(project):
 def test_cases_are_selected_by_tag_and_owner(project, select, ids):
     """Tags of cases and suites, and the owner, are words for -k."""
     assert evaluated(project, select, "--dry-run")[1]["cases"] == {"eval_good::eval_good": ids}
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    """A project whose only arm answers, with one suite whose case may raise."""
+    folder = tmp_path_factory.mktemp("clean")
+    (folder / "evals").mkdir()
+    (folder / "trueup.toml").write_text('[project]\nname = "clean"\n[arms.echo]\nbackend = "scripted"\n')
+    head, _, rest = FILES["eval_good.py"].partition('@cases([{"id": "lost"')
+    (folder / "evals" / "eval_good.py").write_text(f"from harness import cases, guard, score, suite\n{head}")
+    return folder
+
+
+def test_one_error_among_answers_is_told_by_the_exit_code(clean):
+    """Two of three cases raise: 4, though the third has its score. What is selected without them ends with 0."""
+    assert evaluated(clean, "raising")[0] == 4
+    code, said = evaluated(clean, "-k", "labels")
+    assert code == 0 and said["errors"] == []
+
+
+def test_what_was_selected_is_kept_too_and_its_id_is_told(clean):
+    """By SELECT or by --only; the ids are those that `trueup runs` lists, and no evaluation of a part is judged."""
+    kept = [
+        evaluated(clean, *words)[1]["runs"]["echo"]
+        for words in (("labels",), ("--only", "labels"), ("-k", "eval_good"))
+    ]
+    assert kept[0] == kept[1] != kept[2]
+    listed = json.loads(trueup("runs", "--json", cwd=clean).stdout)["runs"]
+    assert {*kept} <= {line["id"] for line in listed} and not any(line["latest"] for line in listed)
+
+
+def test_a_selection_is_given_once(clean):
+    """SELECT and --only together are a usage error."""
+    assert trueup("eval", "labels", "-k", "labels", cwd=clean).returncode == 2

@@ -1,6 +1,5 @@
 """List stored runs: `trueup runs`."""
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,7 +35,7 @@ def runs(project: "Project", last: int, as_json: bool) -> dict[str, Any]:
                 (
                     line.id[:12],
                     line.arm,
-                    time.strftime("%Y-%m-%d %H:%M", time.gmtime(line.at_ns / 1e9)),
+                    line.when[:16].replace("T", " "),
                     ", ".join(name.rpartition("::")[2] for name in line.suites),
                     line.cases,
                     line.errors,
