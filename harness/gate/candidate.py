@@ -12,7 +12,7 @@ from harness.core import adapters
 from harness.core.codec import digest
 from harness.errors import InvalidError, UsageError
 from harness.evaluate import arms as evaluate_arms
-from harness.evaluate.arms import TUNED
+from harness.evaluate.arms import CHAMPION, TUNED
 from harness.types import Policy, Run
 
 SHOWN = 3
@@ -68,11 +68,17 @@ def is_fine_tuned(run: Run) -> bool:
 
 
 def check_runs(config: Config, runs: Mapping[str, Run], policy: Policy) -> None:
-    """Raises InvalidError where the candidate was not evaluated, or it and a baseline were asked different cases."""
+    """Raises InvalidError where the candidate was not evaluated, or it and a baseline were asked different cases, UsageError
+    where both are the same model, prompt and options under two names."""
     if policy.candidate not in runs:
         raise _unevaluated(config, runs, policy.candidate)
     candidate = runs[policy.candidate]
     for name in policy.baselines:
+        if name in runs and name != CHAMPION and candidate.content and runs[name].content == candidate.content:
+            raise UsageError(
+                f"the candidate {policy.candidate!r} and the baseline {name!r} are the same model, prompt and options",
+                next=f"change [arms.{policy.candidate}], then trueup eval",
+            )
         if name in runs and (what := _different(runs[name], candidate)):
             raise InvalidError(
                 f"{name} and {policy.candidate} were evaluated on different cases: {what}",

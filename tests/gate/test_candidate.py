@@ -12,9 +12,11 @@ from harness.errors import InvalidError, UsageError
 from harness.evaluate import identity
 from harness.gate import bar as gate_bar
 from harness.gate import candidate as gate_candidate
+from harness.gate import early_stop, flaky_cases
+from harness.gate import stage as gate_stage
 from harness.gate import step as gate_step
 from harness.project import EvaluationRuns
-from harness.types import Arm, Judgement
+from harness.types import Arm, Judgement, Quarantine
 from tests.gate.desk import BOOKING, OTHER, RIGHT, TUNED, answered, evaluated
 
 NEXT = Arm(name="next", backend="constant", options={"reply": "v2"})
@@ -120,6 +122,15 @@ def test_what_was_not_evaluated_is_refused(change):
         assert command in str(raised.value) and "base, next" in str(raised.value)
 
 
+def test_one_thing_under_two_names_is_refused(change):
+    """A change that was not made: the prompt, the model and the options of both arms are equal."""
+    runs = change.runs(change.latest_evaluation())
+    kept(change, {**runs, "base": asked(replace(NEXT, name="base"), SHARES["base"])})
+    with pytest.raises(UsageError, match="the same model, prompt and options"):
+        gate_step.gate(change)
+    assert not change.store.ledger.looks.all()
+
+
 def test_arms_that_were_asked_different_cases_are_refused(change):
     """One case less under one arm, or a suite that only one was asked; named, and no look is counted."""
     runs = change.runs(change.latest_evaluation())
@@ -190,3 +201,43 @@ def test_nothing_that_must_hold_is_not_enough(change):
     bare = {name: replace(run, suites=(), results=(), cases={}) for name, run in runs.items()}
     kept(change, bare)
     assert gate_step.under(change, replace(change.config.gate, targets="none")).outcome == "undecided"
+
+
+def test_an_evaluation_in_parts_ends_early_for_any_candidate(change):
+    """A guard that the candidate is shown to have lost ends it; a good candidate is asked everything."""
+    runs = change.runs(change.latest_evaluation())
+    assert early_stop.lost(change, runs, "") == ""
+    worse = {**runs, "next": asked(NEXT, {"booking": 240, "general": 60})}
+    assert "general dropped" in early_stop.lost(change, worse, "")
+
+
+def test_nothing_but_the_rules_of_a_fine_tune_is_left_out(work):
+    """The same judgement of an arm without an adapter: the prompt and the commonest answer are no rivals, all else is asked."""
+    evaluated(work, {**RIGHT, "constant": RIGHT["base"]})
+    tuned, _ = gate_step.judgement(work, replace(work.config.gate, options={"train_anyway": True, "power": 0.99}))
+    left_out = rules(gate_stage.judge(tuned)) - rules(gate_stage.judge(replace(tuned, fine_tuned=False)))
+    assert {"prompted", "floor"} <= left_out <= {"prompted", "floor", "planned"}
+
+
+def test_the_candidate_is_never_what_production_runs(change):
+    """The effect on traffic is held against another arm: with production = true on the candidate there is none."""
+    for name, production in (("base", "base"), ("next", "")):
+        arms = {**ARMS, name: replace(ARMS[name], production=True)}
+        there = copied(change, config=replace(change.config, arms=arms))
+        assert gate_step.judgement(there, there.config.gate)[0].production == production
+
+
+def test_flaky_cases_of_an_evaluation_count_for_every_arm_of_it(change):
+    """Whichever arm is judged next, nobody chooses with the results in sight."""
+    one = Quarantine(
+        suite=BOOKING.name,
+        case_id="c0",
+        flips=1,
+        trials=6,
+        measured_on="a",
+        fixed="2026-01-01",
+        expires="2026-01-20",
+        also=("b",),
+    )
+    fates = [flaky_cases._fate(one, candidate, "2026-01-02") for candidate in "abc"]
+    assert fates == ["own_run", "own_run", "left_out"]

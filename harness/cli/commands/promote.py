@@ -27,4 +27,5 @@ def promote(project: "Project", by: str, as_json: bool) -> dict[str, Any]:
     done = step.promote(project, by=by)
     if not as_json:
         console.say(f"{done.alias} is now {project.served(done.adapter)} (before: {project.served(done.previous)})")
-    return {"alias": done.alias, "adapter": done.adapter, "previous": done.previous}
+    served = {"serves": project.served(done.adapter)}
+    return {"alias": done.alias, "adapter": done.adapter, "previous": done.previous, **served}

@@ -25,4 +25,5 @@ def rollback(project: "Project", by: str, as_json: bool) -> dict[str, Any]:
     done = step.rollback(project, by=by)
     if not as_json:
         console.say(f"{done.alias} is back at {project.served(done.adapter)}")
-    return {"alias": done.alias, "adapter": done.adapter, "previous": done.previous}
+    served = {"serves": project.served(done.adapter)}
+    return {"alias": done.alias, "adapter": done.adapter, "previous": done.previous, **served}
