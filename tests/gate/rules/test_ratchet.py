@@ -42,3 +42,15 @@ def test_without_a_run_of_the_base_it_is_invalid():
 def test_it_is_silent_where_the_guard_speaks_or_nothing_can_add_up(comparisons, policy):
     """With the base among the baselines, without a champion, and for targets it says nothing."""
     assert not told("ratchet", *comparisons, policy=policy)
+
+
+def test_where_no_arm_is_called_base_the_first_baseline_is_the_original():
+    """A project of `current` and `next`: the guard's own findings against `current` say it; a run of `base` still counts."""
+    policy = Policy(baselines=("current", "champion"))
+    both = [compared("arc", GUARD, *FINE, baseline=name) for name in ("current", "champion")]
+    assert not told("ratchet", *both, policy=policy)
+    (finding,) = told("ratchet", *both, compared("arc", GUARD, *LOST), policy=policy)
+    assert (finding.outcome, finding.baseline) == ("fail", "base")
+    named = Policy(baselines=("current", "champion"), options={"original": "first"})
+    (finding,) = told("ratchet", *both, policy=named)
+    assert finding.outcome == "invalid" and "no run of first" in finding.sentence

@@ -28,6 +28,7 @@ def asked(before, now):
         ({}, {"looks": 500}, "looks is 500"),
         ({"net_gain": 0.01}, {}, "net_gain is 0 instead of 0.01"),
         ({}, {"targets": "any"}, "one target of several"),
+        ({"targets": "any"}, {"targets": "none"}, "no target is needed"),
         ({}, {"prompted_tie": "say"}, "only said"),
         ({"baselines": ("base", "prompted")}, {}, "prompted is no baseline"),
         ({"options": {"required": ["arc"]}}, {}, "options differ (required)"),
@@ -81,3 +82,23 @@ def test_before_the_first_promotion_it_is_named_and_decides_nothing():
 def test_a_policy_that_asks_for_as_much_or_more_is_no_finding(now):
     """Neither a stricter one nor what is only for planning."""
     assert not [one for one in verdict(Policy(), Policy(**now)).findings if one.rule == "weakened"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({"base": ArmSettings()}, {"base": ArmSettings(prompt="1" * 64, promoted=True)}),
+        ({"base": ArmSettings(content="c")}, {"base": ArmSettings(backend="hf", model="m", content="c", alone=True)}),
+        ({"base": ArmSettings(), "tuned": ArmSettings(model="m")}, {"base": ArmSettings()}),
+    ],
+    ids=["it is what was promoted", "the tuned arm it was compared with is gone", "it is the candidate now"],
+)
+def test_an_arm_that_is_no_weaker_baseline_is_not_named(before, now):
+    """The promoted prompt as the new base, an unchanged arm, and a rival that became the candidate."""
+    assert not [finding for finding in asked(before, now).findings if finding.rule == "weakened"]
+
+
+def test_another_arm_without_a_tuned_one_to_compare_with_is_named():
+    """What the arm is told apart from has changed, and so has the arm."""
+    now = {"base": ArmSettings(backend="hf", model="m", content="d", alone=True)}
+    assert asked({"base": ArmSettings(content="c")}, now).outcome == "undecided"
