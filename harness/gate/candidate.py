@@ -112,7 +112,7 @@ def _different(baseline: Run, candidate: Run) -> str:
 
 
 def _cases(run: Run) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {suite.name: set() for suite in run.suites}
+    cases: dict[str, set[str]] = {suite.name: set() for suite in run.suites}
     for result in run.results:
-        found.setdefault(result.suite, set()).add(result.case_id)
-    return found
+        cases.setdefault(result.suite, set()).add(result.case_id)
+    return cases

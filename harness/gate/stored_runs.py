@@ -67,7 +67,7 @@ def case(project: Project, name: str, chosen: Sequence[str] = (), suite: str = "
     """
     known: set[str] = set()
     for runs in _places(project, chosen):
-        ids = {each.id for _, run in runs for found, cases in run.cases.items() for each in cases if suite in found}
+        ids = {each.id for _, run in runs for named, cases in run.cases.items() for each in cases if suite in named}
         if matching := _matching(name, ids):
             return tuple(_shown(matching, runs, suite))
         known |= ids
@@ -95,10 +95,10 @@ def _newest(project: Project, last: int) -> Iterator[tuple[str, Run]]:
 
 
 def _newest_of_each_arm(project: Project) -> list[tuple[str, Run]]:
-    found: dict[str, tuple[str, Run]] = {}
+    newest: dict[str, tuple[str, Run]] = {}
     for ident, run in _newest(project, NEWEST):
-        found.setdefault(f"{run.arm.name} {sorted(run.cases)}", (ident, run))
-    return list(found.values())
+        newest.setdefault(f"{run.arm.name} {sorted(run.cases)}", (ident, run))
+    return list(newest.values())
 
 
 def _line(ident: str, run: Run, latest: bool) -> StoredRun:

@@ -27,8 +27,8 @@ class Endpoint(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         system, asked = (message["content"] for message in body["messages"])
-        said = "Delivery" if "delivery" in system and "Parcel" in asked else "refund"
-        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said}}
+        team = "Delivery" if "delivery" in system and "Parcel" in asked else "refund"
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": team}}
         usage = {"prompt_tokens": 9, "completion_tokens": 1}
         answer = json.dumps({"id": "x", "model": body["model"], "choices": [choice], "usage": usage}).encode()
         self.send_response(200)
@@ -60,7 +60,7 @@ def more(rows, count):
 def typed(tmp_path_factory, endpoint):
     """The page's files written, and its commands typed in order; command to exit code and output."""
     folder = tmp_path_factory.mktemp("page")
-    found = {}
+    outcomes = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("OPENAI_API_KEY", "none")
@@ -70,30 +70,30 @@ def typed(tmp_path_factory, endpoint):
                 for line in re.findall(r"^\$ trueup (.+)$", text, re.MULTILINE):
                     words = shlex.split(line, comments=True)
                     done = CliRunner().invoke(cli, words)
-                    found[" ".join(words)] = done.exit_code, done.output or str(done.exception or "")
+                    outcomes[" ".join(words)] = done.exit_code, done.output or str(done.exception or "")
             elif name:
                 (folder / name).parent.mkdir(exist_ok=True)
                 text = more(text, ROWS[name]) if name in ROWS else text.replace(URL, endpoint)
                 (folder / name).write_text(text, encoding="utf-8")
-    return folder, found
+    return folder, outcomes
 
 
 def test_every_command_of_the_page_ends_with_0(typed):
     """The change is promoted, and each command does what the page says without an error."""
-    _, found = typed
-    assert len(found) >= 9
-    assert {command: code for command, (code, _) in found.items() if code} == {}
+    _, outcomes = typed
+    assert len(outcomes) >= 9
+    assert {command: code for command, (code, _) in outcomes.items() if code} == {}
 
 
 def test_the_commands_print_what_the_page_says(typed):
     """Case ids before anything is asked, the verdict, what both arms said, what to type for a verdict, who serves now."""
-    said = {command.split()[0]: output for command, (_, output) in typed[1].items() if command != "eval --dry-run"}
+    output = {command.split()[0]: output for command, (_, output) in typed[1].items() if command != "eval --dry-run"}
     assert "money-150" in typed[1]["eval --dry-run"][1]
-    assert "Promote: on 60 cases late improved by 100.0 points over base" in said["run"]
-    assert "said      refund" in said["show"] and "said      Delivery" in said["show"]
-    assert "trueup gate --candidate next --baseline base" in said["compare"]
-    assert "production is now next" in said["promote"] and "alias production" in said["status"]
-    assert said["runs"].count("latest") == 2
+    assert "Promote: on 60 cases late improved by 100.0 points over base" in output["run"]
+    assert "answer    refund" in output["show"] and "answer    Delivery" in output["show"]
+    assert "trueup gate --candidate next --baseline base" in output["compare"]
+    assert "production is now next" in output["promote"] and "alias production" in output["status"]
+    assert output["runs"].count("latest") == 2
 
 
 def test_the_report_and_the_stored_arm_are_there(typed):

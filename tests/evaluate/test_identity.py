@@ -12,14 +12,14 @@ from harness.types import Adapter, Arm, Message, Prompt, Recipe, TextPart
 from tests.tiny import tiny_model
 
 
-def said(text, name="p"):
+def prompted(text, name="p"):
     return Prompt(name=name, messages=(Message(role="system", parts=(TextPart(text=text),)),))
 
 
-BASE = Arm(name="next", backend="constant", prompt=said("be brief"), options={"reply": "yes"})
+BASE = Arm(name="next", backend="constant", prompt=prompted("be brief"), options={"reply": "yes"})
 
 
-@pytest.mark.parametrize("same", [{"name": "other"}, {"prompt": said("be brief", "renamed")}])
+@pytest.mark.parametrize("same", [{"name": "other"}, {"prompt": prompted("be brief", "renamed")}])
 def test_names_are_no_content(same):
     """An arm or a prompt that is renamed is what it was."""
     assert content(replace(BASE, **same)) == content(BASE)
@@ -28,7 +28,7 @@ def test_names_are_no_content(same):
 @pytest.mark.parametrize(
     "other",
     [
-        {"prompt": said("be  brief")},
+        {"prompt": prompted("be  brief")},
         {"prompt": replace(BASE.prompt, nearest=2)},
         {"options": {"reply": "no"}},
         {"template_options": {"enable_thinking": False}},
@@ -71,12 +71,12 @@ def test_a_script_is_its_rules_wherever_they_lie(tmp_path):
 def test_an_adapter_is_itself_only_as_it_was_trained(tmp_path):
     """Under another prompt it is another candidate: the prompt may be the change."""
     bound = dict.fromkeys(("base", "tokenizer", "template"), "0" * 64)
-    made = Adapter(id="a" * 64, method="lora", dataset="d", recipe=Recipe(), prompt=said("be brief"), **bound)
+    made = Adapter(id="a" * 64, method="lora", dataset="d", recipe=Recipe(), prompt=prompted("be brief"), **bound)
     write_lines(tmp_path / "adapter.json", [made])
     tiny_model(tmp_path / "model")
-    arm = Arm(name="mine", model=str(tmp_path / "model"), adapter=str(tmp_path), prompt=said("be brief", "short"))
+    arm = Arm(name="mine", model=str(tmp_path / "model"), adapter=str(tmp_path), prompt=prompted("be brief", "short"))
     assert content(arm) == made.id
-    assert content(replace(arm, prompt=said("be long"))) not in (made.id, content(replace(arm, adapter="")))
+    assert content(replace(arm, prompt=prompted("be long"))) not in (made.id, content(replace(arm, adapter="")))
 
 
 def test_what_cannot_be_read_is_an_error(tmp_path):

@@ -84,7 +84,10 @@ def test_the_command_judges_another_arm_and_the_report_shows_it(work):
     verdict = work.latest_verdict()
     kept = work.store.artifacts.get("judgement", verdict.id, Judgement)
     assert (kept.policy.candidate, kept.policy.baselines, kept.fine_tuned) == ("prompted", ("tuned",), False)
-    assert {(one.baseline, one.candidate) for one in kept.comparisons} == {("base", "prompted"), ("tuned", "prompted")}
+    assert {(pair.baseline, pair.candidate) for pair in kept.comparisons} == {
+        ("base", "prompted"),
+        ("tuned", "prompted"),
+    }
     assert CliRunner().invoke(cli, ["report", "--config", root, "--quiet"]).exit_code == 0
 
 
@@ -229,7 +232,7 @@ def test_the_candidate_is_never_what_production_runs(change):
 
 def test_flaky_cases_of_an_evaluation_count_for_every_arm_of_it(change):
     """Whichever arm is judged next, nobody chooses with the results in sight."""
-    one = Quarantine(
+    entry = Quarantine(
         suite=BOOKING.name,
         case_id="c0",
         flips=1,
@@ -239,5 +242,5 @@ def test_flaky_cases_of_an_evaluation_count_for_every_arm_of_it(change):
         expires="2026-01-20",
         also=("b",),
     )
-    fates = [flaky_cases._fate(one, candidate, "2026-01-02") for candidate in "abc"]
+    fates = [flaky_cases._fate(entry, candidate, "2026-01-02") for candidate in "abc"]
     assert fates == ["own_run", "own_run", "left_out"]

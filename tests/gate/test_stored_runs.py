@@ -40,8 +40,8 @@ def test_runs_are_listed_the_newest_first_with_their_counts(work):
 
 def test_the_command_prints_ids_that_compare_takes(work):
     """As a table, and as JSON."""
-    told = json.loads(typed(work, "runs", "--json").stdout)["runs"]
-    ids = [line["id"] for line in told]
+    listed = json.loads(typed(work, "runs", "--json").stdout)["runs"]
+    ids = [line["id"] for line in listed]
     assert len(ids) == 3 and all(ident[:12] in typed(work, "runs").stdout for ident in ids)
     assert typed(work, "compare", ids[0][:12], ids[1][:12]).exit_code == 0
 
@@ -124,8 +124,8 @@ def test_show_prints_everything_and_lets_no_text_out(work):
     lines = done.stdout.splitlines()
     assert not [line for line in lines if line.lstrip().startswith("::")]
     assert not [line for line in lines if line.startswith("  expected  nothing")]
-    told = json.loads(typed(work, "show", "refund-17", "--json").stdout)["cases"]
-    (base,) = [answer for answer in told[0]["answers"] if answer["arm"] == "base"]
+    cases = json.loads(typed(work, "show", "refund-17", "--json").stdout)["cases"]
+    (base,) = [answer for answer in cases[0]["answers"] if answer["arm"] == "base"]
     assert base["results"][0]["replies"][0]["text"] == HOSTILE
 
 

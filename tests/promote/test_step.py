@@ -100,8 +100,8 @@ def test_the_loop_needs_neither_traces_nor_a_tune(walked):
 
 def test_what_is_promoted_is_stored_and_shown(work):
     """The alias points at the arm's settings; status, promote, rollback and the report say what serves."""
-    code, said = trueup(work, "promote", "--by", "ann")
-    assert code == 0 and "production is now next" in said and "prompt v2" in said
+    code, output = trueup(work, "promote", "--by", "ann")
+    assert code == 0 and "production is now next" in output and "prompt v2" in output
     move = work.store.promotions.current("production")
     arm = work.served_arm(move.adapter)
     assert (arm.name, arm.backend, arm.prompt.name) == ("next", "scripted", "v2")
@@ -213,8 +213,8 @@ def test_rollback_goes_back_across_kinds(work):
 
 def test_rounds_need_something_to_train(work):
     """`trueup run --iterations` says so; `trueup tune` names what to write."""
-    code, said = trueup(work, "run", "--iterations", "3")
-    assert code == 1 and "is not trained" in said
+    code, output = trueup(work, "run", "--iterations", "3")
+    assert code == 1 and "is not trained" in output
     with pytest.raises(UsageError, match="nothing is to be trained") as raised:
         tuned_section(work.config)
     assert "[arms.tuned]" in str(raised.value)

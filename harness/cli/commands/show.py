@@ -30,27 +30,27 @@ def show(project: "Project", case: str, suite: str, chosen: tuple[str, ...], as_
     """
     from harness.gate import stored_runs
 
-    found = stored_runs.case(project, case, chosen, suite)
+    shown = stored_runs.case(project, case, chosen, suite)
     if not as_json:
-        for each in found:
+        for each in shown:
             _say(each)
-    return {"cases": found}
+    return {"cases": shown}
 
 
-def _say(found: "ShownCase") -> None:
+def _say(shown: "ShownCase") -> None:
     from harness.cli import console
     from harness.core import plugins
     from harness.core.codec import canonical
 
-    said = plugins.helper("reports", "parts.pack").said
-    console.say(f"{found.case.id}  {found.suite}", style="bold")
-    for message in found.case.messages:
-        role, text = said(message)
+    plain = plugins.helper("reports", "parts.pack").said
+    console.say(f"{shown.case.id}  {shown.suite}", style="bold")
+    for message in shown.case.messages:
+        role, text = plain(message)
         _block(role, text)
-    expected = found.case.expected
+    expected = shown.case.expected
     if expected is not None:
         _block("expected", expected if isinstance(expected, str) else canonical(expected))
-    for answer in found.answers:
+    for answer in shown.answers:
         _answer(answer)
     console.say()
 
@@ -71,7 +71,7 @@ def _lines(result: "Result") -> Iterator[tuple[str, str]]:
     for reply in result.replies:
         calls = [f"{call.name}({call.arguments})" for call in reply.tool_calls]
         ended = [] if reply.finish_reason in ("stop", "tool_calls") else [f"[{reply.finish_reason}]"]
-        yield "said", "\n".join([*filter(None, [reply.text]), *calls, *ended]) or "(nothing)"
+        yield "answer", "\n".join([*filter(None, [reply.text]), *calls, *ended]) or "(nothing)"
     for score in result.scores:
         label = f" {score.label}" if score.label else ""
         why = f"\n{score.explanation}" if score.explanation else ""
