@@ -64,7 +64,7 @@ def test_pseudonyms_are_keyed_by_the_store(project, work, tmp_path):
 def test_the_section_privacy_says_what_is_redacted(project, work):
     """Kinds, own patterns, exceptions and the switch come from trueup.toml."""
     (project / "trueup.toml").write_text(
-        '[ingest]\npaths = ["traces"]\n[privacy]\nkinds = ["email"]\nkeep = ["ada@example\\\\.com"]\n'
+        '[project]\nname = "x"\n[ingest]\npaths = ["traces"]\n[privacy]\nkinds = ["email"]\nkeep = ["ada@example\\\\.com"]\n'
         '[privacy.patterns]\ncustomer = "customer-[0-9]"\n'
     )
     work = Project.open(config.load(project))

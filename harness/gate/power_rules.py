@@ -52,7 +52,7 @@ def _finding(
         rule="power",
         suite=suite.name,
         outcome="unresolved",
-        sentence=f"With {n:,} cases of {name}, {what} would be detected {forecast:.0%} of the time; {needed:,} more are needed.",
+        sentence=f"With {n:,} cases of {name}, {what} would be detected {forecast:.0%} of the time; {needed:,} more cases are needed.",
         bound=bound,
         counts=counts | {"needed": needed},
         formula="tango_exact",
