@@ -64,7 +64,8 @@ def test_another_origin_reads_nothing(sitting, origin, path):
 def test_a_name_that_was_bound_anew_reads_and_changes_nothing(sitting, method, host):
     """DNS rebinding makes the hostile page and the server one origin to the browser; the name gives it away."""
     host = host.format(port=sitting.address.port)
-    lines = [("Host", host), ("Origin", f"http://{host}"), ("Content-Type", "application/json")]
+    lines = [("Host", host), ("Content-Type", "application/json")]
+    lines += [("Origin", f"http://{host}")] if method == "POST" else []  # a browser leaves it out of a page's own GET
     body = b'{"call_id": "%s", "action": "accept"}' % sitting.items[0].call_id.encode()
     path = sitting.below("items" if method == "GET" else "answer")
     assert shows_nothing(sitting, sent(sitting, method, path, lines, body))
