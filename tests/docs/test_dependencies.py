@@ -14,9 +14,7 @@ PINNED = re.compile(r"^([\w.-]+)==(\S+)", re.MULTILINE)
 LOCK = (ROOT / "requirements.lock").read_text()
 ENTRY = re.compile(r"^([\w.-]+)==(\S+)[^\n]*?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.MULTILINE)
 LOCKED = {canonicalize_name(match[1]): match[2] for match in ENTRY.finditer(LOCK)}
-TESTED = {
-    canonicalize_name(match[1]): match[2] for match in PINNED.finditer((ROOT / "constraints.txt").read_text())
-}
+TESTED = {canonicalize_name(match[1]): match[2] for match in PINNED.finditer((ROOT / "constraints.txt").read_text())}
 
 
 def test_every_line_of_the_lock_is_an_entry_with_hashes():
