@@ -3,13 +3,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 MODEL  := models/smollm2
 STAMP  := $(VENV)/.installed
+TOOLS  := build/tools
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 SEED   := $(or $(SEED),$(shell date +%s))
 ORDER  := --randomly-seed=$(SEED) --hypothesis-seed=$(SEED)
 AGAIN  := { code=$$?; echo "the same order again: make test SEED=$(SEED)"; exit $$code; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check fix browser docs changelog clean
+.PHONY: help setup demo test test-slow check fix browser docs changelog lock sbom clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -59,6 +60,19 @@ docs: $(STAMP)  ## write docs/reference from the code
 
 changelog: $(STAMP)  ## show what the fragments of changelog.d add to the changelog
 	$(BIN)/towncrier build --draft --version Unreleased
+
+# In an environment of their own: what they need is no dependency of ours.
+$(TOOLS)/.installed:
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet "uv==0.13.9" "cyclonedx-bom==7.5.0"
+	touch $@
+
+lock: $(TOOLS)/.installed  ## write requirements.lock: what an installation needs, each file with its hash
+	$(TOOLS)/bin/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 -c constraints.txt \
+	  --no-config --no-header --no-annotate --quiet -o requirements.lock
+
+sbom: $(STAMP) $(TOOLS)/.installed  ## write build/sbom.json: what is installed, with licences, as CycloneDX
+	$(TOOLS)/bin/cyclonedx-py environment $(VENV) --pyproject pyproject.toml --output-reproducible -o build/sbom.json
 
 clean:  ## remove the environment and what was built
 	rm -rf .venv build *.egg-info

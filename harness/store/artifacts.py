@@ -8,6 +8,7 @@ import errno
 import itertools
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,7 +37,7 @@ class Artifacts:
         key = ident(id) if id else codec.digest(noun)
         path = self._file(kind, key)
         if not sealed.intact(path, kind, key):
-            sealed.write(path, kind, key, noun)
+            sealed.write(path, kind, key, noun, after_ns=self._newest(kind))
         return key
 
     def get(self, kind: str, id: str, type: type[T]) -> T:
@@ -63,15 +64,8 @@ class Artifacts:
         return self._file(kind, id).exists() or (self._place(kind, id) / MANIFEST).exists()
 
     def ids(self, kind: str) -> list[str]:
-        """Ids of the nouns and folders of a kind, oldest first."""
-        folder = self._folder / name(kind, "a kind of artifact")
-        files = {path: path.stem for path in folder.glob("*.json") if not path.name.startswith(".")}
-        folders = {path: path.parent.name for path in folder.glob(f"*/{MANIFEST}") if path.parent.name[0] != "."}
-        return list(
-            dict.fromkeys(
-                found for _, found in sorted((sealed.written_at(p), i) for p, i in {**files, **folders}.items())
-            )
-        )
+        """Ids of the nouns and folders of a kind, in the order in which they were put, whatever the clock said."""
+        return list(dict.fromkeys(ident for _, ident in sorted(self._dated(kind))))
 
     # ------------------------------------------------------------ folders
 
@@ -99,7 +93,7 @@ class Artifacts:
             if not files:
                 raise InputError("the folder holds no file", where=str(folder))
             durable.sync_tree(folder)
-            sealed.write(folder / MANIFEST, kind, id, files)
+            sealed.write(folder / MANIFEST, kind, id, files, after_ns=self._newest(kind))
             durable.make_folder(place.parent)
             if place.exists():
                 durable.remove_tree(place)
@@ -161,6 +155,16 @@ class Artifacts:
         return lost
 
     # ------------------------------------------------------------ small print
+
+    def _dated(self, kind: str) -> Iterator[tuple[int, str]]:
+        """Time and id of each noun and folder of a kind."""
+        folder = self._folder / name(kind, "a kind of artifact")
+        files = ((path, path.stem) for path in folder.glob("[!.]*.json"))
+        folders = ((path, path.parent.name) for path in folder.glob(f"[!.]*/{MANIFEST}"))
+        yield from ((sealed.written_at(path), ident) for path, ident in (*files, *folders))
+
+    def _newest(self, kind: str) -> int:
+        return max((at_ns for at_ns, _ in self._dated(kind)), default=0)
 
     def _file(self, kind: str, id: str) -> Path:
         return self._folder / name(kind, "a kind of artifact") / f"{ident(id)}.json"

@@ -33,10 +33,11 @@ class _Envelope(msgspec.Struct, frozen=True):
     value: msgspec.Raw
 
 
-def write(path: Path, kind: str, ident: str, value: object) -> None:
-    """Write `value` durably and atomically. Raises StorageError on a full disk, ValueError on NaN."""
+def write(path: Path, kind: str, ident: str, value: object, *, after_ns: int = 0) -> None:
+    """Write `value` durably and atomically, dated now, and always later than `after_ns`: a clock that was set back changes
+    no order. Raises StorageError on a full disk, ValueError on NaN."""
     raw = msgspec.Raw(codec.encode(value))
-    bare = _Envelope(time.time_ns(), ident, kind, codec.SCHEMA, "", raw)
+    bare = _Envelope(max(time.time_ns(), after_ns + 1), ident, kind, codec.SCHEMA, "", raw)
     durable.make_folder(path.parent)
     codec.write_atomic(path, msgspec.json.encode(replace(bare, sha256=_checksum(bare))))
 

@@ -212,9 +212,7 @@ class Traces:
         with self._lock():
             snapshot = self._table.recover()
             gone = forgetting.belongings(snapshot, user_ids, trace_id)
-            self._suppression.add(
-                gone.names(time.time_ns(), later)
-            )  # first: what is listed and there can be found again
+            self._suppression.add(gone.names(_now(snapshot), later))  # first: what is listed and there is found again
             self._erase(snapshot, gone.holds)
             return tuple(sorted(gone.calls))
 
@@ -308,6 +306,12 @@ def _columns(snapshot: Snapshot, kind: str, columns: list[str]) -> list[Row]:
 
 def _receipt(receipt: Receipt) -> Iterator[pa.Table]:
     return rows.tables([rows.receipt_row(receipt, uuid.uuid4().hex, time.time_ns())])
+
+
+def _now(snapshot: Snapshot) -> int:
+    """The time, never before that of the last merge: a clock that was set back brings nothing back."""
+    merged: Iterator[int] = (row["start_ns"] for row in _columns(snapshot, RECEIPT, ["start_ns"]))
+    return max([time.time_ns(), *merged])
 
 
 def _receipts(snapshot: Snapshot) -> Iterator[Receipt]:

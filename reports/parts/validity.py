@@ -80,14 +80,16 @@ def _agreement(rows: list[JudgeRow]) -> list[Check]:
 
 
 def in_force(waiver: Waiver, story: Story) -> bool:
-    """True when the waiver names a case or a cluster and had not expired on the day of the verdict."""
+    """True when the waiver names a case or a cluster and had not expired on the day of the verdict, which is never before that
+    of its runs: a clock may have been set back in between."""
     if not (waiver.case_id or waiver.cluster):
         return False
     try:
         end = date.fromisoformat(waiver.expires)
     except ValueError:
         return False
-    return not story.verdict.at_ns or datetime.fromtimestamp(story.verdict.at_ns / 1e9, tz=UTC).date() <= end
+    judged = max([story.verdict.at_ns, *(run.started_ns for run in story.runs)])
+    return not story.verdict.at_ns or datetime.fromtimestamp(judged / 1e9, tz=UTC).date() <= end
 
 
 def _waived(story: Story) -> Check:

@@ -77,6 +77,14 @@ def test_an_expired_waiver_counts_as_none(story):
     assert not in_force(replace(live, expires="some day"), story)
 
 
+def test_a_clock_set_back_wakes_no_waiver_in_the_report(story):
+    """The verdict is dated before its runs; the page shows what the gate did."""
+    _, expired = story.waivers
+    early = replace(story, verdict=replace(story.verdict, at_ns=1))
+    assert not in_force(expired, early)
+    assert in_force(expired, replace(early, runs=()))
+
+
 def test_a_story_without_comparisons_still_has_a_first_screen(story):
     """A report of an invalid night shows its verdict and says that nothing was compared."""
     bare = replace(story, comparisons=(), dataset=None, adapter=None, runs=())

@@ -1,5 +1,6 @@
 """What was forgotten stays out, whatever brings it back; others and later calls do not."""
 
+import re
 import time
 
 import pytest
@@ -46,7 +47,8 @@ def test_a_forgotten_call_does_not_come_back_from_another_export(store, ada, cal
 def test_the_list_names_nobody(store, ada):
     """No id of the user, the call, its session or its answer can be read from the list."""
     held = (store.root / "suppressed.json").read_text()
-    assert len(held) > 300 and not any(id in held for id in ("ada", ada.id, ada.trace_id, ada.span_id, '"s1"', '"r1"'))
+    assert len(held) > 300 and not any(id in held for id in (ada.id, ada.trace_id, ada.span_id, '"s1"', '"r1"'))
+    assert "ada" not in re.sub("[0-9a-f]{32,}", "", held)  # a hash may well hold these three digits
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ engine is `harness.evaluate.inference.engine`.
 """
 
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any, Literal
 
 from harness.core import codec
 from harness.core.adapters import check_template, verify
 from harness.core.digests import model_digests
+from harness.core.installed import versions
 from harness.core.reads import code, plugin_code
 from harness.evaluate.inference.dtype import dtype_name, quantization
 from harness.types import Arm, Noun
@@ -48,9 +48,9 @@ def digest(arm: Arm) -> str:
         manifest = verify(arm.adapter, arm.model)
         check_template(manifest, arm)
         adapter = manifest.id
-    versions = [f"{name} {version(name)}" for name in LIBRARIES]
+    libraries = [f"{name} {number}" for name, number in versions(LIBRARIES).items()]
     engine = [code(ENGINE), *sorted(plugin_code("reply_formats").values())]
-    return codec.digest([engine, versions, base, adapter, dtype_name(arm), *filter(None, [quantization(arm)])])
+    return codec.digest([engine, libraries, base, adapter, dtype_name(arm), *filter(None, [quantization(arm)])])
 
 
 def open(arms: Sequence[Arm], *, batch_size: int = 0) -> Any:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -10,6 +9,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from harness.core.codec import digest, encode, read, write_atomic
 from harness.core.digests import model_digests
+from harness.core.installed import versions
 from harness.core.reads import code
 from harness.errors import InputError, StorageError
 from harness.evaluate.inference.check import TEXT, RightWays, examine
@@ -32,7 +32,7 @@ def recalled(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder:
 
 
 def _place(model: PreTrainedModel, folder: str, opened: Json) -> Path:
-    libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "bitsandbytes")]
+    libraries = [f"{name} {number}" for name, number in versions(("torch", "transformers", "bitsandbytes")).items()]
     here = [model.device.type, torch.backends.cpu.get_cpu_capability()]
     key = digest([model_digests(folder), opened, libraries, here, code("harness.evaluate.inference.check")])
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

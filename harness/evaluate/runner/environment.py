@@ -2,7 +2,8 @@
 
 import os
 import sys
-from importlib.metadata import PackageNotFoundError, version
+
+from harness.core.installed import versions
 
 VERSIONS = ("trueup", "torch", "transformers", "peft", "numpy", "pytest")
 
@@ -10,11 +11,7 @@ VERSIONS = ("trueup", "torch", "transformers", "peft", "numpy", "pytest")
 def environment() -> dict[str, str]:
     """Name to version of what this process runs on, and its threads if torch is loaded."""
     found = {"python": sys.version.split()[0], "platform": sys.platform, "cpus": str(os.cpu_count())}
-    for name in VERSIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
+    found |= versions(VERSIONS)
     torch = sys.modules.get("torch")
     if torch is not None:
         found["threads"] = str(torch.get_num_threads())
