@@ -52,7 +52,7 @@ def with_examples(project: Project, clusters: tuple[Cluster, ...] = ()) -> tuple
 
 
 def _judged(project: Project) -> JudgedCluster | None:
-    """What the serving adapter did when it was judged; without one, what the latest did."""
+    """What the candidate did when what serves now was judged; where nothing does, in the latest evaluation."""
     serving = project.store.promotions.current(project.config.promote.alias)
     promoted = serving if serving and serving.adapter else None
     known = project.recalled(JUDGED, promoted.verdict, "evaluation") if promoted else ""
@@ -60,17 +60,18 @@ def _judged(project: Project) -> JudgedCluster | None:
     if not known:
         return None
     runs = project.runs(project.store.artifacts.get("evaluation", known, EvaluationRuns))
-    if TUNED not in runs:
+    judged = runs.get(project.config.gate.candidate, runs.get(TUNED))
+    if judged is None:
         return None
     call_of = {
         (suite, case.id): case.call_id
-        for suite, cases in runs[TUNED].cases.items()
+        for suite, cases in judged.cases.items()
         for case in cases
         if case.call_id and case.split == "held_out"
     }
-    metric = {suite.name: suite.metric for suite in runs[TUNED].suites}
+    metric = {suite.name: suite.metric for suite in judged.suites}
     right: dict[str, bool] = {}
-    for result in runs[TUNED].results:
+    for result in judged.results:
         call, score = call_of.get((result.suite, result.case_id)), result.score(metric.get(result.suite, ""))
         if call and score is not None:
             right[call] = right.get(call, True) and score >= RIGHT
