@@ -4,6 +4,8 @@ from harness.types import Message
 
 Said = tuple[Message, ...]
 
+_ASKING = ("system", "developer", "user")
+
 LONGEST = 1000
 """Messages before an answer that a call of a session keeps. Every call repeats them, so all of a long session would grow
 with its square; a call with more is marked `truncated`."""
@@ -16,7 +18,9 @@ def parted(asked: Said, answered: Said) -> tuple[Said, Said]:
     said to the model.
     """
     new = _new(asked, answered)
-    if new is None or not new:
+    if new is None and any(said.role in _ASKING for said in answered):  # a conversation that goes on in the output
+        new = answered
+    if not new:
         return asked, answered
     if all(said.role == "assistant" for said in new):
         return asked, new

@@ -29,10 +29,10 @@ def fill(draft: Draft, asked: Json, answered: Json, parameters: Json, usage: Jso
 
 def _called_with(body: Json, asked: Json) -> Json:
     """What a decorated function was called with, where that is recorded as its arguments."""
-    if not isinstance(body, dict) or body.keys() != {"args", "kwargs"}:
+    if not isinstance(body, dict) or not body or not body.keys() <= {"args", "kwargs"}:
         return asked
-    args = body["args"] if isinstance(body["args"], list) else []
-    return body["kwargs"] or (args[0] if len(args) == 1 else args)
+    args = body["args"] if isinstance(body.get("args"), list) else []
+    return body.get("kwargs") or (args[0] if len(args) == 1 else args)
 
 
 _ASKS = ("messages", "input", "instructions")

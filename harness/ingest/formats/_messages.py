@@ -7,7 +7,9 @@ Anthropic content blocks, and bare text. JSON text inside strings is decoded.
 import re
 from collections.abc import Iterable, Iterator
 
-from harness.ingest.formats import _roles
+from msgspec.structs import replace
+
+from harness.ingest.formats import _ai_sdk, _pydantic_ai, _roles
 from harness.ingest.formats._envelopes import is_message, is_part, is_response, is_wrapper, opened
 from harness.ingest.formats._json import Json, mapping, parsed, text_of
 from harness.ingest.formats._parts import parts, tool_call, tool_result
@@ -100,26 +102,9 @@ def _is_pair(value: Json) -> bool:
     return both and bool(_roles.known(value[0]))
 
 
-_PYDANTIC = {"system-prompt": "system", "tool-return": "tool", "retry-prompt": "tool"}
-"""Kinds of the parts of a request as Pydantic AI keeps it, where they are not of the user."""
-
-
 def _apart(item: Json) -> list[Json]:
-    """A message; a request of Pydantic AI holds a part for each of the messages that it sends."""
-    if _is_pair(item):
-        return [{"role": item[0], "content": item[1]}]
-    if not isinstance(item, dict) or "role" in item or item.get("kind") not in ("request", "response"):
-        return [item]
-    if item["kind"] == "response":
-        return [{**item, "role": "assistant"}]
-    held = [mapping(part) for part in item.get("parts") or ()]
-    sent: list[Json] = [{"role": "system", "content": item["instructions"]}] if item.get("instructions") else []
-    for part in held:
-        kind = text_of(part.get("part_kind"))
-        answers = kind == "retry-prompt" and not part.get("tool_name")  # the model's text was wrong, not its call
-        role = "user" if answers else _PYDANTIC.get(kind, "user")
-        sent.append({**part, "role": role, "type": None})
-    return sent
+    """A message; a pair of a role and a text, or a request of Pydantic AI, as the messages that it holds."""
+    return [{"role": item[0], "content": item[1]}] if _is_pair(item) else _pydantic_ai.apart(item)
 
 
 def choices(raw: Json) -> tuple[Message, ...]:
@@ -140,7 +125,7 @@ def choices(raw: Json) -> tuple[Message, ...]:
     if isinstance(value, list) and any(isinstance(item, dict) and "message" in item for item in value):
         return tuple(_choice(item) for item in value if isinstance(item, dict))
     if isinstance(value, list) and any(isinstance(item, dict) and _is_item(item) for item in value):
-        return joined(messages(value, "assistant"))
+        return _answered(messages(value, "assistant"))
     if isinstance(value, list) and value and all(map(is_response, value)) and not any(map(is_message, value)):
         return tuple(said for item in value for said in _from_response(item))
     return messages(raw, "assistant")
@@ -183,6 +168,8 @@ def _from_request(value: dict[str, Json], role: str) -> tuple[Message, ...]:
     settings = mapping(value.get("config"))  # Gemini's, in Python
     lead = next((held[key] for held in (value, settings) for key in _LEADS if held.get(key)), None)
     before = _led(lead) if lead else ()
+    if value.get("user_prompt"):
+        return before + messages(_pydantic_ai.run(value), role)
     for key in ("messages", "input", "prompt", "contents"):
         if isinstance(value.get(key), (list, str, dict)) and not (key == "contents" and "role" in value):
             return before + messages(value[key], role)
@@ -204,10 +191,17 @@ def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
             return tuple(_choice(item) for item in flat if isinstance(item, (dict, str) if key == "replies" else dict))
     if isinstance(value.get("message"), (dict, str)) and "role" not in value:
         return (_choice(value),)
+    inner = value.get("response")
+    if (
+        isinstance(inner, dict)
+        and _API & value.keys() <= {"response", "usage"}
+        and ("parts" in inner or is_wrapper(inner))
+    ):
+        return _from_response(inner)
     if (told := next((value[key] for key in _TEXTS if isinstance(value.get(key), str)), None)) is not None:
         return (_choice({**value, "text": told}),)
-    if isinstance(value.get("steps"), list):
-        return joined(_stepped(value))
+    if said := messages(_ai_sdk.turns(value), "assistant"):
+        return tuple(replace(turn, finish_reason=reason(_ai_sdk.why(value))) for turn in joined(said))
     if isinstance(value.get("text"), str) and not {"type", "role"} & value.keys():
         return (_choice({"message": {**value, "content": value["text"]}, **value}),)
     if isinstance(value.get("output"), dict) and "message" in value["output"]:  # Bedrock's Converse
@@ -224,16 +218,6 @@ def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
 
 _TEXTS = ("response", "completion", "generation", "generated_text", "output_text")
 """Where the answers of Ollama and of models on Bedrock and Hugging Face hold their text."""
-
-
-def _stepped(value: dict[str, Json]) -> Iterator[Message]:
-    """What the AI SDK gives back of several steps: all that was said and called on the way is one turn."""
-    for step in map(mapping, value["steps"]):
-        why = step.get("finishReason")
-        held = {"role": "assistant", "content": step.get("text"), "tool_calls": step.get("toolCalls")}
-        yield from filter(None, [message({**held, "reasoning": step.get("reasoning"), "finish_reason": why})])
-        results = [{**mapping(result), "type": "tool-result"} for result in step.get("toolResults") or ()]
-        yield from messages([{"role": "tool", "content": results}] if results else [])
 
 
 _SAID = ("message", "delta", "content")
@@ -283,6 +267,12 @@ def joined(items: Iterable[Message], cut_by: Json = None) -> tuple[Message, ...]
     return (Message(role="assistant", parts=inner, finish_reason=called),) if found else ()
 
 
+def _answered(said: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The items of an answer as one choice. Items that repeat the conversation stay messages: no model said them."""
+    others = [place for place, item in enumerate(said) if item.role not in ("assistant", "tool")]
+    return (*said[: others[-1] + 1], *joined(said[others[-1] + 1 :])) if others else joined(said)
+
+
 def _is_item(raw: dict[str, Json]) -> bool:
     """Whether it is an item of a Responses answer."""
     kind = text_of(raw.get("type"))
@@ -298,6 +288,8 @@ def _plain(raw: dict[str, Json], role: str) -> Message | None:
     inner = tuple(_inner(raw, speaker))
     if not inner and not {"role", "content", "parts"} & raw.keys():
         return Message(role=role, parts=tuple(parts(raw))) if kind and not _roles.known(kind) else None
+    if speaker == "tool" and inner and all(isinstance(part, ToolCallPart) for part in inner):
+        speaker = "assistant"  # a tool answers, and only a model calls
     name = raw.get("name") if isinstance(raw.get("name"), str) else None
     return Message(role=speaker, parts=inner, name=name or None, finish_reason=_why(raw))
 
@@ -321,6 +313,8 @@ def _inner(raw: dict[str, Json], role: str) -> Iterator[Part]:
         content = next((raw[key] for key in _HOLDERS if raw.get(key) is not None), None)
     if content is None and "role" in raw:
         content = raw.get("text")
+    if role == "tool" and isinstance(content, dict) and not is_part(content) and "type" not in content:
+        content = text_of(content)  # what the tool gave back, as a value
     held = tuple(_opened(content, role))
     if role == "tool" and not any(isinstance(part, ToolResultPart) for part in held):
         yield from _result(raw, held)
@@ -364,7 +358,8 @@ def _once_more(value: Json, role: str) -> tuple[Part, ...]:
 
 def _result(raw: dict[str, Json], held: tuple[Part, ...]) -> Iterator[Part]:
     text = "".join(part.text for part in held if isinstance(part, TextPart))
-    if held or raw.get("content") == "":  # a tool that says nothing has answered
+    calls = not text and any(raw.get(name) for name in ("tool_calls", "toolCalls"))
+    if (held or raw.get("content") == "") and not calls:  # a tool that says nothing has answered
         id = next((raw[key] for key in ("tool_call_id", "toolCallId", "call_id", "id") if raw.get(key)), None)
         yield tool_result({"tool_call_id": id, "content": text})
     yield from (part for part in held if not isinstance(part, TextPart))

@@ -175,7 +175,7 @@ def _audio(raw: dict[str, Json]) -> MediaPart:
 
 def _blob(raw: dict[str, Json]) -> MediaPart:
     mime = text_of(_first(raw, "mime_type", "media_type", "mediaType"))
-    return inline(_first(raw, "content", "data", "binary_content"), _modality(raw, mime), mime)
+    return inline(_first(raw, "content", "data", "binary_content", "attachment"), _modality(raw, mime), mime)
 
 
 def _by_address(raw: dict[str, Json]) -> MediaPart:
