@@ -88,6 +88,7 @@ USAGE = {
         "reasoning_tokens",
         "reasoningTokens",
         "thoughtsTokenCount",
+        "thoughtsTokens",
         "thoughts_token_count",
     ),
 }

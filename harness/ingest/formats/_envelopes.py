@@ -47,7 +47,7 @@ def is_request(value: Json) -> bool:
     """Whether a value is the body of a request: messages, or the contents of Gemini."""
     if not isinstance(value, dict):
         return False
-    return _are(value.get("messages"), _is_said) or _are(value.get("contents"), _has_parts) or _is_asked(value)
+    return is_conversation(value.get("messages")) or _are(value.get("contents"), _has_parts) or _is_asked(value)
 
 
 def is_response(value: Json) -> bool:
@@ -75,17 +75,38 @@ def is_wrapper(value: Json) -> bool:
     """Whether a value is a message, a request, a response, or a list of messages or of their parts."""
     if isinstance(value, list):
         flat = value[0] if len(value) == 1 and isinstance(value[0], list) else value
-        return _are(flat, _is_said) or _are(flat, is_part) or _are(flat, is_response)
+        return is_conversation(flat) or _are(flat, is_part) or _are(flat, is_response)
     return is_message(value) or is_request(value) or is_response(value)
 
 
+def is_conversation(value: Json) -> bool:
+    """Whether a value is a list of messages. Among known roles a message may have the name of a tool as its role."""
+    if not isinstance(value, list) or not any(map(_is_said, value)):
+        return False
+    return all(_is_said(item) or _is_named(item) for item in value)
+
+
+def _is_named(value: Json) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("role"), str) and not _SAYS.isdisjoint(value)
+
+
 def is_part(value: Json) -> bool:
-    """Whether a value is one part of a message's content, with a type that an API names."""
+    """Whether a value is one part of a message's content, with a type that an API names, or a tool call."""
+    if isinstance(value, dict) and _is_tool_call(value):
+        return True
     keys = _PARTS.get(value["type"]) if isinstance(value, dict) and isinstance(value.get("type"), str) else None
     return bool(keys) and not set(keys or ()).isdisjoint(value)
 
 
-_NAMES = "_?role|_?content|choices|candidates|generations|message|messages|contents|parts|kwargs|response|replies|type|output"
+def _is_tool_call(value: dict[str, Json]) -> bool:
+    """A call as OpenAI's chat API and the AI SDK list them; a definition of a tool has no arguments."""
+    inner = value.get("function")
+    if isinstance(inner, dict):
+        return "name" in inner and "arguments" in inner
+    return "toolCallId" in value and "toolName" in value
+
+
+_NAMES = "_?role|toolName|function|_?content|choices|candidates|generations|message|messages|contents|parts|kwargs|response|replies|type|output"
 _NAMED = re.compile(rf"""["'\\](?:{_NAMES}|text|steps)\\*["']\s*:""")
 _PRINTED = re.compile(r"""[\[({\s]*(?:['"]|[A-Za-z_][\w.]*\(\s*_?\w+\s*=)""")
 

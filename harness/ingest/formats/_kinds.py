@@ -46,6 +46,8 @@ _DIALECTS = (
     "traceloop.span.kind",
     "llm.request.type",
     "ai.operationId",
+    "genkit:metadata:subtype",
+    "genkit:type",
 )
 _ROWS: dict[str, Callable[[dict[str, Json]], Json]] = {
     "braintrust.row": lambda row: mapping(row.get("span_attributes")).get("type"),
@@ -101,6 +103,7 @@ _ASKED = ("gen_ai.input.messages", "gen_ai.prompt")
 _CONTENT = ("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.prompt", "gen_ai.completion")
 
 
+_COUNTS = ("gen_ai.usage.", "llm.usage.", "llm.token_count.")
 _TELLING = frozenset([*WORK, *_ROWS, *_DIALECTS, OPERATION, *_MODELS, *_DOERS])
 """Attributes that tell of the work of a span."""
 
@@ -109,6 +112,8 @@ def of(span: Span) -> str:
     """The name of the work of a span that is no call."""
     held = span.attributes
     if _TELLING.isdisjoint(held):
+        if any(name.startswith(_COUNTS) for name in held):
+            return "token counts only"
         return "server" if span.kind == SERVER else "client" if span.kind == CLIENT else "application"
     for name, kind in WORK.items():
         if name in held:

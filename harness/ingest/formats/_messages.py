@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from harness.ingest.formats import _ai_sdk, _pydantic_ai, _roles
 from harness.ingest.formats._envelopes import is_message, is_part, is_response, is_wrapper, opened
 from harness.ingest.formats._json import Json, mapping, parsed, text_of
+from harness.ingest.formats._named_results import results_named
 from harness.ingest.formats._parts import parts, tool_call, tool_result
 from harness.types import Message, Part, RefusalPart, TextPart, ToolCallPart, ToolResultPart
 
@@ -69,7 +70,12 @@ def messages(raw: Json, role: str = "user") -> tuple[Message, ...]:
         flat = [item for inner in value for item in (inner if _is_list(inner) else (inner,))]
         if flat and all(map(is_part, flat)):
             flat = [{"role": role, "content": flat}]
-        return tuple(found for item in flat for whole in _apart(item) if (found := message(whole, role)) is not None)
+        return tuple(
+            found
+            for item in results_named(flat)
+            for whole in _apart(item)
+            if (found := message(whole, role)) is not None
+        )
     text = raw if isinstance(raw, str) else text_of(raw)
     return (Message(role=role, parts=(TextPart(text=text),)),) if text else ()
 
@@ -316,7 +322,8 @@ def _inner(raw: dict[str, Json], role: str) -> Iterator[Part]:
     if role == "tool" and isinstance(content, dict) and not is_part(content) and "type" not in content:
         content = text_of(content)  # what the tool gave back, as a value
     held = tuple(_opened(content, role))
-    if role == "tool" and not any(isinstance(part, ToolResultPart) for part in held):
+    calls = held and all(isinstance(part, ToolCallPart) for part in held)
+    if role == "tool" and not calls and not any(isinstance(part, ToolResultPart) for part in held):
         yield from _result(raw, held)
     else:
         yield from _each_call_once(held)

@@ -49,7 +49,9 @@ _IDS = ("call_id", "callId", "toolCallId", "tool_call_id", "toolUseId", "id")
 
 def tool_result(raw: dict[str, Json]) -> ToolResultPart:
     """What a tool answered, in any of the shapes."""
-    content = _first(raw, "response", "result", "output", "content")
+    content = _first(raw, "response", "result", "output", "content", "tools")
+    if isinstance(content, str) and content.startswith("{") and '"call_id"' in content:  # the Agent Framework
+        content = _first(mapping(content), "result", "output") if "result" in mapping(content) else content
     if isinstance(content, dict) and content.keys() == {"type", "value"}:  # Vercel: {"type": "json", "value": ...}
         content = content["value"]
     if isinstance(content, dict) and content.keys() == {"type", "text"}:  # the Agents SDK for JavaScript
@@ -90,6 +92,8 @@ def _part(raw: dict[str, Json]) -> Iterator[Part]:
             yield found or OtherPart(raw=text_of(raw))
     elif kind.startswith("tool_") and "toolCallId" in raw or kind == "dynamic_tool":
         yield from _ui_tool(raw, kind)
+    elif "toolCallId" in raw and "toolName" in raw:
+        yield tool_result(raw) if {"output", "result"} & raw.keys() else tool_call(raw)
     elif isinstance(raw.get("toolInvocation"), dict):
         yield from _ui_tool(raw["toolInvocation"], kind)
     elif kind.endswith("_call"):
@@ -128,8 +132,10 @@ def _ui_tool(raw: dict[str, Json], kind: str) -> Iterator[Part]:
 
 
 def _keyed(raw: dict[str, Json]) -> Part | None:
-    """A part of Bedrock's Converse API or of Gemini, whose only key tells its kind."""
+    """A part of Bedrock's Converse API, of Gemini or of Genkit, whose only key tells its kind."""
     read = next((read for key, read in _KEYED.items() if isinstance(raw.get(key), dict)), None)
+    if isinstance(raw.get("reasoning"), str):  # Genkit's
+        return _reasoning(raw)
     return read(next(raw[key] for key in _KEYED if isinstance(raw.get(key), dict))) if read else None
 
 
@@ -234,7 +240,18 @@ def _haystack_reasoning(raw: dict[str, Json]) -> ReasoningPart | None:
     return _reasoning({"content": raw.get("reasoning_text")})
 
 
+def _genkit_call(raw: dict[str, Json]) -> ToolCallPart:
+    return tool_call({**raw, "id": raw.get("ref") or ""})
+
+
+def _genkit_result(raw: dict[str, Json]) -> ToolResultPart:
+    return tool_result({**raw, "id": raw.get("ref") or raw.get("name")})
+
+
 _KEYED: dict[str, Callable[[dict[str, Json]], Part | None]] = {
+    "toolRequest": _genkit_call,
+    "toolResponse": _genkit_result,
+    "media": _image,
     **dict.fromkeys(("toolUse", "tool_call"), tool_call),
     **dict.fromkeys(("toolResult", "tool_call_result"), tool_result),
     "reasoning": _haystack_reasoning,

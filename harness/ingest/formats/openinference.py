@@ -18,21 +18,22 @@ from harness.types import Message, OtherPart
 TRUST = 40
 
 _KIND = "openinference.span.kind"
+_ASKED, _WRITTEN = "llm.input_messages", "llm.output_messages"
 
 
 def speaks(span: Span) -> bool:
-    return _KIND in span.attributes
+    return _KIND in span.attributes or any(name.startswith((_ASKED, _WRITTEN)) for name in span.attributes)
 
 
 def fill(span: Span, draft: Draft) -> bool:
     held = span.attributes
-    if text_of(held.get(_KIND)).upper() != "LLM":
+    if text_of(held.get(_KIND, "LLM")).upper() != "LLM":  # messages alone show a call, too
         return False
     asked, answered = _body(held.get("input.value")), _body(held.get("output.value"))
     if is_request(answered) and not is_response(answered):  # LlamaIndex: a span that prepared a request
         return False
     sent, got = request(asked) if asked else {}, response(answered) if answered else {}
-    read, written = messages(held, "llm.input_messages"), messages(held, "llm.output_messages")
+    read, written = messages(held, _ASKED), messages(held, _WRITTEN)
     draft.fill(
         input=_truer(sent.get("input"), read, asked, _REQUESTS),
         output=_truer(got.get("output"), written, answered, _RESPONSES),
@@ -71,11 +72,11 @@ def _truer(raw: Any, spelled: tuple[Message, ...], body: dict[str, Json], keys: 
 
 
 def messages(held: Attributes, prefix: str) -> tuple[Message, ...]:
-    entries = listing(nested(held, prefix))
-    return tuple(made for entry in entries if (made := _message(mapping(entry).get("message", entry))))
+    entries, role = listing(nested(held, prefix)), "user" if prefix.endswith(_ASKED) else "assistant"
+    return tuple(made for entry in entries if (made := _message(mapping(entry).get("message", entry), role)))
 
 
-def _message(raw: Json) -> Message | None:
+def _message(raw: Json, role: str) -> Message | None:
     """A message, whose keys may be nested or still dotted (in data frames)."""
     body = _undotted(raw)
     if not isinstance(body, dict):
@@ -86,7 +87,7 @@ def _message(raw: Json) -> Message | None:
     content = contents or body.get("content")
     if body.get("function_call_name"):
         calls.append({"name": body["function_call_name"], "arguments": body.get("function_call_arguments_json")})
-    return message({"role": "assistant", **body, "content": content, "contents": None, "tool_calls": calls})
+    return message({"role": role, **body, "content": content, "contents": None, "tool_calls": calls})
 
 
 def _undotted(raw: Json) -> Json:

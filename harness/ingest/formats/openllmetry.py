@@ -31,8 +31,8 @@ def fill(span: Span, draft: Draft) -> bool:
         return False
     asked = {name[4:]: value for name, value in held.items() if name.startswith("llm.")}
     draft.fill(
-        input=_said(nested(held, "gen_ai.prompt")),
-        output=_said(nested(held, "gen_ai.completion")),
+        input=_said(nested(held, "gen_ai.prompt"), "user"),
+        output=_said(nested(held, "gen_ai.completion"), "assistant"),
         operation="text_completion" if held.get(_KIND) == "completion" else "chat",
         tools=tuple(_tool(tool) for tool in listing(nested(held, "llm.request.functions"))),
         params=params({**asked, "stop": asked.get("chat.stop_sequences"), "user": asked.get("user")}),
@@ -41,8 +41,8 @@ def fill(span: Span, draft: Draft) -> bool:
     return True
 
 
-def _said(entries: Json) -> tuple[Message, ...]:
-    found = [made for raw in listing(entries) if isinstance(raw, dict) and (made := _message(raw))]
+def _said(entries: Json, role: str) -> tuple[Message, ...]:
+    found = [made for raw in listing(entries) if isinstance(raw, dict) and (made := _message(raw, role))]
     return tuple(_thoughtful(found))
 
 
@@ -60,13 +60,13 @@ def _thoughtful(found: list[Message]) -> Iterator[Message]:
         yield said
 
 
-def _message(raw: dict[str, Json]) -> Message | None:
+def _message(raw: dict[str, Json], role: str) -> Message | None:
     content = raw.get("content")
     if content is None and isinstance(raw.get("user"), str):  # how 0.40 writes the prompt of a legacy completion
         raw, content = {**raw, "role": "user"}, raw["user"]
     listed = parsed(content)
     known = isinstance(listed, list) and any(isinstance(item, dict) and "type" in item for item in listed)
-    return message({"role": "assistant", **raw, "content": listed if known else content})
+    return message({"role": role, **raw, "content": listed if known else content})
 
 
 def _tool(raw: Json) -> Json:
