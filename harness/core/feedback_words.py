@@ -65,6 +65,10 @@ NO = _set(
 INTENSIFIERS = _set(
     "very really so extremely totally completely quite absolutely highly too mostly pretty sehr très muy"
 )
+NO_ANSWER = _set("na nan null nil unknown skip skipped notapplicable notrated unrated undefined noanswer none notset")
+"""Labels that rate nothing; "none" is an answer only where less is better."""
+COMPARED, SIDES = _set("better worse best worst wins preferred"), _set("a b than model first second left right")
+"""Words of a label that says which of two answers is better: production's may be either."""
 PARTLY = _set("partially partly somewhat slightly teilweise partiellement parcialmente")
 NEGATIONS = _set("not no non never isnt wasnt doesnt didnt dont aint cannot nicht pas kein")
 FILLERS = _set("is was are it its the this that at all answer response reply output does did do a an")
@@ -130,7 +134,16 @@ def reading(label: str, better: str) -> str:
     if signs in PRAISE or signs in BLAME or signs in NEUTRAL:
         return "praise" if signs in PRAISE else "blame" if signs in BLAME else "neutral"
     words = tokens(label.strip(" :"))
+    if _rates_nothing(words, better):
+        return ""
     return _whole("".join(words), better) or _phrase([word for word in words if word not in FILLERS], better)
+
+
+def _rates_nothing(words: list[str], better: str) -> bool:
+    if not COMPARED.isdisjoint(words) and not SIDES.isdisjoint(words):
+        return True
+    whole = "".join(words)
+    return whole in NO_ANSWER and not (whole == "none" and better == "low")
 
 
 def _whole(word: str, better: str) -> str:

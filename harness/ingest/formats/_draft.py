@@ -73,6 +73,18 @@ class Draft(Struct):
         fields |= {"usage": usage, "flags": tuple(sorted(self.flags | set(_quality(self)))), "source": source}
         return Call(id=id, **{**fields, "operation": self.operation or "chat"})
 
+    def better(self, other: "Draft") -> "Draft":
+        """Take the messages of another record of the call where this one has no more than a wrapper or a placeholder."""
+        if _guard.flags(self.input) and other.input and not _guard.flags(other.input):
+            self.input = other.input
+        if (_guard.flags(self.output) or self.prints_nothing()) and other.output and not _guard.flags(other.output):
+            self.output = other.output
+        return self.fill(tools=other.tools, params=other.params)
+
+    def prints_nothing(self) -> bool:
+        """Whether the answer is a print of nothing, by the tokens that it took beside the reasoning."""
+        return _guard.is_nothing(self.output, self.usage.get("output", 0) - self.usage.get("reasoning", 0))
+
     def _summed(self) -> Usage:
         """The counts, with the cache inside the input and the reasoning inside the output.
 
@@ -107,6 +119,8 @@ def _quality(draft: Draft) -> Iterable[str]:
     if any(isinstance(part, RefusalPart) for message in draft.output for part in message.parts):
         yield "refusal"
     yield from _guard.flags((*draft.input, *draft.output))
+    if draft.prints_nothing():
+        yield _guard.PLACEHOLDER
     reasons = [message.finish_reason for message in draft.output]
     if "error" in reasons or (draft.params.get("stream") and draft.output and not any(reasons) and not draft.ended):
         yield "partial_stream"

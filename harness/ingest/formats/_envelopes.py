@@ -118,9 +118,9 @@ def opened(text: str) -> Json:
         value = decoded(text)
         if not isinstance(value, str):
             return value if is_wrapper(value) else None
-    elif not start.isupper() and start not in _OPENING or "(" not in text:
+    elif not text.startswith("role=") and (not start.isupper() or "(" not in text):
         return None
-    if text.rstrip()[-1:] not in _CLOSING or not _PRINTED.match(text):
+    if not text.startswith("role=") and (text.rstrip()[-1:] not in _CLOSING or not _PRINTED.match(text)):
         return None
     try:
         value = _reprs.read(text)
@@ -141,7 +141,11 @@ def _are(value: Json, test: Callable[[Json], bool]) -> bool:
 
 def _is_said(value: Json) -> bool:
     """One message; a repr inside a list of texts counts."""
-    return is_message(value) or (isinstance(value, str) and value[:1].isupper() and is_message(opened(value)))
+    return is_message(value) or (isinstance(value, str) and _may_print(value) and is_message(opened(value)))
+
+
+def _may_print(text: str) -> bool:
+    return text[:1].isupper() or text.startswith("role=")
 
 
 def _is_asked(value: Json) -> bool:

@@ -53,6 +53,8 @@ _PRINTS = re.compile(
     | [\[{{\s]*\{{\s*(?:role|content|choices|candidates):\s?['"\[\{{].*\}}\s*\]?   # util.inspect of Node
     | &?\[?\{{(?:Role|Content|Choices):.*\}}\]? | \[?map\[(?:role|content|choices|parts):.*\]        # Go
     | role=['"]?\w+['"]?\scontent=.*                           # str() of a pydantic model
+    | content=(?:'.*'|".*"|\[.*\])\s(?:additional_kwargs|response_metadata|role|name|tool_calls|usage_metadata)=.*
+    | (?:system|developer):\s.*\n(?:user|human):\s.*           # a conversation as lines
     | (?:\[object\s\w+\][,\s]*)+ | \[Object:\snull\sprototype\].* | Promise\s\{{.*\}}
     | <(?:[\w.]+\s)+(?:object|at\s0x).*> | <(?:async_)?generator\s.*> | <coroutine\s.*> | <[A-Z]\w+\.[A-Z_]+:\s.*>
     | \#<[A-Z][\w:]*.*> | %[A-Z]?[\w.]*\{{\s?\w+:\s.*\}} | (?:Array|\w*\s?Object)\s*\(\s*\[\w+\]\s=>.*\)
@@ -69,13 +71,15 @@ def problem(text: str) -> str:
     short = len(text) <= LONGEST_MARK
     if short and (hidden(text) or _HASH.fullmatch(text.strip())):
         return PLACEHOLDER
-    if not short and text[-1:] not in _ENDS:
+    if not short and text[-1:] not in _ENDS and not text.startswith(_STARTS):
         return ""
     return ENVELOPE if _PRINTS.fullmatch(text.strip()) or opened(text) is not None else ""
 
 
 _ENDS = frozenset(")]}>\"' \n")
 """How a printed object or JSON text ends."""
+_STARTS = ("role=", "content=", "system: ", "developer: ")
+"""How a printed message begins that may end in anything."""
 
 
 def hidden(text: str) -> str:
@@ -83,6 +87,18 @@ def hidden(text: str) -> str:
     bare = text.strip() if len(text) <= LONGEST_MARK else ""
     return PLACEHOLDER if bare in _BARE or _MARK.fullmatch(bare) else ""
 
+
+def is_nothing(answered: Iterable[Message], written: int | None) -> bool:
+    """Whether an answer is only how a language prints that there is none, though the model wrote `written` tokens: what it
+    said or called was lost."""
+    said = [part for message in answered for part in message.parts]
+    if len(said) != 1 or not isinstance(said[0], TextPart):
+        return False
+    return said[0].text.strip() in _NOTHING and (written or 0) > _TOKENS_OF_NOTHING
+
+
+_NOTHING = frozenset(["None", "null", "undefined", "nil", "<nil>", "NaN", "NULL"])
+_TOKENS_OF_NOTHING = 4
 
 _TEXTS = (TextPart, ReasoningPart)
 

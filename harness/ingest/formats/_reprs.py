@@ -22,13 +22,31 @@ def read(text: str) -> Json:
 
     >>> read("[Message(role=<Role.USER: 'user'>, content='Hi')]")
     [{'type': 'Message', 'role': 'user', 'content': 'Hi'}]
+    >>> read("role='user' content='Hi' name=None")
+    {'type': 'Message', 'role': 'user', 'content': 'Hi', 'name': None}
     """
+    text = _called(text.strip()) if _FIELDS.match(text) else text
     if len(text) > LONGEST or max(text.count(opening) for opening in "([{") > 100 * DEPTH:
         raise ValueError("too large")
     try:
         return _value(ast.parse(_ANGLED.sub(_plain, text.strip()), mode="eval").body, 0)
     except (SyntaxError, MemoryError, RecursionError) as error:
         raise ValueError(f"no value that Python prints: {error!r:.80}") from None
+
+
+_FIELDS = re.compile(r"\s*(?:role|content)=['\"<\w]")
+_SPACED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[(\[{]|[)\]}]|\s+(?=\w+=)""", re.S)
+
+
+def _called(text: str) -> str:
+    """Fields with spaces between them, as `str()` of a Pydantic model gives them, as those of a `Message`."""
+    depth, made, at = 0, [], 0
+    for match in _SPACED.finditer(text):
+        depth += (match[0] in "([{") - (match[0] in ")]}")
+        if match[0].isspace() and depth == 0:
+            made.append(text[at : match.start()])
+            at = match.end()
+    return f"Message({', '.join([*made, text[at:]])})"
 
 
 def _plain(match: re.Match[str]) -> str:

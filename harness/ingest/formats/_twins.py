@@ -192,7 +192,7 @@ def _texts(messages: Iterable[Message]) -> list[str]:
 def _both(one: Found, two: Found) -> Found:
     """The first with its gaps filled from the second; of each side what is better read wins, then what is fuller."""
     draft, other = one[0], two[0]
-    if _worth(other.output) > _worth(draft.output):
+    if draft.prints_nothing() > other.prints_nothing() or _worth(other.output) > _worth(draft.output):
         draft.output = other.output
     if _worth(other.input) > _worth(draft.input):
         draft.input = other.input

@@ -128,7 +128,7 @@ def _lines(found: list[Line]) -> Iterator[Call | tuple[str, int]]:
 def _calls(said: list[dict[str, Json]], chat: str, source: Source, record: dict[str, Json]) -> Iterator[Call]:
     before: list[Message] = []
     asked_ns = 0
-    for row in said:
+    for row in _newest(said):
         if row.get("role") != "assistant":
             before += filter(None, [_message(row, listing(row.get("parts")))])
             asked_ns = nanoseconds(_meta(row, "createdAt")) or asked_ns
@@ -142,6 +142,16 @@ def _calls(said: list[dict[str, Json]], chat: str, source: Source, record: dict[
                 id if last else f"{id}:{number}", source
             )
             before += _history(answer)
+
+
+def _newest(said: list[dict[str, Json]]) -> list[dict[str, Json]]:
+    """The messages, each once: one that was saved again while it grew is what it was at last."""
+    last = {text_of(row["id"]): row for row in said if row.get("id")}
+    kept: dict[str, dict[str, Json]] = {}
+    for number, row in enumerate(said):
+        id = text_of(row.get("id"))
+        kept.setdefault(id or f"#{number}", last.get(id, row))
+    return list(kept.values())
 
 
 def _call(

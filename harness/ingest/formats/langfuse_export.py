@@ -1,5 +1,6 @@
 """Parse Langfuse's own exports: trace bundles of the UI, pages of the public API, blob-storage and batch exports."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ Piece = Span | Log
 Options = _trace.Options
 
 ROW, TRACE = "langfuse.row", "langfuse.trace"
+OUTER = "langfuse.outer"
 TYPES = frozenset(
     ["SPAN", "GENERATION", "EVENT", "AGENT", "TOOL", "CHAIN", "RETRIEVER", "EVALUATOR", "EMBEDDING", "GUARDRAIL"]
 )
@@ -99,8 +101,13 @@ def join(found: list[tuple[Piece, Source]], options: Mapping[str, Any]) -> Itera
 
 
 def _leaves(found: list[tuple[Piece, Source]]) -> list[tuple[Piece, Source]]:
-    """A generation inside a generation repeats it: the inner one is the call. Traces and scores stay."""
-    inner = {piece.parent_id for piece, _ in found if isinstance(piece, Span) and _is_generation(piece)}
+    """A generation inside a generation repeats it: the inner one is the call, and knows the outer one as another record of
+    it where it is the only one inside. Traces and scores stay."""
+    made = [piece for piece, _ in found if isinstance(piece, Span) and _is_generation(piece)]
+    inner, rows = Counter(piece.parent_id for piece in made), {piece.span_id: piece.attributes[ROW] for piece in made}
+    for span in made:
+        if span.parent_id in rows and inner[span.parent_id] == 1:
+            span.attributes[OUTER] = rows[span.parent_id]
     root = next((piece for piece, _ in found if isinstance(piece, Span) and TRACE in piece.attributes), None)
     kept: list[tuple[Piece, Source]] = []
     for piece, source in found:
@@ -188,6 +195,13 @@ def _subject(subject: dict[str, Json], kind: str) -> Json:
     return subject.get("id") if subject.get("kind") == kind else None
 
 
+def _said(row: dict[str, Json], draft: Draft) -> Draft:
+    """The draft with what a generation says of its messages, parameters and tokens."""
+    usage = row.get("usage_details") or row.get("usage")
+    _langfuse.fill(draft, row.get("input"), row.get("output"), row.get("model_parameters"), usage)
+    return draft
+
+
 def speaks(span: Span) -> bool:
     return ROW in span.attributes
 
@@ -196,8 +210,9 @@ def fill(span: Span, draft: Draft) -> bool:
     row = mapping(span.attributes[ROW])
     if row.get("type") != "GENERATION":
         return False
-    usage = row.get("usage_details") or row.get("usage")
-    _langfuse.fill(draft, row.get("input"), row.get("output"), row.get("model_parameters"), usage)
+    _said(row, draft)
+    if OUTER in span.attributes:
+        draft.better(_said(mapping(span.attributes[OUTER]), Draft()))
     first = nanoseconds(row.get("completion_start_time"))
     draft.fill(
         model_served=text_of(row.get("provided_model_name") or row.get("model")),
