@@ -1,4 +1,5 @@
-"""Parse spans and log records as OpenTelemetry's console exporters print them, in Python and in JavaScript (as JSON)."""
+"""Parse spans and log records as OpenTelemetry's console exporters print them, in Python and in JavaScript (as JSON), and
+JavaScript's spans as `JSON.stringify` writes them (`spanContext`)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,7 +19,21 @@ def claims(record: dict[str, Json]) -> bool:
     keys = record.keys()
     python = text_of(record.get("kind")).startswith("SpanKind.") and "trace_id" in mapping(record.get("context"))
     script = {"traceId", "id", "timestamp", "duration", "kind", "attributes", "status"} <= keys
-    return python or script or {"body", "severity_number", "trace_id", "span_id", "attributes"} <= keys
+    return (
+        python
+        or script
+        or _is_readable(record)
+        or {"body", "severity_number", "trace_id", "span_id", "attributes"} <= keys
+    )
+
+
+def _is_readable(record: dict[str, Json]) -> bool:
+    return "attributes" in record and "traceId" in mapping(
+        next((record[key] for key in _CONTEXTS if key in record), None)
+    )
+
+
+_CONTEXTS = ("spanContext", "_spanContext")
 
 
 def pieces(record: dict[str, Json]) -> Iterator[tuple[str | None, Piece | Passed]]:
@@ -26,7 +41,7 @@ def pieces(record: dict[str, Json]) -> Iterator[tuple[str | None, Piece | Passed
         log = _log(record)
         yield (log.trace_id, log) if _trace.matters(log) else (None, Passed("log record"))
         return
-    span = _script(record) if "traceId" in record else _python(record)
+    span = _script(record) if "traceId" in record else _readable(record) if _is_readable(record) else _python(record)
     if not span.span_id or not span.trace_id:
         raise ValueError("a span without ids")
     yield span.trace_id, _trace.lean(span)
@@ -81,11 +96,38 @@ def _script(record: dict[str, Json]) -> Span:
     )
 
 
-def _event(raw: dict[str, Json]) -> Event:
-    at = raw.get("timestamp") or raw.get("time")
+def _readable(record: dict[str, Json]) -> Span:
+    """A span of JavaScript as the SDK holds it: times as pairs of seconds and nanoseconds."""
+    context, status = mapping(next(record[key] for key in _CONTEXTS if key in record)), mapping(record.get("status"))
+    above = record.get("parentSpanId") or mapping(record.get("parentSpanContext")).get("spanId")
+    library = record.get("instrumentationScope") or record.get("instrumentationLibrary")
+    kind = record.get("kind")
+    return Span(
+        trace_id=_id(context.get("traceId"), 16),
+        span_id=_id(context.get("spanId"), 8),
+        parent_id=_id(above, 8),
+        name=text_of(record.get("name")),
+        kind=kind + 1 if isinstance(kind, int) else 0,
+        start_ns=_moment(record.get("startTime")),
+        end_ns=_moment(record.get("endTime")),
+        failed=status.get("code") == 2,
+        status=text_of(status.get("message")),
+        attributes=mapping(record["attributes"]),
+        events=[_event(item) for item in map(mapping, listing(record.get("events")))],
+        resource=_resource(record),
+        scope=text_of(mapping(library).get("name")),
+    )
+
+
+def _moment(at: Json) -> int:
     if isinstance(at, list) and len(at) == 2:  # seconds and nanoseconds
-        at = int(at[0]) * 10**9 + int(at[1])
-    return Event(text_of(raw.get("name")), nanoseconds(at), mapping(raw.get("attributes")))
+        return int(at[0]) * 10**9 + int(at[1])
+    return nanoseconds(at)
+
+
+def _event(raw: dict[str, Json]) -> Event:
+    at = _moment(raw.get("timestamp") or raw.get("time"))
+    return Event(text_of(raw.get("name")), at, mapping(raw.get("attributes")))
 
 
 def _resource(record: dict[str, Json]) -> Attributes:
