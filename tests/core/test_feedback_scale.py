@@ -49,6 +49,13 @@ B, P, N, U = "blame", "praise", "neutral", "unknown"
         ("stars", (1,), [B]),
         ("rating", ("1/5", "4/5", "4 stars", "★★☆☆☆", "3 / 5"), [B, P, P, B, N]),
         ("rating", ("90%", "10%"), [P, B]),
+        (
+            "helpful",
+            ("N/A", "n.a.", "not applicable", "None", "no", "yes"),
+            [U, U, U, U, B, P],
+        ),  # no answer is no blame
+        ("harmfulness", ("none", "N/A", "high"), [P, U, B]),  # nothing harmful
+        ("preference", ("A is better", "B is better", "better"), [U, U, P]),  # of two answers, not of production's
     ],
 )
 def test_usual_scales_are_known_by_their_values_and_names(name, values, expected):

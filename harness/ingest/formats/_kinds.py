@@ -37,6 +37,7 @@ _SAYS = re.compile(r"chat|complet|convers|respon|messag|generat(?!.*(?:image|spe
 WORK = {
     **dict.fromkeys(("db.system", "db.system.name", "db.statement", "db.query.text"), "database"),
     **dict.fromkeys(("messaging.system", "messaging.destination.name"), "queue"),
+    "logfire.feedback.name": "annotation",
 }
 """Attributes of spans that are no call, whatever else they carry."""
 _DIALECTS = (

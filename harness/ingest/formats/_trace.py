@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from harness.core import plugins
-from harness.ingest.formats import _answer, _kinds, _twins, genai
+from harness.ingest.formats import _annotations, _answer, _kinds, _twins, genai
 from harness.ingest.formats._draft import Draft, feedback
 from harness.ingest.formats._fates import INNER, aside
 from harness.ingest.formats._inherited import INHERITED, SESSION, USER, handed_down, inherit, named
@@ -23,7 +23,7 @@ from harness.ingest.formats._otlp import Attributes, Event, Log, Span
 from harness.ingest.formats._tree import SpanTree
 from harness.types import Call, CallError, Feedback, Noun, Source
 
-EVALUATION = "gen_ai.evaluation.result"
+EVALUATION = _annotations.EVALUATION
 CORRECTIONS = ("correction", "corrected_output", "corrected", "expected_output")
 """Last part of the names of attributes that may hold a corrected answer, such as `app.correction`: no convention names
 one. The option `corrections` lists whole names instead."""
@@ -73,7 +73,9 @@ def lean(span: Span) -> Span:
     """The span without what no call needs: an application span keeps only what its calls inherit, and feedback."""
     if speaking(span):
         return span
-    kept = {name: value for name, value in span.attributes.items() if name in _LEAN}
+    kept = {name: value for name, value in span.attributes.items() if name in _LEAN} | _annotations.kept(
+        span.attributes
+    )
     if not span.parent_id:
         kept |= _answer.kept(span.attributes)
     told = [event for event in span.events if event.name == EVALUATION]
@@ -120,8 +122,9 @@ def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any])
     said = [(log, source) for records in logs.values() for log, source in records if log.name == EVALUATION]
     yield from _once(_feedback(log, source, options) for log, source in said)
     for span, source in kept:
-        if span.events:
-            yield from _inner(_once(_on_span(span, source, options)))
+        told_by = list(_annotations.logs(span))
+        if span.events or told_by:
+            yield from _inner(_once(_on_span(span, told_by, source, options)))
 
 
 MESSAGE_EVENT = "message event"
@@ -274,7 +277,9 @@ def _error(span: Span) -> CallError | None:
     )
 
 
-def _on_span(span: Span, source: Source, options: Mapping[str, Any]) -> Iterator[Feedback]:
+def _on_span(span: Span, logs: list[Log], source: Source, options: Mapping[str, Any]) -> Iterator[Feedback]:
+    """Feedback in the events and attributes of a span."""
+    yield from (_feedback(log, source, options) for log in logs)
     for event in span.events:
         if event.name == EVALUATION:
             yield _feedback(_as_log(span, event), source, options)

@@ -259,3 +259,30 @@ def test_a_message_that_was_saved_while_it_grew_is_one(tmp_path):
     path.write_text("\n".join(map(json.dumps, [asked, *grown])))
     (call,), _ = read(path)
     assert (said(call.input), said(call.output)) == (HI, HELLO)
+
+
+# ------------------------------------------------------------ feedback that spans carry
+
+
+def test_an_annotation_span_of_logfire_is_feedback_on_the_span_above(tmp_path):
+    """The value stands under the name itself; the span is no call, and its feedback is counted."""
+    told = {"logfire.feedback.name": "factuality", "factuality": "wrong", "logfire.feedback.comment": "It is noon."}
+    asked = {"gen_ai.operation.name": "chat", "gen_ai.input.messages": [{"role": "user", "content": "Hi"}]}
+    (call,), (feedback,) = read(otlp(tmp_path, (asked, {}), (told, {"parentSpanId": f"{1:016x}"})))
+    assert (feedback.call_id, feedback.name, feedback.label) == (call.id, "factuality", "wrong")
+    assert (feedback.value, feedback.comment) == (None, "It is noon.")
+
+
+def test_annotations_of_openinference_on_a_span_are_feedback(tmp_path):
+    """On the span, its trace and its session, as annotations or evaluations."""
+    held = {"openinference.span.kind": "LLM", "session.id": "s", "llm.input_messages.0.message.content": "Hi"}
+    own = {"name": "correctness", "score": 0, "label": "wrong", "annotator_kind": "HUMAN", "explanation": "No."}
+    held |= {f"annotations.0.annotation.{key}": value for key, value in own.items()}
+    held |= {"trace.evaluations.0.evaluation.name": "toxicity", "trace.evaluations.0.evaluation.score": 1}
+    held |= {"session.annotations.0.annotation.name": "csat", "session.annotations.0.annotation.score": 5}
+    (call,), feedback = read(otlp(tmp_path, (held, {})))
+    by_name = {record.name: record for record in feedback}
+    first = by_name["correctness"]
+    assert (first.call_id, first.value, first.label, first.source_kind) == (call.id, 0, "wrong", "human")
+    assert (by_name["toxicity"].trace_id, by_name["toxicity"].span_id) == (call.trace_id, "")
+    assert (by_name["csat"].trace_id, by_name["csat"].session_id) == ("", "s")
