@@ -93,9 +93,25 @@ def is_call(held: Attributes, kind: int, says: bool) -> bool:
 
 def _embeds(held: Attributes) -> bool:
     """Whether a model's name tells that it gives no text."""
-    named = text_of(next(held[name] for name in _MODELS if name in held)).lower()
-    return "embed" in named or "rerank" in named
+    return bool(writes_no_text(text_of(next(held[name] for name in _MODELS if name in held))))
 
+
+def writes_no_text(model: str) -> str:
+    """The kind of work of a model whose name tells that it writes no answer; else empty.
+
+    >>> writes_no_text("text-embedding-3-small"), writes_no_text("whisper-1"), writes_no_text("gpt-4o")
+    ('embedding', 'speech', '')
+    """
+    found = _SILENT.search(model.lower())
+    return found.lastgroup or "" if found else ""
+
+
+_SILENT = re.compile(
+    r"(?P<embedding>embed(?!ded)|\bbge-|\be5-(?:small|base|large|mistral))|(?P<reranking>rerank)"
+    r"|(?P<guard>moderation|llama-?guard)|(?P<speech>whisper|transcribe|\btts\b|text-to-speech)"
+    r"|(?P<image>dall-?e|gpt-image|imagen-|stable-diffusion)"
+)
+"""Names of models by what they give instead of an answer."""
 
 _DOERS = {"gen_ai.tool.name": "tool", "gen_ai.agent.name": "agent"}
 _MODELS = ("gen_ai.request.model", "gen_ai.response.model")
@@ -128,7 +144,7 @@ def of(span: Span) -> str:
         if name in held:
             return kind
     if any(name in held for name in _MODELS) and _embeds(held):
-        return "embedding"
+        return writes_no_text(text_of(next(held[name] for name in _MODELS if name in held)))
     if span.kind in (SERVER, CLIENT):
         return "server" if span.kind == SERVER else "client"
     return "a model's name only" if _MODELS[0] in held else "application"

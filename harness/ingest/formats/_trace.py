@@ -105,8 +105,8 @@ def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any])
     tree = SpanTree(kept)
     calls, others = _calls(kept, logs, told)
     once = _twins.merged(calls, tree) if len(calls) > 1 else calls
-    for span in others:
-        told[_kinds.of(span)] += 1 + spans.repeated.pop(span.span_id, 0)
+    for span, kind in others:
+        told[kind or _kinds.of(span)] += 1 + spans.repeated.pop(span.span_id, 0)
     if copies or len(once) < len(calls):
         yield "repeated_spans", copies
         yield "repeated_calls", spans.repeated.total() + len(calls) - len(once)
@@ -193,11 +193,11 @@ def _says_all_of(span: Span, other: Span) -> bool:
 
 def _calls(
     spans: list[tuple[Span, Source]], logs: dict[str, list[tuple[Log, Source]]], told: Counter[str]
-) -> tuple[list[Found], list[Span]]:
-    """The calls of a trace, and the spans that are none."""
+) -> tuple[list[Found], list[tuple[Span, str]]]:
+    """The calls of a trace, and the spans that are none, with the kind of their work where it is known."""
     orphans = dict(logs)
     calls: list[Found] = []
-    others: list[Span] = []
+    others: list[tuple[Span, str]] = []
     for span, source in spans:
         events = [genai.as_event(log) for log, _ in _in_order(orphans.pop(span.span_id, ()))]
         whole = replace(span, events=[*events, *span.events]) if events else span
@@ -205,7 +205,7 @@ def _calls(
         if draft:
             calls.append((draft, whole, convention, source))
         else:
-            others.append(span)
+            others.append((span, convention))
     for span_id, records in orphans.items():
         if span_id and any(genai.is_content(log.name) for log, _ in records):
             told[MESSAGE_EVENT] -= 1  # which stands for the span
@@ -236,7 +236,8 @@ def _orphan(span_id: str, records: list[tuple[Log, Source]]) -> Found:
 
 
 def draft_of(span: Span) -> tuple[Draft | None, str]:
-    """What all conventions that the span speaks say of the call, and the first of them; None when it is no call.
+    """What all conventions that the span speaks say of the call, and the first of them; None when it is no call, with
+    the kind of its work where only the model tells that.
 
     The first decides, or a later one where those before it found nothing that was said.
     """
@@ -246,6 +247,9 @@ def draft_of(span: Span) -> tuple[Draft | None, str]:
         if not dialect.fill(span, draft) and (order == 0 or not (draft.input or draft.output or draft.response_id)):
             return None, ""
     draft.error = draft.error or _error(span)
+    silent = _kinds.writes_no_text(draft.model_served or draft.model_requested)
+    if silent:
+        return None, silent
     return (draft, spoken[0].__name__.rsplit(".", 1)[-1]) if spoken else (None, "")
 
 

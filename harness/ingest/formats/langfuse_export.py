@@ -137,8 +137,17 @@ def _root(trace: dict[str, Json]) -> Span:
     )
 
 
+def piece(row: dict[str, Json], kind: str) -> Piece:
+    """The piece that a row of the given kind makes: observation, score or trace."""
+    return _made(_snake(row), kind, "")
+
+
 def _piece(row: dict[str, Json], trace_id: str) -> Piece:
     kind = _kind(row) or ("score" if row.get("data_type") == "CORRECTION" else "")
+    return _made(row, kind, trace_id)
+
+
+def _made(row: dict[str, Json], kind: str, trace_id: str) -> Piece:
     if kind == "score":
         return _score(row, trace_id)
     if kind == "trace":

@@ -1,9 +1,11 @@
 """Shapes that public exports and test suites hold: each gives the right messages, or a flag, and never a wrapper."""
 
 import json
+from collections import Counter
 
 import pytest
 
+from harness.ingest.stage import ingest
 from tests.ingest.formats.test_call_cases import HELLO, HI, generation, only, otlp, read, said
 
 ASKED = [{"role": "user", "content": "Hi"}]
@@ -286,3 +288,36 @@ def test_annotations_of_openinference_on_a_span_are_feedback(tmp_path):
     assert (first.call_id, first.value, first.label, first.source_kind) == (call.id, 0, "wrong", "human")
     assert (by_name["toxicity"].trace_id, by_name["toxicity"].span_id) == (call.trace_id, "")
     assert (by_name["csat"].trace_id, by_name["csat"].session_id) == ("", "s")
+
+
+def test_a_batch_for_langfuse_is_a_trace_with_its_updates_and_scores(tmp_path):
+    """Creations and updates are one observation and one trace; a score is feedback on the answer; every event is counted."""
+    at = {"timestamp": "2026-08-01T00:00:00Z"}
+    bodies = [
+        ("trace-create", {"id": "t", "userId": "u", "sessionId": "s"}),
+        ("generation-create", {"id": "g", "traceId": "t", "startTime": at["timestamp"], "input": ASKED, "model": "m"}),
+        ("generation-update", {"id": "g", "traceId": "t", "endTime": "2026-08-01T00:00:01Z", "output": "Hello"}),
+        ("trace-create", {"id": "t", "output": "Hello"}),
+        (
+            "generation-create",
+            {"id": "w", "traceId": "t", "input": "a.wav", "output": "Four score", "model": "whisper-1"},
+        ),
+        ("score-create", {"id": "c", "traceId": "t", "name": "toxicity", "value": 0.9, "dataType": "NUMERIC"}),
+    ]
+    path = tmp_path / "batch.json"
+    batch = [{"id": str(number), "type": kind, "body": body, **at} for number, (kind, body) in enumerate(bodies)]
+    path.write_text(json.dumps({"batch": batch, "metadata": {"sdk_name": "python"}}))
+    (call,), (feedback,) = read(path)
+    assert (said(call.input), said(call.output), call.end_ns - call.start_ns) == (HI, HELLO, 10**9)
+    assert (call.session_id, call.user_id) == ("s", "u")
+    assert (feedback.trace_id, feedback.name, feedback.value) == ("t", "toxicity", 0.9)
+    counts = sum((Counter(part.counts) for part in ingest([str(path)], workers=1)), Counter())
+    assert (counts["read"], counts["other:speech"], counts["other:part of a row"]) == (6, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "model", ["text-embedding-3-small", "whisper-1", "dall-e-3", "rerank-v3.5", "omni-moderation-latest"]
+)
+def test_a_model_that_writes_no_answer_makes_no_call(tmp_path, model):
+    """Whatever the producer calls the observation."""
+    assert read(generation(tmp_path, "Hi", "[0.1]", model=model)) == ([], [])
