@@ -17,7 +17,7 @@ _OTHER = {
     "embedding": ("embed",),
     "reranking": ("rerank",),
     "tool": ("tool", "function"),
-    "agent": ("agent",),
+    "agent": ("agent", "handoff"),
     "workflow": ("workflow", "pipeline", "chain", "task"),
     "retrieval": ("retriev", "search", "vector"),
     "memory": ("memory",),
@@ -27,6 +27,7 @@ _OTHER = {
     "speech": ("transcri", "speech", "audio", "translat"),
     "plan": ("plan",),
     "prompt": ("prompt",),
+    "management": ("file", "upload", "fine_tun", "fine-tun", "list_models", "models.", "batches", "batch."),
     "scoring": ("likelihood", "logprob", "perplexity"),
     "token count": ("count_tokens", "counttokens", "tokeniz"),
 }

@@ -53,6 +53,7 @@ def fill(span: Span, draft: Draft) -> bool:
     if not _kinds.is_call(held, span.kind, says):
         return False
     _content(held, span.events, draft)
+    _other_names(held, draft)
     _facts(held, draft)
     return True
 
@@ -99,6 +100,26 @@ def _content(held: Attributes, events: list[Event], draft: Draft) -> None:
     if len(draft.output) > len(reasons) == 1 and not any(said.finish_reason for said in draft.output):
         draft.output = joined(draft.output)  # the items of one answer of the Responses API, a message each
     draft.output = reasoned(draft.output, reasons)
+
+
+def _other_names(held: Attributes, draft: Draft) -> None:
+    """What was said under names beside the conventions: Sentry's, and the bare `input`, `system` and `output` of Pipecat."""
+    if not draft.input and (asked := held.get("gen_ai.request.messages") or held.get("input")):
+        read = messages(asked if isinstance(asked, str) and opened(asked) is None else parsed(asked))
+        lead = held.get("system") if read and read[0].role != "system" else None
+        draft.flags |= cut(asked)
+        draft.input = (*(messages(lead, "system") if isinstance(lead, str) else ()), *read)
+    if not draft.output:
+        text, calls = parsed(held.get("gen_ai.response.text")), listing(held.get("gen_ai.response.tool_calls"))
+        if isinstance(text, list) and all(
+            isinstance(item, str) for item in text
+        ):  # one text for each part of the answer
+            text = "".join(text)
+        if text or calls:
+            said = message({"role": "assistant", "content": text, "tool_calls": calls})
+            draft.output = (said,) if said else ()
+        elif held.get("output"):
+            draft.output = choices(held["output"])
 
 
 def _refused(answered: Json) -> set[str]:

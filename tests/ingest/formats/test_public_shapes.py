@@ -321,3 +321,31 @@ def test_a_batch_for_langfuse_is_a_trace_with_its_updates_and_scores(tmp_path):
 def test_a_model_that_writes_no_answer_makes_no_call(tmp_path, model):
     """Whatever the producer calls the observation."""
     assert read(generation(tmp_path, "Hi", "[0.1]", model=model)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"input": json.dumps(ASKED), "output": "Hello", "system": "Be kind."},
+        {"gen_ai.request.messages": json.dumps(ASKED), "gen_ai.response.text": '["Hel", "lo"]', "system": "Be kind."},
+    ],
+)
+def test_names_beside_the_conventions_are_read(tmp_path, told):
+    """Pipecat's bare names and Sentry's; a model's call with content is never without it."""
+    call = only(otlp(tmp_path, ({"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", **told}, {})))
+    assert (said(call.input), said(call.output)) == ([("system", "Be kind."), *HI], HELLO)
+
+
+def test_tool_calls_under_sentrys_name_are_read(tmp_path):
+    calls = [{"id": "c", "name": "clock", "arguments": '{"zone": "CET"}'}]
+    told = {"gen_ai.request.messages": json.dumps(ASKED), "gen_ai.response.tool_calls": json.dumps(calls)}
+    call = only(otlp(tmp_path, ({"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", **told}, {})))
+    assert said(call.output) == [CALL]
+
+
+@pytest.mark.parametrize(
+    "name", ["files.create", "batches.create", "fine_tuning.jobs.create", "list_models", "handoff"]
+)
+def test_managing_a_provider_is_no_call(tmp_path, name):
+    told = {"gen_ai.operation.name": name, "gen_ai.request.model": "m", "gen_ai.system": "openai"}
+    assert read(otlp(tmp_path, (told, {}))) == ([], [])
