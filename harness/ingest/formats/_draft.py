@@ -105,7 +105,9 @@ class Draft(Struct):
 
 
 def _is_better(value: Iterable[Message], here: Iterable[Message]) -> bool:
-    """Whether one source read the messages where the one before it had their wrapper only."""
+    """Whether one source read the messages where the one before it had their wrapper only, or only who spoke."""
+    if not any(message.parts for message in here):
+        return any(message.parts for message in value)
     return _guard.ENVELOPE in _guard.flags(here) and not _guard.flags(value)
 
 

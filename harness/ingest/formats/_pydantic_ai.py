@@ -2,7 +2,7 @@
 
 from harness.ingest.formats._json import Json, mapping, text_of
 
-_ROLES = {"system-prompt": "system", "tool-return": "tool", "retry-prompt": "tool"}
+_ROLES = {"system-prompt": "system", "tool-return": "tool", "retry-prompt": "tool", "prefill": "assistant"}
 """Kinds of the parts of a request, where they are not of the user."""
 _ANSWERS = frozenset(["text", "tool-call", "thinking", "builtin-tool-call", "builtin-tool-return", "file"])
 """Kinds of the parts of a response."""
