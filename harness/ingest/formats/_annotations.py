@@ -5,6 +5,7 @@ Logfire: `logfire.feedback.name` names the attribute that holds the value; the s
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from harness.ingest.formats import _ratings
 from harness.ingest.formats._indexed import nested
@@ -23,10 +24,17 @@ _KINDS = {"HUMAN": "human", "LLM": "judge", "CODE": "code"}
 
 def kept(held: Attributes) -> Attributes:
     """The attributes that tell of feedback."""
+    if not _carries(tuple(held)):
+        return {}
     if NAME in held:
         names = (NAME, _COMMENT, text_of(held[NAME]))
         return {name: held[name] for name in names if name in held}
     return {name: value for name, value in held.items() if name.startswith(_PREFIXES)}
+
+
+@lru_cache(maxsize=4096)
+def _carries(names: tuple[str, ...]) -> bool:
+    return NAME in names or any(name.startswith(_PREFIXES) for name in names)
 
 
 def logs(span: Span) -> Iterator[Log]:

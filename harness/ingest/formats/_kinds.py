@@ -6,6 +6,7 @@ servers carry it too. An answer does, or its tokens, or a client's request to a 
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from harness.ingest.formats._json import mapping, text_of
 from harness.ingest.formats._otlp import CLIENT, SERVER, Attributes, Span
@@ -97,6 +98,7 @@ def _embeds(held: Attributes) -> bool:
     return bool(writes_no_text(text_of(next(held[name] for name in _MODELS if name in held))))
 
 
+@lru_cache(maxsize=1024)
 def writes_no_text(model: str) -> str:
     """The kind of work of a model whose name tells that it writes no answer; else empty.
 
