@@ -4,7 +4,8 @@ from typing import Any
 
 from harness.ingest.formats._json import Json, mapping, text_of
 
-_ENDED = ("finishReason", "finish_reason", "warnings", "providerMetadata", "providerOptions", "usage", "totalUsage")
+_ENDED = ("finishReason", "warnings", "providerMetadata", "providerOptions", "totalUsage")
+"""Names that only results of the SDK have beside their content."""
 _CONTENT = "content"
 
 

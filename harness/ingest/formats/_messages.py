@@ -207,7 +207,8 @@ def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
     if (told := next((value[key] for key in _TEXTS if isinstance(value.get(key), str)), None)) is not None:
         return (_choice({**value, "text": told}),)
     if said := messages(_ai_sdk.turns(value), "assistant"):
-        return tuple(replace(turn, finish_reason=reason(_ai_sdk.why(value))) for turn in joined(said))
+        why = reason(_ai_sdk.why(value))
+        return tuple(replace(turn, finish_reason=why or turn.finish_reason) for turn in joined(said))
     if isinstance(value.get("text"), str) and not {"type", "role"} & value.keys():
         return (_choice({"message": {**value, "content": value["text"]}, **value}),)
     if isinstance(value.get("output"), dict) and "message" in value["output"]:  # Bedrock's Converse

@@ -349,3 +349,10 @@ def test_tool_calls_under_sentrys_name_are_read(tmp_path):
 def test_managing_a_provider_is_no_call(tmp_path, name):
     told = {"gen_ai.operation.name": name, "gen_ai.request.model": "m", "gen_ai.system": "openai"}
     assert read(otlp(tmp_path, (told, {}))) == ([], [])
+
+
+def test_content_beside_a_stop_reason_is_anthropics(tmp_path):
+    """A body without its role and type is no result of the AI SDK: its own reason stays."""
+    body = {"content": [{"type": "text", "text": "Hello"}], "stop_reason": "end_turn", "usage": {"input_tokens": 3}}
+    (answer,) = only(row(tmp_path, ASKED, body)).output
+    assert (said([answer]), answer.finish_reason) == (HELLO, "stop")
