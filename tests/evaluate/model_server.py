@@ -30,6 +30,7 @@ class ModelServer(ThreadingHTTPServer):
     def __init__(self, root: str, think: Think = by_rule, name: str = "", port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.root, self.name, self.think = root, name or root, think
+        self.decode: Callable[[list[int]], str] = lambda tokens: ""
         self.version, self.max_model_len = "0.32.0", 2048
         self.adapters: dict[str, str] = {}
         self.refusal = ""
@@ -80,9 +81,10 @@ class ModelServer(ThreadingHTTPServer):
             new.append(max(range(len(chances)), key=chances.__getitem__))
             wanted = {*body.get("logprob_token_ids", ()), new[-1]}
             tops.append({f"token_id:{token}": chances[token] for token in wanted})
-            if new[-1] in body.get("stop_token_ids", ()) and not body.get("ignore_eos"):
+            stopped = new[-1] in body.get("stop_token_ids", ()) and not body.get("ignore_eos")
+            stopped |= any(stop in self.decode(new) for stop in body.get("stop", ()))
+            if stopped:
                 break
-        stopped = new[-1] in body.get("stop_token_ids", ())
         return {
             "index": index,
             "token_ids": new,

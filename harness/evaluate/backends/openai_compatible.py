@@ -23,7 +23,7 @@ from harness.core.codec import digest as content_id
 from harness.core.codec import from_chat, to_chat
 from harness.core.reading import INCOMPLETE, never_closed, split_inline
 from harness.errors import TrueupError, UsageError
-from harness.evaluate.serving.calls import FIRST_PAUSE, Address, Answered, Call, Caller, EndpointError
+from harness.evaluate.serving.calls import FIRST_PAUSE, Address, Answered, Caller, EndpointCall, EndpointError
 from harness.evaluate.serving.runtime_adapters import PREFIX, RuntimeAdapters, runtime_name
 from harness.types import Arm, Json, Message, RefusalPart, Reply, Request, Usage
 
@@ -99,10 +99,10 @@ class Endpoint:
             self._loaded(options.address).ensure(arm)
         arm = served(arm)
         answers: dict[int, Reply | Exception] = {}
-        calls: dict[int, Call] = {}
+        calls: dict[int, EndpointCall] = {}
         for place, request in enumerate(requests):
             try:
-                calls[place] = Call(*call_of(arm, options, request))
+                calls[place] = EndpointCall(*call_of(arm, options, request))
             except TrueupError as error:
                 answers[place] = error
         given = self._caller.post(options.address, list(calls.values()))

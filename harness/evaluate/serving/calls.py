@@ -53,7 +53,7 @@ class Address(Noun, frozen=True):
         return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-class Call(NamedTuple):
+class EndpointCall(NamedTuple):
     path: str
     """Below the address, such as `/completions`."""
     body: dict[str, Json]
@@ -92,7 +92,7 @@ class Caller:
         self._unanswered: dict[str, int] = {}
         """Address to its requests in a row that got no answer."""
 
-    def post(self, address: Address, calls: Sequence[Call]) -> list[Answered | EndpointError]:
+    def post(self, address: Address, calls: Sequence[EndpointCall]) -> list[Answered | EndpointError]:
         """The answer to each call, in order, or the EndpointError in its place."""
         self._unanswered[address.url] = min(self._unanswered.get(address.url, 0), GIVE_UP - 1)  # is it back?
         return _alone(self._all(address, calls))
@@ -119,12 +119,12 @@ class Caller:
             transport=self._transport, timeout=address.timeout, headers=address.headers(), limits=limits
         )
 
-    async def _all(self, address: Address, calls: Sequence[Call]) -> list[Answered | EndpointError]:
+    async def _all(self, address: Address, calls: Sequence[EndpointCall]) -> list[Answered | EndpointError]:
         pace = self._paces.setdefault(address.url, Pace(address.per_minute))
         room = asyncio.Semaphore(address.concurrency)
         async with self._client(address) as client:
 
-            async def single(call: Call) -> Answered | EndpointError:
+            async def single(call: EndpointCall) -> Answered | EndpointError:
                 try:
                     async with room:
                         started = time.perf_counter()
@@ -135,7 +135,7 @@ class Caller:
 
             return list(await asyncio.gather(*map(single, calls)))
 
-    async def _post(self, client: httpx2.AsyncClient, pace: Pace, address: Address, call: Call) -> Json:
+    async def _post(self, client: httpx2.AsyncClient, pace: Pace, address: Address, call: EndpointCall) -> Json:
         """The endpoint's JSON. Raises EndpointError once the retries are used up, or at once when they cannot help."""
         url = address.url.rstrip("/") + call.path
         pause, status = self._first_pause, 0

@@ -24,7 +24,7 @@ from harness.evaluate.inference.check import positions
 from harness.evaluate.inference.loglikelihood import Likelihoods, Tree
 from harness.evaluate.inference.opening import open_tokenizer
 from harness.evaluate.inference.requests import Writing, prompt_of, scored, tree_of
-from harness.evaluate.serving.calls import Answered, Call, EndpointError
+from harness.evaluate.serving.calls import Answered, EndpointCall, EndpointError
 from harness.types import Json, Reply, Request, Usage
 
 PLAIN: dict[str, Json] = {
@@ -55,7 +55,7 @@ class RequestReader:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-class Asked(NamedTuple):
+class RenderedRequest(NamedTuple):
     """A request as token ids: a prompt to continue, or a context with its continuations."""
 
     request: Request
@@ -71,14 +71,14 @@ class Asked(NamedTuple):
         return len(self.writing.tokens) + 1
 
 
-def rendered(reader: RequestReader, request: Request) -> Asked:
+def rendered(reader: RequestReader, request: Request) -> RenderedRequest:
     """The request as token ids. Raises InputError when the model cannot read it."""
     if request.kind == "loglikelihood":
-        return Asked(request, tree=tree_of(reader, request))
-    return Asked(request, writing=prompt_of(reader, request))
+        return RenderedRequest(request, tree=tree_of(reader, request))
+    return RenderedRequest(request, writing=prompt_of(reader, request))
 
 
-def check_room(asked: Sequence[Asked], limit: int, where: str) -> None:
+def check_room(asked: Sequence[RenderedRequest], limit: int, where: str) -> None:
     """Raises UsageError when the server was started to read less than the longest prompt has."""
     longest = max((each.tokens for each in asked), default=0)
     if longest > limit:
@@ -89,7 +89,7 @@ def check_room(asked: Sequence[Asked], limit: int, where: str) -> None:
         )
 
 
-def calls_of(model: str, asked: Asked, reader: RequestReader, limit: int) -> list[Call]:
+def calls_of(model: str, asked: RenderedRequest, reader: RequestReader, limit: int) -> list[EndpointCall]:
     """The calls that answer a request: one for a text, one or a few for the continuations of a context."""
     request = asked.request
     if asked.tree:
@@ -107,18 +107,18 @@ def calls_of(model: str, asked: Asked, reader: RequestReader, limit: int) -> lis
     return [call]
 
 
-def writing_call(model: str, rows: Rows, most: int, ends: frozenset[int]) -> Call:
+def writing_call(model: str, rows: Rows, most: int, ends: frozenset[int]) -> EndpointCall:
     """Asks for greedy continuations of token rows, at most `most` tokens each."""
     greedy = {"temperature": 0.0, "top_p": 1.0, "max_tokens": most, "stop_token_ids": sorted(ends)}
-    return Call("/completions", {"model": model, "prompt": [list(row) for row in rows], **PLAIN, **greedy})
+    return EndpointCall("/completions", {"model": model, "prompt": [list(row) for row in rows], **PLAIN, **greedy})
 
 
-def scoring_calls(model: str, tree: Tree) -> list[Call]:
+def scoring_calls(model: str, tree: Tree) -> list[EndpointCall]:
     """Ask for the log-probabilities of the tree's next tokens: one row a place that a continuation passes."""
     nothing_new = {"temperature": 0.0, "top_p": 1.0, "max_tokens": 1, "ignore_eos": True}
     asked = {"logprobs": 1, "return_tokens_as_token_ids": True}
     return [
-        Call(
+        EndpointCall(
             "/completions",
             {
                 "model": model,
@@ -133,7 +133,7 @@ def scoring_calls(model: str, tree: Tree) -> list[Call]:
     ]
 
 
-def reply_of(asked: Asked, answers: Sequence[Answered], reader: RequestReader) -> Reply:
+def reply_of(asked: RenderedRequest, answers: Sequence[Answered], reader: RequestReader) -> Reply:
     """Raises EndpointError when the answers are not what was asked for."""
     if asked.tree:
         seconds = sum(answer.seconds for answer in answers)

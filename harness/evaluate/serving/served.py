@@ -12,7 +12,7 @@ from harness.errors import InputError, InvalidError, TrueupError, UsageError
 from harness.evaluate.inference.dtype import dtype_name
 from harness.evaluate.serving import comparison, program
 from harness.evaluate.serving.calls import Address, Answered, Caller, EndpointError
-from harness.evaluate.serving.completion import Asked, RequestReader, calls_of, check_room, rendered, reply_of
+from harness.evaluate.serving.completion import RenderedRequest, RequestReader, calls_of, check_room, rendered, reply_of
 from harness.evaluate.serving.runtime_adapters import ALLOW, RuntimeAdapters, allowed_rank, models_of
 from harness.types import Arm, Json, Reply, Request
 
@@ -94,7 +94,7 @@ class ServedModel:
             self._program.check()
         return [answers[place] for place in range(len(requests))]
 
-    def _read(self, asked: Asked, given: Sequence[Answered | EndpointError]) -> Reply | Exception:
+    def _read(self, asked: RenderedRequest, given: Sequence[Answered | EndpointError]) -> Reply | Exception:
         failed = [answer for answer in given if isinstance(answer, EndpointError)]
         if failed:
             return failed[0]

@@ -21,7 +21,7 @@ from harness.evaluate.serving.served import started
 from harness.types import Arm, Reply, Request
 from tests.evaluate.backends.adapters import random_lora
 from tests.evaluate.model_server import ModelServer, serving
-from tests.tiny import tiny_model
+from tests.tiny import tiny_model, tiny_tokenizer
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +53,7 @@ def think(folder: Path, adapter: Path):
 @pytest.fixture
 def server(folder, think):
     with serving(ModelServer(str(folder), think)) as running:
+        running.decode = tiny_tokenizer().decode
         yield running
 
 
@@ -104,7 +105,7 @@ def test_what_is_sent(unchecked, server, user, folder):
     ]
     backend = vllm.open([unchecked])
     assert all(isinstance(reply, Reply) for reply in backend.answer(unchecked, asked))
-    first, second = server.bodies("/v1/completions")
+    first, second = sorted(server.bodies("/v1/completions"), key=lambda body: "structured_outputs" not in body)
     assert all(isinstance(token, int) for token in first["prompt"][0]) and first["return_token_ids"]
     assert list(first["structured_outputs"]["json"]["properties"]) == ["b", "a"]
     assert (first["stop"], first["max_tokens"], first["temperature"]) == (["x"], 5, 0.0) and "seed" not in first
@@ -255,7 +256,7 @@ def test_a_name_is_never_taken_twice(unchecked, server, adapter, folder, tmp_pat
     arm = replace(unchecked, name="tuned", adapter=str(adapter))
     name = PREFIX + read_manifest(adapter).id[:32]
     asked = [Request(kind="complete", text="a", max_tokens=2)]
-    server.adapters[name] = shutil.copytree(adapter, tmp_path / "copy")
+    server.adapters[name] = str(shutil.copytree(adapter, tmp_path / "copy"))
     assert isinstance(vllm.open([arm]).answer(arm, asked)[0], Reply)
     server.adapters[name] = str(random_lora(folder, tmp_path / "other", seed=3))
     with pytest.raises(InvalidError, match="another adapter under the name"):
