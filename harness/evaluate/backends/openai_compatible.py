@@ -23,7 +23,7 @@ from harness.core.codec import digest as content_id
 from harness.core.codec import from_chat, to_chat
 from harness.core.reading import INCOMPLETE, never_closed, split_inline
 from harness.errors import TrueupError, UsageError
-from harness.evaluate.serving.calls import FIRST_PAUSE, Address, Answered, Caller, EndpointCall, EndpointError
+from harness.evaluate.serving.calls import Address, Answered, Caller, EndpointCall, EndpointError
 from harness.evaluate.serving.runtime_adapters import PREFIX, RuntimeAdapters, runtime_name
 from harness.types import Arm, Json, Message, RefusalPart, Reply, Request, Usage
 
@@ -81,7 +81,7 @@ class Endpoint:
 
     preferred_batch = PREFERRED_BATCH
 
-    def __init__(self, transport: httpx2.AsyncBaseTransport | None = None, first_pause: float = FIRST_PAUSE) -> None:
+    def __init__(self, transport: httpx2.AsyncBaseTransport | None = None, first_pause: float = 0.0) -> None:
         self._caller = Caller(transport, first_pause)
         self._adapters: dict[str, RuntimeAdapters] = {}
         """Address to the local adapters that its server was made to load."""

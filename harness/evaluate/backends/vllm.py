@@ -45,8 +45,8 @@ class Options(Noun, frozen=True):
     """Compare a few rows with `hf` first. False: not, and the run says so."""
     patience: float = 600.0
     """Seconds for which a server that is starting may write nothing to its log."""
-    key_env: str = "VLLM_API_KEY"
-    """Variable with the key of a server that wants one."""
+    key_env: str = ""
+    """Variable with the key of a running server that wants one."""
     concurrency: int = 256
     timeout: float = 600.0
     """Seconds of one try, waiting in the server's queue included."""

@@ -86,8 +86,8 @@ class Pace:
 class Caller:
     """Posts calls; remembers the pace of each address. `transport` stands in for the network in tests."""
 
-    def __init__(self, transport: httpx2.AsyncBaseTransport | None = None, first_pause: float = FIRST_PAUSE) -> None:
-        self._transport, self._first_pause = transport, first_pause
+    def __init__(self, transport: httpx2.AsyncBaseTransport | None = None, first_pause: float = 0.0) -> None:
+        self._transport, self._first_pause = transport, first_pause or FIRST_PAUSE
         self._paces: dict[str, Pace] = {}
         self._unanswered: dict[str, int] = {}
         """Address to its requests in a row that got no answer."""
@@ -175,7 +175,7 @@ def _alone(job: Coroutine[Any, Any, T]) -> T:
 
 def _hint(address: Address, status: int, problem: str) -> str:
     if status in (401, 403):
-        return f"set the variable {address.key_env}"
+        return f"set the variable {address.key_env}" if address.key_env else "name the variable with the key: key_env"
     if status == 400 and "max_completion_tokens" in problem:
         return 'set max_tokens_name = "max_completion_tokens" in the arm\'s options'
     return "check the arm's url and the server"

@@ -59,11 +59,8 @@ class ServerProgram:
             raise self._worker.death()
 
     def close(self) -> None:
+        """Ask it to end, and end what is left of it after a while."""
         self._worker.close(GRACE)
-
-    def kill(self) -> None:
-        """End it at once."""
-        self._worker.close(0.0)
 
     @staticmethod
     def _healthy(caller: Caller, address: Address) -> bool:
