@@ -61,11 +61,12 @@ class Options(Noun, frozen=True):
 def digest(arm: Arm) -> str:
     """Content id of weights, adapter, tokenizer, template, number format, server and its version, and our code.
 
-    Loads no weights and starts nothing. Raises InputError when the folder is no model, InvalidError when the adapter was
-    made for another, EndpointError when a server that should run does not answer.
+    Loads no weights and starts nothing. Raises InputError when the folder is no model, EndpointError when a server that should
+    run does not answer, and as `base_folder`.
     """
     given = options_of(arm)
     adapter = ""
+    base_folder(arm)
     if arm.adapter:
         manifest = verify(arm.adapter, arm.model)
         check_template(manifest, arm)
@@ -94,6 +95,23 @@ def options_of(arm: Arm) -> Options:
             next='options = { command = ["/path/to/vllm", "serve"] }, or options = { url = "http://HOST:8000/v1" }',
         )
     return given
+
+
+def base_folder(arm: Arm) -> str:
+    """The folder that a server loads for an arm: the adapter's where that is a whole checkpoint.
+
+    Raises InvalidError when the adapter was made for another base, UsageError when its base was quantized in training.
+    """
+    manifest = verify(arm.adapter, arm.model) if arm.adapter else None
+    if manifest is None or manifest.form == "adapter":
+        if manifest and manifest.quantization:
+            raise UsageError(
+                "the adapter was trained on a quantized base, which a server would load in full",
+                where=arm.adapter,
+                next='set the arm\'s backend to "hf"',
+            )
+        return arm.model
+    return arm.adapter
 
 
 class Vllm:
@@ -133,8 +151,6 @@ class Vllm:
         return dict(self._notes)
 
     def _of(self, arm: Arm) -> "ServedModel":
-        from harness.evaluate.serving.served import base_folder
-
         key = _key(arm, base_folder(arm))
         if key in self._refused:
             raise self._refused[key]
@@ -143,7 +159,7 @@ class Vllm:
         return self._models[key]
 
     def _connect(self, arm: Arm, key: str) -> "ServedModel":
-        from harness.evaluate.serving.served import ServedModel, base_folder
+        from harness.evaluate.serving.served import ServedModel
 
         given, folder = options_of(arm), base_folder(arm)
         if not given.url:

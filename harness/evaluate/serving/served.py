@@ -6,7 +6,6 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from harness.core.adapters import verify
 from harness.core.digests import model_digests
 from harness.errors import InputError, InvalidError, TrueupError, UsageError
 from harness.evaluate.inference.dtype import dtype_name
@@ -127,23 +126,6 @@ class ServedModel:
         )
         self._program.wait(self._caller, address, self._options.patience)
         return address
-
-
-def base_folder(arm: Arm) -> str:
-    """The folder that a server loads for an arm: the adapter's where that is a whole checkpoint.
-
-    Raises InvalidError when the adapter was made for another base, UsageError when its base was quantized in training.
-    """
-    manifest = verify(arm.adapter, arm.model) if arm.adapter else None
-    if manifest is None or manifest.form == "adapter":
-        if manifest and manifest.quantization:
-            raise UsageError(
-                "the adapter was trained on a quantized base, which a server would load in full",
-                where=arm.adapter,
-                next='set the arm\'s backend to "hf"',
-            )
-        return arm.model
-    return arm.adapter
 
 
 def is_beside(arm: Arm, folder: str) -> bool:

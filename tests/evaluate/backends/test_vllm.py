@@ -11,7 +11,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from harness.core import codec
-from harness.core.adapters import read_manifest
+from harness.core.adapters import MANIFEST, content_id, read_manifest
 from harness.errors import InvalidError, TrueupError, UsageError
 from harness.evaluate.backends import hf, openai_compatible, vllm
 from harness.evaluate.serving import calls, comparison
@@ -315,3 +315,12 @@ def test_an_adapter_that_was_changed_is_refused(tuned, adapter, tmp_path):
     codec.write_atomic(folder / "adapter_config.json", json.dumps(config | {"r": 9}).encode())
     with pytest.raises(InvalidError, match="changed"):
         vllm.open([replace(tuned, adapter=str(folder))])
+
+
+def test_an_adapter_of_a_quantized_base_is_refused(tuned, adapter, tmp_path):
+    """A server would put it on the weights in full, which are not those that it was trained on."""
+    folder = shutil.copytree(adapter, tmp_path / "quantized")
+    manifest = replace(read_manifest(folder), quantization={"load_in_4bit": True})
+    codec.write_atomic(folder / MANIFEST, codec.encode(replace(manifest, id=content_id(manifest))))
+    with pytest.raises(UsageError, match="quantized base"):
+        vllm.digest(replace(tuned, adapter=str(folder)))

@@ -97,7 +97,11 @@ def asked(user) -> list[Request]:
         Request(
             kind="loglikelihood", text="The capital of France is", options=(" Paris.", " a city in the south.", " 4")
         ),
-        Request(kind="loglikelihood", messages=user("Is water wet? Yes or no."), options=("Yes", "No")),
+        Request(
+            kind="loglikelihood",
+            messages=user("Is water wet?"),
+            options=("Yes, water is wet.", "No, it is not.", "I do not know what you mean by that."),
+        ),
     ]
 
 
@@ -114,11 +118,13 @@ def test_vllm_answers_as_hf_does(arms, backend, local, user):
         assert all(isinstance(reply, Reply) for reply in there), there
         assert there[0].text[:20] == here[0].text[:20] and there[0].usage.input == here[0].usage.input
         assert there[1].text.startswith("{") and set(json.loads(there[1].text)) == {"name", "people"}
+        apart = tokens = 0.0
         for theirs, ours, request in zip(there[2:], here[2:], asked(user)[2:], strict=True):
-            tokens = [len(tokenizer(option, add_special_tokens=False)["input_ids"]) for option in request.options]
-            worst = max(abs(a - b) / n for a, b, n in zip(theirs.logprobs, ours.logprobs, tokens, strict=True))
-            print(f"{arm.name}: log-likelihoods within {worst:.3f} nats a token")
-            assert worst <= comparison.BOUND and theirs.text == ours.text
+            assert theirs.text == ours.text
+            apart += sum(abs(one - other) for one, other in zip(theirs.logprobs, ours.logprobs, strict=True))
+            tokens += sum(len(tokenizer(option, add_special_tokens=False)["input_ids"]) for option in request.options)
+        print(f"{arm.name}: log-likelihoods differ by {apart / tokens:.3f} nats a token, over {tokens:.0f} tokens")
+        assert apart / tokens <= comparison.BOUND
         sums[arm.name] = there[2].logprobs
     assert max(abs(a - b) for a, b in zip(sums["base"], sums["tuned"], strict=True)) > comparison.BOUND
     (note,) = backend.notes().values()
