@@ -214,7 +214,7 @@ def test_a_server_that_is_not_there_is_refused_at_once(base):
 def test_a_broken_answer_is_an_error_of_its_case(unchecked, server, fault):
     """Never an empty reply; an answer that is cut off or no JSON included."""
     server.faults["/v1/completions"] = fault
-    (failed,) = vllm.open([unchecked]).answer(unchecked, [Request(kind="complete", text="a")])
+    (failed,) = vllm.open([unchecked]).answer(unchecked, [Request(kind="complete", text="a", max_tokens=2)])
     assert isinstance(failed, EndpointError)
 
 
