@@ -1,13 +1,14 @@
 """The eval engine against lm-evaluation-harness, Inspect and one call at a time: the same prompts, the same new tokens.
 
     python -m benchmarks.eval [--model models/smollm2] [--only shared_prefix] [--peers PYTHON] [--threads 2] [--size 24]
-        [--clock cpu]
+        [--clock cpu] [--vllm http://127.0.0.1:8000/v1]
 
 Each contestant runs in a process of its own. What is timed: loading the weights, all answers, and for ours the whole
 pytest session from collection to the written run; imports are not. `--peers` is the interpreter that has lm-eval and
 inspect-ai; peers that it lacks are left out. `--size` cuts every workload, for a quick look. `one_at_a_time` and
 `inspect_ai` answer 8 and 32 prompts, and their time is counted for as many as the others had. `--clock cpu` with one
-thread counts processor time, which says more than wall-clock time on a machine with other work.
+thread counts processor time, which says more than wall-clock time on a machine with other work. `--vllm` is a vLLM server of
+the same model that runs already: it is asked through the backend `vllm`, by wall-clock time only, without its start.
 
 Last line: {"shared_prefix_vs_lm_eval", "mixed_vs_lm_eval", "loglikelihood_vs_lm_eval", "agreement_with_lm_eval",
 "pytest_overhead", "scripted_seconds", "two_arms_vs_one", ...}; a figure that was not measured is left out.
@@ -49,6 +50,12 @@ class Bench:
             print(f"{workload:14} {name:14} {dtype:9} {told * 1000:9.1f} ms a case", flush=True)
         return self.known[key]
 
+    def vllm(self, workload: str, dtype: str = "bfloat16") -> dict[str, Any]:
+        """What the server at `--vllm` needed; an empty dict when there is none, or its processor time is asked for."""
+        if not self.options.vllm or self.options.clock == "cpu":
+            return {}
+        return self.time("vllm", workload, dtype, url=self.options.vllm)
+
     def ratio(self, figure: str, slow: dict[str, Any], fast: dict[str, Any]) -> None:
         if slow and fast:
             self.figures[figure] = round(slow["per_case"] / fast["per_case"], 3)
@@ -74,6 +81,7 @@ def shared_prefix(bench: Bench) -> None:
     ours = bench.time("functions", "shared_prefix")
     bench.ratio("shared_prefix_vs_lm_eval", bench.time("lm_eval", "shared_prefix", width=32), ours)
     bench.ratio("shared_prefix_vs_inspect", bench.time("inspect_ai", "shared_prefix", width=32), ours)
+    bench.ratio("shared_prefix_vs_vllm", bench.vllm("shared_prefix"), ours)
     bench.ratio("shared_prefix_vs_one_at_a_time", bench.time("one_at_a_time", "shared_prefix"), ours)
 
 
@@ -81,6 +89,7 @@ def mixed(bench: Bench) -> None:
     ours = bench.time("functions", "mixed")
     bench.ratio("mixed_vs_lm_eval", bench.time("lm_eval", "mixed", width=32), ours)
     bench.ratio("mixed_vs_inspect", bench.time("inspect_ai", "mixed", width=32), ours)
+    bench.ratio("mixed_vs_vllm", bench.vllm("mixed"), ours)
 
 
 def loglikelihood(bench: Bench) -> None:
@@ -90,6 +99,8 @@ def loglikelihood(bench: Bench) -> None:
         same = sum(one == other for one, other in zip(ours["answers"], theirs["answers"], strict=True))
         bench.figures["agreement_with_lm_eval"] = same / len(ours["answers"])
     bench.ratio("loglikelihood_vs_lm_eval", theirs, ours)
+    server = bench.vllm("loglikelihood")
+    bench.ratio("loglikelihood_vs_vllm", server, bench.time("functions", "loglikelihood", width=32) if server else {})
 
 
 def pytest_layer(bench: Bench) -> None:
@@ -150,6 +161,7 @@ def main() -> None:
     parser.add_argument("--model", default="models/smollm2")
     parser.add_argument("--only", choices=WORKLOADS, action="append", help="may be given more than once")
     parser.add_argument("--peers", default=sys.executable)
+    parser.add_argument("--vllm", default="")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--size", type=int, default=0)
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")

@@ -12,7 +12,14 @@ from typing import Any
 
 from benchmarks.evaluation.workloads import make
 
-MODULES = {"engine": "ours", "functions": "ours", "lm_eval": "peers", "inspect_ai": "peers", "one_at_a_time": "peers"}
+MODULES = {
+    "engine": "ours",
+    "functions": "ours",
+    "vllm": "ours",
+    "lm_eval": "peers",
+    "inspect_ai": "peers",
+    "one_at_a_time": "peers",
+}
 IMPORTS = {"lm_eval": "lm_eval.models.huggingface", "inspect_ai": "inspect_ai.model._providers.hf"}
 
 

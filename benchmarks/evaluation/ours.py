@@ -11,6 +11,7 @@ import pytest
 from benchmarks.evaluation.workloads import Workload
 from harness.core import codec
 from harness.evaluate.backends import hf
+from harness.evaluate.backends import vllm as vllm_backend
 from harness.evaluate.runner.worker import run_file
 from harness.types import Arm, EvalRequest, Reply, Request, Run
 
@@ -33,10 +34,13 @@ def eval_choice(case, model):
 def engine(model: str, work: Workload, dtype: str, width: int) -> list[str]:
     """The backend's own `answer`, without pytest."""
     arm = Arm(name="base", model=model, options={"dtype": dtype})
-    chats = [tuple(map(codec.from_chat, chat)) for chat in work.chats]
-    requests = [Request(messages=chat, max_tokens=work.max_new) for chat in chats]
-    requests += [Request(kind="loglikelihood", text=text, options=options) for text, options in work.questions]
-    return _texts(hf.open([arm], batch_size=width).answer(arm, requests))
+    return _texts(hf.open([arm], batch_size=width).answer(arm, _requests(work)))
+
+
+def vllm(model: str, work: Workload, dtype: str, width: int, url: str) -> list[str]:
+    """The backend `vllm` with the server at `url`, which runs already; its time to start is not in it."""
+    arm = Arm(name="base", backend="vllm", model=model, options={"url": url, "dtype": dtype, "compare": False})
+    return _texts(vllm_backend.open([arm]).answer(arm, _requests(work)))
 
 
 def functions(model: str, work: Workload, dtype: str, width: int, adapters: Sequence[str] = ("",)) -> list[str]:
@@ -65,6 +69,12 @@ def session(folder: Path, work: Workload, arms: Sequence[Arm], width: int) -> li
     code = pytest.main([*quiet, "-p", "trueup", "--trueup-request", str(folder / "request.json"), str(folder)])
     assert code == 0, f"pytest ended with {code}"
     return [codec.read(folder / run_file(arm.name), Run) for arm in arms]
+
+
+def _requests(work: Workload) -> list[Request]:
+    chats = [tuple(map(codec.from_chat, chat)) for chat in work.chats]
+    requests = [Request(messages=chat, max_tokens=work.max_new) for chat in chats]
+    return requests + [Request(kind="loglikelihood", text=text, options=options) for text, options in work.questions]
 
 
 def _texts(replies: Sequence[Reply | Exception]) -> list[str]:

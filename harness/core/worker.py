@@ -48,6 +48,8 @@ FIXED = {
 may shuffle or split the tests, and several take seconds to load."""
 NAMED = "TRUEUP_SECRETS"
 """Variable with the names, separated by commas, of further secrets that children inherit."""
+SCRATCH = "TRUEUP_SCRATCH"
+"""Variable with the folder in which a child may leave logs."""
 DEFAULT_KEY = "OPENAI_API_KEY"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a system reports when there is no room for a file."""
@@ -205,6 +207,10 @@ class Worker:
         """The child's exit code, once it has ended; minus the signal that killed it."""
         return self._child.wait()
 
+    def ended(self) -> bool:
+        """Whether the child has ended."""
+        return self._child.poll() is not None
+
     def death(self) -> TrueupError:
         """Why the child ended, with the end of its output."""
         code = self.wait()
@@ -289,6 +295,26 @@ def parent() -> Parent:
     """The parent of this process, by the last argument of its command."""
     hush()
     return Parent(int(sys.argv[-1]))
+
+
+def keep(command: Sequence[str], variables: Mapping[str, str], above: Parent) -> int:
+    """Run a program in this process's group until it ends, and ask it to end when no further request comes; its exit code.
+
+    A program that cannot be started is one that ended with 127, with the reason in the output.
+    """
+    try:
+        program = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=dict(variables))
+    except OSError as error:
+        sys.stderr.write(f"{command[0]}: {error.strerror}\n")
+        return 127
+
+    def end() -> None:
+        for _ in above.requests():
+            pass
+        program.terminate()
+
+    threading.Thread(target=end, daemon=True).start()
+    return program.wait()
 
 
 def _line(data: bytes) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.core.codec import decode, digest, encode, read, write_atomic
-from harness.core.worker import ChildError, ChildEvent, Worker
+from harness.core.worker import SCRATCH, ChildError, ChildEvent, Worker
 from harness.errors import InvalidError, TrueupError, UsageError
 from harness.evaluate.runner.worker import SUITES_FILE, TOLERANT, Survey, run_file
 from harness.types import EvalRequest, Run, Suite
@@ -71,7 +71,8 @@ def _run_child(request: EvalRequest, extra: Sequence[str], on_event: Callable[[E
     write_atomic(out / REQUEST_FILE, encode(request))
     fatal = None
     own = tuple(os.environ)  # the whole environment: eval files are the user's own code
-    with Worker("pytest", *_arguments(request, extra), secrets=own, log=out / LOG_FILE) as child:
+    command = _arguments(request, extra)
+    with Worker("pytest", *command, secrets=own, more={SCRATCH: str(out)}, log=out / LOG_FILE) as child:
         child.end_requests()
         for message in child:
             if isinstance(message, ChildEvent):

@@ -3,29 +3,28 @@
 Requests of a batch are sent side by side. What the environment breaks (429, 5xx, time-outs, lost connections) is tried
 again with growing pauses, or after the time that the endpoint names; what stays broken is an error of that case, never
 an empty answer. An endpoint's weights cannot be hashed, so the digest holds its address and the model's name: give a
-new name to a new model. An arm with an adapter of the `hosted` recipe asks the model that the provider tuned.
+new name to a new model. An arm with an adapter of the `hosted` recipe asks the model that the provider tuned; any other
+adapter is loaded by the server at run time, which vLLM can do.
 
 Options of the arm: `url` (up to and with `/v1`), `key_env` (name of the variable that holds the API key), `concurrency`
 (8), `timeout` of a try in seconds (120), `retries` (5), `per_minute` (requests, no limit), `body` (further fields of
 each call, such as `temperature = 0`), `max_tokens_name`, `prices` (of a million `input`, `cached` and `output` tokens, for `Reply.cost`).
 """
 
-import asyncio
-import os
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import httpx2
 import msgspec
 from msgspec.structs import replace
 
-from harness.core.adapters import hosted
+from harness.core.adapters import HOSTED, hosted, intact
 from harness.core.codec import digest as content_id
 from harness.core.codec import from_chat, to_chat
 from harness.core.reading import INCOMPLETE, never_closed, split_inline
-from harness.errors import Exit, TrueupError, UsageError
+from harness.errors import TrueupError, UsageError
+from harness.evaluate.serving.calls import Address, Answered, Caller, EndpointCall, EndpointError
+from harness.evaluate.serving.runtime_adapters import PREFIX, RuntimeAdapters, runtime_name
 from harness.types import Arm, Json, Message, RefusalPart, Reply, Request, Usage
 
 PREFERRED_BATCH = 64
@@ -33,17 +32,6 @@ SCHEMA = True
 """Replies can be held to a JSON schema."""
 DRIFTS = True
 """What answers is known by its name only and may change: a judge is tried anew each night."""
-AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-"""Answers of an endpoint that may go away by themselves."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
-GIVE_UP = 8
-"""Requests in a row that got no answer for all their tries, after which the rest of the batch is not sent."""
-
-
-class EndpointError(TrueupError):
-    """The endpoint gave no usable answer: the environment's fault, never the model's."""
-
-    exit = Exit.INVALID
 
 
 class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,24 +64,16 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the endpoint calls the bound on new tokens; OpenAI's reasoning models take `max_completion_tokens` only."""
     prices: Prices | None = None
 
-
-class Pace:
-    """Lets requests start no more often than `per_minute` (0 is no limit), and none while the endpoint wants a pause."""
-
-    def __init__(self, per_minute: float) -> None:
-        self._gap = 60.0 / per_minute if per_minute else 0.0
-        self._next = 0.0
-
-    async def turn(self) -> None:
-        now = time.monotonic()
-        start = max(now, self._next)
-        self._next = start + self._gap
-        if start > now:
-            await asyncio.sleep(start - now)
-
-    def hold(self, seconds: float) -> None:
-        """The endpoint asked for a pause: it is for all requests, not only for the one that was told."""
-        self._next = max(self._next, time.monotonic() + min(seconds, LONGEST_PAUSE))
+    @property
+    def address(self) -> Address:
+        return Address(
+            url=self.url,
+            key_env=self.key_env,
+            concurrency=self.concurrency,
+            timeout=self.timeout,
+            retries=self.retries,
+            per_minute=self.per_minute,
+        )
 
 
 class Endpoint:
@@ -101,84 +81,52 @@ class Endpoint:
 
     preferred_batch = PREFERRED_BATCH
 
-    def __init__(self, transport: httpx2.AsyncBaseTransport | None = None, first_pause: float = FIRST_PAUSE) -> None:
-        self._transport, self._first_pause = transport, first_pause
-        self._paces: dict[str, Pace] = {}
-        self._unanswered: dict[str, int] = {}
-        """Address to its requests in a row that got no answer."""
+    def __init__(self, transport: httpx2.AsyncBaseTransport | None = None, first_pause: float = 0.0) -> None:
+        self._caller = Caller(transport, first_pause)
+        self._adapters: dict[str, RuntimeAdapters] = {}
+        """Address to the local adapters that its server was made to load."""
 
     def digest(self, arm: Arm) -> str:
         return digest(arm)
 
     def answer(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
-        """A reply for each request, in order, or the EndpointError or UsageError in its place."""
-        arm = served(arm)
+        """A reply for each request, in order, or the EndpointError or UsageError in its place.
+
+        Raises EndpointError or InvalidError when the arm's local adapter cannot be loaded by the server.
+        """
         options = options_of(arm)
-        self._unanswered[options.url] = min(self._unanswered.get(options.url, 0), GIVE_UP - 1)  # is it back?
-        # In a thread of its own: the caller may have an event loop already, as notebooks and browser drivers do.
-        with ThreadPoolExecutor(max_workers=1) as thread:
-            return thread.submit(asyncio.run, self._all(arm, options, requests)).result()
+        if arm.adapter and intact(arm.adapter).form != HOSTED:
+            self._loaded(options.address).ensure(arm)
+        arm = served(arm)
+        answers: dict[int, Reply | Exception] = {}
+        calls: dict[int, EndpointCall] = {}
+        for place, request in enumerate(requests):
+            try:
+                calls[place] = EndpointCall(*call_of(arm, options, request))
+            except TrueupError as error:
+                answers[place] = error
+        given = self._caller.post(options.address, list(calls.values()))
+        answers |= {place: _read(answer, options.prices) for place, answer in zip(calls, given, strict=True)}
+        return [answers[place] for place in range(len(requests))]
 
     def close(self) -> None:
-        """Connections live no longer than a batch."""
+        """Unload the adapters that were loaded. Connections live no longer than a batch."""
+        for loaded in self._adapters.values():
+            loaded.unload()
 
-    async def _all(self, arm: Arm, options: Options, requests: Sequence[Request]) -> list[Reply | Exception]:
-        key = os.environ.get(options.key_env, "")
-        pace = self._paces.setdefault(options.url, Pace(options.per_minute))
-        room = asyncio.Semaphore(options.concurrency)
-        async with httpx2.AsyncClient(
-            transport=self._transport,
-            timeout=options.timeout,
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-        ) as client:
+    def _loaded(self, address: Address) -> RuntimeAdapters:
+        if address.url not in self._adapters:
+            self._adapters[address.url] = RuntimeAdapters(self._caller, address)
+        return self._adapters[address.url]
 
-            async def one(request: Request) -> Reply | Exception:
-                try:
-                    path, body = call_of(arm, options, request)
-                    async with room:
-                        started = time.perf_counter()
-                        answer = await self._post(client, pace, options, path, body)
-                        return reply_of(answer, time.perf_counter() - started, options.prices)
-                except TrueupError as error:
-                    return error
 
-            return list(await asyncio.gather(*map(one, requests)))
-
-    async def _post(
-        self, client: httpx2.AsyncClient, pace: Pace, options: Options, path: str, body: dict[str, Json]
-    ) -> Json:
-        """The endpoint's JSON. Raises EndpointError once the retries are used up, or at once when they cannot help."""
-        url = options.url.rstrip("/") + path
-        pause, status = self._first_pause, 0
-        if self._unanswered[options.url] >= GIVE_UP:
-            raise EndpointError(f"the endpoint gave no answer to {GIVE_UP} requests in a row: not asked", where=url)
-        for left in range(options.retries, -1, -1):
-            await pace.turn()
-            try:
-                async with asyncio.timeout(options.timeout):  # the client's own bounds each read, not their sum
-                    response = await client.post(url, json=body)
-                status = response.status_code
-                if response.is_success:
-                    self._unanswered[options.url] = 0
-                    return msgspec.json.decode(response.content)
-                problem = f"HTTP {status}: {response.text[:200]}"
-                wait, again = _retry_after(response) or pause, status in AGAIN
-                pace.hold(_retry_after(response))
-            except TimeoutError:
-                problem, wait, again = f"none within {options.timeout:g} seconds", pause, True
-            except httpx2.TransportError as error:
-                problem, wait, again = f"{type(error).__name__}: {error}", pause, True
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                problem, wait, again = f"the answer is not JSON: {error}", pause, False
-            if not again or not left:
-                break
-            await asyncio.sleep(min(wait, LONGEST_PAUSE))
-            pause *= 2
-        self._unanswered[options.url] += again
-        hint = f"set the variable {options.key_env}" if status in (401, 403) else "check the arm's url and the server"
-        if status == 400 and "max_completion_tokens" in problem:
-            hint = 'set max_tokens_name = "max_completion_tokens" in the arm\'s options'
-        raise EndpointError(f"the endpoint gave no answer: {problem}", where=url, next=hint)
+def _read(answer: Answered | EndpointError, prices: Prices | None) -> Reply | Exception:
+    if isinstance(answer, EndpointError):
+        return answer
+    try:
+        return reply_of(answer.json, answer.seconds, prices)
+    except EndpointError as error:
+        return error
 
 
 def open(arms: Sequence[Arm], *, batch_size: int = 0) -> Endpoint:
@@ -189,18 +137,23 @@ def open(arms: Sequence[Arm], *, batch_size: int = 0) -> Endpoint:
 
 
 def digest(arm: Arm) -> str:
-    """Content id of address, model name and further fields: all that is known of a model behind an endpoint."""
-    options, arm = options_of(arm), served(arm)
-    return content_id(["openai-compatible-1", options.url.rstrip("/"), arm.model, options.body])
+    """Content id of address, model name, further fields and local adapter: all that is known of a model behind an endpoint."""
+    options, asked = options_of(arm), served(arm)
+    known = ["openai-compatible-1", options.url.rstrip("/"), asked.model, options.body]
+    return content_id([*known, arm.model] if asked.model.startswith(PREFIX) else known)
 
 
 def served(arm: Arm) -> Arm:
-    """The arm with the name of the model that answers: the one that a provider tuned, where it has such an adapter.
+    """The arm with the name of the model that answers: a provider's tuned one, or the local adapter that the server loads.
 
     Raises UsageError on wrong options, InvalidError on an adapter that this endpoint does not have.
     """
     options = options_of(arm)
-    return replace(arm, model=hosted(arm.adapter, options.url).model, adapter="") if arm.adapter else arm
+    if not arm.adapter:
+        return arm
+    manifest = intact(arm.adapter)
+    name = hosted(arm.adapter, options.url).model if manifest.form == HOSTED else runtime_name(manifest, arm)
+    return replace(arm, model=name, adapter="")
 
 
 def options_of(arm: Arm) -> Options:
@@ -271,11 +224,3 @@ def _usage(given: dict[str, Any]) -> Usage:
         cache_read=(given.get("prompt_tokens_details") or {}).get("cached_tokens"),
         reasoning=(given.get("completion_tokens_details") or {}).get("reasoning_tokens"),
     )
-
-
-def _retry_after(response: httpx2.Response) -> float:
-    """Seconds that the endpoint asks to wait; 0 when it does not say, or says a date."""
-    try:
-        return float(response.headers.get("retry-after", 0))
-    except ValueError:
-        return 0.0

@@ -1,157 +1,192 @@
-"""Answer with local models through vLLM (extra `vllm`), for GPUs: its own batching, prefix cache and LoRA batches.
+"""Answer with local models through a vLLM server: its own batching, prefix cache and LoRA batches.
 
-Prompts are rendered by us and go in as token ids, so that an adapter sees the tokens it was trained on. Options of the
-arm: `engine`, further arguments of `vllm.LLM`, such as `{"tensor_parallel_size": 2}`.
+The server has an environment of its own, since vLLM wants other versions of transformers and torch. trueup starts it
+(`command`), once for all arms of an evaluation, or uses one that runs already (`url`). Prompts go in as the token ids
+that training rendered, token ids come back and are read as those of `hf`; adapters are loaded at run time. Before
+anything is asked, a few rows are compared with `hf`.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-import vllm
-from msgspec.structs import replace
-from transformers import AutoTokenizer
-from vllm.lora.request import LoRARequest
-from vllm.sampling_params import StructuredOutputsParams
-
-from harness.core import codec
-from harness.core.adapters import verify
+from harness.core import codec, options
+from harness.core.adapters import check_template, verify
 from harness.core.digests import model_digests
-from harness.core.rendering import stop_ids
-from harness.errors import TrueupError
-from harness.evaluate.inference.requests import prompt_of, scored, tree_of
-from harness.types import Arm, Json, Noun, Reply, Request, Usage
+from harness.core.reads import code, plugin_code
+from harness.errors import TrueupError, UsageError
+from harness.evaluate.inference.dtype import dtype_name
+from harness.evaluate.serving.calls import Address, Caller
+from harness.evaluate.serving.program import version_of
+from harness.types import Arm, Noun, Reply, Request
 
-ENGINE = "vllm-1"
+if TYPE_CHECKING:
+    from harness.evaluate.serving.served import ServedModel
+
+SERVED = "harness.evaluate.serving.served"
+"""The module that answers: its source, and that of all that it imports, is part of every digest."""
 PREFERRED_BATCH = 1024
-MOST_RANK = 128
-"""Largest LoRA rank that vLLM sets memory aside for."""
+SCHEMA = True
+"""Replies can be held to a JSON schema."""
 
 
 class Options(Noun, frozen=True):
     """Its keys under an arm's options."""
 
-    engine: dict[str, Json] = {}
-    """Further arguments of `vllm.LLM`, which checks them itself."""
+    url: str = ""
+    """Address of a server that runs, up to and with `/v1`. Empty: one is started."""
+    command: tuple[str, ...] = ("vllm", "serve")
+    """What starts a server, with any flags of its own; model, address, number format and LoRA flags are added."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What a started server computes in, and what it is compared with; auto: as `hf`."""
+    served: str = ""
+    """The running server's name for the model, where it is not the folder."""
+    compare: bool = True
+    """Compare a few rows with `hf` first. False: not, and the run says so."""
+    patience: float = 600.0
+    """Seconds for which a server that is starting may write nothing to its log."""
+    key_env: str = ""
+    """Variable with the key of a running server that wants one."""
+    concurrency: int = 256
+    timeout: float = 600.0
+    """Seconds of one try, waiting in the server's queue included."""
+    retries: int = 3
+
+    def address(self, url: str) -> Address:
+        return Address(
+            url=url, key_env=self.key_env, concurrency=self.concurrency, timeout=self.timeout, retries=self.retries
+        )
 
 
 def digest(arm: Arm) -> str:
-    """Content id of weights, adapter, tokenizer, template and engine options. Loads no weights."""
-    adapter = verify(arm.adapter, arm.model).id if arm.adapter else ""
-    return codec.digest([ENGINE, model_digests(arm.model), adapter, _engine(arm)])
+    """Content id of weights, adapter, tokenizer, template, number format, server and its version, and our code.
+
+    Loads no weights and starts nothing. Raises InputError when the folder is no model, EndpointError when a server that should
+    run does not answer, and as `base_folder`.
+    """
+    given = options_of(arm)
+    adapter = ""
+    base_folder(arm)
+    if arm.adapter:
+        manifest = verify(arm.adapter, arm.model)
+        check_template(manifest, arm)
+        adapter = manifest.id
+    server = [given.url, _running(given)] if given.url else [list(given.command), version_of(given.command)]
+    ours = [code(SERVED), *sorted(plugin_code("reply_formats").values())]
+    return codec.digest(["vllm", ours, server, model_digests(arm.model), adapter, dtype_name(arm)])
 
 
 def open(arms: Sequence[Arm], *, batch_size: int = 0) -> "Vllm":
-    """A backend for these arms. Weights are loaded with the first answer; adapters are verified now."""
+    """A backend for these arms. A server is started with the first answer; adapters are verified now."""
+    backend = Vllm(arms, batch_size)
     for arm in arms:
-        digest(arm)
-    return Vllm(arms, batch_size)
+        backend.digest(arm)
+    return backend
 
 
-class Served:
-    """One base in vLLM. Offers what `_requests` wants of a model: tokenizer, `encode`, `limit`, `start`."""
-
-    def __init__(self, arm: Arm, adapters: Sequence[str], batch_size: int) -> None:
-        lora: dict[str, Any] = {"enable_lora": True, "max_lora_rank": MOST_RANK} if adapters else {}
-        width: dict[str, Any] = {"max_num_seqs": batch_size} if batch_size else {}
-        self.engine = vllm.LLM(model=arm.model, enable_prefix_caching=True, seed=0, **lora, **width, **_engine(arm))
-        self.tokenizer = AutoTokenizer.from_pretrained(arm.model, local_files_only=True)
-        self.ends = stop_ids(self.tokenizer, arm.model)
-        self.limit = int(self.engine.llm_engine.model_config.max_model_len)
-        self.start = next(
-            one for one in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, 0) if one is not None
+def options_of(arm: Arm) -> Options:
+    """Raises UsageError on a wrong option, or on none that says where the server is."""
+    options.check_keys(arm.options, [Options], f"arm {arm.name}")
+    given = options.read(arm.options, Options, f"arm {arm.name}")
+    if not given.url and not given.command:
+        raise UsageError(
+            "there is neither a server nor a command that starts one",
+            where=f"arm {arm.name}",
+            next='options = { command = ["/path/to/vllm", "serve"] }, or options = { url = "http://HOST:8000/v1" }',
         )
-        self._numbers = {adapter: number for number, adapter in enumerate(adapters, start=1)}
+    return given
 
-    def encode(self, text: str) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def generate(self, adapter: str, rows: Sequence[Sequence[int]], params: Sequence[Any]) -> list[Any]:
-        lora = LoRARequest(codec.digest(adapter)[:12], self._numbers[adapter], adapter) if adapter else None
-        prompts = [{"prompt_token_ids": list(row)} for row in rows]
-        return list(self.engine.generate(prompts, list(params), lora_request=lora, use_tqdm=False))
+def base_folder(arm: Arm) -> str:
+    """The folder that a server loads for an arm: the adapter's where that is a whole checkpoint.
+
+    Raises InvalidError when the adapter was made for another base, UsageError when its base was quantized in training.
+    """
+    manifest = verify(arm.adapter, arm.model) if arm.adapter else None
+    if manifest is None or manifest.form == "adapter":
+        if manifest and manifest.quantization:
+            raise UsageError(
+                "the adapter was trained on a quantized base, which a server would load in full",
+                where=arm.adapter,
+                next='set the arm\'s backend to "hf"',
+            )
+        return arm.model
+    return arm.adapter
 
 
 class Vllm:
-    """Arms of one process; each base with its options is in memory once."""
+    """Arms of one process. Of the servers that are started one runs at a time: two would share one GPU's memory."""
 
     preferred_batch = PREFERRED_BATCH
 
     def __init__(self, arms: Sequence[Arm], batch_size: int = 0) -> None:
         self._arms, self._batch_size = arms, batch_size
-        self._served: dict[str, Served] = {}
+        self._models: dict[str, ServedModel] = {}
+        self._notes: dict[str, str] = {}
+        self._refused: dict[str, TrueupError] = {}
+        self._digests: dict[bytes, str] = {}
 
     def digest(self, arm: Arm) -> str:
-        return digest(arm)
+        """As the module's, remembered."""
+        key = codec.encode(arm)
+        if key not in self._digests:
+            self._digests[key] = digest(arm)
+        return self._digests[key]
 
     def answer(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
-        """A reply for each request, in order; an exception in place of one that cannot be given."""
-        model = self._of(arm)
-        answers: dict[int, Reply | Exception] = {}
-        rows: list[tuple[int, Sequence[int], Any]] = []
-        for place, request in enumerate(requests):
-            try:
-                rows += [(place, *row) for row in rows_of(model, request)]
-            except TrueupError as error:
-                answers[place] = error
-        outputs: dict[int, list[Any]] = {}
-        for (place, _, _), output in zip(rows, model.generate(arm.adapter, *_columns(rows)), strict=True):
-            outputs.setdefault(place, []).append(output)
-        answers |= {place: reply_of(model, requests[place], found) for place, found in outputs.items()}
-        return [answers[place] for place in range(len(requests))]
+        """A reply for each request, in order; an exception in place of one that cannot be given.
+
+        Raises UsageError, InvalidError or EndpointError when the server cannot be used for the arm.
+        """
+        return self._of(arm).answer(arm, requests)
 
     def close(self) -> None:
-        """Let go of the engines; their memory is free when they are collected."""
-        self._served.clear()
+        """Unload what was loaded, and end what was started."""
+        for model in self._models.values():
+            model.close()
+        self._models.clear()
 
-    def _of(self, arm: Arm) -> Served:
-        key = codec.canonical([arm.model, _engine(arm)])
-        if key not in self._served:
-            adapters = sorted({other.adapter for other in self._arms if other.adapter and other.model == arm.model})
-            self._served[key] = Served(arm, adapters, self._batch_size)
-        return self._served[key]
+    def notes(self) -> dict[str, str]:
+        """How each model was reached, and how it compares with `hf`: for the run's record."""
+        return dict(self._notes)
 
+    def _of(self, arm: Arm) -> "ServedModel":
+        key = _key(arm, base_folder(arm))
+        if key in self._refused:
+            raise self._refused[key]
+        if key not in self._models:
+            self._models[key] = self._connect(arm, key)
+        return self._models[key]
 
-def rows_of(model: Any, request: Request) -> list[tuple[Sequence[int], Any]]:
-    """Token rows of a request with their sampling parameters: one, or for log-likelihoods one an option."""
-    if request.kind == "loglikelihood":
-        tree = tree_of(model, request)
-        params = vllm.SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=1)
-        return [((*tree.context, *option), params) for option in tree.options]
-    prompt = prompt_of(model, replace(request, schema=None))
-    shape = StructuredOutputsParams(json=request.schema) if request.schema is not None else None
-    params = vllm.SamplingParams(
-        max_tokens=prompt.max_new,
-        temperature=request.temperature,
-        top_p=request.top_p,
-        seed=(request.seed + request.repeat) % 2**31 if request.temperature > 0 else None,
-        stop=list(request.stop),
-        stop_token_ids=sorted(model.ends),
-        structured_outputs=shape,
-    )
-    return [(prompt.tokens, params)]
+    def _connect(self, arm: Arm, key: str) -> "ServedModel":
+        from harness.evaluate.serving.served import ServedModel
 
+        given, folder = options_of(arm), base_folder(arm)
+        if not given.url:
+            self._end_started()
+        together = [each for each in self._arms if _key(each, base_folder(each)) == key]
+        try:
+            model = ServedModel(folder, together or [arm], given, self._batch_size)
+        except TrueupError as error:
+            if not given.url:  # starting it again would take as long and end the same
+                self._refused[key] = error
+            raise
+        self._notes[f"vLLM of {Path(folder).name}"] = model.note()
+        return model
 
-def reply_of(model: Any, request: Request, outputs: Sequence[Any]) -> Reply:
-    """What vLLM gave for the rows of one request."""
-    if request.kind == "loglikelihood":
-        tree = tree_of(model, request)
-        known = tuple(_likelihood(output, len(tree.context)) for output in outputs)
-        return scored(request, tree, known, 0.0)
-    (written,) = outputs[0].outputs
-    usage = Usage(input=len(outputs[0].prompt_token_ids), output=len(written.token_ids))
-    return Reply(text=written.text, finish_reason=written.finish_reason or "stop", usage=usage)
+    def _end_started(self) -> None:
+        for key, model in list(self._models.items()):
+            if model.started:
+                self._models.pop(key).close()
 
 
-def _likelihood(output: Any, start: int) -> tuple[float, bool]:
-    """Sum over the option's tokens, and whether each had rank 1."""
-    steps = zip(output.prompt_token_ids[start:], output.prompt_logprobs[start:], strict=True)
-    chosen = [step[token] for token, step in steps]
-    return sum(one.logprob for one in chosen), all(one.rank == 1 for one in chosen)
+def _key(arm: Arm, folder: str) -> str:
+    """What arms share that go through one server."""
+    return codec.digest([folder, arm.options])
 
 
-def _columns(rows: Sequence[tuple[int, Sequence[int], Any]]) -> tuple[list[Sequence[int]], list[Any]]:
-    return [tokens for _, tokens, _ in rows], [params for _, _, params in rows]
-
-
-def _engine(arm: Arm) -> dict[str, Json]:
-    return dict(arm.options.get("engine") or {})
+def _running(given: Options) -> Any:
+    """The version of a server that runs. Raises EndpointError when it does not answer."""
+    address = given.address(given.url)
+    status, text = Caller().ask(address, f"{address.root}/version")
+    return text if status == 200 else ""

@@ -12,7 +12,7 @@ from harness.core import codec
 from harness.errors import TrueupError
 from harness.evaluate.inference.attention import Prefix
 from harness.evaluate.inference.loglikelihood import Tree
-from harness.evaluate.inference.requests import Writing, prompt_of, scored, tree_of
+from harness.evaluate.inference.requests import Writing, matcher_of, prompt_of, scored, tree_of
 from harness.evaluate.inference.ways import Way
 from harness.evaluate.inference.weights import Opened, Place, Resident, place_of
 from harness.types import Arm, Reply, Request
@@ -55,7 +55,7 @@ class HuggingFace:
                 if request.kind == "loglikelihood":
                     scored[place] = tree_of(model, request)
                 else:
-                    written[place] = prompt_of(model, request)
+                    written[place] = prompt_of(model, request, matcher_of(model, request))
             except TrueupError as error:
                 answers[place] = error
         answers |= self._write(model, written) | self._score(model, scored, requests)

@@ -35,5 +35,10 @@ def _place(model: PreTrainedModel, folder: str, opened: Json) -> Path:
     libraries = [f"{name} {number}" for name, number in versions(("torch", "transformers", "bitsandbytes")).items()]
     here = [model.device.type, torch.backends.cpu.get_cpu_capability()]
     key = digest([model_digests(folder), opened, libraries, here, code("harness.evaluate.inference.check")])
+    return finding_file("ways", key)
+
+
+def finding_file(kind: str, key: str) -> Path:
+    """Where what was found under a key is remembered, for all projects of this user."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root, "trueup", "ways", f"{key}.json")
+    return Path(root, "trueup", kind, f"{key}.json")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from transformers import PreTrainedTokenizerBase
 
@@ -13,11 +14,33 @@ from harness.errors import InputError, UsageError
 from harness.evaluate.inference.generate import DecodingRow, TokenMatcher, Written
 from harness.evaluate.inference.loglikelihood import Likelihoods, Tree, encode_pair
 from harness.evaluate.inference.sampling import Sampling
-from harness.evaluate.inference.weights import Resident
-from harness.types import Prompt, Reply, Request, Usage
+from harness.types import Json, Prompt, Reply, Request, Usage
 
 NO_PROMPT = Prompt(name="none")
 """A request's messages begin with the arm's prompt already."""
+
+
+class ReadsTokens(Protocol):
+    """What rendering needs of a model."""
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase: ...
+    @property
+    def start(self) -> int:
+        """The token that a text without any context begins with."""
+
+    @property
+    def limit(self) -> int:
+        """Most tokens of prompt and reply."""
+
+    def encode(self, text: str) -> list[int]:
+        """Tokens of raw text, without special ones."""
+
+
+class Constrains(Protocol):
+    """A model that holds its own replies to a schema."""
+
+    def matcher(self, schema: Json) -> TokenMatcher: ...
 
 
 @dataclass(frozen=True)
@@ -62,10 +85,12 @@ class Writing:
         return any(stop in text for stop in self.request.stop)
 
 
-def prompt_of(model: Resident, request: Request) -> Writing:
-    """The request rendered; the arm's prompt stands in it already.
+def prompt_of(
+    model: ReadsTokens, request: Request, matcher: Callable[[], TokenMatcher | None] = DecodingRow.matcher
+) -> Writing:
+    """The request rendered; the arm's prompt stands in it already. `matcher` holds the reply to its schema.
 
-    Raises InputError when the model cannot read it, UsageError when its replies cannot be held to the schema.
+    Raises InputError when the model cannot read it.
     """
     if request.kind == "chat":
         tokens = prompt_ids(model.tokenizer, NO_PROMPT, request.messages, request.tools, request.template_options)
@@ -73,10 +98,10 @@ def prompt_of(model: Resident, request: Request) -> Writing:
         tokens = model.encode(request.text) or [model.start]
     _check_length(model, len(tokens) + 1)
     most = max(1, min(request.max_tokens, model.limit - len(tokens)))
-    return Writing(tuple(tokens), request, most, model.tokenizer, _matcher(model, request))
+    return Writing(tuple(tokens), request, most, model.tokenizer, matcher)
 
 
-def _matcher(model: Resident, request: Request) -> Callable[[], TokenMatcher | None]:
+def matcher_of(model: Constrains, request: Request) -> Callable[[], TokenMatcher | None]:
     """Makes a matcher for each try at the row. Raises UsageError on a schema that cannot be compiled."""
     if request.schema is None:
         return DecodingRow.matcher
@@ -84,7 +109,7 @@ def _matcher(model: Resident, request: Request) -> Callable[[], TokenMatcher | N
     return partial(model.matcher, request.schema)
 
 
-def tree_of(model: Resident, request: Request) -> Tree:
+def tree_of(model: ReadsTokens, request: Request) -> Tree:
     """Context and options as tokens. Raises InputError for an option without text, or more than the model reads."""
     if request.messages:
         context = prompt_ids(model.tokenizer, NO_PROMPT, request.messages, request.tools, request.template_options)
@@ -100,7 +125,7 @@ def tree_of(model: Resident, request: Request) -> Tree:
     return Tree(tuple(context), tuple(tuple(option) for option in options))
 
 
-def _check_length(model: Resident, tokens: int) -> None:
+def _check_length(model: ReadsTokens, tokens: int) -> None:
     if tokens > model.limit:
         raise InputError(
             f"the prompt has {tokens} tokens and the model reads {model.limit}",

@@ -10,6 +10,7 @@ import pytest
 from harness.errors import UsageError
 from harness.evaluate.backends import openai_compatible
 from harness.evaluate.runner.model import Model
+from harness.evaluate.serving.calls import GIVE_UP
 from harness.types import Arm, Reply, Request
 
 ARM = Arm(name="hosted", backend="openai_compatible", model="m", options={"url": "http://host/v1", "retries": 3})
@@ -258,9 +259,9 @@ def test_an_endpoint_that_is_down_is_not_asked_for_every_case(user):
     backend = served(flaky)
     requests = [Request(messages=user(str(number))) for number in range(20)]
     assert all(isinstance(reply, openai_compatible.EndpointError) for reply in backend.answer(arm, requests))
-    assert len(asked) == openai_compatible.GIVE_UP
+    assert len(asked) == GIVE_UP
     backend.answer(arm, requests)
-    assert len(asked) == openai_compatible.GIVE_UP + 1
+    assert len(asked) == GIVE_UP + 1
     down = False
     assert all(isinstance(reply, Reply) for reply in backend.answer(arm, requests))
 
