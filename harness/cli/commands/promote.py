@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 @command()
 @click.option("--by", default=lambda: os.environ.get("USER", ""), help="Who promotes.")
 def promote(project: "Project", by: str, as_json: bool) -> dict[str, Any]:
-    """Move the alias to what was judged: an adapter, a prompt, a model or an endpoint.
+    """Move the alias to what was judged.
 
-    Refused unless the latest verdict is promote and was made under trueup.toml.
+    That is an adapter, a prompt, a model or an endpoint. Refused unless the latest verdict is promote and was made under
+    trueup.toml.
 
     \b
     Example: trueup promote --by ada

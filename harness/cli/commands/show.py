@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "--run", "chosen", multiple=True, metavar="ARM|ID", help="Only these arms or stored runs; may be repeated."
 )
 def show(project: "Project", case: str, suite: str, chosen: tuple[str, ...], as_json: bool) -> dict[str, Any]:
-    """One case: what was asked and expected, what each arm answered, and its scores.
+    """Show one case: what was asked, and what each arm answered.
 
     CASE is a case's id, or its first characters. It is looked for in the latest evaluation, then in the newest stored runs.
 
