@@ -32,7 +32,7 @@ class StoredRun(Noun, frozen=True):
     """Whether it is one of the evaluation that the gate judges."""
 
 
-class Answered(Noun, frozen=True):
+class ShownAnswer(Noun, frozen=True):
     """What one arm answered to a case, once a repeat."""
 
     arm: str
@@ -48,7 +48,7 @@ class ShownCase(Noun, frozen=True):
 
     suite: str
     case: Case
-    answers: tuple[Answered, ...]
+    answers: tuple[ShownAnswer, ...]
 
 
 def stored(project: Project, last: int) -> tuple[StoredRun, ...]:
@@ -134,7 +134,7 @@ def _shown(case_id: str, runs: Sequence[tuple[str, Run]], suite: str) -> Iterato
             suite=name,
             case=asked[name],
             answers=tuple(
-                Answered(arm=run.arm.name, run=ident, prompt=run.arm.prompt.name, results=results)
+                ShownAnswer(arm=run.arm.name, run=ident, prompt=run.arm.prompt.name, results=results)
                 for ident, run, results in answers
                 if results
             ),

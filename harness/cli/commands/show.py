@@ -8,7 +8,7 @@ import click
 from harness.cli.commands._command import command
 
 if TYPE_CHECKING:
-    from harness.gate.stored_runs import Answered, ShownCase
+    from harness.gate.stored_runs import ShownAnswer, ShownCase
     from harness.project import Project
     from harness.types import Result
 
@@ -55,7 +55,7 @@ def _say(shown: "ShownCase") -> None:
     console.say()
 
 
-def _answer(answer: "Answered") -> None:
+def _answer(answer: "ShownAnswer") -> None:
     from harness.cli import console
 
     prompt = "" if answer.prompt == "none" else f", prompt {answer.prompt}"

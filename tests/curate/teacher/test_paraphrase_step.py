@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.config import Config, ProjectSection
+from harness.config import Config, EvalSection, ProjectSection
 from harness.core.codec import read_lines
 from harness.curate import step as curate_step
 from harness.curate.slot_swaps import MARK
@@ -30,12 +30,14 @@ def wordings(n):
 
 def project(tmp_path, replies, suite=SUITE, size=60, **curate):
     """A night of corrected failures, and a teacher who says `replies`."""
-    tmp_path.mkdir(exist_ok=True)
+    (tmp_path / "evals").mkdir(parents=True, exist_ok=True)
     (tmp_path / "eval_keys.py").write_text(suite)
+    (tmp_path / "evals" / "eval_other.py").write_text("def eval_it(model):\n    assert model\n")
     teacher = {"backend": "scripted", "options": {"replies": replies}, "suites": ["eval_keys.py"], "samples": 1}
     config = Config(
         project=ProjectSection(name="waiter"),
         root=str(tmp_path),
+        eval=EvalSection(paths=(str(tmp_path / "evals"),)),
         curate={"paraphrase_share": 1.0, "teacher": teacher, **curate},
     )
     work = Project.open(config)
