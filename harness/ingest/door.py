@@ -5,6 +5,7 @@ Redaction comes before any cut: half of a card number is found by no detector.
 
 import re
 from collections import Counter
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -90,26 +91,17 @@ def check(record: Call | Feedback) -> None:
         codec.encode(record)
     if isinstance(record, Call):
         for value in (record.params, record.tools, record.response_format, record.metadata):
-            if value and _opened(value) > DEPTH and deeper_than(value, DEPTH):
+            if value and deeper_than(value, DEPTH):
                 raise ValueError("nested too deeply")
-
-
-def _opened(value: Any) -> int:
-    """Lists and objects in a value, at most as many levels as it has; more where texts hold brackets."""
-    text = msgspec.json.encode(value)
-    return text.count(b"{") + text.count(b"[")
 
 
 def deeper_than(value: Any, depth: int) -> bool:
     """Whether lists and objects are nested in more levels."""
-    level = [value]
-    for _ in range(depth):
-        level = [
-            inner
-            for held in level
-            if isinstance(held, (dict, list, tuple))
-            for inner in (held.values() if isinstance(held, dict) else held)
-        ]
+    level = [value] if isinstance(value, (dict, list, tuple)) else []
+    while level and depth:
+        depth -= 1
+        inner = chain.from_iterable(held.values() if isinstance(held, dict) else held for held in level)
+        level = [held for held in inner if isinstance(held, (dict, list, tuple))]
     return bool(level)
 
 
