@@ -1,9 +1,6 @@
 """Corrections for many tests."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from statsmodels.stats.multitest import multipletests
 
 from harness.gate.statistics.multiple import benjamini_hochberg, holm
 
@@ -21,9 +18,3 @@ def test_benjamini_hochberg_by_hand():
 def test_nothing_to_correct():
     """No tests, no p values."""
     assert holm([]) == benjamini_hochberg([]) == []
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_is_what_statsmodels_says(p_values):
-    """The same figures as multipletests, ties and zeros included."""
-    assert holm(p_values) == multipletests(p_values, method="holm")[1].tolist()
