@@ -158,9 +158,11 @@ def test_log_likelihoods_that_drift_are_noticed(base, server, think):
 
 def test_what_hf_answers_is_computed_once(base, server, monkeypatch):
     """The second evaluation with the same weights and code loads none."""
-    vllm.open([base]).answer(base, [Request(kind="complete", text="a", max_tokens=2)])
+    request = Request(kind="complete", text="a", max_tokens=2)
+    first = vllm.open([base]).answer(base, [request])
     monkeypatch.setattr(comparison, "Resident", None)
-    vllm.open([base]).answer(base, [Request(kind="complete", text="a", max_tokens=2)])
+    (again,) = vllm.open([base]).answer(base, [request])
+    assert isinstance(again, Reply) and again.text == first[0].text
 
 
 def test_a_comparison_that_is_off_is_noted(unchecked):
