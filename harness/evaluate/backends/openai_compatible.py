@@ -50,30 +50,13 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return ((usage.input - kept) * self.input + kept * cached + usage.output * self.output) / 1e6
 
 
-class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The arm's options, checked."""
+class Options(Address, frozen=True, forbid_unknown_fields=True):
+    """The arm's options, checked: where calls go, and what is in them."""
 
-    url: str
-    key_env: str = "OPENAI_API_KEY"
-    concurrency: int = 8
-    timeout: float = 120.0
-    retries: int = 5
-    per_minute: float = 0.0
     body: dict[str, Json] = {}
     max_tokens_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """What the endpoint calls the bound on new tokens; OpenAI's reasoning models take `max_completion_tokens` only."""
     prices: Prices | None = None
-
-    @property
-    def address(self) -> Address:
-        return Address(
-            url=self.url,
-            key_env=self.key_env,
-            concurrency=self.concurrency,
-            timeout=self.timeout,
-            retries=self.retries,
-            per_minute=self.per_minute,
-        )
 
 
 class Endpoint:
@@ -96,7 +79,7 @@ class Endpoint:
         """
         options = options_of(arm)
         if arm.adapter and intact(arm.adapter).form != HOSTED:
-            self._loaded(options.address).ensure(arm)
+            self._loaded(options).ensure(arm)
         arm = served(arm)
         answers: dict[int, Reply | Exception] = {}
         calls: dict[int, EndpointCall] = {}
@@ -105,7 +88,7 @@ class Endpoint:
                 calls[place] = EndpointCall(*call_of(arm, options, request))
             except TrueupError as error:
                 answers[place] = error
-        given = self._caller.post(options.address, list(calls.values()))
+        given = self._caller.post(options, list(calls.values()))
         answers |= {place: _read(answer, options.prices) for place, answer in zip(calls, given, strict=True)}
         return [answers[place] for place in range(len(requests))]
 
