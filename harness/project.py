@@ -57,6 +57,8 @@ class Project:
     """Selection and dataset to what the eval files hold; read once a command."""
     stories: dict[str, Story] = field(default_factory=dict)
     """Verdict id to what its reports are rendered from; put together once a command."""
+    verified_runs: dict[str, Run] = field(default_factory=dict)
+    """Content id to the run whose content gives it; read and checked once a command."""
 
     @classmethod
     def open(cls, config: Config | Path | str | None = None, progress: Progress | None = None) -> Self:
@@ -80,7 +82,12 @@ class Project:
 
     def runs(self, evaluation: EvaluationRuns) -> dict[str, Run]:
         """Arm name to its run, in the order of the arms. Raises StorageError on one whose content is not that of its id."""
-        return {name: self.store.artifacts.get_by_content("run", ident, Run) for name, ident in evaluation.runs}
+        return {name: self._run(ident) for name, ident in evaluation.runs}
+
+    def _run(self, ident: str) -> Run:
+        if ident not in self.verified_runs:
+            self.verified_runs[ident] = self.store.artifacts.get_by_content("run", ident, Run)
+        return self.verified_runs[ident]
 
     def calls(self) -> Ordered:
         """All calls in order of time, read anew at each pass: they may be more than fit into memory."""
