@@ -1,4 +1,4 @@
-"""A LoRA of the usual shape with random weights, and the manifest that makes it an adapter: what it says is no matter."""
+"""Write a LoRA with random weights, and the manifest that makes it an adapter."""
 
 from pathlib import Path
 
@@ -12,14 +12,15 @@ from harness.core.digests import model_digests
 from harness.types import Adapter, Prompt, Recipe
 
 
-def make(base: Path, out: Path) -> Path:
-    """Write the adapter into `out` and return it."""
-    torch.manual_seed(1)
-    config = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
-    tuned = get_peft_model(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), config)
-    for name, weight in tuned.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(weight, std=0.001)
+def make(base: Path, out: Path, *, seed: int = 1, size: float = 0.001, rank: int = 16, alpha: int = 32) -> Path:
+    """Write into `out` an adapter on the model in `base` whose second matrices are normal with deviation `size`; returns it."""
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        tuned = get_peft_model(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), config)
+        for name, weight in tuned.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(weight, std=size)
     tuned.save_pretrained(out)
     found = model_digests(base)
     manifest = Adapter(

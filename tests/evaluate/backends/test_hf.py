@@ -7,11 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from msgspec.structs import replace
-from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM
 
-from harness.core import adapters, codec
-from harness.core.digests import model_digests
+from benchmarks.evaluation.adapter import make
 from harness.core.plugins import load
 from harness.core.rendering import prompt_ids
 from harness.errors import InputError, InvalidError, TrueupError, UsageError
@@ -19,37 +16,14 @@ from harness.evaluate.backends import hf
 from harness.evaluate.inference import generate
 from harness.evaluate.inference.attention import Frame, Prefix
 from harness.evaluate.inference.weights import Resident, place_of
-from harness.types import Adapter, Prompt, Recipe, Reply, Request
+from harness.types import Prompt, Reply, Request
 from tests.tiny import tiny_model
 
 
 @pytest.fixture(scope="module")
 def adapter(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LoRA that changes the model a lot, with the manifest that a trainer writes."""
-    out = tmp_path_factory.mktemp("adapter")
-    config = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM")
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        tuned = get_peft_model(AutoModelForCausalLM.from_pretrained(folder), config)
-        for name, weight in tuned.named_parameters():
-            if "lora_B" in name:
-                torch.nn.init.normal_(weight, std=0.5)
-    tuned.save_pretrained(out)
-    found = model_digests(folder)
-    manifest = Adapter(
-        id="",
-        method="sft",
-        base=found.weights,
-        tokenizer=found.tokenizer,
-        template=found.template,
-        dataset="d",
-        recipe=Recipe(),
-        prompt=Prompt(name="none"),
-        files={path.name: codec.file_digest(path) for path in out.glob("adapter*")},
-    )
-    manifest = replace(manifest, id=adapters.content_id(manifest))
-    codec.write_atomic(out / adapters.MANIFEST, codec.encode(manifest))
-    return out
+    return make(folder, tmp_path_factory.mktemp("adapter"), size=0.5, rank=4, alpha=8)
 
 
 def chats(user, count: int = 6, **fields) -> list[Request]:

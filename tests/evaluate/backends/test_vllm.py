@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from benchmarks.evaluation.adapter import make
 from harness.core import codec
 from harness.core.adapters import MANIFEST, content_id, read_manifest
 from harness.errors import InvalidError, TrueupError, UsageError
@@ -19,9 +20,11 @@ from harness.evaluate.serving.calls import EndpointError
 from harness.evaluate.serving.runtime_adapters import PREFIX, allowed_rank
 from harness.evaluate.serving.served import started
 from harness.types import Arm, Reply, Request
-from tests.evaluate.backends.adapters import random_lora
 from tests.evaluate.model_server import ModelServer, serving
 from tests.tiny import tiny_model, tiny_tokenizer
+
+STRONG = {"seed": 1, "size": 0.5, "rank": 4, "alpha": 8}
+"""An adapter that changes the model a lot."""
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +36,7 @@ def quick(monkeypatch, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def adapter(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return random_lora(folder, tmp_path_factory.mktemp("adapter"), seed=1)
+    return make(folder, tmp_path_factory.mktemp("adapter"), **STRONG)
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +235,7 @@ def test_an_answer_without_a_part_is_an_error(unchecked, server, field, kind):
 
 def test_adapters_go_by_their_content_and_leave_at_the_end(unchecked, server, adapter, folder, tmp_path, user):
     """Two adapters at once, each under a name of its digest, loaded once; the champion's stays."""
-    other = random_lora(folder, tmp_path / "other", seed=2)
+    other = make(folder, tmp_path / "other", **STRONG | {"seed": 2})
     tuned = replace(unchecked, name="tuned", adapter=str(adapter))
     champion = replace(unchecked, name="champion", adapter=str(other))
     backend = vllm.open([unchecked, tuned, champion])
@@ -260,7 +263,7 @@ def test_a_name_is_never_taken_twice(unchecked, server, adapter, folder, tmp_pat
     asked = [Request(kind="complete", text="a", max_tokens=2)]
     server.adapters[name] = str(shutil.copytree(adapter, tmp_path / "copy"))
     assert isinstance(vllm.open([arm]).answer(arm, asked)[0], Reply)
-    server.adapters[name] = str(random_lora(folder, tmp_path / "other", seed=3))
+    server.adapters[name] = str(make(folder, tmp_path / "other", **STRONG | {"seed": 3}))
     with pytest.raises(InvalidError, match="another adapter under the name"):
         vllm.open([arm]).answer(arm, asked)
 

