@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from harness.gate.bar import GateBar
 from harness.gate.flaky_cases import Sorted
 from harness.gate.statistics.spending import spent
-from harness.types import ArmSettings, Comparison, Pair, Policy, Role, Share, Waiver
+from harness.types import ArmSettings, Comparison, Contract, Guard, Pair, Policy, Role, Share, Waiver
 
 PROMPTED, CONSTANT, CHAMPION, EMPTY = "prompted", "constant", "champion", "empty"
 """Arms that rules know by name: the prompt as production sends it, the commonest answer given to everything, what was
@@ -85,7 +85,10 @@ class Context:
         return replace(comparison, pairs=kept)
 
     def waiver(self, comparison: Comparison, pair: Pair) -> Waiver | None:
-        """The waiver that names this case, or its cluster; one for a suite is one for its checks too."""
+        """The waiver that names this case, or its cluster; one for a suite is one for its checks too. Only guards and contracts
+        can be waived."""
+        if not isinstance(comparison.suite.role, (Guard, Contract)):
+            return None
         suites = {comparison.suite.name, comparison.suite.name.split("[")[0]}
         for waiver in self.waivers:
             if waiver.suite in suites and (

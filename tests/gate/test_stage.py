@@ -237,7 +237,9 @@ def test_waivers_are_for_few_cases_and_a_while():
 def test_a_waiver_of_everything_is_none():
     """A waiver that names neither case nor cluster waives nothing."""
     waiver = Waiver(suite=LOST.suite.name, reason="because", owner="bob", expires="2026-03-01")
-    assert judge(GAIN, LOST, waivers=[waiver], today="2026-01-01").outcome == "hold"
+    verdict = judge(GAIN, LOST, waivers=[waiver], today="2026-01-01")
+    assert verdict.outcome == "hold"
+    assert any("by bob names neither case nor cluster and counts as none" in f.sentence for f in verdict.findings)
 
 
 def test_waivers_do_not_make_a_target():
@@ -248,7 +250,9 @@ def test_waivers_do_not_make_a_target():
         for p in worse.pairs
         if p.candidate == 0.0
     ]
-    assert judge(worse, waivers=waivers, today="2026-01-01").outcome == "hold"
+    verdict = judge(worse, waivers=waivers, today="2026-01-01")
+    assert verdict.outcome == "hold"
+    assert {finding.counts["cases"] for finding in verdict.findings if finding.rule == "waived"} == {0}
 
 
 def test_a_used_up_held_out_set_is_undecided():

@@ -34,7 +34,7 @@ def _in_force(waiver: Waiver, context: Context) -> Finding:
     }
     text = f"{waiver.owner} waives {_what(waiver)} until {waiver.expires}: {waiver.reason}"
     if not covered:
-        text += "; but no such case was measured, so it covers none"
+        text += "; but no such case of a guard or a contract was measured, so it covers none"
     return Finding(
         rule="waived",
         suite=waiver.suite,
@@ -48,7 +48,9 @@ def _in_force(waiver: Waiver, context: Context) -> Finding:
 def _idle(waiver: Waiver, context: Context) -> Finding:
     why = f"ended on {waiver.expires}"
     fix = "fix the case, or renew the waiver with its reason"
-    if waiver.expires > context.today:
+    if not (waiver.case_id or waiver.cluster):
+        why, fix = "names neither case nor cluster", 'add case_id = "..."'
+    elif waiver.expires > context.today:
         days = f"{DAYS.of(context.policy):g} days"
         why, fix = f"runs until {waiver.expires}, longer than {days}", f"let it end within {days}"
     return Finding(
@@ -84,5 +86,7 @@ def _too_many(context: Context) -> Iterator[Finding]:
 
 
 def _what(waiver: Waiver) -> str:
-    where = f"case {waiver.case_id}" if waiver.case_id else f"cluster {waiver.cluster}"
-    return f"{where} of {wording.label(waiver.suite)}"
+    where = f"case {waiver.case_id} of " * bool(waiver.case_id) or f"cluster {waiver.cluster} of " * bool(
+        waiver.cluster
+    )
+    return f"{where}{wording.label(waiver.suite)}"
