@@ -34,12 +34,9 @@ def arms(project: Project, dataset: Dataset | None, adapter: Adapter | None) -> 
             raise InvalidError("what was promoted is gone", where=f"alias {alias}", next="trueup rollback")
         folders[evaluate_arms.CHAMPION] = str(project.store.artifacts.folder("adapter", served))
     found = evaluate_arms.resolve(project.config, dataset.prompts if dataset else (), folders, champion)
-    if dataset and evaluate_arms.CONSTANT not in found:
-        train = dataset_files.read_split(project.store.artifacts.folder("dataset", dataset.id), "train")
-        floor = evaluate_arms.constant(train)
-        if floor:
-            found[evaluate_arms.CONSTANT] = floor
-    return found
+    train = dataset_files.read_split(project.store.artifacts.folder("dataset", dataset.id), "train") if dataset else ()
+    fixed = evaluate_arms.fixed(train)
+    return {**found, fixed.name: found.get(fixed.name, fixed)}
 
 
 def evaluate(
