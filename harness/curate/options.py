@@ -41,7 +41,8 @@ class CurateOptions(Noun, frozen=True):
     """Rows of that sample above this are left out, drawn at random."""
     seed: int = 17
     min_failures: int = 20
-    """Corrected failures below which nothing is trained: the run ends undecided."""
+    """Corrected failures below which nothing is trained: the run ends undecided. 0: a dataset for its own sake, which need
+    not hold a failure."""
     near_duplicate: float = 0.8
     """Jaccard index of character 5-shingles from which two texts count as the same."""
     group_by_user: bool = False
