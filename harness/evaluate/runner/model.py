@@ -24,6 +24,8 @@ class Exchange(msgspec.Struct, frozen=True):
     answer: Reply | Exception
     start_ns: int
     end_ns: int
+    prompt: tuple[Message, ...] = ()
+    """Messages of the arm's prompt, at the head of the request's where it is put in front."""
 
 
 class Model:
@@ -140,12 +142,15 @@ class Model:
         try:
             reply = self._ask(request)
         except Exception as error:
-            self.exchanges.append(Exchange(request, error, started, time.time_ns()))
+            self._keep(request, error, started)
             raise
-        self.exchanges.append(Exchange(request, reply, started, time.time_ns()))
+        self._keep(request, reply, started)
         if keep:
             self.replies.append(reply)
         return reply
+
+    def _keep(self, request: Request, answer: Reply | Exception, started: int) -> None:
+        self.exchanges.append(Exchange(request, answer, started, time.time_ns(), self._prompt.messages))
 
 
 def conversation(said: Said) -> tuple[Message, ...]:
