@@ -15,6 +15,7 @@ from reports.parts.page import page
 from reports.parts.plots import Axis, Bar, axis, bar, loss_chart, score_chart
 from reports.parts.summary import SuiteRow, Summary, summary, worst_first
 from reports.parts.trend import trend
+from reports.parts.turns import turn
 from reports.parts.validity import in_force
 
 SUFFIX = ".html"
@@ -106,7 +107,7 @@ def _arm(run: Run) -> dict[str, Json]:
         "digest": run.model_digest[:12],
         "prompt": run.arm.prompt.name,
         "settings": run.arm.options | run.environment,
-        "messages": [pack.said(message) for message in run.arm.prompt.messages],
+        "messages": [turn(message) for message in run.arm.prompt.messages],
     }
 
 
