@@ -11,6 +11,7 @@ from reports.parts.changes import row_changes
 from reports.parts.costs import arm_costs
 from reports.parts.groups import clusters, slices
 from reports.parts.judges import judges
+from reports.parts.matrix import matrix
 from reports.parts.page import page
 from reports.parts.plots import Axis, Bar, axis, bar, loss_chart, score_chart
 from reports.parts.summary import SuiteRow, Summary, summary, worst_first
@@ -42,6 +43,7 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
         groups=_groups(first),
         clusters=clusters(story, rows),
         slices=slices(story, rows),
+        matrix=matrix(story, rows),
         costs=arm_costs(story, rows),
         total=len(rows),
         left_out=sum(block < 0 for block, _ in places),

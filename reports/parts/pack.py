@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from harness.core import codec
 from harness.types import Case, Feedback, Json, Message, Story, ToolCallPart, ToolResultPart
 from reports.parts.cases import STATUSES, CaseRow
+from reports.parts.columns import columns
 from reports.parts.safe import line
 from reports.parts.turns import plain, result, turn
 
@@ -57,6 +58,7 @@ def index(story: Story, rows: list[CaseRow], places: list[tuple[int, int]]) -> d
         "status": [[STATUSES.index(row.status.get(name, "missing")) for row in rows] for name in baselines],
         "flaky": [int(bool(row.flaky)) for row in rows],
         "error": [int(bool(row.errors)) for row in rows],
+        "columns": columns(story, rows),
         "scores": [[_rounded(row.scores.get(arm)) for row in rows] for arm in arms],
         "block": [block for block, _ in places],
         "at": [at for _, at in places],

@@ -6,6 +6,7 @@
 {% include "rich.js" %}
 {% include "turns.js" %}
 {% include "versus.js" %}
+{% include "columns.js" %}
 {% include "list.js" %}
 {% include "case.js" %}
 {% include "waive.js" %}
