@@ -16,6 +16,8 @@ from harness.gate.history import nights
 from harness.project import JUDGED, MARKED, EvaluationRuns, Project
 from harness.types import Case, Dataset, Finding, HistoryPoint, Judgement, Story, Verdict
 
+SHORT = {"md": "markdown"}
+"""Other names of formats, in [report] formats and after --format."""
 NIGHTS = "nights"
 """Folder, beside the index, of each night's page."""
 
@@ -70,7 +72,7 @@ def write(project: Project, verdict: Verdict, formats: Sequence[str] = ()) -> li
     """The report of a verdict in each format (or those of [report]), in the folder of [report]; returns the files."""
     story, out, written = _kept(project, verdict), Path(project.config.report.out), []
     for name in formats or project.config.report.formats:
-        plugin = load("reports", name)
+        plugin = load("reports", SHORT.get(name, name))
         written.append(out / f"report{plugin.SUFFIX}")
         write_atomic(written[-1], plugin.render(story))
     return written
