@@ -26,7 +26,7 @@ OS_ERRORS = (
 """Errors of the system, the exit code they mean, and what to do."""
 
 
-class Failure(NamedTuple):
+class CommandFailure(NamedTuple):
     """What `--json` prints of an error, in this order."""
 
     exit_code: int
@@ -37,23 +37,23 @@ class Failure(NamedTuple):
     next: str = ""
 
 
-def failure(error: BaseException) -> Failure:
+def failure(error: BaseException) -> CommandFailure:
     """The exit code and the parts of the message of whatever ended a command."""
     if isinstance(error, TrueupError):
-        return Failure(int(error.exit), error.exit.name.lower(), error.what, error.where, error.next)
+        return CommandFailure(int(error.exit), error.exit.name.lower(), error.what, error.where, error.next)
     if isinstance(error, click.ClickException):
         asked = getattr(error, "ctx", None)
         path = asked.command_path if asked else "trueup"
-        return Failure(int(Exit.USAGE), "usage", error.format_message(), next=f"{path} --help")
+        return CommandFailure(int(Exit.USAGE), "usage", error.format_message(), next=f"{path} --help")
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
-        return Failure(INTERRUPTED, "interrupted", "interrupted", next="run the same command to continue")
+        return CommandFailure(INTERRUPTED, "interrupted", "interrupted", next="run the same command to continue")
     if isinstance(error, OSError):
         for numbers, code, hint in OS_ERRORS:
             if error.errno in numbers:
                 where = str(error.filename) if error.filename is not None else "not known"
-                return Failure(int(code), code.name.lower(), error.strerror or str(error), where, hint)
+                return CommandFailure(int(code), code.name.lower(), error.strerror or str(error), where, hint)
     what = f"{INTERNAL}: {type(error).__name__}: {error}".removesuffix(": ")
-    return Failure(int(Exit.INTERNAL), "internal", what, next="report it with the traceback")
+    return CommandFailure(int(Exit.INTERNAL), "internal", what, next="report it with the traceback")
 
 
 def report(error: BaseException, as_json: bool) -> int:
@@ -73,5 +73,5 @@ def report(error: BaseException, as_json: bool) -> int:
     return told.exit_code
 
 
-def _lines(told: Failure) -> str:
+def _lines(told: CommandFailure) -> str:
     return str(TrueupError(told.message, where=told.where, next=told.next))

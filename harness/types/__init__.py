@@ -43,7 +43,7 @@ from harness.types.messages import (
     ToolResultPart,
     Usage,
 )
-from harness.types.reports import HistoryPoint, Story
+from harness.types.reports import BranchChange, HistoryPoint, Story
 from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source
 from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
 from harness.types.verdicts import (
@@ -64,6 +64,7 @@ __all__ = [
     "Adapter",
     "Arm",
     "ArmSettings",
+    "BranchChange",
     "Budget",
     "CORPUS",
     "Calibration",
