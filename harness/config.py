@@ -161,6 +161,17 @@ class PromoteSection(Section, frozen=True):
     """True: `trueup run` moves the alias itself when the verdict is promote."""
 
 
+class NotifySection(Section, frozen=True):
+    """A way to tell of a verdict; see docs/how-to/ci.md."""
+
+    kind: str = ""
+    """`webhook`, `slack`, `github_check`, `github_comment`, `gitlab_note`, or another plug-in of the kind `notify`."""
+    on: tuple[Literal["promote", "hold", "undecided", "invalid", "stopped"], ...] = ()
+    """Outcomes that are told; empty: all. `stopped`: an error ended the run before its verdict."""
+    options: dict[str, Json] = {}
+    """What the kind takes. A secret is never written here: an option ending in `_env` names its environment variable."""
+
+
 class Config(Section, frozen=True):
     project: ProjectSection = ProjectSection()
     model: ModelSection = ModelSection()
@@ -180,6 +191,8 @@ class Config(Section, frozen=True):
     gate: Policy = Policy()
     report: ReportSection = ReportSection()
     promote: PromoteSection = PromoteSection()
+    notify: dict[str, NotifySection] = {}
+    """Who is told of a verdict, by a name of yours: `[notify.team]`."""
     root: str = ""
     """Folder of trueup.toml; not a key of the file."""
 

@@ -20,6 +20,7 @@ from harness.gate.step import gate
 from harness.ingest.settings import format_options
 from harness.ingest.step import ingest
 from harness.mine import step as mine_step
+from harness.notify import step as notify
 from harness.project import Project
 from harness.promote.step import promote
 from harness.report import report
@@ -35,6 +36,7 @@ def check(config: Config) -> None:
     curate_step.options_of(config)
     arms.check_options(config)
     gate_options.check(config.gate)
+    notify.check(config)
 
 
 def run(project: Project) -> Verdict:

@@ -1,16 +1,18 @@
 """Gather what reports are rendered from, and write them: of one verdict, of two arms, of all nights."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from harness.core import dataset_files
+from harness.core.ci_job import ci_job
 from harness.core.codec import digest, write_atomic
 from harness.core.plugins import helper, load
 from harness.errors import InvalidError
+from harness.evaluate.case_places import places
+from harness.gate import branches, compare, described, stage
 from harness.gate import candidate as gate_candidate
-from harness.gate import compare, described, stage
 from harness.gate import runs as gate_runs
 from harness.gate.history import nights
 from harness.project import JUDGED, MARKED, EvaluationRuns, Project
@@ -23,10 +25,13 @@ from harness.types import (
     Judgement,
     PairMean,
     Policy,
+    Run,
     Story,
     Verdict,
 )
 
+SHORT = {"md": "markdown"}
+"""Other names of formats, in [report] formats and after --format."""
 NIGHTS = "nights"
 """Folder, beside the index, of each night's page."""
 
@@ -70,6 +75,8 @@ def story_of(project: Project, verdict: Verdict) -> Story:
         ingest=project.store.traces.counts(),
         previous=before,
         judgement=judgement,
+        branch_change=branches.change(project, verdict, ci_job()),
+        places=_places(project, runs.values()),
         served={ident: project.served(ident) for move in moves for ident in (move.adapter, move.previous)},
     )
 
@@ -84,7 +91,7 @@ def write(project: Project, verdict: Verdict, formats: Sequence[str] = ()) -> li
     """The report of a verdict in each format (or those of [report]), in the folder of [report]; returns the files."""
     story, out, written = _kept(project, verdict), Path(project.config.report.out), []
     for name in formats or project.config.report.formats:
-        plugin = load("reports", name)
+        plugin = load("reports", SHORT.get(name, name))
         written.append(out / f"report{plugin.SUFFIX}")
         write_atomic(written[-1], plugin.render(story))
     return written
@@ -171,6 +178,14 @@ def _before(project: Project, verdict: Verdict, past: Sequence[HistoryPoint]) ->
 def _rows(project: Project, dataset: str) -> tuple[Case, ...]:
     """The training rows of the dataset of that id; none without one."""
     return dataset_files.read_split(project.store.artifacts.folder("dataset", dataset), "train") if dataset else ()
+
+
+def _places(project: Project, runs: Iterable[Run]) -> dict[str, dict[str, str]]:
+    """See `Story.places`: paths are relative to the repository that the project is in, as hosts want them."""
+    root = Path(project.config.root)
+    repository = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+    suites = {suite.name: suite for run in runs for suite in run.suites}
+    return {name: places(suite, root, repository) for name, suite in suites.items() if suite.file}
 
 
 def _said(findings: Sequence[Finding]) -> str:

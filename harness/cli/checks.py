@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from harness import config as harness_config
-from harness import loop
+from harness import loop, report
 from harness.core.digests import model_digests
 from harness.core.plugins import PACKAGES, known, names
 from harness.errors import InputError, TrueupError
@@ -83,8 +83,9 @@ def _names_known(config: harness_config.Config) -> str:
         *(("detectors", name) for name in config.mine.detectors),
         *(("backends", name) for name in backends),
         ("trainers", config.tune.method),
+        *(("notify", one.kind) for one in config.notify.values()),
         ("adapters", config.tune.adapter),
-        *(("reports", name) for name in config.report.formats),
+        *(("reports", report.SHORT.get(name, name)) for name in config.report.formats),
     ]
     for kind, name in asked:
         if name:

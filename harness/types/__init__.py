@@ -43,7 +43,7 @@ from harness.types.messages import (
     ToolResultPart,
     Usage,
 )
-from harness.types.reports import ArmMean, HistoryPoint, PairMean, Story
+from harness.types.reports import ArmMean, BranchChange, HistoryPoint, PairMean, Story
 from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source
 from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
 from harness.types.verdicts import (
@@ -65,6 +65,7 @@ __all__ = [
     "Arm",
     "ArmMean",
     "ArmSettings",
+    "BranchChange",
     "Budget",
     "CORPUS",
     "Calibration",

@@ -54,6 +54,16 @@ class HistoryPoint(Noun, frozen=True):
     """Content ids of the verdict and of the dataset that it was judged with."""
 
 
+class BranchChange(Noun, frozen=True):
+    """What a change alone changes: the candidate now against the one that the branch it goes into was judged with last."""
+
+    branch: str
+    outcome: str
+    """Outcome of that branch's verdict."""
+    comparisons: tuple[Comparison, ...] = ()
+    """That branch's candidate as the baseline, today's as the candidate; a suite that is new or gone is missing on one side."""
+
+
 class Story(Noun, frozen=True):
     """All that a report is rendered from. A report opens nothing else."""
 
@@ -88,5 +98,9 @@ class Story(Noun, frozen=True):
     """Each suite under each arm."""
     pair_means: tuple[PairMean, ...] = ()
     """Each suite and slice of the comparisons, without waived cases."""
+    branch_change: BranchChange | None = None
+    """Set in a job for a pull or merge request, where the store holds a verdict of the branch that it goes into."""
+    places: dict[str, dict[str, str]] = {}
+    """Suite name to case id to `FILE:LINE` below the repository; the eval function's own under the empty id."""
     served: dict[str, str] = {}
     """Content id of what was promoted or judged to what it is, in words."""

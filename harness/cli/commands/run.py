@@ -1,10 +1,12 @@
 """Walk the whole loop: `trueup run`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.commands._command import command, conclude
+from harness.cli.commands.notify import tell
 
 if TYPE_CHECKING:
     from harness.project import Project
@@ -22,8 +24,19 @@ def run(project: "Project", as_json: bool, iterations: int, by: str) -> dict[str
     """
     from harness import loop, report
     from harness.cli import console
+    from harness.core.ci_job import ci_job
+    from harness.errors import TrueupError
+    from harness.gate import branches
+    from harness.notify import step, stop
 
-    verdict = loop.run(project) if iterations == 1 else loop.run_in_rounds(project, iterations, by)
+    stop.clear(Path(project.config.report.out))
+    try:
+        verdict = loop.run(project) if iterations == 1 else loop.run_in_rounds(project, iterations, by)
+    except TrueupError as error:
+        tell(step.tell_stop(project, error))
+        raise
+    branches.remember(project, verdict, ci_job())
+    tell(step.tell(project, verdict))
     if not as_json:
         console.out.print(report.first_screen(project))
     return conclude(verdict, as_json, where=project.config.report.out)
