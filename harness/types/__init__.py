@@ -43,7 +43,7 @@ from harness.types.messages import (
     ToolResultPart,
     Usage,
 )
-from harness.types.reports import HistoryPoint, Story
+from harness.types.reports import DecisionPlan, HistoryPoint, PlannedCall, PlannedWay, Story
 from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source
 from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
 from harness.types.verdicts import (
@@ -61,11 +61,12 @@ from harness.types.verdicts import (
 )
 
 __all__ = [
+    "CORPUS",
+    "UNUSABLE",
     "Adapter",
     "Arm",
     "ArmSettings",
     "Budget",
-    "CORPUS",
     "Calibration",
     "Call",
     "CallError",
@@ -75,6 +76,7 @@ __all__ = [
     "Contract",
     "CurvePoint",
     "Dataset",
+    "DecisionPlan",
     "Estimate",
     "EvalRequest",
     "Failure",
@@ -95,6 +97,8 @@ __all__ = [
     "OtherPart",
     "Pair",
     "Part",
+    "PlannedCall",
+    "PlannedWay",
     "Policy",
     "Preview",
     "PreviewRow",
@@ -112,6 +116,7 @@ __all__ = [
     "Run",
     "Score",
     "Share",
+    "SharedTurn",
     "Source",
     "Spent",
     "Story",
@@ -122,8 +127,6 @@ __all__ = [
     "ToolCallPart",
     "ToolResultPart",
     "TuneRequest",
-    "SharedTurn",
-    "UNUSABLE",
     "Usage",
     "Verdict",
     "Waiver",

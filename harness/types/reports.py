@@ -5,7 +5,7 @@ from harness.types.curation import Case, Dataset
 from harness.types.evaluation import Run
 from harness.types.traces import Call, Feedback
 from harness.types.tuning import Adapter
-from harness.types.verdicts import Comparison, Judgement, Policy, Promotion, Verdict, Waiver
+from harness.types.verdicts import Comparison, Finding, Judgement, Policy, Promotion, Verdict, Waiver
 
 
 class HistoryPoint(Noun, frozen=True):
@@ -23,6 +23,35 @@ class HistoryPoint(Noun, frozen=True):
     verdict: str = ""
     dataset: str = ""
     """Content ids of the verdict and of the dataset that it was judged with."""
+
+
+class PlannedWay(Noun, frozen=True):
+    """One way to get what is missing."""
+
+    what: str
+    command: str
+    """What to type, or which file to edit."""
+
+
+class PlannedCall(Noun, frozen=True):
+    """A call that would help, were it labelled."""
+
+    call_id: str
+    asked: str
+    reason: str
+
+
+class DecisionPlan(Noun, frozen=True):
+    """Why a run stopped before training, and how it can be decided. It is no verdict."""
+
+    title: str
+    sentence: str
+    at_ns: int = 0
+    findings: tuple[Finding, ...] = ()
+    """Suites that could not be decided: with `n` and `needed` among the counts."""
+    ways: tuple[PlannedWay, ...] = ()
+    calls: tuple[PlannedCall, ...] = ()
+    """Those to label next."""
 
 
 class Story(Noun, frozen=True):

@@ -58,6 +58,7 @@ def label(project: "Project", as_json: bool, **options: Any) -> dict[str, Any]:
 
 
 def _label(project: "Project", by: str, as_json: bool, options: dict[str, Any]) -> dict[str, Any]:
+    from harness import planning
     from harness.cli import console
     from harness.curate.label import step
     from harness.mine import step as mine_step
@@ -73,13 +74,17 @@ def _label(project: "Project", by: str, as_json: bool, options: dict[str, Any]) 
         return _hand_over(found, options["tool"], options["out"] or Path(project.config.root) / "labels", as_json)
     if options["list_"] or as_json:
         if not as_json:
-            _list(found)
+            stopped = planning.latest(project)
+            _list(found, stopped.sentence if stopped else "")
         return {"picks": found.picks}
     return _serve(project, found, by, options["open_"])
 
 
-def _list(found: "Labelling") -> None:
+def _list(found: "Labelling", lacks: str) -> None:
     from harness.cli import console
+
+    if lacks:
+        console.say(f"the last run stopped before training: {lacks}\n")
 
     rows = [
         (number, pick.kind, _start(item.conversation[-1].text if item.conversation else ""), pick.reason)

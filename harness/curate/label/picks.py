@@ -11,7 +11,7 @@ Three kinds, which answer three questions:
   people complained of are in it as often as they occur, so it is judged without a hint of what was found.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
@@ -56,14 +56,14 @@ def picks(
     mined: Mined,
     most: int,
     *,
-    labelled: Mapping[str, str] = {},
+    labelled: Collection[str] = (),
     done: Collection[str] = (),
     checked: Collection[str] = (),
     kinds: Collection[str] = tuple(KINDS),
 ) -> list[Pick]:
     """At most `most` picks, the kinds mixed in their proportion, so that stopping early leaves no kind out.
 
-    `candidates` are all usable calls. `labelled`: id of a call that has a target to its failure cluster. `done` are calls that
+    `candidates` are all usable calls. `labelled` are calls that have a target, `done` are calls that
     a person has reviewed, `checked` those among them that were judged as part of the random sample. Where a kind has too few
     calls the others fill up. The result does not depend on the order of the candidates.
     """
@@ -94,7 +94,7 @@ def _mixed(sources: Mapping[str, Iterator[Pick]], most: int) -> list[Pick]:
     return list(chosen.values())
 
 
-def _missing(candidates: Sequence[LabelCandidate], mined: Mined, labelled: Mapping[str, str]) -> Iterator[Pick]:
+def _missing(candidates: Sequence[LabelCandidate], mined: Mined, labelled: Collection[str]) -> Iterator[Pick]:
     """One of each cluster in turn, those that lack most first; of one wording only the first. Hints come last."""
     by_id = {item.call_id: item for item in candidates}
     waiting: dict[str, list[LabelCandidate]] = defaultdict(list)
@@ -102,7 +102,7 @@ def _missing(candidates: Sequence[LabelCandidate], mined: Mined, labelled: Mappi
         for call_id in sorted(cluster.call_ids, key=_draw):
             if call_id in by_id:
                 waiting[cluster.id].append(by_id.pop(call_id))
-    targets = Counter(labelled.values())
+    targets = {cluster.id: sum(call_id in labelled for call_id in cluster.call_ids) for cluster in mined.clusters}
     order = sorted(
         (cluster for cluster in mined.clusters if cluster.id in waiting),
         key=lambda cluster: (-len(waiting[cluster.id]) / (1 + targets[cluster.id]), cluster.id),

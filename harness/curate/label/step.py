@@ -31,6 +31,8 @@ class Labelling(Noun, frozen=True):
     picks: tuple[Pick, ...]
     items: tuple[Item, ...]
     """As many, in the same order."""
+    waiting: int = 0
+    """Failures without a right answer, picked or not."""
 
 
 def labelling(
@@ -64,7 +66,8 @@ def labelling(
         blind = pick.kind != "missing"
         shown = review_queue.item(call, traffic.prompts.strip(call), None if blind else by_call.get(call.id), mined)
         items.append(_without_hints(shown, pick) if blind else replace(shown, reasons=(pick.reason, *shown.reasons)))
-    return Labelling(picks=tuple(chosen), items=tuple(items))
+    waiting = sum(fate.fate == "no_target" for fate in fates.values())
+    return Labelling(picks=tuple(chosen), items=tuple(items), waiting=waiting)
 
 
 def next_picks(
@@ -78,13 +81,12 @@ def next_picks(
 ) -> list[Pick]:
     """At most `most` picks from all calls. `rows` and `fates` are what the sieve gives: the calls with a target, and why the
     others have none."""
-    targets = {row.call.id: row.cluster for row in rows}
     reviews = [item for item in feedback if item.name in (REVIEW, RANDOM_REVIEW)]
     return picks(
         list(_candidates(traffic, {call_id: fate.fate for call_id, fate in fates.items()}, mined)),
         mined,
         most,
-        labelled=targets,
+        labelled={row.call.id for row in rows},
         done={item.call_id for item in reviews if item.name == REVIEW},
         checked={item.call_id for item in reviews if item.name == RANDOM_REVIEW},
         kinds=kinds or tuple(KINDS),

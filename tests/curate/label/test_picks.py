@@ -62,8 +62,13 @@ def test_a_cluster_that_lacks_targets_comes_before_one_that_has_them():
     """Every cluster has its turn; first the one in which most failures wait for each target that there is."""
     first = [pick.cluster for pick in picks(FAILED, MINED, 4, kinds=["missing"])]
     assert first == ["big", "small", "big", "small"]
-    labelled = {f"done{n}": "big" for n in range(20)}
-    assert picks(FAILED, MINED, 1, kinds=["missing"], labelled=labelled)[0].cluster == "small"
+    labelled = {f"big{n}" for n in range(20)}
+    rest = [item for item in FAILED if item.call_id not in labelled]
+    (pick,) = picks(rest, MINED, 1, kinds=["missing"], labelled=labelled)
+    assert (pick.cluster, pick.reason) == (
+        "small",
+        "failed (thumbs_down: small; 4 calls, none of them with a right answer)",
+    )
 
 
 def test_of_one_wording_one_is_enough():
