@@ -15,7 +15,21 @@ from harness.cli.commands._command import SETTINGS
 from harness.core.nearest import nearest
 
 WALK = (
-    *("init", "ingest", "inspect", "mine", "review", "curate", "diff", "tune", "eval", "runs", "show", "compare"),
+    *(
+        "init",
+        "ingest",
+        "inspect",
+        "mine",
+        "review",
+        "label",
+        "curate",
+        "diff",
+        "tune",
+        "eval",
+        "runs",
+        "show",
+        "compare",
+    ),
     *("gate", "report", "notify", "promote", "rollback", "monitor", "run", "status", "doctor"),
 )
 """The order in which people meet them; any other command follows, by name."""

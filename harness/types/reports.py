@@ -5,7 +5,7 @@ from harness.types.curation import Case, Dataset
 from harness.types.evaluation import Run
 from harness.types.traces import Call, Feedback
 from harness.types.tuning import Adapter
-from harness.types.verdicts import Comparison, Interval, Judgement, Policy, Promotion, Verdict, Waiver
+from harness.types.verdicts import Comparison, Finding, Interval, Judgement, Policy, Promotion, Verdict, Waiver
 
 
 class ArmMean(Noun, frozen=True):
@@ -62,6 +62,35 @@ class BranchChange(Noun, frozen=True):
     """Outcome of that branch's verdict."""
     comparisons: tuple[Comparison, ...] = ()
     """That branch's candidate as the baseline, today's as the candidate; a suite that is new or gone is missing on one side."""
+
+
+class PlannedWay(Noun, frozen=True):
+    """One way to get what is missing."""
+
+    what: str
+    command: str
+    """What to type, or which file to edit."""
+
+
+class PlannedCall(Noun, frozen=True):
+    """A call that would help, were it labelled."""
+
+    call_id: str
+    asked: str
+    reason: str
+
+
+class DecisionPlan(Noun, frozen=True):
+    """Why a run stopped before training, and how it can be decided. It is no verdict."""
+
+    title: str
+    sentence: str
+    at_ns: int = 0
+    findings: tuple[Finding, ...] = ()
+    """Suites that could not be decided: with `n` and `needed` among the counts."""
+    ways: tuple[PlannedWay, ...] = ()
+    calls: tuple[PlannedCall, ...] = ()
+    """Those to label next."""
 
 
 class Story(Noun, frozen=True):

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 @command()
 @click.option("--iterations", type=int, default=1, metavar="K", help="Tune up to K times, adding what still fails.")
+@click.option("--train-anyway", is_flag=True, help="Train though the suites have too few cases to decide.")
 @click.option("--by", default="", metavar="SUITE", help="Which suite says what still fails; else the only target.")
-def run(project: "Project", as_json: bool, iterations: int, by: str) -> dict[str, Any]:
+def run(project: "Project", as_json: bool, iterations: int, by: str, train_anyway: bool) -> dict[str, Any]:
     """The whole loop, from ingest to the report.
+
+    Where the cases are too few to decide, it stops before training and writes plan.html, which says what is missing.
 
     \b
     Example: trueup run; echo $?      (0 promote, 1 hold, 3 undecided, 4 invalid)
@@ -31,7 +34,7 @@ def run(project: "Project", as_json: bool, iterations: int, by: str) -> dict[str
 
     stop.clear(Path(project.config.report.out))
     try:
-        verdict = loop.run(project) if iterations == 1 else loop.run_in_rounds(project, iterations, by)
+        verdict = loop.run(project, train_anyway) if iterations == 1 else loop.run_in_rounds(project, iterations, by)
     except TrueupError as error:
         tell(step.tell_stop(project, error))
         raise
