@@ -128,8 +128,9 @@ class Evaluation:
             self._without_model(evals, session)
 
     def _without_model(self, evals: Sequence[pytest.Item], session: pytest.Session) -> None:
-        """Nobody named a model: beside ordinary tests the cases are skipped, alone they are a mistake."""
-        if len(evals) == len(session.items):
+        """Nobody named a model: in a run of everything the cases are skipped; where evals were asked for it is a mistake."""
+        asked_for = session.config.args_source is pytest.Config.ArgsSource.ARGS
+        if asked_for and len(evals) == len(session.items):
             names = self._model_names()
             raise pytest.UsageError(f"eval files need a model\n  next:  pytest ... --model NAME; NAME is {names}")
         for item in evals:

@@ -4,29 +4,70 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from harness.core.codec import decode, encode
 from harness.evaluate.judging import words
-from harness.evaluate.runner import usage
+from harness.evaluate.runner import sharding, usage
 from harness.evaluate.runner.session import Evaluation
 from harness.types import Result, Run, Suite
+from trueup.pytest_plugin import NAME
+
+GATHERED = "trueup-gathered"
 
 
-class Developing(Evaluation):
-    """A wrong answer is a failed test, and at the end stands what each suite scored: a test that passed may be half right."""
+class Summary:
+    """Prints what each suite scored, at the end: a test that passed may be half right."""
 
-    _runs: Sequence[Run] = ()
-
-    def conclude(self, runs: Sequence[Run]) -> None:
-        self._runs = runs
-        super().conclude(runs)
+    runs: Sequence[Run] = ()
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        for run in self._runs:
+        for run in self.runs:
             lines = [line for suite in run.suites for line in _scored(run, suite)]
             if lines:
                 terminalreporter.section(f"scores of {run.arm.name}")
                 for line in [*lines, *words.sentences([run]), *_taken([run])]:
                     terminalreporter.line(line)
+
+
+class Developing(Evaluation, Summary):
+    """A wrong answer is a failed test, and the scores of all suites are shown at the end.
+
+    A process of pytest-xdist hands the scores of its cases to the one that started it.
+    """
+
+    _handed: dict[str, str] | None = None
+
+    @pytest.hookimpl
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self._handed = getattr(session.config, "workeroutput", None)
+        if self._handed is not None:
+            self.entries = [
+                entry for entry in self.entries if any(self.book.result(a, entry) for a in self.request.arms)
+            ]
+        super().pytest_sessionfinish(session)
+
+    def conclude(self, runs: Sequence[Run]) -> None:
+        self.runs = runs
+        if self._handed is not None:
+            self._handed[NAME] = encode(tuple(runs)).decode()
+        super().conclude(runs)
+
+
+class Gathered(Summary):
+    """What the processes of pytest-xdist scored, each of its own cases."""
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> "Gathered":
+        """The one of this session."""
+        if not config.pluginmanager.hasplugin(GATHERED):
+            config.pluginmanager.register(cls(), GATHERED)
+        found: Gathered = config.pluginmanager.getplugin(GATHERED)
+        return found
+
+    def add(self, runs: str) -> None:
+        """Take over the runs of one process, as JSON."""
+        new = decode(runs.encode(), tuple[Run, ...])
+        self.runs = [sharding.beside([*pair]) for pair in zip(self.runs, new, strict=True)] if self.runs else new
 
 
 def _scored(run: Run, suite: Suite) -> Iterator[str]:
