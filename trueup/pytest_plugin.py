@@ -180,6 +180,4 @@ def _for_developer(config: pytest.Config) -> "Evaluation":
         config.getoption("--trueup-model"), config.rootpath, here, paths, repeats=config.getoption("--trueup-repeats")
     )
     request = replace(request, otel=config.getoption("--trueup-otel"))
-    return Developing(
-        request, recording=False, model_names=lambda: model_option.arm_names(*map(Path, paths), here, config.rootpath)
-    )
+    return Developing(request, model_names=lambda: model_option.arm_names(*map(Path, paths), here, config.rootpath))

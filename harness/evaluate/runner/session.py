@@ -169,6 +169,7 @@ class Evaluation:
         self._arm = arm
         answer = self._answer_for(arm)
         total = sum(planned is arm for planned, _ in self._plan)
+        self._on_event({"event": "start", "arm": arm.name, "total": total})
         ended = run(self._jobs(arm, session), answer, self.answerer.size(arm))
         for done, _ in enumerate(ended, start=1):
             self._on_event({"event": "case", "arm": arm.name, "done": done, "total": total})

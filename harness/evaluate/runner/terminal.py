@@ -1,17 +1,22 @@
 """Evaluate for a developer at a terminal: `pytest evals --model NAME`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from harness.core.codec import decode, encode
 from harness.evaluate.judging import words
 from harness.evaluate.runner import sharding, usage
+from harness.evaluate.runner.answering import Event
+from harness.evaluate.runner.judges import Question
+from harness.evaluate.runner.pulse import Pulse
 from harness.evaluate.runner.session import Evaluation
-from harness.types import Result, Run, Suite
+from harness.types import Arm, EvalRequest, Reply, Result, Run, Suite
 from trueup.pytest_plugin import NAME
 
 GATHERED = "trueup-gathered"
+QUIETER = -2
+"""Verbosity of `-q -q`, at which pytest itself prints no progress."""
 
 
 class Summary:
@@ -36,6 +41,46 @@ class Developing(Evaluation, Summary):
     """
 
     _handed: dict[str, str] | None = None
+    _pulse: Pulse | None = None
+
+    def __init__(self, request: EvalRequest, model_names: Callable[[], str]) -> None:
+        super().__init__(request, recording=False, on_event=self.hear, model_names=model_names)
+
+    def hear(self, event: Event) -> None:
+        """What happens on the way: shown where it takes long."""
+        if self._pulse is not None:
+            self._pulse.hear(event)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        terminal = session.config.pluginmanager.getplugin("terminalreporter")
+        if terminal is not None and session.config.get_verbosity() > QUIETER:
+            self._pulse = Pulse(terminal)
+        try:
+            return super().pytest_runtestloop(session)
+        finally:
+            if self._pulse is not None:
+                self._pulse.close()
+
+    def _try_judges(self) -> None:
+        super()._try_judges()
+        self._rest()
+
+    def _answer_for(self, arm: Arm) -> Callable[[Sequence[Question]], list[Reply | Exception]]:
+        answer = super()._answer_for(arm)
+
+        def answered(questions: Sequence[Question]) -> list[Reply | Exception]:
+            try:
+                return answer(questions)
+            finally:
+                self._rest()
+
+        return answered
+
+    def _rest(self) -> None:
+        """Nothing takes long at the moment, and pytest may write."""
+        if self._pulse is not None:
+            self._pulse.end()
 
     @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
