@@ -140,6 +140,8 @@ class JudgeSection(Section, frozen=True):
 
 class EvalSection(Section, frozen=True):
     paths: tuple[str, ...] = ("evals",)
+    model: str = ""
+    """What `pytest evals` asks when no --model is given: an arm, or what else --model takes, relative to this file."""
     batch_size: int = 0
     repeats: int = 0
     control: bool = False

@@ -167,9 +167,15 @@ def keep(project: Project, run: Run) -> str:
     return ident
 
 
-def evaluation_progress(project: Project) -> Callable[[dict[str, Any]], None]:
+def evaluation_progress(project: Project) -> OnEvent:
+    """Shows what a child process tells: what is loading, what is asked, how many cases are done."""
+
     def on_event(event: dict[str, Any]) -> None:
-        if "done" in event:
-            project.progress.update(event["done"], event["total"], f"{event.get('arm', '')} {event.get('suite', '')}")
+        if event["event"] == "opening":
+            project.progress.note(f"loading {event['model'] or event['arm']} ({event['backend']})")
+        elif event["event"] == "start":
+            project.progress.note(f"{event['arm']}: {event['total']:,} cases")
+        elif event["event"] == "case":
+            project.progress.update(event["done"], event["total"], event["arm"])
 
     return on_event

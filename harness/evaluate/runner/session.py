@@ -128,8 +128,9 @@ class Evaluation:
             self._without_model(evals, session)
 
     def _without_model(self, evals: Sequence[pytest.Item], session: pytest.Session) -> None:
-        """Nobody named a model: beside ordinary tests the cases are skipped, alone they are a mistake."""
-        if len(evals) == len(session.items):
+        """Nobody named a model: in a run of everything the cases are skipped; where evals were asked for it is a mistake."""
+        asked_for = session.config.args_source is pytest.Config.ArgsSource.ARGS
+        if asked_for and len(evals) == len(session.items):
             names = self._model_names()
             raise pytest.UsageError(f"eval files need a model\n  next:  pytest ... --model NAME; NAME is {names}")
         for item in evals:
@@ -168,6 +169,7 @@ class Evaluation:
         self._arm = arm
         answer = self._answer_for(arm)
         total = sum(planned is arm for planned, _ in self._plan)
+        self._on_event({"event": "start", "arm": arm.name, "total": total})
         ended = run(self._jobs(arm, session), answer, self.answerer.size(arm))
         for done, _ in enumerate(ended, start=1):
             self._on_event({"event": "case", "arm": arm.name, "done": done, "total": total})
