@@ -1,5 +1,6 @@
 """Render the report a reviewer decides from: one HTML file that opens from disk."""
 
+from collections import Counter
 from itertools import groupby
 
 from msgspec.structs import replace
@@ -28,7 +29,7 @@ def render(story: Story) -> bytes:
 
 
 def whole_page(story: Story, *, judged: bool) -> bytes:
-    """The page of a story; `judged` is False for two runs that no gate judged."""
+    """The page of a story; `judged` is False for runs that no gate judged: some side by side, or one alone."""
     rows = case_rows(story)
     blocks, places = pack.blocks(story, rows)
     first = summary(story)
@@ -38,6 +39,8 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
         "report.html.j2",
         script="report.js",
         judged=judged,
+        alone=not judged and bool(story.runs) and not story.comparisons,
+        tally=Counter(row.status.get(main_baseline(story), "missing") for row in rows),
         story=story,
         first=first,
         groups=_groups(first),
@@ -95,6 +98,7 @@ def _facts(story: Story) -> dict[str, Json]:
     return {
         "title": story.title,
         "verdict": story.verdict.id,
+        "trace_url": story.trace_url,
         "against": main_baseline(story),
         "candidate": candidate(story),
         "arms": {run.arm.name: _arm(run) for run in story.runs},

@@ -18,7 +18,21 @@ from harness.core.nearest import nearest
 from harness.errors import Exit, TrueupError
 
 WALK = (
-    *("init", "ingest", "inspect", "mine", "review", "curate", "diff", "tune", "eval", "runs", "show", "compare"),
+    *(
+        "init",
+        "ingest",
+        "inspect",
+        "mine",
+        "review",
+        "curate",
+        "diff",
+        "tune",
+        "eval",
+        "runs",
+        "show",
+        "view",
+        "compare",
+    ),
     *("gate", "report", "promote", "rollback", "monitor", "run", "status", "doctor"),
 )
 """The order in which people meet them; any other command follows, by name."""

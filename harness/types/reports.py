@@ -84,6 +84,8 @@ class Story(Noun, frozen=True):
     """Its training rows."""
     judgement: Judgement | None = None
     """What the verdict was computed from."""
+    trace_url: str = ""
+    """Web address of a trace with `{trace_id}` in it; empty: cases link to none."""
     arm_means: tuple[ArmMean, ...] = ()
     """Each suite under each arm."""
     pair_means: tuple[PairMean, ...] = ()

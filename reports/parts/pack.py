@@ -40,7 +40,7 @@ def index(story: Story, rows: list[CaseRow], places: list[tuple[int, int]]) -> d
     suites = sorted({row.suite for row in rows})
     groups = sorted({row.case.cluster for row in rows})
     slices = sorted({name for row in rows for name in row.slices})
-    baselines = list(dict.fromkeys(comparison.baseline for comparison in story.comparisons))
+    baselines = list(dict.fromkeys(comparison.baseline for comparison in story.comparisons)) or [""]
     labels = {cluster.id: cluster.label for cluster in story.dataset.clusters} if story.dataset else {}
     numbers = [{name: place for place, name in enumerate(names)} for names in (suites, groups, slices)]
     return {

@@ -20,6 +20,8 @@ MARKS = {
     "hold": "✕",
     "fail": "✕",
     "broken": "✕",
+    "failed": "✕",
+    "passed": "✓",
     "worse": "↓",
     "undecided": "?",
     "unresolved": "?",

@@ -104,7 +104,7 @@ function provenance(row, body, origin) {
   const pairs = [
     ["failure cluster", cluster.id ? make("a", {href: link({cluster: cluster.id})}, cluster.label) : null],
     ["split", body.split], ["slices", index.slice[row].map((slice) => index.slices[slice]).join(", ")], ["day", body.day],
-    ["call", body.call_id], ["trace", body.trace_id], ["session", body.session], ["group", body.group], ["recorded at", body.call?.where],
+    ["call", body.call_id], ["trace", body.trace_id && traceLink(body.trace_id)], ["session", body.session], ["group", body.group], ["recorded at", body.call?.where],
     ...Object.entries(body.fields || {}).filter(([, value]) => !body.messages.some((message) => textOf(message) === value))
       .map(([name, value]) => [`column ${name}`, column(value)]),
     ["model then", body.call?.model], ["it answered", body.call?.reply ?? body.rejected], ["target from", body.source],
@@ -113,6 +113,13 @@ function provenance(row, body, origin) {
   if (!pairs.length && !body.nearest) return [];
   return [make("h3", {}, "Where it comes from"), facts_list(pairs), ...nearest(row, body, origin),
     ...(trained.length && cluster.id ? [make("details", {}, make("summary", {}, `${count(trained.length)} training rows of this cluster went into adapter ${facts.adapter}`), trained.slice(0, 50).map((id) => trainingRow(id, origin)))] : [])];
+}
+
+// To the team's own tool, as `[report] trace_url` of trueup.toml says; the id of a trace cannot change where that is.
+function traceLink(trace) {
+  if (!/^https?:\/\//.test(facts.trace_url)) return trace;
+  const address = facts.trace_url.replaceAll("{trace_id}", () => encodeURIComponent(trace));
+  return make("a", {href: address, target: "_blank", rel: "noopener noreferrer", class: "trace"}, trace);
 }
 
 // A column of the case's row: a picture, a tree, or text.
