@@ -50,7 +50,7 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
         costs=arm_costs(story, rows),
         total=len(rows),
         left_out=sum(block < 0 for block, _ in places),
-        trend=trend(story),
+        trend=trend(story, rows),
         loss=loss_chart(story.adapter.curve, _chosen(story.adapter)) if story.adapter else None,
         score=score_chart(story.adapter.curve, _chosen(story.adapter)) if story.adapter else None,
         chosen=_chosen(story.adapter),

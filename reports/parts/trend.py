@@ -3,7 +3,8 @@
 from msgspec import Struct
 
 from harness.types import HistoryPoint, Story
-from reports.parts.cases import candidate
+from reports.parts.cases import CaseRow, candidate, case_rows
+from reports.parts.cluster_names import cluster_names
 from reports.parts.plots import Line
 from reports.parts.words import moment, short_name
 
@@ -40,13 +41,13 @@ class Trend(Struct):
     clusters: list[Spark]
 
 
-def trend(story: Story, nights: int = 60) -> Trend:
-    """Trend over the newest `nights` of the story's history, oldest first."""
+def trend(story: Story, rows: list[CaseRow] | None = None, nights: int = 60) -> Trend:
+    """Trend over the newest `nights` of the story's history, oldest first. `rows`: its cases, where they are made already."""
     points = sorted(story.history, key=lambda point: point.at_ns)[-nights:]
     suites = list(dict.fromkeys(name for point in points for name in point.means))
     judged = candidate(story) or "tuned"
     clusters = list(dict.fromkeys(name for point in points for name in point.clusters))
-    labels = {cluster.id: cluster.label for cluster in story.dataset.clusters} if story.dataset else {}
+    labels = cluster_names(story, case_rows(story) if rows is None else rows)
     return Trend(
         nights=[Night(moment(p.at_ns), p.outcome, p.adapter[:12], _inside(p.report)) for p in points],
         suites=[spark for name in suites if (spark := _suite(points, name, judged))],
