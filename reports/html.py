@@ -5,16 +5,20 @@ from itertools import groupby
 
 from msgspec.structs import replace
 
-from harness.types import Adapter, Dataset, Json, Run, Story
+from harness.types import Adapter, Dataset, Json, Run, Story, Target
 from reports.parts import pack
 from reports.parts.cases import CaseRow, candidate, case_rows, main_baseline
 from reports.parts.changes import row_changes
-from reports.parts.costs import arm_costs
+from reports.parts.costs import arm_costs, targets
+from reports.parts.distributions import seconds_chart, suite_plots
 from reports.parts.groups import clusters, slices
 from reports.parts.judges import judges
-from reports.parts.matrix import matrix
+from reports.parts.matrix import matrix, suites_of
+from reports.parts.nearness import nearness
+from reports.parts.next_steps import next_steps
 from reports.parts.page import page
 from reports.parts.plots import Axis, Bar, axis, bar, loss_chart, score_chart
+from reports.parts.still_wrong import still_wrong
 from reports.parts.summary import SuiteRow, Summary, summary, worst_first
 from reports.parts.trend import trend
 from reports.parts.turns import turn
@@ -47,6 +51,13 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
         clusters=clusters(story, rows),
         slices=slices(story, rows),
         matrix=matrix(story, rows),
+        steps=next_steps(story) if judged else [],
+        wrong=still_wrong(story, rows),
+        near_targets=any(isinstance(suite.role, Target) for suite in suites_of(story.runs).values()),
+        nearness=nearness(story, rows) if story.comparisons else [],
+        plots=suite_plots(story, rows),
+        seconds=seconds_chart(story.runs, {name for run in story.runs for name in targets(run)}),
+        machine=_machine(story),
         costs=arm_costs(story, rows),
         total=len(rows),
         left_out=sum(block < 0 for block, _ in places),
@@ -66,6 +77,14 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
         lineage=pack.squeeze(_lineage(story, rows)),
         blocks=blocks,
     )
+
+
+def _machine(story: Story) -> str:
+    """What seconds are of, so that nobody takes them for production's."""
+    found = story.runs[-1].environment if story.runs else {}
+    cpus = found.get("cpus") or found.get("threads")
+    where = f" ({cpus} processors, torch {found.get('torch', 'none')})" if cpus else ""
+    return f"Seconds are of the machine that evaluated{where}, each a reply's share of its batch: they compare arms, and are not production's."
 
 
 def _groups(first: Summary) -> list[tuple[str, Axis, list[tuple[SuiteRow, Bar]]]]:

@@ -5,10 +5,11 @@ from msgspec import Struct
 from harness.types import HistoryPoint, Story
 from reports.parts.cases import CaseRow, candidate, case_rows
 from reports.parts.cluster_names import cluster_names
-from reports.parts.plots import Line
-from reports.parts.words import moment, short_name
+from reports.parts.plots import Chart, Line, chart
+from reports.parts.words import moment, number, short_name, whole_percent
 
 WIDTH, HEIGHT, PAD = 220.0, 36.0, 5.0
+MOST_CHARTS = 8
 MOST_CLUSTERS = 12
 """Lines of the table of clusters; the index over all nights has the same."""
 
@@ -35,8 +36,16 @@ class Spark(Struct):
     """Last night against the one before."""
 
 
+class SuiteTrend(Struct):
+    """The means of a suite over the nights, with dates and a scale."""
+
+    title: str
+    drawn: Chart
+
+
 class Trend(Struct):
     nights: list[Night]
+    charts: list[SuiteTrend]
     suites: list[Spark]
     clusters: list[Spark]
 
@@ -50,12 +59,40 @@ def trend(story: Story, rows: list[CaseRow] | None = None, nights: int = 60) -> 
     labels = cluster_names(story, case_rows(story) if rows is None else rows)
     return Trend(
         nights=[Night(moment(p.at_ns), p.outcome, p.adapter[:12], _inside(p.report)) for p in points],
+        charts=_charts(points, suites, judged),
         suites=[spark for name in suites if (spark := _suite(points, name, judged))],
         clusters=_worst(
             [spark for name in clusters if (spark := _cluster(points, name, labels.get(name) or name[:24]))],
             len(points),
         ),
     )
+
+
+def _charts(points: list[HistoryPoint], suites: list[str], judged: str) -> list[SuiteTrend]:
+    """One a suite, the judged arm strong; nights are spaced by their dates."""
+    drawn = []
+    for name in suites[:MOST_CHARTS]:
+        arms = sorted({arm for p in points for arm in p.means.get(name, {})}, key=lambda arm: (arm != judged, arm))
+        series = [
+            (arm, [(p.at_ns / 1e9, m) for p in points if (m := p.means.get(name, {}).get(arm)) is not None])
+            for arm in arms
+        ]
+        share = all(0 <= value <= 1 for _, values in series for _, value in values)
+        figure = chart(
+            series,
+            top=1.0 if share else None,
+            x_marks=_dates([p.at_ns for p in points]),
+            y_label=whole_percent if share else number,
+        )
+        if figure:
+            drawn.append(SuiteTrend(short_name(name), figure))
+    return drawn
+
+
+def _dates(nights: list[int]) -> list[tuple[float, str]]:
+    """Up to four nights, the first and the last among them, as month and day."""
+    picked = sorted({nights[round(step * (len(nights) - 1) / 3)] for step in range(4)}) if nights else []
+    return [(at / 1e9, moment(at)[5:10]) for at in picked]
 
 
 def _worst(sparks: list[Spark], nights: int) -> list[Spark]:

@@ -40,6 +40,11 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{value * 100:.1f}%"
 
 
+def whole_percent(value: float) -> str:
+    """A share as a percentage for a tick of an axis: 0.5 is `50%`, 0.025 is `2.5%`."""
+    return f"{value * 100:g}%"
+
+
 def points(value: float | None, share: bool = True) -> str:
     """A signed difference: percentage points for shares, else the number."""
     if value is None:
