@@ -12,6 +12,7 @@ from harness.errors import InvalidError
 from harness.gate import candidate as gate_candidate
 from harness.gate import compare, described, stage, stored_runs
 from harness.gate import runs as gate_runs
+from harness.gate import waivers as gate_waivers
 from harness.gate.history import nights
 from harness.project import JUDGED, MARKED, EvaluationRuns, Project
 from harness.types import (
@@ -63,6 +64,7 @@ def story_of(project: Project, verdict: Verdict) -> Story:
         history=tuple(past),
         promotions=moves,
         waivers=judgement.waivers if judgement else gate_runs.waivers(project),
+        saved_waivers=gate_waivers.read(Path(project.config.root) / "waivers.jsonl"),
         policy=policy,
         training=_rows(project, verdict.dataset if adapter else ""),
         previous_training=_rows(project, before.id if before else ""),

@@ -5,6 +5,7 @@ from itertools import groupby
 
 from msgspec.structs import replace
 
+from harness.core import codec
 from harness.types import Adapter, Dataset, Json, Run, Story, Target
 from reports.parts import pack
 from reports.parts.cases import CaseRow, candidate, case_rows, main_baseline
@@ -22,7 +23,8 @@ from reports.parts.still_wrong import still_wrong
 from reports.parts.summary import SuiteRow, Summary, summary, worst_first
 from reports.parts.trend import trend
 from reports.parts.turns import turn
-from reports.parts.validity import in_force
+from reports.parts.validity import in_force, longest_waiver
+from reports.parts.words import level, role_name
 
 SUFFIX = ".html"
 
@@ -67,16 +69,23 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
         chosen=_chosen(story.adapter),
         changes=_changes(story.previous, story.dataset),
         learnt=row_changes(story),
+        interval_level=_level(first),
         findings=worst_first(story.verdict.findings),
         judges=judges(story),
         waivers=[(waiver, in_force(waiver, story)) for waiver in story.waivers],
         baseline=main_baseline(story),
         judged_arm=candidate(story),
-        facts=_facts(story),
+        facts=_facts(story, judged),
         index=pack.squeeze(pack.index(story, rows, places)),
         lineage=pack.squeeze(_lineage(story, rows)),
         blocks=blocks,
     )
+
+
+def _level(first: Summary) -> str:
+    """The level of all intervals of the first screen, where they have one."""
+    levels = {row.level for row in first.suites if row.level}
+    return level(levels.pop()) if len(levels) == 1 else ""
 
 
 def _machine(story: Story) -> str:
@@ -112,12 +121,15 @@ def _changes(before: Dataset | None, after: Dataset | None) -> list[tuple[str, i
     return [(name, old, new) for name, old, new in both if old != new]
 
 
-def _facts(story: Story) -> dict[str, Json]:
+def _facts(story: Story, judged: bool) -> dict[str, Json]:
     """What the page's script needs beside the cases."""
     return {
         "title": story.title,
         "verdict": story.verdict.id,
         "trace_url": story.trace_url,
+        "roles": {suite.name: role_name(suite.role) for suite in suites_of(story.runs).values()},
+        "waivable": longest_waiver(story) if judged else 0,
+        "waivers": [codec.decode(codec.encode(waiver), Json) for waiver in story.saved_waivers],
         "against": main_baseline(story),
         "candidate": candidate(story),
         "arms": {run.arm.name: _arm(run) for run in story.runs},

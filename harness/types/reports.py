@@ -69,6 +69,9 @@ class Story(Noun, frozen=True):
     history: tuple[HistoryPoint, ...] = ()
     promotions: tuple["Promotion", ...] = ()
     waivers: tuple["Waiver", ...] = ()
+    """Those that were judged."""
+    saved_waivers: tuple["Waiver", ...] = ()
+    """What waivers.jsonl has, so that the page can save that file with more."""
     policy: Policy = Policy()
     seconds: dict[str, float] = {}
     """Step of the loop to its wall-clock time."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,7 +12,8 @@ from harness.core.codec import read_lines
 from harness.types import Waiver
 from reports import compare, history, html
 from reports.parts.cases import case_rows
-from tests.reports.story import PARCEL, make_story
+from reports.parts.validity import in_force
+from tests.reports.story import CHOICES, PARCEL, make_story
 
 pytestmark = pytest.mark.browser
 
@@ -170,23 +172,66 @@ def test_differences_are_marked_by_word_and_by_field(story, opened):
     assert page.locator(".answer ins").all_inner_texts() == ["lost"]
 
 
-def test_accepted_cases_are_saved_as_a_waiver_file(page_bytes, opened, tmp_path):
-    """Accept with a reason, save, and each line of the file reads as a Waiver of that case."""
-    page = opened(page_bytes).at("#cases?status=broken")
-    page.keyboard.press("j")
+def open_broken_guard(page):
+    """Open the first broken case of a guard; its id."""
+    page.locator("#found:not(:empty)").wait_for()
+    page.locator(".row", has_text="choices").first.click()
     page.locator(".answers").wait_for()
-    case = page.locator(".case-head h2").inner_text()
+    return page.locator(".case-head h2").inner_text()
+
+
+def waive(page, reason):
     page.keyboard.press("a")
-    page.locator("[name=reason]").fill("the correction is wrong")
+    page.locator("[name=reason]").fill(reason)
     page.locator("[name=owner]").fill("mira")
-    page.locator(".accept button").click()
+    page.locator(".accept button").first.click()
+
+
+def test_waived_cases_are_added_to_the_waiver_file_and_survive_a_reload(story, opened, tmp_path):
+    """The saved file has the lines of waivers.jsonl and the new one; each reads as a Waiver; a reload loses nothing."""
+    kept = Waiver(suite=CHOICES, case_id="other", reason="r", owner="o", expires="2026-11-20")
+    page = opened(html.render(replace(story, saved_waivers=(kept,)))).at("#cases?status=broken")
+    case = open_broken_guard(page)
+    waive(page, "the correction is wrong")
+    page.reload()
+    assert open_broken_guard(page) == case
+    assert "Waived" in page.locator("#accept").inner_text() and "1 waived" in page.locator("#waived").inner_text()
+    page.keyboard.press("a")
+    assert page.locator("[name=reason]").input_value() == "the correction is wrong"
     with page.expect_download() as download:
         page.locator("#export").click()
     path = tmp_path / "waivers.jsonl"
     download.value.save_as(path)
-    (waiver,) = read_lines(path, Waiver)
-    assert (waiver.case_id, waiver.reason, waiver.owner) == (case, "the correction is wrong", "mira")
-    assert waiver.suite and waiver.expires > "2026"
+    before, waiver = read_lines(path, Waiver)
+    assert before == kept
+    assert (waiver.suite, waiver.case_id, waiver.reason, waiver.owner) == (
+        CHOICES,
+        case,
+        "the correction is wrong",
+        "mira",
+    )
+    assert in_force(waiver, replace(story, verdict=replace(story.verdict, at_ns=time.time_ns()), runs=()))
+    page.get_by_text("Take it back").click()
+    page.reload()
+    assert page.locator("#waived").is_hidden()
+
+
+@pytest.mark.parametrize(
+    ("filters", "offered"),
+    [
+        ("status=broken&suite=guards%2Feval_choices%3A%3Aeval_choices", True),
+        ("status=both_fail&suite=guards%2Feval_choices%3A%3Aeval_choices", True),
+        ("status=fixed&suite=guards%2Feval_choices%3A%3Aeval_choices", False),
+        ("status=both_pass&suite=guards%2Feval_choices%3A%3Aeval_choices", False),
+        ("status=both_fail&suite=parcel_desk%2Feval_parcel%3A%3Aeval_parcel", False),
+    ],
+)
+def test_waiving_is_offered_on_failing_cases_of_guards_only(page_bytes, opened, filters, offered):
+    """As the gate has it: what is fixed or passes needs none, and a target takes none."""
+    page = opened(page_bytes).at(f"#cases?{filters}")
+    page.keyboard.press("j")
+    page.locator(".answers").wait_for()
+    assert page.locator("#accept").count() == offered
 
 
 def test_only_rows_in_sight_exist(opened):
