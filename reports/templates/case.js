@@ -89,7 +89,7 @@ function fieldTable(expected, arms, answers) {
     const same = one.get(name) === goal.get(name);
     return make("td", {class: same ? "same" : "off"}, make("i", {}, same ? "✓" : "✕"), make("span", {class: "unseen"}, same ? "same " : "differs "), one.get(name) ?? "absent");
   };
-  return make("div", {class: "scroll"}, make("table", {class: "fields"},
+  return make("div", {class: "scroll", tabindex: "0", role: "group", "aria-label": "Fields"}, make("table", {class: "fields"},
     make("thead", {}, make("tr", {}, ["Field", "expected", ...arms].map((name) => make("th", {scope: "col"}, name)))),
     make("tbody", {}, [...names].map((name) => make("tr", {}, make("th", {scope: "row"}, name || "(whole)"), make("td", {}, goal.get(name) ?? "absent"), given.map((one) => cell(one, name)))))));
 }

@@ -1,6 +1,5 @@
 """The HTML report as its reader meets it, in a real Chromium."""
 
-import json
 import re
 import time
 
@@ -14,6 +13,7 @@ from reports import compare, history, html
 from reports.parts.cases import case_rows
 from reports.parts.validity import in_force
 from tests.reports.story import CHOICES, PARCEL, make_story
+from tests.reports.transcripts import make_agent_story
 
 pytestmark = pytest.mark.browser
 
@@ -264,6 +264,44 @@ def test_print_keeps_the_report_and_drops_the_controls(page_bytes, opened):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
+def test_print_keeps_what_is_folded(page_bytes, opened):
+    """On paper a table that is folded on the screen is there, without a script too, and one more case turn by turn."""
+    page = opened(page_bytes, java_script_enabled=False).page
+    table = page.locator("details.rest table").first
+    assert not table.is_visible()
+    page.emulate_media(media="print")
+    assert table.is_visible() and table.bounding_box()["height"] > 100
+    report = opened(html.render(make_agent_story(60)))
+    page = report.at("#cases?case=long&in=desk%2Feval_agent%3A%3Aeval_agent")
+    page.locator(".answers").wait_for()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".answer").first.locator(".said.assistant").count() == 60
+    assert page.locator("#case details:not([open])").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("#case details:not([open])").count() > 0
+
+
+def test_everything_can_be_done_by_keyboard(opened):
+    """Tab reaches the filters, the list and the folds of a case; Enter and arrows work them; the focus can be seen."""
+    page = opened(html.render(make_agent_story(5))).at("#cases")
+    page.locator("#q").focus()
+    reached = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id"))
+    assert {"deep", "column", "sort", "clear", "list"} <= set(reached)
+    page.locator("#list").focus()
+    page.keyboard.press("ArrowDown")
+    page.locator(".answers").wait_for()
+    fold = page.locator(".reasoning summary").first
+    fold.focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".reasoning").first.evaluate("node => node.open")
+    assert fold.evaluate("node => getComputedStyle(node).outlineStyle") == "solid"
+    page.keyboard.press("r")
+    page.locator("#raw[aria-pressed=true]").wait_for()
+
+
 def test_dark_follows_the_system_and_can_be_switched(page_bytes, opened):
     """The page is dark where the system is, and the button turns it."""
     page = opened(page_bytes, color_scheme="dark").page
@@ -273,25 +311,45 @@ def test_dark_follows_the_system_and_can_be_switched(page_bytes, opened):
     assert page.evaluate(colour) != dark
 
 
+@pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize(
     ("address", "scheme"),
     [
         ("#verdict", "light"),
         ("#verdict", "dark"),
         (f"#cases?case=parcel-00003&in={PARCEL.replace('/', '%2F')}", "dark"),
+        ("#cases", "light"),
     ],
 )
-def test_axe_finds_nothing_serious(page_bytes, opened, address, scheme):
-    """No accessibility finding of weight serious or critical, in either colour scheme."""
+def test_axe_finds_nothing_serious(page_bytes, opened, address, scheme, width):
+    """No accessibility finding of weight serious or critical, in either colour scheme, on a desktop and on a phone."""
     page = opened(page_bytes, color_scheme=scheme, bypass_csp=True).at(address)
+    page.set_viewport_size({"width": width, "height": 844})
     page.wait_for_timeout(200)
+    assert serious(page) == {}
+
+
+@pytest.mark.parametrize("ident", ["tools", "markdown", "picture", "long"])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_axe_finds_nothing_serious_in_transcripts(opened, ident, width, scheme):
+    """Nor in trees, tables, code, pictures and differences."""
+    report = opened(html.render(make_agent_story(30)), color_scheme=scheme, bypass_csp=True)
+    page = report.at(f"#cases?case={ident}&in=desk%2Feval_agent%3A%3Aeval_agent")
+    page.set_viewport_size({"width": width, "height": 844})
+    page.locator(".answers").wait_for()
+    page.wait_for_timeout(100)
+    assert serious(page) == {}
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def serious(page):
+    """What axe finds of weight serious or critical: rule to the elements."""
     found = Axe().run(page).response["violations"]
-    serious = {
+    return {
         one["id"]: [node["html"][:120] for node in one["nodes"]]
         for one in found
         if one["impact"] in ("serious", "critical")
     }
-    assert serious == {}, json.dumps(serious, indent=1)
 
 
 def test_the_index_of_nights_links_to_each_report(story, opened):
