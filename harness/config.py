@@ -155,6 +155,8 @@ class EvalSection(Section, frozen=True):
 class ReportSection(Section, frozen=True):
     out: str = "out"
     formats: tuple[str, ...] = ("html", "markdown", "junit", "json", "verdict")
+    trace_url: str = ""
+    """Where a trace is shown, such as `https://traces.example/{trace_id}`: each case of a report links there."""
 
 
 class PromoteSection(Section, frozen=True):
@@ -252,6 +254,7 @@ def load(path: Path | None = None) -> Config:
             raise unknown_key(f"prompts.{arm.prompt}", (f"prompts.{name}" for name in config.prompts), str(file))
     check_arms(config, str(file))
     _check_scales(config, str(file))
+    _check_trace_url(config, str(file))
     return _absolute(msgspec.structs.replace(config, root=str(file.resolve().parent)))
 
 
@@ -273,6 +276,16 @@ def check_arms(config: Config, where: str) -> None:
             f"the candidate {gate.candidate!r} is its own baseline",
             where=where,
             next=f'hold it against another arm: baselines = ["{others[0]}"] under [gate]',
+        )
+
+
+def _check_trace_url(config: Config, where: str) -> None:
+    address = config.report.trace_url
+    if address and not (address.startswith(("https://", "http://")) and "{trace_id}" in address.partition("//")[2]):
+        raise UsageError(
+            f"[report] trace_url is no web address with {{trace_id}} in it: {address!r}",
+            where=where,
+            next='trace_url = "https://traces.example/{trace_id}"',
         )
 
 

@@ -14,8 +14,8 @@ from harness.cli import commands
 from harness.cli.commands._command import SETTINGS
 from harness.core.nearest import nearest
 
-WALK = (
-    *(
+WALK = tuple(
+    [
         "init",
         "ingest",
         "inspect",
@@ -28,9 +28,18 @@ WALK = (
         "eval",
         "runs",
         "show",
+        "view",
         "compare",
-    ),
-    *("gate", "report", "notify", "promote", "rollback", "monitor", "run", "status", "doctor"),
+        "gate",
+        "report",
+        "notify",
+        "promote",
+        "rollback",
+        "monitor",
+        "run",
+        "status",
+        "doctor",
+    ]
 )
 """The order in which people meet them; any other command follows, by name."""
 

@@ -108,6 +108,9 @@ class Story(Noun, frozen=True):
     history: tuple[HistoryPoint, ...] = ()
     promotions: tuple["Promotion", ...] = ()
     waivers: tuple["Waiver", ...] = ()
+    """Those that were judged."""
+    saved_waivers: tuple["Waiver", ...] = ()
+    """What waivers.jsonl has, so that the page can save that file with more."""
     policy: Policy = Policy()
     seconds: dict[str, float] = {}
     """Step of the loop to its wall-clock time."""
@@ -123,6 +126,8 @@ class Story(Noun, frozen=True):
     """Its training rows."""
     judgement: Judgement | None = None
     """What the verdict was computed from."""
+    trace_url: str = ""
+    """Web address of a trace with `{trace_id}` in it; empty: cases link to none."""
     arm_means: tuple[ArmMean, ...] = ()
     """Each suite under each arm."""
     pair_means: tuple[PairMean, ...] = ()
