@@ -16,7 +16,7 @@ from harness.core.nearest import nearest
 
 WALK = (
     *("init", "ingest", "inspect", "mine", "review", "curate", "diff", "tune", "eval", "runs", "show", "compare"),
-    *("gate", "report", "notify", "promote", "rollback", "monitor", "run", "status", "doctor"),
+    *("gate", "report", "notify", "promote", "rollback", "monitor", "run", "status", "doctor", "prune"),
 )
 """The order in which people meet them; any other command follows, by name."""
 
