@@ -293,7 +293,7 @@ def check_arms(config: Config, where: str) -> None:
     gate = config.gate
     for key, names, known in (
         ("candidate", (gate.candidate,), arms),
-        ("baselines", gate.baselines, arms | {"base", "champion", "constant"}),
+        ("baselines", gate.baselines, arms | {"base", "champion", "constant", "empty"}),
     ):
         for name in names:
             if name not in known:

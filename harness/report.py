@@ -11,12 +11,24 @@ from harness.core.codec import digest, write_atomic
 from harness.core.plugins import helper, load
 from harness.errors import InvalidError
 from harness.evaluate.case_places import places
-from harness.gate import branches, compare
+from harness.gate import branches, compare, described, stage
 from harness.gate import candidate as gate_candidate
 from harness.gate import runs as gate_runs
 from harness.gate.history import nights
 from harness.project import JUDGED, MARKED, EvaluationRuns, Project
-from harness.types import Case, Dataset, Finding, HistoryPoint, Judgement, Run, Story, Verdict
+from harness.types import (
+    Case,
+    Comparison,
+    Dataset,
+    Finding,
+    HistoryPoint,
+    Judgement,
+    PairMean,
+    Policy,
+    Run,
+    Story,
+    Verdict,
+)
 
 SHORT = {"md": "markdown"}
 """Other names of formats, in [report] formats and after --format."""
@@ -41,18 +53,21 @@ def story_of(project: Project, verdict: Verdict) -> Story:
     past = [night for night in nights(project) if night.at_ns <= verdict.at_ns]
     before = _before(project, verdict, past)
     moves = tuple(project.store.promotions.history(project.config.promote.alias))
+    comparisons = gate_runs.comparisons(runs, policy.candidate)
     return Story(
         title=_title(project),
         verdict=verdict,
         runs=tuple(runs.values()),
-        comparisons=gate_runs.comparisons(runs, policy.candidate),
+        comparisons=comparisons,
+        arm_means=described.arm_means(runs.values(), comparisons),
+        pair_means=_pair_means(judgement, comparisons, policy),
         dataset=project.dataset(verdict.dataset) if verdict.dataset else None,
         adapter=adapter,
         calls=project.store.traces.calls_by_id(wanted),
         history=tuple(past),
         promotions=moves,
-        waivers=gate_runs.waivers(project),
-        policy=replace(project.config.gate, candidate=policy.candidate, baselines=policy.baselines),
+        waivers=judgement.waivers if judgement else gate_runs.waivers(project),
+        policy=policy,
         training=_rows(project, verdict.dataset if adapter else ""),
         previous_training=_rows(project, before.id if before else ""),
         feedback=tuple(record for record in project.feedback() if record.call_id in wanted),
@@ -146,6 +161,16 @@ def _judgement(project: Project, verdict: Verdict) -> Judgement | None:
     """What the verdict was computed from; None of one that was judged before this was kept."""
     known = verdict.id in project.store.artifacts.ids("judgement")
     return project.store.artifacts.get("judgement", verdict.id, Judgement) if known else None
+
+
+def _pair_means(
+    judgement: Judgement | None, comparisons: tuple[Comparison, ...], policy: Policy
+) -> tuple[PairMean, ...]:
+    """Means of the cases that were judged: without flaky cases that were left out, and without waived ones."""
+    if judgement is None:
+        return described.pair_means(comparisons, lambda each: each, policy.alpha)
+    context = stage.context_of(judgement)
+    return described.pair_means(context.comparisons, context.unwaived, policy.alpha)
 
 
 def _before(project: Project, verdict: Verdict, past: Sequence[HistoryPoint]) -> Dataset | None:

@@ -11,10 +11,12 @@ from reports.parts.changes import row_changes
 from reports.parts.costs import arm_costs
 from reports.parts.groups import clusters, slices
 from reports.parts.judges import judges
+from reports.parts.matrix import matrix
 from reports.parts.page import page
 from reports.parts.plots import Axis, Bar, axis, bar, loss_chart, score_chart
 from reports.parts.summary import SuiteRow, Summary, summary, worst_first
 from reports.parts.trend import trend
+from reports.parts.turns import turn
 from reports.parts.validity import in_force
 
 SUFFIX = ".html"
@@ -41,6 +43,7 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
         groups=_groups(first),
         clusters=clusters(story, rows),
         slices=slices(story, rows),
+        matrix=matrix(story, rows),
         costs=arm_costs(story, rows),
         total=len(rows),
         left_out=sum(block < 0 for block, _ in places),
@@ -106,7 +109,7 @@ def _arm(run: Run) -> dict[str, Json]:
         "digest": run.model_digest[:12],
         "prompt": run.arm.prompt.name,
         "settings": run.arm.options | run.environment,
-        "messages": [pack.said(message) for message in run.arm.prompt.messages],
+        "messages": [turn(message) for message in run.arm.prompt.messages],
     }
 
 

@@ -45,7 +45,8 @@ class CurateOptions(Noun, frozen=True):
     seed: int = 17
     """Seeds every draw: the same seed and traces give the same dataset."""
     min_failures: int = 20
-    """Corrected failures below which nothing is trained: the run ends undecided."""
+    """Corrected failures below which nothing is trained: the run ends undecided. 0: a dataset for its own sake, which need
+    not hold a failure."""
     near_duplicate: float = 0.8
     """Jaccard index of character 5-shingles from which two texts count as the same."""
     group_by_user: bool = False

@@ -43,7 +43,7 @@ from harness.types.messages import (
     ToolResultPart,
     Usage,
 )
-from harness.types.reports import BranchChange, HistoryPoint, Story
+from harness.types.reports import ArmMean, BranchChange, HistoryPoint, PairMean, Story
 from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source
 from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
 from harness.types.verdicts import (
@@ -63,6 +63,7 @@ from harness.types.verdicts import (
 __all__ = [
     "Adapter",
     "Arm",
+    "ArmMean",
     "ArmSettings",
     "BranchChange",
     "Budget",
@@ -95,6 +96,7 @@ __all__ = [
     "Noun",
     "OtherPart",
     "Pair",
+    "PairMean",
     "Part",
     "Policy",
     "Preview",

@@ -62,6 +62,8 @@ class Suite(Noun, frozen=True):
     """False: the arm's prompt is not put in front; for suites that probe general ability."""
     owner: str = ""
     tags: tuple[str, ...] = ()
+    about: str = ""
+    """First paragraph of the eval function's docstring."""
     file: str = ""
     digest: str = ""
     """Content id of the eval file's source and of all its cases."""
@@ -216,6 +218,9 @@ class Result(Noun, frozen=True):
     skipped: str = ""
     replies: tuple[Reply, ...] = ()
     seconds: float = 0.0
+    asked: tuple[tuple[Message, ...], ...] = ()
+    """For each reply what was new in its request: results of tools, further questions, or a question that the eval function
+    wrote itself. Empty where every reply answers the case's own messages. The arm's prompt is in the arm."""
 
     @property
     def cut_off(self) -> bool:

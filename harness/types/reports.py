@@ -5,7 +5,36 @@ from harness.types.curation import Case, Dataset
 from harness.types.evaluation import Run
 from harness.types.traces import Call, Feedback
 from harness.types.tuning import Adapter
-from harness.types.verdicts import Comparison, Judgement, Policy, Promotion, Verdict, Waiver
+from harness.types.verdicts import Comparison, Interval, Judgement, Policy, Promotion, Verdict, Waiver
+
+
+class ArmMean(Noun, frozen=True):
+    """Mean of one arm on one suite, with its interval; decides nothing."""
+
+    suite: str
+    arm: str
+    n: int
+    """Units that count: cases that ask the same are one."""
+    mean: float
+    interval: Interval | None = None
+    """None: the scores have no range, so one rare case could outweigh all."""
+
+
+class PairMean(Noun, frozen=True):
+    """Means of two arms over the cases that were judged, and the interval of their difference."""
+
+    suite: str
+    baseline: str
+    candidate: str
+    n: int
+    before: float
+    after: float
+    part: str = ""
+    """`column=value` of a slice; empty: the whole suite."""
+    interval: Interval | None = None
+    """Of `after` minus `before`; None where it cannot be told."""
+    waived: int = 0
+    """Cases that a waiver in force takes out."""
 
 
 class HistoryPoint(Noun, frozen=True):
@@ -65,6 +94,10 @@ class Story(Noun, frozen=True):
     """Its training rows."""
     judgement: Judgement | None = None
     """What the verdict was computed from."""
+    arm_means: tuple[ArmMean, ...] = ()
+    """Each suite under each arm."""
+    pair_means: tuple[PairMean, ...] = ()
+    """Each suite and slice of the comparisons, without waived cases."""
     branch_change: BranchChange | None = None
     """Set in a job for a pull or merge request, where the store holds a verdict of the branch that it goes into."""
     places: dict[str, dict[str, str]] = {}

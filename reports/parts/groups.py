@@ -32,6 +32,9 @@ class Group(Struct):
     detector: str = ""
     trained: int = 0
     """Training rows of the same cluster."""
+    low: float | None = None
+    high: float | None = None
+    """Ends of the interval of the difference, where the slice has enough cases."""
 
 
 def clusters(story: Story, rows: Iterable[CaseRow]) -> list[Group]:
@@ -55,10 +58,13 @@ def clusters(story: Story, rows: Iterable[CaseRow]) -> list[Group]:
 
 def slices(story: Story, rows: Iterable[CaseRow]) -> list[Group]:
     """One group a suite and slice; most broken first. Slices advise; they do not decide."""
-    groups = []
+    groups, against = [], main_baseline(story)
+    known = {(mean.suite, mean.part): mean for mean in story.pair_means if mean.baseline == against}
     for (name, suite), members in _split(rows, lambda row: [(part, row.suite) for part in row.slices]):
         group = _count(story, name, members)
         group.suite, group.label = suite, name
+        if (mean := known.get((suite, name))) and mean.interval:
+            group.low, group.high = mean.interval.low, mean.interval.high
         groups.append(group)
     return sorted(groups, key=lambda group: (-group.broken, group.suite, group.label))
 

@@ -53,6 +53,11 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else f"{value:.3g}"
 
 
+def level(value: float) -> str:
+    """A level as a percentage: 0.95 is `95 %`, 0.9874 is `98.7 %`."""
+    return f"{100 * value:.3g} %"
+
+
 def told(value: Json) -> str:
     """A recorded value for people: `yes`, `2,080`, `rows 400, stop supervised yes`."""
     if isinstance(value, dict):

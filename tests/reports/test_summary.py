@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from harness.types import Arm, Budget, Calibration, Finding, Interval, Neighbour
+from harness.types import Arm, Budget, Calibration, Finding, Interval, Neighbour, PairMean
 from reports import html
 from reports.parts.plots import axis, bar
 from reports.parts.summary import suite_rows, summary
@@ -80,7 +80,8 @@ def test_an_expired_waiver_counts_as_none(story):
 def test_a_clock_set_back_wakes_no_waiver_in_the_report(story):
     """The verdict is dated before its runs; the page shows what the gate did."""
     _, expired = story.waivers
-    early = replace(story, verdict=replace(story.verdict, at_ns=1))
+    august = 1_787_788_800_000_000_000  # 2026-08-27
+    early = replace(story, verdict=replace(story.verdict, at_ns=august))
     assert not in_force(expired, early)
     assert in_force(expired, replace(early, runs=()))
 
@@ -93,12 +94,31 @@ def test_a_story_without_comparisons_still_has_a_first_screen(story):
     assert first.outcome == "promote"
 
 
-def test_waivers_count_for_their_suite_while_they_hold(story):
-    """A waiver of a case marks its suite until it expires; one of a whole suite is none, as for the gate."""
-    rows = {row.suite: row.waivers for row in suite_rows(story)}
-    assert (rows[PARCEL], rows[INSTRUCTIONS]) == (1, 0)
-    whole = replace(story.waivers[0], case_id="")
-    assert not any(row.waivers for row in suite_rows(replace(story, waivers=(whole,))))
+def test_waivers_count_for_their_guard_while_they_are_in_force(story):
+    """A waiver of a case marks its guard until it expires; one of a whole suite is none, nor one of a target, as for the gate."""
+    live = replace(story.waivers[0], suite=INSTRUCTIONS)
+    waived = lambda *waivers: {row.suite: row.waivers for row in suite_rows(replace(story, waivers=waivers))}  # noqa: E731
+    assert (waived(live)[INSTRUCTIONS], waived(*story.waivers)[PARCEL]) == (1, 0)
+    assert not any(waived(replace(live, case_id="")).values())
+    assert not any(waived(replace(live, expires="2026-10-31")).values())
+
+
+def test_a_waiver_for_longer_than_is_allowed_is_not_in_force(story):
+    """The page counts what the gate counts: 90 days by default, and what the policy says."""
+    long = replace(story.waivers[0], expires="2027-06-01")
+    assert not in_force(long, story)
+    assert in_force(long, replace(story, policy=replace(story.policy, options={"waiver_days": 400})))
+
+
+def test_the_means_of_a_row_differ_by_what_its_finding_says(story):
+    """Where a waiver takes cases out, the means are of the cases that were judged."""
+    row = next(row for row in suite_rows(story) if row.suite == INSTRUCTIONS)
+    judged = PairMean(
+        suite=INSTRUCTIONS, baseline=row.baseline, candidate=row.candidate, n=17, before=0.5, after=0.5 + row.estimate
+    )
+    shown = next(each for each in suite_rows(replace(story, pair_means=(judged,))) if each.suite == INSTRUCTIONS)
+    assert shown.candidate_mean - shown.baseline_mean == pytest.approx(shown.estimate)
+    assert shown.baseline_mean == 0.5
 
 
 def test_noise_stands_beside_its_suite_and_never_for_it(story):
