@@ -108,15 +108,22 @@ def write_index(project: Project) -> list[Path]:
         every = nights(project)
         for place, night in enumerate(every, 1):
             path = out / NIGHTS / f"{night.verdict[:16]}.html"
-            if night.verdict and not path.exists():
+            if night.verdict and not path.exists() and has_runs(project, night.verdict):
                 verdict = project.store.artifacts.get("verdict", night.verdict, Verdict)
                 write_atomic(path, page.render(story_of(project, verdict)))
                 written.append(path)
-            linked.append(replace(night, report=f"{NIGHTS}/{path.name}" if night.verdict else ""))
+            linked.append(replace(night, report=f"{NIGHTS}/{path.name}" if path.exists() and night.verdict else ""))
             project.progress.update(place, len(every), "nights")
         story = replace(story_of(project, latest), history=tuple(linked))
         write_atomic(out / "history.html", load("reports", "history").render(story))
     return [out / "history.html", *written]
+
+
+def has_runs(project: Project, verdict: str) -> bool:
+    """Whether the runs that a verdict judged are still in the store, so that its report can be rendered."""
+    judged = project.recalled(JUDGED, verdict, "evaluation")
+    known = project.store.artifacts.get("evaluation", judged, EvaluationRuns).runs if judged else ()
+    return bool(known) and all(project.store.artifacts.has("run", ident) for _, ident in known)
 
 
 def write_comparison(project: Project, baseline: str, candidate: str) -> Path:

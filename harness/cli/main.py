@@ -14,32 +14,9 @@ from harness.cli import commands
 from harness.cli.commands._command import SETTINGS
 from harness.core.nearest import nearest
 
-WALK = tuple(
-    [
-        "init",
-        "ingest",
-        "inspect",
-        "mine",
-        "review",
-        "label",
-        "curate",
-        "diff",
-        "tune",
-        "eval",
-        "runs",
-        "show",
-        "view",
-        "compare",
-        "gate",
-        "report",
-        "notify",
-        "promote",
-        "rollback",
-        "monitor",
-        "run",
-        "status",
-        "doctor",
-    ]
+WALK = (
+    *("init", "ingest", "inspect", "mine", "review", "label", "curate", "diff", "tune", "eval", "runs", "show", "view"),
+    *("compare", "gate", "report", "notify", "promote", "rollback", "monitor", "run", "status", "doctor", "prune"),
 )
 """The order in which people meet them; any other command follows, by name."""
 

@@ -39,6 +39,16 @@ def ci_job(environment: Mapping[str, str] = os.environ) -> CiJob:
     return _gitlab(environment) if environment.get("GITLAB_CI") == "true" else CiJob()
 
 
+def public_warning(job: CiJob) -> str:
+    """What to know where everybody can read what a job keeps; empty elsewhere."""
+    if not job.is_public:
+        return ""
+    return (
+        "this repository is public, and .trueup/ and out/ hold what users wrote: keep neither as an artifact or a cache of this "
+        "job, and commit neither; see docs/how-to/ci.md"
+    )
+
+
 def _github(environment: Mapping[str, str]) -> CiJob:
     event = _event(environment.get("GITHUB_EVENT_PATH", ""))
     change, repository = event.get("pull_request") or {}, environment.get("GITHUB_REPOSITORY", "")

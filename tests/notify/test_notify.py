@@ -273,6 +273,16 @@ def test_a_run_that_stops_tells_why_and_leaves_a_page(folder, api, monkeypatch):
     assert not (folder / "out" / stop.PAGE).exists() and not (folder / "out" / stop.FILE).exists()
 
 
+def test_a_run_in_a_public_repository_is_warned(folder, github, monkeypatch):
+    """Its store and its reports hold what users wrote; a private one is not."""
+    for name, value in {**github, "GITHUB_BASE_REF": ""}.items():
+        monkeypatch.setenv(name, value)
+    assert "this repository is public" in trueup("run", cwd=folder).stderr
+    event = Path(github["GITHUB_EVENT_PATH"])
+    event.write_text(event.read_text().replace("false", "true"))
+    assert "public" not in trueup("run", cwd=folder).stderr
+
+
 def test_another_error_is_stopped_not_undecided(folder, api, monkeypatch):
     """A missing file is no question of evidence."""
     monkeypatch.setattr(loop, "run", mock.Mock(side_effect=InputError("no traces", where="traces/")))

@@ -27,11 +27,13 @@ def run(project: "Project", as_json: bool, iterations: int, by: str, train_anywa
     """
     from harness import loop, report
     from harness.cli import console
-    from harness.core.ci_job import ci_job
+    from harness.core.ci_job import ci_job, public_warning
     from harness.errors import TrueupError
     from harness.gate import branches
     from harness.notify import step, stop
 
+    if warning := public_warning(ci_job()):
+        console.warn(f"trueup: {warning}")
     stop.clear(Path(project.config.report.out))
     try:
         verdict = loop.run(project, train_anyway) if iterations == 1 else loop.run_in_rounds(project, iterations, by)
