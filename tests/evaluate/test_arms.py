@@ -42,9 +42,18 @@ def test_the_constant_arm_makes_the_commonest_call():
         answered(n, ToolCallPart(id=f"i{n}", name="f", arguments=text))
         for n, text in enumerate(['{"a": 1, "b": 2}', '{"b":2,"a":1}'])
     ]
-    arm = arms.constant([*train, answered(3, TextPart(text="No.")), answered(4, TextPart(text="Yes."))])
+    arm = arms.fixed([*train, answered(3, TextPart(text="No.")), answered(4, TextPart(text="Yes."))])
     (reply,) = constant.open([arm]).answer(arm, [Request(max_tokens=5)])
     assert [(call.name, json_object(call.arguments)) for call in reply.tool_calls] == [("f", {"a": 1, "b": 2})]
     assert (reply.text, reply.finish_reason) == ("", "tool_calls")
-    words = arms.constant([answered(n, TextPart(text="No.")) for n in range(2)])
-    assert words.options == {"reply": "No."} and arms.constant([]) is None
+    words = arms.fixed([answered(n, TextPart(text="No.")) for n in range(2)])
+    assert words.options == {"reply": "No."}
+
+
+def test_the_fixed_answer_is_the_commonest_target_or_none_at_all():
+    """A tie goes to the first by text; cases without a target count for nothing."""
+    targets = [Message(role="assistant", parts=(TextPart(text=text),)) for text in ("b", "a")]
+    cases = [Case(id=str(n), target=target) for n, target in enumerate((*targets, None, None))]
+    assert arms.fixed(cases).options == {"reply": "a"}
+    empty = arms.fixed(cases[2:])
+    assert (empty.name, empty.options) == ("empty", {"reply": ""})
