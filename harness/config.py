@@ -142,6 +142,11 @@ class EvalSection(Section, frozen=True):
     paths: tuple[str, ...] = ("evals",)
     model: str = ""
     """What `pytest evals` asks when no --model is given: an arm, or what else --model takes, relative to this file."""
+    app: str = ""
+    """A command whose answers are judged in place of the model's; its calls go to the arm. See
+    docs/how-to/evaluate-your-app.md."""
+    app_seconds: float = 300.0
+    """The most that it may take without a call of the model or an answer."""
     batch_size: int = 0
     repeats: int = 0
     control: bool = False

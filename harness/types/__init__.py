@@ -13,6 +13,7 @@ from harness.types.base import Json, Noun
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.evaluation import (
     CORPUS,
+    Application,
     Arm,
     Budget,
     Calibration,
@@ -62,6 +63,7 @@ from harness.types.verdicts import (
 
 __all__ = [
     "Adapter",
+    "Application",
     "Arm",
     "ArmSettings",
     "Budget",
