@@ -38,14 +38,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--trueup-events", type=int, metavar="FD", help="Write progress as JSON Lines to this descriptor.")
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
 ) -> Iterator[None]:
-    """Add the short names after every conftest.py had its turn: an option that is taken stays the user's."""
-    known = early_config.known_args_namespace
-    values = {value for option, value in zip(args, args[1:], strict=False) if option.removeprefix("--") in OPTIONS}
-    known.file_or_dir = [path for path in known.file_or_dir if path not in values]
+    """Add the short names after every conftest.py had its turn: an option that is taken stays the user's.
+
+    Their values are no test paths, though pytest took them for such.
+    """
+    ours = {f"--{prefix}{name}" for name in OPTIONS for prefix in ("", "trueup-")}
+    values = {value for option, value in zip(args, args[1:], strict=False) if option in ours}
+    paths = [path for path in early_config.known_args_namespace.file_or_dir if path not in values]
+    if any((early_config.invocation_params.dir / value).exists() for value in values):
+        _reroot(early_config, args, paths)
+    early_config.known_args_namespace.file_or_dir = paths
     yield
     group = parser.getgroup("trueup")
     for name, settings in OPTIONS.items():
@@ -53,6 +59,16 @@ def pytest_load_initial_conftests(
             group.addoption(f"--{name}", dest=f"trueup_{name}", **settings)
         except (ValueError, argparse.ArgumentError):
             continue
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A process of pytest-xdist has ended: what its cases scored is shown with that of the others."""
+    runs = getattr(node, "workeroutput", {}).get(NAME)
+    if runs:
+        from harness.evaluate.runner.terminal import Gathered
+
+        Gathered.of(node.config).add(runs)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -100,6 +116,13 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: objec
     from harness.evaluate.runner.collection import eval_class
 
     return eval_class(collector, name, obj)
+
+
+def _reroot(config: pytest.Config, args: list[str], paths: list[str]) -> None:
+    if not _eval_files.harness_is_hidden():
+        from harness.evaluate.runner.private_pytest import reroot
+
+        reroot(config, args, paths)
 
 
 class Hidden(pytest.Module):
@@ -157,6 +180,4 @@ def _for_developer(config: pytest.Config) -> "Evaluation":
         config.getoption("--trueup-model"), config.rootpath, here, paths, repeats=config.getoption("--trueup-repeats")
     )
     request = replace(request, otel=config.getoption("--trueup-otel"))
-    return Developing(
-        request, recording=False, model_names=lambda: model_option.arm_names(*map(Path, paths), here, config.rootpath)
-    )
+    return Developing(request, model_names=lambda: model_option.arm_names(*map(Path, paths), here, config.rootpath))

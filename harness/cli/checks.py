@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from harness import config as harness_config
-from harness import loop
+from harness import loop, report
 from harness.core.digests import model_digests
 from harness.core.plugins import PACKAGES, known, names
 from harness.errors import InputError, TrueupError
@@ -45,6 +45,7 @@ def examine(path: Path | None) -> list[Check]:
     if config.model.base or candidate.is_tuned(config, config.gate):
         checks.append(_attempt("model", lambda: _model(config.model.base)))
     checks += [_attempt(f"eval path {path}", partial(_exists, path)) for path in config.eval.paths]
+    checks.append(_attempt("git", lambda: _out_of_git(config.store)))
     checks += [*_store(config.store), _attempt("feedback", lambda: _feedback(config))]
     return [*checks, _disk(Path(config.root))]
 
@@ -83,8 +84,9 @@ def _names_known(config: harness_config.Config) -> str:
         *(("detectors", name) for name in config.mine.detectors),
         *(("backends", name) for name in backends),
         ("trainers", config.tune.method),
+        *(("notify", one.kind) for one in config.notify.values()),
         ("adapters", config.tune.adapter),
-        *(("reports", name) for name in config.report.formats),
+        *(("reports", report.SHORT.get(name, name)) for name in config.report.formats),
     ]
     for kind, name in asked:
         if name:
@@ -164,6 +166,28 @@ def _feedback(config: harness_config.Config) -> str:
         if one.next
     ]
     return "; ".join([f"{linked:,} records linked", *([causes] if waiting else []), *unknown])
+
+
+def _out_of_git(store: Path) -> str:
+    """What users wrote belongs in no commit. Raises InputError when git has files of the store."""
+    folder = next((each for each in store.parents if (each / ".git").exists()), None)
+    if folder is None:
+        return "no git repository"
+    name = f"{store.relative_to(folder).as_posix()}/"
+    if name.encode() in _index(folder / ".git"):
+        raise InputError(
+            "git has files of the store, which holds what users wrote",
+            where=str(store),
+            next=f"git rm -r --cached {name}; whoever has a clone has them, too",
+        )
+    return "git has no file of the store"
+
+
+def _index(git: Path) -> bytes:
+    """Git's index, in which each path stands as it is; of a worktree, whose `.git` is a file, its own."""
+    if git.is_file():
+        git = git.parent / git.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
+    return (git / "index").read_bytes() if (git / "index").is_file() else b""
 
 
 def _references(store: Store) -> str:

@@ -3,51 +3,22 @@
 Each command is a file in `harness/cli/commands/`, imported when it runs or when its help is shown.
 """
 
-import errno
 import functools
 import importlib
 import pkgutil
 import sys
-import traceback
 
 import click
 
 from harness.cli import commands
 from harness.cli.commands._command import SETTINGS
 from harness.core.nearest import nearest
-from harness.errors import Exit, TrueupError
 
 WALK = (
-    *(
-        "init",
-        "ingest",
-        "inspect",
-        "mine",
-        "review",
-        "curate",
-        "diff",
-        "tune",
-        "eval",
-        "runs",
-        "show",
-        "view",
-        "compare",
-    ),
-    *("gate", "report", "promote", "rollback", "monitor", "run", "status", "doctor"),
+    *("init", "ingest", "inspect", "mine", "review", "label", "curate", "diff", "tune", "eval", "runs", "show", "view"),
+    *("compare", "gate", "report", "notify", "promote", "rollback", "monitor", "run", "status", "doctor", "prune"),
 )
 """The order in which people meet them; any other command follows, by name."""
-
-
-OS_ERRORS = (
-    ({errno.ENOSPC, errno.EDQUOT, errno.EFBIG}, Exit.STORAGE, "free space, then run it again"),
-    ({errno.EACCES, errno.EPERM, errno.EROFS}, Exit.STORAGE, "check that you may read and write there: ls -ld"),
-    (
-        {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG},
-        Exit.INPUT,
-        "check the path",
-    ),
-)
-"""Errors of the system, the exit code they mean, and what to do."""
 
 
 class Commands(click.Group):
@@ -100,34 +71,8 @@ def all_commands() -> dict[str, click.Command]:
 
 
 def main() -> None:
-    """Entry point of `trueup`: errors become up to three lines and an exit code; only our own faults a traceback."""
+    """Entry point of `trueup`: errors become a message and an exit code; only our own faults show a traceback."""
     try:
         cli.main(prog_name="trueup", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(Exit.USAGE)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; run the same command to continue", err=True)
-        sys.exit(130)
-    except TrueupError as error:
-        importlib.import_module("harness.cli.console").warn(f"trueup: {error}")
-        sys.exit(error.exit)
-    except OSError as error:
-        sys.exit(_os_error(error))
-    except Exception:
-        traceback.print_exc()
-        click.echo("trueup: internal error\n  next:  report it with the traceback above", err=True)
-        sys.exit(Exit.INTERNAL)
-
-
-def _os_error(error: OSError) -> int:
-    """What the user can change gets a message and its exit code; anything else is shown whole."""
-    for numbers, code, hint in OS_ERRORS:
-        if error.errno in numbers:
-            where = error.filename if error.filename is not None else "not known"
-            importlib.import_module("harness.cli.console").warn(
-                f"trueup: {error.strerror}\n  where: {where}\n  next:  {hint}"
-            )
-            return int(code)
-    traceback.print_exc()
-    return int(Exit.INTERNAL)
+    except (Exception, KeyboardInterrupt) as error:
+        sys.exit(importlib.import_module("harness.cli.failures").report(error, as_json="--json" in sys.argv))

@@ -190,6 +190,14 @@ class ReplyFormat(Protocol):
         """The sections of what the model wrote, control tokens as text; `tools` are those that the request offered."""
 
 
+class Notifier(Protocol):
+    """A way to tell of a verdict. It may take options."""
+
+    def send(self, notice: Any, options: Any, client: Any, /) -> str:
+        """Send a `harness.notify.notice.Notice` by a `harness.notify.client.Client`; says in words what was done. Raises NotifyError
+        when it was not sent; whatever is raised changes no exit code."""
+
+
 KINDS: dict[str, tuple[type, ...]] = {
     "formats": (RecordFormat, SpanDialect),
     "detectors": (Detector,),
@@ -201,6 +209,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "adapters": (AdapterKind,),
     "reports": (Report,),
     "reply_formats": (ReplyFormat,),
+    "notify": (Notifier,),
 }
 """Kind of plug-in to its protocols, of which it keeps at least one."""
 

@@ -1,9 +1,10 @@
 """Resolve the arms of trueup.toml: fill in their prompts and adapters.
 
 Without [arms.*] there are the three that every fine-tune has to be held against: `base`, `prompted` (the prompt that
-production used, worked examples and all) and `tuned`. `champion` joins when something has been promoted, and
-`constant`, which gives the commonest training answer to everything: whoever does not beat it has learnt nothing from
-the message.
+production used, worked examples and all) and `tuned`. `champion` joins when something has been promoted, and so does an
+arm that asks no model: `constant`, which gives the commonest training answer to everything, or `empty`, which gives no
+answer, where nothing was curated. Whoever does not beat it has learnt nothing from the message, and a guard that it passes
+cannot fail.
 """
 
 from collections import Counter
@@ -18,7 +19,10 @@ from harness.core.options import OptionsTable
 from harness.errors import UsageError
 from harness.types import Arm, Case, Json, Prompt
 
-TUNED, CHAMPION, CONSTANT = "tuned", "champion", "constant"
+TUNED, CHAMPION = "tuned", "champion"
+CONSTANT, EMPTY = "constant", "empty"
+FIXED = (CONSTANT, EMPTY)
+"""Arms that give one answer to everything: the commonest training answer, and none at all."""
 
 
 def sections(config: Config) -> dict[str, ArmSection]:
@@ -145,10 +149,10 @@ def _options(config: Config, name: str, spec: ArmSection | JudgeSection) -> Opti
     return option_tables.of_plugin("backends", backend, spec.options, f"[{name}] options", config.root)
 
 
-def constant(train: Sequence[Case]) -> Arm | None:
-    """The arm that gives the commonest training answer to everything; None when nothing has a target."""
+def fixed(train: Sequence[Case]) -> Arm:
+    """The arm that gives the commonest training answer to everything, or no answer where nothing has a target."""
     answers = Counter(case.target.text for case in train if case.target is not None)
     if not answers:
-        return None
+        return Arm(name=EMPTY, backend="constant", options={"reply": ""})
     reply, _ = min(answers.items(), key=lambda item: (-item[1], item[0]))
     return Arm(name=CONSTANT, backend="constant", options={"reply": reply})

@@ -17,9 +17,10 @@ from msgspec.structs import replace
 from harness.core.codec import digest
 from harness.core.plugins import load, names, says
 from harness.errors import UsageError
+from harness.evaluate.arms import CHAMPION
 from harness.gate import options as gate_options
 from harness.gate.bar import GateBar
-from harness.gate.context import CHAMPION, Context
+from harness.gate.context import Context
 from harness.gate.flaky_cases import sorted_out
 from harness.gate.noise_beside import beside
 from harness.gate.sentence import sentence

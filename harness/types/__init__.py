@@ -43,7 +43,16 @@ from harness.types.messages import (
     ToolResultPart,
     Usage,
 )
-from harness.types.reports import ArmMean, HistoryPoint, PairMean, Story
+from harness.types.reports import (
+    ArmMean,
+    BranchChange,
+    DecisionPlan,
+    HistoryPoint,
+    PairMean,
+    PlannedCall,
+    PlannedWay,
+    Story,
+)
 from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source
 from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
 from harness.types.verdicts import (
@@ -61,12 +70,14 @@ from harness.types.verdicts import (
 )
 
 __all__ = [
+    "CORPUS",
+    "UNUSABLE",
     "Adapter",
     "Arm",
     "ArmMean",
     "ArmSettings",
+    "BranchChange",
     "Budget",
-    "CORPUS",
     "Calibration",
     "Call",
     "CallError",
@@ -76,6 +87,7 @@ __all__ = [
     "Contract",
     "CurvePoint",
     "Dataset",
+    "DecisionPlan",
     "Estimate",
     "EvalRequest",
     "Failure",
@@ -97,6 +109,8 @@ __all__ = [
     "Pair",
     "PairMean",
     "Part",
+    "PlannedCall",
+    "PlannedWay",
     "Policy",
     "Preview",
     "PreviewRow",
@@ -114,6 +128,7 @@ __all__ = [
     "Run",
     "Score",
     "Share",
+    "SharedTurn",
     "Source",
     "Spent",
     "Story",
@@ -124,8 +139,6 @@ __all__ = [
     "ToolCallPart",
     "ToolResultPart",
     "TuneRequest",
-    "SharedTurn",
-    "UNUSABLE",
     "Usage",
     "Verdict",
     "Waiver",

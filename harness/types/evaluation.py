@@ -114,6 +114,8 @@ class Calibration(Noun, frozen=True):
     """Digest of its answers in this trial."""
     arms: tuple[tuple[str, tuple[tuple[float, float], ...]], ...] = ()
     """Each arm with its labelled answers, as (people's score, judge's score), each 0 to 1; empty: labels name no arm."""
+    brief: bool = False
+    """Only some labels and attacks were tried, for a first look: nothing is known of the judge by it."""
     most_bias: float | None = None
     """How much laxer (as a share of answers) the judge may be on one arm than on another, by the author's word."""
 

@@ -5,6 +5,7 @@ import pytest
 from harness.config import ArmSection, Config, PromptSection
 from harness.errors import UsageError
 from harness.evaluate import arms
+from harness.types import Case, Message, TextPart
 
 PROMPTS = {"short": PromptSection(system="Be short."), "recorded": PromptSection(traces=True)}
 
@@ -27,3 +28,12 @@ def test_two_productions_are_refused():
     twice = {name: ArmSection(prompt="short", production=True) for name in ("a", "b")}
     with pytest.raises(UsageError, match="several arms are production: a, b"):
         arms.check_options(Config(prompts=PROMPTS, arms=twice))
+
+
+def test_the_fixed_answer_is_the_commonest_target_or_none_at_all():
+    """A tie goes to the first by text; cases without a target count for nothing."""
+    targets = [Message(role="assistant", parts=(TextPart(text=text),)) for text in ("b", "a")]
+    cases = [Case(id=str(n), target=target) for n, target in enumerate((*targets, None, None))]
+    assert arms.fixed(cases).options == {"reply": "a"}
+    empty = arms.fixed(cases[2:])
+    assert (empty.name, empty.options) == ("empty", {"reply": ""})

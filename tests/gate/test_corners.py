@@ -270,6 +270,16 @@ def test_a_guard_that_any_answer_passes_does_not_count():
     assert "1 guard" in gate((gain, guard, sharp), Policy(), candidate="a").sentence
 
 
+@pytest.mark.parametrize("arm", ["constant", "empty"])
+def test_an_error_under_a_fixed_answer_makes_no_verdict_invalid(arm):
+    """An eval function that trips over the answer of such an arm says nothing of the candidate; as a baseline it does."""
+    gain = compared("b", Target(), 20, 1, 40, 40)
+    broken = replace(gain, baseline=arm, pairs=tuple(replace(pair, baseline=None) for pair in gain.pairs))
+    assert "invalid" not in {f.outcome for f in told("evidence", gain, broken)}
+    asked = gate((gain, broken), Policy(baselines=(arm,)), candidate="a")
+    assert asked.outcome == "invalid"
+
+
 def test_a_guard_that_cannot_fail_still_fails_when_it_lost():
     """Being no evidence for a candidate does not make it none against it."""
     lost, fixed = compared("g", Guard(margin=0.03), 60, 30, 0, 10), compared("g", Guard(), 100, 0, 0, 0)

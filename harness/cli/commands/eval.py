@@ -9,7 +9,7 @@ from harness.cli.commands._command import command
 from harness.cli.commands._means import problems_of, show
 
 if TYPE_CHECKING:
-    from harness.evaluate.runner.worker import Survey
+    from harness.evaluate.runner.survey import Survey
     from harness.project import Project
 
 

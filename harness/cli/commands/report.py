@@ -9,8 +9,6 @@ from harness.cli.commands._command import command
 if TYPE_CHECKING:
     from harness.project import Project
 
-SHORT = {"md": "markdown"}
-
 
 @command(changes=False)
 @click.option("--open", "open_", is_flag=True, help="Open it in a browser.")
@@ -35,9 +33,8 @@ def report(project: "Project", open_: bool, formats: tuple[str, ...], history: b
     if history:
         written = report.write_index(project)
     else:
-        names = [SHORT.get(name, name) for name in formats]
         with project.progress.step("report"):
-            written = report.write(project, project.latest_verdict(), names)
+            written = report.write(project, project.latest_verdict(), formats)
     if not as_json:
         if not history:
             console.out.print(report.first_screen(project))

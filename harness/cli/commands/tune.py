@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 @command()
 @click.option("--dry-run", is_flag=True, help="Steps, tokens, time and memory; trains nothing.")
+@click.option("--train-anyway", is_flag=True, help="Train though the suites have too few cases to decide.")
 @click.option("--preview", type=click.IntRange(min=1), metavar="N", help="Show N rows token by token; trains nothing.")
 @click.option("--prove-resume", is_flag=True, help="Kill a short training, resume it, compare the bytes.")
-def tune(project: "Project", dry_run: bool, preview: int | None, prove_resume: bool, as_json: bool) -> dict[str, Any]:
+def tune(
+    project: "Project", dry_run: bool, train_anyway: bool, preview: int | None, prove_resume: bool, as_json: bool
+) -> dict[str, Any]:
     """Train an adapter on the latest dataset.
 
     A killed training goes on where it was.
@@ -25,6 +28,7 @@ def tune(project: "Project", dry_run: bool, preview: int | None, prove_resume: b
     Example: trueup tune
              trueup tune --preview 3
     """
+    from harness import planning
     from harness.cli import console
     from harness.tune import step
 
@@ -36,7 +40,8 @@ def tune(project: "Project", dry_run: bool, preview: int | None, prove_resume: b
         return _preview(project, preview, as_json)
     if prove_resume:
         return _prove(project, as_json)
-    adapter = step.tune(project)
+    with planning.paged(project):
+        adapter = step.tune(project, anyway=train_anyway)
     if not as_json:
         last = adapter.curve[-1].loss if adapter.curve else float("nan")
         console.say(f"adapter {adapter.id[:12]}: {adapter.steps} steps, last loss {last:.3f}, {adapter.seconds:.0f} s")

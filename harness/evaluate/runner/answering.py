@@ -149,7 +149,9 @@ class Answerer:
     def _ask(self, arm: Arm, requests: Sequence[Request]) -> Sequence[Reply | Exception]:
         """The backend's answers. A batch that it breaks on is asked in halves, so one request costs no other its reply."""
         try:
-            given = self._backend(arm).answer(arm, requests)
+            backend = self._backend(arm)
+            self._on_event({"event": "asking", "arm": arm.name, "requests": len(requests)})
+            given = backend.answer(arm, requests)
         except TrueupError:
             raise
         except Exception as error:  # such as memory that runs out at a single row
@@ -174,6 +176,7 @@ class Answerer:
         """The one backend for all arms of its kind, so that they share what they can: base weights above all."""
         if arm.backend not in self._backends:
             arms = [other for other in self._arms if other.backend == arm.backend]
+            self._on_event({"event": "opening", "arm": arm.name, "backend": arm.backend, "model": arm.model})
             try:
                 self._backends[arm.backend] = load("backends", arm.backend).open(arms, batch_size=self._batch_size)
             except TrueupError as error:

@@ -24,6 +24,8 @@ class Exchange(msgspec.Struct, frozen=True):
     answer: Reply | Exception
     start_ns: int
     end_ns: int
+    prompt: tuple[Message, ...] = ()
+    """Messages of the arm's prompt, at the head of the request's where it is put in front."""
 
 
 class Model:
@@ -147,10 +149,13 @@ class Model:
         try:
             reply = self._ask(request)
         except Exception as error:
-            self.exchanges.append(Exchange(request, error, started, time.time_ns()))
+            self._note(request, error, started)
             raise
-        self.exchanges.append(Exchange(request, reply, started, time.time_ns()))
+        self._note(request, reply, started)
         return reply
+
+    def _note(self, request: Request, answer: Reply | Exception, started: int) -> None:
+        self.exchanges.append(Exchange(request, answer, started, time.time_ns(), self._prompt.messages))
 
 
 def conversation(said: Said) -> tuple[Message, ...]:

@@ -1,16 +1,13 @@
 """Collect what happened to each case while pytest runs, and make one `Run` an arm at the end."""
 
-import difflib
-import json
 import time
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
-from harness.core.codec import canonical, digest
+from harness.core.codec import digest
 from harness.errors import TrueupError
 from harness.evaluate import identity
 from harness.evaluate.runner.answering import Answerer
@@ -19,7 +16,7 @@ from harness.evaluate.runner.few_shot import Nearest
 from harness.evaluate.runner.model import Exchange, Model
 from harness.evaluate.runner.outcomes import error_text, failed_check, name_metrics, to_scores
 from harness.evaluate.runner.turns import new_messages
-from harness.types import Arm, Budget, Case, Json, Result, Run, Score, Spent, Suite
+from harness.types import Arm, Case, Result, Run, Spent, Suite
 
 
 class Entry:
@@ -133,40 +130,3 @@ class Book:
 
 def _key(arm: Arm, entry: Entry) -> tuple[str, str, str, int]:
     return arm.name, entry.suite.suite.name, entry.case_id, entry.repeat
-
-
-def verdict_text(result: Result, entry: Entry) -> str:
-    """Why a case failed, for an engineer at a terminal; empty when it passed.
-
-    A case fails when its deciding score is 0, or above the limit for a suite whose role is budget.
-    """
-    suite = entry.suite.suite
-    score = next((score for score in result.scores if score.name == suite.metric), (*result.scores, None)[0])
-    if score is None or not _failed(score, suite):
-        return ""
-    lines = [f"{score.name} = {score.value:g}", *score.explanation.splitlines()]
-    said = result.replies[-1] if result.replies else None
-    if said is not None:
-        shown = said.text or canonical(msgspec.to_builtins(said.tool_calls))
-        lines += ["", "the model said:", shown]
-        if entry.case.expected is not None:
-            lines += ["", "expected (-), said (+):", *_diff(entry.case.expected, shown)]
-    return "\n".join(lines)
-
-
-def _failed(score: Score, suite: Suite) -> bool:
-    return score.value > suite.role.limit if isinstance(suite.role, Budget) else score.value == 0
-
-
-def _diff(expected: Json, said: str) -> list[str]:
-    try:
-        got = json.loads(said)
-    except ValueError:
-        got = said
-    both = [_lines(expected), _lines(got)] if isinstance(expected, str) or not isinstance(got, str) else None
-    before, after = both or [_lines(expected), said.splitlines()]
-    return [line for line in difflib.ndiff(before, after) if not line.startswith("?")]
-
-
-def _lines(value: Json) -> list[str]:
-    return value.splitlines() if isinstance(value, str) else json.dumps(value, indent=2, sort_keys=True).splitlines()

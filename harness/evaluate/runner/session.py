@@ -5,7 +5,7 @@ the loop asks several arms, one after the other, records everything and writes o
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextvars import Token
 from typing import Any, TypeGuard
 
@@ -24,10 +24,10 @@ from harness.evaluate.runner.fixtures import SetupTree, may_join
 from harness.evaluate.runner.judges import Question, RunBench
 from harness.evaluate.runner.live_case import LIVE, LiveCase
 from harness.evaluate.runner.model import Model
-from harness.evaluate.runner.outcomes import without_ours
 from harness.evaluate.runner.private_pytest import arguments, use_setup_state
-from harness.evaluate.runner.results import Book, Entry, verdict_text
+from harness.evaluate.runner.results import Book, Entry
 from harness.evaluate.runner.sharding import members
+from harness.evaluate.runner.wrong_answers import SUMMARY, EvalCall, is_wrong, polish, show
 from harness.types import Arm, EvalRequest, Reply, Run
 
 ENTRY = pytest.StashKey[Entry]()
@@ -63,7 +63,7 @@ class Evaluation:
     ) -> None:
         self.request, self.recording, self._on_event, self._model_names = request, recording, on_event, model_names
         self.answerer = Answerer(request.arms, request.replies, request.batch_size, on_event)
-        self.bench = RunBench(request, self.answerer)
+        self.bench = RunBench(request, self.answerer, brief=not recording)
         self._nearest = Nearest(request.datasets)
         self.book = Book(request.arms, self.answerer, self._nearest)
         self.suites: dict[tuple[str, str], SuiteCases] = {}
@@ -128,8 +128,9 @@ class Evaluation:
             self._without_model(evals, session)
 
     def _without_model(self, evals: Sequence[pytest.Item], session: pytest.Session) -> None:
-        """Nobody named a model: beside ordinary tests the cases are skipped, alone they are a mistake."""
-        if len(evals) == len(session.items):
+        """Nobody named a model: in a run of everything the cases are skipped; where evals were asked for it is a mistake."""
+        asked_for = session.config.args_source is pytest.Config.ArgsSource.ARGS
+        if asked_for and len(evals) == len(session.items):
             names = self._model_names()
             raise pytest.UsageError(f"eval files need a model\n  next:  pytest ... --model NAME; NAME is {names}")
         for item in evals:
@@ -168,6 +169,7 @@ class Evaluation:
         self._arm = arm
         answer = self._answer_for(arm)
         total = sum(planned is arm for planned, _ in self._plan)
+        self._on_event({"event": "start", "arm": arm.name, "total": total})
         ended = run(self._jobs(arm, session), answer, self.answerer.size(arm))
         for done, _ in enumerate(ended, start=1):
             self._on_event({"event": "case", "arm": arm.name, "done": done, "total": total})
@@ -214,33 +216,34 @@ class Evaluation:
             return None
         live = pyfuncitem.stash.get(LIVE, None)
         if live is None:
-            self._settle(pyfuncitem, *_called(pyfuncitem))
+            call = EvalCall(pyfuncitem.obj, lambda: arguments(pyfuncitem))
+            self._settle(pyfuncitem, call, *_ended(call))
             return True
         live.stretch()
         if live.job.ended:
-            self._settle(pyfuncitem, live.job.value, live.job.error)
+            self._settle(pyfuncitem, live.call, live.job.value, live.job.error)
         return True
 
-    def _settle(self, item: pytest.Function, value: Any, error: BaseException | None) -> None:
+    def _settle(self, item: pytest.Function, call: EvalCall, value: Any, error: BaseException | None) -> None:
         """Record the outcome; raise it where the test is to show it."""
-        entry = item.stash[ENTRY]
+        entry, model = item.stash[ENTRY], item.stash.get(MODEL, None)
         assert self._arm is not None
         if error is not None and not isinstance(error, (Exception, pytest.fail.Exception, pytest.skip.Exception)):
             raise error  # KeyboardInterrupt, pytest.exit(), a debugger that quits
-        result = self.book.outcome(self._arm, entry, item.stash.get(MODEL, None), value, error)
-        wrong = isinstance(error, (AssertionError, pytest.fail.Exception))
-        if error is not None and not (self.recording and wrong):
-            raise error if item.config.option.fulltrace else without_ours(error)
-        if result.error and error is None:
-            pytest.fail(result.error, pytrace=False)
-        if not self.recording and (text := verdict_text(result, entry)):
-            pytest.fail(text, pytrace=False)
+        result = self.book.outcome(self._arm, entry, model, value, error)
+        if result.error or not self.recording or (error is not None and not is_wrong(error)):
+            show(item, call.frame, result, entry, model, error)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: CallInfo[None]) -> Iterator[None]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         if call.excinfo is not None and call.when != "call" and is_eval(item) and self._arm is not None:
             self.book.broken(self._arm, item.stash[ENTRY], call.excinfo.value)
-        return (yield)
+        report: pytest.TestReport = yield
+        if call.when == "call" and SUMMARY in item.stash:
+            polish(report, item.stash[SUMMARY])
+        return report
 
     @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -297,9 +300,9 @@ def one_at_a_time(config: pytest.Config) -> bool:
     return any(config.getoption(name, False) for name in ALONE)
 
 
-def _called(item: pytest.Function) -> tuple[Any, BaseException | None]:
+def _ended(call: EvalCall) -> tuple[Any, BaseException | None]:
     try:
-        return item.obj(**arguments(item)), None
+        return call(), None
     except BaseException as error:
         return None, error
 
