@@ -29,6 +29,19 @@ def test_the_commonest_failures_that_are_left_have_one_case_each(story):
     assert "nothing instead of" in told.answer
 
 
+def test_cases_without_a_cluster_are_grouped_by_the_field_that_is_wrong(story):
+    """What the judged arm gets wrong names the group, with the value where most share it."""
+    bare = tuple(replace(case, cluster="") for case in story.runs[0].cases[PARCEL])
+    runs = tuple(replace(run, cases={**run.cases, PARCEL: bare}) for run in story.runs)
+    wrong = still_wrong(replace(story, runs=runs), case_rows(replace(story, runs=runs)), most=99)
+    assert {case.group for case in wrong} <= {
+        "days_waiting: missing",
+        "order_number: missing",
+        "text instead of JSON",
+    } | {case.group for case in wrong if "nothing instead of" in case.group}
+    assert len(wrong) > 1
+
+
 def test_a_budget_is_wrong_above_its_limit(story):
     """Low is right there, so the cheapest case is never shown as the worst."""
     cheap = tuple(replace(suite, role=Budget(limit=0.5)) for suite in story.runs[0].suites)
