@@ -33,7 +33,7 @@ def arms(project: Project, dataset: Dataset | None, adapter: Adapter | None) -> 
     if served and not champion:
         if not project.store.artifacts.has("adapter", served):
             alias = project.config.promote.alias
-            raise InvalidError("what was promoted is gone", where=f"alias {alias}", next="trueup rollback")
+            raise InvalidError("what was promoted is gone", where=f"alias {alias}", next="trueup promote --undo")
         folders[evaluate_arms.CHAMPION] = str(project.store.artifacts.folder("adapter", served))
     found = evaluate_arms.resolve(project.config, dataset.prompts if dataset else (), folders, champion)
     train = dataset_files.read_split(project.store.artifacts.folder("dataset", dataset.id), "train") if dataset else ()
