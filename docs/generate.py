@@ -59,6 +59,9 @@ def config() -> str:
         if entry.name == "root":
             continue
         kind = entry.type
+        if entry.name == "deploy":
+            text += f"## [deploy.NAME]\n\n{docs['Config']['deploy']}\n\n"
+            continue
         named = ".NAME" if get_args(kind) and issubclass_struct(get_args(kind)[-1]) else ""
         struct = get_args(kind)[-1] if named else kind
         text += f"## [{entry.name}{named}]\n\n"

@@ -180,6 +180,8 @@ class Config(Section, frozen=True):
     gate: Policy = Policy()
     report: ReportSection = ReportSection()
     promote: PromoteSection = PromoteSection()
+    deploy: dict[str, dict[str, Json]] = {}
+    """Where `trueup promote` deploys: `kind` and the options of that kind. See docs/how-to/deploy.md."""
     root: str = ""
     """Folder of trueup.toml; not a key of the file."""
 

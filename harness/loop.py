@@ -21,6 +21,7 @@ from harness.ingest.settings import format_options
 from harness.ingest.step import ingest
 from harness.mine import step as mine_step
 from harness.project import Project
+from harness.promote import deploy
 from harness.promote.step import promote
 from harness.report import report
 from harness.tune import rounds
@@ -35,6 +36,7 @@ def check(config: Config) -> None:
     curate_step.options_of(config)
     arms.check_options(config)
     gate_options.check(config.gate)
+    deploy.check(config)
 
 
 def run(project: Project) -> Verdict:

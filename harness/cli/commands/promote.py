@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @command()
 @click.option("--by", default=lambda: os.environ.get("USER", ""), help="Who promotes.")
 def promote(project: "Project", by: str, as_json: bool) -> dict[str, Any]:
-    """Move the alias to what was judged.
+    """Move the alias, and every deploy target, to what was judged.
 
     That is an adapter, a prompt, a model or an endpoint. Refused unless the latest verdict is promote and was made under
     trueup.toml.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @command()
 @click.option("--by", default=lambda: os.environ.get("USER", ""), help="Who rolls back.")
 def rollback(project: "Project", by: str, as_json: bool) -> dict[str, Any]:
-    """Move the alias back to what it was before.
+    """Move the alias, and every deploy target, back to what it was before.
 
     \b
     Example: trueup rollback
