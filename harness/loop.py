@@ -23,6 +23,7 @@ from harness.ingest.step import ingest
 from harness.mine import step as mine_step
 from harness.notify import step as notify
 from harness.project import Project
+from harness.promote import deploy
 from harness.promote.step import promote
 from harness.report import report
 from harness.tune import rounds
@@ -38,6 +39,7 @@ def check(config: Config) -> None:
     arms.check_options(config)
     gate_options.check(config.gate)
     notify.check(config)
+    deploy.check(config)
 
 
 def run(project: Project, anyway: bool = False) -> Verdict:
