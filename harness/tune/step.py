@@ -5,7 +5,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from harness.errors import UndecidedError
+from harness.core import plugins
+from harness.errors import InputError, UndecidedError
+from harness.evaluate import arms
 from harness.evaluate.step import sound, survey
 from harness.gate import power
 from harness.project import Project
@@ -47,6 +49,27 @@ def tune(project: Project, dataset: Dataset | None = None, anyway: bool = False)
         for knob, reason in adapter.choices.items():
             project.progress.note(f"{knob}: {reason}")
     return adapter
+
+
+def check_base(project: Project) -> None:
+    """Before anything is read: is the model there that is to be trained? Raises InputError when it is not."""
+    section = arms.tuned_section(project.config)
+    base = section.model or project.config.model.base
+    if (
+        (section.backend or project.config.model.backend) == "hf"
+        and not Path(base).is_dir()
+        and not _is_hosted(project)
+    ):
+        raise InputError(
+            "the model folder does not exist" if base else "no model is named",
+            where=base or "[model] base",
+            next="set [model] base in trueup.toml to a folder with config.json, tokenizer and *.safetensors",
+        )
+
+
+def _is_hosted(project: Project) -> bool:
+    """Whether a provider trains, which knows the model by its name: such a recipe can cancel its job."""
+    return hasattr(plugins.load("trainers", project.config.tune.method), "cancel")
 
 
 def check_model(request: TuneRequest) -> None:
