@@ -36,6 +36,8 @@ class Survey(Noun, frozen=True):
     suites: tuple[Suite, ...] = ()
     problems: tuple[str, ...] = ()
     """Files that did not load."""
+    mistakes: tuple[str, ...] = ()
+    """What eval functions misspell: their cases would be errors."""
     texts: tuple[str, ...] = ()
     """The texts of all cases, each once: what no training row may be near."""
     cases: dict[str, tuple[str, ...]] = {}
@@ -97,6 +99,7 @@ class Recording(Evaluation):
         return Survey(
             suites=self.declared(),
             problems=tuple(self.book.problems),
+            mistakes=tuple(self.mistakes),
             texts=tuple(sorted({case.text for each in cases.values() for case in each if case.text})),
             cases=self.listed(),
             asked={name: tuple(sorted({asked(case) for case in each})) for name, each in cases.items()},
