@@ -96,8 +96,9 @@ class Answering(Protocol):
 class AnswerBackend(Protocol):
     """A way to ask a model.
 
-    It may have `SCHEMA` (False; True: replies can be held to a JSON schema) and `FILE` (False; True: `--model NAME:FILE`
-    is enough to ask it).
+    It may have `SCHEMA` (False; True: replies can be held to a JSON schema), `FILE` (False; True: `--model NAME:FILE` is
+    enough to ask it), `check(arm)`, which says what is known of the arm's model without cost and raises where it could
+    not answer, and `check_recipe(recipe)`, which raises where it could not take what the recipe makes.
     """
 
     def digest(self, arm: Arm, /) -> str:

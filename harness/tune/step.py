@@ -1,11 +1,14 @@
 """Tune as a step: recall or train the adapter of the latest dataset, and store it."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from msgspec.structs import replace
 
+from harness.config import Config
+from harness.core.adapters import HOSTED
+from harness.core.plugins import load
 from harness.errors import UndecidedError
+from harness.evaluate.arms import tuned_section
 from harness.evaluate.step import sound, survey
 from harness.gate import power
 from harness.project import Project
@@ -37,6 +40,7 @@ def tune(project: Project, dataset: Dataset | None = None, anyway: bool = False)
     if known:
         return project.adapter(known)
     check_model(request)
+    check_arm(project.config)
     check_power(project, dataset, anyway)
     with project.progress.step("tune"):
         folder = tune_request.folder(project, key)
@@ -51,10 +55,17 @@ def tune(project: Project, dataset: Dataset | None = None, anyway: bool = False)
 
 def check_model(request: TuneRequest) -> None:
     """Before any cost: does the base go the whole way? Raises InputError when it does not."""
-    if Path(request.base).is_dir():
+    if request.recipe.method != HOSTED:  # whose base is a provider's name
         from harness.evaluate.inference.acceptance import accept_whole
 
-        accept_whole(request.base)
+        accept_whole(request.base, request.template_options)
+
+
+def check_arm(config: Config) -> None:
+    """Before any cost: can the tuned arm's backend take what the recipe makes? Raises UsageError when it cannot."""
+    backend = load("backends", tuned_section(config).backend or config.model.backend)
+    if hasattr(backend, "check_recipe"):
+        backend.check_recipe(config.tune)
 
 
 def check_power(project: Project, dataset: Dataset, anyway: bool = False) -> None:

@@ -13,6 +13,7 @@ from harness.types.base import Json, Noun
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.evaluation import (
     CORPUS,
+    Application,
     Arm,
     Budget,
     Calibration,
@@ -73,6 +74,7 @@ __all__ = [
     "CORPUS",
     "UNUSABLE",
     "Adapter",
+    "Application",
     "Arm",
     "ArmMean",
     "ArmSettings",

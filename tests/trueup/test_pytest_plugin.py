@@ -88,7 +88,7 @@ def test_bare_pytest_runs_the_tests_and_skips_the_cases(tmp_path):
     assert code == 0 and "3 passed" in text
 
 
-@pytest.mark.parametrize("name", ["model", "repeats", "otel"])
+@pytest.mark.parametrize("name", ["model", "repeats", "app", "otel"])
 def test_an_option_of_the_users_stays_theirs(tmp_path, name):
     """A conftest with an option of the same name works, and ours is there as `--trueup-NAME`."""
     (tmp_path / "conftest.py").write_text(

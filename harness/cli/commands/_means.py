@@ -1,4 +1,4 @@
-"""Print runs for `trueup eval` and `trueup merge`: means, tokens and seconds, judges, and errors."""
+"""Print runs for `trueup eval` and `trueup eval --merge`: means, tokens and seconds, judges, and errors."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
