@@ -157,6 +157,16 @@ def test_a_wrong_start_leads_to_a_dataset(tmp_path, start):
     assert trueup("export", "out", cwd=folder).returncode == 0
 
 
+@pytest.mark.slow
+def test_the_hints_after_the_data_lead_to_a_verdict(tmp_path):
+    """`report`, `gate` and `run` once pointed at each other. From stored calls, without a model and with too few cases, the
+    hints of `report` end in a verdict with its report; for the cases, the hint's other way is taken: --train-anyway."""
+    folder = small(tmp_path / "p", SMALL.replace('base = "model"', 'base = "nowhere"'))
+    store(folder, 120)
+    Walker(folder).walk("report")
+    assert (folder / "out" / "report.html").exists()
+
+
 @pytest.mark.parametrize(
     ("goal", "first"),
     [
