@@ -19,6 +19,8 @@ from harness.types import Feedback, FeedbackScale
 
 REVIEW = "review"
 """Name of the feedback that `trueup review` stores: it judges a target, not production's answer, so it rates nothing."""
+RANDOM_REVIEW = "random_review"
+"""Name of the feedback by which `trueup label` says whether an answer was right that was drawn at random."""
 MANY = 20
 """Values of a name from which nobody using the upper end shows that there is no higher one."""
 USUAL = ((0.0, 1.0), (1.0, 5.0), (0.0, 5.0), (1.0, 10.0), (0.0, 10.0), (0.0, 100.0))
