@@ -158,6 +158,11 @@ class EvalSection(Section, frozen=True):
     """Folders and files with eval files."""
     model: str = ""
     """What `pytest evals` asks when no --model is given: an arm, or what else --model takes, relative to this file."""
+    app: str = ""
+    """A command whose answers are judged in place of the model's; its calls go to the arm. See
+    docs/how-to/evaluate-your-app.md."""
+    app_seconds: float = 300.0
+    """The most that it may take without a call of the model or an answer."""
     batch_size: int = 0
     """Requests a batch; 0: the backend chooses."""
     repeats: int = 0
@@ -231,6 +236,8 @@ class Config(Section, frozen=True):
     """What a promotion moves."""
     notify: dict[str, NotifySection] = {}
     """Who is told of a verdict, by a name of yours: `[notify.team]`."""
+    deploy: dict[str, dict[str, Json]] = {}
+    """Where `trueup promote` deploys: `kind` and the options of that kind. See docs/how-to/deploy.md."""
     root: str = ""
     """Folder of trueup.toml; not a key of the file."""
 

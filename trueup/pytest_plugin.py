@@ -24,6 +24,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "scripted:FILE.",
     },
     "repeats": {"type": int, "default": 0, "metavar": "N", "help": "Run each case N times, not as its suite says."},
+    "app": {
+        "default": "",
+        "metavar": "COMMAND",
+        "help": "Judge the answers of this program, whose calls of a model go to --model.",
+    },
     "otel": {"default": "", "metavar": "FILE|URL", "help": "Write every case of an eval file as a trace."},
 }
 """Options under their short names. Each is there as `--trueup-NAME` too, for a project with an option of that name."""
@@ -50,7 +55,9 @@ def pytest_load_initial_conftests(
     values = {value for option, value in zip(args, args[1:], strict=False) if option in ours}
     paths = [path for path in early_config.known_args_namespace.file_or_dir if path not in values]
     if any((early_config.invocation_params.dir / value).exists() for value in values):
-        _reroot(early_config, args, paths)
+        from trueup import rootdir
+
+        rootdir.reroot(early_config, args, paths)
     early_config.known_args_namespace.file_or_dir = paths
     yield
     group = parser.getgroup("trueup")
@@ -118,13 +125,6 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: objec
     return eval_class(collector, name, obj)
 
 
-def _reroot(config: pytest.Config, args: list[str], paths: list[str]) -> None:
-    if not _eval_files.harness_is_hidden():
-        from harness.evaluate.runner.private_pytest import reroot
-
-        reroot(config, args, paths)
-
-
 class Hidden(pytest.Module):
     """An eval file in a repository whose own package `harness` is in the way of ours."""
 
@@ -173,11 +173,14 @@ def _for_developer(config: pytest.Config) -> "Evaluation":
 
     from harness.evaluate import model_option
     from harness.evaluate.runner.terminal import Developing
+    from harness.types import Application
 
     here = config.invocation_params.dir
     paths = tuple(str(here / arg.split("::")[0]) for arg in config.args)
     request = model_option.request(
-        config.getoption("--trueup-model"), config.rootpath, here, paths, repeats=config.getoption("--trueup-repeats")
+        config.getoption("--trueup-model"), config.rootpath, here, paths, config.getoption("--trueup-repeats")
     )
+    if command := config.getoption("--trueup-app"):
+        request = replace(request, application=Application(command=command, folder=str(here)))
     request = replace(request, otel=config.getoption("--trueup-otel"))
     return Developing(request, model_names=lambda: model_option.arm_names(*map(Path, paths), here, config.rootpath))

@@ -235,7 +235,7 @@ def _references(store: Store) -> str:
     if lost:
         raise TrueupError(
             f"{len(lost)} name something that is gone: {_few(lost)}",
-            next="trueup doctor --repair, then trueup run; for an alias, trueup rollback",
+            next="trueup doctor --repair, then trueup run; for an alias, trueup promote --undo",
         )
     return "whatever is referred to is there"
 

@@ -12,13 +12,8 @@ import click
 
 from harness.cli import commands
 from harness.cli.commands._command import SETTINGS
+from harness.cli.groups import GROUPS, OLD, heading, place, renamed
 from harness.core.nearest import nearest
-
-WALK = (
-    *("init", "ingest", "inspect", "mine", "review", "label", "curate", "diff", "tune", "eval", "runs", "show", "view"),
-    *("compare", "gate", "report", "notify", "promote", "rollback", "monitor", "run", "status", "doctor", "prune"),
-)
-"""The order in which people meet them; any other command follows, by name."""
 
 
 class Commands(click.Group):
@@ -38,18 +33,35 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known = self.list_commands(ctx)
+        if args and args[0] in OLD:
+            click.echo(f"trueup {args[0]} is now: trueup {' '.join(OLD[args[0]])}", err=True)
+            args = renamed(args)
         if args and args[0] not in known:
             near = nearest(args[0], known)
             hint = f" Did you mean '{near}'?" if near else ""
             raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands under their group's heading, each with its first sentence."""
+        every = {name: command for name in self.list_commands(ctx) if (command := self.get_command(ctx, name))}
+        wide = max(map(len, every))
+        for group in GROUPS:
+            rows = [
+                (name.ljust(wide), each.get_short_help_str(80))
+                for name, each in every.items()
+                if heading(name) == group
+            ]
+            if rows:
+                with formatter.section(group):
+                    formatter.write_dl(rows)
+
 
 @functools.cache
 def _names() -> tuple[str, ...]:
     """The folder, looked at once: the help text asks for it before each command."""
     found = [module.name for module in pkgutil.iter_modules(commands.__path__) if not module.name.startswith("_")]
-    return tuple(sorted(found, key=lambda name: (WALK.index(name) if name in WALK else len(WALK), name)))
+    return tuple(sorted(found, key=place))
 
 
 @click.group(cls=Commands, context_settings=SETTINGS)

@@ -46,6 +46,7 @@ def request(name: str | None, root: Path, here: Path, paths: tuple[str, ...], re
         replies=str(project.store.root / "replies"),
         batch_size=config.eval.batch_size,
         judges=evaluate_arms.judges(config),
+        application=evaluate_step.application(config),
     )
 
 

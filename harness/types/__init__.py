@@ -11,8 +11,10 @@ JSON and back and gives their content id.
 
 from harness.types.base import Json, Noun
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
+from harness.types.deploy import Deployment, Release, Switch
 from harness.types.evaluation import (
     CORPUS,
+    Application,
     Arm,
     Budget,
     Calibration,
@@ -73,6 +75,7 @@ __all__ = [
     "CORPUS",
     "UNUSABLE",
     "Adapter",
+    "Application",
     "Arm",
     "ArmMean",
     "ArmSettings",
@@ -115,6 +118,9 @@ __all__ = [
     "Preview",
     "PreviewRow",
     "Promotion",
+    "Release",
+    "Switch",
+    "Deployment",
     "Prompt",
     "Quarantine",
     "Quarantined",

@@ -55,7 +55,7 @@ def cluster_names(story: Story, rows: Iterable[CaseRow]) -> dict[str, str]:
     evidence = _evidence(story, rows)
     mined = {cluster.id: cluster.label for cluster in story.dataset.clusters} if story.dataset else {}
     ids = dict.fromkeys([*mined, *(name for name in evidence if name)])
-    names = {ident: _common(evidence.get(ident, [])) or _terms(mined.get(ident, "")) or ident[:24] for ident in ids}
+    names = {ident: common(evidence.get(ident, [])) or _terms(mined.get(ident, "")) or ident[:24] for ident in ids}
     return _told_apart(names, mined)
 
 
@@ -86,8 +86,8 @@ def _failed(row: CaseRow, arm: str) -> str:
     return replies[0] if replies and score is not None and score < 1 else ""
 
 
-def _common(evidence: list[list[FieldDifference]]) -> str:
-    """What most of the answers get wrong; empty where nothing is in most of them."""
+def common(evidence: list[list[FieldDifference]]) -> str:
+    """What most of some answers get wrong, from the differences of each; empty where nothing is in most of them."""
     if not evidence:
         return ""
     need = MOST * len(evidence)

@@ -73,19 +73,23 @@ def _near(texts: Sequence[str], training: Sequence[str]) -> list[bool]:
         starts.setdefault(tuple(spoken[:KEY]), set()).add(whole)
         for place in range(len(spoken) - KEY + 1):
             inside.setdefault(tuple(spoken[place : place + KEY]), set()).add(whole)
-    return [_is_near(words(text), starts, inside) for text in texts]
+    firsts = {key[0] for key in starts}
+    return [_is_near(words(text), firsts, starts, inside) for text in texts]
 
 
 def _is_near(
-    spoken: list[str], starts: dict[tuple[str, ...], set[str]], inside: dict[tuple[str, ...], set[str]]
+    spoken: list[str],
+    firsts: set[str],
+    starts: dict[tuple[str, ...], set[str]],
+    inside: dict[tuple[str, ...], set[str]],
 ) -> bool:
     if len(spoken) < SHORTEST:
         return False
     whole = _padded(spoken)
     if any(whole in other for other in inside.get(tuple(spoken[:KEY]), ())):
         return True
-    keys = (tuple(spoken[place : place + KEY]) for place in range(len(spoken) - KEY + 1))
-    return any(other in whole for key in keys for other in starts.get(key, ()))
+    places = (place for place in range(len(spoken) - KEY + 1) if spoken[place] in firsts)
+    return any(other in whole for place in places for other in starts.get(tuple(spoken[place : place + KEY]), ()))
 
 
 def _padded(spoken: list[str]) -> str:

@@ -5,8 +5,8 @@ from msgspec import Struct
 from harness.core import codec
 from harness.types import Budget, Json, Result, Role, Story, Target
 from reports.parts.cases import CaseRow, candidate, passes
-from reports.parts.cluster_names import cluster_names
-from reports.parts.differences import differences
+from reports.parts.cluster_names import cluster_names, common
+from reports.parts.differences import FieldDifference, differences
 from reports.parts.matrix import suites_of
 from reports.parts.safe import line
 from reports.parts.words import short_name
@@ -19,7 +19,7 @@ class StillWrong(Struct):
     suite: str
     id: str
     group: str
-    """Name of its failure cluster; of a case without one, of its suite."""
+    """What the judged arm gets wrong in most cases of the group; else the name of its failure cluster, or of its suite."""
     alike: int
     """Cases of the group that are still wrong."""
     text: str
@@ -39,10 +39,39 @@ def still_wrong(story: Story, rows: list[CaseRow], most: int = 5) -> list[StillW
     for row in rows:
         score = row.scores.get(arm)
         if row.suite in (targets or roles) and score is not None and not passes(roles[row.suite], score):
-            groups.setdefault(row.case.cluster or row.suite, []).append(row)
-    names = cluster_names(story, rows) if groups else {}
+            groups.setdefault(row.case.cluster or f"{row.suite} {_field(row, arm)}", []).append(row)
     worst = sorted(groups.values(), key=lambda members: -len(members))[:most]
-    return [_example(_worst(members, roles, arm), members, names, arm) for members in worst]
+    names = _names(worst, cluster_names(story, rows) if groups else {}, arm)
+    return [
+        _example(_worst(_typical(members, name, arm), roles, arm), members, name, arm)
+        for members, name in zip(worst, names, strict=True)
+    ]
+
+
+def _names(groups: list[list[CaseRow]], clusters: dict[str, str], arm: str) -> list[str]:
+    """A name for each group, each used once."""
+    names: list[str] = []
+    for members in groups:
+        fallback = clusters.get(members[0].case.cluster) or short_name(members[0].suite)
+        name = common([told for row in members if (told := _differences(row, arm))]) or fallback
+        names.append(name if name not in names else f"{name} ({fallback})")
+    return names
+
+
+def _typical(rows: list[CaseRow], name: str, arm: str) -> list[CaseRow]:
+    """Those that the name of their group tells of; all where it tells of none."""
+    field = name.split(":")[0]
+    told = [row for row in rows if any(field == each.field or str(each) in name for each in _differences(row, arm))]
+    return told or rows
+
+
+def _differences(row: CaseRow, arm: str) -> list[FieldDifference]:
+    return differences(row.case.expected, _answer(row.results.get(arm, ()))[0])
+
+
+def _field(row: CaseRow, arm: str) -> str:
+    """The first field that is wrong, by which cases without a failure cluster are grouped."""
+    return next((each.field for each in _differences(row, arm)), "")
 
 
 def _worst(rows: list[CaseRow], roles: dict[str, Role], arm: str) -> CaseRow:
@@ -50,14 +79,14 @@ def _worst(rows: list[CaseRow], roles: dict[str, Role], arm: str) -> CaseRow:
     return min(rows, key=lambda row: (row.scores[arm] or 0.0) * (-1 if isinstance(roles[row.suite], Budget) else 1))
 
 
-def _example(row: CaseRow, alike: list[CaseRow], names: dict[str, str], arm: str) -> StillWrong:
+def _example(row: CaseRow, alike: list[CaseRow], group: str, arm: str) -> StillWrong:
     results = row.results.get(arm, ())
     answer, why = _answer(results)
     told = [str(each) for each in differences(row.case.expected, answer) if each.field]
     return StillWrong(
         suite=row.suite,
         id=row.id,
-        group=names.get(row.case.cluster, "") or short_name(row.suite),
+        group=group,
         alike=len(alike),
         text=line(row.case.text or row.id, LONGEST),
         wanted=line(_text(row.case.expected), LONGEST),

@@ -29,6 +29,22 @@ def test_the_commonest_failures_that_are_left_have_one_case_each(story):
     assert "nothing instead of" in told.answer
 
 
+def test_cases_without_a_cluster_are_grouped_by_the_field_that_is_wrong(story):
+    """What the judged arm gets wrong names the group, with the value where most share it."""
+    bare = tuple(replace(case, cluster="") for case in story.runs[0].cases[PARCEL])
+    runs = tuple(replace(run, cases={**run.cases, PARCEL: bare}) for run in story.runs)
+    wrong = still_wrong(replace(story, runs=runs), case_rows(replace(story, runs=runs)), most=99)
+    assert {case.group for case in wrong} <= {
+        "days_waiting: missing",
+        "order_number: missing",
+        "text instead of JSON",
+    } | {case.group for case in wrong if "nothing instead of" in case.group}
+    assert len(wrong) > 1
+    for case in wrong:
+        field = case.group.split(":")[0]
+        assert not case.told or field in case.answer  # the example is one that the name tells of
+
+
 def test_a_budget_is_wrong_above_its_limit(story):
     """Low is right there, so the cheapest case is never shown as the worst."""
     cheap = tuple(replace(suite, role=Budget(limit=0.5)) for suite in story.runs[0].suites)
@@ -175,6 +191,7 @@ def test_seconds_rise_to_all_calls(story):
     for line in drawn.lines:
         heights = [y for _, y in line.points]
         assert heights == sorted(heights, reverse=True) and heights[-1] == pytest.approx(10.0)
+        assert line.points[0] == pytest.approx((40.0, 128.0))  # no call takes no time
 
 
 def test_the_trend_has_dates_and_a_scale(story):

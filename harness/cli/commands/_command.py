@@ -23,6 +23,21 @@ SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_
 """How each command shows its help, whichever way it is reached."""
 
 
+class Renamed(click.Option):
+    """An option whose `old` names keep working and are not shown any more."""
+
+    def __init__(self, *names: Any, old: tuple[str, ...], **settings: Any) -> None:
+        super().__init__(*names, **settings)
+        self.old = old
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        known, self.opts = self.opts, [name for name in self.opts if name not in self.old]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = known
+
+
 def command(
     changes: bool = True, alone: str = "", **extra: Any
 ) -> Callable[[Callable[..., dict[str, Any]]], click.Command]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.commands._command import command
+from harness.cli.commands._command import Renamed, command
 
 if TYPE_CHECKING:
     from harness.project import Project
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 @command(changes=False)
 @click.option("--open", "open_", is_flag=True, help="Open it in a browser.")
 @click.option(
-    "--format",
-    "-f",
-    "formats",
+    *("--form", "-f", "--format", "formats"),
+    cls=Renamed,
+    old=("--format",),
     multiple=True,
     help="html, md, junit, json, csv, verdict or github. Default: those of [report].",
 )
@@ -25,7 +25,7 @@ def report(project: "Project", open_: bool, formats: tuple[str, ...], history: b
 
     \b
     Example: trueup report --open
-    Example: trueup report --format csv
+    Example: trueup report --form csv
     """
     from harness import report
     from harness.cli import console

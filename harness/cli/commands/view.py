@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.argument("run", default="", metavar="[RUN]")
 @click.option("--open", "open_", is_flag=True, help="Open it in a browser.")
 def view(project: "Project", run: str, open_: bool, as_json: bool) -> dict[str, Any]:
-    """Write the page of a stored run: every case as a transcript, with scores, plots and costs.
+    """Write the page of a stored run, with every case.
 
     RUN is an arm, or the start of a run's id as trueup runs lists them. Without it the page is of all arms that were
     evaluated last, side by side. It needs no gate, and no other run.

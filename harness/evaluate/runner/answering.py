@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from harness.core.codec import digest
 from harness.core.plugins import load
+from harness.core.quiet import silenced
 from harness.errors import StorageError, TrueupError
 from harness.types import Arm, Reply, Request
 
@@ -61,6 +63,8 @@ class Answerer:
             batch_size,
             on_event,
         )
+        self._one_at_a_time = RLock()
+        """An application may ask from threads of its own."""
         self._backends: dict[str, Backend | TrueupError] = {}
         self._digests: dict[str, str] = {}
         self._caches: dict[str, ReplyCache] = {}
@@ -86,6 +90,10 @@ class Answerer:
 
         Raises StorageError when the replies cannot be kept: going on would compute what a full disk then loses.
         """
+        with self._one_at_a_time, silenced():
+            return self._answer(arm, requests)
+
+    def _answer(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
         try:
             keys = [key_of(self.digest(arm), request) for request in requests]
             answers: dict[str, Reply | Exception] = dict(self._recall(arm, keys))
@@ -106,7 +114,8 @@ class Answerer:
     def ask_anew(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
         """As `answer`, past the cache."""
         try:
-            given = self._ask(arm, requests)
+            with silenced():
+                given = self._ask(arm, requests)
         except StorageError:
             raise
         except TrueupError as error:

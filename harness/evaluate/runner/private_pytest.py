@@ -1,19 +1,19 @@
-"""Reach what pytest keeps private: the only file that does, so that a new version of pytest breaks one file.
+"""Reach what pytest keeps private: the only file that does, beside `trueup/rootdir.py`, which works before anything of
+`harness` is imported. So a new version of pytest breaks these two.
 
 The runner holds several tests open at once, which pytest's public API has no hook for. `PRIVATE` lists every name that is
 used, `missing` says which of them the installed pytest no longer has; `pyproject.toml` bounds the version.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
-from copy import copy
 from importlib import import_module
 from typing import Any
 
 import pytest
-from _pytest.config.findpaths import determine_setup
 from _pytest.outcomes import TEST_OUTCOME
 from _pytest.runner import SetupState, call_and_report, check_interactive_exception, get_reraise_exceptions
+
+from trueup import rootdir
 
 __all__ = ["TEST_OUTCOME", "SetupState", "call_and_report", "check_interactive_exception", "get_reraise_exceptions"]
 
@@ -21,7 +21,7 @@ Definitions = Mapping[str, Sequence[pytest.FixtureDef[Any]]]
 """Name of a fixture to its definitions, the one that counts last."""
 
 PRIVATE = {
-    "_pytest.config.findpaths": ("determine_setup",),
+    **rootdir.PRIVATE,
     "_pytest.outcomes": ("TEST_OUTCOME",),
     "_pytest.runner": (
         "SetupState.setup",
@@ -36,15 +36,6 @@ PRIVATE = {
         "_initrequest",
         "_report_sections",
         "_request._arg2fixturedefs",
-    ),
-    "config": (
-        "_ignored_config_files",
-        "_inicache",
-        "_inicfg",
-        "_inipath",
-        "_parser.extra_info",
-        "_parser.parse_known_args",
-        "_rootpath",
     ),
     "session": ("_fixturemanager.getfixturedefs", "_setupstate.stack"),
     "definition": ("_finalizers", "cached_result"),
@@ -75,41 +66,6 @@ def _has(value: Any, dotted: str) -> bool:
     return True
 
 
-# ---------------------------------------------------------------- the root
-
-
-def reroot(config: pytest.Config, args: list[str], paths: list[str]) -> None:
-    """Find the root and its settings again as if only `paths` had been given. `args` is changed in place.
-
-    pytest looks for them before it loads plug-ins, when it takes the value of an option that it does not know yet for a
-    test path: in `pytest evals --model /data/small` cases would be called `../../data/...`, under the settings of `/data`.
-    """
-    known = config.known_args_namespace
-    found = determine_setup(
-        inifile=known.inifilename,
-        override_ini=known.override_ini,
-        args=paths,
-        rootdir_cmd_arg=known.rootdir or None,
-        invocation_dir=config.invocation_params.dir,
-    )
-    if found[:2] == (config._rootpath, config._inipath):
-        return
-    added, on_path = len(config.getini("addopts")), {str(path) for path in config.getini("pythonpath")}
-    by_default = known.confcutdir == _conftest_root(config)
-    config._rootpath, config._inipath, config._inicfg, config._ignored_config_files = found
-    config._inicache.clear()
-    config._parser.extra_info.update(rootdir=str(config.rootpath), inifile=str(config.inipath))
-    args[:] = [*config.getini("addopts"), *args[added:]]
-    sys.path[:] = [*map(str, config.getini("pythonpath")), *(path for path in sys.path if path not in on_path)]
-    config.known_args_namespace = config._parser.parse_known_args(args, namespace=copy(config.option))
-    config.known_args_namespace.confcutdir = _conftest_root(config) if by_default else known.confcutdir
-
-
-def _conftest_root(config: pytest.Config) -> str:
-    """The folder above which pytest looks for no conftest.py."""
-    return str(config.inipath.parent if config.inipath else config.rootpath)
-
-
 # ---------------------------------------------------------------- fixtures
 
 
@@ -121,6 +77,14 @@ def definitions(item: pytest.Function) -> Definitions:
 def definitions_named(item: pytest.Function, name: str) -> Sequence[pytest.FixtureDef[Any]] | None:
     """The definitions of a fixture that a test sees; None when there is none of that name."""
     return item.session._fixturemanager.getfixturedefs(name, item)
+
+
+def fixture_names(item: pytest.Function) -> list[str]:
+    """The names of the fixtures that a test may ask for: all of them, or those that it does where pytest hides the rest."""
+    manager = item.session._fixturemanager
+    tables = (getattr(manager, name, None) for name in ("_arg2node2fixturedefs", "_arg2fixturedefs"))
+    known = next((table for table in tables if table is not None), definitions(item))
+    return [name for name in known if definitions_named(item, name)]
 
 
 def without_value(definition: pytest.FixtureDef[Any]) -> None:

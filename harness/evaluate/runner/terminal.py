@@ -19,7 +19,7 @@ QUIETER = -2
 """Verbosity of `-q -q`, at which pytest itself prints no progress."""
 
 
-class Summary:
+class ScoreSummary:
     """Prints what each suite scored, at the end: a test that passed may be half right."""
 
     runs: Sequence[Run] = ()
@@ -34,7 +34,7 @@ class Summary:
                     terminalreporter.line(line)
 
 
-class Developing(Evaluation, Summary):
+class Developing(Evaluation, ScoreSummary):
     """A wrong answer is a failed test, and the scores of all suites are shown at the end.
 
     A process of pytest-xdist hands the scores of its cases to the one that started it.
@@ -70,6 +70,8 @@ class Developing(Evaluation, Summary):
         answer = super()._answer_for(arm)
 
         def answered(questions: Sequence[Question]) -> list[Reply | Exception]:
+            if self._pulse is not None:
+                self._pulse.begin(f"{arm.name}: starting")
             try:
                 return answer(questions)
             finally:
@@ -90,6 +92,16 @@ class Developing(Evaluation, Summary):
                 entry for entry in self.entries if any(self.book.result(a, entry) for a in self.request.arms)
             ]
         super().pytest_sessionfinish(session)
+        if self.mistakes:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        super().pytest_terminal_summary(terminalreporter)
+        if self.mistakes:
+            terminalreporter.section("mistakes in eval functions")
+            for told in self.mistakes:
+                terminalreporter.line(told)
 
     def conclude(self, runs: Sequence[Run]) -> None:
         self.runs = runs
@@ -98,7 +110,7 @@ class Developing(Evaluation, Summary):
         super().conclude(runs)
 
 
-class Gathered(Summary):
+class Gathered(ScoreSummary):
     """What the processes of pytest-xdist scored, each of its own cases."""
 
     @classmethod
