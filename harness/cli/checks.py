@@ -13,17 +13,18 @@ from msgspec.structs import replace
 
 from harness import config as harness_config
 from harness import loop, report
+from harness.config import ArmSection, JudgeSection
 from harness.core.adapters import HOSTED
 from harness.core.codec import encode
 from harness.core.plugins import PACKAGES, known, load, names
 from harness.errors import InputError, TrueupError, UsageError
-from harness.evaluate.arms import judges, sections, template_options, tuned_section
+from harness.evaluate.arms import sections, template_options, tuned_section
 from harness.gate import candidate
 from harness.project import Project
 from harness.redact.redaction import kinds
 from harness.store import Store
 from harness.tune.step import check_arm
-from harness.types import Arm
+from harness.types import Arm, Json
 
 OURS = ("trueup", "harness", "trainers", "reports")
 LOW_DISK = 2**30
@@ -123,18 +124,20 @@ def _recipe(config: harness_config.Config) -> str:
 
 def _models(config: harness_config.Config) -> dict[str, Arm]:
     """One arm or judge for each model that is asked, under the names of all that ask it."""
-    asked = [
-        Arm(
+    asked: list[tuple[str, ArmSection | JudgeSection, dict[str, Json]]] = [
+        (name, spec, template_options(config, spec)) for name, spec in sections(config).items()
+    ]
+    for name, judge in config.judges.items():
+        asked.append((name, judge, {} if judge.model else config.model.template_options))
+    same: dict[bytes, list[Arm]] = defaultdict(list)
+    for name, spec, variables in asked:
+        arm = Arm(
             name=name,
             backend=spec.backend or config.model.backend,
             model=spec.model or config.model.base,
             options=spec.options,
-            template_options=template_options(config, spec),
+            template_options=variables,
         )
-        for name, spec in sections(config).items()
-    ]
-    same: dict[bytes, list[Arm]] = defaultdict(list)
-    for arm in (*asked, *judges(config)):
         same[encode(replace(arm, name=""))].append(arm)
     return {f"model of {', '.join(arm.name for arm in arms)}": arms[0] for arms in same.values()}
 
