@@ -29,7 +29,10 @@ def refuse(
     options: CurateOptions,
 ) -> None:
     """Raises UndecidedError unless there are failures to train on and others to judge by, `min_failures` together.
-    `fates`: call id to where each call ended."""
+    `fates`: call id to where each call ended. `min_failures = 0` asks for training rows only, as for praised answers that are
+    exported and never judged."""
+    if not options.min_failures and cases["train"]:
+        return
     failures = sum(case.rejected is not None for split in ("train", "held_out") for case in cases[split])
     if failures >= options.min_failures and cases["train"] and cases["held_out"]:
         return

@@ -1,9 +1,10 @@
 """Resolve the arms of trueup.toml: fill in their prompts and adapters.
 
 Without [arms.*] there are the three that every fine-tune has to be held against: `base`, `prompted` (the prompt that
-production used, worked examples and all) and `tuned`. `champion` joins when something has been promoted, and
-`constant`, which gives the commonest training answer to everything: whoever does not beat it has learnt nothing from
-the message.
+production used, worked examples and all) and `tuned`. `champion` joins when something has been promoted, and so does an
+arm that asks no model: `constant`, which gives the commonest training answer to everything, or `empty`, which gives no
+answer, where nothing was curated. Whoever does not beat it has learnt nothing from the message, and a guard that it passes
+cannot fail.
 """
 
 from collections import Counter
@@ -13,12 +14,17 @@ from msgspec.structs import replace
 
 from harness.config import ArmSection, Config, JudgeSection, prompt
 from harness.core import options as option_tables
+from harness.core.codec import canonical
 from harness.core.nearest import did_you_mean
 from harness.core.options import OptionsTable
+from harness.core.replies import json_object
 from harness.errors import UsageError
-from harness.types import Arm, Case, Json, Prompt
+from harness.types import Arm, Case, Json, Message, Prompt
 
-TUNED, CHAMPION, CONSTANT = "tuned", "champion", "constant"
+TUNED, CHAMPION = "tuned", "champion"
+CONSTANT, EMPTY = "constant", "empty"
+FIXED = (CONSTANT, EMPTY)
+"""Arms that give one answer to everything: the commonest training answer, and none at all."""
 
 
 def sections(config: Config) -> dict[str, ArmSection]:
@@ -145,10 +151,27 @@ def _options(config: Config, name: str, spec: ArmSection | JudgeSection) -> Opti
     return option_tables.of_plugin("backends", backend, spec.options, f"[{name}] options", config.root)
 
 
-def constant(train: Sequence[Case]) -> Arm | None:
-    """The arm that gives the commonest training answer to everything; None when nothing has a target."""
-    answers = Counter(case.target.text for case in train if case.target is not None)
+def fixed(train: Sequence[Case]) -> Arm:
+    """The arm that gives the commonest training answer to everything, or no answer where nothing has a target."""
+    answers = Counter(_written(case.target) for case in train if case.target is not None)
     if not answers:
-        return None
+        return Arm(name=EMPTY, backend="constant", options={"reply": ""})
     reply, _ = min(answers.items(), key=lambda item: (-item[1], item[0]))
     return Arm(name=CONSTANT, backend="constant", options={"reply": reply})
+
+
+def _written(answer: Message) -> str:
+    """An answer as the constant arm's option: its text, or the message in chat form where it calls tools."""
+    if not answer.tool_calls:
+        return answer.text
+    made = [
+        {"type": "function", "function": {"name": call.name, "arguments": _canonical(call.arguments)}}
+        for call in answer.tool_calls
+    ]
+    return canonical({"role": "assistant", "content": answer.text, "tool_calls": made})
+
+
+def _canonical(arguments: str) -> str:
+    """Arguments that mean the same as the same text; an id of a call is left out for the same reason."""
+    value = json_object(arguments or "{}")
+    return arguments if value is None else canonical(value)

@@ -13,7 +13,7 @@ from harness.errors import InputError, InvalidError
 from harness.evaluate import stage as evaluate_stage
 from harness.evaluate import step as evaluate_step
 from harness.evaluate.runner import sharding
-from harness.evaluate.runner.worker import run_file
+from harness.evaluate.runner.survey import run_file
 from harness.project import EvaluationRuns, Project
 from harness.types import Adapter, Application, Dataset, Noun, Run
 

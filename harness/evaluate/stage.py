@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from harness.core.codec import decode, digest, encode, read, write_atomic
 from harness.core.worker import SCRATCH, ChildError, ChildEvent, Worker
 from harness.errors import InvalidError, TrueupError, UsageError
-from harness.evaluate.runner.worker import SUITES_FILE, TOLERANT, Survey, run_file
+from harness.evaluate.runner.survey import SUITES_FILE, TOLERANT, Survey, run_file
 from harness.types import EvalRequest, Run, Suite
 
 Event = dict[str, Any]

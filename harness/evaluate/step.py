@@ -1,18 +1,19 @@
 """Evaluate as a step: recall or make one run an arm, and store it."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
-from harness.config import Config
+from harness.config import Config, EvalSection
 from harness.core import dataset_files
 from harness.core.codec import digest, write_lines
-from harness.errors import InvalidError
+from harness.errors import InvalidError, UsageError
 from harness.evaluate import aa_control
 from harness.evaluate import arms as evaluate_arms
 from harness.evaluate import stage as evaluate_stage
-from harness.evaluate.runner.worker import Survey
+from harness.evaluate.runner.survey import Survey
 from harness.project import EvaluationRuns, Project
 from harness.types import Adapter, Application, Arm, Case, Dataset, EvalRequest, Run
 
@@ -32,15 +33,12 @@ def arms(project: Project, dataset: Dataset | None, adapter: Adapter | None) -> 
     if served and not champion:
         if not project.store.artifacts.has("adapter", served):
             alias = project.config.promote.alias
-            raise InvalidError("what was promoted is gone", where=f"alias {alias}", next="trueup rollback")
+            raise InvalidError("what was promoted is gone", where=f"alias {alias}", next="trueup promote --undo")
         folders[evaluate_arms.CHAMPION] = str(project.store.artifacts.folder("adapter", served))
     found = evaluate_arms.resolve(project.config, dataset.prompts if dataset else (), folders, champion)
-    if dataset and evaluate_arms.CONSTANT not in found:
-        train = dataset_files.read_split(project.store.artifacts.folder("dataset", dataset.id), "train")
-        floor = evaluate_arms.constant(train)
-        if floor:
-            found[evaluate_arms.CONSTANT] = floor
-    return found
+    train = dataset_files.read_split(project.store.artifacts.folder("dataset", dataset.id), "train") if dataset else ()
+    fixed = evaluate_arms.fixed(train)
+    return {**found, fixed.name: found.get(fixed.name, fixed)}
 
 
 def evaluate(
@@ -82,6 +80,16 @@ def evaluate(
     return project.runs(evaluation)
 
 
+def has_evals(project: Project) -> bool:
+    """False in a project that only makes data: `[eval] paths` is the default, and that folder is not there.
+
+    A path that trueup.toml names and that is missing is an error all the same: its cases could slip into training.
+    """
+    config = project.config
+    default = [config.path(path) for path in EvalSection().paths]
+    return [config.path(path) for path in config.eval.paths] != default or any(Path(path).exists() for path in default)
+
+
 def survey(project: Project, select: str = "", dataset: Dataset | None = None) -> Survey:
     """What the eval files hold, read once a command; files that do not load are its problems.
 
@@ -120,6 +128,12 @@ def eval_request(
 
 def _eval_request(project: Project, dataset: Dataset | None, chosen: Sequence[Arm], select: str) -> EvalRequest:
     settings = project.config.eval
+    if not has_evals(project):
+        raise UsageError(
+            "there are no eval files, so nothing says what a good answer is",
+            where=settings.paths[0],
+            next="trueup init --from-traces, which writes them from the stored calls",
+        )
     return EvalRequest(
         arms=tuple(chosen),
         paths=settings.paths,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from harness.core.codec import digest
-from harness.evaluate.arms import CHAMPION, CONSTANT, TUNED
+from harness.evaluate.arms import CHAMPION, FIXED, TUNED
 from harness.gate.suite_bar import weaker
 from harness.project import Project
 from harness.types import Arm, ArmSettings, Judgement, Message, Policy, Prompt, Run, Suite
@@ -106,7 +106,7 @@ def settings(
     runs: Mapping[str, Run], recorded: Sequence[Prompt], candidate: str = TUNED, promoted: str = ""
 ) -> dict[str, ArmSettings]:
     """Arm to how it was asked, as far as that differs from how the tuned arm was; all of it where there is none. The candidate,
-    adapters and the constant answer are not among them. `recorded` are the prompts of the traces, and `promoted` is the
+    adapters and the fixed answers are not among them. `recorded` are the prompts of the traces, and `promoted` is the
     content id of what is in production."""
     own = runs[TUNED].arm if TUNED in runs else Arm(name="", backend="", prompt=Prompt(name=""))
     texts = [prompt.messages for prompt in recorded]
@@ -122,7 +122,7 @@ def settings(
             alone=TUNED not in runs,
         )
         for name, run in runs.items()
-        if name not in (TUNED, CHAMPION, CONSTANT, candidate)
+        if name not in (TUNED, CHAMPION, *FIXED, candidate)
     }
 
 

@@ -10,11 +10,8 @@ from harness.gate.flaky_cases import Sorted
 from harness.gate.statistics.spending import spent
 from harness.types import ArmSettings, Comparison, Contract, Guard, Pair, Policy, Role, Share, Waiver
 
-PROMPTED, CONSTANT, CHAMPION, EMPTY = "prompted", "constant", "champion", "empty"
-"""Arms that rules know by name: the prompt as production sends it, the commonest answer given to everything, what was
-promoted before, and no answer at all (an arm of the backend `constant` with an empty `reply`)."""
-FIXED = (CONSTANT, EMPTY)
-"""Arms that give one answer to everything."""
+PROMPTED = "prompted"
+"""The arm with the prompt as production sends it, which rules know by name as they do those of `harness.evaluate.arms`."""
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,8 @@ class Suite(Noun, frozen=True):
     """False: the arm's prompt is not put in front; for suites that probe general ability."""
     owner: str = ""
     tags: tuple[str, ...] = ()
+    about: str = ""
+    """First paragraph of the eval function's docstring."""
     file: str = ""
     digest: str = ""
     """Content id of the eval file's source and of all its cases."""
@@ -112,6 +114,8 @@ class Calibration(Noun, frozen=True):
     """Digest of its answers in this trial."""
     arms: tuple[tuple[str, tuple[tuple[float, float], ...]], ...] = ()
     """Each arm with its labelled answers, as (people's score, judge's score), each 0 to 1; empty: labels name no arm."""
+    brief: bool = False
+    """Only some labels and attacks were tried, for a first look: nothing is known of the judge by it."""
     most_bias: float | None = None
     """How much laxer (as a share of answers) the judge may be on one arm than on another, by the author's word."""
 
@@ -219,6 +223,9 @@ class Result(Noun, frozen=True):
     skipped: str = ""
     replies: tuple[Reply, ...] = ()
     seconds: float = 0.0
+    asked: tuple[tuple[Message, ...], ...] = ()
+    """For each reply what was new in its request: results of tools, further questions, or a question that the eval function
+    wrote itself. Empty where every reply answers the case's own messages. The arm's prompt is in the arm."""
 
     @property
     def cut_off(self) -> bool:

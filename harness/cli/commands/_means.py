@@ -1,4 +1,4 @@
-"""Print runs for `trueup eval` and `trueup merge`: means, tokens and seconds, judges, and errors."""
+"""Print runs for `trueup eval` and `trueup eval --merge`: means, tokens and seconds, judges, and errors."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -23,12 +23,16 @@ def show(runs: "dict[str, Run]", as_json: bool, kept: bool = False) -> dict[str,
     from harness.cli import console
     from harness.core.codec import digest
     from harness.evaluate import means
+    from harness.evaluate.arms import FIXED
     from harness.evaluate.judging import words
     from harness.evaluate.runner import usage
 
     rows = means.means(runs)
     spent, confused = usage.of_runs(runs.values()), _confused(runs.values())
-    judged, reasons = words.sentences(runs.values()), list(_reasons(runs.values()))
+    judged, reasons = (
+        words.sentences(runs.values()),
+        list(_reasons(run for name, run in runs.items() if name not in FIXED)),
+    )
     problems = sorted({problem for run in runs.values() for problem in run.problems})
     idents = {name: digest(run) for name, run in runs.items()} if kept else {}
     if not as_json:

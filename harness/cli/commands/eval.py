@@ -9,7 +9,7 @@ from harness.cli.commands._command import command
 from harness.cli.commands._means import problems_of, show
 
 if TYPE_CHECKING:
-    from harness.evaluate.runner.worker import Survey
+    from harness.evaluate.runner.survey import Survey
     from harness.project import Project
 
 
@@ -18,8 +18,15 @@ if TYPE_CHECKING:
 @click.option("-k", "--only", default="", metavar="WORDS", help="The same as SELECT.")
 @click.option("--model", "models", multiple=True, help="Arm to ask; may be given more than once. Default: all.")
 @click.option("--dry-run", is_flag=True, help="List the cases and ask no model.")
-@click.option("--shard", default="", metavar="1/4", help="Only this part of the cases; see trueup merge.")
+@click.option("--shard", default="", metavar="1/4", help="Only this part of the cases; see --merge.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the shard's runs. Default: shard-1-of-4.")
+@click.option(
+    "--merge",
+    "folders",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Join the shard in this folder with the others.",
+)
 @click.option("--otel", default="", metavar="FILE|URL", help="Write every case as a trace: to a file, or by OTLP.")
 @click.option("--app", default="", metavar="COMMAND", help="Judge the answers of this program, which asks the arm.")
 @click.option(
@@ -33,6 +40,7 @@ def eval_(
     dry_run: bool,
     shard: str,
     out: Path | None,
+    folders: tuple[Path, ...],
     otel: str,
     app: str,
     app_timeout: float,
@@ -49,6 +57,7 @@ def eval_(
     \b
     Example: trueup eval refunds --model tuned
              trueup eval --app "python app.py"
+             trueup eval --merge shard-1-of-2 --merge shard-2-of-2
     """
     from harness.evaluate import shards, step
     from harness.gate import early_stop
@@ -56,6 +65,11 @@ def eval_(
     if select and only:
         raise click.UsageError("give SELECT or --only, not both")
     select = select or only
+    if folders:
+        if select or models or shard or dry_run or otel:
+            raise click.UsageError("--merge stands alone: what the shards ran is known")
+        with project.store.lock():
+            return show(shards.merge(project, folders), as_json, kept=True)
     dataset, adapter = project.latest_or_none()
     if dry_run:
         return _list(step.survey(project, select, dataset), as_json)

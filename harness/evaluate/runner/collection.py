@@ -24,6 +24,8 @@ from harness.types import CORPUS, Calibration, Case, EvalRequest, Suite
 
 SUITE = pytest.StashKey["SuiteCases"]()
 FOLDER = "evals"
+LONGEST_ABOUT = 400
+"""Characters of what a suite says of itself."""
 
 
 class _Named:
@@ -114,7 +116,9 @@ class SuiteCases:
         self.calibrations: dict[str, Calibration] = {}
         """Name of a judge's score to the outcome of its trial, once it was tried."""
         judged = [bench.content(judge, module.path.parent) for judge in self.judges]
-        self.suite = _describe(module, suite_name(definition, request.paths), noted, cases, request, judged)
+        self.suite = _describe(
+            module, suite_name(definition, request.paths), noted, cases, request, judged, about(function)
+        )
 
 
 def parametrize(metafunc: pytest.Metafunc, request: EvalRequest, bench: RunBench, lenient: bool = False) -> SuiteCases:
@@ -208,6 +212,7 @@ def _describe(
     cases: tuple[Case, ...],
     request: EvalRequest,
     judged: list[Any],
+    about: str,
 ) -> Suite:
     return Suite(
         name=name,
@@ -221,6 +226,7 @@ def _describe(
         prompt=noted.prompt,
         owner=noted.owner,
         tags=noted.tags,
+        about=about,
         file=module.nodeid,
         digest=digest([digest(module.source), cases, *judged, *module.helpers]),
         cases=len(cases),
@@ -229,6 +235,12 @@ def _describe(
         cluster_cap=noted.cluster_cap,
         mined=noted.source.split if isinstance(noted.source, MinedSplit) else "",
     )
+
+
+def about(function: Any) -> str:
+    """The first paragraph of a function's docstring, on one line; empty without a docstring."""
+    paragraph = (inspect.getdoc(function) or "").split("\n\n")[0]
+    return " ".join(paragraph.split())[:LONGEST_ABOUT]
 
 
 def suite_name(definition: pytest.Function, paths: Sequence[str]) -> str:

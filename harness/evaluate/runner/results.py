@@ -15,6 +15,7 @@ from harness.evaluate.runner.collection import SuiteCases
 from harness.evaluate.runner.few_shot import Nearest
 from harness.evaluate.runner.model import Exchange, Model
 from harness.evaluate.runner.outcomes import error_text, failed_check, name_metrics, to_scores
+from harness.evaluate.runner.turns import new_messages
 from harness.types import Arm, Case, Result, Run, Spent, Suite
 
 
@@ -120,11 +121,13 @@ class Book:
 
     def _blank(self, arm: Arm, entry: Entry, model: Model | None) -> Result:
         replies = tuple(model.replies) if model is not None else ()
+        asked = new_messages(entry.case.messages, model.conversations, replies) if model is not None else ()
         return Result(
             suite=entry.suite.suite.name,
             case_id=entry.case_id,
             repeat=entry.repeat,
             replies=replies,
+            asked=asked,
             seconds=sum(reply.seconds for reply in replies),
         )
 

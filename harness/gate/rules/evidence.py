@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from harness.evaluate.arms import CHAMPION, FIXED
 from harness.gate import wording
-from harness.gate.context import CHAMPION, Context
+from harness.gate.context import Context
 from harness.types import Comparison, Finding, Guard, Info, Target
 
 FIRST = True
@@ -22,7 +23,8 @@ def findings(context: Context) -> Iterator[Finding]:
     yield from _champion(context)
     yield from _each(context)
     for comparison in context.comparisons:
-        if not isinstance(comparison.suite.role, Info):
+        judged = comparison.baseline in context.baselines or comparison.baseline not in FIXED
+        if judged and not isinstance(comparison.suite.role, Info):
             yield from _sound(comparison, context.policy.max_error_share)
 
 

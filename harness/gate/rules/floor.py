@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from harness.evaluate.arms import CONSTANT
 from harness.gate import measure, wording
-from harness.gate.context import CONSTANT, Context
+from harness.gate.context import Context
 from harness.types import Comparison, Finding, Target
 
 COMPARES = True

@@ -6,8 +6,9 @@ out). A guard that was shown to have lost more than its margin still fails.
 
 from collections.abc import Iterator
 
+from harness.evaluate.arms import FIXED
 from harness.gate import units, wording
-from harness.gate.context import FIXED, Context
+from harness.gate.context import Context
 from harness.types import Comparison, Finding, Guard
 
 

@@ -12,8 +12,9 @@ from dataclasses import replace as with_fields
 
 from msgspec.structs import replace
 
+from harness.evaluate.arms import CHAMPION
 from harness.gate import options as gate_options
-from harness.gate.context import CHAMPION, Context
+from harness.gate.context import Context
 from harness.gate.rules import guard
 from harness.types import Finding, Guard
 

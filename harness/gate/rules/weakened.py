@@ -10,7 +10,8 @@ from typing import Literal
 
 from msgspec import to_builtins
 
-from harness.gate.context import CHAMPION, Context
+from harness.evaluate.arms import CHAMPION
+from harness.gate.context import Context
 from harness.types import Finding, Policy
 
 LAXER_ABOVE = ("alpha", "max_error_share", "looks")

@@ -60,7 +60,7 @@ def test_all_arms_are_scored_again_and_what_is_the_same_is_stored_once(work, tmp
     (tmp_path / "evals" / "wanted.txt").write_text("2")
     again = evaluate_step.evaluate(work)
     assert [one.score("") for one in first["base"].results] == [0, 1, 0]
-    assert [one.score("") for run in again.values() for one in run.results] == [0, 0, 1] * 2
+    assert [one.score("") for name in ("base", "rival") for one in again[name].results] == [0, 0, 1] * 2
     assert all(reply.cached for run in again.values() for one in run.results for reply in one.replies)
 
 
