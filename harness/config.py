@@ -1,7 +1,6 @@
 """Parse trueup.toml into a frozen `Config`.
 
-Unknown keys are refused, naming the nearest known one: a misspelt `min_gian` must not silently weaken a gate. Paths are
-relative to the folder of trueup.toml, and are made absolute here, once.
+Unknown keys are refused, naming the nearest: a misspelt key must not silently weaken a gate. Paths are made absolute here.
 """
 
 import os
@@ -157,10 +156,9 @@ class EvalSection(Section, frozen=True):
     paths: tuple[str, ...] = ("evals",)
     """Folders and files with eval files."""
     model: str = ""
-    """What `pytest evals` asks when no --model is given: an arm, or what else --model takes, relative to this file."""
+    """What `pytest evals` asks without --model: an arm, or what else --model takes, relative to this file."""
     app: str = ""
-    """A command whose answers are judged in place of the model's; its calls go to the arm. See
-    docs/how-to/evaluate-your-app.md."""
+    """A command whose answers are judged; its calls go to the arm. See docs/how-to/evaluate-your-app.md."""
     app_seconds: float = 300.0
     """The most that it may take without a call of the model or an answer."""
     batch_size: int = 0

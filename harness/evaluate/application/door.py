@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 from harness.errors import InputError, TrueupError
-from harness.evaluate.application.openai_api import Answers, HttpAnswer, answer, refusal
+from harness.evaluate.application.openai_api import Answers, ApiResponse, answer, refusal
 
-Relay = Callable[[str, bytes], HttpAnswer]
+Relay = Callable[[str, bytes], ApiResponse]
 """Takes the path after `/v1` and the body of a request, gives the response."""
 VERSION = "/v1"
 ENDED = "the case that this address belongs to has ended"
@@ -38,7 +38,7 @@ class CaseDoor:
             self._url = _keeper().open(self.answer)
         return self._url
 
-    def answer(self, path: str, body: bytes) -> HttpAnswer:
+    def answer(self, path: str, body: bytes) -> ApiResponse:
         """The response to a request for `path`, with or without `/v1` before it."""
         if self._closed:
             return refusal(410, ENDED)

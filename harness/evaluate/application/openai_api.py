@@ -42,7 +42,7 @@ class Answers(Protocol):
     def complete(self) -> Callable[..., Reply]: ...
 
 
-class HttpAnswer(msgspec.Struct, frozen=True):
+class ApiResponse(msgspec.Struct, frozen=True):
     """A response to send: HTTP status, type and body."""
 
     status: int
@@ -50,7 +50,7 @@ class HttpAnswer(msgspec.Struct, frozen=True):
     body: bytes
 
 
-def answer(model: Answers, name: str, path: str, body: bytes) -> HttpAnswer:
+def answer(model: Answers, name: str, path: str, body: bytes) -> ApiResponse:
     """The response to a request for `path` (after `/v1`). Raises InputError on what cannot be served, and what the model
     raised."""
     if path == MODELS:
@@ -73,13 +73,13 @@ def answer(model: Answers, name: str, path: str, body: bytes) -> HttpAnswer:
     return serve(model, name, given)
 
 
-def refusal(status: int, text: str) -> HttpAnswer:
+def refusal(status: int, text: str) -> ApiResponse:
     """An error response, which clients are told not to repeat."""
     error = {"message": text, "type": "trueup", "param": None, "code": None}
-    return HttpAnswer(status, JSON, msgspec.json.encode({"error": error}))
+    return ApiResponse(status, JSON, msgspec.json.encode({"error": error}))
 
 
-def _chat(model: Answers, name: str, given: Mapping[str, Any]) -> HttpAnswer:
+def _chat(model: Answers, name: str, given: Mapping[str, Any]) -> ApiResponse:
     if not isinstance(given.get("messages"), list):
         raise InputError("the application's request has no list of `messages`")
     messages = tuple(_message(item) for item in given["messages"])
@@ -101,7 +101,7 @@ def _chat(model: Answers, name: str, given: Mapping[str, Any]) -> HttpAnswer:
     return _stream({**head, "object": "chat.completion.chunk"}, "delta", delta, finish, reply, given)
 
 
-def _completion(model: Answers, name: str, given: Mapping[str, Any]) -> HttpAnswer:
+def _completion(model: Answers, name: str, given: Mapping[str, Any]) -> ApiResponse:
     if not isinstance(given.get("prompt"), str):
         raise InputError("the application's request has no text as `prompt`")
     reply = model.complete(given["prompt"], **_sampling(given))
@@ -145,13 +145,13 @@ def _usage(reply: Reply) -> dict[str, int]:
     return {"prompt_tokens": given, "completion_tokens": made, "total_tokens": given + made}
 
 
-def _json(value: Json) -> HttpAnswer:
-    return HttpAnswer(200, JSON, msgspec.json.encode(value))
+def _json(value: Json) -> ApiResponse:
+    return ApiResponse(200, JSON, msgspec.json.encode(value))
 
 
 def _stream(
     head: Mapping[str, Any], key: str, content: Json, finish: str, reply: Reply, given: Mapping[str, Any]
-) -> HttpAnswer:
+) -> ApiResponse:
     """The whole reply as one piece of a stream, then its end: the model's replies come in batches, not in pieces."""
     rest: Json = {} if key == "delta" else ""
     choices = [[{"index": 0, key: content, "finish_reason": None}], [{"index": 0, key: rest, "finish_reason": finish}]]
@@ -159,4 +159,4 @@ def _stream(
     if (given.get("stream_options") or {}).get("include_usage"):
         events.append({**head, "choices": [], "usage": _usage(reply)})
     lines = [b"data: " + msgspec.json.encode(event) + b"\n\n" for event in events]
-    return HttpAnswer(200, EVENTS, b"".join([*lines, b"data: [DONE]\n\n"]))
+    return ApiResponse(200, EVENTS, b"".join([*lines, b"data: [DONE]\n\n"]))

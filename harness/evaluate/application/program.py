@@ -25,7 +25,7 @@ from harness.core.codec import digest, encode, file_digest, from_chat, to_chat
 from harness.core.replies import chat_message
 from harness.errors import InputError, UsageError
 from harness.evaluate.application.door import ENDED, CaseDoor, close_door, open_door
-from harness.evaluate.application.openai_api import HttpAnswer, refusal
+from harness.evaluate.application.openai_api import ApiResponse, refusal
 from harness.evaluate.batching import pause
 from harness.evaluate.runner.model import Model, Said, conversation
 from harness.types import Application, Json, Message, Reply
@@ -44,7 +44,7 @@ class ModelCall:
 
     def __init__(self, path: str, body: bytes) -> None:
         self.path, self.body = path, body
-        self.response: queue.SimpleQueue[HttpAnswer] = queue.SimpleQueue()
+        self.response: queue.SimpleQueue[ApiResponse] = queue.SimpleQueue()
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -209,7 +209,7 @@ def variables(url: str, case_id: str) -> dict[str, str]:
     }
 
 
-def _relayed(events: Events, path: str, body: bytes) -> HttpAnswer:
+def _relayed(events: Events, path: str, body: bytes) -> ApiResponse:
     call = ModelCall(path, body)
     events.put(call)
     return call.response.get()
