@@ -156,6 +156,13 @@ class JudgeSection(Section, frozen=True):
 class EvalSection(Section, frozen=True):
     paths: tuple[str, ...] = ("evals",)
     """Folders and files with eval files."""
+    model: str = ""
+    """What `pytest evals` asks when no --model is given: an arm, or what else --model takes, relative to this file."""
+    app: str = ""
+    """A command whose answers are judged in place of the model's; its calls go to the arm. See
+    docs/how-to/evaluate-your-app.md."""
+    app_seconds: float = 300.0
+    """The most that it may take without a call of the model or an answer."""
     batch_size: int = 0
     """Requests a batch; 0: the backend chooses."""
     repeats: int = 0
@@ -174,6 +181,8 @@ class ReportSection(Section, frozen=True):
     """Folder of the reports."""
     formats: tuple[str, ...] = ("html", "markdown", "junit", "json", "verdict")
     """Formats to write: html, markdown (or md), junit, json, csv, github, comment, verdict, or another plug-in."""
+    trace_url: str = ""
+    """Where a trace is shown, such as `https://traces.example/{trace_id}`: each case of a report links there."""
 
 
 class PromoteSection(Section, frozen=True):
@@ -227,6 +236,8 @@ class Config(Section, frozen=True):
     """What a promotion moves."""
     notify: dict[str, NotifySection] = {}
     """Who is told of a verdict, by a name of yours: `[notify.team]`."""
+    deploy: dict[str, dict[str, Json]] = {}
+    """Where `trueup promote` deploys: `kind` and the options of that kind. See docs/how-to/deploy.md."""
     root: str = ""
     """Folder of trueup.toml; not a key of the file."""
 
@@ -284,6 +295,7 @@ def load(path: Path | None = None) -> Config:
             raise unknown_key(f"prompts.{arm.prompt}", (f"prompts.{name}" for name in config.prompts), str(file))
     check_arms(config, str(file))
     _check_scales(config, str(file))
+    _check_trace_url(config, str(file))
     return _absolute(msgspec.structs.replace(config, root=str(file.resolve().parent)))
 
 
@@ -305,6 +317,16 @@ def check_arms(config: Config, where: str) -> None:
             f"the candidate {gate.candidate!r} is its own baseline",
             where=where,
             next=f'hold it against another arm: baselines = ["{others[0]}"] under [gate]',
+        )
+
+
+def _check_trace_url(config: Config, where: str) -> None:
+    address = config.report.trace_url
+    if address and not (address.startswith(("https://", "http://")) and "{trace_id}" in address.partition("//")[2]):
+        raise UsageError(
+            f"[report] trace_url is no web address with {{trace_id}} in it: {address!r}",
+            where=where,
+            next='trace_url = "https://traces.example/{trace_id}"',
         )
 
 

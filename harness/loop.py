@@ -8,6 +8,7 @@ and a killed run goes on where it was. A step whose inputs did not change is rec
 `harness.core.reads`. Mining is the first thing that `curate` asks for, comparing the first thing that `gate` does.
 """
 
+from harness import planning
 from harness.config import Config
 from harness.curate import step as curate_step
 from harness.curate.step import curate
@@ -22,6 +23,7 @@ from harness.ingest.step import ingest
 from harness.mine import step as mine_step
 from harness.notify import step as notify
 from harness.project import Project
+from harness.promote import deploy
 from harness.promote.step import promote
 from harness.report import report
 from harness.tune import rounds
@@ -37,17 +39,24 @@ def check(config: Config) -> None:
     arms.check_options(config)
     gate_options.check(config.gate)
     notify.check(config)
+    deploy.check(config)
 
 
-def run(project: Project) -> Verdict:
-    """Walk the whole loop once. Raises UndecidedError before training when there is too little to learn from."""
+def run(project: Project, anyway: bool = False) -> Verdict:
+    """Walk the whole loop once. `anyway`: train though the suites could not decide.
+
+    Raises UndecidedError before training when there is too little to learn from or to judge by; a page then says what is
+    missing, see `harness.planning`.
+    """
     check(project.config)
     candidate.check(project.config, project.config.gate)
     if not candidate.is_tuned(project.config, project.config.gate):
         return judge(project, *project.latest_or_none())
     ingest(project)
-    dataset = curate(project)
-    return judge(project, dataset, tune(project, dataset))
+    with planning.paged(project):
+        dataset = curate(project)
+        adapter = tune(project, dataset, anyway)
+    return judge(project, dataset, adapter)
 
 
 def run_in_rounds(project: Project, count: int, suite: str = "") -> Verdict:
@@ -62,7 +71,9 @@ def run_in_rounds(project: Project, count: int, suite: str = "") -> Verdict:
             next="trueup run without --iterations",
         )
     ingest(project)
-    return judge(project, *rounds.tune(project, curate(project), count, suite))
+    with planning.paged(project):
+        dataset, adapter = rounds.tune(project, curate(project), count, suite)
+    return judge(project, dataset, adapter)
 
 
 def judge(project: Project, dataset: Dataset | None, adapter: Adapter | None) -> Verdict:
@@ -70,6 +81,7 @@ def judge(project: Project, dataset: Dataset | None, adapter: Adapter | None) ->
     evaluate(project, dataset, adapter, ask=early_stop.evaluate)
     verdict = gate(project)
     report(project, verdict)
+    planning.clear(project)
     if verdict.outcome == "promote" and project.config.promote.auto:
         promote(project)
     return verdict

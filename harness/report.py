@@ -11,9 +11,10 @@ from harness.core.codec import digest, write_atomic
 from harness.core.plugins import helper, load
 from harness.errors import InvalidError
 from harness.evaluate.case_places import places
-from harness.gate import branches, compare, described, stage
+from harness.gate import branches, compare, described, stage, stored_runs
 from harness.gate import candidate as gate_candidate
 from harness.gate import runs as gate_runs
+from harness.gate import waivers as gate_waivers
 from harness.gate.history import nights
 from harness.project import JUDGED, MARKED, EvaluationRuns, Project
 from harness.types import (
@@ -59,6 +60,7 @@ def story_of(project: Project, verdict: Verdict) -> Story:
         verdict=verdict,
         runs=tuple(runs.values()),
         comparisons=comparisons,
+        trace_url=project.config.report.trace_url,
         arm_means=described.arm_means(runs.values(), comparisons),
         pair_means=_pair_means(judgement, comparisons, policy),
         dataset=project.dataset(verdict.dataset) if verdict.dataset else None,
@@ -67,6 +69,7 @@ def story_of(project: Project, verdict: Verdict) -> Story:
         history=tuple(past),
         promotions=moves,
         waivers=judgement.waivers if judgement else gate_runs.waivers(project),
+        saved_waivers=gate_waivers.read(Path(project.config.root) / "waivers.jsonl"),
         policy=policy,
         training=_rows(project, verdict.dataset if adapter else ""),
         previous_training=_rows(project, before.id if before else ""),
@@ -132,12 +135,40 @@ def write_comparison(project: Project, baseline: str, candidate: str) -> Path:
         title=_title(project),
         verdict=Verdict(outcome="undecided", sentence=_said(findings), findings=findings),
         runs=runs,
+        trace_url=project.config.report.trace_url,
+        arm_means=described.arm_means(runs, compare.compare(*runs)),
         comparisons=compare.compare(*runs),
         dataset=project.latest_or_none()[0],
         policy=replace(project.config.gate, baselines=(runs[0].arm.name,)),
     )
     path = Path(project.config.report.out) / f"compare-{digest([run.id for run in runs])[:12]}.html"
     write_atomic(path, load("reports", "compare").render(story))
+    return path
+
+
+def write_view(project: Project, name: str = "") -> Path:
+    """The page of a stored run, by its arm or the start of its id; without a name, of the newest evaluation's runs."""
+    runs = stored_runs.newest(project, name)
+    candidate = project.config.gate.candidate
+    judged = next((run for run in runs if run.arm.name == candidate), runs[-1])
+    others = [run for run in runs if run is not judged]
+    comparisons = tuple(one for other in others for one in compare.compare(other, judged))
+    wanted = {case.call_id for run in runs for cases in run.cases.values() for case in cases if case.call_id}
+    story = Story(
+        title=_title(project),
+        verdict=Verdict(outcome="undecided", sentence="", at_ns=judged.started_ns),
+        runs=(*others, judged),
+        comparisons=comparisons,
+        dataset=project.latest_or_none()[0],
+        calls=project.store.traces.calls_by_id(wanted),
+        feedback=tuple(record for record in project.feedback() if record.call_id in wanted),
+        policy=project.config.gate,
+        trace_url=project.config.report.trace_url,
+        arm_means=described.arm_means(runs, comparisons),
+        pair_means=described.pair_means(comparisons, lambda each: each, project.config.gate.alpha),
+    )
+    path = Path(project.config.report.out) / f"view-{digest([digest(run) for run in runs])[:12]}.html"
+    write_atomic(path, load("reports", "run").render(story))
     return path
 
 

@@ -4,19 +4,26 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from harness import config as harness_config
 from harness import loop, report
-from harness.core.digests import model_digests
-from harness.core.plugins import PACKAGES, known, names
-from harness.errors import InputError, TrueupError
+from harness.core.adapters import HOSTED
+from harness.core.codec import encode
+from harness.core.plugins import PACKAGES, known, load, names
+from harness.errors import InputError, TrueupError, UsageError
+from harness.evaluate.arms import judges, sections, template_options, tuned_section
 from harness.gate import candidate
 from harness.project import Project
 from harness.redact.redaction import kinds
 from harness.store import Store
+from harness.tune.step import check_arm
+from harness.types import Arm
 
 OURS = ("trueup", "harness", "trainers", "reports")
 LOW_DISK = 2**30
@@ -42,8 +49,9 @@ def examine(path: Path | None) -> list[Check]:
     checks.append(("config", True, f"{config.root}/{harness_config.FILE}"))
     checks.append(_attempt("names", lambda: _names_known(config)))
     checks.append(_attempt("options", lambda: _options_known(config)))
-    if config.model.base or candidate.is_tuned(config, config.gate):
-        checks.append(_attempt("model", lambda: _model(config.model.base)))
+    if candidate.is_tuned(config, config.gate):
+        checks.append(_attempt("recipe", lambda: _recipe(config)))
+    checks += [_attempt(name, partial(_answers, arm)) for name, arm in _models(config).items()]
     checks += [_attempt(f"eval path {path}", partial(_exists, path)) for path in config.eval.paths]
     checks.append(_attempt("git", lambda: _out_of_git(config.store)))
     checks += [*_store(config.store), _attempt("feedback", lambda: _feedback(config))]
@@ -100,12 +108,41 @@ def _options_known(config: harness_config.Config) -> str:
     return "every option that trueup.toml names is one of its plug-in"
 
 
-def _model(folder: str) -> str:
-    """Does it go the whole way: can it be loaded, rendered, trained and asked?"""
+def _recipe(config: harness_config.Config) -> str:
+    """Can the model that is trained be loaded and rendered, and its adapter be asked?"""
     from harness.evaluate.inference.acceptance import accept_whole
 
-    accept_whole(folder)
-    return f"weights {model_digests(folder).weights[:12]}"
+    section = tuned_section(config)
+    if not (base := section.model or config.model.base):
+        raise UsageError("no model is named", next="set [model] base in trueup.toml to the folder of a model")
+    if config.tune.method != HOSTED:
+        accept_whole(base, template_options(config, section))
+    check_arm(config)
+    return f"{config.tune.method} with {config.tune.adapter} on {base}"
+
+
+def _models(config: harness_config.Config) -> dict[str, Arm]:
+    """One arm or judge for each model that is asked, under the names of all that ask it."""
+    asked = [
+        Arm(
+            name=name,
+            backend=spec.backend or config.model.backend,
+            model=spec.model or config.model.base,
+            options=spec.options,
+            template_options=template_options(config, spec),
+        )
+        for name, spec in sections(config).items()
+    ]
+    same: dict[bytes, list[Arm]] = defaultdict(list)
+    for arm in (*asked, *judges(config)):
+        same[encode(replace(arm, name=""))].append(arm)
+    return {f"model of {', '.join(arm.name for arm in arms)}": arms[0] for arms in same.values()}
+
+
+def _answers(arm: Arm) -> str:
+    """Could the arm be asked? Nothing is loaded and nothing is paid for."""
+    backend = load("backends", arm.backend)
+    return str(backend.check(arm)) if hasattr(backend, "check") else f"{arm.backend} is not asked before a run"
 
 
 def _attempt(name: str, check: Callable[[], str]) -> Check:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     help="Join the shard in this folder with the others.",
 )
 @click.option("--otel", default="", metavar="FILE|URL", help="Write every case as a trace: to a file, or by OTLP.")
+@click.option("--app", default="", metavar="COMMAND", help="Judge the answers of this program, which asks the arm.")
+@click.option(
+    "--app-timeout", type=float, default=0.0, metavar="SECONDS", help="Time for each of its steps. Default: 300."
+)
 def eval_(
     project: "Project",
     select: str,
@@ -38,6 +42,8 @@ def eval_(
     out: Path | None,
     folders: tuple[Path, ...],
     otel: str,
+    app: str,
+    app_timeout: float,
     as_json: bool,
 ) -> dict[str, Any]:
     """Run the eval suites and record what each arm said.
@@ -45,9 +51,13 @@ def eval_(
     SELECT narrows them as pytest's -k does: by file, suite, case, tag or owner. Every run is kept: trueup runs lists them, trueup
     show CASE prints what was said. The gate judges the latest evaluation of all cases. Ends with 4 where a case is an error.
 
+    With --app the program's answers are judged: it reads a case on standard input, asks the arm by OPENAI_BASE_URL, and writes its
+    answer.
+
     \b
     Example: trueup eval refunds --model tuned
-    Example: trueup eval --merge shard-1-of-2 --merge shard-2-of-2
+             trueup eval --app "python app.py"
+             trueup eval --merge shard-1-of-2 --merge shard-2-of-2
     """
     from harness.evaluate import shards, step
     from harness.gate import early_stop
@@ -65,10 +75,11 @@ def eval_(
         return _list(step.survey(project, select, dataset), as_json)
     if out and not shard:
         raise click.UsageError("--out is for the runs of a --shard")
+    judged = step.application(project.config, app, app_timeout)
     if shard:
         folder = out or Path(f"shard-{shard.replace('/', '-of-')}")
-        return show(shards.evaluate(project, dataset, adapter, shard, folder, models, select, otel), as_json)
-    runs = step.evaluate(project, dataset, adapter, models, select, otel, ask=early_stop.evaluate)
+        return show(shards.evaluate(project, dataset, adapter, shard, folder, models, select, otel, judged), as_json)
+    runs = step.evaluate(project, dataset, adapter, models, select, otel, ask=early_stop.evaluate, judged=judged)
     return show(runs, as_json, kept=True)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def notify(
     project: "Project", names: tuple[str, ...], kinds: tuple[str, ...], url: str, as_json: bool
 ) -> dict[str, Any]:
-    """Tell of the latest verdict, or why the latest run stopped before one.
+    """Tell of the latest verdict, or why no run came to one.
 
     Without NAMES and --kind every [notify.NAME] of trueup.toml is told, whatever outcomes it asks for. `trueup run` and `trueup
     gate` do this by themselves. Ends with 5 where one could not be told.

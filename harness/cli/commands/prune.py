@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
 def prune(project: "Project", keep: int, dry_run: bool, as_json: bool) -> dict[str, Any]:
-    """Remove old adapters, datasets, runs, finished work and unused answers.
+    """Free the space of what nothing needs any more.
 
     What a promotion, a branch, the ledger or one of the last verdicts needs is kept, and every record of a verdict. Traces stay;
     to erase a person use trueup forget.

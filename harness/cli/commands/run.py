@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 @command()
 @click.option("--iterations", type=int, default=1, metavar="K", help="Tune up to K times, adding what still fails.")
+@click.option("--train-anyway", is_flag=True, help="Train though the suites have too few cases to decide.")
 @click.option(
     "--suite",
     "--by",
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     metavar="SUITE",
     help="Which suite says what still fails; else the only target.",
 )
-def run(project: "Project", as_json: bool, iterations: int, suite: str) -> dict[str, Any]:
+def run(project: "Project", as_json: bool, iterations: int, suite: str, train_anyway: bool) -> dict[str, Any]:
     """The whole loop, from ingest to the report.
+
+    Where the cases are too few to decide, it stops before training and writes plan.html, which says what is missing.
 
     \b
     Example: trueup run; echo $?      (0 promote, 1 hold, 3 undecided, 4 invalid)
@@ -42,7 +45,7 @@ def run(project: "Project", as_json: bool, iterations: int, suite: str) -> dict[
         console.warn(f"trueup: {warning}")
     stop.clear(Path(project.config.report.out))
     try:
-        verdict = loop.run(project) if iterations == 1 else loop.run_in_rounds(project, iterations, suite)
+        verdict = loop.run(project, train_anyway) if iterations == 1 else loop.run_in_rounds(project, iterations, suite)
     except TrueupError as error:
         tell(step.tell_stop(project, error))
         raise

@@ -17,6 +17,7 @@ ALONE = "--dry-run, --preview, --prove-resume, --cancel, --try"
 
 @command()
 @click.option("--dry-run", is_flag=True, help="Steps, tokens, time and memory; trains nothing.")
+@click.option("--train-anyway", is_flag=True, help="Train though the suites have too few cases to decide.")
 @click.option("--preview", type=click.IntRange(min=1), metavar="N", help="Show N rows token by token; trains nothing.")
 @click.option("--prove-resume", is_flag=True, help="Kill a short training, resume it, compare the bytes.")
 @click.option("--cancel", is_flag=True, help='Cancel the job at a provider (method = "hosted").')
@@ -40,6 +41,7 @@ ALONE = "--dry-run, --preview, --prove-resume, --cancel, --try"
 def tune(
     project: "Project",
     dry_run: bool,
+    train_anyway: bool,
     preview: int | None,
     prove_resume: bool,
     cancel: bool,
@@ -79,14 +81,16 @@ def tune(
         return _preview(project, preview, as_json)
     if prove_resume:
         return _prove(project, as_json)
-    return _train(project, as_json)
+    return _train(project, train_anyway, as_json)
 
 
-def _train(project: "Project", as_json: bool) -> dict[str, Any]:
+def _train(project: "Project", anyway: bool, as_json: bool) -> dict[str, Any]:
+    from harness import planning
     from harness.cli import console
     from harness.tune import step
 
-    adapter = step.tune(project)
+    with planning.paged(project):
+        adapter = step.tune(project, anyway=anyway)
     if not as_json:
         last = adapter.curve[-1].loss if adapter.curve else float("nan")
         console.say(f"adapter {adapter.id[:12]}: {adapter.steps} steps, last loss {last:.3f}, {adapter.seconds:.0f} s")
