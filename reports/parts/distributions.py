@@ -154,5 +154,6 @@ def seconds_chart(runs: Sequence[Run], asked: set[str]) -> Chart | None:
         )
         if len(taken) > 1:
             picked = sorted({round(step * (len(taken) - 1) / POINTS) for step in range(POINTS + 1)})
-            series.append((run.arm.name, [(taken[place], (place + 1) / len(taken)) for place in picked]))
+            start = [(0.0, 0.0), (taken[0], 0.0)]
+            series.append((run.arm.name, start + [(taken[place], (place + 1) / len(taken)) for place in picked]))
     return chart(series, top=1.0, y_label=whole_percent)

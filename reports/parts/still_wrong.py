@@ -43,7 +43,8 @@ def still_wrong(story: Story, rows: list[CaseRow], most: int = 5) -> list[StillW
     worst = sorted(groups.values(), key=lambda members: -len(members))[:most]
     names = _names(worst, cluster_names(story, rows) if groups else {}, arm)
     return [
-        _example(_worst(members, roles, arm), members, name, arm) for members, name in zip(worst, names, strict=True)
+        _example(_worst(_typical(members, name, arm), roles, arm), members, name, arm)
+        for members, name in zip(worst, names, strict=True)
     ]
 
 
@@ -55,6 +56,13 @@ def _names(groups: list[list[CaseRow]], clusters: dict[str, str], arm: str) -> l
         name = common([told for row in members if (told := _differences(row, arm))]) or fallback
         names.append(name if name not in names else f"{name} ({fallback})")
     return names
+
+
+def _typical(rows: list[CaseRow], name: str, arm: str) -> list[CaseRow]:
+    """Those that the name of their group tells of; all where it tells of none."""
+    field = name.split(":")[0]
+    told = [row for row in rows if any(field == each.field or str(each) in name for each in _differences(row, arm))]
+    return told or rows
 
 
 def _differences(row: CaseRow, arm: str) -> list[FieldDifference]:

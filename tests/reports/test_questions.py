@@ -40,6 +40,9 @@ def test_cases_without_a_cluster_are_grouped_by_the_field_that_is_wrong(story):
         "text instead of JSON",
     } | {case.group for case in wrong if "nothing instead of" in case.group}
     assert len(wrong) > 1
+    for case in wrong:
+        field = case.group.split(":")[0]
+        assert not case.told or field in case.answer  # the example is one that the name tells of
 
 
 def test_a_budget_is_wrong_above_its_limit(story):
@@ -188,6 +191,7 @@ def test_seconds_rise_to_all_calls(story):
     for line in drawn.lines:
         heights = [y for _, y in line.points]
         assert heights == sorted(heights, reverse=True) and heights[-1] == pytest.approx(10.0)
+        assert line.points[0] == pytest.approx((40.0, 128.0))  # no call takes no time
 
 
 def test_the_trend_has_dates_and_a_scale(story):
