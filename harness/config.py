@@ -39,8 +39,7 @@ class ModelSection(Section, frozen=True):
     base: str = ""
     """Folder of the base model: config.json, tokenizer, *.safetensors."""
     backend: str = "hf"
-    """How the base model is asked: `hf` (in this process), `vllm`, `openai_compatible` or another plug-in. An arm may
-    have another."""
+    """How it is asked: `hf` (in this process), `vllm`, `openai_compatible` or another plug-in."""
     template_options: dict[str, Json] = {}
     """Variables of the chat template in training and in serving, such as `enable_thinking = false`; `date` is the day that
     the template takes for today."""
@@ -180,7 +179,7 @@ class ReportSection(Section, frozen=True):
     out: str = "out"
     """Folder of the reports."""
     formats: tuple[str, ...] = ("html", "markdown", "junit", "json", "verdict")
-    """Formats to write: html, markdown (or md), junit, json, csv, github, comment, verdict, or another plug-in."""
+    """html, markdown (or md), junit, json, csv, github, comment, verdict, or another plug-in."""
     trace_url: str = ""
     """Where a trace is shown, such as `https://traces.example/{trace_id}`: each case of a report links there."""
 
