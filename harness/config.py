@@ -41,8 +41,7 @@ class ModelSection(Section, frozen=True):
     backend: str = "hf"
     """How it is asked: `hf` (in this process), `vllm`, `openai_compatible` or another plug-in."""
     template_options: dict[str, Json] = {}
-    """Variables of the chat template in training and in serving, such as `enable_thinking = false`; `date` is the day that
-    the template takes for today."""
+    """Variables of the chat template, such as `enable_thinking = false`; `date` is the day that it takes for today."""
 
 
 class IngestLimits(Section, frozen=True):
@@ -195,7 +194,7 @@ class NotifySection(Section, frozen=True):
     """A way to tell of a verdict; see docs/how-to/ci.md."""
 
     kind: str = ""
-    """`webhook`, `slack`, `github_check`, `github_comment`, `gitlab_note`, or another plug-in of the kind `notify`."""
+    """`webhook`, `slack`, `github_check`, `github_comment`, `gitlab_note`, or another plug-in of that kind."""
     on: tuple[Literal["promote", "hold", "undecided", "invalid", "stopped"], ...] = ()
     """Outcomes that are told; empty: all. `stopped`: an error ended the run before its verdict."""
     options: dict[str, Json] = {}
