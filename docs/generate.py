@@ -4,8 +4,11 @@ python docs/generate.py
 """
 
 import ast
+import inspect
+import re
 import sys
 from pathlib import Path
+from types import FunctionType
 from typing import get_origin
 
 import click
@@ -165,6 +168,40 @@ def first_sentence(path: Path) -> str:
     return doc.split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
 
 
+API = ("Case", "Model", "Reply", "Score")
+"""What an eval function is given and gives back."""
+
+
+def api() -> str:
+    """Fields, properties and methods of what an eval file handles, with their docstrings."""
+    import trueup
+
+    text = (
+        NOTE
+        + "# Python\n\nWhat an eval function is given and gives back; see [how to write evals](../how-to/write-evals.md).\n\n"
+    )
+    for name in API:
+        kind = getattr(trueup, name)
+        text += f"## {name}\n\n{inspect.getdoc(kind) or ''}\n\n"
+        fields = field_docs(kind) if issubclass_struct(kind) else {}
+        if fields:
+            text += "| field | meaning |\n|---|---|\n"
+            text += "".join(f"| `{field}` | {fields.get(field, '')} |\n" for field in kind.__struct_fields__) + "\n"
+        for member, value in vars(kind).items():
+            function = value.fget if isinstance(value, property) else value
+            if not member.startswith("_") and inspect.isfunction(function) and inspect.getdoc(function):
+                shown = member if isinstance(value, property) else member + signature(function)
+                text += f"### {name}.{member}\n\n```text\n{shown}\n```\n\n{inspect.getdoc(function)}\n\n"
+    return text
+
+
+def signature(function: FunctionType) -> str:
+    """As it is called: without `self`, and types by their last name."""
+    bare = inspect.signature(function)
+    mine = bare.replace(parameters=[each for each in bare.parameters.values() if each.name != "self"])
+    return re.sub(r"\b(?:[a-z_]+\.)+(?=[A-Z])", "", str(mine))
+
+
 def scorers() -> str:
     """A stub of `harness.evaluate.score`: each scorer with its types, so that a new one stays one new file."""
     own = sorted(path.stem for path in (ROOT / "harness/evaluate/scorers").glob("[!_]*.py"))
@@ -182,6 +219,7 @@ PAGES = {
     "config.md": config,
     "plugins.md": plugins,
     "nouns.md": types,
+    "api.md": api,
     "trueup.schema.json": schema,
 }
 

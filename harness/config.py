@@ -38,11 +38,9 @@ class ModelSection(Section, frozen=True):
     base: str = ""
     """Folder of the base model: config.json, tokenizer, *.safetensors."""
     backend: str = "hf"
-    """How the base model is asked: `hf` (in this process), `vllm`, `openai_compatible` or another plug-in. An arm may
-    have another."""
+    """How it is asked: `hf` (in this process), `vllm`, `openai_compatible` or another plug-in."""
     template_options: dict[str, Json] = {}
-    """Variables of the chat template in training and in serving, such as `enable_thinking = false`; `date` is the day that
-    the template takes for today."""
+    """Variables of the chat template, such as `enable_thinking = false`; `date` is the day that it takes for today."""
 
 
 class IngestLimits(Section, frozen=True):
@@ -178,7 +176,7 @@ class ReportSection(Section, frozen=True):
     out: str = "out"
     """Folder of the reports."""
     formats: tuple[str, ...] = ("html", "markdown", "junit", "json", "verdict")
-    """Formats to write: html, markdown (or md), junit, json, csv, github, comment, verdict, or another plug-in."""
+    """html, markdown (or md), junit, json, csv, github, comment, verdict, or another plug-in."""
     trace_url: str = ""
     """Where a trace is shown, such as `https://traces.example/{trace_id}`: each case of a report links there."""
 
@@ -194,7 +192,7 @@ class NotifySection(Section, frozen=True):
     """A way to tell of a verdict; see docs/how-to/ci.md."""
 
     kind: str = ""
-    """`webhook`, `slack`, `github_check`, `github_comment`, `gitlab_note`, or another plug-in of the kind `notify`."""
+    """`webhook`, `slack`, `github_check`, `github_comment`, `gitlab_note`, or another plug-in of that kind."""
     on: tuple[Literal["promote", "hold", "undecided", "invalid", "stopped"], ...] = ()
     """Outcomes that are told; empty: all. `stopped`: an error ended the run before its verdict."""
     options: dict[str, Json] = {}

@@ -19,7 +19,7 @@ class Api:
         self.sent: list[tuple[str, str, dict, object]] = []
         self.comments: list[dict] = []
         self.refuse: dict[str, int] = {}
-        self.url = ""
+        self.url, self.is_private = "", True
 
     def comment(self, body: str, who: tuple[str, str] = BOT, author: int = 7) -> dict:
         kind, association = who
@@ -33,6 +33,8 @@ class Api:
     def answer(self, method: str, path: str, body: object) -> tuple[int, object, dict[str, str]]:
         if method in self.refuse:
             return self.refuse[method], {"message": "no"}, {}
+        if path == "/repos/o/r":
+            return 200, {"private": self.is_private}, {}
         if path.endswith("/user"):
             return 200, {"id": 7}, {}
         if method == "GET" and ("/comments" in path or "/notes" in path):
