@@ -6,6 +6,7 @@ python docs/generate.py
 import ast
 import sys
 from pathlib import Path
+from typing import get_origin
 
 import click
 import msgspec
@@ -60,10 +61,13 @@ def config() -> str:
     )
     text += "[trueup.schema.json](trueup.schema.json), which `trueup init` writes beside the file.\n\n"
     for entry in msgspec.structs.fields(harness_config.Config):
-        if entry.name != "root":
-            named = "dict" in str(entry.type) and bool(structs_in(entry.type))
-            struct = curation() if entry.name == "curate" else structs_in(entry.type)[0]
-            text += section(f"{entry.name}.NAME" if named else entry.name, struct)
+        named = get_origin(entry.type) is dict and entry.name != "curate"
+        structs = [curation()] if entry.name == "curate" else structs_in(entry.type)
+        name = f"{entry.name}.NAME" if named else entry.name
+        if structs:
+            text += section(name, structs[0])
+        elif entry.name != "root":
+            text += f"## [{name}]\n\n{field_docs(harness_config.Config)[entry.name]}\n\n"
     return text
 
 

@@ -236,6 +236,8 @@ class Config(Section, frozen=True):
     """What a promotion moves."""
     notify: dict[str, NotifySection] = {}
     """Who is told of a verdict, by a name of yours: `[notify.team]`."""
+    deploy: dict[str, dict[str, Json]] = {}
+    """Where `trueup promote` deploys: `kind` and the options of that kind. See docs/how-to/deploy.md."""
     root: str = ""
     """Folder of trueup.toml; not a key of the file."""
 

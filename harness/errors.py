@@ -57,6 +57,12 @@ class InvalidError(TrueupError):
     exit = Exit.INVALID
 
 
+class DeployError(TrueupError):
+    """A deploy target that cannot be reached, refuses, or holds or answers something else than what was judged."""
+
+    exit = Exit.INVALID
+
+
 class InputError(TrueupError):
     """A file, folder or record that cannot be used."""
 

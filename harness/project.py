@@ -148,7 +148,8 @@ class Project:
 
     def latest_verdict(self) -> Verdict:
         """Raises NotYetError, naming the command to type, when there is none yet."""
-        return self.store.artifacts.get("verdict", self.latest("verdict", "trueup gate"), Verdict)
+        command = "trueup gate" if self.recalled(LATEST, "evaluation", "evaluation") else "trueup run"
+        return self.store.artifacts.get("verdict", self.latest("verdict", command), Verdict)
 
     def latest_or_none(self) -> tuple[Dataset | None, Adapter | None]:
         """The latest dataset and adapter, where there are any: evaluation needs neither."""

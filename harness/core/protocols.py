@@ -19,6 +19,7 @@ from harness.types import (
     Json,
     Preview,
     Recipe,
+    Release,
     Reply,
     Request,
     Source,
@@ -199,6 +200,50 @@ class Notifier(Protocol):
         when it was not sent; whatever is raised changes no exit code."""
 
 
+class OpenTarget(Protocol):
+    """A deploy target that was opened: what `DeployTarget.open` gives.
+
+    Each call raises DeployError when the target cannot be reached or refuses it. A release has two states there: it is put,
+    and it is served. Names are the target's own, made of digests, so one name never stands for other files.
+    """
+
+    def name_of(self, release: Release, /) -> str:
+        """The name under which the release is put; the same at any time."""
+
+    def current(self) -> str:
+        """Name of the release that is served; empty: none."""
+
+    def has(self, name: str, /) -> bool:
+        """Whether a release was put under this name."""
+
+    def put(self, release: Release, /) -> None:
+        """Put the files without serving them. Nothing to do where they are there; a part that a killed put left is replaced."""
+
+    def check(self, release: Release, /) -> str:
+        """Read back what was put, and say so in words. Raises DeployError when a digest differs."""
+
+    def through(self, release: Release, /) -> Arm | None:
+        """The arm that asks the release where it was put; None: this target answers nothing."""
+
+    def switch(self, name: str, /) -> None:
+        """Serve the release of this name; empty: none."""
+
+    def discard(self, name: str, /) -> None:
+        """Remove a release that is not served. Nothing to do where it is not there."""
+
+
+class DeployTarget(Protocol):
+    """A place that serves what was promoted, or from which others take it.
+
+    It has a struct `Options` with the keys of `[deploy.NAME]`. It may have `KEEPS` (True; False: the release that was served
+    before is discarded after the switch). An option `may_differ` bounds how many
+    probed cases may be answered differently (0).
+    """
+
+    def open(self, options: Any, alias: str, /) -> OpenTarget:
+        """The target with its options; `alias` is that of [promote]. Reaches nothing yet."""
+
+
 KINDS: dict[str, tuple[type, ...]] = {
     "formats": (RecordFormat, SpanDialect),
     "detectors": (Detector,),
@@ -211,6 +256,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "reports": (Report,),
     "reply_formats": (ReplyFormat,),
     "notify": (Notifier,),
+    "targets": (DeployTarget,),
 }
 """Kind of plug-in to its protocols, of which it keeps at least one."""
 

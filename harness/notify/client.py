@@ -27,7 +27,7 @@ class NotifyError(TrueupError):
     exit = Exit.INPUT
 
 
-class HttpAnswer(NamedTuple):
+class NoticeAnswer(NamedTuple):
     status: int
     json: Any
     """The decoded body; None where it is no JSON."""
@@ -60,7 +60,9 @@ class Client:
             raise NotifyError(f"this is no job of {host} for a change", next=f"run it for a change in {host}'s CI")
         return self.job
 
-    def request(self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> HttpAnswer:
+    def request(
+        self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> NoticeAnswer:
         """Status and JSON of one request; redirects are not followed. Raises NotifyError without an answer."""
         host = _checked(url)
         try:
@@ -69,11 +71,11 @@ class Client:
                 content = None if body is None else encoded(body)
                 response = client.request(method, url, content=content, headers=sent)
                 links = {name: link["url"] for name, link in response.links.items() if name and "url" in link}
-                return HttpAnswer(response.status_code, _json(response), links)
+                return NoticeAnswer(response.status_code, _json(response), links)
         except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
             raise NotifyError(f"no answer: {type(error).__name__}", where=host, next="check the address") from error
 
-    def post(self, url: str, body: Any, headers: Mapping[str, str] | None = None) -> HttpAnswer:
+    def post(self, url: str, body: Any, headers: Mapping[str, str] | None = None) -> NoticeAnswer:
         """As `request`. Raises NotifyError on any status but 2xx, too."""
         answer = self.request("POST", url, body, headers)
         if not answer.is_fine:

@@ -67,11 +67,19 @@ class Promotions:
         Raises NotYetError when nothing is left to undo, StorageError when the earlier adapter's files were changed.
         """
         with self._lock():
-            standing = _standing(self.history(alias))
-            if not standing:
-                raise NotYetError(f"{alias} has nothing to roll back to", where=alias, next="trueup promote")
-            before = next((move for move in reversed(standing[:-1]) if self.is_kept(move.adapter)), None)
-            return self._append(alias, before.adapter if before else "", before.verdict if before else "", by, ROLLBACK)
+            adapter, verdict = self.before(alias)
+            return self._append(alias, adapter, verdict, by, ROLLBACK)
+
+    def before(self, alias: str) -> tuple[str, str]:
+        """What a rollback leads to: its content id (empty: the base model), and that of the verdict it was promoted with.
+
+        Raises NotYetError when nothing is left to undo.
+        """
+        standing = _standing(self.history(alias))
+        if not standing:
+            raise NotYetError(f"{alias} has nothing to roll back to", where=alias, next="trueup promote")
+        move = next((move for move in reversed(standing[:-1]) if self.is_kept(move.adapter)), None)
+        return (move.adapter, move.verdict) if move else ("", "")
 
     def verify(self) -> list[str]:
         """Names each move that is not what was written, and each alias that has lost some."""

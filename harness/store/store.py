@@ -7,6 +7,7 @@
     salt            what keys all pseudonyms       suppressed.json  what was forgotten, as hashes
     project         name of the project whose store it is
     work/           what trainings keep to be resumed from; `trueup prune` frees it
+    deploying.json  journal of a deployment; only while one is under way
     heads.json      length of ledger, promotions and what was forgotten, so that no end of them is lost unseen
 
 Whoever writes takes the lock; reading needs none. Each write is there whole, and survives a power loss, before the
@@ -24,6 +25,7 @@ from harness.errors import BusyError, InvalidError, StorageError
 from harness.store import durable, replies, salt, sealed, suppression
 from harness.store.artifacts import Artifacts
 from harness.store.heads import Heads
+from harness.store.journal import Journal
 from harness.store.ledger import Ledger
 from harness.store.lock import Lock
 from harness.store.memo import Memo
@@ -57,6 +59,7 @@ class Store:
         self.memo = Memo(root / "memo")
         self.promotions = Promotions(root / "promotions", self._lock, self.artifacts, self._heads)
         self.ledger = Ledger(root / "ledger", self._lock, self._heads)
+        self.journal = Journal(root, self._lock)
 
     @classmethod
     def open(cls, root: Path) -> "Store":
@@ -122,7 +125,16 @@ class Store:
 
     def verify(self) -> list[str]:
         """Read everything again and name each file that is not what was written, or is lost."""
-        parts = (self._heads, self.traces, self.suppression, self.artifacts, self.memo, self.promotions, self.ledger)
+        parts = (
+            self._heads,
+            self.traces,
+            self.suppression,
+            self.artifacts,
+            self.memo,
+            self.promotions,
+            self.ledger,
+            self.journal,
+        )
         found = [damaged for part in parts for damaged in part.verify()]
         return list(dict.fromkeys([*found, *salt.verify(self.root), *replies.verify(self.root / "replies")]))
 
@@ -150,7 +162,14 @@ class Store:
             salt.make(root)
             lost += salt.accept(root, is_keyed=(root / suppression.FILE).exists())
             store._heads.make()
-            for part in (store.traces, store.suppression, store.artifacts, store.promotions, store.ledger):
+            for part in (
+                store.traces,
+                store.suppression,
+                store.artifacts,
+                store.promotions,
+                store.ledger,
+                store.journal,
+            ):
                 lost += part.accept()
             lost += [*store.memo.accept(store._is_stored), *replies.accept(root / "replies")]
             store.traces.make()

@@ -53,6 +53,16 @@ def tune(project: Project, dataset: Dataset | None = None, anyway: bool = False)
     return adapter
 
 
+def check_base(project: Project) -> None:
+    """Before anything is read: is the model there that is to be trained? Raises InputError when it is not."""
+    from harness.evaluate.inference.model_files import configuration
+
+    section = tuned_section(project.config)
+    trained_here = project.config.tune.method != HOSTED
+    if trained_here and (section.backend or project.config.model.backend) == "hf":
+        configuration(section.model or project.config.model.base)
+
+
 def check_model(request: TuneRequest) -> None:
     """Before any cost: does the base go the whole way? Raises InputError when it does not."""
     if request.recipe.method != HOSTED:  # whose base is a provider's name

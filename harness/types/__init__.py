@@ -11,6 +11,7 @@ JSON and back and gives their content id.
 
 from harness.types.base import Json, Noun
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
+from harness.types.deploy import Deployment, Release, Switch
 from harness.types.evaluation import (
     CORPUS,
     Application,
@@ -117,6 +118,9 @@ __all__ = [
     "Preview",
     "PreviewRow",
     "Promotion",
+    "Release",
+    "Switch",
+    "Deployment",
     "Prompt",
     "Quarantine",
     "Quarantined",

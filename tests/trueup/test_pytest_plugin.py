@@ -198,3 +198,23 @@ def test_collecting_a_thousand_cases_costs_little(tmp_path):
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert code == 0 and "1000 tests collected" in text and "LOADED []" in text
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.5
+
+
+def test_two_eval_files_may_have_one_name(tmp_path):
+    """In two folders without packages, and in a package with relative imports: each runs with its own content."""
+    (tmp_path / "script.json").write_text("{}")
+    for folder, word in (("evals/one", "a"), ("evals/two", "b")):
+        (tmp_path / folder).mkdir(parents=True)
+        text = f"from trueup import cases\n@cases([{{'id': '{word}', 'text': '{word}'}}])\n"
+        text += f"def eval_word(case, model):\n    assert model.chat(case.messages).text == '{word}'\n"
+        (tmp_path / folder / "eval_word.py").write_text(text)
+    package = tmp_path / "evals" / "packed"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "words.py").write_text("WORD = 'c'\n")
+    (package / "eval_word.py").write_text(
+        "from .words import WORD\ndef eval_word(model):\n    assert model.chat(WORD).text == WORD\n"
+    )
+    code, text = run(tmp_path, "evals", "--model", "scripted:script.json")
+    assert code == 0 and "3 passed" in text
+    assert all(f"{name}/eval_word::eval_word: passed 1.000" in text for name in ("one", "two", "packed"))

@@ -94,6 +94,6 @@ def _list(survey: "Survey", as_json: bool) -> dict[str, Any]:
             console.say(f"{suite.name} ({suite.role.__struct_config__.tag}{owner}): {len(ids):,} cases{times}")
             for ident in ids:
                 console.say(f"  {ident}")
-        for problem in survey.problems:
+        for problem in (*survey.problems, *survey.mistakes):
             console.say(problem)
-    return {"cases": survey.cases, **problems_of(list(survey.problems))}
+    return {"cases": survey.cases, **problems_of([*survey.problems, *survey.mistakes])}

@@ -47,7 +47,8 @@ def init(folder: Path, model: str, traces: str | None, schema: bool) -> None:
     if traces is None:
         for path in plain.write(folder, model):
             click.echo(f"wrote {path}")
-        click.echo("next: put trace exports into traces/, then: trueup run")
+        base = "" if model else " and set [model] base in trueup.toml"
+        click.echo(f"next: put trace exports into traces/{base}, then: trueup run")
         return
     started = from_traces.from_traces(folder, traces, model)
     for sentence in started.sentences:

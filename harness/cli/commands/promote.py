@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @command()
 @click.option("--by", default=lambda: os.environ.get("USER", ""), help="Who does it; your login name by default.")
-@click.option("--undo", is_flag=True, help="Move the alias back to what it was before the last promotion.")
+@click.option("--undo", is_flag=True, help="Move the alias, and every deploy target, back to what it was before.")
 def promote(project: "Project", by: str, undo: bool, as_json: bool) -> dict[str, Any]:
-    """Move the alias to what was judged.
+    """Move the alias, and every deploy target, to what was judged.
 
     That is an adapter, a prompt, a model or an endpoint. Refused unless the latest verdict is promote and was made under
     trueup.toml.

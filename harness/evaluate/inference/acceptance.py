@@ -32,6 +32,7 @@ from harness.types import Json, Message, Prompt, TextPart
 
 EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "word_embeddings.weight", "embeddings.weight", "embed_in.weight")
 TEMPLATE = "use the instruction-tuned variant, or the chat_template.jinja that the model was published with"
+UNQUANTIZED = 'use the unquantized checkpoint; with dtype = "nf4", or [tune] adapter = "qlora", it is kept in 4 bits'
 ANSWER = "Yes, at seven."
 _HEAD = re.compile(r"For[A-Z]")
 
@@ -121,6 +122,8 @@ def _accept_quantized(config: Any, path: Path) -> None:
         return
     given = quantized if isinstance(quantized, dict) else quantized.to_dict()
     method, device = given.get("quant_method", "an unnamed method"), "cuda" if torch.cuda.is_available() else "cpu"
+    if given.get("load_in_8bit"):
+        raise refusal("its 8-bit weights (LLM.int8) answer otherwise with other rows in the batch", path, UNQUANTIZED)
     try:
         quantizer = AutoHfQuantizer.from_config(quantized, pre_quantized=True)
         quantizer.validate_environment(device_map={"": device})
@@ -128,7 +131,7 @@ def _accept_quantized(config: Any, path: Path) -> None:
         raise refusal(
             f"its weights are quantized by {method}, which cannot run here: {' '.join(str(error).split())}",
             path,
-            'use the unquantized checkpoint; with dtype = "nf4", or [tune] adapter = "qlora", it is kept in 4 bits',
+            UNQUANTIZED,
         ) from error
 
 

@@ -79,6 +79,14 @@ def definitions_named(item: pytest.Function, name: str) -> Sequence[pytest.Fixtu
     return item.session._fixturemanager.getfixturedefs(name, item)
 
 
+def fixture_names(item: pytest.Function) -> list[str]:
+    """The names of the fixtures that a test may ask for: all of them, or those that it does where pytest hides the rest."""
+    manager = item.session._fixturemanager
+    tables = (getattr(manager, name, None) for name in ("_arg2node2fixturedefs", "_arg2fixturedefs"))
+    known = next((table for table in tables if table is not None), definitions(item))
+    return [name for name in known if definitions_named(item, name)]
+
+
 def without_value(definition: pytest.FixtureDef[Any]) -> None:
     """Forget a copied definition's cached value, and the finalizers that it shares with the original."""
     definition.cached_result = None

@@ -98,7 +98,8 @@ class Book:
             model = digest([self._answerer.digest(arm), arm.prompt, arm.options, *shown])
             content = identity.content(arm)
         except TrueupError as error:
-            problems.append(f"the model of arm {arm.name!r} cannot be had: {error.what} ({error.where})")
+            hint = f" next: {error.next}" if error.next else ""
+            problems.append(f"the model of arm {arm.name!r} cannot be had: {error.what} ({error.where}){hint}")
         return Run(
             id="",
             arm=arm,

@@ -17,6 +17,7 @@ from harness.errors import InvalidError, TrueupError
 from harness.evaluate.application.program import AT_ONCE, ApplicationModel
 from harness.evaluate.batching import BARRIER, BatchJob, ask, run
 from harness.evaluate.judging.judge import BENCH, Bench
+from harness.evaluate.runner import mistakes
 from harness.evaluate.runner.answering import Answerer, Event
 from harness.evaluate.runner.collection import SuiteCases, case_of, module_of, parametrize
 from harness.evaluate.runner.environment import environment
@@ -69,6 +70,8 @@ class Evaluation:
         self.book = Book(request.arms, self.answerer, self._nearest)
         self.suites: dict[tuple[str, str], SuiteCases] = {}
         self.entries: list[Entry] = []
+        self.mistakes: list[str] = []
+        """What a dry run finds in eval functions; see `harness.evaluate.runner.mistakes`."""
         self._arm = request.arms[0] if request.arms else None
         self._tree = SetupTree()
         self._plan: list[Planned] = []
@@ -101,7 +104,8 @@ class Evaluation:
     @pytest.hookimpl
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self.book.problems.append(f"{report.nodeid} could not be collected: {_last_lines(report.longreprtext)}")
+            text = " | ".join(filter(None, [_last_lines(report.longreprtext), mistakes.hint(report.longreprtext)]))
+            self.book.problems.append(f"{report.nodeid} could not be collected: {text}")
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -123,6 +127,10 @@ class Evaluation:
             ident, case, repeat = case_of(item)
             item.stash[ENTRY] = Entry(found, ident, case, repeat)
             self.entries.append(item.stash[ENTRY])
+        if session.config.option.collectonly:
+            first = {suite_key(item): item for item in reversed(evals)}
+            found_in = ((key, item) for key, item in reversed(first.items()))
+            self.mistakes = [told for key, item in found_in for told in mistakes.of_item(item, self.suites[key].cases)]
         if not evals and not self._spared:
             self.book.problems.append(NOTHING)
         elif not self.request.arms and not session.config.option.collectonly:

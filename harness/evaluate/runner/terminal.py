@@ -92,6 +92,16 @@ class Developing(Evaluation, ScoreSummary):
                 entry for entry in self.entries if any(self.book.result(a, entry) for a in self.request.arms)
             ]
         super().pytest_sessionfinish(session)
+        if self.mistakes:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        super().pytest_terminal_summary(terminalreporter)
+        if self.mistakes:
+            terminalreporter.section("mistakes in eval functions")
+            for told in self.mistakes:
+                terminalreporter.line(told)
 
     def conclude(self, runs: Sequence[Run]) -> None:
         self.runs = runs

@@ -71,6 +71,7 @@ class Recording(Evaluation):
         return Survey(
             suites=self.declared(),
             problems=tuple(self.book.problems),
+            mistakes=tuple(self.mistakes),
             texts=tuple(sorted({case.text for each in cases.values() for case in each if case.text})),
             cases=self.listed(),
             asked={name: tuple(sorted({asked(case) for case in each})) for name, each in cases.items()},

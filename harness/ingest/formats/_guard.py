@@ -8,6 +8,7 @@ import base64
 import re
 from collections.abc import Iterable
 
+from harness.ingest.formats._data_stream import is_data_stream
 from harness.ingest.formats._envelopes import opened
 from harness.ingest.formats._json import parsed
 from harness.types import Message, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
@@ -99,6 +100,8 @@ def problem(text: str) -> str:
     short = len(text) <= LONGEST_MARK
     if (short and (hidden(text) or _HASH.fullmatch(text.strip()))) or _is_encrypted(text):
         return PLACEHOLDER
+    if is_data_stream(text):
+        return ENVELOPE
     if not short and text[-1:] not in _ENDS and not text.startswith(_STARTS):
         return ""
     return ENVELOPE if _PRINTS.fullmatch(text.strip()) or opened(text) is not None else ""

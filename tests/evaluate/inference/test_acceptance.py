@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import LlamaForCausalLM, T5Config, T5ForConditionalGeneration
+from transformers import BitsAndBytesConfig, LlamaForCausalLM, T5Config, T5ForConditionalGeneration
 
 from harness.errors import InputError
 from harness.evaluate.inference.acceptance import accept, accept_whole
+from harness.evaluate.inference.dtype import NF4
 from harness.evaluate.inference.opening import open_model, open_tokenizer
 
 CPU = torch.device("cpu")
@@ -138,6 +139,11 @@ def as_pointer(folder: Path) -> None:
         (lambda folder: changed(folder, num_attention_heads=0), "does not make a model|cannot be read", "config"),
         (lambda folder: changed(folder, architectures=["LlamaForSequenceClassification"]), "does not write text", "Qwen3"),
         (lambda folder: changed(folder, model_type="bert", architectures=["BertForMaskedLM"]), "does not write", "Qwen3"),
+        (
+            lambda folder: changed(folder, quantization_config={"quant_method": "bitsandbytes", "load_in_8bit": True}),
+            "other rows in the batch",
+            "qlora",
+        ),
         *(
             (lambda folder, method=method: changed(folder, quantization_config=method), "cannot run here", "qlora")
             for method in ({"quant_method": "gptq", "bits": 4}, {"quant_method": "awq", "bits": 4}, {"quant_method": "zork"})
@@ -156,6 +162,20 @@ def test_a_model_in_shards_is_accepted(copied):
     """All files that the index names are there."""
     in_shards(copied)
     accept_whole(copied)
+
+
+def test_a_checkpoint_in_4_bits_is_accepted(copied, tmp_path):
+    """It is the model that 4-bit weights made at loading are."""
+    packed = LlamaForCausalLM.from_pretrained(
+        copied, quantization_config=BitsAndBytesConfig(**NF4), dtype=torch.float32, device_map={"": "cpu"}
+    )
+    packed.save_pretrained(tmp_path / "nf4")
+    open_tokenizer(copied).save_pretrained(tmp_path / "nf4")
+    accept_whole(tmp_path / "nf4")
+    ids = torch.arange(3, 20)[None]
+    with torch.no_grad():
+        loaded = open_model(copied, torch.float32, NF4, CPU, open_tokenizer(copied))(ids).logits
+        assert torch.allclose(opened(tmp_path / "nf4")(ids).logits, loaded, atol=1e-4)
 
 
 def test_what_is_no_folder(copied):
