@@ -319,11 +319,8 @@ def check_arms(config: Config, where: str) -> None:
 def _check_trace_url(config: Config, where: str) -> None:
     address = config.report.trace_url
     if address and not (address.startswith(("https://", "http://")) and "{trace_id}" in address.partition("//")[2]):
-        raise UsageError(
-            f"[report] trace_url is no web address with {{trace_id}} in it: {address!r}",
-            where=where,
-            next='trace_url = "https://traces.example/{trace_id}"',
-        )
+        what = f"[report] trace_url is no web address with {{trace_id}} in it: {address!r}"
+        raise UsageError(what, where=where, next='trace_url = "https://traces.example/{trace_id}"')
 
 
 def _check_scales(config: Config, where: str) -> None:

@@ -39,7 +39,7 @@ def project(tmp_path_factory):
 
 
 def test_a_run_without_a_gate_has_its_page(project):
-    """Before an evaluation it says what to type; then the newest, an arm and an id give a page with the whole transcript."""
+    """Before an evaluation it says what to type; then an arm and an id give the page of that run, no name that of all arms."""
     nothing = trueup("view", cwd=project)
     assert nothing.returncode == 2 and "trueup eval" in nothing.stderr
     done = trueup("eval", "--json", cwd=project)
@@ -49,8 +49,11 @@ def test_a_run_without_a_gate_has_its_page(project):
         shown = trueup("view", "--json", *name, cwd=project)
         assert shown.returncode == 0, shown.stderr
         pages.append(project / json.loads(shown.stdout)["file"])
-    assert len({page.read_bytes() for page in pages}) == 1 and len(set(pages)) == 1
-    text = pages[0].read_text()
+    assert pages[1].read_bytes() == pages[2].read_bytes()
+    every, text = pages[0].read_text(), pages[1].read_text()
+    arms = json.loads(done.stdout)["runs"]
+    assert all(f"<b>{arm}</b>" in every for arm in arms)
+    assert "<b>echo</b>" in text and not any(f"<b>{arm}</b>" in text for arm in arms if arm != "echo")
     assert "One run, compared with none" in text and "owner ann · money" in text
     assert "https://traces.example/{trace_id}" in text
     wrong = trueup("view", "nobody", cwd=project)
