@@ -87,7 +87,7 @@ class ApplicationModel(Model):
         calls = tuple(call for reply in self.replies[before:] for call in reply.tool_calls)
         reply = _read(output, self.application.command)
         reply = replace(reply, tool_calls=reply.tool_calls or calls, finish_reason=ANSWERED)
-        self.replies.append(reply)
+        self._keep(said, reply)
         return reply
 
     def choose(self, messages: Said, options: Sequence[str], *, normalize: bool = False, raw: bool = False) -> Reply:

@@ -58,7 +58,7 @@ def judged(tmp_path):
 def test_an_application_is_judged_by_the_suites_of_its_model(judged):
     """What it prints is the reply; its calls are recorded before it, and leave in one batch for all cases."""
     run, events = judged('print(ask("please " + case["text"]))')
-    assert [result.score("exact") for result in run.results] == [1.0] * 4 and not any(r.error for r in run.results)
+    assert [result.score("exact") for result in run.results] == [1.0] * 4, [r.error for r in run.results] and not any(r.error for r in run.results)
     first = run.results[0]
     assert [(reply.text, reply.finish_reason) for reply in first.replies] == [("0", "stop"), ("0", "application")]
     assert [event["requests"] for event in events if event["event"] == "asking"] == [4]
@@ -75,7 +75,7 @@ def test_each_step_of_several_applications_is_one_batch(judged):
     """Their second calls wait for each other too."""
     run, events = judged('print(ask(ask(case["text"])))')
     assert [event["requests"] for event in events if event["event"] == "asking"] == [4, 4]
-    assert [result.score("exact") for result in run.results] == [1.0] * 4
+    assert [result.score("exact") for result in run.results] == [1.0] * 4, [r.error for r in run.results]
 
 
 FAULTS = {
@@ -142,5 +142,5 @@ def test_the_example_of_the_documentation_works(tmp_path, judged):
     code = DOCS.read_text(encoding="utf-8").split("```python\n# app.py\n")[1].split("```")[0]
     (tmp_path / "documented.py").write_text(code)
     run, _ = judged("", command=f"{shlex.quote(sys.executable)} documented.py")
-    assert [result.score("exact") for result in run.results] == [1.0] * 4
+    assert [result.score("exact") for result in run.results] == [1.0] * 4, [r.error for r in run.results]
     assert os.environ.get("OPENAI_BASE_URL") is None
