@@ -19,7 +19,7 @@ from harness.errors import Exit, TrueupError
 
 WALK = (
     *("init", "ingest", "inspect", "mine", "review", "curate", "diff", "tune", "eval", "runs", "show", "compare"),
-    *("gate", "report", "promote", "rollback", "deploy", "monitor", "run", "status", "doctor"),
+    *("gate", "report", "promote", "rollback", "deploy", "monitor", "watch", "run", "status", "doctor"),
 )
 """The order in which people meet them; any other command follows, by name."""
 
