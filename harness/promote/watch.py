@@ -5,12 +5,12 @@ from harness.mine import step as mine_step
 from harness.mine.traffic import Traffic
 from harness.project import LATEST, EvaluationRuns, Project
 from harness.promote import daily, watch_stage
-from harness.promote.watch_stage import Watching
+from harness.promote.watch_stage import WatchReport
 
 DAY_NS = 86_400 * 10**9
 
 
-def watch(project: Project, days: float = 90.0, all_days: bool = False) -> Watching:
+def watch(project: Project, days: float = 90.0, all_days: bool = False) -> WatchReport:
     """The calls of the last `days`, from the last promotion on (`all_days`: from before it, too).
 
     What serves changed at a promotion, so its days are not held against those before; `trueup monitor` compares these.

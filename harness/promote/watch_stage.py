@@ -61,7 +61,7 @@ class Alarm(Noun, frozen=True):
     formula: str = FORMULA
 
 
-class Watching(Noun, frozen=True):
+class WatchReport(Noun, frozen=True):
     action: Action
     """The first thing to do."""
     sentence: str
@@ -84,13 +84,13 @@ def watch(
     targets: Collection[str] = (),
     asked: Collection[str] | None = None,
     alpha: float = 0.05,
-) -> Watching:
+) -> WatchReport:
     """`clusters` have their lever. `targets`: ids of calls that have a target already. `asked`: routes that the eval cases come
     from; None where that is not known."""
     days, nights = (daily.days[0], daily.days[-1]) if daily.days else ("", ""), len(daily.days)
     if nights <= BASELINE:
         left = BASELINE + 1 - nights
-        return Watching(
+        return WatchReport(
             action="wait",
             sentence=f"{nights} days of traffic; a change can be told from {BASELINE + 1} on.",
             next=f"ingest {left} more {'day' if left == 1 else 'days'} of traffic, then trueup watch",
@@ -104,7 +104,7 @@ def watch(
     order = list(NEXT)
     raised.sort(key=lambda alarm: (order.index(alarm.action), -alarm.log_evidence))
     first = raised[0] if raised else None
-    return Watching(
+    return WatchReport(
         action=first.action if first else "wait",
         sentence=first.sentence if first else f"Nothing changed that {nights} days of traffic can show.",
         next=first.next if first else "",
