@@ -97,8 +97,9 @@ class Answering(Protocol):
 class AnswerBackend(Protocol):
     """A way to ask a model.
 
-    It may have `SCHEMA` (False; True: replies can be held to a JSON schema) and `FILE` (False; True: `--model NAME:FILE`
-    is enough to ask it).
+    It may have `SCHEMA` (False; True: replies can be held to a JSON schema), `FILE` (False; True: `--model NAME:FILE` is
+    enough to ask it), `check(arm)`, which says what is known of the arm's model without cost and raises where it could
+    not answer, and `check_recipe(recipe)`, which raises where it could not take what the recipe makes.
     """
 
     def digest(self, arm: Arm, /) -> str:
@@ -191,6 +192,14 @@ class ReplyFormat(Protocol):
         """The sections of what the model wrote, control tokens as text; `tools` are those that the request offered."""
 
 
+class Notifier(Protocol):
+    """A way to tell of a verdict. It may take options."""
+
+    def send(self, notice: Any, options: Any, client: Any, /) -> str:
+        """Send a `harness.notify.notice.Notice` by a `harness.notify.client.Client`; says in words what was done. Raises NotifyError
+        when it was not sent; whatever is raised changes no exit code."""
+
+
 class OpenTarget(Protocol):
     """A deploy target that was opened: what `DeployTarget.open` gives.
 
@@ -246,6 +255,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "adapters": (AdapterKind,),
     "reports": (Report,),
     "reply_formats": (ReplyFormat,),
+    "notify": (Notifier,),
     "targets": (DeployTarget,),
 }
 """Kind of plug-in to its protocols, of which it keeps at least one."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.config import EvalSection
+from harness.config import Config, EvalSection
 from harness.core import dataset_files
 from harness.core.codec import digest, write_lines
 from harness.errors import InvalidError, UsageError
@@ -15,7 +15,7 @@ from harness.evaluate import arms as evaluate_arms
 from harness.evaluate import stage as evaluate_stage
 from harness.evaluate.runner.survey import Survey
 from harness.project import EvaluationRuns, Project
-from harness.types import Adapter, Arm, Case, Dataset, EvalRequest, Run
+from harness.types import Adapter, Application, Arm, Case, Dataset, EvalRequest, Run
 
 OnEvent = Callable[[dict[str, Any]], None]
 Ask = Callable[[Project, EvalRequest, str, OnEvent], tuple[Run, ...]]
@@ -33,7 +33,7 @@ def arms(project: Project, dataset: Dataset | None, adapter: Adapter | None) -> 
     if served and not champion:
         if not project.store.artifacts.has("adapter", served):
             alias = project.config.promote.alias
-            raise InvalidError("what was promoted is gone", where=f"alias {alias}", next="trueup rollback")
+            raise InvalidError("what was promoted is gone", where=f"alias {alias}", next="trueup promote --undo")
         folders[evaluate_arms.CHAMPION] = str(project.store.artifacts.folder("adapter", served))
     found = evaluate_arms.resolve(project.config, dataset.prompts if dataset else (), folders, champion)
     train = dataset_files.read_split(project.store.artifacts.folder("dataset", dataset.id), "train") if dataset else ()
@@ -49,6 +49,7 @@ def evaluate(
     select: str = "",
     otel: str = "",
     ask: Ask | None = None,
+    judged: Application | None = None,
 ) -> dict[str, Run]:
     """Runs of every arm (or of those named in `only`) on the eval suites: one measurement.
 
@@ -57,9 +58,10 @@ def evaluate(
 
     What the gate will judge is remembered as one `EvaluationRuns`: a selection of cases never is, and a few arms only join
     the others when these were asked with the same dataset and adapter. With `otel` every case goes to that file or address
-    as a trace. `ask` may end an evaluation early; see `harness.gate.early_stop`.
+    as a trace. `ask` may end an evaluation early; see `harness.gate.early_stop`. `judged` takes the place of [eval] app.
     """
     request = replace(eval_request(project, dataset, adapter, only, select), otel=otel)
+    request = replace(request, application=judged or request.application)
     with project.progress.step("evaluate"):
         on_event = evaluation_progress(project)
         if ask:
@@ -146,7 +148,14 @@ def _eval_request(project: Project, dataset: Dataset | None, chosen: Sequence[Ar
         repeats=settings.repeats,
         pytest_args=settings.pytest_args,
         judges=evaluate_arms.judges(project.config),
+        application=application(project.config),
     )
+
+
+def application(config: Config, command: str = "", seconds: float = 0.0) -> Application | None:
+    """The application that is judged: `command`, else that of [eval]; None: the arm itself."""
+    command, seconds = command or config.eval.app, seconds or config.eval.app_seconds
+    return Application(command=command, folder=config.root, seconds=seconds) if command else None
 
 
 def keep(project: Project, run: Run) -> str:
@@ -167,9 +176,15 @@ def keep(project: Project, run: Run) -> str:
     return ident
 
 
-def evaluation_progress(project: Project) -> Callable[[dict[str, Any]], None]:
+def evaluation_progress(project: Project) -> OnEvent:
+    """Shows what a child process tells: what is loading, what is asked, how many cases are done."""
+
     def on_event(event: dict[str, Any]) -> None:
-        if "done" in event:
-            project.progress.update(event["done"], event["total"], f"{event.get('arm', '')} {event.get('suite', '')}")
+        if event["event"] == "opening":
+            project.progress.note(f"loading {event['model'] or event['arm']} ({event['backend']})")
+        elif event["event"] == "start":
+            project.progress.note(f"{event['arm']}: {event['total']:,} cases")
+        elif event["event"] == "case":
+            project.progress.update(event["done"], event["total"], event["arm"])
 
     return on_event

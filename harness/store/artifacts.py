@@ -130,6 +130,24 @@ class Artifacts:
         for path in self.stale_scratch():
             shutil.rmtree(path, ignore_errors=True)
 
+    def size(self, kind: str, id: str) -> int:
+        """Bytes that a noun or a folder takes; 0 when it is not there."""
+        files = (self._file(kind, id), *self._place(kind, id).rglob("*"))
+        return sum(path.stat().st_size for path in files if path.is_file())
+
+    def remove(self, kind: str, id: str) -> None:
+        """Remove a noun or a folder for good; a kill leaves it whole or gone. Nothing may refer to it: see `Memo.forget`."""
+        file, place = self._file(kind, id), self._place(kind, id)
+        with durable.writing(file):
+            file.unlink(missing_ok=True)
+        if place.exists():
+            durable.remove_tree(place)
+        self._verified.discard(place)
+
+    def newest(self, kind: str) -> int:
+        """When the newest of a kind was put, in Unix nanoseconds; 0 when there is none."""
+        return self._newest(kind)
+
     def kinds(self) -> list[str]:
         return sorted(path.name for path in self._folder.glob("[!.]*") if path.is_dir())
 

@@ -1,6 +1,6 @@
 """Remember finished steps: the digest of all that a step reads -> the id of what it made."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,6 +31,17 @@ class Memo:
         for path in sorted(self._folder.glob("*/[!.]*.json")):
             with suppress(FileNotFoundError, StorageError):
                 yield path, sealed.content(path, str)
+
+    def ids(self, step: str) -> set[str]:
+        """What a step is remembered to have made, under any key."""
+        return {id for path, id in self.entries() if path.parent.name == step}
+
+    def forget(self, ids: Collection[str]) -> None:
+        """Remove each entry whose result is one of these, before the results go: their step is done again then."""
+        for path, id in list(self.entries()):
+            if id in ids:
+                with durable.writing(path):
+                    path.unlink(missing_ok=True)
 
     def verify(self) -> list[str]:
         """Damaged entries. They only cost time: the step is done again."""

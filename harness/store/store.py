@@ -6,6 +6,7 @@
     replies/        cached answers, a file a model scratch/       half-finished work; removed once its process is dead
     salt            what keys all pseudonyms       suppressed.json  what was forgotten, as hashes
     project         name of the project whose store it is
+    work/           what trainings keep to be resumed from; `trueup prune` frees it
     deploying.json  journal of a deployment; only while one is under way
     heads.json      length of ledger, promotions and what was forgotten, so that no end of them is lost unseen
 
@@ -13,7 +14,7 @@ Whoever writes takes the lock; reading needs none. Each write is there whole, an
 call that made it returns.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -72,6 +73,7 @@ class Store:
             with store._lock(wait_s=PATIENCE_S):
                 store._make()
         store._tidy()
+        store._ignore()
         return store
 
     def claim(self, project: str) -> None:
@@ -103,6 +105,23 @@ class Store:
     def replies(self, model_digest: str) -> ReplyCache:
         """Cached answers of one model; its digest covers weights, adapter, template and sampling."""
         return ReplyCache(self.root / "replies" / f"{ident(model_digest)}.jsonl")
+
+    def reply_caches(self) -> Iterator[ReplyCache]:
+        """The cache file of each model that was asked."""
+        return (ReplyCache(path) for path in sorted((self.root / "replies").glob("[!.]*.jsonl")))
+
+    def work_folders(self) -> list[Path]:
+        """Where trainings and trials worked, finished ones too."""
+        return sorted(path for path in (self.root / "work").glob("[!.]*") if path.is_dir())
+
+    def remove(self, paths: Iterable[Path]) -> None:
+        """Remove cache files and work folders, with the lock held."""
+        for path in paths:
+            if path.is_dir():
+                durable.remove_tree(path)
+            else:
+                with durable.writing(path):
+                    path.unlink(missing_ok=True)
 
     def verify(self) -> list[str]:
         """Read everything again and name each file that is not what was written, or is lost."""
@@ -180,6 +199,13 @@ class Store:
         if self.artifacts.stale_scratch():
             with suppress(BusyError, StorageError), self._lock():
                 self.artifacts.remove_stale_scratch()
+
+    def _ignore(self) -> None:
+        """Keep git out of the store: it holds what users wrote."""
+        file = self.root / ".gitignore"
+        if not file.exists():
+            with suppress(OSError):
+                file.write_text("*\n", encoding="utf-8")
 
     def _is_stored(self, id: str) -> bool:
         kinds = self.artifacts.kinds()

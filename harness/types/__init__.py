@@ -14,6 +14,7 @@ from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighb
 from harness.types.deploy import Deployment, Release, Switch
 from harness.types.evaluation import (
     CORPUS,
+    Application,
     Arm,
     Budget,
     Calibration,
@@ -44,7 +45,16 @@ from harness.types.messages import (
     ToolResultPart,
     Usage,
 )
-from harness.types.reports import ArmMean, HistoryPoint, PairMean, Story
+from harness.types.reports import (
+    ArmMean,
+    BranchChange,
+    DecisionPlan,
+    HistoryPoint,
+    PairMean,
+    PlannedCall,
+    PlannedWay,
+    Story,
+)
 from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source
 from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
 from harness.types.verdicts import (
@@ -62,12 +72,15 @@ from harness.types.verdicts import (
 )
 
 __all__ = [
+    "CORPUS",
+    "UNUSABLE",
     "Adapter",
+    "Application",
     "Arm",
     "ArmMean",
     "ArmSettings",
+    "BranchChange",
     "Budget",
-    "CORPUS",
     "Calibration",
     "Call",
     "CallError",
@@ -77,6 +90,7 @@ __all__ = [
     "Contract",
     "CurvePoint",
     "Dataset",
+    "DecisionPlan",
     "Estimate",
     "EvalRequest",
     "Failure",
@@ -98,6 +112,8 @@ __all__ = [
     "Pair",
     "PairMean",
     "Part",
+    "PlannedCall",
+    "PlannedWay",
     "Policy",
     "Preview",
     "PreviewRow",
@@ -118,6 +134,7 @@ __all__ = [
     "Run",
     "Score",
     "Share",
+    "SharedTurn",
     "Source",
     "Spent",
     "Story",
@@ -128,8 +145,6 @@ __all__ = [
     "ToolCallPart",
     "ToolResultPart",
     "TuneRequest",
-    "SharedTurn",
-    "UNUSABLE",
     "Usage",
     "Verdict",
     "Waiver",

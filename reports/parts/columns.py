@@ -68,7 +68,11 @@ def _seconds(result: Result) -> float | None:
 
 
 def _mean(row: CaseRow, arm: str, measure: Measure) -> float | None:
-    known = [value for result in row.results.get(arm, ()) if (value := measure(result)) is not None]
+    results = row.results.get(arm, ())
+    if len(results) == 1:  # no repeats, as mostly
+        value = measure(results[0])
+        return None if value is None else _tidy(value)
+    known = [value for result in results if (value := measure(result)) is not None]
     return _tidy(sum(known) / len(known)) if known else None
 
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from harness.types import Story
 from reports.parts.cases import CaseRow, main_baseline
+from reports.parts.cluster_names import cluster_names
 from reports.parts.words import short_name
 
 
@@ -39,7 +40,9 @@ class Group(Struct):
 
 def clusters(story: Story, rows: Iterable[CaseRow]) -> list[Group]:
     """One group a failure cluster, and one a suite for cases without a cluster; most broken first, then most unsolved."""
+    rows = list(rows)
     known = {cluster.id: cluster for cluster in story.dataset.clusters} if story.dataset else {}
+    names = cluster_names(story, rows)
     trained = Counter(case.cluster for case in story.training)
     groups = []
     for (cluster_id, suite), members in _split(
@@ -47,11 +50,10 @@ def clusters(story: Story, rows: Iterable[CaseRow]) -> list[Group]:
     ):
         group = _count(story, cluster_id, members)
         group.suite = suite
-        group.label = f"{short_name(suite)} (suite; not from production failures)" if suite else cluster_id
+        group.label = f"{short_name(suite)} (suite; not from production failures)" if suite else names[cluster_id]
         group.trained = trained[cluster_id] if cluster_id else 0
         if cluster := known.get(cluster_id):
-            group.label, group.lever, group.evidence = cluster.label or cluster_id, cluster.lever, cluster.evidence
-            group.detector = cluster.detector
+            group.lever, group.evidence, group.detector = cluster.lever, cluster.evidence, cluster.detector
         groups.append(group)
     return sorted(groups, key=lambda group: (-group.broken, -group.both_fail, -group.cases))
 

@@ -17,6 +17,8 @@ class MatrixRow(Struct):
     suite: str
     about: str
     """Its role, owner and tags."""
+    purpose: str
+    """The first paragraph of its docstring."""
     cells: list[Cell]
 
 
@@ -37,7 +39,8 @@ def matrix(story: Story, rows: list[CaseRow]) -> Matrix:
     return Matrix(
         arms=arms,
         rows=[
-            MatrixRow(suite.name, about(suite), [_cell(suite, known, plain, arm) for arm in arms]) for suite in suites
+            MatrixRow(suite.name, about(suite), suite.about, [_cell(suite, known, plain, arm) for arm in arms])
+            for suite in suites
         ],
         level=level(max(levels)) if levels else "",
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from harness.core import codec
 from harness.types import Case, Feedback, Json, Message, Story, ToolCallPart, ToolResultPart
 from reports.parts.cases import STATUSES, CaseRow
+from reports.parts.cluster_names import cluster_names
 from reports.parts.columns import columns
 from reports.parts.safe import line
 from reports.parts.turns import plain, result, turn
@@ -40,8 +41,8 @@ def index(story: Story, rows: list[CaseRow], places: list[tuple[int, int]]) -> d
     suites = sorted({row.suite for row in rows})
     groups = sorted({row.case.cluster for row in rows})
     slices = sorted({name for row in rows for name in row.slices})
-    baselines = list(dict.fromkeys(comparison.baseline for comparison in story.comparisons))
-    labels = {cluster.id: cluster.label for cluster in story.dataset.clusters} if story.dataset else {}
+    baselines = list(dict.fromkeys(comparison.baseline for comparison in story.comparisons)) or [""]
+    labels = cluster_names(story, rows)
     numbers = [{name: place for place, name in enumerate(names)} for names in (suites, groups, slices)]
     return {
         "arms": arms,

@@ -60,6 +60,8 @@ class SuiteRow(Struct):
     """Waivers in force on cases or clusters of this suite."""
     word: str = ""
     """The outcome as it is shown; of two runs that no gate judged, `changed` or `noise`."""
+    level: float = 0.0
+    """Of the interval; 0 without one."""
     others: dict[str, float] = {}
     """Of a target suite, the mean of every other arm that answered it: there the prompted one is a rival."""
 
@@ -203,6 +205,7 @@ def _suite_row(story: Story, comparison: Comparison, finding: Finding | None) ->
         estimate=finding.estimate if finding and finding.estimate is not None else estimate,
         low=interval.low if interval else None,
         high=interval.high if interval else None,
+        level=interval.level if interval else 0.0,
         bound=finding.bound if finding else None,
         outcome=finding.outcome if finding else "info",
         word=_word(story, finding),

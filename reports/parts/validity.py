@@ -88,9 +88,14 @@ def in_force(waiver: Waiver, story: Story) -> bool:
         end = date.fromisoformat(waiver.expires)
     except ValueError:
         return False
-    today, most = _today(story), says("rules", "waived", "DAYS", None)
-    longest = timedelta(days=float(most.of(story.policy))) if most is not None else timedelta.max
-    return today is None or (today <= end and end - today <= longest)
+    today = _today(story)
+    return today is None or (today <= end and end - today <= timedelta(days=longest_waiver(story)))
+
+
+def longest_waiver(story: Story) -> float:
+    """For how many days a waiver may run, by the policy."""
+    most = says("rules", "waived", "DAYS", None)
+    return float(most.of(story.policy)) if most is not None else 0.0
 
 
 def _today(story: Story) -> date | None:

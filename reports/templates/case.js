@@ -5,7 +5,7 @@ async function showCase(row) {
   const turn = ++drawn, [body, origin] = await Promise.all([bodyOf(row), loadLineage()]);
   if (turn !== drawn) return;
   const parts = body === null ? [make("p", {class: "empty"}, "This file was cut to size; the texts of this case are not in it.")] : [
-    ...asked(body), ...answered(body), ...provenance(row, body, origin), ...again(row)];
+    ...asked(body), ...answered(body, roleOf(row) === "budget"), ...provenance(row, body, origin), ...again(row)];
   $("case").replaceChildren(head(row), ...parts.filter(Boolean));
   $("case").scrollTop = 0;
 }
@@ -19,7 +19,7 @@ function head(row) {
       make("button", {type: "button", id: "raw", title: "Texts as they came, instead of rendered", "aria-pressed": String(view.raw), onclick: () => { view.raw = !view.raw; showCase(row); }}, "Raw"),
       make("button", {type: "button", onclick: () => step(-1), "aria-label": "Previous case"}, "↑"),
       make("button", {type: "button", onclick: () => step(1), "aria-label": "Next case"}, "↓"),
-      make("button", {type: "button", id: "accept", onclick: () => openAccept(row)}, "Waive this case…")));
+      waivable(row) ? make("button", {type: "button", id: "accept", onclick: () => openAccept(row)}, heldFor(row) ? "Waived, not yet saved…" : "Waive this case…") : null));
 }
 
 const asText = (value) => typeof value === "string" ? value : JSON.stringify(value, null, 1);
@@ -31,20 +31,20 @@ function asked(body) {
   return [turns && make("h3", {}, "Asked"), turns, ...plain];
 }
 
-function answered(body) {
+function answered(body, metric) {
   const compared = [index.baselines[list.against], facts.candidate]; // side by side, the other arms after them
   const arms = [...new Set([...compared, ...index.arms])].filter((arm) => body.answers[arm]);
   const table = fieldTable(body.expected, arms, body.answers);
   const against = versus(body, ...compared, Boolean(table)), long = arms.some((arm) => body.answers[arm].some(manyTurns));
-  const full = [make("h3", {}, "Answered"), table, make("div", {class: "answers"}, arms.map((arm) => answer(arm, body)))];
+  const full = [make("h3", {}, "Answered"), table, make("div", {class: "answers"}, arms.map((arm) => answer(arm, body, metric)))];
   return long ? [...against, ...full] : [...full, ...against];
 }
 
-function answer(arm, body) {
+function answer(arm, body, metric) {
   const repeats = body.answers[arm], info = facts.arms[arm];
   return make("section", {class: `answer ${arm === facts.candidate ? "judged" : ""}`, "aria-label": arm},
     make("header", {}, make("strong", {}, arm), make("small", {}, spent(repeats[0].replies || []))),
-    repeats.map((result, place) => repeat(result, repeats.length > 1 ? place + 1 : 0, body.expected)),
+    repeats.map((result, place) => repeat(result, repeats.length > 1 ? place + 1 : 0, body.expected, metric)),
     make("details", {}, make("summary", {}, `Prompt ${info.prompt}, ${info.digest}`),
       info.messages.map((message) => turnNode(message)),
       facts_list(Object.entries(info.settings).map(([name, value]) => [name, asText(value)]))));
@@ -57,13 +57,13 @@ function spent(replies) {
   return [replies.length > 1 ? `${count(replies.length)} turns` : "", counted.length ? `${sum(0)} + ${sum(1)} tokens` : "", seconds ? `${+seconds.toFixed(2)} s` : ""].filter(Boolean).join(" · ");
 }
 
-function repeat(result, number, expected) {
+function repeat(result, number, expected, metric) {
   const goal = expected === null || expected === undefined ? null : typeof expected === "string" ? expected : JSON.stringify(expected);
   return make("div", {class: "repeat"}, number ? make("small", {}, `repeat ${number}`) : null,
     manyTurns(result) ? transcript(result) : (result.replies || []).map((reply) => replyNodes(reply, goal)),
     result.error ? make("p", {}, tag("error"), " ", result.error) : null,
     result.skipped ? make("p", {}, `skipped: ${result.skipped}`) : null,
-    make("ul", {}, (result.scores || []).map((score) => make("li", {class: score.why ? "" : "bare"}, make("b", {}, `${score.name} ${percent(score.value)}`), score.label ? ` ${score.label}` : "", score.why ? `: ${score.why}` : ""))));
+    make("ul", {}, (result.scores || []).map((score) => make("li", {class: score.why ? "" : "bare"}, make("b", {}, `${score.name} ${percent(score.value, metric)}`), score.label ? ` ${score.label}` : "", score.why ? `: ${score.why}` : ""))));
 }
 
 // The text of a message: its text parts, joined.
@@ -89,7 +89,7 @@ function fieldTable(expected, arms, answers) {
     const same = one.get(name) === goal.get(name);
     return make("td", {class: same ? "same" : "off"}, make("i", {}, same ? "✓" : "✕"), make("span", {class: "unseen"}, same ? "same " : "differs "), one.get(name) ?? "absent");
   };
-  return make("div", {class: "scroll"}, make("table", {class: "fields"},
+  return make("div", {class: "scroll", tabindex: "0", role: "group", "aria-label": "Fields"}, make("table", {class: "fields"},
     make("thead", {}, make("tr", {}, ["Field", "expected", ...arms].map((name) => make("th", {scope: "col"}, name)))),
     make("tbody", {}, [...names].map((name) => make("tr", {}, make("th", {scope: "row"}, name || "(whole)"), make("td", {}, goal.get(name) ?? "absent"), given.map((one) => cell(one, name)))))));
 }
@@ -104,7 +104,7 @@ function provenance(row, body, origin) {
   const pairs = [
     ["failure cluster", cluster.id ? make("a", {href: link({cluster: cluster.id})}, cluster.label) : null],
     ["split", body.split], ["slices", index.slice[row].map((slice) => index.slices[slice]).join(", ")], ["day", body.day],
-    ["call", body.call_id], ["trace", body.trace_id], ["session", body.session], ["group", body.group], ["recorded at", body.call?.where],
+    ["call", body.call_id], ["trace", body.trace_id && traceLink(body.trace_id)], ["session", body.session], ["group", body.group], ["recorded at", body.call?.where],
     ...Object.entries(body.fields || {}).filter(([, value]) => !body.messages.some((message) => textOf(message) === value))
       .map(([name, value]) => [`column ${name}`, column(value)]),
     ["model then", body.call?.model], ["it answered", body.call?.reply ?? body.rejected], ["target from", body.source],
@@ -113,6 +113,13 @@ function provenance(row, body, origin) {
   if (!pairs.length && !body.nearest) return [];
   return [make("h3", {}, "Where it comes from"), facts_list(pairs), ...nearest(row, body, origin),
     ...(trained.length && cluster.id ? [make("details", {}, make("summary", {}, `${count(trained.length)} training rows of this cluster went into adapter ${facts.adapter}`), trained.slice(0, 50).map((id) => trainingRow(id, origin)))] : [])];
+}
+
+// To the team's own tool, as `[report] trace_url` of trueup.toml says; the id of a trace cannot change where that is.
+function traceLink(trace) {
+  if (!/^https?:\/\//.test(facts.trace_url)) return trace;
+  const address = facts.trace_url.replaceAll("{trace_id}", () => encodeURIComponent(trace));
+  return make("a", {href: address, target: "_blank", rel: "noopener noreferrer", class: "trace"}, trace);
 }
 
 // A column of the case's row: a picture, a tree, or text.

@@ -41,6 +41,7 @@ let lineage = null;
 const loadLineage = () => (lineage ??= inflate("lineage"));
 
 const statusOf = (row, against) => index.statuses[index.status[against][row]];
+const roleOf = (row) => facts.roles[index.suites[index.suite[row]]] || "info";
 const shortName = (suite) => suite.slice(suite.lastIndexOf(":") + 1).replace(/^eval_/, "") || suite;
 
 // Rows that fit the filters, in order; and how many there would be of each status if only the status were not chosen.

@@ -29,7 +29,8 @@ function drawRows() {
 function rowNode(place) {
   const row = list.rows[place], judged = index.arms.indexOf(facts.candidate);
   const base = index.arms.indexOf(index.baselines[list.against]);
-  const scores = judged < 0 ? "" : base < 0 ? percent(index.scores[judged][row]) : `${percent(index.scores[base][row])} → ${percent(index.scores[judged][row])}`;
+  const score = (arm) => percent(index.scores[arm][row], roleOf(row) === "budget");
+  const scores = judged < 0 ? "" : base < 0 ? score(judged) : `${score(base)} → ${score(judged)}`;
   const by = columns?.get(list.sort)?.[row]; // what the list is in order of, where its row does not show it anyway
   const sortedBy = by === undefined || index.arms.includes(list.sort) ? null : make("span", {}, `${list.sort} ${by === null ? "–" : typeof by === "number" ? +by.toFixed(3) : by}`);
   const node = make("div", {

@@ -119,7 +119,7 @@ addEventListener("keydown", (event) => {
   if (event.key === "Escape") { typing ? event.target.blur() : go({case: "", in: ""}); return; }
   if (typing) return;
   const inList = document.activeElement === list.height;
-  const act = {j: () => step(1), k: () => step(-1), "/": () => $("q").focus(), a: () => $("accept")?.click(),
+  const act = {j: () => step(1), k: () => step(-1), "/": () => $("q").focus(), a: () => $("accept")?.click(), r: () => $("raw")?.click(),
     ...(inList ? {ArrowDown: () => step(1), ArrowUp: () => step(-1), Home: () => choose(0), End: () => choose(list.rows.length - 1)} : {})}[event.key];
   if (act) { event.preventDefault(); act(); }
 });
@@ -130,6 +130,16 @@ const dark = () => document.documentElement.dataset.theme
 function showTheme() {
   $("theme").textContent = dark() ? "Light" : "Dark";
 }
+
+// On paper nothing can be opened: what is folded or not made yet is, and folds again afterwards.
+let folded = [];
+addEventListener("beforeprint", () => {
+  const shownCase = $("cases").hidden ? $("report") : $("case");
+  unfoldAll(shownCase);
+  folded = [...shownCase.querySelectorAll("details:not([open])")];
+  for (const node of folded) node.open = true;
+});
+addEventListener("afterprint", () => { for (const node of folded) node.open = false; });
 
 $("theme").hidden = false;
 $("theme").addEventListener("click", () => { document.documentElement.dataset.theme = dark() ? "light" : "dark"; showTheme(); });

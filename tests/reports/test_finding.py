@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from harness.gate import described
-from harness.types import Score
+from harness.types import Budget, Score
 from reports import html
 from reports.parts.cases import case_rows
 from reports.parts.columns import columns
@@ -73,6 +73,17 @@ def test_the_list_can_be_ordered_by_any_column(scored, page_bytes, opened):
     both = [(row.scores["base"], row.scores["tuned"]) for row in case_rows(scored)]
     least = min(after - before for before, after in both if None not in (before, after))
     assert f"change {round(least, 3):g}" in page.locator(".row .meta").first.inner_text()
+
+
+def test_a_budget_is_listed_in_its_own_units(story, opened):
+    """A score of a budget is a number of seconds or tokens, in the list and in the case."""
+    suites = tuple(replace(one, role=Budget(limit=0.5)) for one in story.runs[0].suites)
+    spent = replace(story, runs=tuple(replace(run, suites=suites) for run in story.runs))
+    page = opened(html.render(spent)).at("#cases")
+    page.keyboard.press("j")
+    page.locator(".answers").wait_for()
+    assert "%" not in page.locator("#list").inner_text()
+    assert "%" not in page.locator(".answer ul").first.inner_text()
 
 
 def test_replies_are_searched_on_demand(opened):

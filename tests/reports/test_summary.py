@@ -4,10 +4,14 @@ import pytest
 from msgspec.structs import replace
 
 from harness.types import Arm, Budget, Calibration, Finding, Interval, Neighbour, PairMean
-from reports import html
+from reports import history, html
+from reports.parts.cases import case_rows
+from reports.parts.matrix import matrix
 from reports.parts.plots import axis, bar
 from reports.parts.summary import suite_rows, summary
+from reports.parts.trend import trend
 from reports.parts.validity import in_force
+from reports.parts.words import basis
 from tests.reports.story import INSTRUCTIONS, PARCEL, make_story
 
 
@@ -227,3 +231,37 @@ def test_a_judge_says_how_far_it_agrees_with_people(story, judge, value, outcome
     assert (check.value, check.outcome) == (value, outcome)
     assert b"Models that graded" in html.render(judged)
     assert not any(one.name == "judge kappa" for one in summary(replace(story, runs=alone)).checks)
+
+
+def test_the_level_of_the_intervals_is_said_once(story):
+    """In the head of the table where all have one; and a finding whose sentence says it does not say it again."""
+    head = "90 % interval<span> (shaded: the range that passes)"
+    assert html.render(story).decode().count(head) == 1
+    first, *others = story.verdict.findings
+    assert "level 0.9" in basis(first)[0]
+    told = replace(first, sentence="parcel improved by 81 points over base (90 % interval +70.7 to +91.5).")
+    assert "level" not in basis(told)[0]
+    mixed = replace(first, interval=replace(first.interval, level=0.98))
+    page = html.render(replace(story, verdict=replace(story.verdict, findings=(mixed, *others)))).decode()
+    assert "Interval<span>" in page and head not in page
+
+
+def test_a_budget_is_never_told_in_points_or_percent(story):
+    """Over the nights as on the first screen: seconds and tokens keep their unit, though they may lie in 0 to 1."""
+    suites = tuple(
+        replace(one, role=Budget(limit=90.0)) if one.name == INSTRUCTIONS else one for one in story.runs[0].suites
+    )
+    spent = replace(story, runs=tuple(replace(run, suites=suites) for run in story.runs))
+    drawn = trend(spent)
+    assert {spark.title: spark.share for spark in drawn.suites} == {
+        "parcel": True,
+        "instructions": False,
+        "choices": True,
+    }
+    charts = {chart.title: [tick.label for tick in chart.drawn.y_ticks] for chart in drawn.charts}
+    assert "100%" in charts["parcel"] and not any("%" in label for label in charts["instructions"])
+    rows = matrix(spent, case_rows(spent)).rows
+    cells = {row.suite: row.cells[0].mean for row in rows}
+    assert "%" in cells[PARCEL] and "%" not in cells[INSTRUCTIONS]
+    nights = history.render(spent).decode()
+    assert "46.0%" in history.render(story).decode() and "46.0%" not in nights and ">0.46<" in nights

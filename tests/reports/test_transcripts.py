@@ -142,3 +142,14 @@ def test_markdown_becomes_a_tree_of_allowed_elements():
         ["p", "<script>x</script> ", ["strong", "b"], " [l](javascript:x) ", ["a", {"href": "https://m.example"}, "m"]],
         ["ol", {"start": "3"}, ["li", "c"]],
     ]
+
+
+def test_a_case_links_to_its_trace_where_the_project_says_where(opened):
+    """The id is part of the path only, whatever it holds; without an address it is text."""
+    story = replace(make_agent_story(3), trace_url="https://traces.example/{trace_id}?team=a")
+    report, page = case(opened, html.render(story), "picture")
+    assert page.locator("a.trace").get_attribute("href") == "https://traces.example/trace%207%2Fx?team=a"
+    assert page.locator("a.trace").get_attribute("rel") == "noopener noreferrer"
+    for other in ("", "javascript:alert(1)//{trace_id}"):
+        _, page = case(opened, html.render(replace(story, trace_url=other)), "picture")
+        assert page.locator("a.trace").count() == 0 and "trace 7/x" in page.locator("#case").inner_text()

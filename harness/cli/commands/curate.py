@@ -40,9 +40,11 @@ def curate(project: "Project", as_json: bool) -> dict[str, Any]:
     \b
     Example: trueup curate --json
     """
+    from harness import planning
     from harness.curate import step
 
-    dataset = step.curate(project)
+    with planning.paged(project):
+        dataset = step.curate(project)
     near = float(dataset.notes.get("options", {}).get("near_duplicate", 1.0))
     leaks = [item for item in dataset.leak_proof if item.similarity >= near]
     if not as_json:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @command()
 @click.option("--dry-run", is_flag=True, help="Say what each target serves and would serve; change nothing.")
 def deploy(project: "Project", dry_run: bool, as_json: bool) -> dict[str, Any]:
-    """Deploy what the alias points at to every target of trueup.toml.
+    """Put what was promoted on every deploy target.
 
     `trueup promote` does so itself: this is for a target that was added later, or that lost what it had. All targets are
     switched, or none.

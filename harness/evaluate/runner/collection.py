@@ -1,6 +1,7 @@
 """Collect `eval_*.py` files by pytest, and make the `Suite` of each eval function."""
 
 import inspect
+import sys
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +45,22 @@ class EvalModule(_Named, pytest.Module):
     """
 
     declared_only = False
+
+    def collect(self) -> list[pytest.Item | pytest.Collector]:
+        """As pytest does; but two files of one name in different folders, as suites often are, are no error."""
+        option = self.config.option
+        mode = option.importmode
+        if self._name_is_taken():
+            option.importmode = "importlib"
+        try:
+            return list(super().collect())
+        finally:
+            option.importmode = mode
+
+    def _name_is_taken(self) -> bool:
+        """Whether another file outside of packages has been imported under this one's name."""
+        known = getattr(sys.modules.get(self.path.stem), "__file__", None)
+        return known is not None and Path(known) != self.path and not (self.path.parent / "__init__.py").exists()
 
     def istestfunction(self, obj: object, name: str) -> bool:
         return super().istestfunction(obj, name) and (not self.declared_only or hasattr(obj, NOTE))

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from harness.core.codec import digest, from_chat
 from harness.core.rendering import merge_prompt
 from harness.errors import UsageError
+from harness.evaluate.application.door import CaseDoor
 from harness.evaluate.runner.conversation import Conversation
 from harness.types import Arm, Json, Message, Prompt, Reply, Request, TextPart
 
@@ -53,6 +54,9 @@ class Model:
         self.replies: list[Reply] = []
         self.conversations: list[tuple[Message, ...]] = []
         self.exchanges: list[Exchange] = []
+        self.unanswered: Exception | None = None
+        """Why a call that an application made for this case was not served: it makes the case an error."""
+        self._door: CaseDoor | None = None
         self._ask, self._identity, self._repeat = ask, identity, repeat
 
     def __repr__(self) -> str:
@@ -118,6 +122,43 @@ class Model:
     def session(self, messages: Said = (), tools: Sequence[Json] = (), **sampling: Any) -> Conversation:
         """A conversation of several turns, with tools; see `Conversation`."""
         return Conversation(self.chat, conversation(messages), tuple(tools), sampling)
+
+    @property
+    def base_url(self) -> str:
+        """An address of this case's own, ending in `/v1`, for code that speaks the OpenAI API, in this process or another.
+
+        Its calls are the case's, but wait one by one. Raises InputError when the case has ended.
+        """
+        return self._opened().url
+
+    def client(self) -> Any:
+        """An `openai.OpenAI` whose calls are the case's, batched with those of other cases; any key and model name will do.
+
+        Raises UsageError without the package (`pip install 'trueup[hosted]'`).
+        """
+        return self._client(asynchronous=False)
+
+    def async_client(self) -> Any:
+        """The same as an `openai.AsyncOpenAI`, for `asyncio.run(agent(...))` in an eval function."""
+        return self._client(asynchronous=True)
+
+    def close(self) -> None:
+        """The case has ended: what still comes by its clients or its address is refused."""
+        if self._door is not None:
+            self._door.close()
+
+    def failed(self) -> Exception | None:
+        """What kept a call of an application from being served, if anything did."""
+        return self.unanswered or (self._door.failure if self._door is not None else None)
+
+    def _client(self, asynchronous: bool) -> Any:
+        from harness.evaluate.application.client import client  # it brings the package openai with it
+
+        return client(self._opened(), asynchronous)
+
+    def _opened(self) -> CaseDoor:
+        self._door = self._door or CaseDoor(self, self.arm.name)
+        return self._door
 
     def _template_options(self, request: Request) -> dict[str, Json]:
         """Raw text is not rendered, so no variable of a template changes it."""

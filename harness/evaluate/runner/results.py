@@ -42,6 +42,8 @@ class Book:
         """Keep what an eval function returned or raised."""
         blank = self._blank(arm, entry, model)
         self._exchanges[_key(arm, entry)] = model.exchanges if model is not None else ()
+        if model is not None and not isinstance(error, pytest.skip.Exception):
+            error = model.failed() or error
         if isinstance(error, (AssertionError, pytest.fail.Exception)):
             return self._keep(arm, replace(blank, scores=(failed_check(error),)))
         if isinstance(error, (pytest.skip.Exception, pytest.xfail.Exception)):
@@ -65,6 +67,11 @@ class Book:
     def exchanges(self, arm: Arm, result: Result) -> Sequence[Exchange]:
         """What a result's case asked and was answered, in order."""
         return self._exchanges.get((arm.name, result.suite, result.case_id, result.repeat), ())
+
+    def asked_nothing(self) -> bool:
+        """Whether cases were scored, and none of all asked the model anything."""
+        scored = any(result.scores for result in self._results.values())
+        return scored and not any(self._exchanges.values())
 
     def result(self, arm: Arm, entry: Entry) -> Result | None:
         """What is known of a case under an arm so far."""
@@ -91,7 +98,8 @@ class Book:
             model = digest([self._answerer.digest(arm), arm.prompt, arm.options, *shown])
             content = identity.content(arm)
         except TrueupError as error:
-            problems.append(f"the model of arm {arm.name!r} cannot be had: {error.what} ({error.where})")
+            hint = f" next: {error.next}" if error.next else ""
+            problems.append(f"the model of arm {arm.name!r} cannot be had: {error.what} ({error.where}){hint}")
         return Run(
             id="",
             arm=arm,

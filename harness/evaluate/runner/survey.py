@@ -18,6 +18,8 @@ class Survey(Noun, frozen=True):
     suites: tuple[Suite, ...] = ()
     problems: tuple[str, ...] = ()
     """Files that did not load."""
+    mistakes: tuple[str, ...] = ()
+    """What eval functions misspell: their cases would be errors."""
     texts: tuple[str, ...] = ()
     """The texts of all cases, each once: what no training row may be near."""
     cases: dict[str, tuple[str, ...]] = {}

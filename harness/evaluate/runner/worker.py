@@ -12,11 +12,15 @@ from msgspec.structs import replace
 from harness.core.case_contents import asked
 from harness.core.codec import encode, read, write_atomic
 from harness.core.worker import Parent
+from harness.evaluate.application.program import content
 from harness.evaluate.runner.answering import Event
 from harness.evaluate.runner.conditions import CHANGED, Conditions
 from harness.evaluate.runner.session import Evaluation
 from harness.evaluate.runner.survey import SUITES_FILE, Survey, run_file
 from harness.types import EvalRequest, Run, Suite
+
+APPLICATION = "application"
+"""Name under which the digest of the application that was judged stands among the conditions."""
 
 
 class Recording(Evaluation):
@@ -56,6 +60,8 @@ class Recording(Evaluation):
     def _under(self, run: Run) -> Run:
         assert self.conditions is not None
         digests = self.conditions.digests()
+        if self.request.application:
+            digests[APPLICATION] = content(self.request.application)
         changed = [name for name, content in digests.items() if content == CHANGED]
         problems = (*run.problems, *(f"{name} was {CHANGED}" for name in changed))
         return replace(run, conditions=digests, problems=problems)
@@ -65,6 +71,7 @@ class Recording(Evaluation):
         return Survey(
             suites=self.declared(),
             problems=tuple(self.book.problems),
+            mistakes=tuple(self.mistakes),
             texts=tuple(sorted({case.text for each in cases.values() for case in each if case.text})),
             cases=self.listed(),
             asked={name: tuple(sorted({asked(case) for case in each})) for name, each in cases.items()},

@@ -17,7 +17,7 @@ import pytest
 
 from harness.core.codec import canonical
 from harness.evaluate.runner.model import Exchange, Model
-from harness.evaluate.runner.outcomes import without_ours
+from harness.evaluate.runner.outcomes import theirs, without_ours
 from harness.evaluate.runner.results import Entry
 from harness.types import Budget, Case, Json, Message, Reply, Result, Score, Suite, ToolResultPart
 from harness.types.evaluation import CUT_OFF
@@ -87,7 +87,7 @@ def show(
             shown = pytest.fail.Exception(str(shown), pytrace=False)
     if shown is None:
         return
-    if error is None and frame is not None:
+    if frame is not None and not theirs(shown):
         shown = shown.with_traceback(TracebackType(None, frame, frame.f_lasti, frame.f_lineno))
     _bind(shown, {"case": case, "reply": _last(model), "scores": result.scores})
     raise shown
