@@ -1,0 +1,42 @@
+"""Say what changed in production and what to do: `trueup watch`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.commands._command import command
+from harness.errors import Exit
+
+if TYPE_CHECKING:
+    from harness.project import Project
+
+
+@command()
+@click.option("--days", default=90.0, show_default=True, help="How far back the calls may lie.")
+@click.option("--all-days", is_flag=True, help="Also those before the last promotion.")
+def watch(project: "Project", days: float, all_days: bool, as_json: bool) -> dict[str, Any]:
+    """Say what changed in production, and what to do: train, label, prompt, environment, guards, look, or wait.
+
+    For every night: all nights together raise a false alarm with a chance of at most [gate] alpha. Exit code 0 nothing to
+    do, 1 something changed, 3 too few days.
+
+    \b
+    Example: trueup ingest exports/ && trueup watch
+    """
+    from harness.cli import console
+    from harness.promote import watch
+
+    found = watch.watch(project, days, all_days)
+    code = Exit.UNDECIDED if not found.ready else Exit.HOLD if found.action != "wait" else Exit.PROMOTE
+    if not as_json:
+        rows = [(alarm.action, alarm.raised, alarm.sentence) for alarm in found.alarms]
+        if rows:
+            console.table(("do", "raised", "what changed"), rows)
+        console.say(f"\n{found.action}: {found.sentence}", style="bold")
+        console.say(f"{found.calls:,} calls on {found.nights} days, {found.watched} shares watched")
+        labels = next((alarm.call_ids for alarm in found.alarms if alarm.call_ids), ())
+        if labels:
+            console.say(f"to label: {', '.join(labels[:10])}{' and more, see --json' if len(labels) > 10 else ''}")
+        if found.next:
+            console.say(f"next: {found.next}")
+    return {"watching": found, "exit_code": int(code)}
