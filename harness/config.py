@@ -161,6 +161,19 @@ class PromoteSection(Section, frozen=True):
     """True: `trueup run` moves the alias itself when the verdict is promote."""
 
 
+class StoreSection(Section, frozen=True):
+    """Where the store is. The environment variable TRUEUP_STORE goes before `root`."""
+
+    root: str = ""
+    """A folder, or the address of a bucket: `s3://bucket/folder`, `gs://…`, `az://…`. Empty: `.trueup` beside this file. Credentials
+    come from the environment only."""
+    id: str = ""
+    """Of the store in the bucket, as `trueup store verify` prints it. With it an emptied or another bucket is refused, and
+    never taken for a fresh start."""
+    lease_s: float = 60.0
+    """A run on a bucket that gave no sign of life for so many seconds counts as dead, and the next one may begin."""
+
+
 class Config(Section, frozen=True):
     project: ProjectSection = ProjectSection()
     model: ModelSection = ModelSection()
@@ -180,6 +193,7 @@ class Config(Section, frozen=True):
     gate: Policy = Policy()
     report: ReportSection = ReportSection()
     promote: PromoteSection = PromoteSection()
+    storage: StoreSection = msgspec.field(default=StoreSection(), name="store")
     root: str = ""
     """Folder of trueup.toml; not a key of the file."""
 
@@ -200,7 +214,14 @@ class Config(Section, frozen=True):
 
     @property
     def store(self) -> Path:
-        return Path(self.root) / ".trueup"
+        """Folder of the store; of a store in a bucket, that of the working copy."""
+        chosen = self.storage.root
+        return Path(self.root, ".trueup" if "://" in chosen else chosen or ".trueup")
+
+    @property
+    def store_address(self) -> str:
+        """Of the bucket; empty where the store is a folder."""
+        return self.storage.root if "://" in self.storage.root else ""
 
     def path(self, relative: str) -> str:
         """Absolute path of a path in the file; addresses with a scheme stay as they are."""
@@ -285,7 +306,7 @@ def check_keys(raw: Any, kind: Any, where: str, above: str = "") -> None:
     """Refuse keys that the struct `kind` does not have, at any depth."""
     if not (isinstance(raw, dict) and isinstance(kind, type) and issubclass(kind, Struct)):
         return
-    known = {f.encode_name: f.type for f in msgspec.structs.fields(kind) if f.name != "root"}
+    known = {f.encode_name: f.type for f in msgspec.structs.fields(kind) if (kind, f.name) != (Config, "root")}
     for key, value in raw.items():
         name = f"{above}{key}"
         if key not in known:
@@ -320,8 +341,10 @@ def prompt(config: Config, name: str, recorded: tuple[Prompt, ...] = ()) -> Prom
 
 def _absolute(config: Config) -> Config:
     replace = msgspec.structs.replace
+    storage = replace(config.storage, root=config.path(os.environ.get("TRUEUP_STORE", "") or config.storage.root))
     return replace(
         config,
+        storage=storage,
         model=replace(config.model, base=config.model_path(config.model.base)),
         ingest=replace(config.ingest, paths=tuple(config.path(item) for item in config.ingest.paths)),
         arms={name: replace(arm, model=config.model_path(arm.model, arm.backend)) for name, arm in config.arms.items()},

@@ -69,7 +69,8 @@ class Project:
         """
         if not isinstance(config, Config):
             config = harness_config.load(Path(config) if config is not None else None)
-        store = Store.open(config.store)
+        storage = config.storage
+        store = Store.open(config.store, config.store_address, storage.id, storage.lease_s)
         store.claim(config.project.name)
         return cls(config, store, progress or Progress())
 

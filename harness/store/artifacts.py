@@ -15,7 +15,9 @@ from typing import TypeVar
 from harness.core import codec
 from harness.errors import InputError, StorageError
 from harness.store import durable, sealed
+from harness.store.lock import Lock
 from harness.store.names import ident, name
+from harness.store.source import Source
 
 T = TypeVar("T")
 
@@ -25,8 +27,9 @@ _numbers = itertools.count()
 
 
 class Artifacts:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, lock: Lock, source: Source) -> None:
         self._folder, self._scratch = root / "artifacts", root / "scratch"
+        self._lock, self._source = lock, source
         self._verified: set[Path] = set()
 
     def put(self, kind: str, noun: object, id: str = "") -> str:
@@ -36,12 +39,15 @@ class Artifacts:
         """
         key = ident(id) if id else codec.digest(noun)
         path = self._file(kind, key)
+        self._source.bring(path)
         if not sealed.intact(path, kind, key):
-            sealed.write(path, kind, key, noun, after_ns=self._newest(kind))
+            with self._lock.saving():
+                sealed.write(path, kind, key, noun, after_ns=self._newest(kind))
         return key
 
     def get(self, kind: str, id: str, type: type[T]) -> T:
         """The noun as it was put. Raises InputError when unknown, StorageError when the bytes have changed."""
+        self._source.bring(self._file(kind, id))
         try:
             return sealed.read(self._file(kind, id), kind, id, type)
         except FileNotFoundError as error:
@@ -61,10 +67,12 @@ class Artifacts:
 
     def has(self, kind: str, id: str) -> bool:
         """Whether a noun or a finished folder of that id is there."""
-        return self._file(kind, id).exists() or (self._place(kind, id) / MANIFEST).exists()
+        places = (self._file(kind, id), self._place(kind, id) / MANIFEST)
+        return any(path.exists() or self._source.has(path) for path in places)
 
     def ids(self, kind: str) -> list[str]:
         """Ids of the nouns and folders of a kind, in the order in which they were put, whatever the clock said."""
+        self._source.bring_small(self._folder / name(kind, "a kind of artifact"))
         return list(dict.fromkeys(ident for _, ident in sorted(self._dated(kind))))
 
     # ------------------------------------------------------------ folders
@@ -83,11 +91,12 @@ class Artifacts:
         Raises InputError on an empty folder or one that holds links, StorageError on a full disk; then it is not there.
         """
         place = self._place(kind, id)
+        self._source.bring_folder(place)
         if self._is_intact(place, kind, id):
             shutil.rmtree(folder, ignore_errors=True)
             return place
         folder = self._near(kind, folder)
-        with durable.writing(folder):
+        with self._lock.saving(), durable.writing(folder):
             (folder / MANIFEST).unlink(missing_ok=True)
             files = _file_digests(folder)
             if not files:
@@ -108,6 +117,7 @@ class Artifacts:
         Raises InputError when unknown, StorageError naming the file that is not what was written.
         """
         place = self._place(kind, id)
+        self._source.bring_folder(place)
         if not (place / MANIFEST).exists():
             raise _unknown(kind, id)
         if again or place not in self._verified:
@@ -131,7 +141,8 @@ class Artifacts:
             shutil.rmtree(path, ignore_errors=True)
 
     def kinds(self) -> list[str]:
-        return sorted(path.name for path in self._folder.glob("[!.]*") if path.is_dir())
+        elsewhere = {path.relative_to(self._folder).parts[0] for path, _ in self._source.below(self._folder)}
+        return sorted({path.name for path in self._folder.glob("[!.]*") if path.is_dir()} | elsewhere)
 
     def verify(self) -> list[str]:
         """Read every artifact again; names each file that is not what was written."""
@@ -162,6 +173,11 @@ class Artifacts:
         files = ((path, path.stem) for path in folder.glob("[!.]*.json"))
         folders = ((path, path.parent.name) for path in folder.glob(f"[!.]*/{MANIFEST}"))
         yield from ((sealed.written_at(path), ident) for path, ident in (*files, *folders))
+        for path, at_ns in self._source.below(folder):
+            if path.parent == folder:
+                yield at_ns, path.stem
+            elif path.name == MANIFEST:
+                yield at_ns, path.parent.name
 
     def _newest(self, kind: str) -> int:
         return max((at_ns for at_ns, _ in self._dated(kind)), default=0)
