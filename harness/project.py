@@ -71,6 +71,7 @@ class Project:
             config = harness_config.load(Path(config) if config is not None else None)
         storage = config.storage
         store = Store.open(config.store, config.store_address, storage.id, storage.lease_s)
+        store.reports = (Path(config.report.out),)
         store.claim(config.project.name)
         return cls(config, store, progress or Progress())
 
@@ -140,7 +141,7 @@ class Project:
         """Content id of the latest `what`. Raises InvalidError naming the command that makes one."""
         known = self.recalled(LATEST, what, what)
         if not known:
-            raise InvalidError(f"there is no {what} yet", where=str(self.store.root), next=command)
+            raise InvalidError(f"there is no {what} yet", where=self.store.place, next=command)
         return known
 
     def latest_dataset(self) -> Dataset:
@@ -160,7 +161,7 @@ class Project:
         """Raises InvalidError when nothing was evaluated, or a run of it is gone: there is nothing to judge then."""
         latest = self.store.artifacts.get("evaluation", self.latest("evaluation", "trueup eval"), EvaluationRuns)
         if self._stored(latest.runs) != dict(latest.runs):
-            raise InvalidError("a run of the latest evaluation is gone", where=str(self.store.root), next="trueup eval")
+            raise InvalidError("a run of the latest evaluation is gone", where=self.store.place, next="trueup eval")
         return latest
 
     def keep_evaluation(self, evaluation: EvaluationRuns, whole: bool) -> None:

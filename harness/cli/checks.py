@@ -16,7 +16,7 @@ from harness.errors import InputError, TrueupError
 from harness.gate import candidate
 from harness.project import Project
 from harness.redact.redaction import kinds
-from harness.store import Store
+from harness.store import Store, memory
 
 OURS = ("trueup", "harness", "trainers", "reports")
 LOW_DISK = 2**30
@@ -45,7 +45,7 @@ def examine(path: Path | None) -> list[Check]:
     if config.model.base or candidate.is_tuned(config, config.gate):
         checks.append(_attempt("model", lambda: _model(config.model.base)))
     checks += [_attempt(f"eval path {path}", partial(_exists, path)) for path in config.eval.paths]
-    checks += [*_store(config.store), _attempt("feedback", lambda: _feedback(config))]
+    checks += [*_store(config), _attempt("feedback", lambda: _feedback(config))]
     return [*checks, _disk(Path(config.root))]
 
 
@@ -121,19 +121,22 @@ def _exists(path: str) -> str:
 
 def repair(path: Path | None) -> list[str]:
     """Let the store go on with what is left; says what was lost. Hold no lock. Raises BusyError while a run is at work."""
-    return Store.repair(Path(harness_config.load(path).store))
+    config = harness_config.load(path)
+    return Store.repair(config.store, config.store_address, config.storage.id, (Path(config.report.out),))
 
 
-def _store(root: Path) -> list[Check]:
+def _store(config: harness_config.Config) -> list[Check]:
     """The stored files, what refers to them, the counts and the work folders."""
-    if not root.exists():
+    if not config.store.exists() and not config.store_address:
         return [("store", True, "nothing stored yet")]
     try:
-        store = Store.open(root)
+        store = Store.open(config.store, config.store_address, config.storage.id)
+        store.reports = (Path(config.report.out),)
     except (TrueupError, OSError) as error:
         return [("store", False, _line(error))]
     return [
         _attempt("store", lambda: _files(store)),
+        _attempt("memory", lambda: _memory(store)),
         _attempt("references", lambda: _references(store)),
         _attempt("counts", lambda: _counts(store)),
         _attempt("work folders", lambda: _work_folders(store)),
@@ -144,12 +147,19 @@ def _files(store: Store) -> str:
     damaged = store.verify()
     if damaged:
         raise TrueupError(f"{len(damaged)} damaged or lost: {_few(damaged)}", next=REPAIR)
+    if store.origin.address:
+        return f"every file of the working copy is as it was written; trueup store verify reads all of {store.place}"
     return "every stored file is as it was written"
+
+
+def _memory(store: Store) -> str:
+    memory.check(store, store.reports)
+    return "the ledger knows what the verdicts, promotions and datasets rest on"
 
 
 def _feedback(config: harness_config.Config) -> str:
     """Feedback that reaches no call, or is not understood, teaches nothing. Raises InputError when none reaches one."""
-    if not config.store.exists():
+    if not config.store.exists() and not config.store_address:
         return "nothing stored yet"
     summary = Project.open(config).feedback_summary()
     linked, waiting = sum(summary.linked.values()), summary.unlinked

@@ -58,7 +58,7 @@ def evaluate(
     as a trace. `ask` may end an evaluation early; see `harness.gate.early_stop`.
     """
     request = replace(eval_request(project, dataset, adapter, only, select), otel=otel)
-    with project.progress.step("evaluate"):
+    with project.store.writing(), project.progress.step("evaluate"):
         on_event = evaluation_progress(project)
         if ask:
             runs = ask(project, request, adapter.id if adapter else "", on_event)

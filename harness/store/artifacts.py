@@ -17,7 +17,7 @@ from harness.errors import InputError, StorageError
 from harness.store import durable, sealed
 from harness.store.lock import Lock
 from harness.store.names import ident, name
-from harness.store.source import Source
+from harness.store.origin import Origin
 
 T = TypeVar("T")
 
@@ -27,9 +27,9 @@ _numbers = itertools.count()
 
 
 class Artifacts:
-    def __init__(self, root: Path, lock: Lock, source: Source) -> None:
+    def __init__(self, root: Path, lock: Lock, origin: Origin) -> None:
         self._folder, self._scratch = root / "artifacts", root / "scratch"
-        self._lock, self._source = lock, source
+        self._lock, self._origin = lock, origin
         self._verified: set[Path] = set()
 
     def put(self, kind: str, noun: object, id: str = "") -> str:
@@ -39,7 +39,7 @@ class Artifacts:
         """
         key = ident(id) if id else codec.digest(noun)
         path = self._file(kind, key)
-        self._source.bring(path)
+        self._origin.bring(path)
         if not sealed.intact(path, kind, key):
             with self._lock.saving():
                 sealed.write(path, kind, key, noun, after_ns=self._newest(kind))
@@ -47,7 +47,7 @@ class Artifacts:
 
     def get(self, kind: str, id: str, type: type[T]) -> T:
         """The noun as it was put. Raises InputError when unknown, StorageError when the bytes have changed."""
-        self._source.bring(self._file(kind, id))
+        self._origin.bring(self._file(kind, id))
         try:
             return sealed.read(self._file(kind, id), kind, id, type)
         except FileNotFoundError as error:
@@ -68,12 +68,50 @@ class Artifacts:
     def has(self, kind: str, id: str) -> bool:
         """Whether a noun or a finished folder of that id is there."""
         places = (self._file(kind, id), self._place(kind, id) / MANIFEST)
-        return any(path.exists() or self._source.has(path) for path in places)
+        return any(path.exists() or self._origin.has(path) for path in places)
 
     def ids(self, kind: str) -> list[str]:
         """Ids of the nouns and folders of a kind, in the order in which they were put, whatever the clock said."""
-        self._source.bring_small(self._folder / name(kind, "a kind of artifact"))
+        self._origin.bring_small(self._folder / name(kind, "a kind of artifact"))
         return list(dict.fromkeys(ident for _, ident in sorted(self._dated(kind))))
+
+    def written_at(self, kind: str, id: str) -> int:
+        """When an artifact was put, in Unix nanoseconds; 0 where it is not there."""
+        return next((at_ns for at_ns, ident in self._dated(kind) if ident == id), 0)
+
+    def size(self, kind: str, id: str) -> int:
+        """Bytes of an artifact, here or in the bucket."""
+        return sum(self._sizes(kind, id).values())
+
+    def bytes_of(self, kind: str, id: str, file: str) -> bytes:
+        """One file of a stored folder, which need not be here. Raises FileNotFoundError where there is none."""
+        return self._origin.read(self._place(kind, id) / file)
+
+    def texts(self, kind: str, id: str) -> Iterator[str]:
+        """The JSON texts that an artifact consists of or, if it is a folder, that lie at its top: its manifests."""
+        for path in self._sizes(kind, id):
+            if path.suffix == ".json" and path.parent in (self._file(kind, id).parent, self._place(kind, id)):
+                yield self._origin.read(path).decode()
+
+    def remove(self, kind: str, id: str) -> None:
+        """Remove an artifact for good. Hold the store's lock."""
+        for path in self._sizes(kind, id):
+            self._origin.drop(path)
+        self._file(kind, id).unlink(missing_ok=True)
+        if self._place(kind, id).exists():
+            durable.remove_tree(self._place(kind, id))
+        self._verified.discard(self._place(kind, id))
+
+    def _sizes(self, kind: str, id: str) -> dict[Path, int]:
+        """The files of an artifact, here or in the bucket, with their bytes."""
+        file, place = self._file(kind, id), self._place(kind, id)
+        here = {path: path.stat().st_size for path in (file, *place.rglob("*")) if path.is_file()}
+        known = {
+            path: size
+            for path, _, size in self._origin.below(file.parent)
+            if path == file or path.is_relative_to(place)
+        }
+        return {**known, **here}
 
     # ------------------------------------------------------------ folders
 
@@ -91,7 +129,7 @@ class Artifacts:
         Raises InputError on an empty folder or one that holds links, StorageError on a full disk; then it is not there.
         """
         place = self._place(kind, id)
-        self._source.bring_folder(place)
+        self._origin.bring_folder(place)
         if self._is_intact(place, kind, id):
             shutil.rmtree(folder, ignore_errors=True)
             return place
@@ -117,7 +155,7 @@ class Artifacts:
         Raises InputError when unknown, StorageError naming the file that is not what was written.
         """
         place = self._place(kind, id)
-        self._source.bring_folder(place)
+        self._origin.bring_folder(place)
         if not (place / MANIFEST).exists():
             raise _unknown(kind, id)
         if again or place not in self._verified:
@@ -141,7 +179,7 @@ class Artifacts:
             shutil.rmtree(path, ignore_errors=True)
 
     def kinds(self) -> list[str]:
-        elsewhere = {path.relative_to(self._folder).parts[0] for path, _ in self._source.below(self._folder)}
+        elsewhere = {path.relative_to(self._folder).parts[0] for path, *_ in self._origin.below(self._folder)}
         return sorted({path.name for path in self._folder.glob("[!.]*") if path.is_dir()} | elsewhere)
 
     def verify(self) -> list[str]:
@@ -173,7 +211,7 @@ class Artifacts:
         files = ((path, path.stem) for path in folder.glob("[!.]*.json"))
         folders = ((path, path.parent.name) for path in folder.glob(f"[!.]*/{MANIFEST}"))
         yield from ((sealed.written_at(path), ident) for path, ident in (*files, *folders))
-        for path, at_ns in self._source.below(folder):
+        for path, at_ns, _ in self._origin.below(folder):
             if path.parent == folder:
                 yield at_ns, path.stem
             elif path.name == MANIFEST:

@@ -1,6 +1,6 @@
 """Remember finished steps: the digest of all that a step reads -> the id of what it made."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,17 +9,17 @@ from harness.errors import StorageError
 from harness.store import durable, sealed
 from harness.store.lock import Lock
 from harness.store.names import name
-from harness.store.source import Source
+from harness.store.origin import Origin
 
 
 class Memo:
-    def __init__(self, folder: Path, lock: Lock, source: Source) -> None:
-        self._folder, self._lock, self._source = folder, lock, source
+    def __init__(self, folder: Path, lock: Lock, origin: Origin) -> None:
+        self._folder, self._lock, self._origin = folder, lock, origin
 
     def recall(self, step: str, key: str) -> str | None:
         """What `remember` was told last, or None. A damaged entry counts as none: the step is done again."""
         try:
-            self._source.bring(self._path(step, key))
+            self._origin.bring(self._path(step, key))
             return sealed.read(self._path(step, key), step, key, str)
         except (FileNotFoundError, StorageError):
             return None
@@ -32,11 +32,18 @@ class Memo:
 
     def entries(self) -> Iterator[tuple[Path, str]]:
         """File and remembered id of each whole entry."""
-        elsewhere = {path for path, _ in self._source.below(self._folder)}
+        elsewhere = {path for path, *_ in self._origin.below(self._folder)}
         for path in sorted({*self._folder.glob("*/[!.]*.json")} | elsewhere):
             with suppress(FileNotFoundError, StorageError):
-                self._source.bring(path)
+                self._origin.bring(path)
                 yield path, sealed.content(path, str)
+
+    def forget(self, ids: Collection[str]) -> None:
+        """Forget the steps that made one of these. Hold the store's lock."""
+        for path, id in list(self.entries()):
+            if id in ids:
+                self._origin.drop(path)
+                path.unlink(missing_ok=True)
 
     def verify(self) -> list[str]:
         """Damaged entries. They only cost time: the step is done again."""

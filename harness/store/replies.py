@@ -92,7 +92,12 @@ class ReplyCache:
 
 def verify(folder: Path) -> list[str]:
     """Names the cache files below `folder` that hold a changed line; one that a killed writer left torn is no damage."""
-    return [str(path) for path in sorted(folder.glob("*.jsonl")) if any(map(_is_changed, _texts(path)))]
+    return [str(path) for path in sorted(folder.glob("*.jsonl")) if not is_whole(path)]
+
+
+def is_whole(path: Path) -> bool:
+    """Whether no line of a cache file was changed."""
+    return not any(map(_is_changed, _texts(path)))
 
 
 def accept(folder: Path) -> list[str]:

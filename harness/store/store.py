@@ -20,16 +20,16 @@ import msgspec
 
 from harness.core import codec
 from harness.errors import BusyError, InvalidError, StorageError
-from harness.store import durable, replies, salt, sealed, suppression
+from harness.store import durable, memory, replies, salt, sealed, suppression
 from harness.store.artifacts import Artifacts
 from harness.store.heads import Heads
 from harness.store.ledger import Ledger
 from harness.store.lock import Lock
 from harness.store.memo import Memo
 from harness.store.names import ident
+from harness.store.origin import Origin
 from harness.store.promotions import Promotions
 from harness.store.replies import ReplyCache
-from harness.store.source import Source
 from harness.store.suppression import Suppression
 from harness.store.traces import Traces
 
@@ -51,15 +51,17 @@ COPY = "copy.json"
 class Store:
     """All that trueup keeps between two commands. Make one with `Store.open`."""
 
-    def __init__(self, root: Path, lock: Lock | None = None, source: Source | None = None) -> None:
+    def __init__(self, root: Path, lock: Lock | None = None, origin: Origin | None = None) -> None:
         self.root = root
-        self.source = source or Source()
+        self.origin = origin or Origin()
+        self.reports: tuple[Path, ...] = ()
+        """Folders where reports of its verdicts may be: they tell a store that lost its memory from a new one."""
         self._lock = lock or Lock(root)
         self._heads = Heads(root)
-        self.artifacts = Artifacts(root, self._lock, self.source)
+        self.artifacts = Artifacts(root, self._lock, self.origin)
         self.suppression = Suppression(root, self._heads)
-        self.traces = Traces(root / "traces", self._lock, self.suppression, self.source)
-        self.memo = Memo(root / "memo", self._lock, self.source)
+        self.traces = Traces(root / "traces", self._lock, self.suppression, self.origin)
+        self.memo = Memo(root / "memo", self._lock, self.origin)
         self.promotions = Promotions(root / "promotions", self._lock, self.artifacts, self._heads)
         self.ledger = Ledger(root / "ledger", self._lock, self._heads)
 
@@ -116,21 +118,31 @@ class Store:
     @property
     def place(self) -> str:
         """Where the store is, for people: its folder, or the address of the bucket."""
-        return self.source.address or str(self.root)
+        return self.origin.address or str(self.root)
 
     def writing(self) -> AbstractContextManager[None]:
         """For work that needs no lock in a folder: nothing there, and the lease of a bucket."""
-        return self.lock() if self.source.address else nullcontext()
+        return self.lock() if self.origin.address else nullcontext()
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Hold the folder alone, whatever it is a copy of."""
+        return self._lock.folder()
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the store for a whole run. Raises BusyError at once when another process holds it."""
+        """Hold the store for a whole run. Raises BusyError at once when another process holds it, InvalidError when the
+        store has lost its memory."""
         first = not self._lock.held
         with self._lock():
             if first:
                 durable.remove_partials(self.root)
                 self.artifacts.remove_stale_scratch()
+                memory.check(self, self.reports)
             yield
+
+    def lost(self) -> Iterator[str]:
+        """What verdicts, promotions and datasets name and the ledger does not know."""
+        return memory.lost(self)
 
     def replies(self, model_digest: str) -> ReplyCache:
         """Cached answers of one model; its digest covers weights, adapter, template and sampling."""
@@ -151,7 +163,7 @@ class Store:
         ]
 
     @classmethod
-    def repair(cls, root: Path, address: str = "", id: str = "") -> list[str]:
+    def repair(cls, root: Path, address: str = "", id: str = "", reports: tuple[Path, ...] = ()) -> list[str]:
         """Go on with what is left: set damaged files aside, forget finished steps whose result is gone, seal the rest.
 
         Says what was lost. Raises StorageError when the salt is lost that the list of what was forgotten was made with.
@@ -171,6 +183,7 @@ class Store:
             lost += [*store.memo.accept(store._is_stored), *replies.accept(root / "replies")]
             store.traces.make()
             codec.write_atomic(marker, codec.encode(LAYOUT))
+            lost += memory.accept(store, reports)
         return list(dict.fromkeys(lost))
 
     # ------------------------------------------------------------ small print
@@ -194,7 +207,7 @@ class Store:
     def _refresh(self) -> None:
         """Let the working copy be as the bucket is; a run that is at work in this folder keeps it so."""
         with suppress(BusyError), self._lock.folder():
-            self.source.refresh()
+            self.origin.refresh()
 
     def _tidy(self) -> None:
         """Remove stale work folders, unless a run is at work: of another process namespace it only looks dead."""

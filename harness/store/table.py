@@ -28,8 +28,8 @@ from deltalake.transaction import AddAction, RemoveAction, create_table_with_add
 from harness.core import codec
 from harness.errors import StorageError
 from harness.store import durable, rows, sealed
+from harness.store.origin import Origin
 from harness.store.rows import Row
-from harness.store.source import Source
 from harness.types import Noun
 
 CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}
@@ -58,8 +58,8 @@ class Seal(Noun, frozen=True):
 class Snapshot:
     """One version of the table: a list of immutable files. Reading it needs no lock."""
 
-    def __init__(self, folder: Path, version: int, files: Sequence[str], source: Source) -> None:
-        self.version, self.files, self._folder, self._source = version, tuple(sorted(files)), folder, source
+    def __init__(self, folder: Path, version: int, files: Sequence[str], origin: Origin) -> None:
+        self.version, self.files, self._folder, self._origin = version, tuple(sorted(files)), folder, origin
 
     @property
     def digest(self) -> str:
@@ -93,17 +93,17 @@ class Snapshot:
 
     def _place(self, name: str) -> Path:
         path = self._folder / name
-        self._source.bring(path)
+        self._origin.bring(path)
         return path
 
 
 class Table:
     """Opens snapshots and commits new ones. Everything but `open` and `verify` wants the store's lock held."""
 
-    def __init__(self, folder: Path, source: Source) -> None:
-        self._folder, self._log, self._source = folder, folder / "_delta_log", source
+    def __init__(self, folder: Path, origin: Origin) -> None:
+        self._folder, self._log, self._origin = folder, folder / "_delta_log", origin
         self._seal = folder.parent / f"{folder.name}.seal.json"
-        self._opened = (Seal(), Snapshot(folder, -1, (), source))
+        self._opened = (Seal(), Snapshot(folder, -1, (), origin))
 
     def make(self) -> None:
         """Seal an empty table, where there is none yet."""
@@ -117,7 +117,7 @@ class Table:
             for path in (self._seal, self._folder):
                 if path.exists():
                     sealed.set_aside(path)
-            self._opened = (Seal(), Snapshot(self._folder, -1, (), self._source))
+            self._opened = (Seal(), Snapshot(self._folder, -1, (), self._origin))
             self.make()
         return lost
 
@@ -166,11 +166,11 @@ class Table:
     def sweep(self, snapshot: Snapshot) -> None:
         """Remove data files that no version names any more: a killed writer's, or those that were rewritten."""
         known = {str(self._folder / file) for file in snapshot.files}
-        elsewhere = (path for path, _ in self._source.below(self._folder) if path.suffix == ".parquet")
+        elsewhere = (path for path, *_ in self._origin.below(self._folder) if path.suffix == ".parquet")
         for path in {*self._folder.glob("kind=*/*"), *elsewhere}:
             if str(path) not in known:
                 path.unlink(missing_ok=True)
-                self._source.drop(path)
+                self._origin.drop(path)
 
     def verify(self) -> list[str]:
         """Read the table again and name each file that is not what was written."""
@@ -181,7 +181,7 @@ class Table:
         if not self._is_log_as_sealed():
             return [str(self._log)]
         paths = [self._folder / file for file in snapshot.files]
-        return [str(path) for path in paths if not (_is_as_named(path) or self._source.has(path) and not path.exists())]
+        return [str(path) for path in paths if not (_is_as_named(path) or self._origin.has(path) and not path.exists())]
 
     # ------------------------------------------------------------ small print
 
@@ -208,7 +208,7 @@ class Table:
             files = pa.table(table.get_add_actions(flatten=True))["path"].to_pylist()
         except DeltaError as error:
             raise _unreadable(self._log, _first_line(error)) from error
-        return Snapshot(self._folder, version, files, self._source)
+        return Snapshot(self._folder, version, files, self._origin)
 
     def _transact(self, before: Snapshot, adds: list[AddAction], removes: list[RemoveAction]) -> None:
         schema = DeltaSchema.from_arrow(rows.SCHEMA.append(pa.field("kind", pa.string())))

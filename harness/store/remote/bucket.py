@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from obstore import PutResult
     from obstore.store import ObjectStore
 
+NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound|bucket does not exist")
 SCHEMES = ("s3", "gs", "az")
 CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role; AWS_ENDPOINT_URL for another server than Amazon's",
@@ -44,6 +45,10 @@ Version = dict[str, str]
 
 class Conflict(Exception):
     """The object is not the one that was to be replaced."""
+
+
+class Gone(Exception):
+    """There is no such object."""
 
 
 class Object(NamedTuple):
@@ -64,27 +69,27 @@ class Bucket:
         self._store = store or _opened(self.address)
 
     def get(self, key: str) -> Object:
-        """Raises FileNotFoundError where there is no such object; a missing bucket is a StorageError."""
+        """Raises Gone where there is no such object; a missing bucket is a StorageError."""
         try:
             result = obstore.get(self._store, key)
             data = bytes(result.bytes())
         except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error):
+            if NO_BUCKET.search(str(error)):
                 raise self._failed(error) from None
-            raise
+            raise Gone(key) from None
         except (BaseError, OSError) as error:
             raise self._failed(error) from None
         return Object(data, _version(result.meta), result.meta["last_modified"].timestamp())
 
     def download(self, key: str, place: Path) -> None:
-        """Write an object to a file, a part after the other. Raises FileNotFoundError as `get` does."""
+        """Write an object to a file, a part after the other. Raises Gone."""
         try:
             stream = obstore.get(self._store, key).stream(min_chunk_size=8 << 20)
             with place.open("wb") as file:
                 for part in stream:
                     file.write(part)
-        except FileNotFoundError:
-            raise
+        except FileNotFoundError as error:
+            raise Gone(key) from error
         except BaseError as error:
             raise self._failed(error) from None
 
@@ -129,7 +134,7 @@ class Bucket:
 
     def _failed(self, error: Exception) -> StorageError:
         text = str(error)
-        missing = re.search("NoSuchBucket|ContainerNotFound|bucket does not exist", text)
+        missing = NO_BUCKET.search(text)
         refused = isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or re.search(
             "AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|403 Forbidden|401 Unauthorized|169.254.169.254", text
         )
@@ -159,7 +164,8 @@ def checked(address: str) -> str:
         )
     if parts.scheme not in (*SCHEMES, "memory") or not parts.netloc:
         raise UsageError(
-            f"not the address of a bucket: {address!r}", next="s3://bucket/folder, gs://bucket/folder or az://container/folder"
+            f"not the address of a bucket: {address!r}",
+            next="s3://bucket/folder, gs://bucket/folder or az://container/folder",
         )
     return address.rstrip("/")
 
@@ -168,11 +174,18 @@ def _opened(address: str) -> "ObjectStore":
     if address.startswith("memory:"):
         return MemoryStore()
     limit = timedelta(seconds=TIMEOUT_S)
-    plain = any(os.environ.get(name, "").startswith("http://") for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT"))
+    plain = any(
+        os.environ.get(name, "").startswith("http://")
+        for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
+    )
     try:
         return from_url(
             address,
-            client_options={"connect_timeout": timedelta(seconds=5), "timeout": limit, **({"allow_http": True} if plain else {})},
+            client_options={
+                "connect_timeout": timedelta(seconds=5),
+                "timeout": limit,
+                **({"allow_http": True} if plain else {}),
+            },
             retry_config={"max_retries": 8, "retry_timeout": limit},
         )
     except (BaseError, ValueError) as error:
@@ -184,7 +197,7 @@ def _opened(address: str) -> "ObjectStore":
 
 
 def _version(meta: "PutResult | Any") -> Version:
-    return {name: meta[name] for name in ("e_tag", "version") if meta.get(name)}
+    return {name: str(meta[name]) for name in ("e_tag", "version") if meta.get(name)}
 
 
 def _short(text: str) -> str:

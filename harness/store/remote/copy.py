@@ -8,6 +8,7 @@ files of the trace table and finished steps are brought when they are asked for.
 
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -18,11 +19,11 @@ from msgspec.structs import replace
 
 from harness.errors import InvalidError, StorageError
 from harness.store import durable, replies
+from harness.store.origin import Known, Origin
 from harness.store.remote import index, rooms, sweep
-from harness.store.remote.bucket import Bucket
-from harness.store.remote.root import Manifest, Pointer, Root, Stored, encode_manifest, read_manifest
+from harness.store.remote.bucket import Bucket, Gone
+from harness.store.remote.root import Manifest, Pointer, Root, encode_manifest, read_manifest
 from harness.store.remote.transfer import download, upload
-from harness.store.source import Source
 
 SMALL = 256 << 10
 """Bytes; smaller artifacts are brought together when their ids are listed."""
@@ -30,7 +31,7 @@ THREADS = 16
 TRIES = 5
 
 
-class WorkingCopy(Source):
+class WorkingCopy(Origin):
     def __init__(self, folder: Path, bucket: Bucket, marker: str, store: str = "") -> None:
         """`marker` is the file that only a whole store has; `store` is the id that the one in the bucket must have, where that
         is known. Raises InvalidError where the folder is no copy of that bucket."""
@@ -42,9 +43,7 @@ class WorkingCopy(Source):
         self._drops: set[str] = set()
         self._brought = False
 
-    @property
-    def id(self) -> str:
-        return self._state.id
+        self.id = self._state.store
 
     # ------------------------------------------------------------ what the store asks for
 
@@ -71,16 +70,36 @@ class WorkingCopy(Source):
     def has(self, path: Path) -> bool:
         return self._name(path) in self._state.files
 
-    def below(self, folder: Path) -> Iterator[tuple[Path, int]]:
-        start = f"{self._name(folder)}/"
-        return ((self._folder / path, file.at_ns) for path, file in self._state.files.items() if path.startswith(start))
+    def below(self, folder: Path) -> Iterator[Known]:
+        start, files = f"{self._name(folder)}/", self._state.files
+        return (
+            Known(self._folder / path, file.at_ns, file.size) for path, file in files.items() if path.startswith(start)
+        )
+
+    def read(self, path: Path) -> bytes:
+        if path.exists() or not self.has(path):
+            return path.read_bytes()
+        with tempfile.TemporaryDirectory(prefix="trueup-") as work, _asked_late(self.address):
+            download(self._bucket, self._state.files[self._name(path)], Path(work, "object"))
+            return Path(work, "object").read_bytes()
+
+    def bring_all(self) -> None:
+        folders = {rooms.unit(path) for path in self._state.files}
+        for unit in folders - self._state.files.keys():
+            self.bring_folder(self._folder / unit)
+        with _asked_late(self.address):
+            self._bring([path for path in folders & self._state.files.keys() if not (self._folder / path).exists()])
+        self._remember()
+
+    def damaged(self) -> list[str]:
+        return sweep.damaged(self._bucket, self._state.files, THREADS)
 
     def drop(self, path: Path) -> None:
         self._drops.add(self._name(path))
 
     # ------------------------------------------------------------ bucket to folder
 
-    def read(self) -> Root | None:
+    def root(self) -> Root | None:
         """The root of the bucket. Raises InvalidError where the store has lost its memory, was moved or is another one."""
         root = self.pointer.read()
         lost = self._lost(root)
@@ -98,11 +117,11 @@ class WorkingCopy(Source):
         """Make the folder what the bucket says: what it says when this is called, or, with the lease, what was read when it
         was taken. Hold the folder's lock."""
         for attempt in range(TRIES):
-            root = self.pointer.root if writing else self.read()
+            root = self.pointer.root if writing else self.root()
             try:
                 self._make_equal(root or Root(), writing)
                 return
-            except FileNotFoundError as error:  # somebody published, and removed what the state before needed
+            except Gone as error:  # somebody published, and removed what the state before needed
                 if writing or attempt == TRIES - 1:
                     raise StorageError(
                         "an object that the store needs is gone", where=self.address, next="trueup store verify"
@@ -116,13 +135,16 @@ class WorkingCopy(Source):
         files = self._state.files
         here, self._state = index.digests(self._folder, self._state)
         self._seen.update(filter(rooms.is_lazy, here))
-        answers = self._take_out({path for path in self._wrong(here, same) if writing or not path.startswith(rooms.ANSWERS)})
-        self._bring([path for path in files if not rooms.is_lazy(path) and not (self._folder / path).exists()])
-        if writing:
-            self._bring([path for path in files if path.startswith(rooms.ANSWERS) and not (self._folder / path).exists()])
+        answers = self._take_out(set(self._wrong(here, same)))
+        lazy = {path for path in files if path.startswith(rooms.ANSWERS)} if writing else answers.keys() & files.keys()
+        wanted = (path for path in files if path in lazy or not rooms.is_lazy(path))
+        self._bring([path for path in wanted if not (self._folder / path).exists()])
         for path, lines in answers.items():
             replies.join(self._folder / path, lines)
-        self._state = replace(self._state, store=root.id or self._state.store, number=root.number, manifest=root.manifest)
+        self._state = replace(
+            self._state, store=root.id or self._state.store, number=root.number, manifest=root.manifest
+        )
+        self.id = self._state.store
         self._remember()
 
     def _wrong(self, here: dict[str, str], same: bool) -> Iterator[str]:
@@ -137,13 +159,13 @@ class WorkingCopy(Source):
             if not (same and is_new and rooms.is_whole(self._folder, path)):
                 yield path
         whole = {rooms.unit(path) for path in here}
-        yield from (path for path in files if path not in here and rooms.unit(path) != path and rooms.unit(path) in whole)
+        yield from (
+            path for path in files if path not in here and rooms.unit(path) != path and rooms.unit(path) in whole
+        )
 
     def _take_out(self, wrong: set[str]) -> dict[str, dict[str, bytes]]:
         """Remove files; returns the answers that were in them, for those are true whoever publishes."""
-        answers = {
-            path: dict(replies.lines(self._folder / path)) for path in wrong if path.startswith(rooms.ANSWERS)
-        }
+        answers = {path: dict(replies.lines(self._folder / path)) for path in wrong if path.startswith(rooms.ANSWERS)}
         for unit in {rooms.unit(path) for path in wrong}:
             place = self._folder / unit
             if place.is_dir():
@@ -180,6 +202,7 @@ class WorkingCopy(Source):
         self._state = replace(
             self._state, store=root.id, number=number, manifest=key, files=after, dropped=manifest.dropped
         )
+        self.id = self._state.store
         self._drops.clear()
         self._remember()
         self.clean(everything=any(path.startswith(rooms.ROWS) for path in gone))
@@ -190,10 +213,12 @@ class WorkingCopy(Source):
         with suppress(StorageError):
             self._bucket.delete(self._state.dropped)
         if everything:
-            self._bucket.delete(key for key, _ in self.orphans())
+            self.remove_orphans()
+
+    def remove_orphans(self) -> None:
+        self._bucket.delete(key for key, _ in self.orphans())
 
     def orphans(self) -> list[tuple[str, int]]:
-        """Key and size of objects that no state needs, such as those of a killed upload. Hold the lease."""
         root = self.pointer.root or Root()
         return sweep.orphans(self._bucket, root, self._state.files.values())
 
@@ -203,6 +228,11 @@ class WorkingCopy(Source):
         """An id for a store that begins now."""
         return self._state.store or secrets.token_hex(8)
 
+    @property
+    def copy_id(self) -> str:
+        """Of the folder."""
+        return self._state.id
+
     def _lost(self, root: Root | None) -> str:
         """What the store must have and has not; empty when it is well."""
         known = self._state
@@ -211,17 +241,21 @@ class WorkingCopy(Source):
                 return f"this folder is a copy of its state {known.number}, and the bucket is empty"
             if self._wanted:
                 return f"trueup.toml names the store {self._wanted}, and the bucket is empty"
-            return "its objects are there, and the root that names them is not" if sweep.any_objects(self._bucket) else ""
+            return (
+                "its objects are there, and the root that names them is not" if sweep.any_objects(self._bucket) else ""
+            )
         if self._wanted not in ("", root.id):
             return f"trueup.toml names the store {self._wanted}, and this is {root.id}"
         if known.store not in ("", root.id):
             return f"this folder is a copy of the store {known.store}, and this is {root.id}, which was begun anew"
         if root.number < known.number or (root.number == known.number and root.manifest != known.manifest):
-            return f"the folder {self._folder} has seen its state {known.number}, and the bucket is back at {root.number}"
+            return (
+                f"the folder {self._folder} has seen its state {known.number}, and the bucket is back at {root.number}"
+            )
         return ""
 
     def _bring(self, paths: Iterable[str], place: Callable[[str], Path] | None = None) -> None:
-        """Download files of the store, many at once. Raises FileNotFoundError where an object is gone."""
+        """Download files of the store, many at once. Raises Gone where an object is gone."""
         wanted = list(paths)
         where = place or self._folder.joinpath
         with ThreadPoolExecutor(THREADS) as pool:
@@ -256,7 +290,7 @@ def _asked_late(address: str) -> Iterator[None]:
     """Around the bringing of files that the state had which this process read: another run may have replaced it since."""
     try:
         yield
-    except FileNotFoundError as error:
+    except Gone as error:
         raise StorageError(
             "another run changed the store meanwhile, or an object is lost",
             where=address,

@@ -55,7 +55,7 @@ def begin(folder: Path, address: str, marker: str) -> CopyState:
     which has the file `marker`, or a copy of another one."""
     state = read(folder)
     if state is None:
-        if (folder / marker).exists():
+        if marker and (folder / marker).exists():
             raise InvalidError(
                 "this folder is a store of its own, and cannot become the copy of another one",
                 where=str(folder),

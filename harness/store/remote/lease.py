@@ -65,7 +65,7 @@ class Lease(Lock):
 
     def _take(self) -> None:
         pointer = self._copy.pointer
-        root = self._copy.read() or Root(id=self._copy.new_id())
+        root = self._copy.root() or Root(id=self._copy.new_id())
         if root.holder and not self._is_over(root.holder):
             raise BusyError(
                 f"another run holds the store: process {root.holder.pid} on {root.holder.host}, since {root.holder.since}",
@@ -73,12 +73,14 @@ class Lease(Lock):
                 next=f"wait for it to end; if it died, its lease ends {root.holder.lasts_s:.0f} s after its last sign of life",
             )
         since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-        me = LeaseHolder(self._copy.id, socket.gethostname(), os.getpid(), since, self._lasts_s)
+        me = LeaseHolder(self._copy.copy_id, socket.gethostname(), os.getpid(), since, self._lasts_s)
         try:
             pointer.swap(replace(root, token=root.token + 1, holder=me))
         except Conflict as error:
             raise BusyError(
-                "another run took the store at the same moment", where=self._copy.address, next="try again when it has ended"
+                "another run took the store at the same moment",
+                where=self._copy.address,
+                next="try again when it has ended",
             ) from error
         self._ended = threading.Event()
         threading.Thread(target=self._beat, args=(self._ended,), daemon=True, name="lease").start()
@@ -91,7 +93,7 @@ class Lease(Lock):
 
     def _is_over(self, holder: LeaseHolder) -> bool:
         """Whether the holder is dead for sure, or has been silent for too long."""
-        if (holder.copy, holder.host) == (self._copy.id, socket.gethostname()):
+        if (holder.copy, holder.host) == (self._copy.copy_id, socket.gethostname()):
             return True  # its folder's lock is ours now
         return self._copy.pointer.now() - self._copy.pointer.at_s > holder.lasts_s
 

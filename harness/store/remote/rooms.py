@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness.errors import StorageError
-from harness.store import sealed
+from harness.store import replies, sealed
 
 LOCAL = frozenset({"lock", "lock.holder.json", "copy.json", "scratch", "work", "inbox"})
 """What is of this folder alone: locks, unfinished work, and what a receiver here has not handed over yet."""
@@ -31,7 +31,9 @@ def unit(path: str) -> str:
 
 
 def is_whole(folder: Path, path: str) -> bool:
-    """Whether a file matches its own seal; one without a seal counts as whole."""
+    """Whether a file matches its own seal, or each of its lines does; one without a seal counts as whole."""
+    if path.startswith(ANSWERS):
+        return replies.is_whole(folder / path)
     if not path.startswith(SEALED) and not (path.startswith("artifacts/") and path.count("/") == 2):
         return True
     try:

@@ -1,8 +1,8 @@
 """Define what a bucket holds: a root that says which state is current and who may write, manifests, and content objects.
 
-    root.json                 the only object that ever changes; swapped on its version (If-Match)
-    manifests/<number>-<token>-<sha256>   which files make up one state of the store
-    objects/<sha256>-<token>-<number>     the bytes of one file; never written twice, never changed
+root.json                 the only object that ever changes; swapped on its version (If-Match)
+manifests/<number>-<token>-<sha256>   which files make up one state of the store
+objects/<sha256>-<token>-<number>     the bytes of one file; never written twice, never changed
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from harness.core import codec
 from harness.errors import InputError, StorageError
-from harness.store.remote.bucket import Bucket, Conflict, Version
+from harness.store.remote.bucket import Bucket, Conflict, Gone, Version
 from harness.types import Noun
 
 ROOT = "root.json"
@@ -116,7 +116,7 @@ class Pointer:
     def _peek(self) -> tuple[Root | None, Version | None, float]:
         try:
             found = self.bucket.get(ROOT)
-        except FileNotFoundError:
+        except Gone:
             return None, None, 0.0
         where = f"{self.bucket.address}/{ROOT}"
         try:
@@ -139,7 +139,7 @@ def encode_manifest(manifest: Manifest, number: int, token: int) -> tuple[str, b
 
 
 def read_manifest(bucket: Bucket, key: str) -> Manifest:
-    """Raises FileNotFoundError where it is gone, StorageError where its bytes are not those of its key."""
+    """Raises Gone where it is gone, StorageError where its bytes are not those of its key."""
     import zstandard
 
     if not key:
@@ -148,4 +148,6 @@ def read_manifest(bucket: Bucket, key: str) -> Manifest:
         data = bucket.get(key).data
         if hashlib.sha256(data).hexdigest() == key.rpartition("-")[2]:
             return codec.decode(zstandard.decompress(data), Manifest)
-    raise StorageError("the manifest is not what was written", where=f"{bucket.address}/{key}", next="trueup store verify")
+    raise StorageError(
+        "the manifest is not what was written", where=f"{bucket.address}/{key}", next="trueup store verify"
+    )

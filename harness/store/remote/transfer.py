@@ -29,7 +29,7 @@ def upload(bucket: Bucket, folder: Path, path: str, token: int, number: int) -> 
 
 
 def download(bucket: Bucket, stored: Stored, place: Path) -> None:
-    """Bring a file, whole or not at all. Raises FileNotFoundError where its object is gone, StorageError where it is changed."""
+    """Bring a file, whole or not at all. Raises Gone where its object is gone, StorageError where it is changed."""
     place.parent.mkdir(parents=True, exist_ok=True)
     partial = place.with_name(f".{place.name}.{os.getpid()}.partial")
     try:
