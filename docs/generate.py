@@ -61,7 +61,7 @@ def config() -> str:
         kind = entry.type
         named = ".NAME" if get_args(kind) and issubclass_struct(get_args(kind)[-1]) else ""
         struct = get_args(kind)[-1] if named else kind
-        text += f"## [{entry.name}{named}]\n\n"
+        text += f"## [{entry.encode_name}{named}]\n\n"
         if entry.name == "curate":
             from harness.curate.stage import CurateOptions as struct  # heavy, so only when the pages are written
 

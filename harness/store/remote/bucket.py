@@ -6,10 +6,10 @@ address that holds one is refused. Failed requests are repeated with pauses, the
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import obstore
@@ -25,7 +25,7 @@ from obstore.store import MemoryStore, from_url
 from harness.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
-    from obstore import PutResult
+    from obstore import GetResult, PutResult
     from obstore.store import ObjectStore
 
 NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound|bucket does not exist")
@@ -36,11 +36,16 @@ CREDENTIALS = {
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or a role",
 }
 """What to set in the environment."""
+BROKEN_OFF = 4
+"""How often an answer that breaks off is asked for again."""
 TIMEOUT_S = float(os.environ.get("TRUEUP_STORE_TIMEOUT_S", "60"))
 """How long one request may take, and how long failed ones are repeated."""
 
 Version = dict[str, str]
 """What tells one content of an object from every other: an ETag, at Google a generation number."""
+
+
+T = TypeVar("T")
 
 
 class Conflict(Exception):
@@ -71,8 +76,7 @@ class Bucket:
     def get(self, key: str) -> Object:
         """Raises Gone where there is no such object; a missing bucket is a StorageError."""
         try:
-            result = obstore.get(self._store, key)
-            data = bytes(result.bytes())
+            result, data = _whole(lambda: _read(self._store, key))
         except FileNotFoundError as error:
             if NO_BUCKET.search(str(error)):
                 raise self._failed(error) from None
@@ -84,10 +88,7 @@ class Bucket:
     def download(self, key: str, place: Path) -> None:
         """Write an object to a file, a part after the other. Raises Gone."""
         try:
-            stream = obstore.get(self._store, key).stream(min_chunk_size=8 << 20)
-            with place.open("wb") as file:
-                for part in stream:
-                    file.write(part)
+            _whole(lambda: _save(self._store, key, place))
         except FileNotFoundError as error:
             raise Gone(key) from error
         except BaseError as error:
@@ -127,8 +128,9 @@ class Bucket:
     def names(self, folder: str) -> Iterator[tuple[str, int]]:
         """Key and size in bytes of each object below a folder."""
         try:
-            for batch in obstore.list(self._store, folder):
-                yield from ((meta["path"], meta["size"]) for meta in batch)
+            yield from _whole(
+                lambda: [(meta["path"], meta["size"]) for meta in obstore.list(self._store, folder).collect()]
+            )
         except (BaseError, FileNotFoundError) as error:
             raise self._failed(error) from None
 
@@ -194,6 +196,28 @@ def _opened(address: str) -> "ObjectStore":
             where=address,
             next=f"set {CREDENTIALS[urlsplit(address).scheme]}",
         ) from None
+
+
+def _whole(ask: Callable[[], T]) -> T:
+    """What a reading request gives, asked again where the answer breaks off: obstore repeats what fails before it begins."""
+    for _ in range(BROKEN_OFF):
+        try:
+            return ask()
+        except BaseError as error:
+            if "body error" not in str(error):
+                raise
+    return ask()
+
+
+def _read(store: "ObjectStore", key: str) -> "tuple[GetResult, bytes]":
+    result = obstore.get(store, key)
+    return result, bytes(result.bytes())
+
+
+def _save(store: "ObjectStore", key: str, place: Path) -> None:
+    with place.open("wb") as file:
+        for part in obstore.get(store, key).stream(min_chunk_size=8 << 20):
+            file.write(part)
 
 
 def _version(meta: "PutResult | Any") -> Version:

@@ -55,7 +55,7 @@ def make(folder: Path, traces: Path, lease: float = 2) -> Path:
 
 
 def walk(folder: Path) -> dict[str, object]:
-    """The ids that each step gave, and what it took: files that were read, replies that were generated, states published."""
+    """The ids that each step gave, and what it took: calls that were stored, and answers that were asked for."""
     from harness.curate.step import curate
     from harness.evaluate.step import evaluate
     from harness.gate.step import gate
@@ -64,9 +64,10 @@ def walk(folder: Path) -> dict[str, object]:
 
     project = Project.open(folder)
     with project.store.lock():
+        before = answers(project.store.root)
         intake = ingest(project)
         dataset = curate(project)
-        runs = evaluate(project, dataset)
+        evaluate(project, dataset)
         verdict = gate(project)
     return {
         "traces": project.store.traces.version(),
@@ -76,10 +77,13 @@ def walk(folder: Path) -> dict[str, object]:
         "ledger": len(project.store.ledger.splits()),
         "looks": len(project.store.ledger.looks.all()),
         "calls": intake.calls,
-        "generated": sum(
-            not reply.cached for run in runs.values() for result in run.results for reply in result.replies
-        ),
+        "asked": answers(project.store.root) - before,
     }
+
+
+def answers(root: Path) -> int:
+    """Cached answers in a store."""
+    return sum(len(path.read_bytes().splitlines()) for path in (root / "replies").glob("*.jsonl"))
 
 
 if __name__ == "__main__":
