@@ -52,4 +52,4 @@ def test_no_command_takes_a_fault_for_success(tmp_path, monkeypatch, name):
     monkeypatch.setattr(Project, "open", mock.Mock(side_effect=RuntimeError("boom")))
     monkeypatch.setattr(command, "callback", mock.Mock(side_effect=RuntimeError("boom")))
     (tmp_path / "trueup.toml").write_text(CONFIG)
-    assert trueup(name, cwd=tmp_path).returncode == 7
+    assert trueup(*name.split(), cwd=tmp_path).returncode == 7

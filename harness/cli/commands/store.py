@@ -27,7 +27,7 @@ def store() -> None:
 @click.argument("old", metavar="FROM")
 @click.argument("new", metavar="TO")
 def move(old: str, new: str) -> None:
-    """Move the store from a folder to a bucket, back, or to another bucket.
+    """Move the store to a bucket, back, or to another bucket.
 
     Each is a folder or an address: s3://bucket/folder, gs://..., az://... Credentials come from the environment. The old place
     then says where the store is, and is refused; a folder that moves to a bucket becomes its working copy.
@@ -43,7 +43,9 @@ def move(old: str, new: str) -> None:
 
 @command(changes=False)
 def verify(project: "Project", as_json: bool) -> dict[str, Any]:
-    """Read every stored file again, in the bucket too, and name those that are damaged or lost. Ends with 6 if any is.
+    """Read every stored file again, in the bucket too.
+
+    Names those that are damaged or lost, and ends with 6 if any is. Prints the id of a store in a bucket.
 
     \b
     Example: trueup store verify
@@ -67,9 +69,9 @@ def verify(project: "Project", as_json: bool) -> dict[str, Any]:
 @click.option("--days", default=30, show_default=True, help="Keep whatever is younger.")
 @click.option("--dry-run", is_flag=True, help="Say what would be freed, and free nothing.")
 def gc(project: "Project", days: int, dry_run: bool, as_json: bool) -> dict[str, Any]:
-    """Free artifacts that nothing needs, and what killed uploads left in the bucket.
+    """Free what nothing needs.
 
-    Kept are all verdicts, the ledger, the promotions and the latest results, with whatever these name: runs, datasets, adapters.
+    That is artifacts, and in a bucket what killed uploads left. Kept are all verdicts, the ledger, the promotions and the latest results, with whatever these name: runs, datasets, adapters.
 
     \b
     Example: trueup store gc --dry-run
