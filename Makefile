@@ -10,7 +10,7 @@ ORDER  := --randomly-seed=$(SEED) --hypothesis-seed=$(SEED)
 AGAIN  := { code=$$?; echo "the same order again: make test SEED=$(SEED)"; exit $$code; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check fix browser docs changelog lock sbom clean
+.PHONY: help setup demo test test-slow check fix browser docs changelog lock sbom site clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -58,6 +58,9 @@ test-slow: $(MODEL)/model.safetensors browser  ## the tests that load SmolLM2 or
 docs: $(STAMP)  ## write docs/reference from the code
 	$(BIN)/python docs/generate.py
 
+site: $(TOOLS)/.site  ## build the docs as a site with search, in build/site
+	$(TOOLS)/bin/mkdocs build --strict
+
 changelog: $(STAMP)  ## show what the fragments of changelog.d add to the changelog
 	$(BIN)/towncrier build --draft --version Unreleased
 
@@ -65,6 +68,10 @@ changelog: $(STAMP)  ## show what the fragments of changelog.d add to the change
 $(TOOLS)/.installed:
 	$(PYTHON) -m venv $(TOOLS)
 	$(TOOLS)/bin/python -m pip install --quiet "uv==0.13.9" "cyclonedx-bom==7.5.0"
+	touch $@
+
+$(TOOLS)/.site: $(TOOLS)/.installed docs/site-requirements.txt
+	$(TOOLS)/bin/python -m pip install --quiet -r docs/site-requirements.txt
 	touch $@
 
 lock: $(TOOLS)/.installed  ## write requirements.lock: what an installation needs, each file with its hash

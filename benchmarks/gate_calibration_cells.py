@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm, t
 
+from harness.evaluate.judging.labels import youden
 from harness.gate.statistics import tango
 from harness.gate.statistics.corpus import MEASURES, _drawn, _Rows
 from harness.gate.statistics.effective import effective, equal_clusters, few_clusters, few_clusters_factor, one_rate
-from harness.gate.statistics.judged import SPENT, youden
+from harness.gate.statistics.judged import SPENT
 from harness.gate.statistics.power import power
 from harness.gate.statistics.prediction_powered import prediction_powered
 from harness.gate.statistics.sequential import sequence

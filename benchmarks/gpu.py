@@ -25,7 +25,7 @@ import torch
 from msgspec.structs import replace
 
 from benchmarks.tune import RATE, SEED, recipe, training_rows
-from harness.tune.engines.local import environment
+from harness.core.worker import environment
 from harness.types import Recipe
 from trainers.model import parameters
 from trainers.model.kind import kind_of

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from harness.core.rendering import stop_ids
-from harness.tune.engines.local import environment
+from harness.core.worker import environment
 from harness.types import Case, Message, Prompt, Recipe, TextPart
 from trainers.model import parameters
 from trainers.model.memory import peak_bytes

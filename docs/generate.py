@@ -4,9 +4,12 @@ python docs/generate.py
 """
 
 import ast
+import inspect
+import re
 import sys
 from pathlib import Path
-from typing import get_args
+from types import FunctionType
+from typing import get_origin
 
 import click
 import msgspec
@@ -16,7 +19,9 @@ sys.path.insert(0, str(ROOT))
 
 from harness import config as harness_config  # noqa: E402
 from harness import types as harness_types  # noqa: E402
+from harness.cli import config_schema  # noqa: E402
 from harness.cli.main import all_commands  # noqa: E402
+from harness.core.field_docs import field_docs, structs_in  # noqa: E402
 from harness.core.plugins import PACKAGES, names  # noqa: E402
 from harness.errors import Exit  # noqa: E402
 
@@ -52,34 +57,54 @@ def exit_codes() -> list[str]:
 
 
 def config() -> str:
-    """Every key of trueup.toml with its default and meaning."""
-    text = NOTE + "# trueup.toml\n\nUnknown keys are refused. Paths are relative to the file's folder.\n\n"
-    docs = {**field_docs("harness/config.py"), **noun_docs()}
+    """Every key of trueup.toml with its default and meaning, section by section."""
+    text = (
+        NOTE
+        + "# trueup.toml\n\nUnknown keys are refused. Paths are relative to the file's folder. Editors read the same from\n"
+    )
+    text += "[trueup.schema.json](trueup.schema.json), which `trueup init` writes beside the file.\n\n"
     for entry in msgspec.structs.fields(harness_config.Config):
-        if entry.name == "root":
-            continue
-        kind = entry.type
-        named = ".NAME" if get_args(kind) and issubclass_struct(get_args(kind)[-1]) else ""
-        struct = get_args(kind)[-1] if named else kind
-        text += f"## [{entry.encode_name}{named}]\n\n"
-        if entry.name == "curate":
-            from harness.curate.stage import CurateOptions as struct  # heavy, so only when the pages are written
-
-            docs = {**docs, **field_docs_of(struct)}
-        text += table(struct, docs)
+        named = get_origin(entry.type) is dict and entry.name != "curate"
+        structs = [curation()] if entry.name == "curate" else structs_in(entry.type)
+        name = f"{entry.encode_name}.NAME" if named else entry.encode_name
+        if structs:
+            text += section(name, structs[0])
+        elif entry.name != "root":
+            text += f"## [{name}]\n\n{field_docs(harness_config.Config)[entry.name]}\n\n"
     return text
+
+
+def curation() -> type:
+    """`[curate]` is read by its own step."""
+    from harness.curate.options import CurateOptions
+
+    return CurateOptions
+
+
+def section(name: str, struct: type) -> str:
+    """A table of keys, and one for each table inside it."""
+    text = f"## [{name}]\n\n{table(struct)}"
+    for field in msgspec.structs.fields(struct):
+        if isinstance(field.type, type) and structs_in(field.type):
+            text += section(f"{name}.{field.name}", field.type)
+    return text
+
+
+def schema() -> str:
+    """The same for editors."""
+    return config_schema.content().decode()
 
 
 def issubclass_struct(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def table(struct: type, docs: dict[str, dict[str, str]]) -> str:
-    rows = ""
+def table(struct: type) -> str:
+    rows, docs = "", field_docs(struct)
     for field in msgspec.structs.fields(struct):
-        default = "required" if field.required else f"`{shown(field)}`"
-        meaning = docs.get(struct.__name__, {}).get(field.name, "").replace("\n", " ").replace("|", "\\|")
-        rows += f"| `{field.name}` | {default} | {meaning} |\n"
+        inner = isinstance(field.type, type) and bool(structs_in(field.type))
+        default = "required" if field.required else "a table" if inner else f"`{shown(field)}`"
+        rows += f"| `{field.name}` | {default} | {docs.get(field.name, '').replace('|', chr(92) + '|')} |\n"
     return f"| key | default | meaning |\n|---|---|---|\n{rows}\n"
 
 
@@ -108,50 +133,30 @@ def plugins() -> str:
 
 
 def types() -> str:
-    """Every noun with its fields."""
-    docs, text = noun_docs(), NOTE + "# Nouns\n\nStored as canonical JSON; see `harness/types/`.\n\n"
-    for name, fields in docs.items():
+    """Every noun with its fields, stage by stage."""
+    text = NOTE + "# Nouns\n\nStored as canonical JSON; see `harness/types/`.\n\n"
+    for name in nouns():
         kind = getattr(harness_types, name)
-        if not issubclass_struct(kind) or not fields and not kind.__struct_fields__:
+        if not issubclass_struct(kind):
             continue
+        fields = field_docs(kind)
         text += f"## {name}\n\n{(kind.__doc__ or '').strip()}\n\n" if kind.__doc__ else f"## {name}\n\n"
         text += "| field | meaning |\n|---|---|\n"
-        text += "".join(
-            f"| `{field}` | {fields.get(field, '').replace(chr(10), ' ')} |\n" for field in kind.__struct_fields__
-        )
+        text += "".join(f"| `{field}` | {fields.get(field, '')} |\n" for field in kind.__struct_fields__)
         text += "\n"
     return text
 
 
-def noun_docs() -> dict[str, dict[str, str]]:
-    """As `field_docs`, of every noun, stage by stage."""
+def nouns() -> list[str]:
+    """Names of the classes of each stage, in the order in which they are defined."""
     stages = [
         node.module
         for node in ast.parse((ROOT / "harness/types/__init__.py").read_text()).body
         if isinstance(node, ast.ImportFrom)
     ]
-    return {name: docs for stage in stages for name, docs in field_docs(f"{stage.replace('.', '/')}.py").items()}
-
-
-def field_docs(path: str) -> dict[str, dict[str, str]]:
-    """Class name to field name to the docstring below the field."""
-    found: dict[str, dict[str, str]] = {}
-    for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ClassDef):
-            found[node.name] = {
-                field.target.id: doc.value.value.strip()
-                for field, doc in zip(node.body, node.body[1:], strict=False)
-                if isinstance(field, ast.AnnAssign)
-                and isinstance(field.target, ast.Name)
-                and isinstance(doc, ast.Expr)
-                and isinstance(doc.value, ast.Constant)
-            }
-    return found
-
-
-def field_docs_of(struct: type) -> dict[str, dict[str, str]]:
-    """The same for a struct, in whichever of our files it is defined."""
-    return field_docs(struct.__module__.replace(".", "/") + ".py")
+    files = [ast.parse((ROOT / f"{stage.replace('.', '/')}.py").read_text()) for stage in stages]
+    classes = [node.name for tree in files for node in tree.body if isinstance(node, ast.ClassDef)]
+    return [name for name in classes if getattr(getattr(harness_types, name, None), "__struct_fields__", ())]
 
 
 def first_sentence(path: Path) -> str:
@@ -161,6 +166,40 @@ def first_sentence(path: Path) -> str:
         else "from another package"
     )
     return doc.split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+
+
+API = ("Case", "Model", "Reply", "Score")
+"""What an eval function is given and gives back."""
+
+
+def api() -> str:
+    """Fields, properties and methods of what an eval file handles, with their docstrings."""
+    import trueup
+
+    text = (
+        NOTE
+        + "# Python\n\nWhat an eval function is given and gives back; see [how to write evals](../how-to/write-evals.md).\n\n"
+    )
+    for name in API:
+        kind = getattr(trueup, name)
+        text += f"## {name}\n\n{inspect.getdoc(kind) or ''}\n\n"
+        fields = field_docs(kind) if issubclass_struct(kind) else {}
+        if fields:
+            text += "| field | meaning |\n|---|---|\n"
+            text += "".join(f"| `{field}` | {fields.get(field, '')} |\n" for field in kind.__struct_fields__) + "\n"
+        for member, value in vars(kind).items():
+            function = value.fget if isinstance(value, property) else value
+            if not member.startswith("_") and inspect.isfunction(function) and inspect.getdoc(function):
+                shown = member if isinstance(value, property) else member + signature(function)
+                text += f"### {name}.{member}\n\n```text\n{shown}\n```\n\n{inspect.getdoc(function)}\n\n"
+    return text
+
+
+def signature(function: FunctionType) -> str:
+    """As it is called: without `self`, and types by their last name."""
+    bare = inspect.signature(function)
+    mine = bare.replace(parameters=[each for each in bare.parameters.values() if each.name != "self"])
+    return re.sub(r"\b(?:[a-z_]+\.)+(?=[A-Z])", "", str(mine))
 
 
 def scorers() -> str:
@@ -175,7 +214,14 @@ def scorers() -> str:
     )
 
 
-PAGES = {"commands.md": commands, "config.md": config, "plugins.md": plugins, "nouns.md": types}
+PAGES = {
+    "commands.md": commands,
+    "config.md": config,
+    "plugins.md": plugins,
+    "nouns.md": types,
+    "api.md": api,
+    "trueup.schema.json": schema,
+}
 
 
 def main() -> None:

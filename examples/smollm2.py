@@ -7,10 +7,10 @@ takes seconds, so it is done once and every later load reads the safetensors fol
 """
 
 import importlib.util
-import os
-import shutil
 import sys
 from pathlib import Path
+
+from harness.evaluate.inference.gguf import unpack
 
 
 def gguf_file() -> Path:
@@ -25,30 +25,12 @@ def gguf_file() -> Path:
     return found[0]
 
 
-def unpack(target: Path) -> None:
-    """Write ``target`` (config, tokenizer with chat template, bf16 safetensors) in one rename, or not at all."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
-    source = gguf_file()
-    working = target.with_name(target.name + ".partial")
-    shutil.rmtree(working, ignore_errors=True)
-    name = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
-    dense = GgufConfig(dequantize=True)
-    AutoTokenizer.from_pretrained(**name).save_pretrained(working)
-    model = AutoModelForCausalLM.from_pretrained(**name, quantization_config=dense, dtype=torch.bfloat16)
-    model.save_pretrained(working)
-    os.replace(working, target)
-
-
 def main() -> None:
     target = Path(sys.argv[1] if len(sys.argv) > 1 else "models/smollm2")
     if (target / "model.safetensors").exists():
         print(f"{target} is already there")
         return
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unpack(target)
+    unpack(gguf_file(), target)
     print(f"wrote {target}")
 
 

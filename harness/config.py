@@ -1,7 +1,6 @@
 """Parse trueup.toml into a frozen `Config`.
 
-Unknown keys are refused, naming the nearest known one: a misspelt `min_gian` must not silently weaken a gate. Paths are
-relative to the folder of trueup.toml, and are made absolute here, once.
+Unknown keys are refused, naming the nearest: a misspelt key must not silently weaken a gate. Paths are made absolute here.
 """
 
 import os
@@ -17,7 +16,7 @@ from msgspec import Struct
 from harness.core.codec import from_chat
 from harness.core.nearest import did_you_mean
 from harness.errors import UsageError
-from harness.types import FeedbackScale, Json, Message, Policy, Prompt, Recipe, TextPart
+from harness.types import FeedbackScale, Json, Message, Policy, Prompt, Recipe, StoreSettings, TextPart
 
 FILE = "trueup.toml"
 
@@ -32,15 +31,16 @@ class ProjectSection(Section, frozen=True):
     name: str = "project"
     """Names the dataset (`cases.held_out(name)`), and stands in the report's title."""
     title: str = ""
+    """The report's title; empty: `name`."""
 
 
 class ModelSection(Section, frozen=True):
     base: str = ""
     """Folder of the base model: config.json, tokenizer, *.safetensors."""
     backend: str = "hf"
+    """How it is asked: `hf` (in this process), `vllm`, `openai_compatible` or another plug-in."""
     template_options: dict[str, Json] = {}
-    """Variables of the chat template in training and in serving, such as `enable_thinking = false`; `date` is the day that
-    the template takes for today."""
+    """Variables of the chat template, such as `enable_thinking = false`; `date` is the day that it takes for today."""
 
 
 class IngestLimits(Section, frozen=True):
@@ -53,6 +53,7 @@ class IngestLimits(Section, frozen=True):
     unpacked_mib: int = 256
     """A compressed or sparse file may unpack to so much, and beyond that to `unpacked_ratio` times its own size."""
     unpacked_ratio: int = 400
+    """Times its own size that a file may unpack to, beyond `unpacked_mib`."""
     barren_mib: int = 256
     """Bytes in a row without a record; the rest of the file is not read."""
     barren_records: int = 10_000
@@ -65,7 +66,9 @@ class IngestSection(Section, frozen=True):
     format: str = ""
     """Empty: recognised by content."""
     options: dict[str, Json] = {}
+    """Options of the format, such as a mapping of columns; see docs/how-to/ingest.md."""
     limits: IngestLimits = IngestLimits()
+    """What is more than any trace needs: [ingest.limits]."""
 
 
 class FeedbackSection(Section, frozen=True):
@@ -100,16 +103,21 @@ class MineSection(Section, frozen=True):
     detectors: tuple[str, ...] = ()
     """Empty: all of them."""
     options: dict[str, Json] = {}
+    """Options of the detectors; each detector's page names its own."""
 
 
 class Example(Section, frozen=True):
     user: str
+    """What the user says."""
     assistant: str
+    """What the assistant answers."""
 
 
 class PromptSection(Section, frozen=True):
     system: str = ""
+    """The system message; empty: none."""
     examples: tuple[Example, ...] = ()
+    """Worked examples, each with `user` and `assistant`, put before the case."""
     nearest: int = 0
     """Add this many worked examples for each case: the rows of the training split most like it, the nearest last."""
     traces: bool = False
@@ -122,6 +130,7 @@ class ArmSection(Section, frozen=True):
     model: str = ""
     """Empty: [model] base."""
     backend: str = ""
+    """How this arm is asked; empty: [model] backend."""
     adapter: str = ""
     """`tuned`: tonight's adapter; `champion`: the promoted one; else a folder."""
     production: bool = False
@@ -129,22 +138,35 @@ class ArmSection(Section, frozen=True):
     template_options: dict[str, Json] = {}
     """Over those of [model]."""
     options: dict[str, Json] = {}
+    """What the backend takes, such as `url`, `key_env` or `prices`; see docs/how-to/backends.md."""
 
 
 class JudgeSection(Section, frozen=True):
     model: str = ""
     """Folder, or the endpoint's model name. Empty: [model] base, which is fit for trying things out only."""
     backend: str = ""
+    """How the judge is asked; empty: [model] backend."""
     options: dict[str, Json] = {}
+    """What the backend takes, as for an arm."""
 
 
 class EvalSection(Section, frozen=True):
     paths: tuple[str, ...] = ("evals",)
+    """Folders and files with eval files."""
+    model: str = ""
+    """What `pytest evals` asks without --model: an arm, or what else --model takes, relative to this file."""
+    app: str = ""
+    """A command whose answers are judged; its calls go to the arm. See docs/how-to/evaluate-your-app.md."""
+    app_seconds: float = 300.0
+    """The most that it may take without a call of the model or an answer."""
     batch_size: int = 0
+    """Requests a batch; 0: the backend chooses."""
     repeats: int = 0
+    """How often each case is asked, in place of each suite's own number; 0: as the suite says."""
     control: bool = False
     """True: ask the base model twice (A/A), so that the report shows what is noise; see `harness.evaluate.aa_control`."""
     pytest_args: tuple[str, ...] = ()
+    """Further arguments of pytest, such as `["-p", "my_plugin"]`."""
     early_stop: int = 0
     """Ask the cases in so many parts, and end after the one that shows that the verdict can only be hold; 0: all at once.
     See `harness.gate.early_stop`."""
@@ -152,48 +174,68 @@ class EvalSection(Section, frozen=True):
 
 class ReportSection(Section, frozen=True):
     out: str = "out"
+    """Folder of the reports."""
     formats: tuple[str, ...] = ("html", "markdown", "junit", "json", "verdict")
+    """html, markdown (or md), junit, json, csv, github, comment, verdict, or another plug-in."""
+    trace_url: str = ""
+    """Where a trace is shown, such as `https://traces.example/{trace_id}`: each case of a report links there."""
 
 
 class PromoteSection(Section, frozen=True):
     alias: str = "production"
+    """Name that the promoted adapter or arm gets."""
     auto: bool = False
     """True: `trueup run` moves the alias itself when the verdict is promote."""
 
 
-class StoreSection(Section, frozen=True):
-    """Where the store is. The environment variable TRUEUP_STORE goes before `root`."""
+class NotifySection(Section, frozen=True):
+    """A way to tell of a verdict; see docs/how-to/ci.md."""
 
-    root: str = ""
-    """A folder, or the address of a bucket: `s3://bucket/folder`, `gs://…`, `az://…`. Empty: `.trueup` beside this file. Credentials
-    come from the environment only."""
-    id: str = ""
-    """Of the store in the bucket, as `trueup store verify` prints it. With it an emptied or another bucket is refused, and
-    never taken for a fresh start."""
-    lease_s: float = 60.0
-    """A run on a bucket that gave no sign of life for so many seconds counts as dead, and the next one may begin."""
+    kind: str = ""
+    """`webhook`, `slack`, `github_check`, `github_comment`, `gitlab_note`, or another plug-in of that kind."""
+    on: tuple[Literal["promote", "hold", "undecided", "invalid", "stopped"], ...] = ()
+    """Outcomes that are told; empty: all. `stopped`: an error ended the run before its verdict."""
+    options: dict[str, Json] = {}
+    """What the kind takes. A secret is never written here: an option ending in `_env` names its environment variable."""
 
 
 class Config(Section, frozen=True):
     project: ProjectSection = ProjectSection()
+    """Name and title."""
     model: ModelSection = ModelSection()
+    """The base model."""
     ingest: IngestSection = IngestSection()
+    """Where traces come from."""
     feedback: dict[str, FeedbackSection] = {}
     """What the values of feedback mean, by its name: `[feedback.rating]`."""
     privacy: PrivacySection = PrivacySection()
+    """What is redacted before anything is stored."""
     mine: MineSection = MineSection()
+    """Which failures are looked for."""
     curate: dict[str, Json] = {}
-    """Options of curation; their names and defaults stand in `harness.curate.stage.CurateOptions`."""
+    """How rows are chosen and split; see `harness.curate.options.CurateOptions`."""
     prompts: dict[str, PromptSection] = {}
+    """Prompts by name: `[prompts.short]`."""
     arms: dict[str, ArmSection] = {}
+    """Ways to answer by name: `[arms.base]`."""
     judges: dict[str, JudgeSection] = {}
     """Models that judge, by the name that `judge(by=NAME)` in an eval file gives."""
     tune: Recipe = Recipe()
+    """How the adapter is trained."""
     eval: EvalSection = EvalSection()
+    """Where eval files are, and how they are run."""
     gate: Policy = Policy()
+    """What the verdict asks for."""
     report: ReportSection = ReportSection()
+    """Which reports are written, and where."""
     promote: PromoteSection = PromoteSection()
-    storage: StoreSection = msgspec.field(default=StoreSection(), name="store")
+    """What a promotion moves."""
+    storage: StoreSettings = msgspec.field(default=StoreSettings(), name="store")
+    """Where the store is."""
+    notify: dict[str, NotifySection] = {}
+    """Who is told of a verdict, by a name of yours: `[notify.team]`."""
+    deploy: dict[str, dict[str, Json]] = {}
+    """Where `trueup promote` deploys: `kind` and the options of that kind. See docs/how-to/deploy.md."""
     root: str = ""
     """Folder of trueup.toml; not a key of the file."""
 
@@ -215,13 +257,7 @@ class Config(Section, frozen=True):
     @property
     def store(self) -> Path:
         """Folder of the store; of a store in a bucket, that of the working copy."""
-        chosen = self.storage.root
-        return Path(self.root, ".trueup" if "://" in chosen else chosen or ".trueup")
-
-    @property
-    def store_address(self) -> str:
-        """Of the bucket; empty where the store is a folder."""
-        return self.storage.root if "://" in self.storage.root else ""
+        return Path(self.root, ".trueup" if self.storage.address else self.storage.root or ".trueup")
 
     def path(self, relative: str) -> str:
         """Absolute path of a path in the file; addresses with a scheme stay as they are."""
@@ -258,6 +294,7 @@ def load(path: Path | None = None) -> Config:
             raise unknown_key(f"prompts.{arm.prompt}", (f"prompts.{name}" for name in config.prompts), str(file))
     check_arms(config, str(file))
     _check_scales(config, str(file))
+    _check_trace_url(config, str(file))
     return _absolute(msgspec.structs.replace(config, root=str(file.resolve().parent)))
 
 
@@ -280,6 +317,13 @@ def check_arms(config: Config, where: str) -> None:
             where=where,
             next=f'hold it against another arm: baselines = ["{others[0]}"] under [gate]',
         )
+
+
+def _check_trace_url(config: Config, where: str) -> None:
+    address = config.report.trace_url
+    if address and not (address.startswith(("https://", "http://")) and "{trace_id}" in address.partition("//")[2]):
+        what = f"[report] trace_url is no web address with {{trace_id}} in it: {address!r}"
+        raise UsageError(what, where=where, next='trace_url = "https://traces.example/{trace_id}"')
 
 
 def _check_scales(config: Config, where: str) -> None:

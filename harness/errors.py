@@ -15,7 +15,7 @@ class Exit(IntEnum):
     USAGE = 2  # a wrong flag, command or config key
     UNDECIDED = 3  # not enough evidence either way
     INVALID = 4  # missing baseline, errors on one side, digest mismatch: the judgement itself cannot be trusted
-    INPUT = 5  # a file, folder or record that cannot be used
+    INPUT = 5  # a file, folder or record that cannot be used, or that an earlier step has not made yet
     STORAGE = 6  # disk full, or a stored file that is not what was written
     INTERNAL = 7  # our fault
     BUSY = 75  # another run holds the lock; try again (EX_TEMPFAIL of sysexits.h)
@@ -57,10 +57,20 @@ class InvalidError(TrueupError):
     exit = Exit.INVALID
 
 
+class DeployError(TrueupError):
+    """A deploy target that cannot be reached, refuses, or holds or answers something else than what was judged."""
+
+    exit = Exit.INVALID
+
+
 class InputError(TrueupError):
     """A file, folder or record that cannot be used."""
 
     exit = Exit.INPUT
+
+
+class NotYetError(InputError):
+    """What a command reads was not made yet: an earlier command has to run first. `next` names it."""
 
 
 class StorageError(TrueupError):

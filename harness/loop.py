@@ -8,6 +8,7 @@ and a killed run goes on where it was. A step whose inputs did not change is rec
 `harness.core.reads`. Mining is the first thing that `curate` asks for, comparing the first thing that `gate` does.
 """
 
+from harness import planning
 from harness.config import Config
 from harness.curate import step as curate_step
 from harness.curate.step import curate
@@ -17,13 +18,17 @@ from harness.evaluate.step import evaluate
 from harness.gate import candidate, early_stop
 from harness.gate import options as gate_options
 from harness.gate.step import gate
+from harness.ingest.containers.sources import NothingToReadError
 from harness.ingest.settings import format_options
 from harness.ingest.step import ingest
 from harness.mine import step as mine_step
+from harness.notify import step as notify
 from harness.project import Project
+from harness.promote import deploy
 from harness.promote.step import promote
 from harness.report import report
 from harness.tune import rounds
+from harness.tune import step as tune_step
 from harness.tune.step import tune
 from harness.types import Adapter, Dataset, Verdict
 
@@ -35,17 +40,26 @@ def check(config: Config) -> None:
     curate_step.options_of(config)
     arms.check_options(config)
     gate_options.check(config.gate)
+    notify.check(config)
+    deploy.check(config)
 
 
-def run(project: Project) -> Verdict:
-    """Walk the whole loop once. Raises UndecidedError before training when there is too little to learn from."""
+def run(project: Project, anyway: bool = False) -> Verdict:
+    """Walk the whole loop once. `anyway`: train though the suites could not decide.
+
+    Raises UndecidedError before training when there is too little to learn from or to judge by; a page then says what is
+    missing, see `harness.planning`.
+    """
     check(project.config)
     candidate.check(project.config, project.config.gate)
     if not candidate.is_tuned(project.config, project.config.gate):
         return judge(project, *project.latest_or_none())
-    ingest(project)
-    dataset = curate(project)
-    return judge(project, dataset, tune(project, dataset))
+    tune_step.check_base(project)
+    _ingest(project)
+    with planning.paged(project):
+        dataset = curate(project)
+        adapter = tune(project, dataset, anyway)
+    return judge(project, dataset, adapter)
 
 
 def run_in_rounds(project: Project, count: int, suite: str = "") -> Verdict:
@@ -59,8 +73,21 @@ def run_in_rounds(project: Project, count: int, suite: str = "") -> Verdict:
             f"the candidate {project.config.gate.candidate!r} is not trained, so there are no rounds",
             next="trueup run without --iterations",
         )
-    ingest(project)
-    return judge(project, *rounds.tune(project, curate(project), count, suite))
+    tune_step.check_base(project)
+    _ingest(project)
+    with planning.paged(project):
+        dataset, adapter = rounds.tune(project, curate(project), count, suite)
+    return judge(project, dataset, adapter)
+
+
+def _ingest(project: Project) -> None:
+    """Read what is new. Where no export is there, the calls that were ingested by hand are what there is."""
+    try:
+        ingest(project)
+    except NothingToReadError:
+        if not project.store.traces.counts()["calls"]:
+            raise
+        project.progress.note("no new exports; going on with the calls that are stored")
 
 
 def judge(project: Project, dataset: Dataset | None, adapter: Adapter | None) -> Verdict:
@@ -68,6 +95,7 @@ def judge(project: Project, dataset: Dataset | None, adapter: Adapter | None) ->
     evaluate(project, dataset, adapter, ask=early_stop.evaluate)
     verdict = gate(project)
     report(project, verdict)
+    planning.clear(project)
     if verdict.outcome == "promote" and project.config.promote.auto:
         promote(project)
     return verdict

@@ -18,7 +18,7 @@ from harness.core.feedback_summary import FeedbackSummary
 from harness.core.link_feedback import link
 from harness.core.ordered import Ordered
 from harness.core.progress import Progress
-from harness.errors import InvalidError
+from harness.errors import InvalidError, NotYetError
 from harness.store import Store
 from harness.store.promotions import ADAPTERS, ARMS
 from harness.types import Adapter, Arm, Dataset, Feedback, Noun, Run, Story, Verdict
@@ -70,7 +70,7 @@ class Project:
         if not isinstance(config, Config):
             config = harness_config.load(Path(config) if config is not None else None)
         storage = config.storage
-        store = Store.open(config.store, config.store_address, storage.id, storage.lease_s)
+        store = Store.open(config.store, storage.address, storage.id, storage.lease_s)
         store.reports = (Path(config.report.out),)
         store.claim(config.project.name)
         return cls(config, store, progress or Progress())
@@ -138,19 +138,20 @@ class Project:
         self.store.memo.remember(LATEST, what, ident)
 
     def latest(self, what: str, command: str) -> str:
-        """Content id of the latest `what`. Raises InvalidError naming the command that makes one."""
+        """Content id of the latest `what`. Raises NotYetError naming the command that makes one."""
         known = self.recalled(LATEST, what, what)
         if not known:
-            raise InvalidError(f"there is no {what} yet", where=self.store.place, next=command)
+            raise NotYetError(f"there is no {what} yet", where=self.store.place, next=command)
         return known
 
     def latest_dataset(self) -> Dataset:
-        """Raises InvalidError, naming the command to type, when there is none yet."""
+        """Raises NotYetError, naming the command to type, when there is none yet."""
         return self.dataset(self.latest("dataset", "trueup curate"))
 
     def latest_verdict(self) -> Verdict:
-        """Raises InvalidError, naming the command to type, when there is none yet."""
-        return self.store.artifacts.get("verdict", self.latest("verdict", "trueup gate"), Verdict)
+        """Raises NotYetError, naming the command to type, when there is none yet."""
+        command = "trueup gate" if self.recalled(LATEST, "evaluation", "evaluation") else "trueup run"
+        return self.store.artifacts.get("verdict", self.latest("verdict", command), Verdict)
 
     def latest_or_none(self) -> tuple[Dataset | None, Adapter | None]:
         """The latest dataset and adapter, where there are any: evaluation needs neither."""
@@ -158,7 +159,7 @@ class Project:
         return (self.dataset(dataset) if dataset else None), (self.adapter(adapter) if adapter else None)
 
     def latest_evaluation(self) -> EvaluationRuns:
-        """Raises InvalidError when nothing was evaluated, or a run of it is gone: there is nothing to judge then."""
+        """Raises NotYetError when nothing was evaluated, InvalidError when a run of it is gone."""
         latest = self.store.artifacts.get("evaluation", self.latest("evaluation", "trueup eval"), EvaluationRuns)
         if self._stored(latest.runs) != dict(latest.runs):
             raise InvalidError("a run of the latest evaluation is gone", where=self.store.place, next="trueup eval")

@@ -1,21 +1,38 @@
 """Gather what reports are rendered from, and write them: of one verdict, of two arms, of all nights."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from harness.core import dataset_files
+from harness.core.ci_job import ci_job
 from harness.core.codec import digest, write_atomic
 from harness.core.plugins import helper, load
 from harness.errors import InvalidError
+from harness.evaluate.case_places import places
+from harness.gate import branches, compare, described, stage, stored_runs
 from harness.gate import candidate as gate_candidate
-from harness.gate import compare
 from harness.gate import runs as gate_runs
+from harness.gate import waivers as gate_waivers
 from harness.gate.history import nights
 from harness.project import JUDGED, MARKED, EvaluationRuns, Project
-from harness.types import Case, Dataset, Finding, HistoryPoint, Judgement, Story, Verdict
+from harness.types import (
+    Case,
+    Comparison,
+    Dataset,
+    Finding,
+    HistoryPoint,
+    Judgement,
+    PairMean,
+    Policy,
+    Run,
+    Story,
+    Verdict,
+)
 
+SHORT = {"md": "markdown"}
+"""Other names of formats, in [report] formats and after --format."""
 NIGHTS = "nights"
 """Folder, beside the index, of each night's page."""
 
@@ -37,18 +54,23 @@ def story_of(project: Project, verdict: Verdict) -> Story:
     past = [night for night in nights(project) if night.at_ns <= verdict.at_ns]
     before = _before(project, verdict, past)
     moves = tuple(project.store.promotions.history(project.config.promote.alias))
+    comparisons = gate_runs.comparisons(runs, policy.candidate)
     return Story(
         title=_title(project),
         verdict=verdict,
         runs=tuple(runs.values()),
-        comparisons=gate_runs.comparisons(runs, policy.candidate),
+        comparisons=comparisons,
+        trace_url=project.config.report.trace_url,
+        arm_means=described.arm_means(runs.values(), comparisons),
+        pair_means=_pair_means(judgement, comparisons, policy),
         dataset=project.dataset(verdict.dataset) if verdict.dataset else None,
         adapter=adapter,
         calls=project.store.traces.calls_by_id(wanted),
         history=tuple(past),
         promotions=moves,
-        waivers=gate_runs.waivers(project),
-        policy=replace(project.config.gate, candidate=policy.candidate, baselines=policy.baselines),
+        waivers=judgement.waivers if judgement else gate_runs.waivers(project),
+        saved_waivers=gate_waivers.read(Path(project.config.root) / "waivers.jsonl"),
+        policy=policy,
         training=_rows(project, verdict.dataset if adapter else ""),
         previous_training=_rows(project, before.id if before else ""),
         feedback=tuple(record for record in project.feedback() if record.call_id in wanted),
@@ -56,6 +78,8 @@ def story_of(project: Project, verdict: Verdict) -> Story:
         ingest=project.store.traces.counts(),
         previous=before,
         judgement=judgement,
+        branch_change=branches.change(project, verdict, ci_job()),
+        places=_places(project, runs.values()),
         served={ident: project.served(ident) for move in moves for ident in (move.adapter, move.previous)},
     )
 
@@ -70,7 +94,7 @@ def write(project: Project, verdict: Verdict, formats: Sequence[str] = ()) -> li
     """The report of a verdict in each format (or those of [report]), in the folder of [report]; returns the files."""
     story, out, written = _kept(project, verdict), Path(project.config.report.out), []
     for name in formats or project.config.report.formats:
-        plugin = load("reports", name)
+        plugin = load("reports", SHORT.get(name, name))
         written.append(out / f"report{plugin.SUFFIX}")
         write_atomic(written[-1], plugin.render(story))
     return written
@@ -84,15 +108,22 @@ def write_index(project: Project) -> list[Path]:
         every = nights(project)
         for place, night in enumerate(every, 1):
             path = out / NIGHTS / f"{night.verdict[:16]}.html"
-            if night.verdict and not path.exists():
+            if night.verdict and not path.exists() and has_runs(project, night.verdict):
                 verdict = project.store.artifacts.get("verdict", night.verdict, Verdict)
                 write_atomic(path, page.render(story_of(project, verdict)))
                 written.append(path)
-            linked.append(replace(night, report=f"{NIGHTS}/{path.name}" if night.verdict else ""))
+            linked.append(replace(night, report=f"{NIGHTS}/{path.name}" if path.exists() and night.verdict else ""))
             project.progress.update(place, len(every), "nights")
         story = replace(story_of(project, latest), history=tuple(linked))
         write_atomic(out / "history.html", load("reports", "history").render(story))
     return [out / "history.html", *written]
+
+
+def has_runs(project: Project, verdict: str) -> bool:
+    """Whether the runs that a verdict judged are still in the store, so that its report can be rendered."""
+    judged = project.recalled(JUDGED, verdict, "evaluation")
+    known = project.store.artifacts.get("evaluation", judged, EvaluationRuns).runs if judged else ()
+    return bool(known) and all(project.store.artifacts.has("run", ident) for _, ident in known)
 
 
 def write_comparison(project: Project, baseline: str, candidate: str) -> Path:
@@ -104,12 +135,40 @@ def write_comparison(project: Project, baseline: str, candidate: str) -> Path:
         title=_title(project),
         verdict=Verdict(outcome="undecided", sentence=_said(findings), findings=findings),
         runs=runs,
+        trace_url=project.config.report.trace_url,
+        arm_means=described.arm_means(runs, compare.compare(*runs)),
         comparisons=compare.compare(*runs),
         dataset=project.latest_or_none()[0],
         policy=replace(project.config.gate, baselines=(runs[0].arm.name,)),
     )
     path = Path(project.config.report.out) / f"compare-{digest([run.id for run in runs])[:12]}.html"
     write_atomic(path, load("reports", "compare").render(story))
+    return path
+
+
+def write_view(project: Project, name: str = "") -> Path:
+    """The page of a stored run, by its arm or the start of its id; without a name, of the newest evaluation's runs."""
+    runs = stored_runs.newest(project, name)
+    candidate = project.config.gate.candidate
+    judged = next((run for run in runs if run.arm.name == candidate), runs[-1])
+    others = [run for run in runs if run is not judged]
+    comparisons = tuple(one for other in others for one in compare.compare(other, judged))
+    wanted = {case.call_id for run in runs for cases in run.cases.values() for case in cases if case.call_id}
+    story = Story(
+        title=_title(project),
+        verdict=Verdict(outcome="undecided", sentence="", at_ns=judged.started_ns),
+        runs=(*others, judged),
+        comparisons=comparisons,
+        dataset=project.latest_or_none()[0],
+        calls=project.store.traces.calls_by_id(wanted),
+        feedback=tuple(record for record in project.feedback() if record.call_id in wanted),
+        policy=project.config.gate,
+        trace_url=project.config.report.trace_url,
+        arm_means=described.arm_means(runs, comparisons),
+        pair_means=described.pair_means(comparisons, lambda each: each, project.config.gate.alpha),
+    )
+    path = Path(project.config.report.out) / f"view-{digest([digest(run) for run in runs])[:12]}.html"
+    write_atomic(path, load("reports", "run").render(story))
     return path
 
 
@@ -135,6 +194,16 @@ def _judgement(project: Project, verdict: Verdict) -> Judgement | None:
     return project.store.artifacts.get("judgement", verdict.id, Judgement) if known else None
 
 
+def _pair_means(
+    judgement: Judgement | None, comparisons: tuple[Comparison, ...], policy: Policy
+) -> tuple[PairMean, ...]:
+    """Means of the cases that were judged: without flaky cases that were left out, and without waived ones."""
+    if judgement is None:
+        return described.pair_means(comparisons, lambda each: each, policy.alpha)
+    context = stage.context_of(judgement)
+    return described.pair_means(context.comparisons, context.unwaived, policy.alpha)
+
+
 def _before(project: Project, verdict: Verdict, past: Sequence[HistoryPoint]) -> Dataset | None:
     """The newest dataset before this verdict's that is another one, where it is still there."""
     others = [
@@ -147,6 +216,14 @@ def _before(project: Project, verdict: Verdict, past: Sequence[HistoryPoint]) ->
 def _rows(project: Project, dataset: str) -> tuple[Case, ...]:
     """The training rows of the dataset of that id; none without one."""
     return dataset_files.read_split(project.store.artifacts.folder("dataset", dataset), "train") if dataset else ()
+
+
+def _places(project: Project, runs: Iterable[Run]) -> dict[str, dict[str, str]]:
+    """See `Story.places`: paths are relative to the repository that the project is in, as hosts want them."""
+    root = Path(project.config.root)
+    repository = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+    suites = {suite.name: suite for run in runs for suite in run.suites}
+    return {name: places(suite, root, repository) for name, suite in suites.items() if suite.file}
 
 
 def _said(findings: Sequence[Finding]) -> str:

@@ -7,7 +7,7 @@ errors and ten warnings a step, so what decides comes first and broken cases are
 from collections.abc import Iterator
 
 from harness.types import Finding, Story
-from reports.parts.cases import CaseRow, candidate, case_rows, main_baseline
+from reports.parts import places
 from reports.parts.safe import line
 from reports.parts.words import short_name
 
@@ -20,8 +20,7 @@ LEVELS = {"fail": "error", "invalid": "error", "unresolved": "warning"}
 
 def render(story: Story) -> bytes:
     """UTF-8 text, one command a line. Text of a trace can neither end a line nor start a command of its own."""
-    files = {suite.name: suite.file for run in story.runs for suite in run.suites}
-    lines = [*_verdict(story), *_findings(story, files), *_broken(story, files)]
+    lines = [*_verdict(story), *_findings(story), *_broken(story)]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -31,36 +30,29 @@ def _verdict(story: Story) -> Iterator[str]:
     yield _command(level, f"trueup: {verdict.outcome}", verdict.sentence)
 
 
-def _findings(story: Story, files: dict[str, str]) -> Iterator[str]:
+def _findings(story: Story) -> Iterator[str]:
     against = [finding for finding in story.verdict.findings if finding.outcome in LEVELS][: SHOWN - 1]
     for finding in against:
         title = f"{finding.rule} {short_name(finding.suite)}".strip()
-        yield _command(LEVELS[finding.outcome], title, _said(finding), files.get(finding.suite.split("[")[0], ""))
+        yield _command(LEVELS[finding.outcome], title, _said(finding), *places.place(story, finding.suite))
 
 
 def _said(finding: Finding) -> str:
     return f"{finding.sentence} Next: {finding.next}" if finding.next else finding.sentence
 
 
-def _broken(story: Story, files: dict[str, str]) -> Iterator[str]:
-    arm, against = candidate(story), main_baseline(story)
-    broken = [row for row in case_rows(story) if row.status.get(against) == "broken"]
-    for row in broken[:SHOWN]:
-        yield _command("warning", f"broken: {row.id}", _case(row, arm, against), files.get(row.suite, ""))
+def _broken(story: Story) -> Iterator[str]:
+    broken = list(places.broken(story))
+    for note in broken[:SHOWN]:
+        yield _command("warning", note["title"], note["message"], note["path"], note["line"])
     if len(broken) > SHOWN:
         yield _command(
             "notice", "broken cases", f"{len(broken) - SHOWN} more cases are broken; the report has them all"
         )
 
 
-def _case(row: CaseRow, arm: str, against: str) -> str:
-    results = row.results.get(arm, ())
-    reply = results[0].replies[-1].text if results and results[0].replies else ""
-    return f"{against} passed, {arm} does not. Asked: {row.case.text[:200]} Said: {reply[:200]}"
-
-
-def _command(level: str, title: str, message: str, file: str = "") -> str:
-    where = f"file={_property(file)},line=1," if file else ""
+def _command(level: str, title: str, message: str, file: str = "", at: int = 1) -> str:
+    where = f"file={_property(file)},line={at}," if file else ""
     return f"::{level} {where}title={_property(title)}::{_data(message)}"
 
 

@@ -3,7 +3,7 @@
 from harness.types import Story
 from reports.parts.cases import candidate
 from reports.parts.page import page
-from reports.parts.trend import trend
+from reports.parts.trend import is_share, trend
 
 SUFFIX = ".html"
 
@@ -22,6 +22,7 @@ def render(story: Story) -> bytes:
         trend=drawn,
         rows=rows,
         suites=suites,
+        shares={name: is_share(story, name) for name in suites},
         judged=judged,
         promotions=story.promotions,
         served=story.served,

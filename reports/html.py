@@ -1,21 +1,30 @@
 """Render the report a reviewer decides from: one HTML file that opens from disk."""
 
+from collections import Counter
 from itertools import groupby
 
 from msgspec.structs import replace
 
-from harness.types import Adapter, Dataset, Json, Run, Story
+from harness.core import codec
+from harness.types import Adapter, Dataset, Json, Run, Story, Target
 from reports.parts import pack
 from reports.parts.cases import CaseRow, candidate, case_rows, main_baseline
 from reports.parts.changes import row_changes
-from reports.parts.costs import arm_costs
+from reports.parts.costs import arm_costs, targets
+from reports.parts.distributions import seconds_chart, suite_plots
 from reports.parts.groups import clusters, slices
 from reports.parts.judges import judges
+from reports.parts.matrix import matrix, suites_of
+from reports.parts.nearness import nearness
+from reports.parts.next_steps import next_steps
 from reports.parts.page import page
 from reports.parts.plots import Axis, Bar, axis, bar, loss_chart, score_chart
+from reports.parts.still_wrong import still_wrong
 from reports.parts.summary import SuiteRow, Summary, summary, worst_first
 from reports.parts.trend import trend
-from reports.parts.validity import in_force
+from reports.parts.turns import turn
+from reports.parts.validity import in_force, longest_waiver
+from reports.parts.words import level, role_name
 
 SUFFIX = ".html"
 
@@ -26,7 +35,7 @@ def render(story: Story) -> bytes:
 
 
 def whole_page(story: Story, *, judged: bool) -> bytes:
-    """The page of a story; `judged` is False for two runs that no gate judged."""
+    """The page of a story; `judged` is False for runs that no gate judged: some side by side, or one alone."""
     rows = case_rows(story)
     blocks, places = pack.blocks(story, rows)
     first = summary(story)
@@ -36,30 +45,55 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
         "report.html.j2",
         script="report.js",
         judged=judged,
+        alone=not judged and bool(story.runs) and not story.comparisons,
+        tally=Counter(row.status.get(main_baseline(story), "missing") for row in rows),
         story=story,
         first=first,
         groups=_groups(first),
         clusters=clusters(story, rows),
         slices=slices(story, rows),
+        matrix=matrix(story, rows),
+        steps=next_steps(story) if judged else [],
+        wrong=still_wrong(story, rows),
+        near_targets=any(isinstance(suite.role, Target) for suite in suites_of(story.runs).values()),
+        nearness=nearness(story, rows) if story.comparisons else [],
+        plots=suite_plots(story, rows),
+        seconds=seconds_chart(story.runs, {name for run in story.runs for name in targets(run)}),
+        machine=_machine(story),
         costs=arm_costs(story, rows),
         total=len(rows),
         left_out=sum(block < 0 for block, _ in places),
-        trend=trend(story),
+        trend=trend(story, rows),
         loss=loss_chart(story.adapter.curve, _chosen(story.adapter)) if story.adapter else None,
         score=score_chart(story.adapter.curve, _chosen(story.adapter)) if story.adapter else None,
         chosen=_chosen(story.adapter),
         changes=_changes(story.previous, story.dataset),
         learnt=row_changes(story),
+        interval_level=_level(first),
         findings=worst_first(story.verdict.findings),
         judges=judges(story),
         waivers=[(waiver, in_force(waiver, story)) for waiver in story.waivers],
         baseline=main_baseline(story),
         judged_arm=candidate(story),
-        facts=_facts(story),
+        facts=_facts(story, judged),
         index=pack.squeeze(pack.index(story, rows, places)),
         lineage=pack.squeeze(_lineage(story, rows)),
         blocks=blocks,
     )
+
+
+def _level(first: Summary) -> str:
+    """The level of all intervals of the first screen, where they have one."""
+    levels = {row.level for row in first.suites if row.level}
+    return level(levels.pop()) if len(levels) == 1 else ""
+
+
+def _machine(story: Story) -> str:
+    """What seconds are of, so that nobody takes them for production's."""
+    found = story.runs[-1].environment if story.runs else {}
+    cpus = found.get("cpus") or found.get("threads")
+    where = f" ({cpus} processors, torch {found.get('torch', 'none')})" if cpus else ""
+    return f"Seconds are of the machine that evaluated{where}, each a reply's share of its batch: they compare arms, and are not production's."
 
 
 def _groups(first: Summary) -> list[tuple[str, Axis, list[tuple[SuiteRow, Bar]]]]:
@@ -87,11 +121,15 @@ def _changes(before: Dataset | None, after: Dataset | None) -> list[tuple[str, i
     return [(name, old, new) for name, old, new in both if old != new]
 
 
-def _facts(story: Story) -> dict[str, Json]:
+def _facts(story: Story, judged: bool) -> dict[str, Json]:
     """What the page's script needs beside the cases."""
     return {
         "title": story.title,
         "verdict": story.verdict.id,
+        "trace_url": story.trace_url,
+        "roles": {suite.name: role_name(suite.role) for suite in suites_of(story.runs).values()},
+        "waivable": longest_waiver(story) if judged else 0,
+        "waivers": [codec.decode(codec.encode(waiver), Json) for waiver in story.saved_waivers],
         "against": main_baseline(story),
         "candidate": candidate(story),
         "arms": {run.arm.name: _arm(run) for run in story.runs},
@@ -106,7 +144,7 @@ def _arm(run: Run) -> dict[str, Json]:
         "digest": run.model_digest[:12],
         "prompt": run.arm.prompt.name,
         "settings": run.arm.options | run.environment,
-        "messages": [pack.said(message) for message in run.arm.prompt.messages],
+        "messages": [turn(message) for message in run.arm.prompt.messages],
     }
 
 

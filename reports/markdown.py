@@ -19,10 +19,10 @@ def render(story: Story) -> bytes:
     """The whole summary, well under the 1 MB that hosts take. No line starts with text of a trace."""
     first, rows = summary(story), case_rows(story)
     parts = [
-        _head(first),
-        _suites(first),
+        head(first),
+        suites(first),
         _checks(first),
-        _against(story),
+        against(story),
         _clusters(story, rows),
         _costs(story, rows),
         _broken(story, rows),
@@ -31,7 +31,8 @@ def render(story: Story) -> bytes:
     return f"{text}\n".encode()
 
 
-def _head(first: Summary) -> Iterator[str]:
+def head(first: Summary) -> Iterator[str]:
+    """Verdict, why, and who was compared."""
     yield f"## {MARKS[first.outcome]} {first.outcome.capitalize()}: {safe(first.title)}"
     yield ""
     if first.net:
@@ -44,7 +45,8 @@ def _head(first: Summary) -> Iterator[str]:
     )
 
 
-def _suites(first: Summary) -> Iterator[str]:
+def suites(first: Summary) -> Iterator[str]:
+    """The table with a row for each suite."""
     if first.suites:
         yield f"| Suite | Role | {safe(first.baseline)} → {safe(first.candidate)} | Difference | Interval | Fixed | Broken | Cases | Finding |"
         yield "|---|---|---|---:|---|---:|---:|---:|---|"
@@ -76,16 +78,16 @@ def _checks(first: Summary) -> Iterator[str]:
         )
 
 
-def _against(story: Story) -> Iterator[str]:
+def against(story: Story) -> Iterator[str]:
     """What stands in the way: each finding with what it rests on and what to type next."""
-    against = [finding for finding in story.verdict.findings if finding.outcome in ("invalid", "fail", "unresolved")]
-    for finding in against[:SHOWN]:
+    problems = [finding for finding in story.verdict.findings if finding.outcome in ("invalid", "fail", "unresolved")]
+    for finding in problems[:SHOWN]:
         rests = safe("; ".join(basis(finding)))
         yield f"- {MARKS[finding.outcome]} {finding.rule}: {safe(finding.sentence)} *{rests}*" + (
             f" Next: {safe(finding.next)}" if finding.next else ""
         )
-    if len(against) > SHOWN:
-        yield f"- and {len(against) - SHOWN:,} more"
+    if len(problems) > SHOWN:
+        yield f"- and {len(problems) - SHOWN:,} more"
 
 
 def _clusters(story: Story, rows: list[CaseRow]) -> Iterator[str]:

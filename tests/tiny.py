@@ -1,5 +1,6 @@
 """A tiny random model with a tokenizer and a chat template of its own, made on the spot: no download, no SmolLM2."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -18,16 +19,19 @@ TEXT = (
 )
 
 
-def tiny_tokenizer() -> PreTrainedTokenizerFast:
-    """Byte-level BPE: it writes any text, and its three control tokens are single ids."""
+def tiny_tokenizer(texts: Sequence[str] = TEXT) -> PreTrainedTokenizerFast:
+    """Byte-level BPE: it writes any text, those like `texts` in few tokens, and its three control tokens are single ids."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=400, special_tokens=list(CONTROL), initial_alphabet=alphabet, show_progress=False
+        vocab_size=400 if texts is TEXT else 800,
+        special_tokens=list(CONTROL),
+        initial_alphabet=alphabet,
+        show_progress=False,
     )
-    tokenizer.train_from_iterator(TEXT, trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     pad, _, end = CONTROL
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=pad, eos_token=end, chat_template=TEMPLATE)
 

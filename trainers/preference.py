@@ -33,7 +33,8 @@ from trainers.publishing.conclude import Outcome, reopened
 from trainers.rows import dataset, tokens
 from trainers.rows import pairs as rows_pairs
 from trainers.rows.pairs import PairRow, PairRows
-from trainers.training import beginning, choices, trl_loop
+from trainers.rows.tokens import TokenRow
+from trainers.training import beginning, choices, exactness, trl_loop
 from trainers.training import options as training_options
 from trainers.training.beginning import Start
 from trainers.training.descent import OnPoint
@@ -77,7 +78,10 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     start = beginning.begin(request, _start_of(options), options.sft, on_point)
     filled = _fill(start, options, parameters.parameters(base.model), pairs, base.max_tokens)
     folder, model = Path(f"{request.out}.checkpoints"), beginning.attach(base.model, start)
-    exam = Exam(aside.validation, aside.guard, base.tokenizer, stop_ids(base.tokenizer, request.base), filled.recipe)
+    checked = exactness.check_masked(model, _sides(pairs), "right", options.loss)
+    layout = exactness.choose(model, _sides(pairs), filled.recipe, base.tokenizer).layout
+    stop = stop_ids(base.tokenizer, request.base)
+    exam = Exam(aside.validation, aside.guard, base.tokenizer, stop, filled.recipe, layout)
     plan = _measured(Plan(filled.recipe, digest([draft.id, start.id]), folder, on_point), exam, model)
     trainer = LOSSES[options.loss](model, base.tokenizer, pairs.rows, options, plan)
     curve = trl_loop.run(trainer, plan)
@@ -88,7 +92,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         rows=[row.chosen for row in pairs.rows],
         fates=pairs.fates,
         tokens=pairs.tokens,
-        checks={**pairs.checks, "start": start.id},
+        checks={**pairs.checks, "start": start.id, "training": checked},
         began=began,
         choice=choose(curve),
         unmeasured=dataset.none_aside(request.recipe),
@@ -113,10 +117,16 @@ def estimate(request: TuneRequest) -> Estimate:
     ahead = beginning.foresee(request, _start_of(options), options.sft)
     filled = _fill(ahead.start, options, parameters.parameters(base.model), pairs, base.max_tokens)
     model = beginning.attach(base.model, ahead.start)
+    exactness.check_masked(model, _sides(pairs), "right", options.loss)
     weights, tried = parameters.counted(model), rows_pairs.longest(pairs.rows, filled.recipe.batch_size or 1)
     loss = LOSSES[options.loss]
     seconds = trl_loop.trial(lambda plan: loss(model, base.tokenizer, tried, options, plan), filled.recipe)
     return ahead.joined(rows_pairs.foreseen(pairs, pairs.rows, filled, weights, seconds), options.loss)
+
+
+def _sides(pairs: PairRows) -> list[TokenRow]:
+    """Both answers of every pair, each behind its prompt."""
+    return [row for pair in pairs.rows for row in (pair.chosen, pair.rejected)]
 
 
 def _parted(request: TuneRequest, base: parameters.Base, options: Options) -> tuple[dataset.Parts, PairRows]:

@@ -22,7 +22,7 @@ from harness.core.dataset_files import write_train
 from harness.core.rendering import stop_ids
 from harness.errors import InvalidError, UsageError
 from harness.evaluate.reward_client import SuiteJudge
-from harness.types import Adapter, CurvePoint, Estimate, Preview, Request, TuneRequest
+from harness.types import Adapter, CurvePoint, Estimate, Json, Preview, Reply, Request, TuneRequest
 from trainers.model import parameters
 from trainers.model.language_model import LanguageModel
 from trainers.model.memory import peak_bytes
@@ -31,7 +31,8 @@ from trainers.publishing.conclude import Outcome, reopened
 from trainers.rows import dataset, scored
 from trainers.rows.scored import Scores, Split, Together
 from trainers.rows.tokens import TokenRow
-from trainers.training import beginning, choices, trl_loop
+from trainers.rows.written import reply_of
+from trainers.training import beginning, choices, exactness, trl_loop
 from trainers.training import options as training_options
 from trainers.training.beginning import Start
 from trainers.training.descent import OnPoint
@@ -86,13 +87,15 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         start = beginning.begin(_without_validation(request, parts), options.start, options.sft, on_point)
         filled = _fill(start, options, parameters.parameters(base.model), len(parts.train), base.max_tokens)
         ident = digest([draft.id, start.id, judge.suite.digest])
-        run = Rollouts(base, beginning.attach(base.model, start), asked, parts, Scores(judge), request.base)
+        model = beginning.attach(base.model, start)
+        rows = dataset.rows(replace(request, recipe=replace(request.recipe, replay_share=0.0)), base)
+        checked = _checked(model, base, rows.rows, asked, options)
+        run = Rollouts(base, model, asked, parts, Scores(judge), request.base)
         folder = Path(f"{request.out}.checkpoints")
         plan = Plan(filled.recipe, ident, folder, on_point, run.before, run.after(filled.steps))
         trainer = _trainer(run, options, plan)
         run.begin([point.reward or 0.0 for point in trl_loop.newest(plan)[1] if point.step])
         curve = trl_loop.run(trainer, plan)
-    rows = dataset.rows(replace(request, recipe=replace(request.recipe, replay_share=0.0)), base)
     weights = parameters.weights(trl_loop.trained(trainer))
     outcome = Outcome(
         filled=filled,
@@ -100,11 +103,11 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         rows=rows.rows,
         fates=parts.fates,
         tokens=rows.tokens,
-        checks={"reinforcement": run.summary() | {"suite": judge.suite.name}, "start": start.id},
+        checks={"reinforcement": run.summary() | {"suite": judge.suite.name}, "start": start.id, "training": checked},
         began=began,
         choice=choose(curve),
     )
-    del trainer, base, run
+    del trainer, base, run, model
     return reopened(request, draft, weights, outcome)
 
 
@@ -140,7 +143,10 @@ def estimate(request: TuneRequest) -> Estimate:
         asked = {case.id: question for case, question in zip(parts.cases, _requests(judge, parts), strict=True)}
         ahead = beginning.foresee(request, options.start, options.sft)
         filled = _fill(ahead.start, options, parameters.parameters(base.model), len(parts.train), base.max_tokens)
-        run = Rollouts(base, beginning.attach(base.model, ahead.start), asked, parts, Scores(judge), request.base)
+        model = beginning.attach(base.model, ahead.start)
+        rows = dataset.rows(replace(request, recipe=replace(request.recipe, replay_share=0.0)), base)
+        _checked(model, base, rows.rows, asked, options)
+        run = Rollouts(base, model, asked, parts, Scores(judge), request.base)
         weights = parameters.counted(run.model)
         seconds = trl_loop.trial(lambda plan: _trainer(run, options, plan), filled.recipe)
     answers = filled.recipe.batch_size or 0
@@ -188,7 +194,9 @@ class Rollouts:
         self.ids = dict(zip(asked, scored.prompts(list(asked.values()), base), strict=True))
         self.max_tokens = max(question.max_tokens for question in asked.values())
         self._scores = scores
-        self._answer = trl_loop.greedy(model, base.tokenizer, stop_ids(base.tokenizer, folder), self.max_tokens)
+        self._stop = stop_ids(base.tokenizer, folder)
+        longest = max(map(len, self.ids.values()))
+        self._answer = trl_loop.greedy(model, base.tokenizer, self._stop, self.max_tokens, longest)
         self._together = Together([])
         self._flat: int | None = 0
         """Batches so far in which no question had two answers that scored differently; None once one had."""
@@ -215,12 +223,12 @@ class Rollouts:
 
         return look
 
-    def reward(self, prompts: list[str], completions: list[str], **columns: Any) -> list[float]:
+    def reward(self, prompts: list[str], completion_ids: list[list[int]], **columns: Any) -> list[float]:
         """The suite's score of each answer; TRL calls it with the prompts' texts, which are case ids here.
 
         Raises InvalidError when no step so far had two answers to one question that scored differently.
         """
-        values = self._scores(prompts, completions)
+        values = self._scores(prompts, self._read(prompts, completion_ids))
         by_case: dict[str, set[float]] = {}
         for ident, value in zip(prompts, values, strict=True):
             by_case.setdefault(ident, set()).add(value)
@@ -240,7 +248,24 @@ class Rollouts:
 
     def _validate(self) -> list[float]:
         names = [case.id for case in self.parts.validation]
-        return self._scores(names, self._answer([self.ids[name] for name in names]))
+        return self._scores(names, self._read(names, self._answer([self.ids[name] for name in names])))
+
+    def _read(self, names: Sequence[str], written: Sequence[Sequence[int]]) -> list[Reply]:
+        """The answers as serving reads them: without reasoning in their text."""
+        return [
+            reply_of(self.tokenizer, self.ids[name], tokens, self._stop)
+            for name, tokens in zip(names, written, strict=True)
+        ]
+
+
+def _checked(
+    model: LanguageModel, base: parameters.Base, rows: Sequence[TokenRow], asked: dict[str, Request], options: Options
+) -> dict[str, Json]:
+    """What is known of TRL's own batches, in generation and in training. Raises InputError when they are not exact."""
+    most = max(question.max_tokens for question in asked.values())
+    longest = max(row.first for row in rows) + most
+    exactness.check_rollouts(model, base.tokenizer, longest, options.loss)
+    return exactness.check_masked(model, rows, "both", options.loss)
 
 
 def _requests(judge: SuiteJudge, parts: Split) -> list[Request]:

@@ -24,6 +24,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "scripted:FILE.",
     },
     "repeats": {"type": int, "default": 0, "metavar": "N", "help": "Run each case N times, not as its suite says."},
+    "app": {
+        "default": "",
+        "metavar": "COMMAND",
+        "help": "Judge the answers of this program, whose calls of a model go to --model.",
+    },
     "otel": {"default": "", "metavar": "FILE|URL", "help": "Write every case of an eval file as a trace."},
 }
 """Options under their short names. Each is there as `--trueup-NAME` too, for a project with an option of that name."""
@@ -38,14 +43,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--trueup-events", type=int, metavar="FD", help="Write progress as JSON Lines to this descriptor.")
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
 ) -> Iterator[None]:
-    """Add the short names after every conftest.py had its turn: an option that is taken stays the user's."""
-    known = early_config.known_args_namespace
-    values = {value for option, value in zip(args, args[1:], strict=False) if option.removeprefix("--") in OPTIONS}
-    known.file_or_dir = [path for path in known.file_or_dir if path not in values]
+    """Add the short names after every conftest.py had its turn: an option that is taken stays the user's.
+
+    Their values are no test paths, though pytest took them for such.
+    """
+    ours = {f"--{prefix}{name}" for name in OPTIONS for prefix in ("", "trueup-")}
+    values = {value for option, value in zip(args, args[1:], strict=False) if option in ours}
+    paths = [path for path in early_config.known_args_namespace.file_or_dir if path not in values]
+    if any((early_config.invocation_params.dir / value).exists() for value in values):
+        from trueup import rootdir
+
+        rootdir.reroot(early_config, args, paths)
+    early_config.known_args_namespace.file_or_dir = paths
     yield
     group = parser.getgroup("trueup")
     for name, settings in OPTIONS.items():
@@ -53,6 +66,16 @@ def pytest_load_initial_conftests(
             group.addoption(f"--{name}", dest=f"trueup_{name}", **settings)
         except (ValueError, argparse.ArgumentError):
             continue
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A process of pytest-xdist has ended: what its cases scored is shown with that of the others."""
+    runs = getattr(node, "workeroutput", {}).get(NAME)
+    if runs:
+        from harness.evaluate.runner.terminal import Gathered
+
+        Gathered.of(node.config).add(runs)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -150,13 +173,14 @@ def _for_developer(config: pytest.Config) -> "Evaluation":
 
     from harness.evaluate import model_option
     from harness.evaluate.runner.terminal import Developing
+    from harness.types import Application
 
     here = config.invocation_params.dir
     paths = tuple(str(here / arg.split("::")[0]) for arg in config.args)
     request = model_option.request(
-        config.getoption("--trueup-model"), config.rootpath, here, paths, repeats=config.getoption("--trueup-repeats")
+        config.getoption("--trueup-model"), config.rootpath, here, paths, config.getoption("--trueup-repeats")
     )
+    if command := config.getoption("--trueup-app"):
+        request = replace(request, application=Application(command=command, folder=str(here)))
     request = replace(request, otel=config.getoption("--trueup-otel"))
-    return Developing(
-        request, recording=False, model_names=lambda: model_option.arm_names(*map(Path, paths), here, config.rootpath)
-    )
+    return Developing(request, model_names=lambda: model_option.arm_names(*map(Path, paths), here, config.rootpath))

@@ -12,7 +12,7 @@ from benchmarks.evaluation.workloads import Workload
 from harness.core import codec
 from harness.evaluate.backends import hf
 from harness.evaluate.backends import vllm as vllm_backend
-from harness.evaluate.runner.worker import run_file
+from harness.evaluate.runner.survey import run_file
 from harness.types import Arm, EvalRequest, Reply, Request, Run
 
 CHAT = """

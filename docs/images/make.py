@@ -12,10 +12,12 @@ from playwright.sync_api import Browser, sync_playwright
 
 from reports import history, html
 from tests.reports.story import PARCEL, make_story
+from tests.reports.transcripts import SUITE, make_agent_story
 
 HERE = Path(__file__).parent
 WIDE = (1280, 800)
 CASE = f"#cases?case=parcel-00160&in={PARCEL.replace('/', '%2F')}"
+TALK = f"#cases?case=tools&in={SUITE.replace('/', '%2F')}"
 REAL = {
     "parcel_desk": ("#cases?status=fixed&suite=eval_parcels%3A%3Aeval_mined", (1280, 900), "report-demo-case"),
     "booking_desk": ("#verdict", WIDE, "report-booking"),
@@ -35,6 +37,8 @@ def main(reports: list[str]) -> None:
                 shoot(browser, promote, CASE, size, scheme, f"report-case-{scheme}{suffix}")
             shoot(browser, hold, "#verdict", WIDTHS[""], scheme, f"report-hold-{scheme}")
         shoot(browser, history.render(make_story(900)), "", WIDTHS[""], "light", "report-nights-light")
+        shoot(browser, html.render(make_agent_story()), TALK, (1280, 1000), "light", "report-transcript-light")
+        shoot(browser, promote, "#plots", WIDTHS[""], "light", "report-plots-light")
         for path in map(Path, reports):
             address, size, name = REAL[path.parents[1].name]
             shoot(browser, path.read_bytes(), address, size, "light", name)

@@ -4,19 +4,27 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from harness import config as harness_config
-from harness import loop
-from harness.core.digests import model_digests
-from harness.core.plugins import PACKAGES, known, names
-from harness.errors import InputError, TrueupError
+from harness import loop, report
+from harness.config import ArmSection, JudgeSection
+from harness.core.adapters import HOSTED
+from harness.core.codec import encode
+from harness.core.plugins import PACKAGES, known, load, names
+from harness.errors import InputError, TrueupError, UsageError
+from harness.evaluate.arms import sections, template_options, tuned_section
 from harness.gate import candidate
 from harness.project import Project
 from harness.redact.redaction import kinds
 from harness.store import Store, memory
+from harness.tune.step import check_arm
+from harness.types import Arm, Json
 
 OURS = ("trueup", "harness", "trainers", "reports")
 LOW_DISK = 2**30
@@ -42,9 +50,11 @@ def examine(path: Path | None) -> list[Check]:
     checks.append(("config", True, f"{config.root}/{harness_config.FILE}"))
     checks.append(_attempt("names", lambda: _names_known(config)))
     checks.append(_attempt("options", lambda: _options_known(config)))
-    if config.model.base or candidate.is_tuned(config, config.gate):
-        checks.append(_attempt("model", lambda: _model(config.model.base)))
+    if candidate.is_tuned(config, config.gate):
+        checks.append(_attempt("recipe", lambda: _recipe(config)))
+    checks += [_attempt(name, partial(_answers, arm)) for name, arm in _models(config).items()]
     checks += [_attempt(f"eval path {path}", partial(_exists, path)) for path in config.eval.paths]
+    checks.append(_attempt("git", lambda: _out_of_git(config.store)))
     checks += [*_store(config), _attempt("feedback", lambda: _feedback(config))]
     return [*checks, _disk(Path(config.root))]
 
@@ -83,8 +93,9 @@ def _names_known(config: harness_config.Config) -> str:
         *(("detectors", name) for name in config.mine.detectors),
         *(("backends", name) for name in backends),
         ("trainers", config.tune.method),
+        *(("notify", one.kind) for one in config.notify.values()),
         ("adapters", config.tune.adapter),
-        *(("reports", name) for name in config.report.formats),
+        *(("reports", report.SHORT.get(name, name)) for name in config.report.formats),
     ]
     for kind, name in asked:
         if name:
@@ -98,12 +109,43 @@ def _options_known(config: harness_config.Config) -> str:
     return "every option that trueup.toml names is one of its plug-in"
 
 
-def _model(folder: str) -> str:
-    """Does it go the whole way: can it be loaded, rendered, trained and asked?"""
+def _recipe(config: harness_config.Config) -> str:
+    """Can the model that is trained be loaded and rendered, and its adapter be asked?"""
     from harness.evaluate.inference.acceptance import accept_whole
 
-    accept_whole(folder)
-    return f"weights {model_digests(folder).weights[:12]}"
+    section = tuned_section(config)
+    if not (base := section.model or config.model.base):
+        raise UsageError("no model is named", next="set [model] base in trueup.toml to the folder of a model")
+    if config.tune.method != HOSTED:
+        accept_whole(base, template_options(config, section))
+    check_arm(config)
+    return f"{config.tune.method} with {config.tune.adapter} on {base}"
+
+
+def _models(config: harness_config.Config) -> dict[str, Arm]:
+    """One arm or judge for each model that is asked, under the names of all that ask it."""
+    asked: list[tuple[str, ArmSection | JudgeSection, dict[str, Json]]] = [
+        (name, spec, template_options(config, spec)) for name, spec in sections(config).items()
+    ]
+    for name, judge in config.judges.items():
+        asked.append((name, judge, {} if judge.model else config.model.template_options))
+    same: dict[bytes, list[Arm]] = defaultdict(list)
+    for name, spec, variables in asked:
+        arm = Arm(
+            name=name,
+            backend=spec.backend or config.model.backend,
+            model=spec.model or config.model.base,
+            options=spec.options,
+            template_options=variables,
+        )
+        same[encode(replace(arm, name=""))].append(arm)
+    return {f"model of {', '.join(arm.name for arm in arms)}": arms[0] for arms in same.values()}
+
+
+def _answers(arm: Arm) -> str:
+    """Could the arm be asked? Nothing is loaded and nothing is paid for."""
+    backend = load("backends", arm.backend)
+    return str(backend.check(arm)) if hasattr(backend, "check") else f"{arm.backend} is not asked before a run"
 
 
 def _attempt(name: str, check: Callable[[], str]) -> Check:
@@ -122,15 +164,15 @@ def _exists(path: str) -> str:
 def repair(path: Path | None) -> list[str]:
     """Let the store go on with what is left; says what was lost. Hold no lock. Raises BusyError while a run is at work."""
     config = harness_config.load(path)
-    return Store.repair(config.store, config.store_address, config.storage.id, (Path(config.report.out),))
+    return Store.repair(config.store, config.storage.address, config.storage.id, (Path(config.report.out),))
 
 
 def _store(config: harness_config.Config) -> list[Check]:
     """The stored files, what refers to them, the counts and the work folders."""
-    if not config.store.exists() and not config.store_address:
+    if not config.store.exists() and not config.storage.address:
         return [("store", True, "nothing stored yet")]
     try:
-        store = Store.open(config.store, config.store_address, config.storage.id)
+        store = Store.open(config.store, config.storage.address, config.storage.id)
         store.reports = (Path(config.report.out),)
     except (TrueupError, OSError) as error:
         return [("store", False, _line(error))]
@@ -159,7 +201,7 @@ def _memory(store: Store) -> str:
 
 def _feedback(config: harness_config.Config) -> str:
     """Feedback that reaches no call, or is not understood, teaches nothing. Raises InputError when none reaches one."""
-    if not config.store.exists() and not config.store_address:
+    if not config.store.exists() and not config.storage.address:
         return "nothing stored yet"
     summary = Project.open(config).feedback_summary()
     linked, waiting = sum(summary.linked.values()), summary.unlinked
@@ -176,12 +218,34 @@ def _feedback(config: harness_config.Config) -> str:
     return "; ".join([f"{linked:,} records linked", *([causes] if waiting else []), *unknown])
 
 
+def _out_of_git(store: Path) -> str:
+    """What users wrote belongs in no commit. Raises InputError when git has files of the store."""
+    folder = next((each for each in store.parents if (each / ".git").exists()), None)
+    if folder is None:
+        return "no git repository"
+    name = f"{store.relative_to(folder).as_posix()}/"
+    if name.encode() in _index(folder / ".git"):
+        raise InputError(
+            "git has files of the store, which holds what users wrote",
+            where=str(store),
+            next=f"git rm -r --cached {name}; whoever has a clone has them, too",
+        )
+    return "git has no file of the store"
+
+
+def _index(git: Path) -> bytes:
+    """Git's index, in which each path stands as it is; of a worktree, whose `.git` is a file, its own."""
+    if git.is_file():
+        git = git.parent / git.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
+    return (git / "index").read_bytes() if (git / "index").is_file() else b""
+
+
 def _references(store: Store) -> str:
     lost = store.dangling()
     if lost:
         raise TrueupError(
             f"{len(lost)} name something that is gone: {_few(lost)}",
-            next="trueup doctor --repair, then trueup run; for an alias, trueup rollback",
+            next="trueup doctor --repair, then trueup run; for an alias, trueup promote --undo",
         )
     return "whatever is referred to is there"
 

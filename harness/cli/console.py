@@ -16,6 +16,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli.logs import LOGGER
 from harness.core.controls import visible
 from harness.core.progress import Progress
 
@@ -77,6 +78,7 @@ class ConsoleProgress(Progress):
         self.task = TaskID(0)
 
     def started(self, name: str) -> None:
+        LOGGER.info("%s: started", name)
         if err.is_terminal and not self.quiet:
             columns = (TextColumn("{task.description:<10}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
             self.bar = Bar(
@@ -90,6 +92,7 @@ class ConsoleProgress(Progress):
             self.bar.update(self.task, completed=done, total=total, text=clean(text)[:60])
 
     def finished(self, name: str, seconds: float) -> None:
+        LOGGER.info("%s: finished after %.1f s", name, seconds)
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
@@ -97,5 +100,6 @@ class ConsoleProgress(Progress):
             warn(f"{name:<10} {seconds:7.1f} s")
 
     def note(self, text: str) -> None:
+        LOGGER.info("%s", text)
         if not self.quiet:
             warn(f"           {text}")

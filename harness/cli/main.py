@@ -3,37 +3,17 @@
 Each command is a file in `harness/cli/commands/`, imported when it runs or when its help is shown.
 """
 
-import errno
 import functools
 import importlib
 import pkgutil
 import sys
-import traceback
 
 import click
 
 from harness.cli import commands
 from harness.cli.commands._command import SETTINGS
+from harness.cli.groups import GROUPS, OLD, heading, place, renamed
 from harness.core.nearest import nearest
-from harness.errors import Exit, TrueupError
-
-WALK = (
-    *("init", "ingest", "inspect", "mine", "review", "curate", "diff", "tune", "eval", "runs", "show", "compare"),
-    *("gate", "report", "promote", "rollback", "monitor", "run", "status", "doctor"),
-)
-"""The order in which people meet them; any other command follows, by name."""
-
-
-OS_ERRORS = (
-    ({errno.ENOSPC, errno.EDQUOT, errno.EFBIG}, Exit.STORAGE, "free space, then run it again"),
-    ({errno.EACCES, errno.EPERM, errno.EROFS}, Exit.STORAGE, "check that you may read and write there: ls -ld"),
-    (
-        {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG},
-        Exit.INPUT,
-        "check the path",
-    ),
-)
-"""Errors of the system, the exit code they mean, and what to do."""
 
 
 class Commands(click.Group):
@@ -53,18 +33,35 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known = self.list_commands(ctx)
+        if args and args[0] in OLD:
+            click.echo(f"trueup {args[0]} is now: trueup {' '.join(OLD[args[0]])}", err=True)
+            args = renamed(args)
         if args and args[0] not in known:
             near = nearest(args[0], known)
             hint = f" Did you mean '{near}'?" if near else ""
             raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands under their group's heading, each with its first sentence."""
+        every = {name: command for name in self.list_commands(ctx) if (command := self.get_command(ctx, name))}
+        wide = max(map(len, every))
+        for group in GROUPS:
+            rows = [
+                (name.ljust(wide), each.get_short_help_str(80))
+                for name, each in every.items()
+                if heading(name) == group
+            ]
+            if rows:
+                with formatter.section(group):
+                    formatter.write_dl(rows)
+
 
 @functools.cache
 def _names() -> tuple[str, ...]:
     """The folder, looked at once: the help text asks for it before each command."""
     found = [module.name for module in pkgutil.iter_modules(commands.__path__) if not module.name.startswith("_")]
-    return tuple(sorted(found, key=lambda name: (WALK.index(name) if name in WALK else len(WALK), name)))
+    return tuple(sorted(found, key=place))
 
 
 @click.group(cls=Commands, context_settings=SETTINGS)
@@ -93,34 +90,8 @@ def all_commands() -> dict[str, click.Command]:
 
 
 def main() -> None:
-    """Entry point of `trueup`: errors become up to three lines and an exit code; only our own faults a traceback."""
+    """Entry point of `trueup`: errors become a message and an exit code; only our own faults show a traceback."""
     try:
         cli.main(prog_name="trueup", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(Exit.USAGE)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; run the same command to continue", err=True)
-        sys.exit(130)
-    except TrueupError as error:
-        importlib.import_module("harness.cli.console").warn(f"trueup: {error}")
-        sys.exit(error.exit)
-    except OSError as error:
-        sys.exit(_os_error(error))
-    except Exception:
-        traceback.print_exc()
-        click.echo("trueup: internal error\n  next:  report it with the traceback above", err=True)
-        sys.exit(Exit.INTERNAL)
-
-
-def _os_error(error: OSError) -> int:
-    """What the user can change gets a message and its exit code; anything else is shown whole."""
-    for numbers, code, hint in OS_ERRORS:
-        if error.errno in numbers:
-            where = error.filename if error.filename is not None else "not known"
-            importlib.import_module("harness.cli.console").warn(
-                f"trueup: {error.strerror}\n  where: {where}\n  next:  {hint}"
-            )
-            return int(code)
-    traceback.print_exc()
-    return int(Exit.INTERNAL)
+    except (Exception, KeyboardInterrupt) as error:
+        sys.exit(importlib.import_module("harness.cli.failures").report(error, as_json="--json" in sys.argv))

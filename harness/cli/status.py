@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from harness.project import LATEST, Project
+from harness.promote import deploy
 
 
 def status(project: Project) -> dict[str, Any]:
@@ -18,4 +19,8 @@ def status(project: Project) -> dict[str, Any]:
     for alias in project.store.promotions.aliases():
         current = project.store.promotions.current(alias)
         facts[f"alias {alias}"] = project.served(current.adapter if current else "")
+    if project.store.journal.read():
+        facts["deployment"] = "one was interrupted: trueup deploy finishes or undoes it"
+    for each in deploy.servings(project):
+        facts[f"deploy {each.target}"] = f"{each.serves or 'nothing'} ({each.kind}): {each.state}"
     return {**facts, "records": project.store.traces.counts()}

@@ -44,6 +44,15 @@ def after(
     return bridge + _from(tokenizer, whole, len(before))
 
 
+def before(tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int], text: str) -> list[int]:
+    """The tokens of `ids` in front of `text`; none where there is nothing but space, or `text` is not in them."""
+    lead, there, _ = decode_text(tokenizer, ids).partition(text)
+    if not there or not lead.strip():
+        return []
+    tail = _from(tokenizer, ids, len(lead))
+    return list(ids[: len(ids) - len(tail)])
+
+
 def encode_text(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
     """Tokens of text inside a conversation; control tokens in it are encoded as their characters.
 

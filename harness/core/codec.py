@@ -175,10 +175,19 @@ def _content_parts(content: Any) -> Iterator[Part]:
     if isinstance(content, str):
         yield TextPart(text=content)
     for item in content if isinstance(content, list) else ():
-        if isinstance(item, dict) and isinstance(item.get("text"), str):
+        if isinstance(item, dict) and item.get("type") in REASONING:
+            yield ReasoningPart(text=_thoughts(item))
+        elif isinstance(item, dict) and isinstance(item.get("text"), str):
             yield TextPart(text=item["text"])
         else:
             yield OtherPart(raw=canonical(item))
+
+
+def _thoughts(part: dict[str, Any]) -> str:
+    """The text of a reasoning part, which may be in pieces, as Mistral's is."""
+    value = next((part[key] for key in (*REASONING, "text", "content", "summary") if part.get(key)), "")
+    pieces = [value] if isinstance(value, str) else value
+    return "".join(str(piece.get("text", "")) if isinstance(piece, dict) else str(piece) for piece in pieces)
 
 
 def _refuse_nan(value: object) -> None:

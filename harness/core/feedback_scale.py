@@ -19,6 +19,8 @@ from harness.types import Feedback, FeedbackScale
 
 REVIEW = "review"
 """Name of the feedback that `trueup review` stores: it judges a target, not production's answer, so it rates nothing."""
+RANDOM_REVIEW = "random_review"
+"""Name of the feedback by which `trueup label` says whether an answer was right that was drawn at random."""
 MANY = 20
 """Values of a name from which nobody using the upper end shows that there is no higher one."""
 USUAL = ((0.0, 1.0), (1.0, 5.0), (0.0, 5.0), (1.0, 10.0), (0.0, 10.0), (0.0, 100.0))
@@ -33,9 +35,11 @@ NAMED = {
     **dict.fromkeys(("percent", "percentage", "pct"), ((0.0, 100.0),)),
 }
 """Words of names that say which scales can be meant."""
-_STARS = re.compile(r"^\s*([★⭐]+)[☆\s\ufe0f]*$")
+_STARS = re.compile(r"^\s*([★⭐🌟]+)[☆\s]*$")
+_MARKS = frozenset(["grade", "grades", "mark", "marks", "note", "nota", "schulnote"])
+"""Names of school marks. Numbers up to 6 have their better end at 1 in some countries, and at 5 or 6 in others."""
 _NUMBER = re.compile(
-    r"^\s*([+-]?\d+(?:[.,]\d+)?)\s*(?:(?:/|of|out of)\s*(\d+(?:\.\d+)?)|(%)|"
+    r"^\s*([+-]?\d+(?:[.,]\d+)?)\s*(?:(?:/|of|out of|von|sur|de|su|van|av|из)\s*(\d+(?:\.\d+)?)|(%)|"
     r"((?i:stars?|sterne?|étoiles?|estrellas?|stelle|星))|(?i:points?|pts))?\s*$"
 )
 
@@ -151,7 +155,9 @@ class Scales:
         known = (
             "stated" if stated != FeedbackScale() else "declared" if reported != FeedbackScale() or group.kind else ""
         )
-        better = stated.better or reported.better or words.direction(group.name) or _by_labels(labels)
+        marks = not _MARKS.isdisjoint(words.tokens(group.name))
+        named = "" if marks and 1 < max(seen, default=0) <= 6 else words.direction(group.name)
+        better = stated.better or reported.better or named or _by_labels(labels)
         return Fitted(
             ranges=fits,
             better=better or ("high" if _given(stated) else ""),
@@ -204,9 +210,9 @@ def _can_rate(record: Feedback) -> bool:
 
 def _spelled(label: str) -> tuple[float, float | None] | None:
     """The number that a label spells, and the highest one where it says so: "4/5", "2 stars", "★★★☆☆", "85%"."""
-    stars = _STARS.match(label)
+    stars = _STARS.match(label.replace("\ufe0f", ""))
     if stars:
-        return float(len(stars[1])), float(max(5, len(stars[1]), sum(char in "★⭐☆" for char in label)))
+        return float(len(stars[1])), float(max(5, len(stars[1]), sum(char in "★⭐🌟☆" for char in label)))
     number = _NUMBER.match(label)
     if not number:
         return None

@@ -10,6 +10,8 @@ from functools import lru_cache
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _TOKEN = re.compile(r"[^\W_]+")
+_NUMBERED = re.compile(r"^\s*\d+\s*[-\u2013\u2014:.)=]\s*(?=[^\W\d]{2})")
+"""The place of an answer before it, as in "5 - Excellent"."""
 _MODIFIERS = re.compile("[\ufe0e\ufe0f\u200d\U0001f3fb-\U0001f3ff]")
 
 
@@ -23,7 +25,7 @@ PRAISE = _set(
     "succeeded solved resolved helpful useful relevant ontopic factual grounded faithful supported truthful safe harmless "
     "nontoxic unbiased compliant valid complete clear satisfied happy delighted accept accepted approve approved agree "
     "agreed win better best well fine promoter smile clean benign recommended acceptable help helps helped work works worked entailment "
-    "fullycorrect "
+    "fullycorrect lgtm aboveaverage goodjob greatjob nice flawless "
     "gut sehrgut super toll richtig korrekt hilfreich nützlich zufrieden prima daumenhoch perfekt gefälltmir "
     "bon bien trèsbien correcte juste utile satisfait parfait pouceenhaut jaime "
     "bueno buena bien correcto correcta útil satisfecho perfecto megusta excelente "
@@ -41,7 +43,9 @@ BLAME = _set(
     "unsupported untruthful unsafe harmful toxic biased offensive noncompliant invalid incomplete unclear confusing "
     "unsatisfied dissatisfied unhappy angry frustrated frown sad reject rejected refused disapprove disapproved disagree "
     "disagreed lose loss lost detractor unacceptable broken nonsense garbage misleading contradiction contradictory "
-    "fabricated outdated verypoor unusable "
+    "fabricated outdated verypoor unusable belowaverage needswork needsimprovement insufficient disappointing inadequate "
+    "ungenügend katastrophal miserabel enttäuschend insuffisant insuffisante nul nulle médiocre décevant decepcionante "
+    "deludente onvoldoende teleurstellend ужасно ужасный отвратительно "
     "schlecht falsch unbrauchbar nutzlos nichthilfreich unzufrieden mangelhaft daumenrunter fehlerhaft gefälltmirnicht "
     "mauvais mauvaise faux fausse incorrecte inutile insatisfait pouceenbas jenaimepas "
     "malo mala incorrecto incorrecta inútil insatisfecho nomegusta pésimo equivocado "
@@ -54,7 +58,7 @@ BLAME = _set(
 )
 NEUTRAL = _set(
     "neutral ok okay soso average fair meh mixed maybe unsure undecided notsure partial partially partlycorrect mediocre "
-    "tie draw passive neither moderate medium unchanged borderline acceptable_with_edits mittel mäßig teilweise moyen "
+    "tie draw passive neither moderate medium unchanged borderline acceptable_with_edits neitheragreenordisagree mittel mäßig teilweise moyen "
     "regular medio нормально 一般 普通 보통 😐 😑 🤷 🟡"
 )
 YES = _set("yes y true t ja oui si sí sim да 是 はい 예 high strong present detected found severe extreme tak")
@@ -63,7 +67,7 @@ NO = _set(
 )
 """Answers to the question that the name asks: praise or blame by the better end of the name's scale."""
 INTENSIFIERS = _set(
-    "very really so extremely totally completely quite absolutely highly too mostly pretty sehr très muy"
+    "very really so extremely totally completely quite absolutely highly strongly too mostly pretty sehr très muy"
 )
 NO_ANSWER = _set("na nan null nil unknown skip skipped notapplicable notrated unrated undefined noanswer none notset")
 """Labels that rate nothing; "none" is an answer only where less is better."""
@@ -91,11 +95,26 @@ HARMS = _set(
     "profanity insult threat jailbreak leak leakage pii refusal refused contradiction contradictions misinformation spam "
     "complaint dislike dislikes downvote thumbsdown frustration frustrated annoyance confusion risk severity "
     "unfaithful unfaithfulness irrelevance irrelevant nonsense repetition repetitiveness sexual violence stereotype "
+    "poor bad issue issues problem problems concern concerns flaw flaws mistake mistakes complaints "
     "stereotyping inaccuracy inaccurate unhelpful unhelpfulness negative defect bug edits injection misleading "
     "maliciousness malicious criminality controversiality misogyny insensitivity perplexity wer cer"
 )
 """Words of names whose low end is praise."""
-FLIPS = _set("no non not without free absence anti avoid avoids avoidance lack lacks prevention un reduction")
+FLIPS = _set("no non not without free absence absent anti avoid avoids avoidance lack lacks prevention un reduction")
+CLEARED = _set(
+    "safe pass passed passes clean resolved fixed solved resistance resilience robustness compliance compliant"
+)
+"""Words that turn the name of a harm: 1 in `toxicity_passed` is praise."""
+UNSETTLED = _set(
+    "need needs needed require requires required pending missing request requested difficulty difficult complexity complex "
+    "latency cost costs price length verbosity effort uncertainty confidence loss drop dropped gap difference deviation delta "
+    "distance drift variance entropy rank ranking priority urgency churn fraud attack attacks abuse anomaly low worst time "
+    "turns steps attempts retries seconds minutes duration delay redundancy slow slowness rejected rejection declined escalated "
+    "escalation abandoned abandonment cancelled refund disputed flagged reported alert warning decrease degradation "
+    "regression disagreement over under false fake overturned deflection ces"
+)
+"""Words that leave open, or turn, which end is praise, whatever measure stands beside them: `difficulty_rating`,
+`requires_human_review`, `attack_success`."""
 BINARY = _set(
     "thumb thumbs thumbsup vote votes upvote like likes liked helpful useful feedback reaction correct accurate accepted "
     "approved pass passed success successful resolved solved valid match win reward is was has"
@@ -113,7 +132,9 @@ def direction(name: str) -> str:
     words = tokens(name)
     harm = any(word in HARMS for word in words) or "".join(words) in HARMS
     if harm:
-        return "high" if any(word in FLIPS for word in words) else "low"
+        return "low" if FLIPS.isdisjoint(words) and CLEARED.isdisjoint(words) else "high"
+    if not UNSETTLED.isdisjoint(words):
+        return ""
     good = not words or any(word in GOODS for word in words)
     return ("low" if any(word in FLIPS for word in words) else "high") if good else ""
 
@@ -130,6 +151,7 @@ def reading(label: str, better: str) -> str:
 
     `better` is the end of its name's scale that is praise: "yes" to "hallucination?" is blame.
     """
+    label = _NUMBERED.sub("", label)
     signs = _MODIFIERS.sub("", unicodedata.normalize("NFKC", label)).strip()
     if signs in PRAISE or signs in BLAME or signs in NEUTRAL:
         return "praise" if signs in PRAISE else "blame" if signs in BLAME else "neutral"
@@ -162,6 +184,8 @@ def _phrase(words: list[str], better: str) -> str:
         return inner if first in INTENSIFIERS else ""
     if first in PARTLY:
         return "neutral"
+    if first in NEGATIONS and rest[0] in NEGATIONS:  # "No, not solved" says it twice
+        return inner
     if first in NEGATIONS:
         return {"praise": "blame", "blame": "praise"}.get(inner, inner)
     return ""

@@ -30,6 +30,8 @@ PACKAGES = {
     "adapters": "trainers.adapters",
     "reports": "reports",
     "reply_formats": "harness.core.reply_formats",
+    "notify": "harness.notify.kinds",
+    "targets": "harness.promote.targets",
 }
 """Kind of plug-in to the package whose files are the plug-ins. Folders in it, and files that start with an underscore, are
 what these stand on."""
@@ -56,7 +58,11 @@ def load(kind: Literal["adapters"], name: str) -> protocols.AdapterKind: ...
 @overload
 def load(kind: Literal["reports"], name: str) -> protocols.Report: ...
 @overload
+def load(kind: Literal["notify"], name: str) -> protocols.Notifier: ...
+@overload
 def load(kind: Literal["reply_formats"], name: str) -> protocols.ReplyFormat: ...
+@overload
+def load(kind: Literal["targets"], name: str) -> protocols.DeployTarget: ...
 @overload
 def load(kind: Literal["formats", "scorers", "redactors"], name: str) -> ModuleType: ...
 @overload

@@ -19,6 +19,7 @@ from harness.types import (
     Json,
     Preview,
     Recipe,
+    Release,
     Reply,
     Request,
     Source,
@@ -96,8 +97,9 @@ class Answering(Protocol):
 class AnswerBackend(Protocol):
     """A way to ask a model.
 
-    It may have `SCHEMA` (False; True: replies can be held to a JSON schema) and `FILE` (False; True: `--model NAME:FILE`
-    is enough to ask it).
+    It may have `SCHEMA` (False; True: replies can be held to a JSON schema), `FILE` (False; True: `--model NAME:FILE` is
+    enough to ask it), `check(arm)`, which says what is known of the arm's model without cost and raises where it could
+    not answer, and `check_recipe(recipe)`, which raises where it could not take what the recipe makes.
     """
 
     def digest(self, arm: Arm, /) -> str:
@@ -190,6 +192,58 @@ class ReplyFormat(Protocol):
         """The sections of what the model wrote, control tokens as text; `tools` are those that the request offered."""
 
 
+class Notifier(Protocol):
+    """A way to tell of a verdict. It may take options."""
+
+    def send(self, notice: Any, options: Any, client: Any, /) -> str:
+        """Send a `harness.notify.notice.Notice` by a `harness.notify.client.Client`; says in words what was done. Raises NotifyError
+        when it was not sent; whatever is raised changes no exit code."""
+
+
+class OpenTarget(Protocol):
+    """A deploy target that was opened: what `DeployTarget.open` gives.
+
+    Each call raises DeployError when the target cannot be reached or refuses it. A release has two states there: it is put,
+    and it is served. Names are the target's own, made of digests, so one name never stands for other files.
+    """
+
+    def name_of(self, release: Release, /) -> str:
+        """The name under which the release is put; the same at any time."""
+
+    def current(self) -> str:
+        """Name of the release that is served; empty: none."""
+
+    def has(self, name: str, /) -> bool:
+        """Whether a release was put under this name."""
+
+    def put(self, release: Release, /) -> None:
+        """Put the files without serving them. Nothing to do where they are there; a part that a killed put left is replaced."""
+
+    def check(self, release: Release, /) -> str:
+        """Read back what was put, and say so in words. Raises DeployError when a digest differs."""
+
+    def through(self, release: Release, /) -> Arm | None:
+        """The arm that asks the release where it was put; None: this target answers nothing."""
+
+    def switch(self, name: str, /) -> None:
+        """Serve the release of this name; empty: none."""
+
+    def discard(self, name: str, /) -> None:
+        """Remove a release that is not served. Nothing to do where it is not there."""
+
+
+class DeployTarget(Protocol):
+    """A place that serves what was promoted, or from which others take it.
+
+    It has a struct `Options` with the keys of `[deploy.NAME]`. It may have `KEEPS` (True; False: the release that was served
+    before is discarded after the switch). An option `may_differ` bounds how many
+    probed cases may be answered differently (0).
+    """
+
+    def open(self, options: Any, alias: str, /) -> OpenTarget:
+        """The target with its options; `alias` is that of [promote]. Reaches nothing yet."""
+
+
 KINDS: dict[str, tuple[type, ...]] = {
     "formats": (RecordFormat, SpanDialect),
     "detectors": (Detector,),
@@ -201,6 +255,8 @@ KINDS: dict[str, tuple[type, ...]] = {
     "adapters": (AdapterKind,),
     "reports": (Report,),
     "reply_formats": (ReplyFormat,),
+    "notify": (Notifier,),
+    "targets": (DeployTarget,),
 }
 """Kind of plug-in to its protocols, of which it keeps at least one."""
 

@@ -16,6 +16,7 @@ from harness.core import plugins
 from harness.core.answer_tokens import decode_text
 from harness.core.codec import REASONING, from_chat
 from harness.core.protocols import ReplyFormat
+from harness.core.replies import chat_message
 from harness.core.reply_formats._sections import THINK
 from harness.core.reply_formats._sections import ReadReply as ReadReply
 from harness.types import Json, Message, ReasoningPart, Reply, Request, TextPart
@@ -111,6 +112,14 @@ def split_inline(message: Message) -> Message:
     thoughts = (ReasoningPart(text=read.reasoning),) if read.reasoning else ()
     words = (TextPart(text=read.text),) if read.text else ()
     return Message(role=message.role, parts=(*thoughts, *words, *rest), name=message.name)
+
+
+def read_text(text: str) -> Reply:
+    """A reply that was written down: with the reasoning of a `<think>` block, or the tool calls of a message in chat form."""
+    whole = chat_message(text)
+    message = split_inline(from_chat(whole or {"role": "assistant", "content": text}))
+    finish = INCOMPLETE if never_closed(message) else "tool_calls" if message.tool_calls else "stop"
+    return Reply(text=message.text, reasoning=message.reasoning, tool_calls=message.tool_calls, finish_reason=finish)
 
 
 def never_closed(message: Message) -> bool:

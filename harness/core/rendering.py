@@ -32,6 +32,8 @@ DATE, DAY = "date", "2026-01-01"
 """Template option for the day that a template takes for today, and its value where none is given."""
 CLOCK = "strftime_now"
 """What templates call for today's date."""
+ANSWER = "Markedanswer"
+"""An answer whose place in the tokens shows what a template writes before it."""
 DIRECTIVES = ("-d", "-m", *"aAdbBmyYHIpMSjUW")
 """Fields of a date that templates ask for."""
 _ROLE = re.compile(r"[A-Za-z][\w-]{0,30}")
@@ -89,6 +91,28 @@ def target_ids(
     if end is not None:
         return answer[: end + 1]
     return [*answer, _end(tokenizer, talk, whole, stop, partial(_render, tokenizer, tools=tools, options=options))]
+
+
+def lead_ids(
+    tokenizer: "PreTrainedTokenizerBase",
+    messages: tuple[Message, ...],
+    tools: tuple[Json, ...] = (),
+    options: Mapping[str, Json] = {},
+) -> list[int]:
+    """Tokens that the template writes between `prompt_ids` and the text of an answer without reasoning.
+
+    Most templates write none; Qwen3's writes an empty think block, gpt-oss's the name of a channel. A text whose likelihood is
+    asked for comes after them, as an answer in training does. Raises InputError as `prompt_ids`.
+    """
+    template = template_of(tokenizer, tools)
+    asked = prompt_ids(tokenizer, Prompt(name="none"), messages, tools, options)
+    talk = (*messages, Message(role="assistant", parts=(TextPart(text=ANSWER),)))
+    try:
+        whole = _render(tokenizer, talk, tools, options, ask=False)
+        answer = answer_tokens.after(tokenizer, asked, whole, marks_of(format_of(template)))
+    except InputError:  # a template that takes no answer after these messages
+        return []
+    return answer_tokens.before(tokenizer, answer, ANSWER)
 
 
 def stop_ids(tokenizer: "PreTrainedTokenizerBase", folder: str | Path) -> frozenset[int]:

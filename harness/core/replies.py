@@ -5,7 +5,7 @@ import re
 import unicodedata
 from typing import Any
 
-from harness.core.codec import from_chat
+from harness.core.codec import REASONING, from_chat
 from harness.types import Call, Message, TextPart
 
 _EDGE = " \t\r\n.,!?"
@@ -21,7 +21,10 @@ def json_object(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-_CHAT = frozenset({"role", "content", "tool_calls", "name", "refusal", "type", "id", "function_call", "annotations"})
+_CHAT = frozenset(
+    (*("role", "content", "tool_calls", "name", "refusal", "type", "id", "function_call", "annotations"), *REASONING)
+)
+"""Keys of an assistant's message, by which one that does not say its role is known."""
 _ANSWER = ("answer", "output", "response", "reply", "text", "content", "result", "completion", "message")
 """Keys under which an application's own object holds the answer that it showed."""
 
@@ -70,10 +73,14 @@ def _unwrapped(held: dict[str, Any], call: Call | None) -> Any:
 
 
 def _is_chat(held: Any) -> bool:
-    """Whether an object is a message: nothing but a message's keys, and content or tool calls among them."""
+    """Whether an object is a message: it holds content or tool calls, and says its role or has only a message's keys.
+
+    Endpoints add keys of their own to what they answer, such as `reasoning_details`, so the role is enough.
+    """
     if not isinstance(held, dict) or held.get("role", "assistant") not in ("assistant", "ai", "model"):
         return False
-    return held.keys() <= _CHAT and (held.get("content") is not None or bool(held.get("tool_calls")))
+    known = "role" in held or held.keys() <= _CHAT
+    return known and (held.get("content") is not None or bool(held.get("tool_calls")))
 
 
 def _assistant(text: str) -> Message:
@@ -108,11 +115,12 @@ def same(left: str, right: str) -> bool:
 
 def confirms(correction: str, call: Call) -> bool:
     """Does a correction say what the call answered? A whole message is compared with its tool calls."""
-    return bool(call.output) and _said(corrected(correction, call)) == _said(call.output[0])
+    return bool(call.output) and said(corrected(correction, call)) == said(call.output[0])
 
 
-def _said(message: Message) -> Any:
-    made = [(call.name, json_object(call.arguments)) for call in message.tool_calls]
+def said(message: Message) -> Any:
+    """A value that is equal for messages that say the same: their tool calls, else their text; reasoning does not count."""
+    made = [(call.name, json_object(call.arguments or "{}")) for call in message.tool_calls]
     return made or comparable(message.text)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from harness.core.codec import canonical
 from harness.core.controls import visible
 from harness.core.dataset_files import EVALUATED
+from harness.curate.diff import KINDS, Difference
 from harness.curate.preference_pairs import pairs
 from harness.types import Case, Dataset, Json, Noun
 
@@ -43,6 +44,8 @@ FATES = {
 """Fate to its meaning, for people."""
 UNPAIRED = {"no_rejected": "without a failing answer", "identical": "equal to it", "echo": "that repeat the message"}
 """Why a row makes no preference pair, in words."""
+KEPT_APART = "kept_apart"
+"""Note of the manifest: how many texts of eval cases and of benchmark files every training row was compared with."""
 OWNERS = ("user", "session", "group", "cluster", "day")
 _MARKUP = re.compile(r"[\[\]`&@]|://|www\.|//")
 """What may be part of a link, an image or an address."""
@@ -59,17 +62,25 @@ class CardSection(Noun, frozen=True):
     text: str = ""
 
 
-def sections(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> tuple[CardSection, ...]:
-    """The card's sections, without the empty ones. Everything is computed from the dataset; nothing is promised."""
+def sections(
+    dataset: Dataset, splits: Mapping[str, Sequence[Case]], changes: Difference | None = None
+) -> tuple[CardSection, ...]:
+    """The card's sections, without the empty ones. Everything is computed from the dataset; nothing is promised.
+
+    `changes`: since the dataset before."""
     train = splits.get("train", ())
     notes = dataset.notes
     splits_by_size = sorted(dataset.counts.items(), key=_size)
     found = (
         CardSection("Rows", ("split", "rows"), tuple(splits_by_size)),
+        CardSection(
+            "Changes since the dataset before", ("split", *KINDS), tuple(_changes(changes)), _unchanged(changes)
+        ),
         CardSection("Targets", ("source", "rows"), tuple(dataset.target_sources.items())),
         CardSection("Largest share of training", ("one", "rows, share and cap"), tuple(_shares(train, notes))),
         CardSection("Where every call ended", ("fate", "calls", "meaning"), tuple(_fates(dataset))),
         CardSection("Leak proof", ("alike by", "judged", "training"), tuple(_leaks(dataset)), _proof(dataset)),
+        CardSection("Decontamination", text=decontamination(dataset)),
         CardSection("Failure clusters", ("cluster", "calls", "train", "held out"), tuple(_clusters(dataset, splits))),
         CardSection("Preference pairs", text=_pairs(train)),
         CardSection("Rows by day", ("day", "rows"), _note(notes, "days")),
@@ -87,9 +98,9 @@ def _size(item: tuple[str, int]) -> tuple[int, str]:
     return -item[1], item[0]
 
 
-def markdown(dataset: Dataset, splits: Mapping[str, Sequence[Case]]) -> str:
+def markdown(dataset: Dataset, splits: Mapping[str, Sequence[Case]], changes: Difference | None = None) -> str:
     """The card as the Hub shows it: README.md of the dataset's repository."""
-    return "\n\n".join([_head(dataset), *(_section(one) for one in sections(dataset, splits))]) + "\n"
+    return "\n\n".join([_head(dataset), *(_section(part) for part in sections(dataset, splits, changes))]) + "\n"
 
 
 def about(dataset: Dataset) -> str:
@@ -135,6 +146,15 @@ def _cell(value: object) -> str:
 def _fates(dataset: Dataset) -> list[tuple[str, int, str]]:
     ranked = sorted(dataset.fates.items(), key=lambda item: (-item[1], item[0]))
     return [*((fate, count, FATES.get(fate, "")) for fate, count in ranked), ("all", dataset.calls, "")]
+
+
+def _changes(changes: Difference | None) -> list[tuple[str | int, ...]]:
+    counts = changes.counts if changes else {}
+    return [(split, *(kinds.get(kind, 0) for kind in KINDS)) for split, kinds in sorted(counts.items())]
+
+
+def _unchanged(changes: Difference | None) -> str:
+    return "No row changed." if changes and not changes.changes else ""
 
 
 def _option(notes: Mapping[str, Json], name: str, default: float) -> float:
@@ -197,6 +217,25 @@ def shared(dataset: Dataset) -> str:
     )
     left_out = dataset.fates.get("context_budget", 0)
     return f"{text}; {left_out:,} answers left out by [curate] context_budget." if left_out else f"{text}."
+
+
+def decontamination(dataset: Dataset) -> str:
+    """Which texts the training rows were kept apart from, and which check was not done; empty where that is not known."""
+    compared = dataset.notes.get(KEPT_APART)
+    if not isinstance(compared, dict):
+        return ""
+    kinds = (
+        ("eval_texts", "eval cases", "eval files"),
+        ("benchmark_texts", "benchmarks", "[curate] contamination_files"),
+    )
+    parts = [
+        f"No training row is near one of the {compared[key]:,} texts of {what}."
+        if compared[key]
+        else f"Not checked against {what}: there are no {source}."
+        for key, what, source in kinds
+    ]
+    left_out = dataset.fates.get("contaminated", 0)
+    return " ".join([*parts, f"{left_out:,} calls were left out for it."] if any(compared.values()) else parts)
 
 
 def _tokens(notes: Mapping[str, Json]) -> list[tuple[int, int]]:

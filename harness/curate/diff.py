@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from harness.curate.rows import written
 from harness.types import Case, Noun
 
+KINDS = ("added", "removed", "moved", "changed")
+"""What may have become of a row; changed: it has another target."""
+
 
 class DatasetChange(Noun, frozen=True):
     case_id: str

@@ -1,12 +1,20 @@
 """Export a dataset in the formats of other tools.
 
-- `chat.jsonl`: {"messages": [...]} with the target as the last message; TRL, Axolotl and most trainers read it.
+- `chat.jsonl`: {"messages": [...]} with the target as the last message; Axolotl and most trainers read it.
 - `openai-sft.jsonl`: the same with tools and answers of one conversation in one row, as OpenAI's supervised fine-tuning takes it.
 - `openai-preference.jsonl`: input, preferred_output, non_preferred_output, as OpenAI's preference fine-tuning takes it.
+- `trl-sft.jsonl`: prompt and completion, so that TRL's SFTTrainer learns the completion only.
+- `trl-preference.jsonl`: prompt, chosen and rejected, as TRL's DPOTrainer takes it.
 - `parquet`: one file a split. `hf`: a `datasets.DatasetDict` folder; `push` sends the same to the Hub.
+
+Each row says where it comes from, see `lineage`. OpenAI refuses keys that it does not know, so there it is a file of its own,
+`*.lineage.jsonl`, line for line.
+Sources: OpenAI's guides to supervised and preference fine-tuning; TRL's page on dataset formats (conversational
+prompt-completion and preference).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Dataset as Table
 from datasets import DatasetDict
+from datasets.utils import disable_progress_bars, enable_progress_bars, is_progress_bar_enabled
 from huggingface_hub import DatasetCard
 from huggingface_hub.errors import HfHubHTTPError
 
@@ -25,6 +34,8 @@ from harness.errors import InputError, UsageError
 from harness.types import Case, Prompt
 
 Splits = Mapping[str, Sequence[Case]]
+LINEAGE = ("id", "split", "group", "cluster", "route", "call_id", "trace_id", "session_id", "target_source", "day")
+"""Fields of a case that every exported row has."""
 EMPTY = Prompt(name="none")
 
 
@@ -34,12 +45,17 @@ def export(splits: Splits, form: str, folder: Path, prompt: Prompt = EMPTY) -> l
     `prompt` goes in front of every case as it does when the model serves: its system text replaces a case's own. Raises UsageError for an unknown form and
     InputError when no row has a target.
     """
-    if form not in FORMS:
-        raise UsageError(f"there is no export named {form!r}", next=f"known: {', '.join(FORMS)}")
+    check(form)
     written = FORMS[form](splits, folder, prompt)
     if not written:
         raise InputError("the dataset has no row with a target", where=str(folder), next="trueup curate")
     return written
+
+
+def check(form: str) -> None:
+    """Raises UsageError for a form that is not known."""
+    if form not in FORMS:
+        raise UsageError(f"there is no export named {form!r}", next=f"known: {', '.join(FORMS)}")
 
 
 def push(splits: Splits, repository: str, card: str, prompt: Prompt = EMPTY) -> str:
@@ -60,6 +76,11 @@ def push(splits: Splits, repository: str, card: str, prompt: Prompt = EMPTY) -> 
     return f"datasets/{repository}"
 
 
+def lineage(case: Case) -> dict[str, str]:
+    """Where a row comes from and which rows it must stay with: all rows of a `group` belong on one side of any split."""
+    return {name: str(getattr(case, name)) for name in LINEAGE}
+
+
 def chat_row(case: Case, prompt: Prompt) -> dict[str, Any]:
     """One conversation that ends in the target. Loss belongs on the last message only."""
     assert case.target is not None
@@ -77,18 +98,53 @@ def preference_row(case: Case, prompt: Prompt) -> dict[str, Any]:
     }
 
 
+def trl_row(case: Case, prompt: Prompt) -> dict[str, Any]:
+    """Prompt and completion in TRL's conversational form."""
+    *asked, answered = chat_row(case, prompt)["messages"]
+    return {"prompt": asked, "completion": [answered], **_tools(case)}
+
+
+def trl_pair(case: Case, prompt: Prompt) -> dict[str, Any]:
+    """Prompt, the target as chosen, the failing answer as rejected."""
+    *asked, answered = chat_row(case, prompt)["messages"]
+    failing = {"role": "assistant", "content": case.rejected}
+    return {"prompt": asked, "chosen": [answered], "rejected": [failing], **_tools(case)}
+
+
+def _tools(case: Case) -> dict[str, Any]:
+    """As JSON text, which TRL reads: schemas differ from row to row, and columns have one type."""
+    return {"tools": codec.canonical(case.tools)} if case.tools else {}
+
+
 def _chat(splits: Splits, folder: Path, prompt: Prompt) -> list[Path]:
-    return _lines(splits, folder, "chat", lambda case: chat_row(case, prompt))
+    return _lines(splits, folder, "chat", lambda case: {**chat_row(case, prompt), **lineage(case)})
+
+
+def _trl_sft(splits: Splits, folder: Path, prompt: Prompt) -> list[Path]:
+    return _lines(splits, folder, "trl-sft", lambda case: {**trl_row(case, prompt), **lineage(case)})
+
+
+def _trl_preference(splits: Splits, folder: Path, prompt: Prompt) -> list[Path]:
+    usable = {name: pairs(cases).cases for name, cases in splits.items()}
+    return _lines(usable, folder, "trl-preference", lambda case: {**trl_pair(case, prompt), **lineage(case)})
 
 
 def _openai_sft(splits: Splits, folder: Path, prompt: Prompt) -> list[Path]:
     shared = {name: folded(cases) for name, cases in splits.items()}
-    return _lines(shared, folder, "openai-sft", lambda case: _trained_turns_only(case, chat_row(case, prompt)))
+    rows = _lines(shared, folder, "openai-sft", lambda case: _trained_turns_only(case, chat_row(case, prompt)))
+    return [*rows, *_lines(shared, folder, "openai-sft.lineage", _lineage_of_turns)]
 
 
 def _openai_preference(splits: Splits, folder: Path, prompt: Prompt) -> list[Path]:
     usable = {name: pairs(cases).cases for name, cases in splits.items()}
-    return _lines(usable, folder, "openai-preference", lambda case: preference_row(case, prompt))
+    rows = _lines(usable, folder, "openai-preference", lambda case: preference_row(case, prompt))
+    return [*rows, *_lines(usable, folder, "openai-preference.lineage", lineage)]
+
+
+def _lineage_of_turns(case: Case) -> dict[str, Any]:
+    """That of the row; `turns` are the earlier answers that it teaches too."""
+    turns = [{**lineage(turn.case), "at": turn.at} for turn in case.turns]
+    return {**lineage(case), **({"turns": turns} if turns else {})}
 
 
 def _trained_turns_only(case: Case, row: dict[str, Any]) -> dict[str, Any]:
@@ -126,8 +182,21 @@ def _hf(splits: Splits, folder: Path, prompt: Prompt) -> list[Path]:
     tables = _tables(splits, prompt)
     if not tables:
         return []
-    tables.save_to_disk(str(folder / "hf"))
+    with _without_bars():
+        tables.save_to_disk(str(folder / "hf"))
     return [folder / "hf"]
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """The library draws a bar a split on standard error, whatever --quiet says."""
+    shown = is_progress_bar_enabled()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            enable_progress_bars()
 
 
 def _tables(splits: Splits, prompt: Prompt) -> DatasetDict:
@@ -139,15 +208,11 @@ def _flat(case: Case, prompt: Prompt) -> dict[str, Any]:
     """Columns of one type each; tools, whose schemas differ from row to row, as JSON text."""
     messages = chat_row(case, prompt)["messages"]
     return {
-        "id": case.id,
+        **lineage(case),
         "messages": [{"role": message["role"], "content": message.get("content") or ""} for message in messages],
         "json": codec.canonical(messages),
         "rejected": case.rejected or "",
         "tools": codec.canonical(case.tools),
-        "target_source": case.target_source,
-        "group": case.group,
-        "cluster": case.cluster,
-        "day": case.day,
     }
 
 
@@ -162,6 +227,8 @@ FORMS: dict[str, Callable[[Splits, Path, Prompt], list[Path]]] = {
     "chat": _chat,
     "openai-sft": _openai_sft,
     "openai-preference": _openai_preference,
+    "trl-sft": _trl_sft,
+    "trl-preference": _trl_preference,
     "parquet": _parquet,
     "hf": _hf,
 }

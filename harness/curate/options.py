@@ -12,6 +12,7 @@ class Teacher(Noun, frozen=True):
     backend: str = ""
     """Name of a file in `harness/evaluate/backends/`; empty: nobody is asked."""
     model: str = ""
+    """Folder of the teacher, or the name that its endpoint knows."""
     options: dict[str, Json] = {}
     """What the backend takes beside, such as `url`."""
     suites: tuple[File, ...] = ()
@@ -21,12 +22,14 @@ class Teacher(Noun, frozen=True):
     temperature: float = 0.8
     """Used when more than one answer is asked for."""
     max_tokens: int = 512
+    """Longest answer that is asked for."""
     most: int = 500
     """Calls asked a night, largest failure cluster first."""
 
 
 class CurateOptions(Noun, frozen=True):
     name: str = "mined"
+    """Name of the dataset; `trueup curate` takes that of [project]."""
     held_out_share: float = 0.3
     """Share of the groups with failures that is held out, 0 to 1."""
     held_out_by: Literal["hash", "time"] = "hash"
@@ -40,16 +43,22 @@ class CurateOptions(Noun, frozen=True):
     most_production: int = 1000
     """Rows of that sample above this are left out, drawn at random."""
     seed: int = 17
+    """Seeds every draw: the same seed and traces give the same dataset."""
     min_failures: int = 20
-    """Corrected failures below which nothing is trained: the run ends undecided."""
+    """Corrected failures below which nothing is trained: the run ends undecided. 0: a dataset for its own sake, which need
+    not hold a failure."""
     near_duplicate: float = 0.8
     """Jaccard index of character 5-shingles from which two texts count as the same."""
     group_by_user: bool = False
+    """True: all rows of a user land on the same side of the split, not only those of a session."""
     user_share_cap: float = 0.1
     """Largest share of the training rows that one user may have."""
     session_share_cap: float = 1.0
+    """Largest share of the training rows that one session may have."""
     cluster_share_cap: float = 1.0
+    """Largest share of the training rows that one failure cluster may have."""
     day_share_cap: float = 1.0
+    """Largest share of the training rows that one day may have."""
     group_share_cap: float = 1.0
     """Of one near-duplicate and session group."""
     context_budget: float = 4.0
@@ -77,6 +86,7 @@ class CurateOptions(Noun, frozen=True):
     paraphrase_share: float = 0.0
     """Rows that the teacher words otherwise, to add, as a share of the training rows."""
     teacher: Teacher = Teacher()
+    """Who is asked for a target where nobody gave one: [curate.teacher]."""
     contamination: tuple[str, ...] = ()
     """Texts of the eval files' cases; nothing near one of them trains."""
     embeddings: File = ""
@@ -88,4 +98,6 @@ class CurateOptions(Noun, frozen=True):
     replay_licences: tuple[str, ...] = ()
     """Of `replay_files`, in their order."""
     traces_version: str = ""
+    """Set by `trueup curate`: the version of the trace table."""
     parents: tuple[str, ...] = ()
+    """Set by `trueup curate`: the datasets that this one follows."""

@@ -56,7 +56,7 @@ def curate(
     """
     traffic = Traffic(calls)
     if not traffic.size:
-        raise UndecidedError("there are no calls to curate", next="trueup ingest exports/")
+        raise UndecidedError("there are no calls to curate", next="trueup ingest PATH, with the path of a trace export")
     sieve = Sieve(traffic, feedback, mined, taught)
     rows, fates = sieve.rows(options)
     formed = groups.form(rows, threshold=options.near_duplicate, by_user=options.group_by_user)

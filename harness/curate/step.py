@@ -11,13 +11,13 @@ from harness.core import reads
 from harness.core.codec import digest
 from harness.core.options import absolute, files
 from harness.core.reads import Reads
-from harness.curate import benchmark_files, levers, own_answers, stage
+from harness.curate import benchmark_files, card, levers, own_answers, stage
 from harness.curate.options import CurateOptions
 from harness.curate.teacher import arm as teacher_arm
 from harness.curate.teacher import paraphrase_step
 from harness.curate.teacher import step as teacher_step
 from harness.evaluate import helpers
-from harness.evaluate.step import sound, survey
+from harness.evaluate.step import has_evals, sound, survey
 from harness.ingest.settings import redacted
 from harness.mine.mined import Mined
 from harness.mine.step import mine
@@ -46,8 +46,9 @@ def curate(project: Project) -> Dataset:
     """Training, held-out and regression sets from what was mined. Raises UndecidedError on too few failures."""
     options = curate_options(project)
     # No training row may be near a case of any eval file, so these are read before anything is trained.
-    evals = (*sound(survey(project)).texts, *benchmark_files.texts(options.contamination_files))
-    options = replace(options, contamination=(*options.contamination, *evals))
+    evals = sound(survey(project)).texts if has_evals(project) else ()
+    benchmarks = tuple(benchmark_files.texts(options.contamination_files))
+    options = replace(options, contamination=(*options.contamination, *evals, *benchmarks))
     mined = mine(project)
     clean = redacted(project)
     taught = {call: clean(answer) for call, answer in teacher_step.teach(project, mined, options).items()}
@@ -69,6 +70,10 @@ def curate(project: Project) -> Dataset:
             ],
             own=lambda wanted: own_answers.rows(project, wanted, options.seed),
             clean=clean,
+        )
+        kept_apart = {"eval_texts": len(evals), "benchmark_texts": len(benchmarks)}
+        curated = replace(
+            curated, dataset=replace(curated.dataset, notes={**curated.dataset.notes, card.KEPT_APART: kept_apart})
         )
         folder = project.store.artifacts.scratch("dataset")
         stage.write(curated, folder)

@@ -14,10 +14,12 @@ from msgspec.structs import replace
 
 from harness.config import ArmSection, Config, JudgeSection, prompt
 from harness.core import options as option_tables
+from harness.core.codec import canonical
 from harness.core.nearest import did_you_mean
 from harness.core.options import OptionsTable
+from harness.core.replies import json_object
 from harness.errors import UsageError
-from harness.types import Arm, Case, Json, Prompt
+from harness.types import Arm, Case, Json, Message, Prompt
 
 TUNED, CHAMPION = "tuned", "champion"
 CONSTANT, EMPTY = "constant", "empty"
@@ -151,8 +153,25 @@ def _options(config: Config, name: str, spec: ArmSection | JudgeSection) -> Opti
 
 def fixed(train: Sequence[Case]) -> Arm:
     """The arm that gives the commonest training answer to everything, or no answer where nothing has a target."""
-    answers = Counter(case.target.text for case in train if case.target is not None)
+    answers = Counter(_written(case.target) for case in train if case.target is not None)
     if not answers:
         return Arm(name=EMPTY, backend="constant", options={"reply": ""})
     reply, _ = min(answers.items(), key=lambda item: (-item[1], item[0]))
     return Arm(name=CONSTANT, backend="constant", options={"reply": reply})
+
+
+def _written(answer: Message) -> str:
+    """An answer as the constant arm's option: its text, or the message in chat form where it calls tools."""
+    if not answer.tool_calls:
+        return answer.text
+    made = [
+        {"type": "function", "function": {"name": call.name, "arguments": _canonical(call.arguments)}}
+        for call in answer.tool_calls
+    ]
+    return canonical({"role": "assistant", "content": answer.text, "tool_calls": made})
+
+
+def _canonical(arguments: str) -> str:
+    """Arguments that mean the same as the same text; an id of a call is left out for the same reason."""
+    value = json_object(arguments or "{}")
+    return arguments if value is None else canonical(value)

@@ -19,6 +19,8 @@ from harness.errors import TrueupError
 Answer = Callable[[Sequence[Any]], Sequence[Any]]
 """Takes the questions of a batch, gives one answer for each; an exception among them is raised in its job."""
 
+PAUSE = object()
+"""Asked by a job that waits for something outside: it goes on when every other job has come as far as it can."""
 BARRIER = None
 """In a stream of jobs: take on nothing more until every job that runs has ended."""
 
@@ -76,6 +78,13 @@ def ask(question: Any, alone: Answer) -> Any:
     return answer
 
 
+def pause() -> None:
+    """Called by a job: let the others come as far as they can, so that what each waits for runs at the same time."""
+    hub = getcurrent().parent
+    if hub is not None:
+        hub.switch(PAUSE)
+
+
 def run(jobs: Iterable[BatchJob | None], answer: Answer, size: int) -> Iterator[BatchJob]:
     """Run `jobs`, at most `size` at a time, and yield each when it has ended.
 
@@ -86,6 +95,7 @@ def run(jobs: Iterable[BatchJob | None], answer: Answer, size: int) -> Iterator[
     stream, open_, held = iter(jobs), True, False
     ready: deque[BatchJob] = deque()
     waiting: list[BatchJob] = []
+    pausing: list[BatchJob] = []
     try:
         while True:
             if ready:
@@ -93,13 +103,18 @@ def run(jobs: Iterable[BatchJob | None], answer: Answer, size: int) -> Iterator[
                 job.proceed()
                 if job.ended:
                     yield job
+                elif job.question is PAUSE:
+                    pausing.append(job)
                 else:
                     waiting.append(job)
-            elif open_ and not held and len(waiting) < size:
+            elif open_ and not held and len(waiting) + len(pausing) < size:
                 drawn = next(stream, StopIteration)
                 open_, held = drawn is not StopIteration, drawn is BARRIER
                 if isinstance(drawn, BatchJob):
                     ready.append(drawn)
+            elif pausing:
+                ready.extend(pausing)
+                pausing.clear()
             elif waiting:
                 _answer_all(waiting, answer)
                 ready.extend(waiting)
@@ -109,7 +124,7 @@ def run(jobs: Iterable[BatchJob | None], answer: Answer, size: int) -> Iterator[
             else:
                 return
     finally:
-        for job in chain(ready, waiting):
+        for job in chain(ready, waiting, pausing):
             job.stop()
 
 

@@ -21,6 +21,7 @@ from harness.types import Arm, EvalRequest
 def request(name: str | None, root: Path, here: Path, paths: tuple[str, ...], repeats: int = 0) -> EvalRequest:
     """What to evaluate for one developer: at most one arm.
 
+    Without a name that is `[eval] model`, if `paths` are eval paths or below: bare `pytest` beside tests asks no model.
     `name` is an arm of the trueup.toml nearest to `paths`, else to `here` or `root`; or needs none: a folder with a
     model, `NAME@URL` of an endpoint, `scripted:FILE` or `recorded:FILE`, relative to `here`. Without a name there is no arm, which is enough to collect. Raises
     UsageError on a name that is not an arm.
@@ -34,6 +35,8 @@ def request(name: str | None, root: Path, here: Path, paths: tuple[str, ...], re
     dataset, adapter = project.latest_or_none()
     folders = {config.project.name: str(project.store.artifacts.folder("dataset", dataset.id))} if dataset else {}
     ready = evaluate_step.arms(project, dataset, adapter)
+    if name is None and config.eval.model and _are_evals(paths, config.eval.paths):
+        name, here = config.eval.model, file.parent
     if name and name not in ready and name in evaluate_arms.sections(config):
         raise evaluate_arms.absent(config, name, ready)
     return replace(
@@ -43,6 +46,7 @@ def request(name: str | None, root: Path, here: Path, paths: tuple[str, ...], re
         replies=str(project.store.root / "replies"),
         batch_size=config.eval.batch_size,
         judges=evaluate_arms.judges(config),
+        application=evaluate_step.application(config),
     )
 
 
@@ -51,6 +55,11 @@ def arm_names(*near: Path) -> str:
     file = _config_file(*near)
     named = list(harness_config.load(file).arms) or ["base"] if file else []
     return " or ".join([*named, "a model's folder", "NAME@URL", *(f"{name}:FILE" for name in _from_files())])
+
+
+def _are_evals(paths: tuple[str, ...], eval_paths: tuple[str, ...]) -> bool:
+    """Whether what pytest was called with are eval paths or below."""
+    return any(Path(path).resolve().is_relative_to(Path(folder).resolve()) for path in paths for folder in eval_paths)
 
 
 def _pick(name: str | None, arms: Mapping[str, Arm], root: Path, here: Path) -> tuple[Arm, ...]:

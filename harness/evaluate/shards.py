@@ -13,9 +13,9 @@ from harness.errors import InputError, InvalidError
 from harness.evaluate import stage as evaluate_stage
 from harness.evaluate import step as evaluate_step
 from harness.evaluate.runner import sharding
-from harness.evaluate.runner.worker import run_file
+from harness.evaluate.runner.survey import run_file
 from harness.project import EvaluationRuns, Project
-from harness.types import Adapter, Dataset, Noun, Run
+from harness.types import Adapter, Application, Dataset, Noun, Run
 
 FILE = "shard.json"
 
@@ -40,10 +40,12 @@ def evaluate(
     only: Sequence[str] = (),
     select: str = "",
     otel: str = "",
+    judged: Application | None = None,
 ) -> dict[str, Run]:
     """The runs of shard `2/4`, written to `out`. Raises UsageError when `shard` does not read like that."""
     number, count = sharding.parse(shard)
     request = replace(evaluate_step.eval_request(project, dataset, adapter, only, select), shard=shard, otel=otel)
+    request = replace(request, application=judged or request.application)
     with project.progress.step("evaluate"):
         runs = {
             run.arm.name: run

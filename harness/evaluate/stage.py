@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from harness.core.codec import decode, digest, encode, read, write_atomic
 from harness.core.worker import SCRATCH, ChildError, ChildEvent, Worker
 from harness.errors import InvalidError, TrueupError, UsageError
-from harness.evaluate.runner.worker import SUITES_FILE, TOLERANT, Survey, run_file
+from harness.evaluate.runner.survey import SUITES_FILE, TOLERANT, Survey, run_file
 from harness.types import EvalRequest, Run, Suite
 
 Event = dict[str, Any]
@@ -24,7 +24,8 @@ PYTEST_USAGE_ERROR = 4
 def evaluate(request: EvalRequest, *, on_event: Callable[[Event], None] | None = None) -> tuple[Run, ...]:
     """One run for each arm of the request, in order.
 
-    `on_event` gets `{"event": "case", "arm", "done", "total"}` and `{"event": "batch", "arm", "requests", "seconds"}`.
+    `on_event` gets `{"event": "start", "arm", "total"}`, `{"event": "opening", "arm", "backend", "model"}`, `{"event": "asking",
+    "arm", "requests"}`, `{"event": "batch", "arm", "requests", "seconds"}` and `{"event": "case", "arm", "done", "total"}`.
     Files that do not load, and that nothing was collected, are `Run.problems`. Raises UsageError when pytest refuses its
     arguments, StorageError on a full disk, and InvalidError when the child dies; each with the end of its output.
     """

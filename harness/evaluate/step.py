@@ -1,19 +1,21 @@
 """Evaluate as a step: recall or make one run an arm, and store it."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
+from harness.config import Config, EvalSection
 from harness.core import dataset_files
 from harness.core.codec import digest, write_lines
-from harness.errors import InvalidError
+from harness.errors import InvalidError, UsageError
 from harness.evaluate import aa_control
 from harness.evaluate import arms as evaluate_arms
 from harness.evaluate import stage as evaluate_stage
-from harness.evaluate.runner.worker import Survey
+from harness.evaluate.runner.survey import Survey
 from harness.project import EvaluationRuns, Project
-from harness.types import Adapter, Arm, Case, Dataset, EvalRequest, Run
+from harness.types import Adapter, Application, Arm, Case, Dataset, EvalRequest, Run
 
 OnEvent = Callable[[dict[str, Any]], None]
 Ask = Callable[[Project, EvalRequest, str, OnEvent], tuple[Run, ...]]
@@ -31,7 +33,7 @@ def arms(project: Project, dataset: Dataset | None, adapter: Adapter | None) -> 
     if served and not champion:
         if not project.store.artifacts.has("adapter", served):
             alias = project.config.promote.alias
-            raise InvalidError("what was promoted is gone", where=f"alias {alias}", next="trueup rollback")
+            raise InvalidError("what was promoted is gone", where=f"alias {alias}", next="trueup promote --undo")
         folders[evaluate_arms.CHAMPION] = str(project.store.artifacts.folder("adapter", served))
     found = evaluate_arms.resolve(project.config, dataset.prompts if dataset else (), folders, champion)
     train = dataset_files.read_split(project.store.artifacts.folder("dataset", dataset.id), "train") if dataset else ()
@@ -47,6 +49,7 @@ def evaluate(
     select: str = "",
     otel: str = "",
     ask: Ask | None = None,
+    judged: Application | None = None,
 ) -> dict[str, Run]:
     """Runs of every arm (or of those named in `only`) on the eval suites: one measurement.
 
@@ -55,9 +58,10 @@ def evaluate(
 
     What the gate will judge is remembered as one `EvaluationRuns`: a selection of cases never is, and a few arms only join
     the others when these were asked with the same dataset and adapter. With `otel` every case goes to that file or address
-    as a trace. `ask` may end an evaluation early; see `harness.gate.early_stop`.
+    as a trace. `ask` may end an evaluation early; see `harness.gate.early_stop`. `judged` takes the place of [eval] app.
     """
     request = replace(eval_request(project, dataset, adapter, only, select), otel=otel)
+    request = replace(request, application=judged or request.application)
     with project.store.writing(), project.progress.step("evaluate"):
         on_event = evaluation_progress(project)
         if ask:
@@ -74,6 +78,16 @@ def evaluate(
         if not select:
             project.keep_evaluation(evaluation, whole=not only)
     return project.runs(evaluation)
+
+
+def has_evals(project: Project) -> bool:
+    """False in a project that only makes data: `[eval] paths` is the default, and that folder is not there.
+
+    A path that trueup.toml names and that is missing is an error all the same: its cases could slip into training.
+    """
+    config = project.config
+    default = [config.path(path) for path in EvalSection().paths]
+    return [config.path(path) for path in config.eval.paths] != default or any(Path(path).exists() for path in default)
 
 
 def survey(project: Project, select: str = "", dataset: Dataset | None = None) -> Survey:
@@ -114,6 +128,12 @@ def eval_request(
 
 def _eval_request(project: Project, dataset: Dataset | None, chosen: Sequence[Arm], select: str) -> EvalRequest:
     settings = project.config.eval
+    if not has_evals(project):
+        raise UsageError(
+            "there are no eval files, so nothing says what a good answer is",
+            where=settings.paths[0],
+            next="trueup init --from-traces, which writes them from the stored calls",
+        )
     return EvalRequest(
         arms=tuple(chosen),
         paths=settings.paths,
@@ -128,7 +148,14 @@ def _eval_request(project: Project, dataset: Dataset | None, chosen: Sequence[Ar
         repeats=settings.repeats,
         pytest_args=settings.pytest_args,
         judges=evaluate_arms.judges(project.config),
+        application=application(project.config),
     )
+
+
+def application(config: Config, command: str = "", seconds: float = 0.0) -> Application | None:
+    """The application that is judged: `command`, else that of [eval]; None: the arm itself."""
+    command, seconds = command or config.eval.app, seconds or config.eval.app_seconds
+    return Application(command=command, folder=config.root, seconds=seconds) if command else None
 
 
 def keep(project: Project, run: Run) -> str:
@@ -149,9 +176,15 @@ def keep(project: Project, run: Run) -> str:
     return ident
 
 
-def evaluation_progress(project: Project) -> Callable[[dict[str, Any]], None]:
+def evaluation_progress(project: Project) -> OnEvent:
+    """Shows what a child process tells: what is loading, what is asked, how many cases are done."""
+
     def on_event(event: dict[str, Any]) -> None:
-        if "done" in event:
-            project.progress.update(event["done"], event["total"], f"{event.get('arm', '')} {event.get('suite', '')}")
+        if event["event"] == "opening":
+            project.progress.note(f"loading {event['model'] or event['arm']} ({event['backend']})")
+        elif event["event"] == "start":
+            project.progress.note(f"{event['arm']}: {event['total']:,} cases")
+        elif event["event"] == "case":
+            project.progress.update(event["done"], event["total"], event["arm"])
 
     return on_event

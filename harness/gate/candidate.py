@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from harness.config import Config, check_arms
 from harness.core import adapters
 from harness.core.codec import digest
-from harness.errors import InvalidError, UsageError
+from harness.errors import InvalidError, NotYetError, UsageError
 from harness.evaluate import arms as evaluate_arms
 from harness.evaluate.arms import CHAMPION, TUNED
 from harness.types import Policy, Run
@@ -68,8 +68,8 @@ def is_fine_tuned(run: Run) -> bool:
 
 
 def check_runs(config: Config, runs: Mapping[str, Run], policy: Policy) -> None:
-    """Raises InvalidError where the candidate was not evaluated, or it and a baseline were asked different cases, UsageError
-    where both are the same model, prompt and options under two names."""
+    """Raises NotYetError where the candidate was not evaluated, InvalidError where it and a baseline were asked different
+    cases, UsageError where both are the same model, prompt and options under two names."""
     if policy.candidate not in runs:
         raise _unevaluated(config, runs, policy.candidate)
     candidate = runs[policy.candidate]
@@ -86,17 +86,15 @@ def check_runs(config: Config, runs: Mapping[str, Run], policy: Policy) -> None:
             )
 
 
-def _unevaluated(config: Config, runs: Mapping[str, Run], name: str) -> InvalidError:
+def _unevaluated(config: Config, runs: Mapping[str, Run], name: str) -> NotYetError:
     asked = f"the latest evaluation has {', '.join(runs)}"
     if name == TUNED:
-        return InvalidError(
+        return NotYetError(
             "no adapter was evaluated yet",
             where=asked,
             next='trueup run; or, to judge another arm, candidate = "NAME" under [gate] (trueup gate --candidate NAME)',
         )
-    return InvalidError(
-        f"the candidate {name!r} was not evaluated yet", where=asked, next=f"trueup eval --model {name}"
-    )
+    return NotYetError(f"the candidate {name!r} was not evaluated yet", where=asked, next=f"trueup eval --model {name}")
 
 
 def _different(baseline: Run, candidate: Run) -> str:

@@ -11,7 +11,7 @@ from harness.gate.statistics import judged
 from harness.gate.statistics.binary import newcombe
 from harness.gate.statistics.corpus import paired_corpus
 from harness.gate.statistics.paired import Paired, paired
-from harness.gate.statistics.prediction_powered import prediction_powered
+from harness.gate.statistics.prediction_powered import LEAST_LABELS, prediction_powered
 from harness.gate.statistics.sequential import sequence
 from harness.gate.units import cluster, same, scored
 from harness.gate.wording import error, is_rate, label
@@ -31,7 +31,8 @@ def measure(comparison: Comparison, alpha: float) -> Paired:
         return dataclasses.replace(_measure(comparison, alpha), weakness=why)
     labelled = dict(judge.arms)
     labels = labelled.get(comparison.baseline, ()), labelled.get(comparison.candidate, ())
-    if not all(labels):
+    few = min(map(len, labels)) < LEAST_LABELS and judge.most_bias is not None
+    if few or not all(labels):  # by all labels together, whichever arm they are of, and the author's word on its bias
         return judged.corrected(lambda error: _measure(comparison, error), judge, alpha)
     pairs = scored(comparison)
     before, after = (np.array([score or 0.0 for score in side]) for side in zip(*map(_scores, pairs), strict=True))

@@ -13,6 +13,8 @@ DISCORDANCE = gate_options.number("discordance", 0.1, most=1.0)
 GAIN = gate_options.number("expected_gain", 0.2, most=1.0)
 POWER = gate_options.number("power", 0.8, least=0.01, most=0.99)
 DESIGN = gate_options.number("design_effect", 1.0, least=0.01)
+MOST_MARGIN = 25
+"""Points; a guard with a larger margin guards nothing."""
 OPTIONS = (DISCORDANCE, GAIN, POWER, DESIGN)
 
 
@@ -58,6 +60,19 @@ def _finding(
         formula="tango_exact",
         next=f"add cases to {suite.file or suite.name}, or ask for less",
     )
+
+
+def least_margin(suite: Suite, policy: Policy, planned: Finding) -> float | None:
+    """The smallest margin, in half points, that the suite's cases can be shown to stay within; None where none is, or where
+    there are fewer cases than the policy's minimum. `planned`: what the plan says of the suite."""
+    if suite.cases < policy.min_cases:
+        return None
+    wanted, design, alpha = float(POWER.of(policy)), float(DESIGN.of(policy)), spent(policy.alpha, 1)
+    discordance = float(planned.counts["discordance"])
+    for half_points in range(1, 2 * MOST_MARGIN + 1):
+        if power(suite.cases, -half_points / 200, 0.0, discordance, alpha, design) >= wanted:
+            return half_points / 200
+    return None
 
 
 def joint(found: Sequence[Finding], suites: Sequence[Suite]) -> Iterator[Finding]:

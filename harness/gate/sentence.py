@@ -32,7 +32,7 @@ def _net(found: Sequence[Finding]) -> Iterator[str]:
 
 
 def _gains(found: Sequence[Finding]) -> Iterator[str]:
-    """`on 412 cases booking improved by 81.2 points over base (95 % interval 77.9 to 84.6)`, each target suite once: by
+    """`on 412 cases booking improved by 81.2 points over base (95 % interval +77.9 to +84.6)`, each target suite once: by
     its smallest gain over a baseline."""
     targets = [one for one in found if one.rule == "target" and one.outcome == "pass"]
     for suite in sorted({one.suite for one in targets}):

@@ -45,7 +45,7 @@ def judge(judgement: Judgement) -> Verdict:
     When the candidate is the champion, the champion is no baseline. Raises UsageError on a policy that makes no sense.
     """
     _check(judgement.policy)
-    context = _context(judgement)
+    context = context_of(judgement)
     found = [finding for name in names("rules") for finding in load("rules", name).findings(context)]
     found = sorted((_finite(_beside(finding, context)) for finding in found), key=_place)
     outcome = _outcome(found, judgement.policy)
@@ -80,7 +80,8 @@ def _check(policy: Policy) -> None:
     gate_options.check(policy)
 
 
-def _context(judgement: Judgement) -> Context:
+def context_of(judgement: Judgement) -> Context:
+    """What every rule is given: without flaky cases that were left out, with the waivers that are in force."""
     own = judgement.candidate != "" and judgement.candidate == judgement.champion
     itself, today, waivers = CHAMPION if own else "", judgement.today, tuple(dict.fromkeys(judgement.waivers))
     cleaned = sorted({_cleaned(one) for one in judgement.comparisons}, key=lambda one: (*_key(one), digest(one)))

@@ -58,6 +58,29 @@ def stored(project: Project, last: int) -> tuple[StoredRun, ...]:
     return tuple(sorted(lines, key=lambda line: line.at_ns, reverse=True))
 
 
+def newest(project: Project, name: str = "") -> tuple[Run, ...]:
+    """The stored run whose id starts with `name`, else the newest of that arm; without a name all that were started with the
+    newest. Raises UsageError where there is none, or several ids start so."""
+    ids = project.store.artifacts.ids("run")
+    if not ids:
+        raise UsageError("no runs are stored yet", next="trueup eval")
+    named = [ident for ident in ids if name and ident.startswith(name)]
+    if len(named) > 1:
+        raise UsageError(
+            f"several runs start with {name!r}", next=f"one of {', '.join(each[:12] for each in named[:3])}"
+        )
+    if named:
+        return (project.store.artifacts.get("run", named[0], Run),)
+    recent = sorted((run for _, run in _newest(project, NEWEST)), key=lambda run: -run.started_ns)
+    if name:
+        arms = sorted({run.arm.name for run in recent})
+        of_arm = [run for run in recent if run.arm.name == name]
+        if not of_arm:
+            raise UsageError(f"there is no run of {name!r}", next=f"known arms: {', '.join(arms)}; ids: trueup runs")
+        return (of_arm[0],)
+    return tuple(reversed([run for run in recent if run.started_ns == recent[0].started_ns]))
+
+
 def case(project: Project, name: str, chosen: Sequence[str] = (), suite: str = "") -> tuple[ShownCase, ...]:
     """The case of that id (or of an id that starts so) in each suite that has it.
 

@@ -1,7 +1,5 @@
 """Format numbers in words, the same way in every rule. Light: nothing here computes."""
 
-from msgspec.structs import replace
-
 from harness.types import Comparison, Interval, Pair
 
 
@@ -52,14 +50,21 @@ def band(interval: Interval, rate: bool) -> str:
     return f"{level(interval)} {number(interval.low, rate)} to {number(interval.high, rate)}"
 
 
+def signed_band(interval: Interval, rate: bool) -> str:
+    """Of a difference: `95 % interval -1.2 to +5.8`, a loss with its minus sign as everywhere."""
+    return f"{level(interval)} {_signed(interval.low, rate)} to {_signed(interval.high, rate)}"
+
+
 def change(comparison: Comparison, estimate: float, interval: Interval) -> str:
-    """`booking improved by 81.2 points over base (95 % interval 77.9 to 84.6)`."""
+    """`booking improved by 81.2 points over base (95 % interval +77.9 to +84.6)`."""
     rate = is_rate(comparison)
-    name = label(comparison.suite.name)
+    name, shown = label(comparison.suite.name), signed_band(interval, rate)
     if estimate == 0:
-        return f"{name} did not change against {comparison.baseline} ({band(interval, rate)})"
-    if estimate > 0:
-        return f"{name} improved by {amount(estimate, rate)} over {comparison.baseline} ({band(interval, rate)})"
-    # A drop is told without its minus sign, so its interval is turned round.
-    turned = replace(interval, low=-interval.high, high=-interval.low)
-    return f"{name} dropped by {amount(estimate, rate)} against {comparison.baseline} ({band(turned, rate)})"
+        return f"{name} did not change against {comparison.baseline} ({shown})"
+    verb, against = ("improved", "over") if estimate > 0 else ("dropped", "against")
+    return f"{name} {verb} by {amount(estimate, rate)} {against} {comparison.baseline} ({shown})"
+
+
+def _signed(value: float, rate: bool) -> str:
+    text = f"{value * 100:+.1f}" if rate else f"{value:+.3g}"
+    return text.lstrip("+-") if float(text) == 0 else text

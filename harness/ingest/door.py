@@ -29,6 +29,12 @@ _PROBE = Quarantined(id="", file="", reason="a card 4111 1111 1111 1111 and an a
 _NOT_NUMBERS = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
 """How infinities and NaN begin in MessagePack."""
 
+_NUMBERS = {
+    Call: ("ttft_s", "params", "tools", "response_format", "metadata"),
+    Feedback: ("value", "goodness", "scale"),
+}
+"""Fields that may hold numbers with a point, or JSON of any depth."""
+
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = {kind: msgspec.msgpack.Decoder(kind).decode for kind in (Call, Feedback)}
 
@@ -87,12 +93,11 @@ def check(record: Call | Feedback) -> None:
     """Raises an exception, of whatever kind, when a record could not be stored and read back as what it is."""
     data = _pack(record)
     _unpack[type(record)](data)
-    if _NOT_NUMBERS.search(data):
+    numbers = [value for value in map(record.__getattribute__, _NUMBERS[type(record)]) if value]
+    if numbers and _NOT_NUMBERS.search(_pack(numbers)):
         codec.encode(record)
-    if isinstance(record, Call):
-        for value in (record.params, record.tools, record.response_format, record.metadata):
-            if value and deeper_than(value, DEPTH):
-                raise ValueError("nested too deeply")
+    if any(deeper_than(value, DEPTH) for value in numbers):
+        raise ValueError("nested too deeply")
 
 
 def deeper_than(value: Any, depth: int) -> bool:

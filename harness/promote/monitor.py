@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from harness.errors import InvalidError, UsageError
+from harness.errors import NotYetError, UsageError
 from harness.mine import step as mine_step
 from harness.project import Project
 from harness.promote import monitor_stage
@@ -12,12 +12,12 @@ from harness.promote.monitor_stage import DAY_NS, Moment, Monitoring
 def monitor(project: Project, days: float = 14.0, since: str = "") -> Monitoring:
     """The calls since the alias moved, against those of the `days` before, as far as the same thing served then.
 
-    `since` is an ISO date or time (UTC) for a deployment later than the promotion. Raises InvalidError when nothing was
+    `since` is an ISO date or time (UTC) for a deployment later than the promotion. Raises NotYetError when nothing was
     promoted yet, UsageError when `since` is no time.
     """
     moves = project.store.promotions.history(project.config.promote.alias)
     if not moves:
-        raise InvalidError(
+        raise NotYetError(
             "nothing was promoted yet", where=project.config.promote.alias, next="trueup promote, or trueup run"
         )
     at_ns = _time(since) if since else moves[-1].at_ns

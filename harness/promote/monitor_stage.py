@@ -335,7 +335,11 @@ def _conclusion(main: Finding, extra: Sequence[Finding], moment: Moment) -> dict
     worse = [finding for finding in extra if finding.outcome == "fail"]
     seen = f"{main.sentence}, {_when(moment)}"
     if main.outcome == "fail":
-        return {"outcome": "contradicted", "sentence": f"Production contradicts it: {seen}.", "next": "trueup rollback"}
+        return {
+            "outcome": "contradicted",
+            "sentence": f"Production contradicts it: {seen}.",
+            "next": "trueup promote --undo",
+        }
     if main.outcome == "pass" and not worse:
         return {"outcome": "confirmed", "sentence": f"Production confirms it: {seen}."}
     if worse:

@@ -14,6 +14,7 @@ from harness.evaluate import step as evaluate_step
 from harness.gate import candidate as gate_candidate
 from harness.gate import step as gate_step
 from harness.project import JUDGED, EvaluationRuns, Project
+from harness.promote import deploy as deploying
 from harness.redact.redaction import Redactor
 from harness.store.promotions import ADAPTERS, ARMS
 from harness.types import Arm, Json, Promotion, Run, Verdict
@@ -23,11 +24,12 @@ SECRETS = ("key", "secret", "token")
 
 
 def promote(project: Project, by: str = "") -> Promotion:
-    """Move the alias to what was judged. Raises InvalidError unless the latest verdict is promote.
+    """Move the alias and every deploy target to what was judged. Raises InvalidError unless the latest verdict is promote.
 
     The runs are judged once more, under the policy, waivers and quarantine that are in force now: a verdict that was edited, or
     made under another policy, promotes nothing.
     """
+    deploying.recover(project)
     verdict = project.latest_verdict()
     run, adapter = _judged(project, verdict)
     project.check_not_forgotten("adapter", adapter)
@@ -47,9 +49,13 @@ def promote(project: Project, by: str = "") -> Promotion:
     _judge_again(project, verdict)
     if run and not project.store.artifacts.has(ADAPTERS, verdict.candidate):
         _keep(project, verdict.candidate, _as_configured(project, run), adapter)
-    return project.store.promotions.move(
-        alias, verdict.candidate, verdict.id, by=by, expected=expected, look=verdict.look
-    )
+
+    def record() -> Promotion:
+        return project.store.promotions.move(
+            alias, verdict.candidate, verdict.id, by=by, expected=expected, look=verdict.look
+        )
+
+    return deploying.move(project, verdict.candidate, verdict.id, record)
 
 
 def _judged(project: Project, verdict: Verdict) -> tuple[Run | None, str]:
@@ -139,5 +145,27 @@ def _secrets(value: Json, where: str) -> Iterator[str]:
 
 
 def rollback(project: Project, by: str = "") -> Promotion:
-    """Move the alias back to what it was before."""
-    return project.store.promotions.rollback(project.config.promote.alias, by=by)
+    """Move the alias and every deploy target back to what they were before."""
+    deploying.recover(project)
+    alias = project.config.promote.alias
+    with project.store.lock():
+        before = project.store.promotions.before(alias)
+        return deploying.move(project, *before, record=lambda: project.store.promotions.rollback(alias, by=by))
+
+
+def deploy(project: Project) -> list[str]:
+    """Bring every target to what the alias points at, such as one that was added later; names those that changed."""
+    deploying.recover(project)
+    if not project.config.deploy:
+        raise UsageError(
+            "trueup.toml names no deploy target",
+            where=project.config.root,
+            next='[deploy.share] with kind = "folder" and path = "deployed"; see docs/how-to/deploy.md',
+        )
+    what, verdict = deploying.promoted(project)
+    if not project.store.promotions.history(project.config.promote.alias):
+        raise InvalidError("nothing is promoted yet", where=project.config.promote.alias, next="trueup promote")
+    changed = [each.target for each in deploying.servings(project) if not each.is_right]
+    if changed:
+        deploying.move(project, what, verdict, record=lambda: None)
+    return changed

@@ -150,12 +150,19 @@ class Redactor:
         found: dict[str, Json] = {}
         for name in record.__struct_fields__:
             value = getattr(record, name)
-            if not value or name in IDS:
+            if not value or name in IDS or (isinstance(value, str) and self.is_known_plain(value, name)):
                 continue
             text = msgspec.json.encode(value)
-            if self._finders or self._gate.search(text) or PARTS in text:
+            if self._finders or PARTS in text or self._may_hold(text):
                 found[name] = msgspec.to_builtins(value)
+            elif isinstance(value, str):
+                self.remember_plain(value, name)
         return found
+
+    def _may_hold(self, text: bytes) -> bool:
+        """Whether anything that is looked for, or its code, is in JSON text, in any way to read it."""
+        raw = _views.from_json(text)
+        return bool(self._gate.search(raw)) and any(self._which.any(way[-1].text) for way in _views.views(raw))
 
     # ------------------------------------------------------------ what the walk asks
 
@@ -247,7 +254,7 @@ class Redactor:
         detector, at = self._detectors[kind], 0
         confirm, overlapping = getattr(detector, "confirm", None), getattr(detector, "OVERLAPPING", False)
         while match := pattern.search(text, at):
-            if time.thread_time() > self._until:
+            if self._until < math.inf and time.thread_time() > self._until:
                 raise RedactionTooSlow(f"redaction takes more than {self.budget_s:g} s", next="send it in parts")
             start, end = match.span()
             part = confirm(text, start, end) if confirm else (start, end)
@@ -284,7 +291,10 @@ class _Which:
         if found:
             return [self._names[number] for number in found]
         # An automaton without room for its states says the same as one that finds nothing.
-        return self._names if self._any.search(text) else ()
+        return self._names if self.any(text) else ()
+
+    def any(self, text: bytes) -> bool:
+        return bool(self._any.search(text))
 
 
 class _failing_closed:

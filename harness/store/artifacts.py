@@ -178,6 +178,10 @@ class Artifacts:
         for path in self.stale_scratch():
             shutil.rmtree(path, ignore_errors=True)
 
+    def newest(self, kind: str) -> int:
+        """When the newest of a kind was put, in Unix nanoseconds; 0 when there is none."""
+        return self._newest(kind)
+
     def kinds(self) -> list[str]:
         elsewhere = {path.relative_to(self._folder).parts[0] for path, *_ in self._origin.below(self._folder)}
         return sorted({path.name for path in self._folder.glob("[!.]*") if path.is_dir()} | elsewhere)

@@ -38,12 +38,17 @@ class Memo:
                 self._origin.bring(path)
                 yield path, sealed.content(path, str)
 
+    def ids(self, step: str) -> set[str]:
+        """What a step is remembered to have made, under any key."""
+        return {id for path, id in self.entries() if path.parent.name == step}
+
     def forget(self, ids: Collection[str]) -> None:
-        """Forget the steps that made one of these. Hold the store's lock."""
+        """Remove each entry whose result is one of these, before the results go: their step is done again then."""
         for path, id in list(self.entries()):
             if id in ids:
                 self._origin.drop(path)
-                path.unlink(missing_ok=True)
+                with durable.writing(path):
+                    path.unlink(missing_ok=True)
 
     def verify(self) -> list[str]:
         """Damaged entries. They only cost time: the step is done again."""

@@ -7,7 +7,7 @@ as it was or moved, and the number of moves is sealed, so that none is lost unse
 import time
 from pathlib import Path
 
-from harness.errors import InvalidError
+from harness.errors import InvalidError, NotYetError
 from harness.store.artifacts import Artifacts
 from harness.store.entries import Entries
 from harness.store.heads import Heads
@@ -64,14 +64,22 @@ class Promotions:
     def rollback(self, alias: str, by: str = "") -> Promotion:
         """Undo the last promotion that still stands; before the first one stands the base model.
 
-        Raises InvalidError when nothing is left to undo, StorageError when the earlier adapter's files were changed.
+        Raises NotYetError when nothing is left to undo, StorageError when the earlier adapter's files were changed.
         """
         with self._lock():
-            standing = _standing(self.history(alias))
-            if not standing:
-                raise InvalidError(f"{alias} has nothing to roll back to", where=alias, next="trueup promote")
-            before = next((move for move in reversed(standing[:-1]) if self.is_kept(move.adapter)), None)
-            return self._append(alias, before.adapter if before else "", before.verdict if before else "", by, ROLLBACK)
+            adapter, verdict = self.before(alias)
+            return self._append(alias, adapter, verdict, by, ROLLBACK)
+
+    def before(self, alias: str) -> tuple[str, str]:
+        """What a rollback leads to: its content id (empty: the base model), and that of the verdict it was promoted with.
+
+        Raises NotYetError when nothing is left to undo.
+        """
+        standing = _standing(self.history(alias))
+        if not standing:
+            raise NotYetError(f"{alias} has nothing to roll back to", where=alias, next="trueup promote")
+        move = next((move for move in reversed(standing[:-1]) if self.is_kept(move.adapter)), None)
+        return (move.adapter, move.verdict) if move else ("", "")
 
     def verify(self) -> list[str]:
         """Names each move that is not what was written, and each alias that has lost some."""

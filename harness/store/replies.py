@@ -46,6 +46,10 @@ class ReplyCache:
             self._append(b"".join(_line(key, raw) for key, raw in fresh.items()))
             known.update(fresh)
 
+    def keys(self) -> set[str]:
+        """Keys of all replies that are there."""
+        return set(self._known())
+
     def flush(self) -> None:
         """Nothing is ever pending: each `add` is durable when it returns."""
 

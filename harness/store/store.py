@@ -6,13 +6,15 @@
     replies/        cached answers, a file a model scratch/       half-finished work; removed once its process is dead
     salt            what keys all pseudonyms       suppressed.json  what was forgotten, as hashes
     project         name of the project whose store it is
+    work/           what trainings keep to be resumed from; `trueup prune` frees it
+    deploying.json  journal of a deployment; only while one is under way
     heads.json      length of ledger, promotions and what was forgotten, so that no end of them is lost unseen
 
 Whoever writes takes the lock; reading needs none. Each write is there whole, and survives a power loss, before the
 call that made it returns. A store in a bucket has the same rooms, and this folder is its working copy: `harness.store.remote`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from harness.errors import BusyError, InvalidError, StorageError
 from harness.store import durable, memory, replies, salt, sealed, suppression
 from harness.store.artifacts import Artifacts
 from harness.store.heads import Heads
+from harness.store.journal import Journal
 from harness.store.ledger import Ledger
 from harness.store.lock import Lock
 from harness.store.memo import Memo
@@ -64,6 +67,7 @@ class Store:
         self.memo = Memo(root / "memo", self._lock, self.origin)
         self.promotions = Promotions(root / "promotions", self._lock, self.artifacts, self._heads)
         self.ledger = Ledger(root / "ledger", self._lock, self._heads)
+        self.journal = Journal(root, self._lock)
 
     @classmethod
     def open(cls, root: Path, address: str = "", id: str = "", lasts_s: float = LEASE_S) -> "Store":
@@ -82,6 +86,7 @@ class Store:
             with store._lock.folder(wait_s=PATIENCE_S):
                 store._make()
         store._tidy()
+        store._ignore()
         return store
 
     @classmethod
@@ -148,9 +153,35 @@ class Store:
         """Cached answers of one model; its digest covers weights, adapter, template and sampling."""
         return ReplyCache(self.root / "replies" / f"{ident(model_digest)}.jsonl")
 
+    def reply_caches(self) -> Iterator[ReplyCache]:
+        """The cache file of each model that was asked."""
+        return (ReplyCache(path) for path in sorted((self.root / "replies").glob("[!.]*.jsonl")))
+
+    def work_folders(self) -> list[Path]:
+        """Where trainings and trials worked, finished ones too."""
+        return sorted(path for path in (self.root / "work").glob("[!.]*") if path.is_dir())
+
+    def remove(self, paths: Iterable[Path]) -> None:
+        """Remove cache files and work folders, with the lock held."""
+        for path in paths:
+            if path.is_dir():
+                durable.remove_tree(path)
+            else:
+                with durable.writing(path):
+                    path.unlink(missing_ok=True)
+
     def verify(self) -> list[str]:
         """Read everything again and name each file that is not what was written, or is lost."""
-        parts = (self._heads, self.traces, self.suppression, self.artifacts, self.memo, self.promotions, self.ledger)
+        parts = (
+            self._heads,
+            self.traces,
+            self.suppression,
+            self.artifacts,
+            self.memo,
+            self.promotions,
+            self.ledger,
+            self.journal,
+        )
         found = [damaged for part in parts for damaged in part.verify()]
         return list(dict.fromkeys([*found, *salt.verify(self.root), *replies.verify(self.root / "replies")]))
 
@@ -178,7 +209,14 @@ class Store:
             salt.make(root)
             lost += salt.accept(root, is_keyed=(root / suppression.FILE).exists())
             store._heads.make()
-            for part in (store.traces, store.suppression, store.artifacts, store.promotions, store.ledger):
+            for part in (
+                store.traces,
+                store.suppression,
+                store.artifacts,
+                store.promotions,
+                store.ledger,
+                store.journal,
+            ):
                 lost += part.accept()
             lost += [*store.memo.accept(store._is_stored), *replies.accept(root / "replies")]
             store.traces.make()
@@ -214,6 +252,13 @@ class Store:
         if self.artifacts.stale_scratch():
             with suppress(BusyError, StorageError), self._lock.folder():
                 self.artifacts.remove_stale_scratch()
+
+    def _ignore(self) -> None:
+        """Keep git out of the store: it holds what users wrote."""
+        file = self.root / ".gitignore"
+        if not file.exists():
+            with suppress(OSError):
+                file.write_text("*\n", encoding="utf-8")
 
     def _is_stored(self, id: str) -> bool:
         kinds = self.artifacts.kinds()

@@ -12,7 +12,7 @@ from harness.errors import InvalidError
 from harness.project import Project
 from harness.tune import request as tune_request
 from harness.tune import stage as tune_stage
-from harness.tune.step import check_model
+from harness.tune.step import check_arm, check_model
 from harness.types import Adapter, CurvePoint, Estimate, Noun, Preview, TuneRequest
 
 PROOF_STEPS = 12
@@ -74,6 +74,7 @@ def prove_resume(project: Project) -> Proof:
 def _latest(project: Project) -> TuneRequest:
     request = tune_request.latest(project)
     check_model(request)
+    check_arm(project.config)
     return request
 
 

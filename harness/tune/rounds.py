@@ -79,7 +79,7 @@ def deciding(suites: Sequence[Suite], by: str) -> Suite:
     if len(named) != 1:
         names = ", ".join(suite.name for suite in targets)
         why = f"{len(named)} suites are named {by!r}" if by else f"there are {len(targets)} target suites"
-        raise UsageError(f"{why}: which one says what still fails?", next=f"--by NAME; targets: {names or 'none'}")
+        raise UsageError(f"{why}: which one says what still fails?", next=f"--suite NAME; targets: {names or 'none'}")
     return named[0]
 
 
@@ -181,7 +181,9 @@ def _ask(project: Project, dataset: Dataset, adapter: Adapter, suite: Suite, cas
     errors = [result.error for result in mine if result.error]
     if run.problems or not mine or len(errors) > len(mine) * project.config.gate.max_error_share:
         why = (*run.problems, *errors, "it asked nothing")[0]
-        raise InvalidError(f"{suite.name} cannot be asked about training cases: {why}", next="name another with --by")
+        raise InvalidError(
+            f"{suite.name} cannot be asked about training cases: {why}", next="name another with --suite"
+        )
     return replace(run, results=mine)
 
 

@@ -1,21 +1,37 @@
 """Tune as a step: recall or train the adapter of the latest dataset, and store it."""
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
+from harness.config import Config
+from harness.core.adapters import HOSTED
+from harness.core.plugins import load
 from harness.errors import UndecidedError
+from harness.evaluate.arms import tuned_section
 from harness.evaluate.step import sound, survey
 from harness.gate import power
 from harness.project import Project
 from harness.tune import request as tune_request
 from harness.tune import stage as tune_stage
-from harness.types import Adapter, CurvePoint, Dataset, TuneRequest
+from harness.types import Adapter, CurvePoint, Dataset, Finding, Suite, TuneRequest
 
 
-def tune(project: Project, dataset: Dataset | None = None) -> Adapter:
-    """The adapter for a dataset, trained unless the same training was done before."""
+class UnderpoweredError(UndecidedError):
+    """The suites could not show a gain, or that nothing broke: told before anything is trained."""
+
+    def __init__(self, findings: Sequence[Finding], suites: Sequence[Suite]) -> None:
+        """`findings`: the plan's, of the suites that cannot be decided."""
+        self.findings, self.suites = tuple(findings), tuple(suites)
+        super().__init__(
+            f"nothing was trained, since the verdict would stay open: {findings[0].sentence}",
+            where=findings[0].suite,
+            next=f"{findings[0].next}, or trueup run --train-anyway",
+        )
+
+
+def tune(project: Project, dataset: Dataset | None = None, anyway: bool = False) -> Adapter:
+    """The adapter for a dataset, trained unless the same training was done before. `anyway`: see `check_power`."""
     dataset = dataset or project.latest_dataset()
     project.check_not_forgotten("dataset", dataset.id)
     request = tune_request.complete(project, dataset, tune_request.tune_request(project, dataset))
@@ -24,7 +40,8 @@ def tune(project: Project, dataset: Dataset | None = None) -> Adapter:
     if known:
         return project.adapter(known)
     check_model(request)
-    check_power(project, dataset)
+    check_arm(project.config)
+    check_power(project, dataset, anyway)
     with project.progress.step("tune"):
         folder = tune_request.folder(project, key)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -36,29 +53,42 @@ def tune(project: Project, dataset: Dataset | None = None) -> Adapter:
     return adapter
 
 
+def check_base(project: Project) -> None:
+    """Before anything is read: is the model there that is to be trained? Raises InputError when it is not."""
+    from harness.evaluate.inference.model_files import configuration
+
+    section = tuned_section(project.config)
+    trained_here = project.config.tune.method != HOSTED
+    if trained_here and (section.backend or project.config.model.backend) == "hf":
+        configuration(section.model or project.config.model.base)
+
+
 def check_model(request: TuneRequest) -> None:
     """Before any cost: does the base go the whole way? Raises InputError when it does not."""
-    if Path(request.base).is_dir():
+    if request.recipe.method != HOSTED:  # whose base is a provider's name
         from harness.evaluate.inference.acceptance import accept_whole
 
-        accept_whole(request.base)
+        accept_whole(request.base, request.template_options)
 
 
-def check_power(project: Project, dataset: Dataset) -> None:
-    """Before training: can these suites show a gain, and that nothing broke? Raises UndecidedError when they cannot.
+def check_arm(config: Config) -> None:
+    """Before any cost: can the tuned arm's backend take what the recipe makes? Raises UsageError when it cannot."""
+    backend = load("backends", tuned_section(config).backend or config.model.backend)
+    if hasattr(backend, "check_recipe"):
+        backend.check_recipe(config.tune)
 
-    `train_anyway = true` under [gate.options] only says so and goes on.
+
+def check_power(project: Project, dataset: Dataset, anyway: bool = False) -> None:
+    """Before training: can these suites show a gain, and that nothing broke? Raises UnderpoweredError when they cannot.
+
+    `anyway`, or `train_anyway = true` under [gate.options], only says so and goes on.
     """
     held = sound(survey(project, dataset=dataset))
     looks = {name: project.store.ledger.looks.next_number(asked) for name, asked in held.asked.items()}
     findings = power.plan(held.suites, project.config.gate, looks)
     weak = [finding for finding in findings if finding.outcome == "unresolved"]
-    if weak and not project.config.gate.options.get("train_anyway"):
-        raise UndecidedError(
-            f"nothing was trained, since the verdict would stay open: {weak[0].sentence}",
-            where=weak[0].suite,
-            next=f"{weak[0].next}, or set train_anyway = true under [gate.options]",
-        )
+    if weak and not (anyway or project.config.gate.options.get("train_anyway")):
+        raise UnderpoweredError(weak, held.suites)
     for finding in weak:
         project.progress.note(finding.sentence)
 

@@ -57,7 +57,7 @@ def sweep(project: Project, grid: Mapping[str, Sequence[float]]) -> list[SweepTr
     combinations = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     if len(combinations) < 2:
         raise UsageError(
-            "there is nothing to choose from", next="trueup sweep --learning-rate 3e-4 --learning-rate 1e-3"
+            "there is nothing to choose from", next="trueup tune --try sweep --learning-rate 3e-4 --learning-rate 1e-3"
         )
     request = _request(project)
     done: list[SweepTrial] = []

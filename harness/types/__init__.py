@@ -11,8 +11,10 @@ JSON and back and gives their content id.
 
 from harness.types.base import Json, Noun
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
+from harness.types.deploy import Deployment, Release, Switch
 from harness.types.evaluation import (
     CORPUS,
+    Application,
     Arm,
     Budget,
     Calibration,
@@ -43,7 +45,17 @@ from harness.types.messages import (
     ToolResultPart,
     Usage,
 )
-from harness.types.reports import HistoryPoint, Story
+from harness.types.reports import (
+    ArmMean,
+    BranchChange,
+    DecisionPlan,
+    HistoryPoint,
+    PairMean,
+    PlannedCall,
+    PlannedWay,
+    Story,
+)
+from harness.types.storage import StoreSettings
 from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source
 from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
 from harness.types.verdicts import (
@@ -61,11 +73,15 @@ from harness.types.verdicts import (
 )
 
 __all__ = [
-    "Adapter",
-    "Arm",
-    "ArmSettings",
-    "Budget",
     "CORPUS",
+    "UNUSABLE",
+    "Adapter",
+    "Application",
+    "Arm",
+    "ArmMean",
+    "ArmSettings",
+    "BranchChange",
+    "Budget",
     "Calibration",
     "Call",
     "CallError",
@@ -75,6 +91,7 @@ __all__ = [
     "Contract",
     "CurvePoint",
     "Dataset",
+    "DecisionPlan",
     "Estimate",
     "EvalRequest",
     "Failure",
@@ -94,11 +111,17 @@ __all__ = [
     "Noun",
     "OtherPart",
     "Pair",
+    "PairMean",
     "Part",
+    "PlannedCall",
+    "PlannedWay",
     "Policy",
     "Preview",
     "PreviewRow",
     "Promotion",
+    "Release",
+    "Switch",
+    "Deployment",
     "Prompt",
     "Quarantine",
     "Quarantined",
@@ -112,8 +135,10 @@ __all__ = [
     "Run",
     "Score",
     "Share",
+    "SharedTurn",
     "Source",
     "Spent",
+    "StoreSettings",
     "Story",
     "Suite",
     "Target",
@@ -122,8 +147,6 @@ __all__ = [
     "ToolCallPart",
     "ToolResultPart",
     "TuneRequest",
-    "SharedTurn",
-    "UNUSABLE",
     "Usage",
     "Verdict",
     "Waiver",

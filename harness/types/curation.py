@@ -1,9 +1,13 @@
 """Define what is mined and curated: failures, clusters, cases, datasets."""
 
+from reprlib import Repr
 from typing import Literal
 
 from harness.types.base import Json, Noun
 from harness.types.messages import Message, Prompt
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
 
 
 class Failure(Noun, frozen=True):
@@ -103,6 +107,11 @@ class Case(Noun, frozen=True):
         """Text of the last user message: what the case is about."""
         users = [message for message in self.messages if message.role == "user"]
         return users[-1].text if users else ""
+
+    def __repr__(self) -> str:
+        """Short, since tracebacks show it: the id, and the beginning and end of what is asked and expected."""
+        parts = {"text": self.text or None, "expected": self.expected}
+        return f"Case(id={self.id!r}{''.join(f', {k}={_SHORT.repr(v)}' for k, v in parts.items() if v is not None)})"
 
     def __getitem__(self, key: str) -> Json:
         if key in self.fields:

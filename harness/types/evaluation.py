@@ -62,6 +62,8 @@ class Suite(Noun, frozen=True):
     """False: the arm's prompt is not put in front; for suites that probe general ability."""
     owner: str = ""
     tags: tuple[str, ...] = ()
+    about: str = ""
+    """First paragraph of the eval function's docstring."""
     file: str = ""
     digest: str = ""
     """Content id of the eval file's source and of all its cases."""
@@ -112,6 +114,8 @@ class Calibration(Noun, frozen=True):
     """Digest of its answers in this trial."""
     arms: tuple[tuple[str, tuple[tuple[float, float], ...]], ...] = ()
     """Each arm with its labelled answers, as (people's score, judge's score), each 0 to 1; empty: labels name no arm."""
+    brief: bool = False
+    """Only some labels and attacks were tried, for a first look: nothing is known of the judge by it."""
     most_bias: float | None = None
     """How much laxer (as a share of answers) the judge may be on one arm than on another, by the author's word."""
 
@@ -130,6 +134,9 @@ class Score(Noun, frozen=True):
 
 CUT_OFF = frozenset({"length", "incomplete"})
 """How a reply ends that says less than the model would have: at the bound on its tokens, or inside its reasoning."""
+
+ANSWERED = "application"
+"""How an application's answer ends: it is no call of a model."""
 
 
 class Reply(Noun, frozen=True):
@@ -216,6 +223,9 @@ class Result(Noun, frozen=True):
     skipped: str = ""
     replies: tuple[Reply, ...] = ()
     seconds: float = 0.0
+    asked: tuple[tuple[Message, ...], ...] = ()
+    """For each reply what was new in its request: results of tools, further questions, or a question that the eval function
+    wrote itself. Empty where every reply answers the case's own messages. The arm's prompt is in the arm."""
 
     @property
     def cut_off(self) -> bool:
@@ -246,6 +256,20 @@ class Arm(Noun, frozen=True):
     """What the backend takes beside: url, batch_size, dtype, sampling."""
     template_options: dict[str, Json] = {}
     """Variables of the chat template, which every request of the arm is rendered with."""
+
+
+class Application(Noun, frozen=True):
+    """A program whose answers are judged in place of the model's; its calls of the model go to the arm.
+
+    See `harness.evaluate.application.program`.
+    """
+
+    command: str
+    """As in a shell, without its operators."""
+    folder: str = ""
+    """Where it runs."""
+    seconds: float = 300.0
+    """The most that it may take without a call of the model or an answer."""
 
 
 class EvalRequest(Noun, frozen=True):
@@ -279,6 +303,8 @@ class EvalRequest(Noun, frozen=True):
     """File or OTLP address to which every case goes as a trace; empty: nowhere."""
     cases: str = ""
     """JSON Lines file of cases that stand in for the suites' own: training cases, for recipes that learn from scores."""
+    application: Application | None = None
+    """What `model.chat` of the eval functions asks; None: the arm itself."""
 
 
 class Run(Noun, frozen=True):

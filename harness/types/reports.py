@@ -5,7 +5,36 @@ from harness.types.curation import Case, Dataset
 from harness.types.evaluation import Run
 from harness.types.traces import Call, Feedback
 from harness.types.tuning import Adapter
-from harness.types.verdicts import Comparison, Judgement, Policy, Promotion, Verdict, Waiver
+from harness.types.verdicts import Comparison, Finding, Interval, Judgement, Policy, Promotion, Verdict, Waiver
+
+
+class ArmMean(Noun, frozen=True):
+    """Mean of one arm on one suite, with its interval; decides nothing."""
+
+    suite: str
+    arm: str
+    n: int
+    """Units that count: cases that ask the same are one."""
+    mean: float
+    interval: Interval | None = None
+    """None: the scores have no range, so one rare case could outweigh all."""
+
+
+class PairMean(Noun, frozen=True):
+    """Means of two arms over the cases that were judged, and the interval of their difference."""
+
+    suite: str
+    baseline: str
+    candidate: str
+    n: int
+    before: float
+    after: float
+    part: str = ""
+    """`column=value` of a slice; empty: the whole suite."""
+    interval: Interval | None = None
+    """Of `after` minus `before`; None where it cannot be told."""
+    waived: int = 0
+    """Cases that a waiver in force takes out."""
 
 
 class HistoryPoint(Noun, frozen=True):
@@ -25,6 +54,45 @@ class HistoryPoint(Noun, frozen=True):
     """Content ids of the verdict and of the dataset that it was judged with."""
 
 
+class BranchChange(Noun, frozen=True):
+    """What a change alone changes: the candidate now against the one that the branch it goes into was judged with last."""
+
+    branch: str
+    outcome: str
+    """Outcome of that branch's verdict."""
+    comparisons: tuple[Comparison, ...] = ()
+    """That branch's candidate as the baseline, today's as the candidate; a suite that is new or gone is missing on one side."""
+
+
+class PlannedWay(Noun, frozen=True):
+    """One way to get what is missing."""
+
+    what: str
+    command: str
+    """What to type, or which file to edit."""
+
+
+class PlannedCall(Noun, frozen=True):
+    """A call that would help, were it labelled."""
+
+    call_id: str
+    asked: str
+    reason: str
+
+
+class DecisionPlan(Noun, frozen=True):
+    """Why a run stopped before training, and how it can be decided. It is no verdict."""
+
+    title: str
+    sentence: str
+    at_ns: int = 0
+    findings: tuple[Finding, ...] = ()
+    """Suites that could not be decided: with `n` and `needed` among the counts."""
+    ways: tuple[PlannedWay, ...] = ()
+    calls: tuple[PlannedCall, ...] = ()
+    """Those to label next."""
+
+
 class Story(Noun, frozen=True):
     """All that a report is rendered from. A report opens nothing else."""
 
@@ -40,6 +108,9 @@ class Story(Noun, frozen=True):
     history: tuple[HistoryPoint, ...] = ()
     promotions: tuple["Promotion", ...] = ()
     waivers: tuple["Waiver", ...] = ()
+    """Those that were judged."""
+    saved_waivers: tuple["Waiver", ...] = ()
+    """What waivers.jsonl has, so that the page can save that file with more."""
     policy: Policy = Policy()
     seconds: dict[str, float] = {}
     """Step of the loop to its wall-clock time."""
@@ -55,5 +126,15 @@ class Story(Noun, frozen=True):
     """Its training rows."""
     judgement: Judgement | None = None
     """What the verdict was computed from."""
+    trace_url: str = ""
+    """Web address of a trace with `{trace_id}` in it; empty: cases link to none."""
+    arm_means: tuple[ArmMean, ...] = ()
+    """Each suite under each arm."""
+    pair_means: tuple[PairMean, ...] = ()
+    """Each suite and slice of the comparisons, without waived cases."""
+    branch_change: BranchChange | None = None
+    """Set in a job for a pull or merge request, where the store holds a verdict of the branch that it goes into."""
+    places: dict[str, dict[str, str]] = {}
+    """Suite name to case id to `FILE:LINE` below the repository; the eval function's own under the empty id."""
     served: dict[str, str] = {}
     """Content id of what was promoted or judged to what it is, in words."""

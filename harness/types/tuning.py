@@ -13,24 +13,37 @@ class Recipe(Noun, frozen=True):
     method: str = "sft"
     """Name of a file in `trainers/`."""
     learning_rate: float | None = None
+    """None: chosen from the size of the model and the batch."""
     epochs: float | None = None
+    """Passes over the training rows; None: 3 of fewer than 1,000 rows, else 2."""
     max_steps: int | None = None
+    """Most optimizer steps; None: as many as the epochs have."""
     batch_size: int | None = None
     """Rows an optimizer step, over all devices and accumulation."""
     rank: int = 16
+    """Rank of the adapter's matrices."""
     alpha: int = 32
+    """Scale of the adapter: its output counts `alpha / rank` times."""
     dropout: float = 0.0
+    """Share of the adapter's inputs that is dropped in training, 0 to 1."""
     target_modules: str = "all-linear"
+    """Layers that get an adapter: `all-linear`, or names joined by commas."""
     adapter: str = "lora"
     """Name of a file in `trainers/adapters/`: lora, rslora, dora, qlora, full, prefix or prompt."""
     warmup: float = 0.05
+    """Share of the steps over which the learning rate rises."""
     weight_decay: float = 0.01
+    """Weight decay of AdamW."""
     max_grad_norm: float = 1.0
+    """Gradients above this norm are scaled down to it."""
     schedule: str = "linear"
+    """How the learning rate goes on after the warm-up: `linear`, `cosine` or `constant`."""
     max_tokens: int | None = None
     """Longest row; None: what the model takes."""
     too_long: Literal["raise", "drop", "trim_prompt"] = "drop"
+    """What happens to a row longer than `max_tokens`: an error, left out, or its prompt cut at the front."""
     replay_share: float = 0.1
+    """Share of replay rows in the training mix, 0 to 1."""
     validation_share: float = 0.1
     """Share of the training rows that is set aside to choose the checkpoint by (at most 64 rows; none of fewer than 100)."""
     patience: int = 3
@@ -40,6 +53,7 @@ class Recipe(Noun, frozen=True):
     dtype: str = "auto"
     """auto: bf16 where the processor has it, else float32."""
     seed: int = 17
+    """Seeds weights, order and dropout."""
     checkpoint_every: int | None = None
     """Steps between checkpoints; None: ten in a run."""
     options: dict[str, Json] = {}

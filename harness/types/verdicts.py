@@ -109,7 +109,9 @@ class Policy(Noun, frozen=True):
     alpha: float = 0.05
     """One-sided error rate of each guard and target, over all looks at its cases: look k gets alpha / (k (k + 1))."""
     min_cases: int = 20
+    """Cases of a suite below which its verdict stays undecided."""
     max_error_share: float = 0.02
+    """Share of a suite's cases that may be errors; above it the verdict is invalid."""
     baselines: tuple[str, ...] = ("base",)
     """Arms that the candidate is held against: champion where there is one, base always."""
     net_gain: float = 0.0
@@ -121,6 +123,7 @@ class Policy(Noun, frozen=True):
     looks: int = 20
     """How often the same cases may be looked at before fresh ones are asked for."""
     options: dict[str, Json] = {}
+    """Options of the rules, such as `train_anyway`; see docs/how-to/gate.md."""
     version: str = ""
     """The team's own name for this policy, shown beside its content id."""
     candidate: str = "tuned"

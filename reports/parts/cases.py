@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from harness.types import Budget, Case, Comparison, Pair, Result, Role, Run, Story, Suite
 
-STATUSES = ("broken", "worse", "fixed", "better", "both_fail", "both_pass", "error", "missing")
-"""In the order a reviewer wants them. `better` and `worse` are changes of a number that cross no pass mark."""
+STATUSES = ("broken", "worse", "fixed", "better", "failed", "both_fail", "both_pass", "error", "missing", "passed")
+"""In the order a reviewer wants them. `better` and `worse` are changes of a number that cross no pass mark; `failed` and
+`passed` are of a run that is compared with none."""
 
 
 class CaseRow(Struct):
@@ -23,7 +24,7 @@ class CaseRow(Struct):
     scores: dict[str, float | None]
     """Arm to the mean of its repeats on the suite's metric; None where it has no valid score."""
     status: dict[str, str]
-    """Baseline arm to one of `STATUSES`."""
+    """Baseline arm to one of `STATUSES`; of a run that is compared with none, the empty name to one."""
     results: dict[str, tuple[Result, ...]]
     """Arm to its repeats, in order."""
     flaky: tuple[str, ...] = ()
@@ -85,7 +86,18 @@ def case_rows(story: Story) -> list[CaseRow]:
         for case in cases.get(name, ())
     ]
     order, against = {name: place for place, name in enumerate(STATUSES)}, main_baseline(story)
+    if not story.comparisons:
+        for row in rows:
+            row.status = {"": _alone(suites[row.suite].role, row, candidate(story))}
     return sorted(rows, key=lambda row: order[row.status.get(against, "missing")])
+
+
+def _alone(role: Role, row: CaseRow, arm: str) -> str:
+    """What became of a case under one arm."""
+    score = row.scores.get(arm)
+    if row.errors.get(arm):
+        return "error"
+    return "missing" if score is None else "passed" if passes(role, score) else "failed"
 
 
 def _row(

@@ -1,12 +1,15 @@
 """Compute what a call costs under each arm: tokens, seconds, money; and how often an arm disagrees with itself."""
 
 from collections.abc import Sequence
-from statistics import median
+from statistics import median, quantiles
 
 from msgspec import Struct
 
 from harness.types import Run, Story, Target
 from reports.parts.cases import CaseRow, candidate
+
+FEWEST = 20
+"""Replies that a 95th percentile takes."""
 
 
 class ArmCost(Struct):
@@ -19,6 +22,8 @@ class ArmCost(Struct):
     output: float | None
     seconds: float
     """Median of a reply's share of its batch; answers from the cache keep the time they took when they were made."""
+    slow: float | None
+    """95th percentile of the same; None of fewer than 20."""
     price: float | None
     """Of 1,000 calls, in the currency of the arm's option `prices`; None where it names none."""
     flaky: float | None
@@ -38,7 +43,7 @@ def arm_costs(story: Story, rows: list[CaseRow]) -> list[ArmCost]:
 
 
 def _arm_cost(run: Run, rows: list[CaseRow]) -> ArmCost:
-    asked = _targets(run)
+    asked = targets(run)
     replies = [reply for result in run.results if result.suite in asked for reply in result.replies]
     taken = _mean([reply.usage.input for reply in replies])
     given = _mean([reply.usage.output for reply in replies])
@@ -50,15 +55,16 @@ def _arm_cost(run: Run, rows: list[CaseRow]) -> ArmCost:
         input=taken,
         output=given,
         seconds=median(reply.seconds for reply in replies) if replies else 0.0,
+        slow=quantiles([reply.seconds for reply in replies], n=20)[-1] if len(replies) >= FEWEST else None,
         price=1000 * spent if (spent := _mean([reply.cost for reply in replies])) is not None else None,
         flaky=sum(name in row.flaky for row in repeated) / len(repeated) if repeated else None,
     )
 
 
-def _targets(run: Run) -> set[str]:
+def targets(run: Run) -> set[str]:
     """Names of the target suites; of all suites where there is none."""
-    targets = {suite.name for suite in run.suites if isinstance(suite.role, Target)}
-    return targets or {suite.name for suite in run.suites}
+    names = {suite.name for suite in run.suites if isinstance(suite.role, Target)}
+    return names or {suite.name for suite in run.suites}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from harness.types import Story
 from reports.parts.cases import CaseRow, main_baseline
+from reports.parts.cluster_names import cluster_names
 from reports.parts.words import short_name
 
 
@@ -32,11 +33,16 @@ class Group(Struct):
     detector: str = ""
     trained: int = 0
     """Training rows of the same cluster."""
+    low: float | None = None
+    high: float | None = None
+    """Ends of the interval of the difference, where the slice has enough cases."""
 
 
 def clusters(story: Story, rows: Iterable[CaseRow]) -> list[Group]:
     """One group a failure cluster, and one a suite for cases without a cluster; most broken first, then most unsolved."""
+    rows = list(rows)
     known = {cluster.id: cluster for cluster in story.dataset.clusters} if story.dataset else {}
+    names = cluster_names(story, rows)
     trained = Counter(case.cluster for case in story.training)
     groups = []
     for (cluster_id, suite), members in _split(
@@ -44,21 +50,23 @@ def clusters(story: Story, rows: Iterable[CaseRow]) -> list[Group]:
     ):
         group = _count(story, cluster_id, members)
         group.suite = suite
-        group.label = f"{short_name(suite)} (suite; not from production failures)" if suite else cluster_id
+        group.label = f"{short_name(suite)} (suite; not from production failures)" if suite else names[cluster_id]
         group.trained = trained[cluster_id] if cluster_id else 0
         if cluster := known.get(cluster_id):
-            group.label, group.lever, group.evidence = cluster.label or cluster_id, cluster.lever, cluster.evidence
-            group.detector = cluster.detector
+            group.lever, group.evidence, group.detector = cluster.lever, cluster.evidence, cluster.detector
         groups.append(group)
     return sorted(groups, key=lambda group: (-group.broken, -group.both_fail, -group.cases))
 
 
 def slices(story: Story, rows: Iterable[CaseRow]) -> list[Group]:
     """One group a suite and slice; most broken first. Slices advise; they do not decide."""
-    groups = []
+    groups, against = [], main_baseline(story)
+    known = {(mean.suite, mean.part): mean for mean in story.pair_means if mean.baseline == against}
     for (name, suite), members in _split(rows, lambda row: [(part, row.suite) for part in row.slices]):
         group = _count(story, name, members)
         group.suite, group.label = suite, name
+        if (mean := known.get((suite, name))) and mean.interval:
+            group.low, group.high = mean.interval.low, mean.interval.high
         groups.append(group)
     return sorted(groups, key=lambda group: (-group.broken, group.suite, group.label))
 

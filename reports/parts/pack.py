@@ -10,9 +10,12 @@ import zlib
 from collections.abc import Iterator
 
 from harness.core import codec
-from harness.types import Case, Feedback, Json, Message, Reply, Result, Story, ToolCallPart, ToolResultPart
+from harness.types import Case, Feedback, Json, Message, Story, ToolCallPart, ToolResultPart
 from reports.parts.cases import STATUSES, CaseRow
+from reports.parts.cluster_names import cluster_names
+from reports.parts.columns import columns
 from reports.parts.safe import line
+from reports.parts.turns import plain, result, turn
 
 BLOCK = 192_000
 """Bytes of JSON in one block before compression."""
@@ -38,8 +41,8 @@ def index(story: Story, rows: list[CaseRow], places: list[tuple[int, int]]) -> d
     suites = sorted({row.suite for row in rows})
     groups = sorted({row.case.cluster for row in rows})
     slices = sorted({name for row in rows for name in row.slices})
-    baselines = list(dict.fromkeys(comparison.baseline for comparison in story.comparisons))
-    labels = {cluster.id: cluster.label for cluster in story.dataset.clusters} if story.dataset else {}
+    baselines = list(dict.fromkeys(comparison.baseline for comparison in story.comparisons)) or [""]
+    labels = cluster_names(story, rows)
     numbers = [{name: place for place, name in enumerate(names)} for names in (suites, groups, slices)]
     return {
         "arms": arms,
@@ -56,6 +59,7 @@ def index(story: Story, rows: list[CaseRow], places: list[tuple[int, int]]) -> d
         "status": [[STATUSES.index(row.status.get(name, "missing")) for row in rows] for name in baselines],
         "flaky": [int(bool(row.flaky)) for row in rows],
         "error": [int(bool(row.errors)) for row in rows],
+        "columns": columns(story, rows),
         "scores": [[_rounded(row.scores.get(arm)) for row in rows] for arm in arms],
         "block": [block for block, _ in places],
         "at": [at for _, at in places],
@@ -102,11 +106,9 @@ def _bodies(story: Story, rows: list[CaseRow]) -> Iterator[bytes]:
     for row in rows:
         case = row.case
         body = {
-            "messages": [said(message) for message in case.messages],
+            "messages": [turn(message) for message in case.messages],
             "expected": case.expected,
-            "answers": {
-                arm: [_result(result) for result in results] for arm, results in row.results.items() if results
-            },
+            "answers": {arm: [result(one) for one in results] for arm, results in row.results.items() if results},
             **_origin(case),
         }
         if call := story.calls.get(case.call_id):
@@ -114,7 +116,7 @@ def _bodies(story: Story, rows: list[CaseRow]) -> Iterator[bytes]:
             body["call"] = {"model": call.model_served or call.model_requested, "reply": call.reply, "where": where}
         if case.call_id in feedback_on:
             body["feedback"] = [
-                _plain(
+                plain(
                     name=f.name,
                     value=f.value,
                     label=f.label,
@@ -135,7 +137,7 @@ def _bodies(story: Story, rows: list[CaseRow]) -> Iterator[bytes]:
 
 
 def _origin(case: Case) -> dict[str, Json]:
-    return _plain(
+    return plain(
         split=case.split,
         call_id=case.call_id,
         trace_id=case.trace_id,
@@ -146,11 +148,6 @@ def _origin(case: Case) -> dict[str, Json]:
         rejected=case.rejected,
         fields=case.fields or None,
     )
-
-
-def _plain(**values: Json) -> dict[str, Json]:
-    """Only what is there: an empty value takes no bytes."""
-    return {key: value for key, value in values.items() if value not in (None, "", [], {})}
 
 
 def said(message: Message) -> list[str]:
@@ -164,22 +161,3 @@ def _part(part: object) -> str:
     if isinstance(part, ToolResultPart):
         return f"← {part.content}"
     return getattr(part, "text", "") or codec.canonical(part)
-
-
-def _result(result: Result) -> dict[str, Json]:
-    scores = [_plain(name=s.name, label=s.label, why=s.explanation) | {"value": s.value} for s in result.scores]
-    return _plain(
-        replies=[_reply(reply) for reply in result.replies], scores=scores, error=result.error, skipped=result.skipped
-    )
-
-
-def _reply(reply: Reply) -> dict[str, Json]:
-    calls = "\n".join(_part(call) for call in reply.tool_calls)
-    return _plain(
-        text="\n".join(filter(None, (reply.text, calls))),
-        reasoning=reply.reasoning,
-        finish="" if reply.finish_reason == "stop" else reply.finish_reason,
-        tokens=[reply.usage.input, reply.usage.output] if reply.usage.output is not None else None,
-        seconds=round(reply.seconds, 3),
-        logprobs=[round(value, 3) for value in reply.logprobs],
-    )

@@ -1,7 +1,7 @@
 """Compute the geometry of the report's drawings. Templates draw them as inline SVG; nothing here writes markup."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
@@ -121,15 +121,22 @@ def chart(
     height: float = 150,
     mark: float | None = None,
     top: float | None = None,
+    x_marks: Sequence[tuple[float, str]] | None = None,
+    y_label: Callable[[float], str] = "{:g}".format,
 ) -> Chart | None:
-    """Lay out named series of (x, y) on one pair of axes that start at y = 0; None when no series has two points."""
+    """Lay out named series of (x, y) on one pair of axes that start at y = 0; None when no series has two points.
+
+    `x_marks`: where the x axis is labelled and how; without them at round numbers.
+    """
     drawn = [(name, points) for name, points in series if len(points) > 1]
     if not drawn:
         return None
     xs = [x for _, points in drawn for x, _ in points]
     ys = [y for _, points in drawn for _, y in points]
     x_low, x_high, y_low, y_high = min(xs), max(xs), min(0.0, *ys), top if top is not None else max(ys) or 1.0
-    left, right, above, below = 40.0, 12.0, 10.0, 22.0
+    left, right, above, below = 40.0, 20.0, 10.0, 22.0
+    round_marks = [(v, f"{v:g}") for v in nice_ticks(x_low, x_high, 5)] if x_high > x_low else []
+    marks = round_marks if x_marks is None else x_marks
 
     def to_x(x: float) -> float:
         return left + (x - x_low) / ((x_high - x_low) or 1) * (width - left - right)
@@ -141,8 +148,8 @@ def chart(
         width=width,
         height=height,
         lines=[Line(name, [(to_x(x), to_y(y)) for x, y in points]) for name, points in drawn],
-        x_ticks=[Tick(to_x(v), f"{v:g}") for v in nice_ticks(x_low, x_high, 5)] if x_high > x_low else [],
-        y_ticks=[Tick(to_y(v), f"{v:g}") for v in nice_ticks(y_low, y_high, 3)] if y_high > y_low else [],
+        x_ticks=[Tick(to_x(v), text) for v, text in marks],
+        y_ticks=[Tick(to_y(v), y_label(v)) for v in nice_ticks(y_low, y_high, 3)] if y_high > y_low else [],
         mark=to_x(mark) if mark is not None else None,
     )
 

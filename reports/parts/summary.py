@@ -10,7 +10,7 @@ from pathlib import PurePath
 from msgspec import Struct
 
 from harness.core.plugins import says
-from harness.types import Comparison, Finding, Role, Run, Story, Target, Verdict
+from harness.types import Comparison, Contract, Finding, Guard, Role, Run, Story, Suite, Target, Verdict
 from reports.parts.cases import candidate, main_baseline, status
 from reports.parts.validity import WORST, Check, checks, in_force
 from reports.parts.words import MEANING, asked, moment, number, percent, points, role_name, short_name
@@ -60,6 +60,8 @@ class SuiteRow(Struct):
     """Waivers in force on cases or clusters of this suite."""
     word: str = ""
     """The outcome as it is shown; of two runs that no gate judged, `changed` or `noise`."""
+    level: float = 0.0
+    """Of the interval; 0 without one."""
     others: dict[str, float] = {}
     """Of a target suite, the mean of every other arm that answered it: there the prompted one is a rival."""
 
@@ -187,7 +189,7 @@ def _rank(finding: Finding | None) -> int:
 def _suite_row(story: Story, comparison: Comparison, finding: Finding | None) -> SuiteRow:
     suite, pairs = comparison.suite, [p for p in comparison.pairs if None not in (p.baseline, p.candidate)]
     statuses = [status(suite.role, pair) for pair in comparison.pairs]
-    before, after = _mean([p.baseline for p in pairs]), _mean([p.candidate for p in pairs])
+    before, after = _means(story, comparison)
     estimate = after - before if before is not None and after is not None else None
     interval = finding.interval if finding else None
     return SuiteRow(
@@ -203,6 +205,7 @@ def _suite_row(story: Story, comparison: Comparison, finding: Finding | None) ->
         estimate=finding.estimate if finding and finding.estimate is not None else estimate,
         low=interval.low if interval else None,
         high=interval.high if interval else None,
+        level=interval.level if interval else 0.0,
         bound=finding.bound if finding else None,
         outcome=finding.outcome if finding else "info",
         word=_word(story, finding),
@@ -213,9 +216,31 @@ def _suite_row(story: Story, comparison: Comparison, finding: Finding | None) ->
         formula=finding.formula if finding else "",
         share=all(0 <= v <= 1 for p in pairs for v in (p.baseline, p.candidate) if v is not None),
         noise=_noise(story, comparison),
-        waivers=sum(waiver.suite == suite.name and in_force(waiver, story) for waiver in story.waivers),
+        waivers=_waivers(story, suite),
         others=_others(story, comparison),
     )
+
+
+def _means(story: Story, comparison: Comparison) -> tuple[float | None, float | None]:
+    """Means of the cases that were judged, where they are known, so that they differ by what the finding says; else of all
+    cases with both scores."""
+    for mean in story.pair_means:
+        if (mean.suite, mean.baseline, mean.candidate, mean.part) == (
+            comparison.suite.name,
+            comparison.baseline,
+            comparison.candidate,
+            "",
+        ):
+            return mean.before, mean.after
+    pairs = [pair for pair in comparison.pairs if None not in (pair.baseline, pair.candidate)]
+    return _mean([pair.baseline for pair in pairs]), _mean([pair.candidate for pair in pairs])
+
+
+def _waivers(story: Story, suite: Suite) -> int:
+    """Waivers in force on the suite; only guards and contracts can be waived."""
+    if not isinstance(suite.role, (Guard, Contract)):
+        return 0
+    return sum(waiver.suite == suite.name and in_force(waiver, story) for waiver in story.waivers)
 
 
 def _asked(role: Role, finding: Finding | None) -> str:

@@ -1,6 +1,6 @@
 """Summarise whether the judgement can be trusted: errors, missing pairs, leaks, judges, noise, looks, waivers."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from msgspec import Struct
 
@@ -80,26 +80,39 @@ def _agreement(rows: list[JudgeRow]) -> list[Check]:
 
 
 def in_force(waiver: Waiver, story: Story) -> bool:
-    """True when the waiver names a case or a cluster and had not expired on the day of the verdict, which is never before that
-    of its runs: a clock may have been set back in between."""
+    """As the gate has it: the waiver names a case or a cluster, had not ended on the day of the judgement, and did not run for
+    longer than the policy allows. Of a verdict whose judgement was not kept, the day is the later of its own and its runs'."""
     if not (waiver.case_id or waiver.cluster):
         return False
     try:
         end = date.fromisoformat(waiver.expires)
     except ValueError:
         return False
+    today = _today(story)
+    return today is None or (today <= end and end - today <= timedelta(days=longest_waiver(story)))
+
+
+def longest_waiver(story: Story) -> float:
+    """For how many days a waiver may run, by the policy."""
+    most = says("rules", "waived", "DAYS", None)
+    return float(most.of(story.policy)) if most is not None else 0.0
+
+
+def _today(story: Story) -> date | None:
+    if story.judgement is not None and story.judgement.today:
+        return date.fromisoformat(story.judgement.today)
     judged = max([story.verdict.at_ns, *(run.started_ns for run in story.runs)])
-    return not story.verdict.at_ns or datetime.fromtimestamp(judged / 1e9, tz=UTC).date() <= end
+    return datetime.fromtimestamp(judged / 1e9, tz=UTC).date() if story.verdict.at_ns else None
 
 
 def _waived(story: Story) -> Check:
     live = sum(in_force(waiver, story) for waiver in story.waivers)
-    expired = len(story.waivers) - live
+    idle = len(story.waivers) - live
     return Check(
         "waivers",
         str(live),
         "unresolved" if live else "pass",
-        f"{expired} expired, counting as none" if expired else "",
+        f"{idle} more count as none: ended, or for longer than is allowed" if idle else "",
     )
 
 

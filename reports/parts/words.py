@@ -20,6 +20,8 @@ MARKS = {
     "hold": "✕",
     "fail": "✕",
     "broken": "✕",
+    "failed": "✕",
+    "passed": "✓",
     "worse": "↓",
     "undecided": "?",
     "unresolved": "?",
@@ -38,6 +40,11 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{value * 100:.1f}%"
 
 
+def whole_percent(value: float) -> str:
+    """A share as a percentage for a tick of an axis: 0.5 is `50%`, 0.025 is `2.5%`."""
+    return f"{value * 100:g}%"
+
+
 def points(value: float | None, share: bool = True) -> str:
     """A signed difference: percentage points for shares, else the number."""
     if value is None:
@@ -51,6 +58,11 @@ def number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else f"{value:.3g}"
+
+
+def level(value: float) -> str:
+    """A level as a percentage: 0.95 is `95 %`, 0.98745 is `98.75 %`."""
+    return f"{100 * value:.4g} %"
 
 
 def told(value: Json) -> str:
@@ -101,12 +113,12 @@ def asked(role: Role) -> str:
 
 
 def basis(finding: Finding) -> list[str]:
-    """What a finding rests on, in lines: the formula with its p value and level, then the counts. Zeros are left out,
-    but for b (broken) and c (fixed), of which none is as telling as many."""
+    """What a finding rests on, in lines: the formula with its p value, and its level where the sentence does not say it; then
+    the counts. Zeros are left out, but for b (broken) and c (fixed), of which none is as telling as many."""
     formula = finding.formula.replace("_", " ") or "–"
     if finding.p_value is not None:
         formula += " · p < 0.001" if finding.p_value < 0.001 else f" · p {finding.p_value:.3f}"
-    if finding.interval:
+    if finding.interval and f"{level(finding.interval.level)} interval" not in finding.sentence:
         formula += f" · level {finding.interval.level:g}"
     counts = {name: value for name, value in finding.counts.items() if value or name in ("b", "c")}
     low, high = counts.pop("newcombe_low", None), counts.pop("newcombe_high", None)

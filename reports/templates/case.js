@@ -5,7 +5,7 @@ async function showCase(row) {
   const turn = ++drawn, [body, origin] = await Promise.all([bodyOf(row), loadLineage()]);
   if (turn !== drawn) return;
   const parts = body === null ? [make("p", {class: "empty"}, "This file was cut to size; the texts of this case are not in it.")] : [
-    ...asked(body), ...answered(body), ...provenance(row, body, origin), ...again(row)];
+    ...asked(body), ...answered(body, roleOf(row) === "budget"), ...provenance(row, body, origin), ...again(row)];
   $("case").replaceChildren(head(row), ...parts.filter(Boolean));
   $("case").scrollTop = 0;
 }
@@ -16,47 +16,58 @@ function head(row) {
     make("button", {type: "button", class: "back", onclick: () => go({case: "", in: ""})}, "‹ Cases"),
     tag(statusOf(row, list.against)), make("h2", {}, index.id[row]), make("small", {title: suite}, shortName(suite)),
     make("div", {class: "tools"},
+      make("button", {type: "button", id: "raw", title: "Texts as they came, instead of rendered", "aria-pressed": String(view.raw), onclick: () => { view.raw = !view.raw; showCase(row); }}, "Raw"),
       make("button", {type: "button", onclick: () => step(-1), "aria-label": "Previous case"}, "↑"),
       make("button", {type: "button", onclick: () => step(1), "aria-label": "Next case"}, "↓"),
-      make("button", {type: "button", id: "accept", onclick: () => openAccept(row)}, "Waive this case…")));
+      waivable(row) ? make("button", {type: "button", id: "accept", onclick: () => openAccept(row)}, heldFor(row) ? "Waived, not yet saved…" : "Waive this case…") : null));
 }
 
 const asText = (value) => typeof value === "string" ? value : JSON.stringify(value, null, 1);
 
 function asked(body) {
-  const said = body.messages.map(([role, text]) => make("div", {class: `said ${role === "user" ? "user" : ""}`}, make("b", {}, role), make("p", {class: "text"}, text)));
+  const calls = new Map(), turns = body.messages.length ? lazily(body.messages, (message) => turnNode(message, calls), 20) : null;
   const goal = body.expected; // an object is shown field by field beside the answers
   const plain = goal === null || goal === undefined || isObject(goal) ? [] : [make("h3", {}, "Expected"), make("pre", {class: "text said"}, asText(goal))];
-  return [make("h3", {}, "Asked"), ...said, ...plain];
+  return [turns && make("h3", {}, "Asked"), turns, ...plain];
 }
 
-function answered(body) {
+function answered(body, metric) {
   const compared = [index.baselines[list.against], facts.candidate]; // side by side, the other arms after them
   const arms = [...new Set([...compared, ...index.arms])].filter((arm) => body.answers[arm]);
   const table = fieldTable(body.expected, arms, body.answers);
-  return [make("h3", {}, "Answered"), table, make("div", {class: "answers"}, arms.map((arm) => answer(arm, body)))];
+  const against = versus(body, ...compared, Boolean(table)), long = arms.some((arm) => body.answers[arm].some(manyTurns));
+  const full = [make("h3", {}, "Answered"), table, make("div", {class: "answers"}, arms.map((arm) => answer(arm, body, metric)))];
+  return long ? [...against, ...full] : [...full, ...against];
 }
 
-function answer(arm, body) {
-  const repeats = body.answers[arm], info = facts.arms[arm], tokens = repeats[0].replies?.[0]?.tokens;
+function answer(arm, body, metric) {
+  const repeats = body.answers[arm], info = facts.arms[arm];
   return make("section", {class: `answer ${arm === facts.candidate ? "judged" : ""}`, "aria-label": arm},
-    make("header", {}, make("strong", {}, arm), make("small", {}, tokens ? `${tokens[0] ?? "?"} + ${tokens[1]} tokens` : "")),
-    repeats.map((result, place) => repeat(result, repeats.length > 1 ? place + 1 : 0, body.expected)),
+    make("header", {}, make("strong", {}, arm), make("small", {}, spent(repeats[0].replies || []))),
+    repeats.map((result, place) => repeat(result, repeats.length > 1 ? place + 1 : 0, body.expected, metric)),
     make("details", {}, make("summary", {}, `Prompt ${info.prompt}, ${info.digest}`),
-      info.messages.map(([role, text]) => make("div", {class: "said"}, make("b", {}, role), make("p", {class: "text"}, text))),
+      info.messages.map((message) => turnNode(message)),
       facts_list(Object.entries(info.settings).map(([name, value]) => [name, asText(value)]))));
 }
 
-function repeat(result, number, expected) {
+// Tokens and time of one repeat: all its turns together.
+function spent(replies) {
+  const counted = replies.filter((reply) => reply.tokens), sum = (place) => counted.some((reply) => reply.tokens[place] === null) ? "?" : count(counted.reduce((all, reply) => all + reply.tokens[place], 0));
+  const seconds = replies.reduce((all, reply) => all + (reply.seconds || 0), 0);
+  return [replies.length > 1 ? `${count(replies.length)} turns` : "", counted.length ? `${sum(0)} + ${sum(1)} tokens` : "", seconds ? `${+seconds.toFixed(2)} s` : ""].filter(Boolean).join(" · ");
+}
+
+function repeat(result, number, expected, metric) {
   const goal = expected === null || expected === undefined ? null : typeof expected === "string" ? expected : JSON.stringify(expected);
   return make("div", {class: "repeat"}, number ? make("small", {}, `repeat ${number}`) : null,
-    (result.replies || []).map((reply) => [reply.reasoning ? make("details", {}, make("summary", {}, "reasoning"), make("pre", {class: "text"}, reply.reasoning)) : null, make("pre", {class: "text"}, comparable(goal, reply.text || "") ? diffNodes(goal, reply.text || "") : reply.text || "(empty)",
-      reply.finish ? make("small", {}, ` [${reply.finish}]`) : null,
-      reply.logprobs ? make("small", {}, ` log-likelihoods ${reply.logprobs.join(", ")}`) : null)]),
+    manyTurns(result) ? transcript(result) : (result.replies || []).map((reply) => replyNodes(reply, goal)),
     result.error ? make("p", {}, tag("error"), " ", result.error) : null,
     result.skipped ? make("p", {}, `skipped: ${result.skipped}`) : null,
-    make("ul", {}, (result.scores || []).map((score) => make("li", {class: score.why ? "" : "bare"}, make("b", {}, `${score.name} ${percent(score.value)}`), score.label ? ` ${score.label}` : "", score.why ? `: ${score.why}` : ""))));
+    make("ul", {}, (result.scores || []).map((score) => make("li", {class: score.why ? "" : "bare"}, make("b", {}, `${score.name} ${percent(score.value, metric)}`), score.label ? ` ${score.label}` : "", score.why ? `: ${score.why}` : ""))));
 }
+
+// The text of a message: its text parts, joined.
+const textOf = ([, parts]) => parts.map((part) => typeof part === "string" ? part : part.text ?? "").join("");
 
 // A word diff helps where two texts have much in common; a wholly different answer is easier to read as it is.
 function comparable(goal, text) {
@@ -78,7 +89,7 @@ function fieldTable(expected, arms, answers) {
     const same = one.get(name) === goal.get(name);
     return make("td", {class: same ? "same" : "off"}, make("i", {}, same ? "✓" : "✕"), make("span", {class: "unseen"}, same ? "same " : "differs "), one.get(name) ?? "absent");
   };
-  return make("div", {class: "scroll"}, make("table", {class: "fields"},
+  return make("div", {class: "scroll", tabindex: "0", role: "group", "aria-label": "Fields"}, make("table", {class: "fields"},
     make("thead", {}, make("tr", {}, ["Field", "expected", ...arms].map((name) => make("th", {scope: "col"}, name)))),
     make("tbody", {}, [...names].map((name) => make("tr", {}, make("th", {scope: "row"}, name || "(whole)"), make("td", {}, goal.get(name) ?? "absent"), given.map((one) => cell(one, name)))))));
 }
@@ -93,9 +104,9 @@ function provenance(row, body, origin) {
   const pairs = [
     ["failure cluster", cluster.id ? make("a", {href: link({cluster: cluster.id})}, cluster.label) : null],
     ["split", body.split], ["slices", index.slice[row].map((slice) => index.slices[slice]).join(", ")], ["day", body.day],
-    ["call", body.call_id], ["trace", body.trace_id], ["session", body.session], ["group", body.group], ["recorded at", body.call?.where],
-    ...Object.entries(body.fields || {}).filter(([, value]) => !body.messages.some(([, text]) => text === value))
-      .map(([name, value]) => [`column ${name}`, asText(value)]),
+    ["call", body.call_id], ["trace", body.trace_id && traceLink(body.trace_id)], ["session", body.session], ["group", body.group], ["recorded at", body.call?.where],
+    ...Object.entries(body.fields || {}).filter(([, value]) => !body.messages.some((message) => textOf(message) === value))
+      .map(([name, value]) => [`column ${name}`, column(value)]),
     ["model then", body.call?.model], ["it answered", body.call?.reply ?? body.rejected], ["target from", body.source],
     ...(body.feedback || []).map((one) => [`feedback ${one.name || ""}`, [one.value, one.label, one.reading && `read as ${one.reading}`, one.comment, one.linked && `linked: ${one.linked}`, one.correction && `corrected to ${one.correction}`].filter(Boolean).join(" · ")]),
   ].filter(([, value]) => value);
@@ -104,11 +115,24 @@ function provenance(row, body, origin) {
     ...(trained.length && cluster.id ? [make("details", {}, make("summary", {}, `${count(trained.length)} training rows of this cluster went into adapter ${facts.adapter}`), trained.slice(0, 50).map((id) => trainingRow(id, origin)))] : [])];
 }
 
+// To the team's own tool, as `[report] trace_url` of trueup.toml says; the id of a trace cannot change where that is.
+function traceLink(trace) {
+  if (!/^https?:\/\//.test(facts.trace_url)) return trace;
+  const address = facts.trace_url.replaceAll("{trace_id}", () => encodeURIComponent(trace));
+  return make("a", {href: address, target: "_blank", rel: "noopener noreferrer", class: "trace"}, trace);
+}
+
+// A column of the case's row: a picture, a tree, or text.
+function column(value) {
+  if (typeof value === "string" && value.startsWith("data:image/")) return picture(value, "");
+  return value !== null && typeof value === "object" && depthOf(JSON.stringify(value)) <= DEEPEST ? jsonTree(value) : asText(value);
+}
+
 function nearest(row, body, origin) {
   if (!body.nearest) return [];
   const meter = make("span", {class: "meter"}, make("i"));
   meter.firstChild.style.width = `${body.nearest.similarity * 100}%`;
-  const asked = body.messages.filter(([role]) => role === "user").at(-1)?.[1] ?? "";
+  const last = body.messages.filter(([role]) => role === "user").at(-1), asked = last ? textOf(last) : "";
   return [make("h3", {}, "Nearest training example"), make("p", {}, meter, `similarity ${body.nearest.similarity.toFixed(2)} · ${body.nearest.id}`),
     make("div", {class: "said"}, make("p", {class: "text"}, diffNodes(asked, body.nearest.text))), trainingRow(body.nearest.id, origin)];
 }

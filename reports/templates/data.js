@@ -41,6 +41,7 @@ let lineage = null;
 const loadLineage = () => (lineage ??= inflate("lineage"));
 
 const statusOf = (row, against) => index.statuses[index.status[against][row]];
+const roleOf = (row) => facts.roles[index.suites[index.suite[row]]] || "info";
 const shortName = (suite) => suite.slice(suite.lastIndexOf(":") + 1).replace(/^eval_/, "") || suite;
 
 // Rows that fit the filters, in order; and how many there would be of each status if only the status were not chosen.
@@ -50,7 +51,7 @@ function search(filters) {
   const cluster = filters.cluster === undefined ? null : index.clusters.findIndex((one) => one.id === filters.cluster);
   const slice = filters.slice ? index.slices.indexOf(filters.slice) : null;
   const wanted = index.statuses.indexOf(filters.status);
-  const text = (filters.q || "").toLowerCase().split(/\s+/).filter(Boolean);
+  const {words, conditions} = query(filters.q || "", against), texts = filters.deep && deep ? deep : haystack;
   const status = index.status[against] || new Array(index.id.length).fill(index.statuses.indexOf("missing"));
   const tally = new Uint32Array(index.statuses.length), found = [];
   let flaky = 0;
@@ -58,11 +59,12 @@ function search(filters) {
     if (suite !== null && index.suite[row] !== suite) continue;
     if (cluster !== null && index.cluster[row] !== cluster) continue;
     if (slice !== null && !index.slice[row].includes(slice)) continue;
-    if (text.length && !text.every((word) => haystack[row].includes(word))) continue;
+    if (words.length && !words.every((word) => texts[row].includes(word))) continue;
+    if (conditions.length && !conditions.every((fits) => fits(row))) continue;
     tally[status[row]]++;
     flaky += index.flaky[row];
     if (filters.status === "flaky" ? index.flaky[row] : wanted < 0 || status[row] === wanted) found.push(row);
   }
   const counts = {...Object.fromEntries(index.statuses.map((name, place) => [name, tally[place]])), flaky};
-  return {found, counts, against};
+  return {found: filters.sort ? sorted(found, filters.sort, against) : found, counts, against, words};
 }

@@ -47,19 +47,39 @@ function diffNodes(before, after) {
 
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
-function parsed(text) {
+const DEEPEST = 60; // brackets within brackets; what is deeper is shown as text, as no one reads it and it would end the stack
+
+// The object or list that a text is; null where it is anything else.
+function anyJson(text) {
+  if (!/^\s*[[{]/.test(text) || depthOf(text) > DEEPEST) return null;
   try {
     const value = JSON.parse(text);
-    return isObject(value) ? value : null;
+    return value !== null && typeof value === "object" ? value : null;
   } catch {
     return null;
   }
 }
 
-// {"a": {"b": 1}} -> Map {"a.b" => "1"}: each leaf's path and its JSON text.
+function depthOf(text) {
+  let depth = 0, deepest = 0;
+  for (const character of text.replace(/"(?:[^"\\]|\\.)*"/g, "")) {
+    if (character === "{" || character === "[") deepest = Math.max(deepest, ++depth);
+    else if (character === "}" || character === "]") depth--;
+  }
+  return deepest;
+}
+
+function parsed(text) {
+  const value = anyJson(text);
+  return isObject(value) ? value : null;
+}
+
+// {"a": {"b": 1}} -> Map {"a.b" => "1"}: each leaf's path and its JSON text. A list of plain values is one leaf.
 function leaves(value, path = "", found = new Map()) {
   if (isObject(value) && Object.keys(value).length) {
     for (const key of Object.keys(value)) leaves(value[key], path ? `${path}.${key}` : key, found);
+  } else if (Array.isArray(value) && value.some((item) => item !== null && typeof item === "object")) {
+    value.forEach((item, place) => leaves(item, `${path}[${place}]`, found));
   } else found.set(path, JSON.stringify(value));
   return found;
 }

@@ -22,9 +22,10 @@ function make(tag, attributes = {}, ...children) {
 
 const words = (name) => name.replaceAll("_", " ");
 const count = (value) => value.toLocaleString("en");
-const MARKS = {fixed: "✓", better: "↑", broken: "✕", worse: "↓", both_pass: "=", both_fail: "–", error: "!", missing: "?"};
+const MARKS = {fixed: "✓", better: "↑", broken: "✕", worse: "↓", both_pass: "=", both_fail: "–", error: "!", missing: "?", failed: "✕", passed: "✓"};
 const tag = (status) => make("span", {class: `tag ${status}`}, make("i", {"aria-hidden": "true"}, MARKS[status]), words(status));
-const percent = (value) => value === null ? "–" : value >= 0 && value <= 1 ? `${+(value * 100).toFixed(1)}%` : `${+value.toFixed(3)}`;
+// A score as its suite counts it: a share in percent, anything else as a number. `metric` is of a budget: seconds or tokens.
+const percent = (value, metric = false) => value === null ? "–" : !metric && value >= 0 && value <= 1 ? `${+(value * 100).toFixed(1)}%` : `${+value.toFixed(3)}`;
 
 async function copy(text, button) {
   try {

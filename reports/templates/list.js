@@ -1,11 +1,13 @@
 // The case list: 64 pixels a row, only the rows in sight exist.
 const ROW = 64;
-const list = {rows: [], against: 0, at: -1, nodes: new Map(), height: $("list")};
+const list = {rows: [], words: [], sort: "", against: 0, at: -1, nodes: new Map(), height: $("list")};
 const spacer = make("div", {"aria-hidden": "true"});
 list.height.append(spacer);
 
-function showList({found, against}) {
+function showList({found, against, words}, sort = "") {
   list.rows = found;
+  list.words = words;
+  list.sort = sort.replace(/^-/, "");
   list.against = against;
   for (const node of list.nodes.values()) node.remove();
   list.nodes.clear();
@@ -27,14 +29,17 @@ function drawRows() {
 function rowNode(place) {
   const row = list.rows[place], judged = index.arms.indexOf(facts.candidate);
   const base = index.arms.indexOf(index.baselines[list.against]);
-  const scores = base < 0 || judged < 0 ? "" : `${percent(index.scores[base][row])} → ${percent(index.scores[judged][row])}`;
+  const score = (arm) => percent(index.scores[arm][row], roleOf(row) === "budget");
+  const scores = judged < 0 ? "" : base < 0 ? score(judged) : `${score(base)} → ${score(judged)}`;
+  const by = columns?.get(list.sort)?.[row]; // what the list is in order of, where its row does not show it anyway
+  const sortedBy = by === undefined || index.arms.includes(list.sort) ? null : make("span", {}, `${list.sort} ${by === null ? "–" : typeof by === "number" ? +by.toFixed(3) : by}`);
   const node = make("div", {
     class: "row", role: "option", id: `row-${place}`, "aria-selected": String(place === list.at),
     "aria-setsize": String(list.rows.length), "aria-posinset": String(place + 1), onclick: () => choose(place),
   },
-  make("p", {}, make("bdi", {}, index.text[row] || index.id[row])),
+  make("p", {}, make("bdi", {}, excerpt(row, list.words) || index.text[row] || index.id[row])),
   make("div", {class: "meta"}, tag(statusOf(row, list.against)), index.flaky[row] ? make("span", {}, "flaky") : null,
-    make("span", {}, shortName(index.suites[index.suite[row]])), make("span", {}, scores)));
+    make("span", {}, shortName(index.suites[index.suite[row]])), sortedBy, make("span", {}, scores)));
   node.style.top = `${place * ROW}px`;
   return node;
 }

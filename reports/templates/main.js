@@ -1,5 +1,5 @@
 // The address is the state: #cases?status=broken&suite=…&q=…&case=…&in=… . Every control writes it, one function reads it.
-const NAMES = ["status", "suite", "cluster", "slice", "q", "against", "case", "in"];
+const NAMES = ["status", "suite", "cluster", "slice", "q", "deep", "sort", "against", "case", "in"];
 
 function address() {
   const [view, query = ""] = location.hash.slice(1).split("?");
@@ -19,7 +19,7 @@ const go = (change) => location.replace(link({...address().filters, ...change}))
 let ready = null, last = "";
 
 async function route() {
-  const {view, filters} = address(), open = view === "cases";
+  const asked = location.hash, {view, filters} = address(), open = view === "cases";
   $("report").hidden = open;
   $("cases").hidden = !open;
   for (const anchor of document.querySelectorAll("nav a")) {
@@ -34,10 +34,12 @@ async function route() {
   showFilters(filters);
   const rest = link({...filters, case: "", in: ""});
   if (rest !== last) {
+    if (filters.deep && filters.q && !deep) await loadDeep((block, all) => { $("found").textContent = `reading replies, ${Math.round(100 * (block + 1) / all)} %`; });
+    if (location.hash !== asked) return; // another address was asked for meanwhile
     const result = search(filters);
     if (last) list.height.scrollTop = 0;
     list.at = -1;
-    showList(result);
+    showList(result, filters.sort);
     showCounts(result, filters);
     last = rest;
   }
@@ -73,6 +75,17 @@ function fillControls() {
   options("cluster", "All clusters", index.clusters.filter((one) => one.id).map((one) => [one.id, one.label]));
   options("slice", "All slices", index.slices.map((slice) => [slice, slice]));
   options("against", `Against ${facts.against}`, index.baselines.filter((arm) => arm !== facts.against).map((arm) => [arm, `Against ${arm}`]));
+  const names = [...loadColumns(Math.max(0, index.baselines.indexOf(facts.against))).keys()];
+  $("sort").append(make("option", {value: ""}, "Worst first"), ...names.map((name) => make("option", {value: name}, `By ${name}`)));
+  $("sort").addEventListener("change", () => go({sort: $("sort").value, case: "", in: ""}));
+  $("turn").addEventListener("click", () => { const {sort = ""} = address().filters; if (sort) go({sort: sort.startsWith("-") ? sort.slice(1) : `-${sort}`, case: "", in: ""}); });
+  $("column").append(make("option", {value: ""}, "Filter by…"), ...names.map((name) => make("option", {value: name}, name)));
+  $("column").addEventListener("change", () => {
+    const name = $("column").value, last = $("q").value.trimEnd();
+    $("column").value = "";
+    if (name) { $("q").value = `${last}${last && " "}${/\s/.test(name) ? `"${name}"` : name}=`; $("q").focus(); }
+  });
+  $("deep").addEventListener("change", () => go({deep: $("deep").checked ? "1" : "", case: "", in: ""}));
   let waiting;
   $("q").addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(() => go({q: $("q").value, case: "", in: ""}), 60); });
   $("clear").addEventListener("click", () => location.replace("#cases"));
@@ -81,6 +94,10 @@ function fillControls() {
 
 function showFilters(filters) {
   for (const id of ["suite", "cluster", "slice", "against"]) $(id).value = filters[id] || "";
+  $("sort").value = (filters.sort || "").replace(/^-/, "");
+  $("turn").hidden = !filters.sort;
+  $("turn").textContent = filters.sort?.startsWith("-") ? "↓" : "↑";
+  $("deep").checked = Boolean(filters.deep);
   if ($("q").value !== (filters.q || "") && document.activeElement !== $("q")) $("q").value = filters.q || "";
 }
 
@@ -102,7 +119,7 @@ addEventListener("keydown", (event) => {
   if (event.key === "Escape") { typing ? event.target.blur() : go({case: "", in: ""}); return; }
   if (typing) return;
   const inList = document.activeElement === list.height;
-  const act = {j: () => step(1), k: () => step(-1), "/": () => $("q").focus(), a: () => $("accept")?.click(),
+  const act = {j: () => step(1), k: () => step(-1), "/": () => $("q").focus(), a: () => $("accept")?.click(), r: () => $("raw")?.click(),
     ...(inList ? {ArrowDown: () => step(1), ArrowUp: () => step(-1), Home: () => choose(0), End: () => choose(list.rows.length - 1)} : {})}[event.key];
   if (act) { event.preventDefault(); act(); }
 });
@@ -113,6 +130,16 @@ const dark = () => document.documentElement.dataset.theme
 function showTheme() {
   $("theme").textContent = dark() ? "Light" : "Dark";
 }
+
+// On paper nothing can be opened: what is folded or not made yet is, and folds again afterwards.
+let folded = [];
+addEventListener("beforeprint", () => {
+  const shownCase = $("cases").hidden ? $("report") : $("case");
+  unfoldAll(shownCase);
+  folded = [...shownCase.querySelectorAll("details:not([open])")];
+  for (const node of folded) node.open = true;
+});
+addEventListener("afterprint", () => { for (const node of folded) node.open = false; });
 
 $("theme").hidden = false;
 $("theme").addEventListener("click", () => { document.documentElement.dataset.theme = dark() ? "light" : "dark"; showTheme(); });

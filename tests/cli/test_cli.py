@@ -362,6 +362,13 @@ def test_too_few_cases_stop_before_training(tmp_path):
     assert done.returncode == 3, done.stderr
     assert "more cases" in done.stderr
     assert not (folder / ".trueup" / "artifacts" / "adapter").exists()
+    page, text = (folder / "out" / "plan.html").read_text(), (folder / "out" / "plan.md").read_text()
+    assert str(folder / "out" / "plan.html") in done.stderr
+    assert "This is no verdict" in page and "trueup run --train-anyway" in page
+    assert "add " in text and text.count("\n| ") > 10  # what is missing, and the calls to label
+    assert trueup("label", "--list", "--most", "3", cwd=folder).stdout.startswith(
+        "the last run stopped before training"
+    )
 
 
 def test_a_misspelt_command_names_the_nearest(tmp_path):

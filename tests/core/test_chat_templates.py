@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.reading import read_reply
-from harness.core.rendering import prompt_ids, target_ids
+from harness.core.rendering import lead_ids, prompt_ids, target_ids
 from harness.errors import InputError
 from harness.types import Message, Prompt, ReasoningPart, TextPart, ToolCallPart
 from tests.tiny import tiny_tokenizer
@@ -67,6 +67,13 @@ THINKING = {
 """They write the reasoning of a last answer."""
 
 
+LEADING = {
+    "deepseek_r1_distill", "deepseekv3", "glm4moe", "gptoss", "muse_glimmer", "nemotron_3_5_lightning", "nemotron_3_nano",
+    "nemotron_3_super", "nemotron_3_ultra", "qwen3", "qwen3_5_think", "qwen3_6", "qwen3_8",
+}  # fmt: skip
+"""They write something before the text of an answer that did not think."""
+
+
 def say(*parts):
     return Message(role="assistant", parts=parts)
 
@@ -106,6 +113,17 @@ def test_answers_are_read_back(name):
     for text in ('{"people": 4}', "One.\n\nTwo: `x < y`.", "\n\nHello"):
         target = say(TextPart(text=text))
         assert difference(read_back(name, target), target) == ""
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_text_whose_likelihood_is_asked_for_stands_where_the_answer_does(name):
+    """Behind the marks that a template writes before an answer: an empty think block, or the name of a channel."""
+    tokenizer, stop = opened(name)
+    answer = target_ids(tokenizer, NONE, ASKED, say(TextPart(text="OK")), stop)
+    lead = lead_ids(tokenizer, ASKED)
+    assert tokenizer.decode(answer).startswith(tokenizer.decode(lead)) and answer[: len(lead)] == lead
+    assert tokenizer.decode(answer[len(lead) :]).lstrip().startswith("OK")
+    assert bool(lead) == (name in LEADING)
 
 
 @pytest.mark.parametrize("name", [name for name in TEMPLATES if name not in WITHOUT_TOOLS])

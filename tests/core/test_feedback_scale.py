@@ -55,6 +55,26 @@ B, P, N, U = "blame", "praise", "neutral", "unknown"
             [U, U, U, U, B, P],
         ),  # no answer is no blame
         ("harmfulness", ("none", "N/A", "high"), [P, U, B]),  # nothing harmful
+        ("poor_quality", (1, 0), [B, P]),
+        ("answer_issues", ("yes", "no"), [B, P]),
+        ("toxicity_passed", (1, 0), [P, B]),
+        ("sentiment_score", (-5, 5, 0.5), [B, P, N]),
+        (
+            "rating",
+            (
+                "4 von 5",
+                "1 sur 5",
+                "3 de 5",
+                "\u2b50\ufe0f\u2b50\ufe0f",
+                "\U0001f31f\U0001f31f\U0001f31f\U0001f31f\U0001f31f",
+            ),
+            [P, B, N, B, P],
+        ),
+        ("likert", ("1 - Very poor", "5 - Excellent", "3: OK"), [B, P, N]),
+        ("satisfaction", ("Strongly disagree", "Neither agree nor disagree", "Strongly agree"), [B, N, P]),
+        ("solved", ("No, not solved", "not solved", "solved"), [B, B, P]),
+        ("avis", ("nul", "insuffisant", "tr\u00e8s bien"), [B, B, P]),
+        ("grade", (40, 55, 90, 100), [N, N, P, P]),
         ("preference", ("A is better", "B is better", "better"), [U, U, P]),  # of two answers, not of production's
     ],
 )
@@ -74,6 +94,14 @@ def test_usual_scales_are_known_by_their_values_and_names(name, values, expected
         ("elo", (1200, 1450)),
         ("grade", ("A", "C")),
         ("latency", (100, 2000)),
+        ("grade", (1, 2, 5)),  # the best mark in Berlin, the worst in Moscow
+        ("needs_review", (0, 1)),
+        ("requires_human_feedback", (0, 1)),
+        ("difficulty_rating", (1, 5)),
+        ("customer_effort_score", (1, 5)),
+        ("attack_success", (0, 1)),
+        ("satisfaction_drop", (0.2, 0.9)),
+        ("rank_score", (1, 5)),
     ],
 )
 def test_what_no_scale_settles_is_neither_praise_nor_blame(name, values):

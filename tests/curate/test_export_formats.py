@@ -39,7 +39,7 @@ def test_every_form_writes_every_row_that_it_can_hold(night, form, tmp_path):
         assert load_from_disk(str(tmp_path / "hf"))["train"].num_rows == len(train)
     else:
         lines = (tmp_path / f"train.{form}.jsonl").read_text().splitlines()
-        wanted = [case for case in train if form != "openai-preference" or case.rejected]
+        wanted = [case for case in train if not form.endswith("-preference") or case.rejected]
         assert len(lines) == len(wanted)
 
 
@@ -140,3 +140,18 @@ def test_the_card_loads_and_links_nothing_from_a_users_text(text):
     kinds = {inner.type for token in tokens for inner in token.children or ()}
     assert not kinds & {"image", "link_open", "html_inline"}
     assert not re.search("[\u061c\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]", body)
+
+
+@pytest.mark.parametrize("form", ["trl-sft", "trl-preference"])
+def test_trl_knows_its_rows(night, form, tmp_path):
+    """TRL's own functions take them for conversations with a prompt apart, tools included."""
+    from trl import is_conversational
+
+    tools = ({"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}},)
+    withtools = msgspec.structs.replace(night.splits["train"][0], tools=tools)
+    (path,) = export({"train": [withtools, *night.splits["train"]]}, form, tmp_path)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert all(is_conversational(row) for row in rows)
+    assert json.loads(rows[0]["tools"]) == list(tools)
+    answer = "completion" if form == "trl-sft" else "chosen"
+    assert all(row["prompt"][-1]["role"] == "user" and row[answer][0]["role"] == "assistant" for row in rows)

@@ -1,6 +1,8 @@
 """The CI templates are what their hosts can read, and name commands that exist."""
 
 import re
+import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from harness.core.plugins import names
 from harness.errors import Exit
 
 FOLDER = Path(__file__).parents[2] / "docs" / "ci"
-FILES = sorted(FOLDER.glob("*.yml"))
+FILES = [FOLDER / "github-actions.yml", FOLDER / "gitlab-ci.yml"]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -25,7 +27,7 @@ def test_a_template_parses_and_keeps_what_a_run_leaves(file):
 
 def typed(file):
     """Every `trueup VERB WORDS` that a template types."""
-    lines = re.findall(r"^\s*(?:- |run: |- run: )?trueup ([^#&|\n]+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    lines = re.findall(r"^\s*(?:- |run: |- run: )?trueup ([^#&|>;\n]+)", file.read_text(encoding="utf-8"), re.MULTILINE)
     return [line.split() for line in lines]
 
 
@@ -50,6 +52,84 @@ def test_github_saves_the_store_after_a_hold():
     """A run that ends with another exit code than 0 still leaves its cache, summary, annotations and report."""
     steps = yaml.safe_load((FOLDER / "github-actions.yml").read_text(encoding="utf-8"))["jobs"]["run"]["steps"]
     after = steps[[step.get("id") for step in steps].index("loop") + 1 :]
-    assert all(step["if"] == "always()" for step in after)
+    assert all(step["if"].startswith("always()") for step in after)
     said = str(after)
     assert all(word in said for word in ("cache/save", "GITHUB_STEP_SUMMARY", "report.github.txt", "upload-artifact"))
+
+
+@pytest.fixture
+def action(tmp_path):
+    """Runs the steps of the composite action with a trueup that ends with this code; gives exit code, outputs, log, summary."""
+    loop = yaml.safe_load((FOLDER / "action" / "action.yml").read_text(encoding="utf-8"))["runs"]["steps"][1]
+    (tmp_path / "out").mkdir()
+    stub = tmp_path / "trueup"
+    stub.write_text(
+        "#!/bin/sh\necho trueup $*\n"
+        'case $1 in run) echo "## verdict" > out/report.md; exit $CODE;; report) echo ::notice::x > out/report.github.txt;;'
+        " notify) exit $NOTIFY;; esac\n"
+    )
+    stub.chmod(0o755)
+
+    def run(code, block="false", event="push", notify=0):
+        files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+        own = {"COMMAND": "run", "BLOCK": block, "GITHUB_EVENT_NAME": event, "CODE": str(code), "NOTIFY": str(notify)}
+        assert set(loop["env"]) == {"COMMAND", "BLOCK", "GITHUB_TOKEN"}
+        done = subprocess.run(
+            ["bash", "-e", "-c", loop["run"]],
+            cwd=tmp_path,
+            env={**files, **own, "PATH": f"{tmp_path}:/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+        )
+        return done.returncode, (tmp_path / "GITHUB_OUTPUT").read_text().split()[-1], done.stdout
+
+    return run
+
+
+@pytest.mark.parametrize("code,ends", [(0, 0), (1, 1), (3, 0), (4, 4), (75, 75)])
+def test_the_action_ends_as_the_verdict_does(action, code, ends):
+    """Undecided is neutral unless the workflow blocks on it; the output is the command's own exit code."""
+    assert action(code)[:2] == (ends, f"code={code}")
+    assert action(code, block="true")[0] == code
+
+
+def test_the_action_comments_on_pull_requests_only(action):
+    """A comment that cannot be written is a warning; the summary and the annotations are there either way."""
+    assert "notify" not in action(0)[2]
+    ended, _, log = action(1, event="pull_request", notify=5)
+    assert ended == 1 and "trueup notify --kind github_comment" in log and "no comment could be written" in log
+    assert "::notice::x" in log
+
+
+@pytest.mark.parametrize("file", [FOLDER / "release.yml", FOLDER / "action" / "action.yml"], ids=lambda file: file.stem)
+def test_no_template_holds_a_token(file):
+    """Publishing is trusted by identity; the action's token is the job's own."""
+    text = file.read_text(encoding="utf-8")
+    assert yaml.safe_load(text) and "secrets." not in text and "password" not in text
+
+
+def test_the_release_publishes_what_was_built_and_tried():
+    """The job that may publish runs no code of the repository; the one that builds may not publish."""
+    jobs = yaml.safe_load((FOLDER / "release.yml").read_text(encoding="utf-8"))["jobs"]
+    assert jobs["publish"]["needs"] == "build" and jobs["publish"]["permissions"] == {"id-token": "write"}
+    assert "permissions" not in jobs["build"] and not any("run" in step for step in jobs["publish"]["steps"])
+    tag = next(step["run"] for step in jobs["build"]["steps"] if step.get("name") == "The tag is the version")
+    root = FOLDER.parents[1]
+    version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    for name, code in ((f"v{version}", 0), ("v9.9.9", 1)):
+        done = subprocess.run(
+            ["bash", "-e", "-c", tag.replace("python ", "python3 ")],
+            cwd=root,
+            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "GITHUB_REF_NAME": name},
+        )
+        assert done.returncode == code
+
+
+def test_the_image_runs_trueup_as_nobody():
+    """The sources are mounted, not copied; the entry point is the command that the package declares."""
+    text = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
+    assert (
+        'ENTRYPOINT ["trueup"]' in text and "USER 65534" in text and "COPY" not in text and "--mount=type=bind" in text
+    )
+    scripts = tomllib.loads((FOLDER.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    assert "trueup" in scripts

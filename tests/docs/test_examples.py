@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.evaluate.judging import labels, words
 from harness.evaluate.stage import evaluate
 from harness.types import Arm, EvalRequest
 
@@ -80,3 +81,12 @@ def lines(file):
     }
     text = ast.unparse(tree).splitlines()
     return len([line for line in text if line.strip()]) - len(docs)
+
+
+def test_the_labels_of_the_example_are_enough_for_the_gate(tmp_path):
+    """The judge of the worked example counts, and nothing is lacking that the gate would ask for; a first try is brief."""
+    request = EvalRequest(arms=(RIGHT,), paths=(str(FOLDER / "tone"),), out=str(tmp_path), judges=(JUDGE,))
+    (suite,) = evaluate(request)[0].suites
+    assert suite.judge.problem == "" and suite.judge.most_bias == 0.05 and suite.judge.attacks > 50
+    assert labels.weakness(suite.judge) == ""
+    assert words.sentence(suite.judge).endswith(f"it counts (pin {suite.judge.judge[:16]})")

@@ -3,9 +3,11 @@
 import pytest
 
 from harness.config import ArmSection, Config, PromptSection
+from harness.core.replies import json_object
 from harness.errors import UsageError
 from harness.evaluate import arms
-from harness.types import Case, Message, TextPart
+from harness.evaluate.backends import constant
+from harness.types import Case, Message, Request, TextPart, ToolCallPart
 
 PROMPTS = {"short": PromptSection(system="Be short."), "recorded": PromptSection(traces=True)}
 
@@ -28,6 +30,24 @@ def test_two_productions_are_refused():
     twice = {name: ArmSection(prompt="short", production=True) for name in ("a", "b")}
     with pytest.raises(UsageError, match="several arms are production: a, b"):
         arms.check_options(Config(prompts=PROMPTS, arms=twice))
+
+
+def answered(number: int, *parts: TextPart | ToolCallPart) -> Case:
+    return Case(id=f"c{number}", target=Message(role="assistant", parts=parts))
+
+
+def test_the_constant_arm_makes_the_commonest_call():
+    """Calls that mean the same count as one, whatever their ids and the order of their arguments."""
+    train = [
+        answered(n, ToolCallPart(id=f"i{n}", name="f", arguments=text))
+        for n, text in enumerate(['{"a": 1, "b": 2}', '{"b":2,"a":1}'])
+    ]
+    arm = arms.fixed([*train, answered(3, TextPart(text="No.")), answered(4, TextPart(text="Yes."))])
+    (reply,) = constant.open([arm]).answer(arm, [Request(max_tokens=5)])
+    assert [(call.name, json_object(call.arguments)) for call in reply.tool_calls] == [("f", {"a": 1, "b": 2})]
+    assert (reply.text, reply.finish_reason) == ("", "tool_calls")
+    words = arms.fixed([answered(n, TextPart(text="No.")) for n in range(2)])
+    assert words.options == {"reply": "No."}
 
 
 def test_the_fixed_answer_is_the_commonest_target_or_none_at_all():

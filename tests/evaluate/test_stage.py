@@ -10,7 +10,7 @@ import pytest
 
 from harness.core.codec import from_chat
 from harness.errors import InvalidError, UsageError
-from harness.evaluate.runner.worker import run_file
+from harness.evaluate.runner.survey import run_file
 from harness.evaluate.stage import collect, evaluate
 from harness.types import Arm, EvalRequest, Prompt
 

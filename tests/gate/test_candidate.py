@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from harness.cli.main import cli
 from harness.config import ArmSection
-from harness.errors import InvalidError, UsageError
+from harness.errors import InvalidError, NotYetError, UsageError
 from harness.evaluate import identity
 from harness.gate import bar as gate_bar
 from harness.gate import candidate as gate_candidate
@@ -120,7 +120,7 @@ def test_arms_without_the_default_baseline_are_told_which_to_name(change):
 def test_what_was_not_evaluated_is_refused(change):
     """The message says which arms were, and what to type."""
     for name, command in (("other", "trueup eval --model other"), ("tuned", "trueup run")):
-        with pytest.raises(InvalidError) as raised:
+        with pytest.raises(NotYetError) as raised:
             gate_step.gate(change, gate_candidate.named(change.config.gate, name))
         assert command in str(raised.value) and "base, next" in str(raised.value)
 

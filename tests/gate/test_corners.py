@@ -11,6 +11,7 @@ from harness.gate.stage import gate
 from harness.gate.statistics import tango
 from harness.gate.statistics.effective import effective, few_clusters, one_rate
 from harness.gate.statistics.prediction_powered import prediction_powered
+from harness.gate.statistics.spending import spent
 from harness.types import (
     Arm,
     Budget,
@@ -52,6 +53,24 @@ def test_a_rare_total_failure_that_the_sample_lacks_does_not_pass(gain, bound, n
     rare = (gain - bound) / (1 + gain)
     held = [passes(np.array([gain] * (n - k) + [-1.0] * k), np.arange(n), bound) for k in range(12)]
     assert sum(binom.pmf(k, n, rare) for k in range(12) if held[k]) <= MOST
+
+
+def test_over_twenty_nights_a_rare_total_failure_passes_no_more_often_than_stated():
+    """A smaller error asks for more of what a sample may lack: each night its own candidate, at its share of alpha."""
+    gain, bound, n = 0.1, 0.05, 500
+    rare = (gain - bound) / (1 + gain)
+    counts = np.arange(80)
+    chances = binom.pmf(counts, n, rare)
+    samples = [np.array([gain] * (n - k) + [-1.0] * k) for k in counts]
+
+    def promoted(alpha):
+        found = [effective(values, np.arange(n), alpha) for values in samples]
+        return sum(
+            chance for chance, one in zip(chances, found, strict=True)
+            if tango.p_above(one.broken, one.fixed, one.n, bound) <= alpha
+        )  # fmt: skip
+
+    assert 1 - np.prod([1 - promoted(spent(ALPHA, look)) for look in range(1, 21)]) < MOST
 
 
 def test_a_cluster_that_fails_as_a_whole_is_such_a_case():

@@ -87,7 +87,56 @@ def chat(number):
     }
 
 
+def conversation(said):
+    return json.dumps({"id": "x", "messages": [*said, {"role": "assistant", "content": "b"}]}).encode()
+
+
+def tools_called(count):
+    function = {"name": "f", "arguments": "{}"}
+    calls = [{"id": f"c{k}", "type": "function", "function": function} for k in range(count)]
+    results = [{"role": "tool", "tool_call_id": f"c{k}", "content": "r"} for k in range(count)]
+    return [{"role": "user", "content": "a"}, {"role": "assistant", "content": None, "tool_calls": calls}, *results]
+
+
+def text_parts(count):
+    return [{"role": "user", "content": [{"type": "text", "text": f"p{k} "} for k in range(count)]}]
+
+
+def events(count, name, **held):
+    said = {"name": name, "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in held.items()]}
+    told = [{**said, "timeUnixNano": str(BEGIN + k)} for k in range(count)]
+    return request([{**span(1, 1, **call()), "events": told}])
+
+
+def numbered_prompts(count):
+    held = {
+        f"gen_ai.prompt.{k}.{name}": text for k in range(count) for name, text in (("role", "user"), ("content", "x"))
+    }
+    model = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.completion.0.content": "y"}
+    return request([span(1, 1, **model, **held)])
+
+
+def steps(count):
+    said = [{"step_id": k + 1, "source": "agent" if k % 2 else "user", "message": "x"} for k in range(count)]
+    return json.dumps({"schema_version": "ATIF-v1.4", "session_id": "s", "agent": {}, "steps": said}).encode()
+
+
 SHAPES = {
+    "calls of one user": lambda n: requests(
+        [span(k + 1, k + 1, **{**call(f"q{k}"), "session.id": f"s{k}", "user.id": "u"}) for k in range(n)]
+    ),
+    "tool calls of one message": lambda n: conversation(tools_called(10 * n)),
+    "parts of one message": lambda n: conversation(text_parts(30 * n)),
+    "events on one span": lambda n: events(20 * n, "gen_ai.user.message", content="m"),
+    "evaluations on one span": lambda n: events(10 * n, "gen_ai.evaluation.result", **{"gen_ai.evaluation.name": "n"}),
+    "attributes of one span": lambda n: request(
+        [span(1, 1, **call(), **{f"gen_ai.x{k}": "v" for k in range(100 * n)})]
+    ),
+    "spans with names of their own": lambda n: requests(
+        [span(k + 1, k + 1, **call(), **{f"app.a{k}": "v"}) for k in range(n)]
+    ),
+    "prompts with numbers": lambda n: numbered_prompts(20 * n),
+    "steps of a trajectory": lambda n: steps(2 * n),
     "flat calls of one trace": lambda n: requests([span(1, k + 2, 1, **call()) for k in range(n)]),
     "flat calls at one time": lambda n: requests([span(1, k + 2, 1, start=1, end=9, **call()) for k in range(n)]),
     "different calls at one time": lambda n: requests(
@@ -143,7 +192,7 @@ def seconds(path):
 def test_twice_the_input_takes_twice_the_time(tmp_path, shape, monkeypatch):
     """The best of three of each size; the machine's noise is in neither."""
     monkeypatch.setattr(_history, "LONGEST", 100)
-    for format in ("claude_session", "codex_session"):
+    for format in ("claude_session", "codex_session", "atif"):
         monkeypatch.setattr(f"harness.ingest.formats.{format}.LONGEST", 100)
     paths = []
     for count in (600, 1200):

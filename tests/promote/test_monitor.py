@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from harness.cli.main import cli
 from harness.config import Config
-from harness.errors import InvalidError, UsageError
+from harness.errors import NotYetError, UsageError
 from harness.project import Project
 from harness.promote.monitor import monitor
 from tests.curate.traces import DAY_NS, call, thumb
@@ -32,7 +32,7 @@ def filled(work):
 
 def test_before_any_promotion_it_names_the_command(work):
     """There is nothing to confirm yet."""
-    with pytest.raises(InvalidError, match="nothing was promoted yet"):
+    with pytest.raises(NotYetError, match="nothing was promoted yet"):
         monitor(work)
 
 

@@ -45,7 +45,7 @@ def test_fewer_failures_confirm():
 def test_more_failures_contradict():
     """A rise says so and names the way back."""
     found = watched(10, 60)
-    assert (found.outcome, found.next) == ("contradicted", "trueup rollback")
+    assert (found.outcome, found.next) == ("contradicted", "trueup promote --undo")
 
 
 def test_the_same_share_stays_open():

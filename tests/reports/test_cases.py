@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from harness.types import Budget, Guard, Pair
+from harness.types import Budget, Guard, Interval, Pair, PairMean
 from reports.parts.cases import STATUSES, case_rows, main_baseline, status
+from reports.parts.groups import slices
 from tests.reports.story import PARCEL, make_story
 
 
@@ -75,3 +76,20 @@ def test_slices_come_from_the_columns_the_suite_names(story):
     """A case of the target suite carries its channel; one of another suite carries none."""
     for row in case_rows(story):
         assert list(row.slices) == ([f"channel={row.case.fields['channel']}"] if row.suite == PARCEL else [])
+
+
+def test_a_slice_has_the_interval_of_its_difference(story):
+    """The ends come from the gate's own statistics; a slice without them has none."""
+    mean = PairMean(
+        suite=PARCEL,
+        baseline="base",
+        candidate="tuned",
+        n=9,
+        before=0.1,
+        after=0.9,
+        part="channel=mail",
+        interval=Interval(0.5, 0.95, 0.9, "t"),
+    )
+    groups = {group.label: group for group in slices(replace(story, pair_means=(mean,)), case_rows(story))}
+    assert (groups["channel=mail"].low, groups["channel=mail"].high) == (0.5, 0.95)
+    assert groups["channel=chat"].low is None

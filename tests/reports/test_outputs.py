@@ -5,6 +5,7 @@ import json
 from xml.etree import ElementTree
 
 import pandas as pd
+import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
@@ -38,16 +39,45 @@ def test_each_format_renders_a_bare_story(story):
         assert load("reports", name).render(bare)
 
 
-def test_broken_cases_are_failures_in_junit(story):
-    """CI counts exactly the broken cases and the findings that do not pass."""
+def held(story):
+    """The same night, on hold because of its first suite, whatever its numbers."""
+    first, *others = story.verdict.findings
+    others = [replace(each, outcome="unresolved" if number == 0 else "pass") for number, each in enumerate(others)]
+    findings = (replace(first, outcome="fail"), *(each for each in others if each.suite != first.suite))
+    return replace(story, verdict=replace(story.verdict, outcome="hold", findings=findings)), first.suite
+
+
+def outcomes(story) -> dict[str, dict[str, int]]:
+    """Suite to the counts of its `testsuite`."""
     root = ElementTree.fromstring(junit.render(story))
+    counts = ("failures", "errors", "skipped")
+    assert all(int(root.get(name)) == sum(int(suite.get(name)) for suite in root) for name in counts)
+    return {suite.get("name"): {name: int(suite.get(name)) for name in counts} for suite in root}
+
+
+def test_what_blocks_is_a_failure_in_junit_and_nothing_else(story):
+    """On hold: the failed finding and the broken cases of its suite; broken cases of other suites are only told."""
+    story, suite = held(make_story(60, decay=0.5))
     against = main_baseline(story)
-    broken = [row for row in case_rows(story) if row.status[against] == "broken" and "tuned" not in row.errors]
-    suites = {suite.get("name"): suite for suite in root}
-    found = sum(int(suite.get("failures")) for name, suite in suites.items() if name != "gate")
-    assert found == len(broken) > 0
-    failing = [f for f in story.verdict.findings if f.outcome in ("fail", "unresolved", "invalid")]
-    assert int(suites["gate"].get("failures")) == len(failing)
+    broken = [r for r in case_rows(story) if r.status[against] == "broken" and "tuned" not in r.errors]
+    assert {row.suite for row in broken} - {suite}, "broken cases elsewhere, or the test shows nothing"
+    found = outcomes(story)
+    assert found[suite]["failures"] == sum(row.suite == suite for row in broken)
+    assert not any(found[row.suite]["failures"] for row in broken if row.suite != suite)
+    assert found["gate"]["failures"] == 2, "the verdict and its failed finding"
+    shown = junit.render(story).decode()
+    assert shown.count("<system-out>") >= sum(row.suite != suite for row in broken)
+
+
+@pytest.mark.parametrize("outcome", ["promote", "undecided"])
+def test_what_does_not_block_is_no_failure(outcome):
+    """A promoted night is green though a case broke; an undecided one is skipped, with the reason."""
+    story = make_story(60, decay=0.5)
+    story = replace(story, verdict=replace(story.verdict, outcome=outcome))
+    found = outcomes(story)
+    assert not any(suite["failures"] or suite["errors"] for suite in found.values())
+    verdict = ElementTree.fromstring(junit.render(story)).find(".//testcase[@name='verdict']")
+    assert (verdict.find("skipped") is not None) == (outcome == "undecided")
 
 
 def test_a_held_verdict_fails_the_gate_suite():
@@ -132,6 +162,20 @@ def test_github_gets_one_command_a_line(story):
     broken = [line for line in lines if "title=broken%3A " in line]
     assert broken and all("%250A" in line and "file=" in line and "\x1b" not in line for line in broken)
     assert len(broken) <= github.SHOWN
+
+
+def test_an_annotation_is_at_the_line_of_its_case(story):
+    """Where the row of the case is known; else at its eval function, else at the top of the eval file."""
+    row = next(each for each in case_rows(story) if each.status[main_baseline(story)] == "broken")
+    placed = {row.suite: {"": "evals/eval_x.py:7", row.id: "evals/rows.jsonl:41"}}
+    for places, where in (
+        (placed, "file=evals/rows.jsonl,line=41,"),
+        ({row.suite: {"": "evals/eval_x.py:7"}}, ",line=7,"),
+    ):
+        lines = github.render(replace(story, places=places)).decode().splitlines()
+        assert where in next(line for line in lines if f"title=broken%3A {row.id}::" in line)
+    lines = github.render(story).decode().splitlines()
+    assert ",line=1," in next(line for line in lines if f"title=broken%3A {row.id}::" in line)
 
 
 def test_the_verdict_file_holds_what_it_was_computed_from(story):

@@ -27,7 +27,7 @@ def test_each_row_leads_to_its_own_body(monkeypatch, story):
     read = [unpack(block) for block in blocks]
     assert len(blocks) > 5
     for row, (block, at) in zip(rows, places, strict=True):
-        assert read[block][at]["messages"][-1][1] == row.case.text
+        assert read[block][at]["messages"][-1] == ["user", [row.case.text]]
 
 
 def test_a_cap_cuts_the_end_and_keeps_the_flips(monkeypatch):

@@ -1,7 +1,7 @@
 """The HTML report as its reader meets it, in a real Chromium."""
 
-import json
 import re
+import time
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,7 +11,9 @@ from harness.core.codec import read_lines
 from harness.types import Waiver
 from reports import compare, history, html
 from reports.parts.cases import case_rows
-from tests.reports.story import PARCEL, make_story
+from reports.parts.validity import in_force
+from tests.reports.story import CHOICES, PARCEL, make_story
+from tests.reports.transcripts import make_agent_story
 
 pytestmark = pytest.mark.browser
 
@@ -170,23 +172,66 @@ def test_differences_are_marked_by_word_and_by_field(story, opened):
     assert page.locator(".answer ins").all_inner_texts() == ["lost"]
 
 
-def test_accepted_cases_are_saved_as_a_waiver_file(page_bytes, opened, tmp_path):
-    """Accept with a reason, save, and each line of the file reads as a Waiver of that case."""
-    page = opened(page_bytes).at("#cases?status=broken")
-    page.keyboard.press("j")
+def open_broken_guard(page):
+    """Open the first broken case of a guard; its id."""
+    page.locator("#found:not(:empty)").wait_for()
+    page.locator(".row", has_text="choices").first.click()
     page.locator(".answers").wait_for()
-    case = page.locator(".case-head h2").inner_text()
+    return page.locator(".case-head h2").inner_text()
+
+
+def waive(page, reason):
     page.keyboard.press("a")
-    page.locator("[name=reason]").fill("the correction is wrong")
+    page.locator("[name=reason]").fill(reason)
     page.locator("[name=owner]").fill("mira")
-    page.locator(".accept button").click()
+    page.locator(".accept button").first.click()
+
+
+def test_waived_cases_are_added_to_the_waiver_file_and_survive_a_reload(story, opened, tmp_path):
+    """The saved file has the lines of waivers.jsonl and the new one; each reads as a Waiver; a reload loses nothing."""
+    kept = Waiver(suite=CHOICES, case_id="other", reason="r", owner="o", expires="2026-11-20")
+    page = opened(html.render(replace(story, saved_waivers=(kept,)))).at("#cases?status=broken")
+    case = open_broken_guard(page)
+    waive(page, "the correction is wrong")
+    page.reload()
+    assert open_broken_guard(page) == case
+    assert "Waived" in page.locator("#accept").inner_text() and "1 waived" in page.locator("#waived").inner_text()
+    page.keyboard.press("a")
+    assert page.locator("[name=reason]").input_value() == "the correction is wrong"
     with page.expect_download() as download:
         page.locator("#export").click()
     path = tmp_path / "waivers.jsonl"
     download.value.save_as(path)
-    (waiver,) = read_lines(path, Waiver)
-    assert (waiver.case_id, waiver.reason, waiver.owner) == (case, "the correction is wrong", "mira")
-    assert waiver.suite and waiver.expires > "2026"
+    before, waiver = read_lines(path, Waiver)
+    assert before == kept
+    assert (waiver.suite, waiver.case_id, waiver.reason, waiver.owner) == (
+        CHOICES,
+        case,
+        "the correction is wrong",
+        "mira",
+    )
+    assert in_force(waiver, replace(story, verdict=replace(story.verdict, at_ns=time.time_ns()), runs=()))
+    page.get_by_text("Take it back").click()
+    page.reload()
+    assert page.locator("#waived").is_hidden()
+
+
+@pytest.mark.parametrize(
+    ("filters", "offered"),
+    [
+        ("status=broken&suite=guards%2Feval_choices%3A%3Aeval_choices", True),
+        ("status=both_fail&suite=guards%2Feval_choices%3A%3Aeval_choices", True),
+        ("status=fixed&suite=guards%2Feval_choices%3A%3Aeval_choices", False),
+        ("status=both_pass&suite=guards%2Feval_choices%3A%3Aeval_choices", False),
+        ("status=both_fail&suite=parcel_desk%2Feval_parcel%3A%3Aeval_parcel", False),
+    ],
+)
+def test_waiving_is_offered_on_failing_cases_of_guards_only(page_bytes, opened, filters, offered):
+    """As the gate has it: what is fixed or passes needs none, and a target takes none."""
+    page = opened(page_bytes).at(f"#cases?{filters}")
+    page.keyboard.press("j")
+    page.locator(".answers").wait_for()
+    assert page.locator("#accept").count() == offered
 
 
 def test_only_rows_in_sight_exist(opened):
@@ -219,6 +264,44 @@ def test_print_keeps_the_report_and_drops_the_controls(page_bytes, opened):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
+def test_print_keeps_what_is_folded(page_bytes, opened):
+    """On paper a table that is folded on the screen is there, without a script too, and one more case turn by turn."""
+    page = opened(page_bytes, java_script_enabled=False).page
+    table = page.locator("details.rest table").first
+    assert not table.is_visible()
+    page.emulate_media(media="print")
+    assert table.is_visible() and table.bounding_box()["height"] > 100
+    report = opened(html.render(make_agent_story(60)))
+    page = report.at("#cases?case=long&in=desk%2Feval_agent%3A%3Aeval_agent")
+    page.locator(".answers").wait_for()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".answer").first.locator(".said.assistant").count() == 60
+    assert page.locator("#case details:not([open])").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("#case details:not([open])").count() > 0
+
+
+def test_everything_can_be_done_by_keyboard(opened):
+    """Tab reaches the filters, the list and the folds of a case; Enter and arrows work them; the focus can be seen."""
+    page = opened(html.render(make_agent_story(5))).at("#cases")
+    page.locator("#q").focus()
+    reached = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id"))
+    assert {"deep", "column", "sort", "clear", "list"} <= set(reached)
+    page.locator("#list").focus()
+    page.keyboard.press("ArrowDown")
+    page.locator(".answers").wait_for()
+    fold = page.locator(".reasoning summary").first
+    fold.focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".reasoning").first.evaluate("node => node.open")
+    assert fold.evaluate("node => getComputedStyle(node).outlineStyle") == "solid"
+    page.keyboard.press("r")
+    page.locator("#raw[aria-pressed=true]").wait_for()
+
+
 def test_dark_follows_the_system_and_can_be_switched(page_bytes, opened):
     """The page is dark where the system is, and the button turns it."""
     page = opened(page_bytes, color_scheme="dark").page
@@ -228,25 +311,45 @@ def test_dark_follows_the_system_and_can_be_switched(page_bytes, opened):
     assert page.evaluate(colour) != dark
 
 
+@pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize(
     ("address", "scheme"),
     [
         ("#verdict", "light"),
         ("#verdict", "dark"),
         (f"#cases?case=parcel-00003&in={PARCEL.replace('/', '%2F')}", "dark"),
+        ("#cases", "light"),
     ],
 )
-def test_axe_finds_nothing_serious(page_bytes, opened, address, scheme):
-    """No accessibility finding of weight serious or critical, in either colour scheme."""
+def test_axe_finds_nothing_serious(page_bytes, opened, address, scheme, width):
+    """No accessibility finding of weight serious or critical, in either colour scheme, on a desktop and on a phone."""
     page = opened(page_bytes, color_scheme=scheme, bypass_csp=True).at(address)
+    page.set_viewport_size({"width": width, "height": 844})
     page.wait_for_timeout(200)
+    assert serious(page) == {}
+
+
+@pytest.mark.parametrize("ident", ["tools", "markdown", "picture", "long"])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_axe_finds_nothing_serious_in_transcripts(opened, ident, width, scheme):
+    """Nor in trees, tables, code, pictures and differences."""
+    report = opened(html.render(make_agent_story(30)), color_scheme=scheme, bypass_csp=True)
+    page = report.at(f"#cases?case={ident}&in=desk%2Feval_agent%3A%3Aeval_agent")
+    page.set_viewport_size({"width": width, "height": 844})
+    page.locator(".answers").wait_for()
+    page.wait_for_timeout(100)
+    assert serious(page) == {}
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def serious(page):
+    """What axe finds of weight serious or critical: rule to the elements."""
     found = Axe().run(page).response["violations"]
-    serious = {
+    return {
         one["id"]: [node["html"][:120] for node in one["nodes"]]
         for one in found
         if one["impact"] in ("serious", "critical")
     }
-    assert serious == {}, json.dumps(serious, indent=1)
 
 
 def test_the_index_of_nights_links_to_each_report(story, opened):

@@ -6,11 +6,13 @@ from reports import compare, history, html
 from tests.reports.hostile import poison
 from tests.reports.payloads import hostile
 from tests.reports.story import make_story
+from tests.reports.transcripts import make_agent_story
 
 OUR_NAMES = """
 html head meta title link style body a header p strong span nav button main div section h1 h2 h3 ul ol li b
 code table caption thead tbody tr th td small svg rect line path circle text i dl dt dd figure figcaption bdi
 footer script form input select option aside article kbd noscript pre details summary ins del label
+ol em strong s hr br blockquote
 """
 OURS = frozenset(OUR_NAMES.split())
 """Element names that our templates and script make."""
@@ -58,6 +60,25 @@ def test_nothing_of_a_trace_acts_in_the_cases(poisoned, opened):
             page.locator(f"#{control}").select_option(index=place)
     page.locator("#q").fill("<script>")
     page.wait_for_timeout(200)
+    assert strange(page) == []
+    assert report.noise == []
+
+
+@pytest.mark.parametrize("start", range(0, 344, 43))
+def test_nothing_of_a_transcript_acts(opened, start):
+    """Sessions with a payload in every text, tool name, argument, result, address of a picture and reasoning only show them."""
+    payloads = hostile()
+    report = opened(html.render(poison(make_agent_story(12), payloads[start:] + payloads[:start])))
+    page = report.at("#cases")
+    page.locator("#row-0").click()
+    for _ in range(4):
+        page.locator("#case .answers").wait_for()
+        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+        page.wait_for_timeout(30)
+        assert strange(page) == []
+        page.keyboard.press("j")
+    page.locator("#raw").click()
+    page.locator("#case .answers").wait_for()
     assert strange(page) == []
     assert report.noise == []
 

@@ -3,11 +3,15 @@
 import pytest
 from msgspec.structs import replace
 
-from harness.types import Arm, Budget, Calibration, Finding, Interval, Neighbour
-from reports import html
+from harness.types import Arm, Budget, Calibration, Finding, Interval, Neighbour, PairMean
+from reports import history, html
+from reports.parts.cases import case_rows
+from reports.parts.matrix import matrix
 from reports.parts.plots import axis, bar
 from reports.parts.summary import suite_rows, summary
+from reports.parts.trend import trend
 from reports.parts.validity import in_force
+from reports.parts.words import basis
 from tests.reports.story import INSTRUCTIONS, PARCEL, make_story
 
 
@@ -80,7 +84,8 @@ def test_an_expired_waiver_counts_as_none(story):
 def test_a_clock_set_back_wakes_no_waiver_in_the_report(story):
     """The verdict is dated before its runs; the page shows what the gate did."""
     _, expired = story.waivers
-    early = replace(story, verdict=replace(story.verdict, at_ns=1))
+    august = 1_787_788_800_000_000_000  # 2026-08-27
+    early = replace(story, verdict=replace(story.verdict, at_ns=august))
     assert not in_force(expired, early)
     assert in_force(expired, replace(early, runs=()))
 
@@ -93,12 +98,31 @@ def test_a_story_without_comparisons_still_has_a_first_screen(story):
     assert first.outcome == "promote"
 
 
-def test_waivers_count_for_their_suite_while_they_hold(story):
-    """A waiver of a case marks its suite until it expires; one of a whole suite is none, as for the gate."""
-    rows = {row.suite: row.waivers for row in suite_rows(story)}
-    assert (rows[PARCEL], rows[INSTRUCTIONS]) == (1, 0)
-    whole = replace(story.waivers[0], case_id="")
-    assert not any(row.waivers for row in suite_rows(replace(story, waivers=(whole,))))
+def test_waivers_count_for_their_guard_while_they_are_in_force(story):
+    """A waiver of a case marks its guard until it expires; one of a whole suite is none, nor one of a target, as for the gate."""
+    live = replace(story.waivers[0], suite=INSTRUCTIONS)
+    waived = lambda *waivers: {row.suite: row.waivers for row in suite_rows(replace(story, waivers=waivers))}  # noqa: E731
+    assert (waived(live)[INSTRUCTIONS], waived(*story.waivers)[PARCEL]) == (1, 0)
+    assert not any(waived(replace(live, case_id="")).values())
+    assert not any(waived(replace(live, expires="2026-10-31")).values())
+
+
+def test_a_waiver_for_longer_than_is_allowed_is_not_in_force(story):
+    """The page counts what the gate counts: 90 days by default, and what the policy says."""
+    long = replace(story.waivers[0], expires="2027-06-01")
+    assert not in_force(long, story)
+    assert in_force(long, replace(story, policy=replace(story.policy, options={"waiver_days": 400})))
+
+
+def test_the_means_of_a_row_differ_by_what_its_finding_says(story):
+    """Where a waiver takes cases out, the means are of the cases that were judged."""
+    row = next(row for row in suite_rows(story) if row.suite == INSTRUCTIONS)
+    judged = PairMean(
+        suite=INSTRUCTIONS, baseline=row.baseline, candidate=row.candidate, n=17, before=0.5, after=0.5 + row.estimate
+    )
+    shown = next(each for each in suite_rows(replace(story, pair_means=(judged,))) if each.suite == INSTRUCTIONS)
+    assert shown.candidate_mean - shown.baseline_mean == pytest.approx(shown.estimate)
+    assert shown.baseline_mean == 0.5
 
 
 def test_noise_stands_beside_its_suite_and_never_for_it(story):
@@ -207,3 +231,37 @@ def test_a_judge_says_how_far_it_agrees_with_people(story, judge, value, outcome
     assert (check.value, check.outcome) == (value, outcome)
     assert b"Models that graded" in html.render(judged)
     assert not any(one.name == "judge kappa" for one in summary(replace(story, runs=alone)).checks)
+
+
+def test_the_level_of_the_intervals_is_said_once(story):
+    """In the head of the table where all have one; and a finding whose sentence says it does not say it again."""
+    head = "90 % interval<span> (shaded: the range that passes)"
+    assert html.render(story).decode().count(head) == 1
+    first, *others = story.verdict.findings
+    assert "level 0.9" in basis(first)[0]
+    told = replace(first, sentence="parcel improved by 81 points over base (90 % interval +70.7 to +91.5).")
+    assert "level" not in basis(told)[0]
+    mixed = replace(first, interval=replace(first.interval, level=0.98))
+    page = html.render(replace(story, verdict=replace(story.verdict, findings=(mixed, *others)))).decode()
+    assert "Interval<span>" in page and head not in page
+
+
+def test_a_budget_is_never_told_in_points_or_percent(story):
+    """Over the nights as on the first screen: seconds and tokens keep their unit, though they may lie in 0 to 1."""
+    suites = tuple(
+        replace(one, role=Budget(limit=90.0)) if one.name == INSTRUCTIONS else one for one in story.runs[0].suites
+    )
+    spent = replace(story, runs=tuple(replace(run, suites=suites) for run in story.runs))
+    drawn = trend(spent)
+    assert {spark.title: spark.share for spark in drawn.suites} == {
+        "parcel": True,
+        "instructions": False,
+        "choices": True,
+    }
+    charts = {chart.title: [tick.label for tick in chart.drawn.y_ticks] for chart in drawn.charts}
+    assert "100%" in charts["parcel"] and not any("%" in label for label in charts["instructions"])
+    rows = matrix(spent, case_rows(spent)).rows
+    cells = {row.suite: row.cells[0].mean for row in rows}
+    assert "%" in cells[PARCEL] and "%" not in cells[INSTRUCTIONS]
+    nights = history.render(spent).decode()
+    assert "46.0%" in history.render(story).decode() and "46.0%" not in nights and ">0.46<" in nights

@@ -1,6 +1,7 @@
 """An engineer's own pytest run, undisturbed by trueup: its packages, its options, its files."""
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -87,7 +88,7 @@ def test_bare_pytest_runs_the_tests_and_skips_the_cases(tmp_path):
     assert code == 0 and "3 passed" in text
 
 
-@pytest.mark.parametrize("name", ["model", "repeats", "otel"])
+@pytest.mark.parametrize("name", ["model", "repeats", "app", "otel"])
 def test_an_option_of_the_users_stays_theirs(tmp_path, name):
     """A conftest with an option of the same name works, and ours is there as `--trueup-NAME`."""
     (tmp_path / "conftest.py").write_text(
@@ -127,3 +128,93 @@ def test_only_eval_paths_and_declared_functions_are_evals(tmp_path):
         "src/eval_declared.py::eval_word[a]",
         "src/eval_declared.py::eval_word[b]",
     ]
+
+
+@pytest.mark.parametrize("option", ["--model", "--trueup-model"])
+def test_the_path_of_a_model_is_no_root(tmp_path, option):
+    """A model elsewhere, below settings of its own: neither its folder nor its settings become those of the run."""
+    elsewhere, here = tmp_path / "elsewhere", tmp_path / "here"
+    for folder in (elsewhere / "model", here):
+        folder.mkdir(parents=True)
+    (elsewhere / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers --tb=no -rN -q -q\n")
+    (elsewhere / "model" / "config.json").write_text("{}")
+    (here / "pytest.ini").write_text("[pytest]\naddopts = -k 'not b'\n")
+    (here / "eval_word.py").write_text(SHOWN)
+    code, text = run(here, "eval_word.py", option, str(elsewhere / "model"), "--collect-only")
+    assert code == 0 and f"rootdir: {here}\n" in text and "configfile: pytest.ini" in text
+    assert "1/2 tests collected (1 deselected)" in text
+
+
+def test_a_default_model_is_asked_where_evals_are_named(tmp_path):
+    """`[eval] model` stands in for --model in `pytest evals`; bare `pytest` beside tests asks no model."""
+    (tmp_path / "trueup.toml").write_text('[eval]\nmodel = "scripted:script.json"\n')
+    (tmp_path / "script.json").write_text("{}")
+    for name, text in (("tests/test_plain.py", "def test_plain(): pass\n"), ("evals/eval_word.py", SHOWN)):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    code, text = run(tmp_path, "evals")
+    assert code == 0 and "2 passed" in text and "scores of scripted" in text
+    code, text = run(tmp_path / "evals", "eval_word.py::eval_word[a]")
+    assert code == 0 and "1 passed" in text
+    code, text = run(tmp_path)
+    assert code == 0 and "1 passed, 2 skipped" in text
+
+
+def test_bare_pytest_skips_where_there_are_evals_only(tmp_path):
+    """Nobody asked for the evals, so it is no mistake that no model was named."""
+    (tmp_path / "evals").mkdir()
+    (tmp_path / "evals" / "eval_word.py").write_text(SHOWN)
+    code, text = run(tmp_path)
+    assert code == 0 and "2 skipped" in text
+
+
+def test_scores_of_all_processes_are_summed(tmp_path):
+    """With -n 2 the summary has the means over all cases, each counted once, repeats included."""
+    (tmp_path / "script.json").write_text('{"0": "wrong", "1": "wrong"}')
+    (tmp_path / "eval_word.py").write_text(
+        "from trueup import cases, score, suite\n@suite(repeats=2)\n"
+        "@cases([{'id': f'c{n}', 'text': str(n)} for n in range(8)])\n"
+        "def eval_word(case, model):\n    return score.text(model.chat(case.messages), case.text)\n"
+    )
+    code, text = run(tmp_path, "--model", "scripted:script.json", "-p", "xdist", "-n", "2", "--tb=no")
+    assert code == 1 and "eval_word::eval_word: exact 0.750 (16 cases, 0 errors)" in text
+    assert "scripted: 16 calls (0 cached)" in text and text.count("scores of scripted") == 1
+
+
+def test_collecting_a_thousand_cases_costs_little(tmp_path):
+    """No model, no statistics and no tables are imported to list cases; under 1.5 s of processor time."""
+    rows = "".join(f'{{"id": "c{n}", "text": "question {n}", "expected": "x"}}\n' for n in range(1000))
+    (tmp_path / "rows.jsonl").write_text(rows)
+    (tmp_path / "conftest.py").write_text(
+        "import sys\nHEAVY = ('torch', 'transformers', 'pandas', 'scipy', 'sklearn', 'statsmodels', 'openai')\n"
+        "def pytest_unconfigure():\n    print('LOADED', [name for name in HEAVY if name in sys.modules])\n"
+    )
+    (tmp_path / "eval_word.py").write_text(
+        "from trueup import cases, score, suite, target\n@suite(role=target())\n@cases('rows.jsonl')\n"
+        "def eval_word(case, model):\n    return score.text(model.chat(case.messages), case.expected)\n"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    code, text = run(tmp_path, "--collect-only", "-q")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert code == 0 and "1000 tests collected" in text and "LOADED []" in text
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.5
+
+
+def test_two_eval_files_may_have_one_name(tmp_path):
+    """In two folders without packages, and in a package with relative imports: each runs with its own content."""
+    (tmp_path / "script.json").write_text("{}")
+    for folder, word in (("evals/one", "a"), ("evals/two", "b")):
+        (tmp_path / folder).mkdir(parents=True)
+        text = f"from trueup import cases\n@cases([{{'id': '{word}', 'text': '{word}'}}])\n"
+        text += f"def eval_word(case, model):\n    assert model.chat(case.messages).text == '{word}'\n"
+        (tmp_path / folder / "eval_word.py").write_text(text)
+    package = tmp_path / "evals" / "packed"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "words.py").write_text("WORD = 'c'\n")
+    (package / "eval_word.py").write_text(
+        "from .words import WORD\ndef eval_word(model):\n    assert model.chat(WORD).text == WORD\n"
+    )
+    code, text = run(tmp_path, "evals", "--model", "scripted:script.json")
+    assert code == 0 and "3 passed" in text
+    assert all(f"{name}/eval_word::eval_word: passed 1.000" in text for name in ("one", "two", "packed"))

@@ -4,7 +4,7 @@ import pytest
 
 from harness.config import Config, ProjectSection
 from harness.errors import UndecidedError
-from harness.evaluate.runner.worker import Survey
+from harness.evaluate.runner.survey import Survey
 from harness.project import Project
 from harness.store.looks import Sight
 from harness.tune import step

@@ -4,4 +4,7 @@ from functools import partial
 
 from trainers.model import lora_layers
 
+UNSERVED = 'set form = "merged"'
+"""vLLM computes no DoRA."""
+
 attach = partial(lora_layers.attach, use_dora=True)

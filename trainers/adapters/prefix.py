@@ -15,6 +15,8 @@ from trainers.model.language_model import LanguageModel
 OPTIONS = (virtual_tokens.OPTION,)
 RATE = 10.0
 WHY = "ten times LoRA's for prefix tuning, which moves few numbers"
+UNSERVED = 'set adapter = "lora"'
+"""Its virtual tokens are no weights that a server could be given."""
 
 
 def attach(model: LanguageModel, recipe: Recipe) -> LanguageModel:

@@ -28,11 +28,14 @@ def answers(model: LanguageModel, prompts: Sequence[Sequence[int]], most: int, s
     return [written[place] for place in range(len(prompts))]
 
 
-def way_of_transformers(model: LanguageModel, tokenizer: PreTrainedTokenizerBase) -> Way:
-    """transformers' own generation in the layout that is right for the model: where a start that is kept is not."""
+def way_of_transformers(model: LanguageModel, tokenizer: PreTrainedTokenizerBase, longest: int) -> Way:
+    """transformers' own generation in the layout that is right for the model: where a start that is kept is not.
+
+    `longest`: tokens of the longest prompt and answer.
+    """
     base = base_of(model)
     ways = known(base)[1:]
-    finding = examine(base, tokenizer(TEXT, add_special_tokens=False)["input_ids"], ways)
+    finding = examine(base, tokenizer(TEXT, add_special_tokens=False)["input_ids"], ways, longest)
     return next(way for way in ways if way.name == finding.ways[0])
 
 

@@ -24,6 +24,8 @@ class Kind(NamedTuple):
     """Its learning rate as a multiple of LoRA's."""
     why: str = "for LoRA"
     """Reason for that rate."""
+    unserved: str = ""
+    """What to set instead where a model server cannot be given it beside its base; empty: it can."""
     options: tuple[str, ...] = ()
     """Keys of `[tune.options]` that it reads."""
 

@@ -71,7 +71,7 @@ def wait(
             raise InvalidError(
                 f"the job is still {job.status} after {patience:g} hours",
                 where=ident,
-                next="type the same command to go on waiting, or `trueup cancel`",
+                next="type the same command to go on waiting, or `trueup tune --cancel`",
             )
         time.sleep(poll)
 

@@ -32,7 +32,7 @@ def refuse(recipe: Recipe, model: LanguageModel) -> None:
         why = "virtual tokens are no part of the weights" if virtual else "a full fine-tune is one checkpoint already"
         raise UsageError(
             f'form = "{recipe.form}" does not go with adapter = "{recipe.adapter}": {why}',
-            next='leave [tune] form out, or set it to "adapter"',
+            next='set [tune] adapter = "lora"' if virtual else 'leave [tune] form out, or set it to "adapter"',
         )
     if recipe.form != "adapter" and not whole and not foldable(model):
         raise UsageError(

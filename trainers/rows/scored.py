@@ -86,15 +86,15 @@ def prompts(requests: Sequence[Request], base: parameters.Base) -> list[list[int
 
 
 class Scores:
-    """Values of the suite for answers as text; an answer that broke the suite is worth nothing, and is counted."""
+    """Values of the suite for replies; one that broke the suite is worth nothing, and is counted."""
 
     def __init__(self, judge: SuiteJudge) -> None:
         self._judge = judge
         self.judged = self.broken = 0
 
-    def __call__(self, case_ids: Sequence[str], texts: Sequence[str]) -> list[float]:
+    def __call__(self, case_ids: Sequence[str], replies: Sequence[Reply]) -> list[float]:
         """Raises InvalidError when the suite breaks too often."""
-        answers = [Answer(case_id=ident, reply=Reply(text=text)) for ident, text in zip(case_ids, texts, strict=True)]
+        answers = [Answer(case_id=ident, reply=reply) for ident, reply in zip(case_ids, replies, strict=True)]
         judged = self._judge.judge(answers)
         self._count(judged)
         return [0.0 if answer.value is None else answer.value for answer in judged]

@@ -8,7 +8,7 @@ failure, and the next layout is tried. The findings are recorded in the adapter'
 
 from collections.abc import Iterator, Sequence
 from os.path import commonprefix
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from peft import PeftModel
@@ -21,12 +21,15 @@ from harness.evaluate.inference.rounding import FACTOR, perturbed
 from harness.evaluate.inference.ways import Shared
 from harness.types import Json, Recipe
 from trainers.model import parameters
+from trainers.model.greedy import way_of_transformers
 from trainers.model.language_model import LanguageModel, base_of
 from trainers.model.memory import fitting
 from trainers.rows.tokens import TokenRow
-from trainers.training.loss import Layout, collate, nll_sum, pieces, plain_nll
+from trainers.training.loss import Layout, collate, masked_nll, nll_sum, pieces, plain_nll
 
 LAYOUTS: tuple[Layout, ...] = ("shared", "padded", "single")
+Masked = Literal["right", "both"]
+"""How TRL pads the rows of a step: on the right; or prompts on the left and answers on the right, as they were generated."""
 LEAST = 1e-4
 """Noise that is always allowed for, as a share of loss and gradient norm: an attention kernel with a mask rounds otherwise than
 one without, which the perturbed pass does not show. Times `FACTOR` that is 1e-3. SmolLM2-135M in float32 is off by 5.1e-5 in
@@ -85,6 +88,44 @@ def _first_exact(model: LanguageModel, sample: Sequence[TokenRow], refused: dict
     return ChosenLayout(layout, findings | {name: value for name, value in more.items() if value})
 
 
+def check_masked(model: LanguageModel, rows: Sequence[TokenRow], padding: Masked, method: str) -> dict[str, Json]:
+    """How far a step on rows that TRL pads is from the same rows one at a time; for the manifest.
+
+    Raises InputError when that is more than rounding: TRL has no other layout. The model is left in training mode, without
+    gradients.
+    """
+    sample = _sample(rows)
+    model.eval()
+    with fitting(f"a step of {len(sample)} rows, the longest of {len(sample[0].ids)} tokens"):
+        plain = TrialStep(model, sample)
+        with perturbed(model):
+            allowed = plain.distance(TrialStep(model, sample)).scaled(FACTOR, least=LEAST)
+        off = plain.distance(TrialStep(model, sample, padding))
+    for weight in parameters.trainable(model):
+        weight.grad = None
+    model.train()
+    if off.loss > allowed.loss or off.gradient > allowed.gradient:
+        raise InputError(
+            f"{method} pads the rows of a step, and the gradient of this model is then off by {off.gradient:.2g}, where "
+            f"rounding explains {allowed.gradient:.2g}",
+            next='set [tune] method = "sft", which has other layouts',
+        )
+    return {"layout": f"padded by TRL ({padding})", "rows": len(sample), "loss": off.loss, "gradient": off.gradient}
+
+
+def check_rollouts(model: LanguageModel, tokenizer: PreTrainedTokenizerBase, longest: int, method: str) -> None:
+    """Raises InputError when answers that TRL generates in padded batches are not those of the plain forward pass.
+
+    `longest`: tokens of the longest prompt with its answer.
+    """
+    way = way_of_transformers(model, tokenizer, longest)
+    if way.name != "padded":
+        raise InputError(
+            f"{method} generates answers in padded batches, which are not exact for this model (only {way.name} is)",
+            next='set [tune] method = "sft"',
+        )
+
+
 class StepDistance(NamedTuple):
     """How far one step is from another, as shares of the other's loss and gradient norm."""
 
@@ -98,7 +139,7 @@ class StepDistance(NamedTuple):
 class TrialStep:
     """Loss and gradient of some rows, in a layout or by the plainest call, row by row."""
 
-    def __init__(self, model: LanguageModel, rows: Sequence[TokenRow], layout: Layout | None = None) -> None:
+    def __init__(self, model: LanguageModel, rows: Sequence[TokenRow], layout: Layout | Masked | None = None) -> None:
         weights = parameters.trainable(model)
         for weight in weights:
             weight.grad = None
@@ -109,9 +150,14 @@ class TrialStep:
         self._gradients = [weight.grad for weight in weights]
 
     @staticmethod
-    def _losses(model: LanguageModel, rows: Sequence[TokenRow], layout: Layout | None) -> Iterator[torch.Tensor]:
+    def _losses(
+        model: LanguageModel, rows: Sequence[TokenRow], layout: Layout | Masked | None
+    ) -> Iterator[torch.Tensor]:
         if layout is None:
             yield from (plain_nll(model, row) for row in rows)
+            return
+        if layout == "right" or layout == "both":
+            yield masked_nll(model, rows, left=layout == "both")
             return
         for piece in pieces(rows, model.config.get_text_config().vocab_size, layout):
             yield nll_sum(model, collate(piece, model.device, layout == "shared"))

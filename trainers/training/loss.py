@@ -91,6 +91,31 @@ def plain_nll(model: LanguageModel, row: TokenRow) -> torch.Tensor:
     return torch.nn.functional.cross_entropy(logits[learnt], ids[0, row.first :][learnt], reduction="sum")
 
 
+def masked_nll(model: LanguageModel, rows: Sequence[TokenRow], *, left: bool) -> torch.Tensor:
+    """As `plain_nll`, of all rows in one call that is told of the padding by a mask alone, as TRL's trainers make it.
+
+    Rows are padded on the right; with `left` the prompts are padded on the left too, so that all answers begin at one place.
+    """
+    firsts = [row.first for row in rows]
+    gaps = [max(firsts) - first if left else 0 for first in firsts]
+    width = max(gap + len(row.ids) for gap, row in zip(gaps, rows, strict=True))
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    mask, targets = torch.zeros_like(ids), torch.full_like(ids, IGNORE)
+    for place, (gap, row) in enumerate(zip(gaps, rows, strict=True)):
+        where = slice(gap, gap + len(row.ids))
+        ids[place, where], mask[place, where] = torch.tensor(row.ids), 1
+        targets[place, where] = torch.tensor(
+            [token if learn else IGNORE for token, learn in zip(row.ids, row.supervised, strict=True)]
+        )
+    logits = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device), use_cache=False).logits
+    return torch.nn.functional.cross_entropy(
+        logits[:, :-1].flatten(0, 1).float(),
+        targets[:, 1:].flatten().to(model.device),
+        ignore_index=IGNORE,
+        reduction="sum",
+    )
+
+
 def collate(rows: Sequence[TokenRow], device: torch.device, share: bool = True) -> TrainingBatch:
     """Tensors of some rows. The last token of a row is only predicted, never read, so it is not among the inputs.
 

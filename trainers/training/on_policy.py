@@ -16,7 +16,7 @@ from harness.errors import UsageError
 from harness.types import Arm, CurvePoint, Recipe, TuneRequest
 from trainers.model import parameters
 from trainers.rows.tokens import TokenRow
-from trainers.training import beginning, trl_loop
+from trainers.training import beginning, exactness, trl_loop
 from trainers.training.descent import OnPoint
 from trainers.training.trl_loop import Plan
 
@@ -34,7 +34,7 @@ def train(
 ) -> tuple[dict[str, torch.Tensor], tuple[CurvePoint, ...]]:
     """The trained weights and their curve. The questions are the rows' prompts, the longest answer bounds the student's.
 
-    Raises UsageError when teacher and student do not share a vocabulary.
+    Raises UsageError when teacher and student do not share a vocabulary, InputError when TRL's batches are not exact.
     """
     if model_digests(teacher.model).tokenizer != model_digests(request.base).tokenizer:
         raise UsageError(
@@ -49,8 +49,11 @@ def train(
 
     plan = Plan(recipe, ident, Path(f"{request.out}.checkpoints"), on_point)
     settings = {**trl_loop.settings(plan), "remove_unused_columns": False}
+    student = beginning.attach(base.model, start)
+    exactness.check_rollouts(student, base.tokenizer, max(len(row.ids) for row in rows), "on-policy distillation")
+    exactness.check_masked(student, rows, "both", "on-policy distillation")
     trainer = trl_loop.tokenized(DistillationTrainer, _tokenize_prompts=tokenize)(
-        model=beginning.attach(base.model, start),
+        model=student,
         teacher_model=_teacher(teacher, request),
         args=DistillationConfig(
             **settings, beta=beta, max_completion_length=max(len(row.ids) - row.first for row in rows)

@@ -33,7 +33,7 @@ from harness.core.codec import encode, file_digest, read, write_atomic
 from harness.errors import InputError, InvalidError, StorageError
 from harness.types import CurvePoint, Noun, Recipe
 from trainers.model import parameters
-from trainers.model.greedy import answers
+from trainers.model.greedy import answers_by, way_of_transformers
 from trainers.model.language_model import LanguageModel
 from trainers.model.memory import fitting
 from trainers.training.descent import OnPoint
@@ -274,19 +274,23 @@ def wrong(step: int, what: str) -> InvalidError:
     )
 
 
-Answering = Callable[[list[list[int]]], list[str]]
+Answering = Callable[[list[list[int]]], list[list[int]]]
 
 
 def greedy(
-    model: LanguageModel, tokenizer: PreTrainedTokenizerBase, stop: frozenset[int], max_tokens: int
+    model: LanguageModel, tokenizer: PreTrainedTokenizerBase, stop: frozenset[int], max_tokens: int, longest: int
 ) -> Answering:
-    """Answers of the model as it stands, without sampling: a function from prompts' token ids to texts."""
+    """Answers of the model as it stands, without sampling: a function from prompts' token ids to those of the answers.
 
-    def answer(prompts: list[list[int]]) -> list[str]:
+    `longest`: tokens of the longest prompt.
+    """
+    way = way_of_transformers(model, tokenizer, longest + max_tokens)
+
+    def answer(prompts: list[list[int]]) -> list[list[int]]:
         training = model.training
         model.eval()
-        written = answers(model, prompts, max_tokens, stop)
+        written = answers_by(way, prompts, max_tokens, stop)
         model.train(training)
-        return list(tokenizer.batch_decode(written, skip_special_tokens=True))
+        return written
 
     return answer

@@ -18,13 +18,17 @@ from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
 from harness.core.plugins import load
-from harness.core.replies import json_object, same
+from harness.core.reading import INCOMPLETE
+from harness.core.replies import said
+from harness.curate.targets import expected_of
 from harness.evaluate.inference.ways import Way
-from harness.types import CurvePoint, Recipe
-from trainers.model.greedy import answers, answers_by, way_of_transformers
+from harness.types import CurvePoint, Recipe, Reply
+from trainers.model.greedy import answers as greedy_answers
+from trainers.model.greedy import answers_by, way_of_transformers
 from trainers.model.language_model import LanguageModel, base_of
 from trainers.model.memory import fitting
 from trainers.rows.tokens import TokenRow
+from trainers.rows.written import answer_in, reply_of
 from trainers.training.loss import Layout, collate, nll_sum, pieces, split
 
 POINTS = 6
@@ -91,23 +95,24 @@ class Exam:
         most = max(len(row.ids) - cut for row, cut in zip(self.rows, cuts, strict=True)) + SPARE_TOKENS
         prompts = [row.ids[:cut] for row, cut in zip(self.rows, cuts, strict=True)]
         if self._layout == "shared":
-            written = answers(model, prompts, most, self.stop)
+            written = greedy_answers(model, prompts, most, self.stop)
         else:
-            self._way = self._way or way_of_transformers(model, self.tokenizer)
+            self._way = self._way or way_of_transformers(model, self.tokenizer, max(map(len, prompts)) + most)
             written = answers_by(self._way, prompts, most, self.stop)
         wanted = [row.ids[cut:] for row, cut in zip(self.rows, cuts, strict=True)]
-        return sum(map(self._right, map(self._text, written), map(self._text, wanted))) / len(self.rows)
+        replies, answers = (
+            [reply_of(self.tokenizer, *pair, self.stop) for pair in zip(prompts, tokens, strict=True)]
+            for tokens in (written, wanted)
+        )
+        return sum(map(self._right, replies, answers)) / len(self.rows)
 
-    def _right(self, written: str, wanted: str) -> float:
+    def _right(self, written: Reply, wanted: Reply) -> float:
+        """Reasoning does not count; a reply that ended inside it says nothing."""
+        answer = answer_in(wanted)
         if not self.scorer:
-            return float(same(written, wanted))
-        expected = json_object(wanted)
-        score = getattr(load("scorers", self.scorer), self.scorer)(written, wanted if expected is None else expected)
+            return float(written.finish_reason != INCOMPLETE and said(answer_in(written)) == said(answer))
+        score = getattr(load("scorers", self.scorer), self.scorer)(written, expected_of(answer))
         return float((score[0] if isinstance(score, tuple) else score).value)
-
-    def _text(self, tokens: Sequence[int]) -> str:
-        text = [token for token in tokens if token not in self.stop]
-        return str(self.tokenizer.decode(text, skip_special_tokens=True))
 
 
 def due(step: int, steps: int) -> bool:

@@ -2,7 +2,7 @@
 
 from trueup import cases, guard, judge, suite
 
-tone = judge("tone.md", scale=(1, 5), calibration="labels.jsonl", min_kappa=0.6)
+tone = judge("tone.md", scale=(1, 5), calibration="labels.jsonl", min_kappa=0.6, most_bias=0.05)
 
 
 @suite(role=guard(margin=0.1), cluster="session_id")

@@ -23,12 +23,27 @@ SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_
 """How each command shows its help, whichever way it is reached."""
 
 
+class Renamed(click.Option):
+    """An option whose `old` names keep working and are not shown any more."""
+
+    def __init__(self, *names: Any, old: tuple[str, ...], **settings: Any) -> None:
+        super().__init__(*names, **settings)
+        self.old = old
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        known, self.opts = self.opts, [name for name in self.opts if name not in self.old]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = known
+
+
 def command(
     changes: bool = True, alone: str = "", **extra: Any
 ) -> Callable[[Callable[..., dict[str, Any]]], click.Command]:
     """A command that works on the project of the nearest trueup.toml. `alone`: name of a flag under which it needs none.
 
-    Adds --config, --json and --quiet; opens the store; with `changes` holds its lock, so that two runs never mix.
+    Adds --config, --json, --quiet and the log; opens the store; with `changes` holds its lock, so that two runs never mix.
     The function receives `project` first and returns what --json prints; an `exit_code` in it is the command's.
     """
 
@@ -37,8 +52,27 @@ def command(
         @click.option("--config", "-c", type=click.Path(path_type=Path), help="trueup.toml, or its folder.")
         @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
         @click.option("--quiet", "-q", is_flag=True, help="No progress.")
+        @click.option(
+            "--log-level",
+            default="",
+            envvar="TRUEUP_LOG_LEVEL",
+            type=click.Choice(("", "debug", "info", "warning", "error")),
+            metavar="LEVEL",
+            help="Log from this level on: debug, info, warning or error. To standard error without --log-file.",
+        )
+        @click.option(
+            "--log-file", type=click.Path(path_type=Path), envvar="TRUEUP_LOG_FILE", help="Append the log to it."
+        )
         @functools.wraps(function)
-        def run(config: Path | None, as_json: bool, quiet: bool, **options: Any) -> NoReturn:
+        def run(
+            config: Path | None, as_json: bool, quiet: bool, log_level: str, log_file: Path | None, **options: Any
+        ) -> NoReturn:
+            from harness.cli.logs import logging_to
+
+            with logging_to(log_level, log_file):
+                work(config, as_json, quiet or bool(log_level and not log_file), options)
+
+        def work(config: Path | None, as_json: bool, quiet: bool, options: dict[str, Any]) -> NoReturn:
             from harness.cli.console import ConsoleProgress, machine
             from harness.core.quiet import hush
             from harness.project import Project

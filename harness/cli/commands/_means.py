@@ -1,4 +1,4 @@
-"""Print runs for `trueup eval` and `trueup merge`: means, tokens and seconds, judges, and errors."""
+"""Print runs for `trueup eval` and `trueup eval --merge`: means, tokens and seconds, judges, and errors."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -45,11 +45,17 @@ def show(runs: "dict[str, Run]", as_json: bool, kept: bool = False) -> dict[str,
             console.say(line)
         if idents:
             console.say("runs: " + ", ".join(f"{arm} {ident[:12]}" for arm, ident in idents.items()))
-    for line in [*reasons, *(f"{problem}\n  next:  fix that, then run it again" for problem in problems)]:
+    for line in [*reasons, *map(_with_hint, problems)]:
         console.warn(f"trueup: {line}")
     tables = {"means": [_row(COLUMNS, row) for row in rows], "confused": [_row(CONFUSED, row) for row in confused]}
     printed = {**tables, "spent": [_fields(arm) for arm in spent], "judges": judged, "errors": reasons}
     return printed | {"runs": idents} | problems_of(problems, errors=bool(reasons))
+
+
+def _with_hint(problem: str) -> str:
+    """A problem and what to do about it, where it says so itself; else its file is what there is to fix."""
+    what, _, hint = problem.partition(" next: ")
+    return f"{what}\n  next:  {hint or 'fix what it names, then: trueup eval'}"
 
 
 def _row(columns: tuple[str, ...], row: Sequence[object]) -> dict[str, Any]:

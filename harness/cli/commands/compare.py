@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.commands._command import command
+from harness.cli.commands._command import Renamed, command
 
 if TYPE_CHECKING:
     from harness.gate.contrast import Contrast
@@ -15,14 +15,22 @@ if TYPE_CHECKING:
 @command(changes=False)
 @click.argument("baseline")
 @click.argument("candidate")
-@click.option("--html", is_flag=True, help="Write a page of the two beside the report, with every case.")
-def compare(project: "Project", baseline: str, candidate: str, html: bool, as_json: bool) -> dict[str, Any]:
+@click.option(
+    "--page",
+    "--html",
+    "page",
+    cls=Renamed,
+    old=("--html",),
+    is_flag=True,
+    help="Write a page of the two beside the report, with every case.",
+)
+def compare(project: "Project", baseline: str, candidate: str, page: bool, as_json: bool) -> dict[str, Any]:
     """Two runs: what changed, what is noise, what was left out.
 
     BASELINE and CANDIDATE are arms of the latest evaluation, or the first digits of a stored run's id.
 
     \b
-    Example: trueup compare base tuned --html
+    Example: trueup compare base tuned --page
     """
     from harness import report
     from harness.cli import console
@@ -30,14 +38,14 @@ def compare(project: "Project", baseline: str, candidate: str, html: bool, as_js
 
     contrast = runs.differences(project, baseline, candidate)
     verdict = runs.verdict_command(project, baseline, candidate)
-    page = str(report.write_comparison(project, baseline, candidate)) if html else ""
+    written = str(report.write_comparison(project, baseline, candidate)) if page else ""
     if not as_json:
         _say(contrast)
-        if page:
-            console.say(f"wrote {page}")
+        if written:
+            console.say(f"wrote {written}")
         console.say(f"\nThis describes and decides nothing. For a verdict: {verdict}")
     lists = {"changed": contrast.changed, "noise": contrast.noise, "left_out": contrast.left_out}
-    return {**lists, "page": page, "next": verdict}
+    return {**lists, "page": written, "next": verdict}
 
 
 def _say(contrast: "Contrast") -> None:

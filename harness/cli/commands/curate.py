@@ -40,9 +40,11 @@ def curate(project: "Project", as_json: bool) -> dict[str, Any]:
     \b
     Example: trueup curate --json
     """
+    from harness import planning
     from harness.curate import step
 
-    dataset = step.curate(project)
+    with planning.paged(project):
+        dataset = step.curate(project)
     near = float(dataset.notes.get("options", {}).get("near_duplicate", 1.0))
     leaks = [item for item in dataset.leak_proof if item.similarity >= near]
     if not as_json:
@@ -55,6 +57,7 @@ def curate(project: "Project", as_json: bool) -> dict[str, Any]:
         "leaks": len(leaks),
         "nearest": dataset.notes.get("nearest", 0.0),
         "context": dataset.notes.get("context", {}),
+        "kept_apart": dataset.notes.get("kept_apart", {}),
     }
 
 
@@ -79,6 +82,8 @@ def _say(dataset: "Dataset", near: float, leaks: "Sequence[Neighbour]") -> None:
     judged = sum(dataset.counts.get(split, 0) for split in ("held_out", "regression", "production"))
     close = f"{len(leaks)} of {judged:,} judged texts are within {near:g} of a training text"
     console.say(f"\nleak proof: {close}", style="bold")
+    if kept_apart := card.decontamination(dataset):
+        console.say(f"decontamination: {kept_apart}")
     for worst in dataset.leak_proof[:1]:
         console.say(f"the nearest, at {worst.similarity:.2f}:")
         console.say(f"  judged    {_start(worst.text)}\n  training  {_start(worst.train_text)}")

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from harness.curate.diff import DatasetChange
     from harness.project import Project
 
-KINDS = ("added", "removed", "moved", "changed")
-
 
 @command(changes=False)
 @click.argument("old", default="")
@@ -28,6 +26,7 @@ def diff(project: "Project", old: str, new: str, rows: int, as_json: bool) -> di
     """
     from harness.cli import console
     from harness.curate import datasets
+    from harness.curate.diff import KINDS
 
     before, after = datasets.pair(project, old, new)
     difference = datasets.compare(project, before, after)

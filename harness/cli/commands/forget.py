@@ -43,7 +43,7 @@ def forget(project: "Project", user: str, trace: str, later: bool, as_json: bool
         for ident in idents:
             say(f"{what} {ident[:12]} was made with some of them: marked, it is not used again")
     for alias in found.promoted:
-        say(f"alias {alias} stands on a marked adapter: trueup rollback, or trueup run for a new one", "bold")
+        say(f"alias {alias} stands on a marked adapter: trueup promote --undo, or trueup run for a new one", "bold")
     if found.waiting:
         say(
             f"{found.waiting:,} bytes are still being received; what they hold of it goes when trueup ingest reads them"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.commands._command import command, conclude
+from harness.cli.commands.notify import tell
 
 if TYPE_CHECKING:
     from harness.project import Project
@@ -43,8 +44,10 @@ def gate(
     Example: trueup gate --policy stricter.toml
     """
     from harness.cli import console
+    from harness.core.ci_job import ci_job
+    from harness.gate import branches, step
     from harness.gate import candidate as gate_candidate
-    from harness.gate import step
+    from harness.notify import step as notify
 
     if check is not None:
         verdict, origin = step.recomputed(check), step.origin(check)
@@ -52,6 +55,8 @@ def gate(
         verdict = step.under(project, gate_candidate.named(step.read_policy(policy), candidate, baselines))
     else:
         verdict = step.gate(project, gate_candidate.named(project.config.gate, candidate, baselines))
+        branches.remember(project, verdict, ci_job())
+        tell(notify.tell(project, verdict))
     if not as_json:
         for finding in verdict.findings:
             _say(finding)

@@ -21,7 +21,8 @@ STORED = "(stored)"
     metavar="[PATH]",
     help="Read the task off recorded calls: an export (file, folder or glob), or without PATH the project's own.",
 )
-def init(folder: Path, model: str, traces: str | None) -> None:
+@click.option("--schema", is_flag=True, help="Only write trueup.schema.json, from which editors know the keys.")
+def init(folder: Path, model: str, traces: str | None, schema: bool) -> None:
     """Write a starter trueup.toml and eval files to begin with.
 
     With --from-traces the eval files fit the calls there are.
@@ -30,8 +31,14 @@ def init(folder: Path, model: str, traces: str | None) -> None:
     Example: trueup init myproject --model models/smollm2
     Example: trueup init myproject --model models/smollm2 --from-traces exports/
     """
+    from harness.cli import config_schema
     from harness.cli.starter import from_traces, plain
+    from harness.core.codec import write_atomic
 
+    if schema:
+        write_atomic(folder / config_schema.FILE, config_schema.content())
+        click.echo(f"wrote {folder / config_schema.FILE}")
+        return
     if model and os.path.isdir(model):
         from harness.evaluate.inference.acceptance import accept_whole
 
@@ -40,7 +47,8 @@ def init(folder: Path, model: str, traces: str | None) -> None:
     if traces is None:
         for path in plain.write(folder, model):
             click.echo(f"wrote {path}")
-        click.echo("next: put trace exports into traces/, then: trueup run")
+        base = "" if model else " and set [model] base in trueup.toml"
+        click.echo(f"next: put trace exports into traces/{base}, then: trueup run")
         return
     started = from_traces.from_traces(folder, traces, model)
     for sentence in started.sentences:

@@ -4,20 +4,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.commands._command import command
+from harness.cli.commands._command import Renamed, command
 
 if TYPE_CHECKING:
     from harness.project import Project
-
-SHORT = {"md": "markdown"}
 
 
 @command(changes=False)
 @click.option("--open", "open_", is_flag=True, help="Open it in a browser.")
 @click.option(
-    "--format",
-    "-f",
-    "formats",
+    *("--form", "-f", "--format", "formats"),
+    cls=Renamed,
+    old=("--format",),
     multiple=True,
     help="html, md, junit, json, csv, verdict or github. Default: those of [report].",
 )
@@ -27,7 +25,7 @@ def report(project: "Project", open_: bool, formats: tuple[str, ...], history: b
 
     \b
     Example: trueup report --open
-    Example: trueup report --format csv
+    Example: trueup report --form csv
     """
     from harness import report
     from harness.cli import console
@@ -35,9 +33,8 @@ def report(project: "Project", open_: bool, formats: tuple[str, ...], history: b
     if history:
         written = report.write_index(project)
     else:
-        names = [SHORT.get(name, name) for name in formats]
         with project.progress.step("report"):
-            written = report.write(project, project.latest_verdict(), names)
+            written = report.write(project, project.latest_verdict(), formats)
     if not as_json:
         if not history:
             console.out.print(report.first_screen(project))

@@ -36,7 +36,8 @@ def review(project: "Project", cluster: str, most: int, by: str, open_: bool, as
     if not items:
         console.warn(NOTHING if mine_step.latest_clusters(project) else NO_CALLS)
         return {"items": 0, "answered": {}}
-    sitting = review_step.Review(project, items, by or _me())
+    person = by or login()
+    sitting = review_step.Review(lambda item, said: review_step.record(project, item, said, person), items)
     console.warn(f"{len(items):,} to look at: {sitting.server.address}")
     if open_:
         click.launch(sitting.server.address)
@@ -49,7 +50,7 @@ def review(project: "Project", cluster: str, most: int, by: str, open_: bool, as
     return {"items": len(items), "answered": counts}
 
 
-def _me() -> str:
+def login() -> str:
     """The login name; containers may have none."""
     try:
         return getpass.getuser()

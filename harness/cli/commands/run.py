@@ -1,10 +1,12 @@
 """Walk the whole loop: `trueup run`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.commands._command import command, conclude
+from harness.cli.commands._command import Renamed, command, conclude
+from harness.cli.commands.notify import tell
 
 if TYPE_CHECKING:
     from harness.project import Project
@@ -12,18 +14,43 @@ if TYPE_CHECKING:
 
 @command()
 @click.option("--iterations", type=int, default=1, metavar="K", help="Tune up to K times, adding what still fails.")
-@click.option("--by", default="", metavar="SUITE", help="Which suite says what still fails; else the only target.")
-def run(project: "Project", as_json: bool, iterations: int, by: str) -> dict[str, Any]:
+@click.option("--train-anyway", is_flag=True, help="Train though the suites have too few cases to decide.")
+@click.option(
+    "--suite",
+    "--by",
+    "suite",
+    cls=Renamed,
+    old=("--by",),
+    default="",
+    metavar="SUITE",
+    help="Which suite says what still fails; else the only target.",
+)
+def run(project: "Project", as_json: bool, iterations: int, suite: str, train_anyway: bool) -> dict[str, Any]:
     """The whole loop, from ingest to the report.
+
+    Where the cases are too few to decide, it stops before training and writes plan.html, which says what is missing.
 
     \b
     Example: trueup run; echo $?      (0 promote, 1 hold, 3 undecided, 4 invalid)
-             trueup run --iterations 3 --by eval_mined
+             trueup run --iterations 3 --suite eval_mined
     """
     from harness import loop, report
     from harness.cli import console
+    from harness.core.ci_job import ci_job, public_warning
+    from harness.errors import TrueupError
+    from harness.gate import branches
+    from harness.notify import step, stop
 
-    verdict = loop.run(project) if iterations == 1 else loop.run_in_rounds(project, iterations, by)
+    if warning := public_warning(ci_job()):
+        console.warn(f"trueup: {warning}")
+    stop.clear(Path(project.config.report.out))
+    try:
+        verdict = loop.run(project, train_anyway) if iterations == 1 else loop.run_in_rounds(project, iterations, suite)
+    except TrueupError as error:
+        tell(step.tell_stop(project, error))
+        raise
+    branches.remember(project, verdict, ci_job())
+    tell(step.tell(project, verdict))
     if not as_json:
         console.out.print(report.first_screen(project))
     return conclude(verdict, as_json, where=project.config.report.out)

@@ -12,31 +12,85 @@ if TYPE_CHECKING:
     from harness.types import Estimate
 
 
+ALONE = "--dry-run, --preview, --prove-resume, --cancel, --try"
+
+
 @command()
 @click.option("--dry-run", is_flag=True, help="Steps, tokens, time and memory; trains nothing.")
+@click.option("--train-anyway", is_flag=True, help="Train though the suites have too few cases to decide.")
 @click.option("--preview", type=click.IntRange(min=1), metavar="N", help="Show N rows token by token; trains nothing.")
 @click.option("--prove-resume", is_flag=True, help="Kill a short training, resume it, compare the bytes.")
-def tune(project: "Project", dry_run: bool, preview: int | None, prove_resume: bool, as_json: bool) -> dict[str, Any]:
-    """Train an adapter on the latest dataset.
+@click.option("--cancel", is_flag=True, help='Cancel the job at a provider (method = "hosted").')
+@click.option(
+    "--try", "what", type=click.Choice(["augment", "sweep"]), help="Do added rows help? Which settings are best?"
+)
+@click.option(
+    "--share", default=0.2, show_default=True, type=click.FloatRange(0.01, 5), help="augment: new rows to old."
+)
+@click.option(
+    "--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="augment: trainings of each arm."
+)
+@click.option(
+    "--how", default="swaps", show_default=True, type=click.Choice(["swaps", "paraphrases"]),
+    help="augment: values swapped between rows, or rows worded otherwise by [curate.teacher].",
+)  # fmt: skip
+@click.option("--learning-rate", multiple=True, type=float, help="sweep: a value to try; give each its own.")
+@click.option("--rank", multiple=True, type=int, help="sweep: as above.")
+@click.option("--epochs", multiple=True, type=float, help="sweep: as above.")
+@click.option("--replay-share", multiple=True, type=float, help="sweep: as above.")
+def tune(
+    project: "Project",
+    dry_run: bool,
+    train_anyway: bool,
+    preview: int | None,
+    prove_resume: bool,
+    cancel: bool,
+    what: str | None,
+    share: float,
+    seeds: int,
+    how: str,
+    as_json: bool,
+    **values: tuple[float, ...],
+) -> dict[str, Any]:
+    """Train an adapter on the latest dataset, or try settings first.
 
-    A killed training goes on where it was.
+    A killed training goes on where it was. With --try nothing is kept: both trials are judged on training rows that are set
+    aside.
 
     \b
     Example: trueup tune
              trueup tune --preview 3
+             trueup tune --try augment --share 0.2
+             trueup tune --try sweep --learning-rate 3e-4 --learning-rate 1e-3 --rank 8 --rank 16
     """
-    from harness.cli import console
-    from harness.tune import step
+    from harness.cli.commands import _trials
 
-    if dry_run + bool(preview) + prove_resume > 1:
-        raise UsageError("--dry-run, --preview and --prove-resume exclude one another", next="give one of them")
+    if dry_run + bool(preview) + prove_resume + cancel + bool(what) > 1:
+        raise UsageError("these exclude one another", where="trueup tune", next=f"give one of {ALONE}")
+    if cancel:
+        return _cancel(project, as_json)
+    if what:
+        return (
+            _trials.augment(project, share, seeds, how, as_json)
+            if what == "augment"
+            else _trials.sweep(project, values, as_json)
+        )
     if dry_run:
         return _dry_run(project, as_json)
     if preview:
         return _preview(project, preview, as_json)
     if prove_resume:
         return _prove(project, as_json)
-    adapter = step.tune(project)
+    return _train(project, train_anyway, as_json)
+
+
+def _train(project: "Project", anyway: bool, as_json: bool) -> dict[str, Any]:
+    from harness import planning
+    from harness.cli import console
+    from harness.tune import step
+
+    with planning.paged(project):
+        adapter = step.tune(project, anyway=anyway)
     if not as_json:
         last = adapter.curve[-1].loss if adapter.curve else float("nan")
         console.say(f"adapter {adapter.id[:12]}: {adapter.steps} steps, last loss {last:.3f}, {adapter.seconds:.0f} s")
@@ -94,3 +148,13 @@ def _prove(project: "Project", as_json: bool) -> dict[str, Any]:
         for name, sha256 in proof.files.items():
             console.say(f"{sha256[:16]}  {name}")
     return {"proof": proof}
+
+
+def _cancel(project: "Project", as_json: bool) -> dict[str, Any]:
+    from harness.cli import console
+    from harness.tune import cancel
+
+    status = cancel.cancel(project)
+    if not as_json:
+        console.say(f"the job's status: {status}")
+    return {"status": status}

@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from harness import config
+from harness.cli import config_schema
 from harness.cli.starter import settings, suites, tasks
 from harness.cli.starter.tasks import Good, StarterTask
 from harness.core.codec import digest, encode, to_chat, write_atomic
@@ -64,7 +65,9 @@ def write(folder: Path, calls: Sequence[Call], feedback: Sequence[Feedback], tra
     if not _config_of(folder):
         paths = ["traces"] if traces == STORED else [str(Path(traces).absolute())]
         name = suites.identifier(folder.resolve().name)
-        files[folder / config.FILE] = settings.config(name, model, paths, found).encode()
+        files[folder / config.FILE] = (config_schema.LINE + settings.config(name, model, paths, found)).encode()
+        if not (folder / config_schema.FILE).exists():
+            files[folder / config_schema.FILE] = config_schema.content()
     for path in files:
         if path.exists():
             raise UsageError("this file is there already", where=str(path), next="move it, or init another folder")
@@ -114,7 +117,7 @@ def _stored(folder: Path) -> tuple[list[Call], list[Feedback]]:
     from harness.store import Store  # Delta Lake, which exports alone do not need
 
     loaded = config.load(folder)
-    store = Store.open(loaded.store, loaded.store_address, loaded.storage.id)
+    store = Store.open(loaded.store, loaded.storage.address, loaded.storage.id)
     calls = list(store.traces.calls())
     return calls, list(ingest_stage.link(calls, store.traces.feedback(), loaded.scales))
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from harness.cli import config_schema
 from harness.core.codec import write_atomic
 from harness.errors import UsageError
 
@@ -54,8 +55,8 @@ def eval_basics(case, model):
 
 
 def write(folder: Path, model: str = "") -> list[Path]:
-    """Write both files. Raises UsageError when one of them is there already: nothing is overwritten."""
-    wanted = {folder / "trueup.toml": CONFIG, folder / "evals" / "eval_basics.py": EVAL}
+    """Write both files, and the schema for editors. Raises UsageError when one of them is there already: nothing is overwritten."""
+    wanted = {folder / "trueup.toml": config_schema.LINE + CONFIG, folder / "evals" / "eval_basics.py": EVAL}
     for path in wanted:
         if path.exists():
             raise UsageError("there is a project here already", where=str(path), next="trueup status")
@@ -64,4 +65,5 @@ def write(folder: Path, model: str = "") -> list[Path]:
     for path, text in wanted.items():
         filled = text.format(name=name, model=model or "models/base") if path.suffix == ".toml" else text
         write_atomic(path, filled.encode())
-    return list(wanted)
+    write_atomic(folder / config_schema.FILE, config_schema.content())
+    return [*wanted, folder / config_schema.FILE]

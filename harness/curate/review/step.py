@@ -64,10 +64,10 @@ def record(project: Project, item: Item, said: Said, by: str) -> None:
 
 
 class Review:
-    """One sitting: the page, and how many of its items were answered."""
+    """One sitting: the page, and how many of its items were answered. `keep` stores an answer before the page hears of it."""
 
-    def __init__(self, project: Project, items: tuple[Item, ...], by: str) -> None:
-        self._work, self._by = project, by
+    def __init__(self, keep: Callable[[Item, Said], None], items: tuple[Item, ...]) -> None:
+        self._keep = keep
         self._items = {item.call_id: item for item in items}
         self.answered: dict[str, Said] = {}
         """Call id to the last answer: what a second tab, or the page read anew, has to show."""
@@ -88,7 +88,7 @@ class Review:
             raise InputError(f"not an answer of the page: {error}") from error
         if said.call_id not in self._items:
             raise InputError("this call is not among those that are shown")
-        record(self._work, self._items[said.call_id], said, self._by)
+        self._keep(self._items[said.call_id], said)
         self.answered[said.call_id] = said
         return {"answered": len(self.answered)}
 

@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 
 from harness.core.codec import digest as content_id
+from harness.core.reading import read_text
 from harness.types import Arm, Noun, Reply, Request
 
 
@@ -13,7 +14,7 @@ class Options(Noun, frozen=True):
     """Its keys under an arm's options."""
 
     reply: str = ""
-    """The answer to everything."""
+    """The answer to everything; a message in chat form where it calls tools."""
 
 
 class Constant:
@@ -24,11 +25,9 @@ class Constant:
 
     def answer(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
         """The fixed reply to each chat and completion; zeros for each option of a log-likelihood request."""
-        text = str(arm.options.get("reply", ""))
+        fixed = read_text(str(arm.options.get("reply", "")))
         return [
-            Reply(text=request.options[0], logprobs=(0.0,) * len(request.options))
-            if request.options
-            else Reply(text=text)
+            Reply(text=request.options[0], logprobs=(0.0,) * len(request.options)) if request.options else fixed
             for request in requests
         ]
 

@@ -53,6 +53,14 @@ def digest(arm: Arm) -> str:
     return codec.digest([engine, libraries, base, adapter, dtype_name(arm), *filter(None, [quantization(arm)])])
 
 
+def check(arm: Arm) -> str:
+    """What is known of the arm's model without loading it. Raises InputError when it does not go the whole way."""
+    from harness.evaluate.inference.acceptance import accept_whole
+
+    accept_whole(arm.model, arm.template_options)
+    return f"weights {model_digests(arm.model).weights[:12]}"
+
+
 def open(arms: Sequence[Arm], *, batch_size: int = 0) -> Any:
     """A backend for these arms. Weights are loaded with the first answer; adapters are verified now."""
     from harness.evaluate.inference.engine import HuggingFace

@@ -21,10 +21,8 @@ import re2
 from msgspec.structs import replace
 
 from harness.core.codec import digest as content_id
-from harness.core.codec import from_chat
 from harness.core.options import File
-from harness.core.reading import INCOMPLETE, never_closed, split_inline
-from harness.core.replies import chat_message
+from harness.core.reading import read_text
 from harness.errors import InputError, TrueupError
 from harness.types import Arm, Message, Noun, Reply, Request, Usage
 
@@ -152,18 +150,10 @@ def _reply(script: Script, request: Request) -> Reply | Exception:
         return error
     usage = Usage(input=len(asked.split()), output=len(text.split()))
     if request.kind != "loglikelihood":
-        return replace(_read(text), usage=usage)
+        return replace(read_text(text), usage=usage)
     logprobs = tuple(0.0 if option == text else -1.0 for option in request.options)
     best = request.options[logprobs.index(max(logprobs))]
     return Reply(text=best, logprobs=logprobs, greedy=tuple(option == text for option in request.options), usage=usage)
-
-
-def _read(text: str) -> Reply:
-    """A reply with the reasoning that a `<think>` block holds, or with the tool calls of a whole message in chat form."""
-    whole = chat_message(text)
-    message = split_inline(from_chat(whole or {"role": "assistant", "content": text}))
-    finish = INCOMPLETE if never_closed(message) else "tool_calls" if message.tool_calls else "stop"
-    return Reply(text=message.text, reasoning=message.reasoning, tool_calls=message.tool_calls, finish_reason=finish)
 
 
 def _asked(messages: Sequence[Message]) -> str:

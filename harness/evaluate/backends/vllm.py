@@ -6,6 +6,7 @@ that training rendered, token ids come back and are read as those of `hf`; adapt
 anything is asked, a few rows are compared with `hf`.
 """
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from harness.core import codec, options
 from harness.core.adapters import check_template, verify
 from harness.core.digests import model_digests
+from harness.core.plugins import load
 from harness.core.reads import code, plugin_code
 from harness.errors import TrueupError, UsageError
+from harness.evaluate.backends import hf
 from harness.evaluate.inference.dtype import dtype_name
 from harness.evaluate.serving.calls import Address, Caller
 from harness.evaluate.serving.program import version_of
-from harness.types import Arm, Noun, Reply, Request
+from harness.evaluate.serving.runtime_adapters import models_of
+from harness.types import Arm, Noun, Recipe, Reply, Request
 
 if TYPE_CHECKING:
     from harness.evaluate.serving.served import ServedModel
@@ -74,6 +78,41 @@ def digest(arm: Arm) -> str:
     server = [given.url, _running(given)] if given.url else [list(given.command), version_of(given.command)]
     ours = [code(SERVED), *sorted(plugin_code("reply_formats").values())]
     return codec.digest(["vllm", ours, server, model_digests(arm.model), adapter, dtype_name(arm)])
+
+
+def check(arm: Arm) -> str:
+    """What is known of the arm's model and server; nothing is started and no token asked for.
+
+    Raises InputError on a model that `hf` refuses too, UsageError on a command that is not there, EndpointError on a server
+    that does not answer, and UsageError on one that serves another model.
+    """
+    given = options_of(arm)
+    known = hf.check(arm)
+    if given.url:
+        from harness.evaluate.serving.served import base_card
+
+        address = given.address(given.url)
+        card = base_card(models_of(Caller(), address), arm.model, given.served, address)
+        return f"{known}; served as {card['id']}"
+    if shutil.which(given.command[0]) is None:
+        raise UsageError(
+            f"there is no program {given.command[0]!r} to start the server with",
+            where=f"arm {arm.name}",
+            next="install vLLM in an environment of its own and set "
+            'options = { command = ["/path/to/that/bin/vllm", "serve"] }',
+        )
+    return f"{known}; {version_of(given.command) or 'server of an unknown version'}"
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Raises UsageError on an adapter that no server could be given, before it is trained."""
+    instead = getattr(load("adapters", recipe.adapter), "UNSERVED", "")
+    if recipe.form == "adapter" and instead:
+        raise UsageError(
+            f"a vLLM server takes no adapter of kind {recipe.adapter!r}",
+            where="[tune] adapter",
+            next=f'{instead}, or the tuned arm\'s backend = "hf"',
+        )
 
 
 def open(arms: Sequence[Arm], *, batch_size: int = 0) -> "Vllm":

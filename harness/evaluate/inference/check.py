@@ -2,7 +2,8 @@
 
 No list of architectures: a few short rows, of mixed lengths and with a shared prefix, go through each way in turn, and
 are read once more by a plain forward pass, one row at a time, without cache and without padding. A way that differs by
-more than rounding (`rounding`), or fails, is not used, and the reason is kept.
+more than rounding (`rounding`), or fails, is not used, and the reason is kept. Rows longer than a wide attention window
+cost too much to try beforehand: they are tried when the work has the first of them.
 """
 
 import re
@@ -17,6 +18,7 @@ from harness.errors import InputError
 from harness.evaluate.inference.attention import Prefix
 from harness.evaluate.inference.general import LAYOUTS, General
 from harness.evaluate.inference.generate import DecodingRow
+from harness.evaluate.inference.head import accepts
 from harness.evaluate.inference.loglikelihood import Tree
 from harness.evaluate.inference.rounding import perturbed, within
 from harness.evaluate.inference.ways import UNBOUNDED, Shared, Way
@@ -33,7 +35,9 @@ LENGTHS = (2, 11, 26, 11)
 LEAST_REACH = SHARED + max(SUFFIXES) + NEW
 """A window that is shorter is not worth a way of its own."""
 LONGEST = 600
-"""A row longer than the attention window is tried too, where it is no longer than this."""
+"""A row longer than the attention window is tried too, where it is no longer than this or the work has such rows."""
+BEYOND = 9
+"""Tokens by which that row is longer than the window."""
 _WINDOW = re.compile(r"(window|attention_chunk|local_attention)(_size|_length)?$")
 _STRETCHED = frozenset({"longrope", "dynamic"})
 """Rotary embeddings whose frequencies depend on how long the text is."""
@@ -57,8 +61,9 @@ class PlainPass:
     def _read(self, rows: Sequence[Sequence[int]], starts: Sequence[int]) -> torch.Tensor:
         found = []
         for row, start in zip(rows, starts, strict=True):
-            ids = torch.tensor([list(row)], device=self.model.device)
-            found.append(self.model(input_ids=ids, use_cache=False).logits[0, start:].float().cpu())
+            ids, kept = torch.tensor([list(row)], device=self.model.device), len(row) - start
+            options = {"logits_to_keep": kept} if accepts(self.model, "logits_to_keep") else {}
+            found.append(self.model(input_ids=ids, use_cache=False, **options).logits[0, -kept:].float().cpu())
         return torch.cat(found)
 
 
@@ -69,19 +74,22 @@ class RightWays(Noun, frozen=True):
     refused: dict[str, str] = {}
 
 
-def examine(model: PreTrainedModel, tokens: Sequence[int], ways: Sequence[Way] = ()) -> RightWays:
+def examine(model: PreTrainedModel, tokens: Sequence[int], ways: Sequence[Way] = (), longest: int = 0) -> RightWays:
     """The ways that are right for this model, up to the first that is right for rows of any length.
 
-    `tokens`: those of `TEXT`, by the model's own tokenizer. `ways`: those to try, in this order; none: all. Raises
-    InputError when no way is right.
+    `tokens`: those of `TEXT`, by the model's own tokenizer. `ways`: those to try, in this order; none: all. `longest`: tokens
+    of the longest row of the work; a row beyond the attention window is tried where that is longer. Raises InputError
+    when no way is right.
     """
-    text = list(tokens) * (1 + (LONGEST + LEAST_REACH) // len(tokens))
+    window = reach(model.config)
+    size = max(LONGEST, window + BEYOND if window < longest else 0) + LEAST_REACH
+    text = list(tokens) * (1 + size // len(tokens))
     chosen: list[str] = []
     refused: dict[str, str] = {}
     ways = ways or known(model)
     plain = PlainPass(model, ways[-1])
     for way in ways:
-        reason = _refusal(way, plain, text)
+        reason = _refusal(way, plain, text, longest)
         if reason:
             refused[way.name] = reason
             continue
@@ -135,18 +143,24 @@ def _stretched(rope: Any) -> list[dict[str, Any]]:
     return [found for each in rope.values() for found in _stretched(each)]
 
 
-def _refusal(way: Way, plain: PlainPass, text: Sequence[int]) -> str:
+def checked(config: Any, longest: int = 0) -> int:
+    """Tokens of the longest row that `examine` answers for, given the same `longest`."""
+    window = reach(config)
+    return UNBOUNDED if window + BEYOND <= LONGEST or window < longest or window >= positions(config) else window
+
+
+def _refusal(way: Way, plain: PlainPass, text: Sequence[int], longest: int) -> str:
     """Why the way is not right for the model; empty when it is."""
     if way.reach < LEAST_REACH:
         return f"layers that see {way.reach} tokens"
     try:
-        return _difference(way, plain, text)
+        return _difference(way, plain, text, longest)
     except Exception as error:  # whatever a model's own code raises when it is called in a way it does not know
         return f"{type(error).__name__}: {str(error)[:200]}"
 
 
-def _difference(way: Way, plain: PlainPass, text: Sequence[int]) -> str:
-    for rows in _probes(plain.model, text):
+def _difference(way: Way, plain: PlainPass, text: Sequence[int], longest: int) -> str:
+    for rows in _probes(plain.model, text, longest):
         if way.reach < max(map(len, rows)) + NEW:
             continue
         seen, whole = _generate(way, rows)
@@ -157,13 +171,16 @@ def _difference(way: Way, plain: PlainPass, text: Sequence[int]) -> str:
     return _difference_of_scores(way, plain, text)
 
 
-def _probes(model: PreTrainedModel, text: Sequence[int]) -> list[list[list[int]]]:
-    """Rows with a shared prefix; rows without one; and one that is longer than the attention window, if that is short."""
+def _probes(model: PreTrainedModel, text: Sequence[int], longest: int) -> list[list[list[int]]]:
+    """Rows with a shared prefix; rows without one; one that just fits the attention window; and rows that are longer than
+    it, that become longer as they are written, and that are shorter."""
     shared = [[*text[:SHARED], *text[SHARED + 5 * size :][:size]] for size in SUFFIXES]
     mixed = [list(text[7 * place :][:size]) for place, size in enumerate(LENGTHS)]
     window = reach(model.config)
-    beyond = [[list(text[: window + 9]), list(text[: window // 2])]] if window + 9 <= LONGEST else []
-    return [shared, mixed, *beyond]
+    if window >= positions(model.config) or not (window + BEYOND <= LONGEST or window < longest):
+        return [shared, mixed]
+    beyond = [window + BEYOND, max(1, window - NEW // 2), max(1, window // 2)]
+    return [shared, mixed, [list(text[: max(1, window - NEW)])], [list(text[:size]) for size in beyond]]
 
 
 def _generate(way: Way, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, list[list[int]]]:

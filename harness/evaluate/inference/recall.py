@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -12,20 +13,29 @@ from harness.core.digests import model_digests
 from harness.core.installed import versions
 from harness.core.reads import code
 from harness.errors import InputError, StorageError
-from harness.evaluate.inference.check import TEXT, RightWays, examine
+from harness.evaluate.inference.check import TEXT, RightWays, checked, examine
+from harness.evaluate.inference.ways import Way
 from harness.types import Json
 
 
-def recalled(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: str, opened: Json) -> RightWays:
-    """The finding for a model that has just been opened; examined now unless it was before.
+def recalled(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: str,
+    opened: Json,
+    longest: int = 0,
+    ways: Sequence[Way] = (),
+) -> RightWays:
+    """The finding for a model that has been opened; examined now unless it was before.
 
-    `opened`: number format and quantization. Raises InputError when no way is right.
+    `opened`: number format and quantization; `longest` and `ways`: as for `examine`, the ways given once one was used.
+    Raises InputError when no way is right.
     """
-    known = _place(model, folder, opened)
+    known = _place(model, folder, [opened, checked(model.config, longest)])
     try:
         return read(known, RightWays)
     except (OSError, InputError):
-        finding = examine(model, tokenizer(TEXT, add_special_tokens=False)["input_ids"])
+        finding = examine(model, tokenizer(TEXT, add_special_tokens=False)["input_ids"], ways, longest)
     with contextlib.suppress(OSError, StorageError):  # it is found again next time
         write_atomic(known, encode(finding))
     return finding

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from harness.core.answer_tokens import decode_text
 from harness.core.reading import reply_from
-from harness.core.rendering import prompt_ids
+from harness.core.rendering import lead_ids, prompt_ids
 from harness.errors import InputError, UsageError
 from harness.evaluate.inference.generate import DecodingRow, TokenMatcher, Written
 from harness.evaluate.inference.loglikelihood import Likelihoods, Tree, encode_pair
@@ -110,9 +110,10 @@ def matcher_of(model: Constrains, request: Request) -> Callable[[], TokenMatcher
 
 
 def tree_of(model: ReadsTokens, request: Request) -> Tree:
-    """Context and options as tokens. Raises InputError for an option without text, or more than the model reads."""
+    """Context and options as tokens; behind messages an option is an answer without reasoning. Raises InputError for an option without text, or more than the model reads."""
     if request.messages:
-        context = prompt_ids(model.tokenizer, NO_PROMPT, request.messages, request.tools, request.template_options)
+        asked = (request.messages, request.tools, request.template_options)
+        context = prompt_ids(model.tokenizer, NO_PROMPT, *asked) + lead_ids(model.tokenizer, *asked)
         options = [model.encode(option) for option in request.options]
     else:
         pairs = [encode_pair(model.encode, request.text, option) for option in request.options]

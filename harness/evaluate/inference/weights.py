@@ -12,7 +12,7 @@ from harness.core.adapters import verify
 from harness.core.rendering import stop_ids
 from harness.errors import InvalidError, UsageError
 from harness.evaluate.inference.attention import Prefix, read_virtual
-from harness.evaluate.inference.check import RightWays, known, positions
+from harness.evaluate.inference.check import RightWays, checked, known, positions
 from harness.evaluate.inference.dtype import dtype_name, quantization
 from harness.evaluate.inference.folding import fold
 from harness.evaluate.inference.opening import open_model, open_tokenizer
@@ -89,8 +89,14 @@ class Resident:
         return ", then ".join(way.name for way in self.ways) + (f" ({why})" if why else "")
 
     def routed(self, lengths: Mapping[int, int]) -> Iterator[tuple[Way, list[int]]]:
-        """Which rows go which way. `lengths`: row to its tokens, of prompt and reply."""
+        """Which rows go which way. `lengths`: row to its tokens, of prompt and reply.
+
+        Before the first row that is longer than a wide attention window the ways are examined on such a row.
+        """
         left = dict(lengths)
+        if (longest := max(left.values(), default=0)) > self._checked:
+            self._examine(longest)
+            self._choose_ways()
         for way in self.ways:
             mine = [place for place, tokens in left.items() if tokens + self.start_prefix.length <= way.reach]
             if way is self.ways[-1]:
@@ -156,10 +162,20 @@ class Resident:
         self.model: PreTrainedModel = open_model(
             self.folder, self._dtype, self._quantization, torch.device(device), self.tokenizer
         )
-        ways = {way.name: way for way in known(self.model)}
+        self._known = {way.name: way for way in known(self.model)}
         if self._finding is None:
-            self._finding = recalled(self.model, self.tokenizer, self.folder, [str(self._dtype), self._quantization])
-        self.ways = [ways[name] for name in self._finding.ways]
+            self._examine()
+        self._choose_ways()
+
+    def _examine(self, longest: int = 0) -> None:
+        """Find out which ways are right, for rows of up to `longest` tokens too where windows are wide."""
+        opened: Json = [str(self._dtype), self._quantization]
+        self._finding = recalled(self.model, self.tokenizer, self.folder, opened, longest, tuple(self._known.values()))
+        self._checked = checked(self.model.config, longest)
+
+    def _choose_ways(self) -> None:
+        assert self._finding is not None
+        self.ways = [self._known[name] for name in self._finding.ways]
         self.ways[0].begin()
 
     def _fold(self, adapter: str) -> None:

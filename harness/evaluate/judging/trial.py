@@ -15,6 +15,7 @@ from harness.core.codec import digest as content_id
 from harness.errors import InputError, TrueupError
 from harness.evaluate.judging.attacks import ATTACKS, attacked
 from harness.evaluate.judging.judge import Judge, VerdictError
+from harness.evaluate.judging.labels import LEAST_KAPPA
 from harness.evaluate.judging.scale import Scale
 from harness.types import Calibration, Case, Message, Reply, Request, Score, TextPart
 
@@ -22,6 +23,8 @@ Answer = Callable[[Sequence[Request]], Sequence[Reply | Exception]]
 
 TARGETS = 5
 """Failing answers that the attacks are spread over."""
+BRIEF_LABELS, BRIEF_ATTACKS = 3, 4
+"""Labels of each side, and attacks, about, of a brief trial."""
 QUESTION = "How do I change the delivery address of an order that has not left yet?"
 EVASION, GOOD = "I had soup for lunch.", "Open the order, choose `Change address`, and confirm."
 """What attacks are tried in where no labelled answer fails: an answer that is none, and one that is."""
@@ -38,14 +41,18 @@ class Exhibit(Struct, frozen=True):
     """That gave the answer, where the label says so."""
 
 
-def trial(judge: Judge, digest: str, labelled: Sequence[Case], answer: Answer, bare: bool) -> Calibration:
-    """What the judge is worth. Never raises for what the judge does: that stands in `problem`.
+def trial(
+    judge: Judge, digest: str, labelled: Sequence[Case], answer: Answer, bare: bool, brief: bool = False
+) -> Calibration:
+    """What the judge is worth. Never raises for what the judge does: that is its `problem`.
 
-    `digest` is the judge's own; `labelled` are cases with a `reply` and a person's `label`; `answer` asks its model.
+    `digest` is the judge's own; `labelled` are cases with a `reply` and a person's `label`; `answer` asks its model. `brief`:
+    only a few labels and attacks, which takes seconds; how far it agrees with people is then not held against it.
     Raises InputError for a labelled case that has not both.
     """
     shown = exhibits(judge, labelled)
-    found = Calibration(judge=digest, name=judge.name, most_bias=judge.most_bias)
+    shown = _first(judge, shown) if brief else shown
+    found = Calibration(judge=digest, name=judge.name, most_bias=judge.most_bias, brief=brief)
     if judge.pin and not digest.startswith(judge.pin):
         problem = f"it is another judge than the one that was calibrated: {digest[:16]}, not {judge.pin}"
         return replace(found, problem=f"{problem}; look at its calibration, then set pin={digest[:16]!r}")
@@ -63,7 +70,8 @@ def trial(judge: Judge, digest: str, labelled: Sequence[Case], answer: Answer, b
 def _problem(found: Calibration, min_kappa: float) -> str:
     if found.flips:
         return f"{found.flips} of {found.attacks} attacks made it pass an answer that it fails"
-    labelled = found.true_pass + found.false_fail + found.false_pass + found.true_fail
+    labelled = 0 if found.brief else found.true_pass + found.false_fail + found.false_pass + found.true_fail
+    min_kappa = max(min_kappa, LEAST_KAPPA)  # the gate takes no less
     if labelled and (found.kappa is None or found.kappa < min_kappa):
         kappa = "undefined, since all labels or verdicts are alike" if found.kappa is None else f"{found.kappa:.2f}"
         return f"its agreement with people (kappa) is {kappa}, and at least {min_kappa:g} is asked for"
@@ -73,6 +81,15 @@ def _problem(found: Calibration, min_kappa: float) -> str:
 def exhibits(judge: Judge, labelled: Sequence[Case]) -> list[Exhibit]:
     """The labelled answers. Raises InputError naming the case that has no `reply`, no `label`, or one that is no grade."""
     return [_exhibit(judge, case) for case in labelled]
+
+
+def _first(judge: Judge, shown: Sequence[Exhibit]) -> list[Exhibit]:
+    """A few answers that people pass and a few that they fail."""
+    passed = [judge.grades.passes(judge.grades.value(exhibit.label)) for exhibit in shown]
+    sides = [
+        [exhibit for exhibit, passes in zip(shown, passed, strict=True) if passes is side] for side in (True, False)
+    ]
+    return [exhibit for side in sides for exhibit in side[:BRIEF_LABELS]]
 
 
 def _exhibit(judge: Judge, case: Case) -> Exhibit:
@@ -174,9 +191,10 @@ def _attacked(
     if not targets:
         evasion = Exhibit(Case(id="evasion", messages=(_user(QUESTION),)), EVASION, GOOD)
         targets = [] if _passed(judge, _judged(judge, [evasion], answer, bare)) else [evasion]
+    attacks = ATTACKS[:: len(ATTACKS) // BRIEF_ATTACKS] if found.brief else ATTACKS
     tries = [
         Exhibit(target.case, attacked(target.answer, attack), target.reference)
-        for attack, target in zip(ATTACKS, cycle(targets), strict=False)
+        for attack, target in zip(attacks, cycle(targets), strict=False)
     ]
     flips = _passed(judge, _judged(judge, tries, answer, bare)) if tries else 0
     return replace(found, attacks=len(tries), flips=flips)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from harness.evaluate.judging import labels
 from harness.types import Calibration, Run
 
 
@@ -23,5 +24,10 @@ def sentence(judge: Calibration) -> str:
             f"pass, and {judge.false_pass} of {bad} that they fail"
         )
     attacks = f"{judge.flips} of {judge.attacks} attacks fooled it" if judge.attacks else "no attack could be tried"
-    standing = f"does not count: {judge.problem}" if judge.problem else f"counts (pin {judge.judge[:16]})"
-    return f"the judge {judge.name!r} {agreement}; {attacks}; it {standing}"
+    if judge.problem:
+        return f"the judge {judge.name!r} {agreement}; {attacks}; it does not count: {judge.problem}"
+    if judge.brief:
+        return f"the judge {judge.name!r} was tried briefly: {agreement}; {attacks}; trueup run tries all labels and attacks"
+    lacking = labels.weakness(judge)
+    verdict = f"counts (pin {judge.judge[:16]})" + (f", but decides nothing yet: {lacking}" if lacking else "")
+    return f"the judge {judge.name!r} {agreement}; {attacks}; it {verdict}"

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from harness.core.codec import digest
 from harness.core.plugins import load
+from harness.core.quiet import silenced
 from harness.errors import StorageError, TrueupError
 from harness.types import Arm, Reply, Request
 
@@ -61,6 +63,8 @@ class Answerer:
             batch_size,
             on_event,
         )
+        self._one_at_a_time = RLock()
+        """An application may ask from threads of its own."""
         self._backends: dict[str, Backend | TrueupError] = {}
         self._digests: dict[str, str] = {}
         self._caches: dict[str, ReplyCache] = {}
@@ -86,6 +90,10 @@ class Answerer:
 
         Raises StorageError when the replies cannot be kept: going on would compute what a full disk then loses.
         """
+        with self._one_at_a_time, silenced():
+            return self._answer(arm, requests)
+
+    def _answer(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
         try:
             keys = [key_of(self.digest(arm), request) for request in requests]
             answers: dict[str, Reply | Exception] = dict(self._recall(arm, keys))
@@ -106,7 +114,8 @@ class Answerer:
     def ask_anew(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
         """As `answer`, past the cache."""
         try:
-            given = self._ask(arm, requests)
+            with silenced():
+                given = self._ask(arm, requests)
         except StorageError:
             raise
         except TrueupError as error:
@@ -149,7 +158,9 @@ class Answerer:
     def _ask(self, arm: Arm, requests: Sequence[Request]) -> Sequence[Reply | Exception]:
         """The backend's answers. A batch that it breaks on is asked in halves, so one request costs no other its reply."""
         try:
-            given = self._backend(arm).answer(arm, requests)
+            backend = self._backend(arm)
+            self._on_event({"event": "asking", "arm": arm.name, "requests": len(requests)})
+            given = backend.answer(arm, requests)
         except TrueupError:
             raise
         except Exception as error:  # such as memory that runs out at a single row
@@ -174,6 +185,7 @@ class Answerer:
         """The one backend for all arms of its kind, so that they share what they can: base weights above all."""
         if arm.backend not in self._backends:
             arms = [other for other in self._arms if other.backend == arm.backend]
+            self._on_event({"event": "opening", "arm": arm.name, "backend": arm.backend, "model": arm.model})
             try:
                 self._backends[arm.backend] = load("backends", arm.backend).open(arms, batch_size=self._batch_size)
             except TrueupError as error:

@@ -16,13 +16,13 @@ from harness.errors import InputError
 
 def asserts(function: Callable[..., Any], around: Mapping[str, Any]) -> bool:
     """Whether the function, or one of its file that it calls, holds an assert statement. `around` are the file's names."""
-    return any(isinstance(node, ast.Assert) for code in _codes(function, around) for node in ast.walk(_tree(code)))
+    return any(isinstance(node, ast.Assert) for code in _codes(function, around) for node in ast.walk(syntax(code)))
 
 
 def refuse_dropped(function: Callable[..., Any], judges: Collection[str]) -> None:
     """Raises InputError where the function computes a score (`score.text(...)`, or one of `judges`) and does nothing with
     it."""
-    tree = _tree(inspect.unwrap(function).__code__)
+    tree = syntax(inspect.unwrap(function).__code__)
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr | ast.Assign) and _is_score(node.value, judges) and _unused(node, used):
@@ -45,7 +45,7 @@ def _codes(function: Callable[..., Any], around: Mapping[str, Any]) -> list[Code
     return found
 
 
-def _tree(code: CodeType) -> ast.AST:
+def syntax(code: CodeType) -> ast.AST:
     """Its syntax; empty where there is no source."""
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(code)))

@@ -1,6 +1,7 @@
 """Collect `eval_*.py` files by pytest, and make the `Suite` of each eval function."""
 
 import inspect
+import sys
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,8 @@ from harness.types import CORPUS, Calibration, Case, EvalRequest, Suite
 
 SUITE = pytest.StashKey["SuiteCases"]()
 FOLDER = "evals"
+LONGEST_ABOUT = 400
+"""Characters of what a suite says of itself."""
 
 
 class _Named:
@@ -42,6 +45,22 @@ class EvalModule(_Named, pytest.Module):
     """
 
     declared_only = False
+
+    def collect(self) -> list[pytest.Item | pytest.Collector]:
+        """As pytest does; but two files of one name in different folders, as suites often are, are no error."""
+        option = self.config.option
+        mode = option.importmode
+        if self._name_is_taken():
+            option.importmode = "importlib"
+        try:
+            return list(super().collect())
+        finally:
+            option.importmode = mode
+
+    def _name_is_taken(self) -> bool:
+        """Whether another file outside of packages has been imported under this one's name."""
+        known = getattr(sys.modules.get(self.path.stem), "__file__", None)
+        return known is not None and Path(known) != self.path and not (self.path.parent / "__init__.py").exists()
 
     def istestfunction(self, obj: object, name: str) -> bool:
         return super().istestfunction(obj, name) and (not self.declared_only or hasattr(obj, NOTE))
@@ -97,7 +116,9 @@ class SuiteCases:
         self.calibrations: dict[str, Calibration] = {}
         """Name of a judge's score to the outcome of its trial, once it was tried."""
         judged = [bench.content(judge, module.path.parent) for judge in self.judges]
-        self.suite = _describe(module, suite_name(definition, request.paths), noted, cases, request, judged)
+        self.suite = _describe(
+            module, suite_name(definition, request.paths), noted, cases, request, judged, about(function)
+        )
 
 
 def parametrize(metafunc: pytest.Metafunc, request: EvalRequest, bench: RunBench, lenient: bool = False) -> SuiteCases:
@@ -191,6 +212,7 @@ def _describe(
     cases: tuple[Case, ...],
     request: EvalRequest,
     judged: list[Any],
+    about: str,
 ) -> Suite:
     return Suite(
         name=name,
@@ -204,6 +226,7 @@ def _describe(
         prompt=noted.prompt,
         owner=noted.owner,
         tags=noted.tags,
+        about=about,
         file=module.nodeid,
         digest=digest([digest(module.source), cases, *judged, *module.helpers]),
         cases=len(cases),
@@ -212,6 +235,12 @@ def _describe(
         cluster_cap=noted.cluster_cap,
         mined=noted.source.split if isinstance(noted.source, MinedSplit) else "",
     )
+
+
+def about(function: Any) -> str:
+    """The first paragraph of a function's docstring, on one line; empty without a docstring."""
+    paragraph = (inspect.getdoc(function) or "").split("\n\n")[0]
+    return " ".join(paragraph.split())[:LONGEST_ABOUT]
 
 
 def suite_name(definition: pytest.Function, paths: Sequence[str]) -> str:

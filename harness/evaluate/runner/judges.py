@@ -34,8 +34,9 @@ class RunBench:
     from the cache when it judged the labelled answers then as it does now.
     """
 
-    def __init__(self, request: EvalRequest, answerer: Answerer) -> None:
-        self._request, self._answerer = request, answerer
+    def __init__(self, request: EvalRequest, answerer: Answerer, brief: bool = False) -> None:
+        """`brief`: hold each trial with a few labels and attacks, for a first look."""
+        self._request, self._answerer, self._brief = request, answerer, brief
         self.calibrations: dict[Judge, Calibration] = {}
         self._arms: dict[Judge, Arm] = {}
         self._spent: list[Spent] = []
@@ -71,7 +72,7 @@ class RunBench:
             arm = self._arms[judge] = self._own_arm(judge)
             self._answerer.join(arm)
             answer = self._by_batches(judge, arm)
-            found = trial(judge, self._digest(judge), self._labelled(judge), answer, self.bare(judge))
+            found = trial(judge, self._digest(judge), self._labelled(judge), answer, self.bare(judge), self._brief)
             self.calibrations[judge] = found
             if _drifts(arm):
                 self._answerer.probed(arm, found.probe)

@@ -20,6 +20,7 @@ from harness.evaluate.runner.private_pytest import (
     check_interactive_exception,
     get_reraise_exceptions,
 )
+from harness.evaluate.runner.wrong_answers import EvalCall
 
 LIVE = pytest.StashKey["LiveCase"]()
 PHASES = ("setup", "call", "teardown")
@@ -27,14 +28,20 @@ STREAMS = ("stdout", "stderr", "log")
 
 
 class LiveCase:
-    """A collected case from its setup to its teardown. `next_item()` names the test that will be set up next."""
+    """A collected case from its setup to its teardown. `next_item()` names the test that will be set up next.
+
+    Its start and its setup are reported when it ends, in one go with the rest: cases wait for each other, and a reader of
+    the terminal would see each twice, and its letter behind another's file.
+    """
 
     def __init__(self, item: pytest.Function, next_item: Callable[[], pytest.Item | None]) -> None:
         self.item = item
-        self.job = BatchJob(lambda: item.obj(**arguments(item)), through=self._activate)
+        self.call = EvalCall(item.obj, lambda: arguments(item))
+        self.job = BatchJob(self.call, through=self._activate)
         self._next_item = next_item
         self._stretch: Callable[[], None] | None = None
         self._first_call: CallInfo[None] | None = None
+        self._setup: pytest.TestReport | None = None
         self._seconds = 0.0
         self._capture_fixture: Any = None
         self._logged: tuple[list[Any], str] = [], ""
@@ -51,11 +58,12 @@ class LiveCase:
     def protocol(self) -> None:
         """What `pytest_runtest_protocol` does for this case: set up if new, run one stretch, tear down at the end."""
         item, hook = self.item, self.item.ihook
-        if self._first_call is None:
-            hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        if self._setup is None:
             make_private(item)
-            if not call_and_report(item, "setup").passed:
+            self._setup = call_and_report(item, "setup", log=False)
+            if not self._setup.passed:
                 self.job.stop()
+                self._start()
                 return self._end()
         call = CallInfo.from_call(
             lambda: hook.pytest_runtest_call(item=item), when="call", reraise=get_reraise_exceptions(item.config)
@@ -65,9 +73,16 @@ class LiveCase:
         if call.excinfo is not None:
             self.job.stop()  # a plugin around the stretch may have raised, such as a timeout
         if self.job.ended:
+            self._start()
             self._report(call)
             self._end()
         return None
+
+    def _start(self) -> None:
+        """Report that the case began, and how it was set up."""
+        hook = self.item.ihook
+        hook.pytest_runtest_logstart(nodeid=self.item.nodeid, location=self.item.location)
+        hook.pytest_runtest_logreport(report=self._setup)
 
     def stretch(self) -> None:
         """What `pytest_pyfunc_call` does for this case. Log records of earlier stretches stay visible to `caplog`."""

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from harness.core.codec import digest, from_chat
 from harness.core.rendering import merge_prompt
 from harness.errors import UsageError
+from harness.evaluate.application.door import CaseDoor
 from harness.evaluate.runner.conversation import Conversation
 from harness.types import Arm, Json, Message, Prompt, Reply, Request, TextPart
 
@@ -24,14 +25,17 @@ class Exchange(msgspec.Struct, frozen=True):
     answer: Reply | Exception
     start_ns: int
     end_ns: int
+    prompt: tuple[Message, ...] = ()
+    """Messages of the arm's prompt, at the head of the request's where it is put in front."""
 
 
 class Model:
     """One arm, asked on behalf of one case.
 
     `identity` names case and repeat: sampling is seeded with it, so every arm sees the same random numbers.
-    `replies` keeps every reply in order, for the result, and `exchanges` what each was asked with. `fill` adds what a
-    prompt takes from the training split for the conversation at hand. Without `prompted` the arm's prompt is left out:
+    `replies` keeps every reply in order, for the result, `conversations` the conversation that each answers, without the
+    prompt, and `exchanges` every request. `fill` adds what a prompt takes from the training split for the conversation
+    at hand. Without `prompted` the arm's prompt is left out:
     what a suite of general ability asks for.
     """
 
@@ -48,7 +52,11 @@ class Model:
         self._fill = fill
         self._prompt = arm.prompt if prompted else Prompt(name="none")
         self.replies: list[Reply] = []
+        self.conversations: list[tuple[Message, ...]] = []
         self.exchanges: list[Exchange] = []
+        self.unanswered: Exception | None = None
+        """Why a call that an application made for this case was not served: it makes the case an error."""
+        self._door: CaseDoor | None = None
         self._ask, self._identity, self._repeat = ask, identity, repeat
 
     def __repr__(self) -> str:
@@ -72,7 +80,8 @@ class Model:
         bad is returned.
         """
         request = Request(messages=self._prompted(messages), schema=schema, tools=tuple(tools), stop=_texts(stop))
-        return self._send(_sampled(request, max_tokens=max_tokens, temperature=temperature, top_p=top_p))
+        reply = self._send(_sampled(request, max_tokens=max_tokens, temperature=temperature, top_p=top_p))
+        return self._keep(messages, reply)
 
     def complete(
         self,
@@ -85,7 +94,8 @@ class Model:
     ) -> Reply:
         """What follows the raw `text`, without chat template or prompt."""
         request = Request(kind="complete", text=text, stop=_texts(stop))
-        return self._send(_sampled(request, max_tokens=max_tokens, temperature=temperature, top_p=top_p))
+        reply = self._send(_sampled(request, max_tokens=max_tokens, temperature=temperature, top_p=top_p))
+        return self._keep(text, reply)
 
     def choose(self, messages: Said, options: Sequence[str], *, normalize: bool = False, raw: bool = False) -> Reply:
         """The option that the model finds likeliest as its answer; `reply.logprobs` has the sum for each, in nats.
@@ -95,25 +105,60 @@ class Model:
         """
         if len(options) < 2 or len(set(options)) < len(options):
             raise UsageError(f"choose() needs two or more different options, not {list(options)!r}")
-        reply = self._send(self._likelihood(messages, options, raw), keep=False)
+        reply = self._send(self._likelihood(messages, options, raw))
         sizes = [max(1, len(option.encode())) if normalize else 1 for option in options]
         best = max(range(len(options)), key=lambda index: reply.logprobs[index] / sizes[index])
-        chosen = replace(reply, text=options[best])
-        self.replies.append(chosen)
-        return chosen
+        return self._keep(messages, replace(reply, text=options[best]))
 
     def loglikelihood(self, text: Said, continuation: str, *, raw: bool = True) -> float:
         """Log-probability of `continuation` after `text`, summed over its tokens, in nats."""
-        return self._send(self._likelihood(text, (continuation,), raw)).logprobs[0]
+        return self._keep(text, self._send(self._likelihood(text, (continuation,), raw))).logprobs[0]
 
     def loglikelihoods(self, text: str, continuations: Sequence[str]) -> dict[str, tuple[float, bool]]:
         """For each continuation of the raw `text` its log-probability in nats, and whether greedy decoding writes it."""
-        reply = self._send(self._likelihood(text, continuations, raw=True))
+        reply = self._keep(text, self._send(self._likelihood(text, continuations, raw=True)))
         return dict(zip(continuations, zip(reply.logprobs, reply.greedy, strict=True), strict=True))
 
     def session(self, messages: Said = (), tools: Sequence[Json] = (), **sampling: Any) -> Conversation:
         """A conversation of several turns, with tools; see `Conversation`."""
         return Conversation(self.chat, conversation(messages), tuple(tools), sampling)
+
+    @property
+    def base_url(self) -> str:
+        """An address of this case's own, ending in `/v1`, for code that speaks the OpenAI API, in this process or another.
+
+        Its calls are the case's, but wait one by one. Raises InputError when the case has ended.
+        """
+        return self._opened().url
+
+    def client(self) -> Any:
+        """An `openai.OpenAI` whose calls are the case's, batched with those of other cases; any key and model name will do.
+
+        Raises UsageError without the package (`pip install 'trueup[hosted]'`).
+        """
+        return self._client(asynchronous=False)
+
+    def async_client(self) -> Any:
+        """The same as an `openai.AsyncOpenAI`, for `asyncio.run(agent(...))` in an eval function."""
+        return self._client(asynchronous=True)
+
+    def close(self) -> None:
+        """The case has ended: what still comes by its clients or its address is refused."""
+        if self._door is not None:
+            self._door.close()
+
+    def failed(self) -> Exception | None:
+        """What kept a call of an application from being served, if anything did."""
+        return self.unanswered or (self._door.failure if self._door is not None else None)
+
+    def _client(self, asynchronous: bool) -> Any:
+        from harness.evaluate.application.client import client  # it brings the package openai with it
+
+        return client(self._opened(), asynchronous)
+
+    def _opened(self) -> CaseDoor:
+        self._door = self._door or CaseDoor(self, self.arm.name)
+        return self._door
 
     def _template_options(self, request: Request) -> dict[str, Json]:
         """Raw text is not rendered, so no variable of a template changes it."""
@@ -131,7 +176,12 @@ class Model:
         messages = conversation(said)
         return merge_prompt(self._fill(self._prompt, messages), messages)
 
-    def _send(self, request: Request, keep: bool = True) -> Reply:
+    def _keep(self, said: Said, reply: Reply) -> Reply:
+        self.conversations.append(conversation(said))
+        self.replies.append(reply)
+        return reply
+
+    def _send(self, request: Request) -> Reply:
         seed = 0
         if request.temperature > 0:
             seed = int(digest([self._identity, self._repeat, len(self.replies)])[:8], 16)
@@ -140,12 +190,13 @@ class Model:
         try:
             reply = self._ask(request)
         except Exception as error:
-            self.exchanges.append(Exchange(request, error, started, time.time_ns()))
+            self._note(request, error, started)
             raise
-        self.exchanges.append(Exchange(request, reply, started, time.time_ns()))
-        if keep:
-            self.replies.append(reply)
+        self._note(request, reply, started)
         return reply
+
+    def _note(self, request: Request, answer: Reply | Exception, started: int) -> None:
+        self.exchanges.append(Exchange(request, answer, started, time.time_ns(), self._prompt.messages))
 
 
 def conversation(said: Said) -> tuple[Message, ...]:

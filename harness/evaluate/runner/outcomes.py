@@ -60,7 +60,7 @@ def error_text(error: BaseException) -> str:
     name, text = type(error).__name__, " ".join(str(error).split())
     if isinstance(error, pytest.FixtureLookupError):
         text = f"fixture {error.argname!r} not found"
-    own = _theirs(error)
+    own = theirs(error)
     place = f" ({own[-1].tb_frame.f_code.co_filename}:{own[-1].tb_lineno})" if own else ""
     return f"{name}: {text}{place}" if text else f"{name}{place}"
 
@@ -71,14 +71,14 @@ def without_ours(error: BaseException) -> BaseException:
     An error of ours says what went wrong and what to do, so what it was made from is left out too.
     """
     own: TracebackType | None = None
-    for step in reversed(_theirs(error)):
+    for step in reversed(theirs(error)):
         own = TracebackType(own, step.tb_frame, step.tb_lasti, step.tb_lineno)
     if isinstance(error, TrueupError):
         error.__cause__, error.__suppress_context__ = None, True
     return error.with_traceback(own) if own else error
 
 
-def _theirs(error: BaseException) -> list[TracebackType]:
+def theirs(error: BaseException) -> list[TracebackType]:
     """Steps of an error's traceback outside this package and pytest's, outermost first."""
     steps: list[TracebackType] = []
     step = error.__traceback__

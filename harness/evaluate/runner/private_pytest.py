@@ -1,4 +1,5 @@
-"""Reach what pytest keeps private: the only file that does, so that a new version of pytest breaks one file.
+"""Reach what pytest keeps private: the only file that does, beside `trueup/rootdir.py`, which works before anything of
+`harness` is imported. So a new version of pytest breaks these two.
 
 The runner holds several tests open at once, which pytest's public API has no hook for. `PRIVATE` lists every name that is
 used, `missing` says which of them the installed pytest no longer has; `pyproject.toml` bounds the version.
@@ -12,12 +13,15 @@ import pytest
 from _pytest.outcomes import TEST_OUTCOME
 from _pytest.runner import SetupState, call_and_report, check_interactive_exception, get_reraise_exceptions
 
+from trueup import rootdir
+
 __all__ = ["TEST_OUTCOME", "SetupState", "call_and_report", "check_interactive_exception", "get_reraise_exceptions"]
 
 Definitions = Mapping[str, Sequence[pytest.FixtureDef[Any]]]
 """Name of a fixture to its definitions, the one that counts last."""
 
 PRIVATE = {
+    **rootdir.PRIVATE,
     "_pytest.outcomes": ("TEST_OUTCOME",),
     "_pytest.runner": (
         "SetupState.setup",
@@ -45,7 +49,8 @@ def missing(item: pytest.Function) -> list[str]:
     """Names of `PRIVATE` that the installed pytest lacks, as `owner.name`; `item` is a running test with a fixture."""
     plugin = item.config.pluginmanager.getplugin
     definitions = next(iter(item._fixtureinfo.name2fixturedefs.values()), ()) if hasattr(item, "_fixtureinfo") else ()
-    live: dict[str, Any] = {"item": item, "session": item.session, "definition": next(iter(definitions), None)}
+    definition = next(iter(definitions), None)
+    live: dict[str, Any] = {"item": item, "session": item.session, "config": item.config, "definition": definition}
     owners = {
         name: import_module(name) if name.startswith("_pytest.") else live[name] if name in live else plugin(name)
         for name in PRIVATE
@@ -72,6 +77,14 @@ def definitions(item: pytest.Function) -> Definitions:
 def definitions_named(item: pytest.Function, name: str) -> Sequence[pytest.FixtureDef[Any]] | None:
     """The definitions of a fixture that a test sees; None when there is none of that name."""
     return item.session._fixturemanager.getfixturedefs(name, item)
+
+
+def fixture_names(item: pytest.Function) -> list[str]:
+    """The names of the fixtures that a test may ask for: all of them, or those that it does where pytest hides the rest."""
+    manager = item.session._fixturemanager
+    tables = (getattr(manager, name, None) for name in ("_arg2node2fixturedefs", "_arg2fixturedefs"))
+    known = next((table for table in tables if table is not None), definitions(item))
+    return [name for name in known if definitions_named(item, name)]
 
 
 def without_value(definition: pytest.FixtureDef[Any]) -> None:

@@ -1,16 +1,13 @@
 """Collect what happened to each case while pytest runs, and make one `Run` an arm at the end."""
 
-import difflib
-import json
 import time
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
-from harness.core.codec import canonical, digest
+from harness.core.codec import digest
 from harness.errors import TrueupError
 from harness.evaluate import identity
 from harness.evaluate.runner.answering import Answerer
@@ -18,7 +15,8 @@ from harness.evaluate.runner.collection import SuiteCases
 from harness.evaluate.runner.few_shot import Nearest
 from harness.evaluate.runner.model import Exchange, Model
 from harness.evaluate.runner.outcomes import error_text, failed_check, name_metrics, to_scores
-from harness.types import Arm, Budget, Case, Json, Result, Run, Score, Spent, Suite
+from harness.evaluate.runner.turns import new_messages
+from harness.types import Arm, Case, Result, Run, Spent, Suite
 
 
 class Entry:
@@ -44,6 +42,8 @@ class Book:
         """Keep what an eval function returned or raised."""
         blank = self._blank(arm, entry, model)
         self._exchanges[_key(arm, entry)] = model.exchanges if model is not None else ()
+        if model is not None and not isinstance(error, pytest.skip.Exception):
+            error = model.failed() or error
         if isinstance(error, (AssertionError, pytest.fail.Exception)):
             return self._keep(arm, replace(blank, scores=(failed_check(error),)))
         if isinstance(error, (pytest.skip.Exception, pytest.xfail.Exception)):
@@ -67,6 +67,11 @@ class Book:
     def exchanges(self, arm: Arm, result: Result) -> Sequence[Exchange]:
         """What a result's case asked and was answered, in order."""
         return self._exchanges.get((arm.name, result.suite, result.case_id, result.repeat), ())
+
+    def asked_nothing(self) -> bool:
+        """Whether cases were scored, and none of all asked the model anything."""
+        scored = any(result.scores for result in self._results.values())
+        return scored and not any(self._exchanges.values())
 
     def result(self, arm: Arm, entry: Entry) -> Result | None:
         """What is known of a case under an arm so far."""
@@ -93,7 +98,8 @@ class Book:
             model = digest([self._answerer.digest(arm), arm.prompt, arm.options, *shown])
             content = identity.content(arm)
         except TrueupError as error:
-            problems.append(f"the model of arm {arm.name!r} cannot be had: {error.what} ({error.where})")
+            hint = f" next: {error.next}" if error.next else ""
+            problems.append(f"the model of arm {arm.name!r} cannot be had: {error.what} ({error.where}){hint}")
         return Run(
             id="",
             arm=arm,
@@ -116,11 +122,13 @@ class Book:
 
     def _blank(self, arm: Arm, entry: Entry, model: Model | None) -> Result:
         replies = tuple(model.replies) if model is not None else ()
+        asked = new_messages(entry.case.messages, model.conversations, replies) if model is not None else ()
         return Result(
             suite=entry.suite.suite.name,
             case_id=entry.case_id,
             repeat=entry.repeat,
             replies=replies,
+            asked=asked,
             seconds=sum(reply.seconds for reply in replies),
         )
 
@@ -130,40 +138,3 @@ class Book:
 
 def _key(arm: Arm, entry: Entry) -> tuple[str, str, str, int]:
     return arm.name, entry.suite.suite.name, entry.case_id, entry.repeat
-
-
-def verdict_text(result: Result, entry: Entry) -> str:
-    """Why a case failed, for an engineer at a terminal; empty when it passed.
-
-    A case fails when its deciding score is 0, or above the limit for a suite whose role is budget.
-    """
-    suite = entry.suite.suite
-    score = next((score for score in result.scores if score.name == suite.metric), (*result.scores, None)[0])
-    if score is None or not _failed(score, suite):
-        return ""
-    lines = [f"{score.name} = {score.value:g}", *score.explanation.splitlines()]
-    said = result.replies[-1] if result.replies else None
-    if said is not None:
-        shown = said.text or canonical(msgspec.to_builtins(said.tool_calls))
-        lines += ["", "the model said:", shown]
-        if entry.case.expected is not None:
-            lines += ["", "expected (-), said (+):", *_diff(entry.case.expected, shown)]
-    return "\n".join(lines)
-
-
-def _failed(score: Score, suite: Suite) -> bool:
-    return score.value > suite.role.limit if isinstance(suite.role, Budget) else score.value == 0
-
-
-def _diff(expected: Json, said: str) -> list[str]:
-    try:
-        got = json.loads(said)
-    except ValueError:
-        got = said
-    both = [_lines(expected), _lines(got)] if isinstance(expected, str) or not isinstance(got, str) else None
-    before, after = both or [_lines(expected), said.splitlines()]
-    return [line for line in difflib.ndiff(before, after) if not line.startswith("?")]
-
-
-def _lines(value: Json) -> list[str]:
-    return value.splitlines() if isinstance(value, str) else json.dumps(value, indent=2, sort_keys=True).splitlines()

@@ -5,7 +5,7 @@ the loop asks several arms, one after the other, records everything and writes o
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextvars import Token
 from typing import Any, TypeGuard
 
@@ -13,9 +13,11 @@ import pytest
 from pytest import CallInfo
 
 from harness.core.digests import drawn
-from harness.errors import TrueupError
+from harness.errors import InvalidError, TrueupError
+from harness.evaluate.application.program import AT_ONCE, ApplicationModel
 from harness.evaluate.batching import BARRIER, BatchJob, ask, run
 from harness.evaluate.judging.judge import BENCH, Bench
+from harness.evaluate.runner import mistakes
 from harness.evaluate.runner.answering import Answerer, Event
 from harness.evaluate.runner.collection import SuiteCases, case_of, module_of, parametrize
 from harness.evaluate.runner.environment import environment
@@ -24,10 +26,10 @@ from harness.evaluate.runner.fixtures import SetupTree, may_join
 from harness.evaluate.runner.judges import Question, RunBench
 from harness.evaluate.runner.live_case import LIVE, LiveCase
 from harness.evaluate.runner.model import Model
-from harness.evaluate.runner.outcomes import without_ours
 from harness.evaluate.runner.private_pytest import arguments, use_setup_state
-from harness.evaluate.runner.results import Book, Entry, verdict_text
+from harness.evaluate.runner.results import Book, Entry
 from harness.evaluate.runner.sharding import members
+from harness.evaluate.runner.wrong_answers import SUMMARY, EvalCall, is_wrong, polish, show
 from harness.types import Arm, EvalRequest, Reply, Run
 
 ENTRY = pytest.StashKey[Entry]()
@@ -63,11 +65,13 @@ class Evaluation:
     ) -> None:
         self.request, self.recording, self._on_event, self._model_names = request, recording, on_event, model_names
         self.answerer = Answerer(request.arms, request.replies, request.batch_size, on_event)
-        self.bench = RunBench(request, self.answerer)
+        self.bench = RunBench(request, self.answerer, brief=not recording)
         self._nearest = Nearest(request.datasets)
         self.book = Book(request.arms, self.answerer, self._nearest)
         self.suites: dict[tuple[str, str], SuiteCases] = {}
         self.entries: list[Entry] = []
+        self.mistakes: list[str] = []
+        """What a dry run finds in eval functions; see `harness.evaluate.runner.mistakes`."""
         self._arm = request.arms[0] if request.arms else None
         self._tree = SetupTree()
         self._plan: list[Planned] = []
@@ -100,7 +104,8 @@ class Evaluation:
     @pytest.hookimpl
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self.book.problems.append(f"{report.nodeid} could not be collected: {_last_lines(report.longreprtext)}")
+            text = " | ".join(filter(None, [_last_lines(report.longreprtext), mistakes.hint(report.longreprtext)]))
+            self.book.problems.append(f"{report.nodeid} could not be collected: {text}")
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -122,14 +127,19 @@ class Evaluation:
             ident, case, repeat = case_of(item)
             item.stash[ENTRY] = Entry(found, ident, case, repeat)
             self.entries.append(item.stash[ENTRY])
+        if session.config.option.collectonly:
+            first = {suite_key(item): item for item in reversed(evals)}
+            found_in = ((key, item) for key, item in reversed(first.items()))
+            self.mistakes = [told for key, item in found_in for told in mistakes.of_item(item, self.suites[key].cases)]
         if not evals and not self._spared:
             self.book.problems.append(NOTHING)
         elif not self.request.arms and not session.config.option.collectonly:
             self._without_model(evals, session)
 
     def _without_model(self, evals: Sequence[pytest.Item], session: pytest.Session) -> None:
-        """Nobody named a model: beside ordinary tests the cases are skipped, alone they are a mistake."""
-        if len(evals) == len(session.items):
+        """Nobody named a model: in a run of everything the cases are skipped; where evals were asked for it is a mistake."""
+        asked_for = session.config.args_source is pytest.Config.ArgsSource.ARGS
+        if asked_for and len(evals) == len(session.items):
             names = self._model_names()
             raise pytest.UsageError(f"eval files need a model\n  next:  pytest ... --model NAME; NAME is {names}")
         for item in evals:
@@ -168,11 +178,17 @@ class Evaluation:
         self._arm = arm
         answer = self._answer_for(arm)
         total = sum(planned is arm for planned, _ in self._plan)
-        ended = run(self._jobs(arm, session), answer, self.answerer.size(arm))
+        self._on_event({"event": "start", "arm": arm.name, "total": total})
+        ended = run(self._jobs(arm, session), answer, self._at_once(arm))
         for done, _ in enumerate(ended, start=1):
             self._on_event({"event": "case", "arm": arm.name, "done": done, "total": total})
             _check_stop(session)
         self.book.took(arm, time.perf_counter() - started, self.bench.spent())
+
+    def _at_once(self, arm: Arm) -> int:
+        """Cases that are live at the same time."""
+        size = self.answerer.size(arm)
+        return min(size, AT_ONCE) if self.request.application and not self.request.batch_size else size
 
     def _jobs(self, arm: Arm, session: pytest.Session) -> Iterator[BatchJob | None]:
         """The arm's tests in order, each prepared when there is room for it."""
@@ -214,33 +230,35 @@ class Evaluation:
             return None
         live = pyfuncitem.stash.get(LIVE, None)
         if live is None:
-            self._settle(pyfuncitem, *_called(pyfuncitem))
+            call = EvalCall(pyfuncitem.obj, lambda: arguments(pyfuncitem))
+            self._settle(pyfuncitem, call, *_ended(call))
             return True
         live.stretch()
         if live.job.ended:
-            self._settle(pyfuncitem, live.job.value, live.job.error)
+            self._settle(pyfuncitem, live.call, live.job.value, live.job.error)
         return True
 
-    def _settle(self, item: pytest.Function, value: Any, error: BaseException | None) -> None:
+    def _settle(self, item: pytest.Function, call: EvalCall, value: Any, error: BaseException | None) -> None:
         """Record the outcome; raise it where the test is to show it."""
-        entry = item.stash[ENTRY]
+        entry, model = item.stash[ENTRY], item.stash.get(MODEL, None)
         assert self._arm is not None
         if error is not None and not isinstance(error, (Exception, pytest.fail.Exception, pytest.skip.Exception)):
             raise error  # KeyboardInterrupt, pytest.exit(), a debugger that quits
-        result = self.book.outcome(self._arm, entry, item.stash.get(MODEL, None), value, error)
-        wrong = isinstance(error, (AssertionError, pytest.fail.Exception))
-        if error is not None and not (self.recording and wrong):
-            raise error if item.config.option.fulltrace else without_ours(error)
-        if result.error and error is None:
-            pytest.fail(result.error, pytrace=False)
-        if not self.recording and (text := verdict_text(result, entry)):
-            pytest.fail(text, pytrace=False)
+        result = self.book.outcome(self._arm, entry, model, value, error)
+        error = (model.failed() if model is not None else None) or error
+        if result.error or not self.recording or (error is not None and not is_wrong(error)):
+            show(item, call.frame, result, entry, model, error)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: CallInfo[None]) -> Iterator[None]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         if call.excinfo is not None and call.when != "call" and is_eval(item) and self._arm is not None:
             self.book.broken(self._arm, item.stash[ENTRY], call.excinfo.value)
-        return (yield)
+        report: pytest.TestReport = yield
+        if call.when == "call" and SUMMARY in item.stash:
+            polish(report, item.stash[SUMMARY])
+        return report
 
     @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -251,6 +269,12 @@ class Evaluation:
         self.answerer.close()
         if not session.config.option.collectonly:
             try:
+                if self.request.application and self.book.asked_nothing():
+                    raise InvalidError(
+                        "the application asked no model for any case, so it says nothing of the arm",
+                        where=self.request.application.command,
+                        next="let it use OPENAI_BASE_URL; see docs/how-to/evaluate-your-app.md",
+                    )
                 self.conclude(self.book.runs(self.entries, environment() | notes))
             except TrueupError as error:
                 self.complain(error)
@@ -269,8 +293,8 @@ class Evaluation:
     # ------------------------------------------------------------ what an eval function is given
 
     @pytest.fixture
-    def model(self, request: pytest.FixtureRequest) -> Model:
-        """The model under test, asked on behalf of this case."""
+    def model(self, request: pytest.FixtureRequest) -> Iterator[Model]:
+        """The model under test, or the application that asks it, on behalf of this case."""
         arm, node = self._arm, request.node
         assert arm is not None
         entry = node.stash.get(ENTRY, None)
@@ -278,9 +302,12 @@ class Evaluation:
         answer, repeat = self._answer_for(arm), entry.repeat if entry else 0
         prompted = entry.suite.suite.prompt if entry else True
         fill = self._nearest.fill
-        model = Model(arm, lambda asked: ask(asked, answer), identity, repeat, prompted, fill)
+        given = (arm, lambda asked: ask(asked, answer), identity, repeat, prompted, fill)
+        application, case_id = self.request.application, entry.case_id if entry else node.name
+        model = ApplicationModel(application, case_id, *given) if application else Model(*given)
         node.stash[MODEL] = model
-        return model
+        yield model
+        model.close()
 
 
 def is_eval(item: pytest.Item) -> TypeGuard[EvalItem]:
@@ -297,9 +324,9 @@ def one_at_a_time(config: pytest.Config) -> bool:
     return any(config.getoption(name, False) for name in ALONE)
 
 
-def _called(item: pytest.Function) -> tuple[Any, BaseException | None]:
+def _ended(call: EvalCall) -> tuple[Any, BaseException | None]:
     try:
-        return item.obj(**arguments(item)), None
+        return call(), None
     except BaseException as error:
         return None, error
 

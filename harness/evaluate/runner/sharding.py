@@ -69,6 +69,18 @@ def merge(runs: Sequence[Run]) -> Run:
     return name_metrics([merged])[0]
 
 
+def beside(runs: Sequence[Run]) -> Run:
+    """Results of one arm that several processes made in one session, for a summary: in no order, and not checked."""
+    suites = _suites(runs)
+    merged = replace(
+        runs[0],
+        suites=tuple(suites.values()),
+        results=tuple(result for run in runs for result in run.results),
+        judged=usage.together(part for run in runs for part in run.judged),
+    )
+    return name_metrics([merged])[0]
+
+
 def _conditions(runs: Sequence[Run]) -> dict[str, str]:
     """All that the shards read. What several of them read must be the same."""
     found: dict[str, str] = {}

@@ -17,7 +17,7 @@ from harness.errors import InputError
 from harness.evaluate.runner.model import Model
 from harness.evaluate.runner.private_pytest import report_sections, use_setup_state
 from harness.evaluate.runner.session import ENTRY, Evaluation
-from harness.evaluate.runner.worker import TOLERANT
+from harness.evaluate.runner.survey import TOLERANT
 from harness.types import Arm, EvalRequest, Prompt, Reply, Request, Result
 from trueup.pytest_plugin import NAME
 

@@ -4,14 +4,17 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from harness.types import Reply, Run, Spent
+from harness.types.evaluation import ANSWERED
 
 N = TypeVar("N", int, float)
 
 
 def of_reply(name: str, reply: Reply) -> Spent:
-    """What one reply took."""
+    """What one reply took. An application's answer is no call: those that it made have replies of their own."""
     usage, cached = reply.usage, int(reply.cached)
-    return Spent(name, 1, cached, usage.input, usage.output, reply.seconds, reply.cost)
+    return Spent(
+        name, int(reply.finish_reason != ANSWERED), cached, usage.input, usage.output, reply.seconds, reply.cost
+    )
 
 
 def total(name: str, parts: Iterable[Spent]) -> Spent:

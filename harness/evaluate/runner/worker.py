@@ -12,38 +12,15 @@ from msgspec.structs import replace
 from harness.core.case_contents import asked
 from harness.core.codec import encode, read, write_atomic
 from harness.core.worker import Parent
+from harness.evaluate.application.program import content
 from harness.evaluate.runner.answering import Event
 from harness.evaluate.runner.conditions import CHANGED, Conditions
 from harness.evaluate.runner.session import Evaluation
-from harness.types import EvalRequest, Noun, Run, Suite
+from harness.evaluate.runner.survey import SUITES_FILE, Survey, run_file
+from harness.types import EvalRequest, Run, Suite
 
-TOLERANT = (
-    *("-p", "trueup", "--import-mode=importlib", "--continue-on-collection-errors"),
-    *("-W", "ignore::pytest.PytestConfigWarning"),
-)
-"""What every pytest that runs eval files is given. A project's own settings may name plug-ins that are not loaded here, and
-may make errors of warnings."""
-
-SUITES_FILE = "suites.json"
-
-
-class Survey(Noun, frozen=True):
-    """What the eval files hold, before anything is run."""
-
-    suites: tuple[Suite, ...] = ()
-    problems: tuple[str, ...] = ()
-    """Files that did not load."""
-    texts: tuple[str, ...] = ()
-    """The texts of all cases, each once: what no training row may be near."""
-    cases: dict[str, tuple[str, ...]] = {}
-    """Suite name to the ids of its selected cases."""
-    asked: dict[str, tuple[str, ...]] = {}
-    """Suite name to the content ids of what its cases ask."""
-
-
-def run_file(arm: str) -> str:
-    """Name of the file in `EvalRequest.out` that holds the run of an arm."""
-    return f"{arm}.run.json"
+APPLICATION = "application"
+"""Name under which the digest of the application that was judged stands among the conditions."""
 
 
 class Recording(Evaluation):
@@ -83,6 +60,8 @@ class Recording(Evaluation):
     def _under(self, run: Run) -> Run:
         assert self.conditions is not None
         digests = self.conditions.digests()
+        if self.request.application:
+            digests[APPLICATION] = content(self.request.application)
         changed = [name for name, content in digests.items() if content == CHANGED]
         problems = (*run.problems, *(f"{name} was {CHANGED}" for name in changed))
         return replace(run, conditions=digests, problems=problems)
@@ -92,6 +71,7 @@ class Recording(Evaluation):
         return Survey(
             suites=self.declared(),
             problems=tuple(self.book.problems),
+            mistakes=tuple(self.mistakes),
             texts=tuple(sorted({case.text for each in cases.values() for case in each if case.text})),
             cases=self.listed(),
             asked={name: tuple(sorted({asked(case) for case in each})) for name, each in cases.items()},

@@ -57,10 +57,17 @@ def judge(comparison: Comparison, context: Context) -> Finding:
         p = found.below(-margin)
         return replace(finding, outcome="fail", p_value=p, sentence=text, next="trueup report --open")
     if found.shows_above(-margin, alpha):
-        decline = " It is a decline, within the margin." if found.interval.high < 0 else ""
-        text = f"{said}; a drop of up to {allowed} was allowed.{decline}"
+        text = f"{said}; {_within(found, allowed)}."
         return measure.survives(replace(finding, outcome="pass", sentence=text), comparison, -margin, alpha)
     return _unresolved(finding, comparison, found, margin, f"{said}: a loss of {allowed} cannot be ruled out")
+
+
+def _within(found: Paired, allowed: str) -> str:
+    """Why a guard passes. What was allowed is no answer to a gain."""
+    if found.estimate > 0:
+        return f"a drop of more than {allowed} is ruled out"
+    decline = ". It is a decline, within the margin" if found.interval.high < 0 else ""
+    return f"a drop of up to {allowed} was allowed{decline}"
 
 
 def _everything(finding: Finding, comparison: Comparison) -> Finding:

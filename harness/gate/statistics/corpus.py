@@ -77,6 +77,13 @@ def paired_corpus(cases: Sequence[Labels], clusters: Sequence[str], measure: str
     )
 
 
+def corpus_values(cases: Sequence[Labels], measure: str) -> tuple[float, float]:
+    """`measure` of the baseline and of the candidate over all cases."""
+    rows = _Rows(cases, [str(place) for place in range(len(cases))])
+    before, after = rows.values(MEASURES[measure], np.ones((1, rows.clusters)))[:, 0]
+    return float(before), float(after)
+
+
 class _Rows:
     """Counts of each cluster and label: expected, hits and said of each arm."""
 

@@ -9,7 +9,8 @@ Survey Methodology 24:193, whose t correction for few clusters is used too).
 Clusters of unequal size count as fewer equal ones: n^2 over the sum of squared sizes (Kish 1965, Survey Sampling, 8.2).
 Scores between pass and fail may hide a rare total failure that the sample lacks, so one case of it is counted along:
 the worst possible one for the lower end, the best for the upper. So it is with clusters: the less the cases of one move
-together, the more of an unseen cluster that fails as a whole is counted along.
+together, the more of an unseen cluster that fails as a whole is counted along. One is enough at an error of 5 %. A sample of n
+lacks with chance alpha what happens in log(1 / alpha) of n cases, so a smaller error counts more of it along, in that ratio.
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from harness.types import Interval
 
 TOO_FEW_CLUSTERS = 10
 """Below as many equal clusters no method here is honest."""
+ONE_UNSEEN_AT = 0.05
+"""One-sided error at which one unseen failure is counted along; see docs/calibration.md for what that gives."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def effective(differences: np.ndarray, clusters: ArrayLike, alpha: float = 0.05,
     groups, equal = int(index.max()) + 1, equal_clusters(index)
     binary, alone = bool(np.all(np.isin(values, (-1.0, 0.0, 1.0)))), groups == len(values)
     if not (alone and binary):
-        values, index = _with_unseen(values, index, unseen, binary)
+        values, index = _with_unseen(values, index, unseen, alpha)
     design = 1.0 if binary else _design(values, np.arange(len(values)))
     if not alone:
         design = max(design, _design(values, index))
@@ -109,23 +112,25 @@ def few_clusters(clusters: int, equal: float) -> str:
     return ""
 
 
-def _with_unseen(values: np.ndarray, index: np.ndarray, unseen: float, binary: bool) -> tuple[np.ndarray, np.ndarray]:
-    """One more cluster, of the size of equal ones, in which every case is as bad (or as good) as can be.
+def _with_unseen(values: np.ndarray, index: np.ndarray, unseen: float, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """More clusters, of the size of equal ones, in which every case is as bad (or as good) as can be: one, or as many as
+    `alpha` asks for. What is left of a case, where it is only a part of one, is as the cases are on average.
 
     Of pass/fail cases only the share that does not move together: clusters that all flip as a whole are cases themselves,
     whose worst the score test knows.
     """
     size = len(values) / equal_clusters(index)
-    if binary:
+    if np.all(np.isin(values, (-1.0, 0.0, 1.0))):
         size *= 1.0 - min(max((_design(values, index) - 1.0) / max(size - 1.0, 1e-9), 0.0), 1.0)
-    added = round(size)
-    number = int(index.max()) + 1
-    return np.append(values, np.full(added, unseen)), np.append(index, np.full(added, number))
+    whole, part = divmod(round(size * max(np.log(alpha) / np.log(ONE_UNSEEN_AT), 1.0), 6), 1.0)
+    added = np.append(np.full(int(whole), unseen), [unseen * part + values.mean() * (1 - part)] if part else [])
+    numbers = index.max() + 1 + np.arange(len(added)) // max(int(np.ceil(size)), 1)
+    return np.append(values, added), np.append(index, numbers)
 
 
 def _rate_end(scores: np.ndarray, clusters: ArrayLike, level: float, unseen: float) -> Interval:
     _, index = np.unique(clusters, return_inverse=True)
-    scores, index = _with_unseen(scores, index, unseen, bool(np.all(np.isin(scores, (0.0, 1.0)))))
+    scores, index = _with_unseen(scores, index, unseen, (1 - level) / 2)
     design, _ = design_effect(scores, index, level)
     return clopper_pearson(float(scores.sum()) / design, len(scores) / design, level)
 

@@ -98,4 +98,4 @@ def _few(labels: tuple[Labels, Labels]) -> str:
     least = min(map(len, labels))
     if least >= LEAST_LABELS:
         return ""
-    return f"people labelled only {least} answers of an arm, and {LEAST_LABELS} of each are needed"
+    return f"people labelled only {least} answers of an arm, and {LEAST_LABELS} of each are needed; with judge(most_bias=0.05) fewer may do"

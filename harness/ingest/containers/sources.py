@@ -40,6 +40,10 @@ class File(NamedTuple):
     """The name on disk, where it is no UTF-8 text."""
 
 
+class NothingToReadError(InputError):
+    """No file is where exports are looked for."""
+
+
 class UnreadableFile(OSError):
     """A file that is not to be read, or not to its end."""
 
@@ -51,7 +55,7 @@ def find(paths: Sequence[str]) -> list[File]:
     """
     found = {file.path: file for path in paths for file in _expand(os.fspath(path))}
     if not found:
-        raise InputError(
+        raise NothingToReadError(
             "no file to read", where=", ".join(map(str, paths)) or "no path was given", next="trueup ingest PATH…"
         )
     return list(found.values())

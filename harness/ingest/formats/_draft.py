@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from harness.core.codec import digest
 from harness.ingest.formats import _guard, _history
@@ -16,7 +17,7 @@ from harness.types import Call, CallError, Feedback, FeedbackScale, Message, Ref
 _SAID = frozenset(["input", "output"])
 
 
-class Draft(Struct):
+class Draft(Struct, gc=False):
     """What is known so far. Empty values are gaps."""
 
     trace_id: str = ""
@@ -52,14 +53,14 @@ class Draft(Struct):
     def fill(self, **known: Any) -> "Draft":
         """Put in what is known, where there is a gap yet; maps are merged key by key."""
         for name, value in known.items():
+            if not value and (value is None or name != "ttft_s"):  # which may be 0.0
+                continue
             here = getattr(self, name)
             if isinstance(here, dict):
-                if value:
-                    setattr(self, name, {**value, **here})
+                setattr(self, name, {**value, **here})
             elif not here:
-                if value or value is not None and name == "ttft_s":  # which may be 0.0
-                    setattr(self, name, tuple(value) if isinstance(here, tuple) else value)
-            elif value and name in _SAID and _is_better(value, here):
+                setattr(self, name, tuple(value) if isinstance(here, tuple) else value)
+            elif name in _SAID and _is_better(value, here):
                 setattr(self, name, tuple(value))
         return self
 
@@ -68,10 +69,12 @@ class Draft(Struct):
         usage = self._summed()
         if len(self.output) > 1:
             self.input, self.output = _history.parted(self.input, self.output)
-        fields = {name: getattr(self, name) for name in self.__struct_fields__ if name != "ended"}
-        fields["output"] = tuple(said for said in self.output if said.parts or said.finish_reason)
-        fields |= {"usage": usage, "flags": tuple(sorted(self.flags | set(_quality(self)))), "source": source}
-        return Call(id=id, **{**fields, "operation": self.operation or "chat"})
+        fields = asdict(self)
+        del fields["ended"]
+        fields["output"] = tuple([said for said in self.output if said.parts or said.finish_reason])
+        fields["usage"], fields["source"], fields["operation"] = usage, source, self.operation or "chat"
+        fields["flags"] = tuple(sorted(self.flags.union(_quality(self))))
+        return Call(id=id, **fields)
 
     def better(self, other: "Draft") -> "Draft":
         """Take the messages of another record of the call where this one has no more than a wrapper or a placeholder."""

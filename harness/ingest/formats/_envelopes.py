@@ -64,6 +64,10 @@ def is_response(value: Json) -> bool:
         return True
     if _has_parts(value.get("content")) or _is_converse(value):
         return True
+    if value.keys() == {"generated_text"}:  # pipelines of transformers
+        return isinstance(value["generated_text"], str)
+    if {"raw", "pydantic", "json_dict"} <= value.keys():  # CrewAI
+        return isinstance(value["raw"], str)
     if isinstance(value.get("response"), str) and "done" in value:  # Ollama
         return True
     if "raw" in value and "additional_kwargs" in value and isinstance(value.get("text"), str):  # LlamaIndex
@@ -106,7 +110,7 @@ def _is_tool_call(value: dict[str, Json]) -> bool:
     return "toolCallId" in value and "toolName" in value
 
 
-_NAMES = "_?role|toolName|function|_?content|choices|candidates|generations|message|messages|contents|parts|kwargs|response|replies|type|output"
+_NAMES = "_?role|toolName|function|_?content|choices|candidates|generations|message|messages|contents|parts|kwargs|response|replies|type|output|generated_text|raw"
 _NAMED = re.compile(rf"""["'\\](?:{_NAMES}|text|steps)\\*["']\s*:""")
 _PRINTED = re.compile(r"""[\[({\s]*(?:['"]|[A-Za-z_][\w.]*\(\s*_?\w+\s*=)""")
 

@@ -72,9 +72,9 @@ def handed_down(tree: SpanTree) -> dict[str, HandedDown]:
         span = tree.found[id][0]
         above = tree.parent(span)
         known = found[above.span_id] if above else HandedDown(top=span)
-        if not INHERITED.isdisjoint(span.attributes):
-            known = _over(_own(span.attributes), known)
-        found[id] = known._replace(server=span) if span.kind == SERVER else known
+        if span.kind == SERVER or not INHERITED.isdisjoint(span.attributes):
+            known = _over(span, known)
+        found[id] = known
     return found
 
 
@@ -96,22 +96,29 @@ def inherit(draft: Draft, span: Span, tree: SpanTree, facts: Mapping[str, Handed
 def _own(held: Attributes) -> HandedDown:
     if INHERITED.isdisjoint(held):
         return NOTHING
-    tags = tuple(text_of(tag) for name in TAGS for tag in listing(held.get(name)))
+    tags = tuple(text_of(tag) for name in TAGS if name in held for tag in listing(held[name]))
     return HandedDown(named(held, SESSION), named(held, USER), tags)
 
 
-def _over(own: HandedDown, above: HandedDown) -> HandedDown:
-    return above._replace(
-        session_id=own.session_id or above.session_id,
-        user_id=own.user_id or above.user_id,
-        tags=own.tags or above.tags,
+def _over(span: Span, above: HandedDown) -> HandedDown:
+    own = _own(span.attributes)
+    return HandedDown(
+        own.session_id or above.session_id,
+        own.user_id or above.user_id,
+        own.tags or above.tags,
+        span if span.kind == SERVER else above.server,
+        above.top,
     )
 
 
 def named(held: Attributes, names: Iterable[str]) -> str:
     """The first of the names that has a value, as text."""
-    found = (text_of(parsed(held.get(name))) for name in names)  # Langfuse writes metadata as JSON texts
-    return next((text for text in found if text and not text.startswith("[Scrubbed")), "")
+    for name in names:
+        if name in held:
+            text = text_of(parsed(held[name]))  # Langfuse writes metadata as JSON texts
+            if text and not text.startswith("[Scrubbed"):
+                return text
+    return ""
 
 
 def _route(span: Span) -> str:

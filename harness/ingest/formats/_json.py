@@ -121,6 +121,8 @@ def text_of(value: Json) -> str:
 
 def number(value: Json) -> float | None:
     """A finite number, also from text; None for anything else."""
+    if value is None:
+        return None
     try:
         found = float(value)
     except (TypeError, ValueError, OverflowError):

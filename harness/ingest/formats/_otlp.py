@@ -24,13 +24,13 @@ SERVER, CLIENT = 2, 3
 ERROR = 2
 
 
-class Event(Struct, array_like=True):
+class Event(Struct, array_like=True, gc=False):
     name: str
     at_ns: int
     attributes: Attributes
 
 
-class Span(Struct, array_like=True, tag="span"):
+class Span(Struct, array_like=True, tag="span", gc=False):
     trace_id: str
     span_id: str
     parent_id: str = ""
@@ -54,7 +54,7 @@ class Span(Struct, array_like=True, tag="span"):
         return self.scope
 
 
-class Log(Struct, array_like=True, tag="log"):
+class Log(Struct, array_like=True, tag="log", gc=False):
     trace_id: str
     span_id: str
     name: str = ""

@@ -4,7 +4,7 @@ A chat is `{"id", "messages": [...]}` or messages one by one, which are then one
 one, or its text of server-sent events in a field beside the messages that it answers. A call is a step of an assistant's
 message: what the model said up to the results of the tools that it called.
 
-Source: the UIMessage type and the UI message stream protocol, version 1 (AI SDK 5 to 7).
+Source: the UIMessage type and the UI message stream protocol, version 1 (AI SDK 5 to 7); `_data_stream.py` reads AI SDK 4's.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +15,8 @@ from harness.core.codec import digest
 from harness.ingest.formats import _ratings
 from harness.ingest.formats._bodies import tokens
 from harness.ingest.formats._clock import nanoseconds
+from harness.ingest.formats._data_stream import chunks as data_chunks
+from harness.ingest.formats._data_stream import is_data_stream
 from harness.ingest.formats._draft import Draft, feedback
 from harness.ingest.formats._fates import INNER, aside
 from harness.ingest.formats._json import Json, listing, mapping, parsed, text_of
@@ -44,7 +46,8 @@ Line = tuple[dict[str, Json], Source]
 def claims(record: dict[str, Json]) -> bool:
     said = record.get("messages")
     if isinstance(said, list) and said:
-        return any(map(_is_ui, said)) and all(isinstance(item, dict) and "role" in item for item in said)
+        streamed = any(is_data_stream(text_of(record.get(name))) for name in _STREAMS)
+        return (streamed or any(map(_is_ui, said))) and all(isinstance(item, dict) and "role" in item for item in said)
     return _is_ui(record) or _is_chunk(record) or _is_vote(record)
 
 
@@ -228,7 +231,9 @@ def _history(answer: Message) -> list[Message]:
 
 
 def _events(text: str) -> Iterator[dict[str, Json]]:
-    """The chunks of server-sent events, as far as they were recorded."""
+    """The chunks of server-sent events or of a data stream, as far as they were recorded."""
+    if is_data_stream(text):
+        yield from data_chunks(text)
     for line in text.splitlines():
         chunk = mapping(parsed(line.removeprefix("data:").strip())) if line.startswith("data:") else {}
         if chunk:

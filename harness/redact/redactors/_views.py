@@ -14,6 +14,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 
+import re2
+
 INVISIBLE = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u206a-\u206f\ufe00-\ufe0f\ufeff"
 LOOKALIKE = "\u00a0\u2000-\u200a\u2010-\u2015\u202f\u205f\u2212\u3000\uff01-\uff5e\ufe6b\U0001d7ce-\U0001d7ff"
 
@@ -27,10 +29,17 @@ LEVELS = 4
 """How often a text is undone: JSON text in JSON text in JSON text."""
 
 _ESCAPE = re.compile(
-    r"\\u[0-9a-fA-F]{4}|\\[\"\\/bfnrt]|%[0-9A-Fa-f]{2}|&#?[A-Za-z0-9]{2,8};" + f"|[{INVISIBLE}]+|[{LOOKALIKE}]"
+    rf"[\\%&{INVISIBLE}{LOOKALIKE}](?:"
+    r"(?<=\\)(?:u[0-9a-fA-F]{4}|[\"\\/bfnrt])|(?<=%)[0-9A-Fa-f]{2}|(?<=&)#?[A-Za-z0-9]{2,8};"
+    rf"|(?<=[{INVISIBLE}])[{INVISIBLE}]*|(?<=[{LOOKALIKE}]))"
 )
+"""It begins with one set of characters, which `re` looks for many times as fast as for five alternatives."""
+_RARE = re2.compile(rf"[{INVISIBLE}{LOOKALIKE}]|\\u[0-9a-fA-F]{{4}}|%[0-9A-Fa-f]{{2}}|&#?[A-Za-z0-9]{{2,8}};".encode())
+"""All of them but the short escapes of JSON."""
 _BYTES = re.compile(ENCODED.encode())
-_SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " "}
+_SHORT = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b" ", b"f": b" ", b'"': b'"', b"/": b"/", b"\\": b"\\"}
+"""What the short escapes of JSON mean, as far as it matters to what is looked for."""
+_SHORT_ESCAPE = re.compile(rb'\\(["\\/bfnrt])')
 
 
 class View:
@@ -88,7 +97,18 @@ def origin(chain: list[View], start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
+def from_json(text: bytes) -> bytes:
+    """JSON text with each string as it is, and what is around them. Control characters stay escaped."""
+    return _without_short(text)
+
+
+def _without_short(data: bytes) -> bytes:
+    return _SHORT_ESCAPE.sub(lambda match: _SHORT[match[1]], data)
+
+
 def _undone(data: bytes) -> bytes:
+    if not _RARE.search(data):
+        return _without_short(data)
     text = data.decode("utf-8", "surrogateescape")
     return _ESCAPE.sub(lambda match: _meaning(match.group()), text).encode("utf-8", "surrogateescape")
 
@@ -96,7 +116,7 @@ def _undone(data: bytes) -> bytes:
 @lru_cache(maxsize=1024)
 def _meaning(token: str) -> str:
     if token[0] == "\\":
-        return _character(int(token[2:], 16)) if token[1] == "u" else _SHORT.get(token[1], token[1])
+        return _character(int(token[2:], 16)) if token[1] == "u" else _SHORT[token[1].encode()].decode()
     if token[0] == "%":
         code = int(token[1:], 16)
         return chr(code) if code < 128 else token

@@ -9,9 +9,19 @@ LOCAL = frozenset({"lock", "lock.holder.json", "copy.json", "scratch", "work", "
 """What is of this folder alone: locks, unfinished work, and what a receiver here has not handed over yet."""
 LAZY = ("artifacts/", "memo/", "replies/", "traces/kind=")
 """Brought when asked for; the rest is small, and brought at once."""
-CHANGING = ("memo/", "replies/", "heads.json", "suppressed.json", "traces.seal.json")
+CHANGING = ("memo/", "replies/", "heads.json", "suppressed.json", "traces.seal.json", "deploying.json", "given-up.json")
 """Files whose content changes under one name; any other that differs from the bucket's is damaged."""
-SEALED = ("memo/", "ledger/", "promotions/", "heads.json", "suppressed.json", "traces.seal.json", "salt.seal.json")
+SEALED = (
+    "memo/",
+    "ledger/",
+    "promotions/",
+    "heads.json",
+    "suppressed.json",
+    "traces.seal.json",
+    "salt.seal.json",
+    "deploying.json",
+    "given-up.json",
+)
 ANSWERS = "replies/"
 ROWS = ("traces/kind=call/", "traces/kind=feedback/")
 

@@ -18,7 +18,7 @@ def test_the_starter_runs_and_tells_right_from_wrong(pytester):
     (pytester.path / "trueup.toml").unlink()
     result = pytester.runpytest("evals", "--model", f"scripted:{questions}")
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["*contains = 0*"])
+    result.stdout.fnmatch_lines(["*contains: expected it to cont*"])
 
 
 def test_nothing_is_overwritten(tmp_path):

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from harness.config import Config, ProjectSection
-from harness.curate.review.step import Review, queue
+from harness.curate.review.step import Review, queue, record
 from harness.project import Project
 from tests.curate.traces import call, restaurant, thumb
 from tests.reports.payloads import hostile
@@ -29,7 +29,7 @@ def work(tmp_path):
 class Sitting:
     def __init__(self, work) -> None:
         self.items = queue(work)
-        self.review = Review(work, self.items, by="ada")
+        self.review = Review(lambda item, said: record(work, item, said, "ada"), self.items)
         self.thread = threading.Thread(target=self.review.server.serve, daemon=True)
         self.thread.start()
         self.address = urlsplit(self.review.server.address)

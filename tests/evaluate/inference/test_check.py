@@ -1,12 +1,18 @@
 """The check that chooses how a model is run: what counts as rounding, and how far a model's layers see."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, Phi3Config, Qwen2Config
+from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Phi3Config, Qwen2Config
 
-from harness.evaluate.inference import check
-from harness.evaluate.inference.check import TEXT, examine, positions, reach
+from harness.evaluate.backends import hf
+from harness.evaluate.inference import check, general
+from harness.evaluate.inference.check import TEXT, checked, examine, positions, reach
 from harness.evaluate.inference.rounding import perturbed, within
+from harness.evaluate.inference.ways import UNBOUNDED
+from harness.types import Arm, Request
+from tests.tiny import tiny_tokenizer
 
 SMALL = {
     "vocab_size": 300,
@@ -68,3 +74,61 @@ def test_a_fast_way_that_is_wrong_is_not_used(monkeypatch):
     monkeypatch.setattr(check.Shared, "generate", forgetful)
     finding = examine(model, tokens)
     assert finding.ways == ("padded",) and "logits off by" in finding.refused["shared"]
+
+
+WIDE = 700
+"""A window that is too wide to be tried before the work has a row beyond it."""
+
+
+def windowed() -> MistralForCausalLM:
+    torch.manual_seed(0)
+    return MistralForCausalLM(MistralConfig(**SMALL, sliding_window=WIDE, initializer_range=0.3)).eval()
+
+
+def blind_beyond(monkeypatch, bound: int) -> None:
+    """The padded way forgets the first token of rows of more than `bound` tokens."""
+    whole = general.General.generate
+
+    def generate(self, prefix, rows, width, ends):
+        if self.name == "padded":
+            rows = [replace(row, tokens=row.tokens[len(row.tokens) > bound :]) for row in rows]
+        return whole(self, prefix, rows, width, ends)
+
+    monkeypatch.setattr(general.General, "generate", generate)
+
+
+@pytest.mark.parametrize("bound", [WIDE + 1, WIDE - 3])
+def test_a_way_that_is_wrong_beyond_a_wide_window_is_found_out_by_the_first_such_row(monkeypatch, bound):
+    """Short rows do not show it; a row longer than the window, or one that becomes longer as it is written, does."""
+    blind_beyond(monkeypatch, bound)
+    tokens = [3 + place % 250 for place, _ in enumerate(TEXT)]
+    assert examine(windowed(), tokens).ways == ("shared", "padded")
+    assert examine(windowed(), tokens, longest=WIDE).ways == ("shared", "padded")
+    finding = examine(windowed(), tokens, longest=WIDE + 1)
+    assert finding.ways == ("shared", "unpadded") and "logits off by" in finding.refused["padded"]
+
+
+def test_what_the_check_answers_for():
+    """Rows of any length where a row beyond the window was tried or there is no window; else up to the window."""
+    wide, narrow = MistralConfig(**SMALL, sliding_window=WIDE), MistralConfig(**SMALL, sliding_window=64)
+    assert (checked(wide), checked(wide, WIDE), checked(wide, WIDE + 1)) == (WIDE, WIDE, UNBOUNDED)
+    assert checked(narrow) == checked(LlamaConfig(**SMALL)) == UNBOUNDED
+
+
+def test_the_backend_examines_a_wide_window_when_a_row_is_longer(monkeypatch, tmp_path):
+    """The first prompts are answered as before; with the first long one the ways are chosen anew, and remembered apart."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    blind_beyond(monkeypatch, WIDE + 1)
+    config = MistralConfig(**{**SMALL, "vocab_size": 512}, sliding_window=WIDE, initializer_range=0.3)
+    torch.manual_seed(0)
+    MistralForCausalLM(config).save_pretrained(tmp_path / "model")
+    tiny_tokenizer().save_pretrained(tmp_path / "model")
+    arm = Arm(name="base", model=str(tmp_path / "model"), options={"dtype": "float32"})
+    backend = hf.open([arm])
+    short, long = (Request(kind="completion", text="a b" * count, max_tokens=2) for count in (4, 400))
+    backend.answer(arm, [short])
+    resident = backend._resident(arm)
+    assert [way.name for way in resident.ways] == ["shared", "padded"]
+    backend.answer(arm, [long, short])
+    assert [way.name for way in resident.ways] == ["shared", "unpadded"]
+    assert len(list((tmp_path / "cache" / "trueup" / "ways").iterdir())) == 2

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from harness import judge
 from harness.errors import InputError, TrueupError
 from harness.evaluate.judging.attacks import ATTACKS, attacked
+from harness.evaluate.judging.labels import weakness
 from harness.evaluate.judging.trial import kappa, trial
+from harness.evaluate.judging.words import sentence
 from harness.types import Case, Message, Reply, TextPart
 
 polite = judge(text="Says please.", name="polite")
@@ -146,3 +148,34 @@ def test_attacks_are_many_and_of_our_own_making():
     """About sixty, each different, and each puts the answer in by text alone."""
     assert len(set(ATTACKS)) == len(ATTACKS) >= 60
     assert attacked("{0.__class__} %s", "{answer}!") == "{0.__class__} %s!"
+
+
+def test_a_brief_trial_asks_little_and_proves_nothing():
+    """Three answers of each side and four attacks; poor agreement is not held against it, and the gate takes nothing of it."""
+    asked = []
+
+    def count(requests):
+        asked.extend(requests)
+        return sound(requests)
+
+    found = trial(polite, DIGEST, ROWS, count, bare=False, brief=True)
+    assert len(asked) == 6 + found.attacks and found.attacks == 4 and found.problem == ""
+    assert "brief" in weakness(found) and "tried briefly" in sentence(found)
+    poor = trial(polite, DIGEST, ROWS, lambda requests: [reply(False) for _ in requests], bare=False, brief=True)
+    assert (
+        poor.problem == ""
+        and trial(polite, DIGEST, ROWS, lambda requests: [reply(False) for _ in requests], bare=False).problem
+    )
+
+
+def test_the_trial_says_what_the_gate_would_lack():
+    """Twelve labels agree well, so the judge counts; that they are too few for the gate is said in the gate's words."""
+    found = trial(polite, DIGEST, ROWS, sound, bare=False)
+    assert sentence(found).endswith(weakness(found)) and "12 labels do not show" in weakness(found)
+
+
+def test_the_gates_least_kappa_is_the_trials_too():
+    """`min_kappa=0` lets no judge count whose scores the gate would refuse."""
+    lax = judge(text="Says please.", name="polite", min_kappa=0.0)
+    found = trial(lax, DIGEST, ROWS, lambda requests: [reply(True) for _ in requests], bare=False)
+    assert "at least 0.4" in found.problem

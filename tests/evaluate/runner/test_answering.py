@@ -1,5 +1,6 @@
 """Between requests and backends: what a backend that breaks costs, and what it may not cost."""
 
+import warnings
 from types import SimpleNamespace
 
 import pytest
@@ -40,6 +41,22 @@ def test_one_request_that_breaks_the_backend_costs_no_other_its_reply(backend, t
     again = Answerer([ARM], str(tmp_path))
     assert isinstance(again.answer(ARM, requests)[3], TrueupError) and again.generated == {"base": 0}
     assert backend[7:] == [1]
+
+
+def test_what_libraries_warn_of_reaches_nobody(backend, monkeypatch):
+    """While a model loads or answers: under `-W error`, as here, a warning would break it."""
+
+    def answer(arm, requests):
+        warnings.warn("torch.jit is deprecated", DeprecationWarning, stacklevel=2)
+        return [Reply(text="a") for _ in requests]
+
+    made = SimpleNamespace(answer=answer, close=lambda: None)
+    module = SimpleNamespace(open=lambda arms, batch_size: made, digest=lambda arm: "d")
+    monkeypatch.setattr(answering, "load", lambda kind, name: module)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (reply,) = Answerer([ARM]).answer(ARM, [Request(kind="complete", text="a")])
+    assert isinstance(reply, Reply)
 
 
 def test_the_same_request_twice_in_a_batch_is_asked_once(backend):

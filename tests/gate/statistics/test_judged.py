@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score
 
-from harness.gate.statistics.judged import Agreement, agreement, corrected, youden
+from harness.evaluate.judging.labels import MISS, PERFECT, Agreement, agreement, needed, weakness, youden
+from harness.gate.statistics.judged import SPENT, corrected
 from harness.gate.statistics.paired import paired
-from harness.types import Calibration
+from harness.gate.statistics.spending import spent
+from harness.types import Calibration, Policy
 
 GOOD = Calibration(most_bias=0.0, true_pass=180, false_fail=20, false_pass=10, true_fail=190)
 """A judge with sensitivity 0.9 and specificity 0.95 on 400 labels."""
@@ -129,3 +131,25 @@ def test_a_judge_that_decides_nothing_leaves_the_figures_as_they_were():
     """Where nothing may be shown, estimate and interval are those of the judged scores, not stretched by a J of zero."""
     plain, found = seen(0, 60, 100)(0.045), corrected(seen(0, 60, 100), Calibration(), 0.05)
     assert (found.estimate, found.interval.low) == (plain.estimate, plain.interval.low)
+
+
+def test_trial_and_gate_ask_for_the_same_labels():
+    """What the trial says is what the gate says at its default error and first look: about twenty labels without an error."""
+    assert pytest.approx(SPENT * spent(Policy().alpha, 1)) == MISS
+    fewest = needed(PERFECT)
+    assert fewest == 22
+    for each, known in ((fewest // 2 - 1, False), (fewest // 2, True)):
+        table = Calibration(true_pass=each, true_fail=each, most_bias=0.0)
+        found = corrected(seen(0, 60, 100), table, spent(Policy().alpha, 1))
+        assert (weakness(table) == "") == (found.weakness == "") == known
+
+
+@pytest.mark.parametrize(("hits", "refusals"), [(9, 10), (8, 9), (9, 8)])
+def test_the_labels_that_are_asked_for_are_enough(hits, refusals):
+    """A judge with errors needs more; with its own rates on so many labels nothing is lacking."""
+    table = Calibration(true_pass=hits, false_fail=10 - hits, true_fail=refusals, false_pass=10 - refusals)
+    assert "do not show" in weakness(table)
+    half = needed(table) // 2
+    right, wrong = round(hits / 10 * half), round(refusals / 10 * half)
+    more = Calibration(true_pass=right, false_fail=half - right, true_fail=wrong, false_pass=half - wrong)
+    assert needed(table) > 22 and weakness(more) == ""

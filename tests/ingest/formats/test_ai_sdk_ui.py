@@ -2,6 +2,7 @@
 
 import json
 
+from harness.ingest.formats._guard import problem
 from tests.ingest.formats.test_call_cases import read, said
 from tests.ingest.test_balance import balance
 
@@ -126,6 +127,42 @@ def test_a_recorded_stream_beside_its_messages_is_put_together(tmp_path):
     assert said(calls["m2:1"].output) == [("assistant", ("thought", "Look it up."), CALL[1])]
     assert said(calls["m2"].output) == [("assistant", "7 degrees.")] and calls["m2"].usable
     assert said(calls["m2"].input)[:2] == BEFORE and calls["m2"].model_served == "gpt-x"
+
+
+DATA_STREAM = """f:{"messageId":"m2"}
+g:"Look "
+g:"it up."
+b:{"toolCallId":"c1","toolName":"weather"}
+c:{"toolCallId":"c1","argsTextDelta":"{\\"city\\":"}
+9:{"toolCallId":"c1","toolName":"weather","args":{"city":"Bonn"}}
+a:{"toolCallId":"c1","result":{"t":7}}
+e:{"finishReason":"tool-calls","usage":{"promptTokens":9,"completionTokens":4},"isContinued":false}
+f:{"messageId":"m3"}
+0:"7 "
+2:[{"note":"of the application"}]
+0:"degrees."
+e:{"finishReason":"stop","usage":{"promptTokens":20,"completionTokens":5},"isContinued":false}
+d:{"finishReason":"stop","usage":{"promptTokens":29,"completionTokens":9}}
+"""
+
+
+def test_a_data_stream_of_ai_sdk_4_is_put_together(tmp_path):
+    """The lines of the older protocol give the same steps, also beside messages that are plain chat."""
+    asked = [{"role": "user", "content": "How warm is it in Bonn?"}]
+    path = saved(tmp_path, {"id": "chat1", "messages": asked, "response": DATA_STREAM})
+    calls = {call.id: call for call in read(path)[0]}
+    assert said(calls["m2:1"].output) == [("assistant", ("thought", "Look it up."), CALL[1])]
+    assert said(calls["m2"].output) == [("assistant", "7 degrees.")] and calls["m2"].usable
+    assert calls["m2"].output[0].finish_reason == "stop"
+    assert said(calls["m2"].input)[0] == ("user", "How warm is it in Bonn?")
+
+
+def test_a_data_stream_that_broke_off_or_stands_for_an_answer_is_marked(tmp_path):
+    asked = [{"role": "user", "content": "How warm is it in Bonn?"}]
+    cut = DATA_STREAM[: DATA_STREAM.index('0:"degrees') + 5]
+    calls = {call.id: call for call in read(saved(tmp_path, {"id": "a", "messages": asked, "stream": cut}))[0]}
+    assert calls["m2"].flags == ("partial_stream",)
+    assert problem(DATA_STREAM) == problem(cut) == "envelope" and not problem('0:"zero"')
 
 
 def test_chunks_alone_have_an_answer_and_no_question(tmp_path):

@@ -15,6 +15,33 @@ __REDACTED__ | [REDACTED] | <redacted> | FILTERED | [Filtered] | *** | ******** 
 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 | <fully_masked>
 """.replace("\n", " | ")
 ENVELOPES = r"""
+Prediction(answer='Paris')
+Example({'question': 'x', 'answer': 'y'}) (input_keys={'question'})
+CrewOutput(raw='Hello', pydantic=None, json_dict=None, tasks_output=[])
+AgentFinish(return_values={'output': 'hi'}, log='hi')
+AddableValuesDict({'messages': [HumanMessage(content='hi')]})
+StateSnapshot(values={'messages': []}, next=())
+{'body': <botocore.response.StreamingBody object at 0x7f>}
+candidates=[Candidate(content=Content(parts=[Part(text='hi')], role='model'))] usage_metadata=None
+id='x' finish_reason='COMPLETE' message=AssistantMessageResponse(role='assistant', content=[]) usage=None
+id='c' object='chat.completion' choices=[ChatCompletionChoice(index=0, message=AssistantMessage(content='hi'))]
+parts { text: "hi" }
+&openai.ChatCompletion{ID:"x", Choices:[]openai.Choice{openai.Choice{Message:openai.Message{Content:"hi"}}}}
+{ID:chatcmpl-1 Choices:[{Index:0 Message:{Role:assistant Content:hi}}]}
+&{0xc0000140a8 0xc0000140b0}
+Ok(ChatResponse { content: "hi" })
+Optional[AssistantMessage[content=hi]]
+{:role=>"assistant", :content=>"hi"}
+[role: "assistant", content: "hi"]
+object(stdClass)#3 (2) { ["role"]=> string(9) "assistant" }
+<bound method Agent.run of <Agent object at 0x7f>>
+<Response [200 OK]>
+ReadableStream { locked: false, state: 'readable' }
+generations=[[ChatGeneration(text='hi', message=AIMessage(content='hi'))]] llm_output={}
+<|im_start|>user
+[{"generated_text": "hi"}]
+{'raw': 'hi', 'pydantic': None, 'json_dict': None, 'tasks_output': []}
+[Circular]
 [object Object]
 [object Object],[object Object]
 ChatMessage(role=<ChatRole.USER: 'user'>, content='hi')
@@ -48,6 +75,15 @@ map[role:user content:hi]
 [{"type":"text","text":"x"}]
 """
 GOOD = r"""
+Not available.
+data: [1, 2, 3] give me the mean
+System: macOS 14, the app crashes
+User: my name is Ann
+{"content": "***", "stars": "hi"}
+aVeryLongIdentifierThatSomebodyWroteInOneWordWithoutAnySpaces
+/usr/local/lib/python3/site-packages/somewhere/else/entirely/module
+VGhpcyBpcyBhIHBsYWluIEVuZ2xpc2ggc2VudGVuY2UgdGhhdCBzb21lYm9keSBlbmNvZGVkLg==
+0x7ffee4c0
 Hi
 I removed it.
 {"date": "Friday"}

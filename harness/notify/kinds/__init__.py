@@ -1,0 +1,1 @@
+"""Ways to tell of a verdict, one a file."""

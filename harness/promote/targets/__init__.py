@@ -1,0 +1,1 @@
+"""Deploy targets: a file a kind, `[deploy.NAME] kind = "..."` names it."""
