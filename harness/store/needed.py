@@ -21,7 +21,7 @@ ANCESTRY = "parents"
 """A dataset names the ones before it; it does not need them."""
 
 
-class Unneeded(NamedTuple):
+class UnneededArtifact(NamedTuple):
     kind: str
     id: str
     size: int
@@ -29,7 +29,7 @@ class Unneeded(NamedTuple):
     at_ns: int
 
 
-def unneeded(store: Store, before_ns: int) -> list[Unneeded]:
+def unneeded(store: Store, before_ns: int) -> list[UnneededArtifact]:
     """Artifacts that nothing needs and that were written before a time, the oldest first. Hold the store's lock."""
     there = {ident: kind for kind in store.artifacts.kinds() for ident in store.artifacts.ids(kind)}
     memo = list(_memo(store))
@@ -43,14 +43,14 @@ def unneeded(store: Store, before_ns: int) -> list[Unneeded]:
         named = {ident for one in waiting for ident in _names(store, there[one], one)}
         waiting = (told | named) & there.keys() - needed
     left = [
-        Unneeded(kind, ident, store.artifacts.size(kind, ident), ages[ident])
+        UnneededArtifact(kind, ident, store.artifacts.size(kind, ident), ages[ident])
         for ident, kind in there.items()
         if ident not in needed
     ]
     return sorted(left, key=lambda one: (one.at_ns, one.id))
 
 
-def remove(store: Store, found: Sequence[Unneeded]) -> None:
+def remove(store: Store, found: Sequence[UnneededArtifact]) -> None:
     """Remove artifacts, and the finished steps that lead to them: these are done again when they are asked for."""
     for one in found:
         store.artifacts.remove(one.kind, one.id)
