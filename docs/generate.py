@@ -66,7 +66,7 @@ def config() -> str:
     for entry in msgspec.structs.fields(harness_config.Config):
         named = get_origin(entry.type) is dict and entry.name != "curate"
         structs = [curation()] if entry.name == "curate" else structs_in(entry.type)
-        name = f"{entry.name}.NAME" if named else entry.name
+        name = f"{entry.encode_name}.NAME" if named else entry.encode_name
         if structs:
             text += section(name, structs[0])
         elif entry.name != "root":

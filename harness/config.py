@@ -16,7 +16,7 @@ from msgspec import Struct
 from harness.core.codec import from_chat
 from harness.core.nearest import did_you_mean
 from harness.errors import UsageError
-from harness.types import FeedbackScale, Json, Message, Policy, Prompt, Recipe, TextPart
+from harness.types import FeedbackScale, Json, Message, Policy, Prompt, Recipe, StoreSettings, TextPart
 
 FILE = "trueup.toml"
 
@@ -230,6 +230,8 @@ class Config(Section, frozen=True):
     """Which reports are written, and where."""
     promote: PromoteSection = PromoteSection()
     """What a promotion moves."""
+    storage: StoreSettings = msgspec.field(default=StoreSettings(), name="store")
+    """Where the store is."""
     notify: dict[str, NotifySection] = {}
     """Who is told of a verdict, by a name of yours: `[notify.team]`."""
     deploy: dict[str, dict[str, Json]] = {}
@@ -254,7 +256,8 @@ class Config(Section, frozen=True):
 
     @property
     def store(self) -> Path:
-        return Path(self.root) / ".trueup"
+        """Folder of the store; of a store in a bucket, that of the working copy."""
+        return Path(self.root, ".trueup" if self.storage.address else self.storage.root or ".trueup")
 
     def path(self, relative: str) -> str:
         """Absolute path of a path in the file; addresses with a scheme stay as they are."""
@@ -347,7 +350,7 @@ def check_keys(raw: Any, kind: Any, where: str, above: str = "") -> None:
     """Refuse keys that the struct `kind` does not have, at any depth."""
     if not (isinstance(raw, dict) and isinstance(kind, type) and issubclass(kind, Struct)):
         return
-    known = {f.encode_name: f.type for f in msgspec.structs.fields(kind) if f.name != "root"}
+    known = {f.encode_name: f.type for f in msgspec.structs.fields(kind) if (kind, f.name) != (Config, "root")}
     for key, value in raw.items():
         name = f"{above}{key}"
         if key not in known:
@@ -382,8 +385,10 @@ def prompt(config: Config, name: str, recorded: tuple[Prompt, ...] = ()) -> Prom
 
 def _absolute(config: Config) -> Config:
     replace = msgspec.structs.replace
+    storage = replace(config.storage, root=config.path(os.environ.get("TRUEUP_STORE", "") or config.storage.root))
     return replace(
         config,
+        storage=storage,
         model=replace(config.model, base=config.model_path(config.model.base)),
         ingest=replace(config.ingest, paths=tuple(config.path(item) for item in config.ingest.paths)),
         arms={name: replace(arm, model=config.model_path(arm.model, arm.backend)) for name, arm in config.arms.items()},

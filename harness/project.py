@@ -69,7 +69,9 @@ class Project:
         """
         if not isinstance(config, Config):
             config = harness_config.load(Path(config) if config is not None else None)
-        store = Store.open(config.store)
+        storage = config.storage
+        store = Store.open(config.store, storage.address, storage.id, storage.lease_s)
+        store.reports = (Path(config.report.out),)
         store.claim(config.project.name)
         return cls(config, store, progress or Progress())
 
@@ -139,7 +141,7 @@ class Project:
         """Content id of the latest `what`. Raises NotYetError naming the command that makes one."""
         known = self.recalled(LATEST, what, what)
         if not known:
-            raise NotYetError(f"there is no {what} yet", where=str(self.store.root), next=command)
+            raise NotYetError(f"there is no {what} yet", where=self.store.place, next=command)
         return known
 
     def latest_dataset(self) -> Dataset:
@@ -160,7 +162,7 @@ class Project:
         """Raises NotYetError when nothing was evaluated, InvalidError when a run of it is gone."""
         latest = self.store.artifacts.get("evaluation", self.latest("evaluation", "trueup eval"), EvaluationRuns)
         if self._stored(latest.runs) != dict(latest.runs):
-            raise InvalidError("a run of the latest evaluation is gone", where=str(self.store.root), next="trueup eval")
+            raise InvalidError("a run of the latest evaluation is gone", where=self.store.place, next="trueup eval")
         return latest
 
     def keep_evaluation(self, evaluation: EvaluationRuns, whole: bool) -> None:

@@ -22,7 +22,7 @@ from harness.evaluate.arms import sections, template_options, tuned_section
 from harness.gate import candidate
 from harness.project import Project
 from harness.redact.redaction import kinds
-from harness.store import Store
+from harness.store import Store, memory
 from harness.tune.step import check_arm
 from harness.types import Arm, Json
 
@@ -55,7 +55,7 @@ def examine(path: Path | None) -> list[Check]:
     checks += [_attempt(name, partial(_answers, arm)) for name, arm in _models(config).items()]
     checks += [_attempt(f"eval path {path}", partial(_exists, path)) for path in config.eval.paths]
     checks.append(_attempt("git", lambda: _out_of_git(config.store)))
-    checks += [*_store(config.store), _attempt("feedback", lambda: _feedback(config))]
+    checks += [*_store(config), _attempt("feedback", lambda: _feedback(config))]
     return [*checks, _disk(Path(config.root))]
 
 
@@ -163,19 +163,22 @@ def _exists(path: str) -> str:
 
 def repair(path: Path | None) -> list[str]:
     """Let the store go on with what is left; says what was lost. Hold no lock. Raises BusyError while a run is at work."""
-    return Store.repair(Path(harness_config.load(path).store))
+    config = harness_config.load(path)
+    return Store.repair(config.store, config.storage.address, config.storage.id, (Path(config.report.out),))
 
 
-def _store(root: Path) -> list[Check]:
+def _store(config: harness_config.Config) -> list[Check]:
     """The stored files, what refers to them, the counts and the work folders."""
-    if not root.exists():
+    if not config.store.exists() and not config.storage.address:
         return [("store", True, "nothing stored yet")]
     try:
-        store = Store.open(root)
+        store = Store.open(config.store, config.storage.address, config.storage.id)
+        store.reports = (Path(config.report.out),)
     except (TrueupError, OSError) as error:
         return [("store", False, _line(error))]
     return [
         _attempt("store", lambda: _files(store)),
+        _attempt("memory", lambda: _memory(store)),
         _attempt("references", lambda: _references(store)),
         _attempt("counts", lambda: _counts(store)),
         _attempt("work folders", lambda: _work_folders(store)),
@@ -186,12 +189,19 @@ def _files(store: Store) -> str:
     damaged = store.verify()
     if damaged:
         raise TrueupError(f"{len(damaged)} damaged or lost: {_few(damaged)}", next=REPAIR)
+    if store.origin.address:
+        return f"every file of the working copy is as it was written; trueup store verify reads all of {store.place}"
     return "every stored file is as it was written"
+
+
+def _memory(store: Store) -> str:
+    memory.check(store, store.reports)
+    return "the ledger knows what the verdicts, promotions and datasets rest on"
 
 
 def _feedback(config: harness_config.Config) -> str:
     """Feedback that reaches no call, or is not understood, teaches nothing. Raises InputError when none reaches one."""
-    if not config.store.exists():
+    if not config.store.exists() and not config.storage.address:
         return "nothing stored yet"
     summary = Project.open(config).feedback_summary()
     linked, waiting = sum(summary.linked.values()), summary.unlinked

@@ -1,7 +1,7 @@
 """Sort the commands into the groups of the help text, and know the old names of those that were merged."""
 
 GROUPS = {
-    "Project": ("init", "run", "status", "doctor", "prune"),
+    "Project": ("init", "run", "status", "doctor", "prune", "store"),
     "Data": ("ingest", "collect", "inspect", "mine", "review", "label", "curate", "diff", "export", "forget"),
     "Training": ("tune",),
     "Evaluation": ("eval", "runs", "show", "view", "compare", "quarantine"),

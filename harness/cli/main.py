@@ -77,9 +77,16 @@ def cli() -> None:
 
 
 def all_commands() -> dict[str, click.Command]:
-    """Name to command, in the order of the help text."""
+    """Name to command, in the order of the help text; those of a group by both words, `store move`."""
     context = click.Context(cli)
-    return {name: command for name in cli.list_commands(context) if (command := cli.get_command(context, name))}
+    found: dict[str, click.Command] = {}
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        if isinstance(command, click.Group):
+            found |= {f"{name} {below}": each for below, each in command.commands.items()}
+        elif command:
+            found[name] = command
+    return found
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from harness.promote import deploy
 def status(project: Project) -> dict[str, Any]:
     """Counts, latest ids and promotions, for `trueup status`."""
     known = {what: project.recalled(LATEST, what, what) for what in ("dataset", "adapter", "verdict")}
-    facts: dict[str, Any] = {"store": str(project.store.root), **{what: ident[:12] for what, ident in known.items()}}
+    facts: dict[str, Any] = {"store": project.store.place, **{what: ident[:12] for what, ident in known.items()}}
     if known["verdict"]:
         verdict = project.latest_verdict()
         facts["outcome"] = verdict.outcome

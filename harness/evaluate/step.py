@@ -62,7 +62,7 @@ def evaluate(
     """
     request = replace(eval_request(project, dataset, adapter, only, select), otel=otel)
     request = replace(request, application=judged or request.application)
-    with project.progress.step("evaluate"):
+    with project.store.writing(), project.progress.step("evaluate"):
         on_event = evaluation_progress(project)
         if ask:
             runs = ask(project, request, adapter.id if adapter else "", on_event)

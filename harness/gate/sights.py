@@ -1,6 +1,7 @@
 """Write down a look at eval cases: what was judged of each suite, and whether earlier looks are still known."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from harness.core.case_contents import asked
 from harness.core.codec import digest
@@ -8,7 +9,7 @@ from harness.evaluate.arms import TUNED
 from harness.gate.candidate import identity
 from harness.project import EvaluationRuns, Project
 from harness.store.looks import Sight
-from harness.types import Policy, Result, Run, Verdict
+from harness.types import Policy, Result, Run
 
 COUNTED = "looked"
 """Step name under which the memo keeps which evaluations were counted."""
@@ -24,16 +25,7 @@ def count(project: Project, current: EvaluationRuns, policy: Policy) -> tuple[di
 
 def lost(project: Project) -> Iterator[str]:
     """What earlier verdicts and promotions rest on and the ledger does not know any more."""
-    looks, artifacts = project.store.ledger.looks, project.store.artifacts
-    verdicts = (artifacts.get("verdict", ident, Verdict) for ident in artifacts.ids("verdict"))
-    promotions = project.store.promotions
-    moves = [move for alias in promotions.aliases() for move in promotions.history(alias)]
-    named = [(f"verdict {one.id[:12]}", one.look) for one in verdicts]
-    named += [(f"promotion of {one.adapter[:12]}", one.look) for one in moves]
-    for what, look in named:
-        if look and not looks.knows(look):
-            yield f"the ledger does not know the look that the {what} rests on; restore it from a backup"
-            return
+    yield from (f"{what}; restore it from a backup" for what in islice(project.store.lost(), 1))
 
 
 def _unjudged(project: Project, current: EvaluationRuns, policy: Policy) -> list[EvaluationRuns]:

@@ -15,7 +15,9 @@ from typing import TypeVar
 from harness.core import codec
 from harness.errors import InputError, StorageError
 from harness.store import durable, sealed
+from harness.store.lock import Lock
 from harness.store.names import ident, name
+from harness.store.origin import Origin
 
 T = TypeVar("T")
 
@@ -25,8 +27,9 @@ _numbers = itertools.count()
 
 
 class Artifacts:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, lock: Lock, origin: Origin) -> None:
         self._folder, self._scratch = root / "artifacts", root / "scratch"
+        self._lock, self._origin = lock, origin
         self._verified: set[Path] = set()
 
     def put(self, kind: str, noun: object, id: str = "") -> str:
@@ -36,12 +39,15 @@ class Artifacts:
         """
         key = ident(id) if id else codec.digest(noun)
         path = self._file(kind, key)
+        self._origin.bring(path)
         if not sealed.intact(path, kind, key):
-            sealed.write(path, kind, key, noun, after_ns=self._newest(kind))
+            with self._lock.saving():
+                sealed.write(path, kind, key, noun, after_ns=self._newest(kind))
         return key
 
     def get(self, kind: str, id: str, type: type[T]) -> T:
         """The noun as it was put. Raises InputError when unknown, StorageError when the bytes have changed."""
+        self._origin.bring(self._file(kind, id))
         try:
             return sealed.read(self._file(kind, id), kind, id, type)
         except FileNotFoundError as error:
@@ -61,11 +67,51 @@ class Artifacts:
 
     def has(self, kind: str, id: str) -> bool:
         """Whether a noun or a finished folder of that id is there."""
-        return self._file(kind, id).exists() or (self._place(kind, id) / MANIFEST).exists()
+        places = (self._file(kind, id), self._place(kind, id) / MANIFEST)
+        return any(path.exists() or self._origin.has(path) for path in places)
 
     def ids(self, kind: str) -> list[str]:
         """Ids of the nouns and folders of a kind, in the order in which they were put, whatever the clock said."""
+        self._origin.bring_small(self._folder / name(kind, "a kind of artifact"))
         return list(dict.fromkeys(ident for _, ident in sorted(self._dated(kind))))
+
+    def written_at(self, kind: str, id: str) -> int:
+        """When an artifact was put, in Unix nanoseconds; 0 where it is not there."""
+        return next((at_ns for at_ns, ident in self._dated(kind) if ident == id), 0)
+
+    def size(self, kind: str, id: str) -> int:
+        """Bytes of an artifact, here or in the bucket."""
+        return sum(self._sizes(kind, id).values())
+
+    def bytes_of(self, kind: str, id: str, file: str) -> bytes:
+        """One file of a stored folder, which need not be here. Raises FileNotFoundError where there is none."""
+        return self._origin.read(self._place(kind, id) / file)
+
+    def texts(self, kind: str, id: str) -> Iterator[str]:
+        """The JSON texts that an artifact consists of or, if it is a folder, that lie at its top: its manifests."""
+        for path in self._sizes(kind, id):
+            if path.suffix == ".json" and path.parent in (self._file(kind, id).parent, self._place(kind, id)):
+                yield self._origin.read(path).decode()
+
+    def remove(self, kind: str, id: str) -> None:
+        """Remove an artifact for good. Hold the store's lock."""
+        for path in self._sizes(kind, id):
+            self._origin.drop(path)
+        self._file(kind, id).unlink(missing_ok=True)
+        if self._place(kind, id).exists():
+            durable.remove_tree(self._place(kind, id))
+        self._verified.discard(self._place(kind, id))
+
+    def _sizes(self, kind: str, id: str) -> dict[Path, int]:
+        """The files of an artifact, here or in the bucket, with their bytes."""
+        file, place = self._file(kind, id), self._place(kind, id)
+        here = {path: path.stat().st_size for path in (file, *place.rglob("*")) if path.is_file()}
+        known = {
+            path: size
+            for path, _, size in self._origin.below(file.parent)
+            if path == file or path.is_relative_to(place)
+        }
+        return {**known, **here}
 
     # ------------------------------------------------------------ folders
 
@@ -83,11 +129,12 @@ class Artifacts:
         Raises InputError on an empty folder or one that holds links, StorageError on a full disk; then it is not there.
         """
         place = self._place(kind, id)
+        self._origin.bring_folder(place)
         if self._is_intact(place, kind, id):
             shutil.rmtree(folder, ignore_errors=True)
             return place
         folder = self._near(kind, folder)
-        with durable.writing(folder):
+        with self._lock.saving(), durable.writing(folder):
             (folder / MANIFEST).unlink(missing_ok=True)
             files = _file_digests(folder)
             if not files:
@@ -108,6 +155,7 @@ class Artifacts:
         Raises InputError when unknown, StorageError naming the file that is not what was written.
         """
         place = self._place(kind, id)
+        self._origin.bring_folder(place)
         if not (place / MANIFEST).exists():
             raise _unknown(kind, id)
         if again or place not in self._verified:
@@ -130,26 +178,13 @@ class Artifacts:
         for path in self.stale_scratch():
             shutil.rmtree(path, ignore_errors=True)
 
-    def size(self, kind: str, id: str) -> int:
-        """Bytes that a noun or a folder takes; 0 when it is not there."""
-        files = (self._file(kind, id), *self._place(kind, id).rglob("*"))
-        return sum(path.stat().st_size for path in files if path.is_file())
-
-    def remove(self, kind: str, id: str) -> None:
-        """Remove a noun or a folder for good; a kill leaves it whole or gone. Nothing may refer to it: see `Memo.forget`."""
-        file, place = self._file(kind, id), self._place(kind, id)
-        with durable.writing(file):
-            file.unlink(missing_ok=True)
-        if place.exists():
-            durable.remove_tree(place)
-        self._verified.discard(place)
-
     def newest(self, kind: str) -> int:
         """When the newest of a kind was put, in Unix nanoseconds; 0 when there is none."""
         return self._newest(kind)
 
     def kinds(self) -> list[str]:
-        return sorted(path.name for path in self._folder.glob("[!.]*") if path.is_dir())
+        elsewhere = {path.relative_to(self._folder).parts[0] for path, *_ in self._origin.below(self._folder)}
+        return sorted({path.name for path in self._folder.glob("[!.]*") if path.is_dir()} | elsewhere)
 
     def verify(self) -> list[str]:
         """Read every artifact again; names each file that is not what was written."""
@@ -180,6 +215,11 @@ class Artifacts:
         files = ((path, path.stem) for path in folder.glob("[!.]*.json"))
         folders = ((path, path.parent.name) for path in folder.glob(f"[!.]*/{MANIFEST}"))
         yield from ((sealed.written_at(path), ident) for path, ident in (*files, *folders))
+        for path, at_ns, _ in self._origin.below(folder):
+            if path.parent == folder:
+                yield at_ns, path.stem
+            elif path.name == MANIFEST:
+                yield at_ns, path.parent.name
 
     def _newest(self, kind: str) -> int:
         return max((at_ns for at_ns, _ in self._dated(kind)), default=0)

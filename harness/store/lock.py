@@ -4,7 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import msgspec
@@ -34,9 +34,22 @@ class Lock:
         """Whether this process holds it."""
         return self._lock.is_locked
 
+    def __call__(self, wait_s: float = 0) -> AbstractContextManager[None]:
+        """Hold the store for writing. Raises BusyError, naming the holder, when another process has it, and keeps it for
+        `wait_s`."""
+        return self.folder(wait_s)
+
+    def saving(self) -> AbstractContextManager[None]:
+        """Around a write that needs no lock in a folder, and that a bucket may get together with the next one."""
+        return nullcontext()
+
+    def finishing(self) -> AbstractContextManager[None]:
+        """Around a write that needs no lock in a folder, and that ends a step: a bucket has it when the block is left."""
+        return nullcontext()
+
     @contextmanager
-    def __call__(self, wait_s: float = 0) -> Iterator[None]:
-        """Hold the lock. Raises BusyError, naming the holder, when another process has it, and keeps it for `wait_s`."""
+    def folder(self, wait_s: float = 0) -> Iterator[None]:
+        """Hold the folder, whatever it is a copy of."""
         first = not self._lock.is_locked
         try:
             self._lock.acquire(timeout=wait_s)

@@ -76,7 +76,11 @@ class Looks:
 
     def knows(self, look: str) -> bool:
         """Whether the look of that content id is among those there."""
-        return any(digest(one) == look for one in self._whole()[0])
+        return look in self.ids()
+
+    def ids(self) -> set[str]:
+        """Content ids of the looks that are there."""
+        return {digest(one) for one in self._whole()[0]}
 
     def all(self) -> list[Look]:
         """Every look, the oldest first. Raises InvalidError when one is missing or is not the one that was counted."""

@@ -7,16 +7,19 @@ from pathlib import Path
 from harness.core import codec
 from harness.errors import StorageError
 from harness.store import durable, sealed
+from harness.store.lock import Lock
 from harness.store.names import name
+from harness.store.origin import Origin
 
 
 class Memo:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, lock: Lock, origin: Origin) -> None:
+        self._folder, self._lock, self._origin = folder, lock, origin
 
     def recall(self, step: str, key: str) -> str | None:
         """What `remember` was told last, or None. A damaged entry counts as none: the step is done again."""
         try:
+            self._origin.bring(self._path(step, key))
             return sealed.read(self._path(step, key), step, key, str)
         except (FileNotFoundError, StorageError):
             return None
@@ -24,12 +27,15 @@ class Memo:
     def remember(self, step: str, key: str, id: str) -> None:
         """Note that `step` made `id`. The key may be any text; a second call replaces the first."""
         if self.recall(step, key) != id:
-            sealed.write(self._path(step, key), step, key, id)
+            with self._lock.finishing():
+                sealed.write(self._path(step, key), step, key, id)
 
     def entries(self) -> Iterator[tuple[Path, str]]:
         """File and remembered id of each whole entry."""
-        for path in sorted(self._folder.glob("*/[!.]*.json")):
+        elsewhere = {path for path, *_ in self._origin.below(self._folder)}
+        for path in sorted({*self._folder.glob("*/[!.]*.json")} | elsewhere):
             with suppress(FileNotFoundError, StorageError):
+                self._origin.bring(path)
                 yield path, sealed.content(path, str)
 
     def ids(self, step: str) -> set[str]:
@@ -40,6 +46,7 @@ class Memo:
         """Remove each entry whose result is one of these, before the results go: their step is done again then."""
         for path, id in list(self.entries()):
             if id in ids:
+                self._origin.drop(path)
                 with durable.writing(path):
                     path.unlink(missing_ok=True)
 

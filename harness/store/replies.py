@@ -71,7 +71,7 @@ class ReplyCache:
 
     def _known(self) -> dict[str, bytes]:
         if self._replies is None:
-            self._replies = dict(_lines(self.path))
+            self._replies = dict(lines(self.path))
         return self._replies
 
     def _append(self, data: bytes) -> None:
@@ -96,15 +96,29 @@ class ReplyCache:
 
 def verify(folder: Path) -> list[str]:
     """Names the cache files below `folder` that hold a changed line; one that a killed writer left torn is no damage."""
-    return [str(path) for path in sorted(folder.glob("*.jsonl")) if any(map(_is_changed, _texts(path)))]
+    return [str(path) for path in sorted(folder.glob("*.jsonl")) if not is_whole(path)]
+
+
+def is_whole(path: Path) -> bool:
+    """Whether no line of a cache file was changed."""
+    return not any(map(_is_changed, _texts(path)))
 
 
 def accept(folder: Path) -> list[str]:
     """Write each damaged cache file anew without its changed lines; says which these were."""
     lost = verify(folder)
     for path in map(Path, lost):
-        codec.write_atomic(path, b"".join(_line(key, raw) for key, raw in _lines(path)))
+        codec.write_atomic(path, b"".join(_line(key, raw) for key, raw in lines(path)))
     return lost
+
+
+def join(path: Path, answers: Mapping[str, bytes]) -> None:
+    """Add answers, as `lines` gives them, that a cache file does not have."""
+    known = dict(lines(path))
+    fresh = [_line(key, raw) for key, raw in answers.items() if key not in known]
+    if fresh:
+        whole = b"".join(_line(key, raw) for key, raw in known.items())
+        codec.write_atomic(path, whole + b"".join(fresh))
 
 
 def _texts(path: Path) -> Iterator[bytes]:
@@ -127,7 +141,7 @@ def _line(key: str, raw: bytes) -> bytes:
     return msgspec.json.encode(_Line(_check(key, raw), key, msgspec.Raw(raw))) + b"\n"
 
 
-def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
+def lines(path: Path) -> Iterator[tuple[str, bytes]]:
     """Key and encoded reply of each whole line; torn and changed lines are passed over."""
     if not path.exists():
         return

@@ -11,18 +11,18 @@
     heads.json      length of ledger, promotions and what was forgotten, so that no end of them is lost unseen
 
 Whoever writes takes the lock; reading needs none. Each write is there whole, and survives a power loss, before the
-call that made it returns.
+call that made it returns. A store in a bucket has the same rooms, and this folder is its working copy: `harness.store.remote`.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import msgspec
 
 from harness.core import codec
 from harness.errors import BusyError, InvalidError, StorageError
-from harness.store import durable, replies, salt, sealed, suppression
+from harness.store import durable, memory, replies, salt, sealed, suppression
 from harness.store.artifacts import Artifacts
 from harness.store.heads import Heads
 from harness.store.journal import Journal
@@ -30,6 +30,7 @@ from harness.store.ledger import Ledger
 from harness.store.lock import Lock
 from harness.store.memo import Memo
 from harness.store.names import ident
+from harness.store.origin import Origin
 from harness.store.promotions import Promotions
 from harness.store.replies import ReplyCache
 from harness.store.suppression import Suppression
@@ -44,37 +45,64 @@ ROOMS = ("traces", "artifacts", "memo", "promotions", "ledger", "replies", "supp
 """What only a finished store has: without its marker something was lost."""
 BACKUP = "restore it from a backup; without one, trueup doctor --repair"
 PATIENCE_S = 10.0
+LEASE_S = 60.0
+"""Without a sign of life for so long, a run on a store in a bucket counts as dead."""
+COPY = "copy.json"
+"""Only a working copy has this file."""
 
 
 class Store:
     """All that trueup keeps between two commands. Make one with `Store.open`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, lock: Lock | None = None, origin: Origin | None = None) -> None:
         self.root = root
-        self._lock = Lock(root)
+        self.origin = origin or Origin()
+        self.reports: tuple[Path, ...] = ()
+        """Folders where reports of its verdicts may be: they tell a store that lost its memory from a new one."""
+        self._lock = lock or Lock(root)
         self._heads = Heads(root)
-        self.artifacts = Artifacts(root)
+        self.artifacts = Artifacts(root, self._lock, self.origin)
         self.suppression = Suppression(root, self._heads)
-        self.traces = Traces(root / "traces", self._lock, self.suppression)
-        self.memo = Memo(root / "memo")
+        self.traces = Traces(root / "traces", self._lock, self.suppression, self.origin)
+        self.memo = Memo(root / "memo", self._lock, self.origin)
         self.promotions = Promotions(root / "promotions", self._lock, self.artifacts, self._heads)
         self.ledger = Ledger(root / "ledger", self._lock, self._heads)
         self.journal = Journal(root, self._lock)
 
     @classmethod
-    def open(cls, root: Path) -> "Store":
-        """The store in the folder `root`, made when it is not there.
+    def open(cls, root: Path, address: str = "", id: str = "", lasts_s: float = LEASE_S) -> "Store":
+        """The store in the folder `root`, or the one in the bucket at `address`, of which the folder becomes the working copy.
+        Made when it is not there.
 
-        Raises StorageError on a newer layout, and when what says the layout is lost.
+        `id` is that of the store in the bucket, where it is known; `lasts_s` is after how many seconds without a sign of
+        life a run on it counts as dead. Raises StorageError on a newer layout, and when what says the layout is lost or the
+        bucket does not answer; InvalidError when the store has lost its memory, or the folder is another one's.
         """
-        store, marker = cls(root), root / MARKER
+        store, marker = cls._connected(root, address, id, lasts_s), root / MARKER
+        if address:
+            store._refresh()
         if not (_is_there(marker) and "sealed" in _layout(marker)):
             durable.make_folder(root)
-            with store._lock(wait_s=PATIENCE_S):
+            with store._lock.folder(wait_s=PATIENCE_S):
                 store._make()
         store._tidy()
         store._ignore()
         return store
+
+    @classmethod
+    def _connected(cls, root: Path, address: str, id: str = "", lasts_s: float = LEASE_S) -> "Store":
+        if not address:
+            if (root / COPY).exists():
+                from harness.store.remote import index
+
+                index.refuse_copy(root)
+            return cls(root)
+        from harness.store.remote.bucket import Bucket  # it brings obstore, which a folder does not need
+        from harness.store.remote.copy import WorkingCopy
+        from harness.store.remote.lease import Lease
+
+        copy = WorkingCopy(root, Bucket(address), MARKER, id)
+        return cls(root, Lease(root, copy, lasts_s), copy)
 
     def claim(self, project: str) -> None:
         """Let the store be that of a project, the first that opens it. Raises InvalidError when it is another's: two projects
@@ -88,19 +116,38 @@ class Store:
         if owner != project:
             raise InvalidError(
                 f"this store is that of the project {owner!r}, not of {project!r}",
-                where=str(self.root),
+                where=self.place,
                 next=f"give each project a folder of its own; if this one was renamed, write its new name into {file}",
             )
 
+    @property
+    def place(self) -> str:
+        """Where the store is, for people: its folder, or the address of the bucket."""
+        return self.origin.address or str(self.root)
+
+    def writing(self) -> AbstractContextManager[None]:
+        """For work that needs no lock in a folder: nothing there, and the lease of a bucket."""
+        return self.lock() if self.origin.address else nullcontext()
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Hold the folder alone, whatever it is a copy of."""
+        return self._lock.folder()
+
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the store for a whole run. Raises BusyError at once when another process holds it."""
+        """Hold the store for a whole run. Raises BusyError at once when another process holds it, InvalidError when the
+        store has lost its memory."""
         first = not self._lock.held
         with self._lock():
             if first:
                 durable.remove_partials(self.root)
                 self.artifacts.remove_stale_scratch()
+                memory.check(self, self.reports)
             yield
+
+    def lost(self) -> Iterator[str]:
+        """What verdicts, promotions and datasets name and the ledger does not know."""
+        return memory.lost(self)
 
     def replies(self, model_digest: str) -> ReplyCache:
         """Cached answers of one model; its digest covers weights, adapter, template and sampling."""
@@ -147,12 +194,12 @@ class Store:
         ]
 
     @classmethod
-    def repair(cls, root: Path) -> list[str]:
+    def repair(cls, root: Path, address: str = "", id: str = "", reports: tuple[Path, ...] = ()) -> list[str]:
         """Go on with what is left: set damaged files aside, forget finished steps whose result is gone, seal the rest.
 
         Says what was lost. Raises StorageError when the salt is lost that the list of what was forgotten was made with.
         """
-        store, marker = cls(root), root / MARKER
+        store, marker = cls._connected(root, address, id), root / MARKER
         with store._lock():
             lost = [] if _is_readable(marker) else [str(marker)]
             for path in map(Path, [*lost, *store._heads.verify()]):
@@ -174,6 +221,7 @@ class Store:
             lost += [*store.memo.accept(store._is_stored), *replies.accept(root / "replies")]
             store.traces.make()
             codec.write_atomic(marker, codec.encode(LAYOUT))
+            lost += memory.accept(store, reports)
         return list(dict.fromkeys(lost))
 
     # ------------------------------------------------------------ small print
@@ -194,10 +242,15 @@ class Store:
                 part.accept()
         codec.write_atomic(marker, codec.encode(LAYOUT))
 
+    def _refresh(self) -> None:
+        """Let the working copy be as the bucket is; a run that is at work in this folder keeps it so."""
+        with suppress(BusyError), self._lock.folder():
+            self.origin.refresh()
+
     def _tidy(self) -> None:
         """Remove stale work folders, unless a run is at work: of another process namespace it only looks dead."""
         if self.artifacts.stale_scratch():
-            with suppress(BusyError, StorageError), self._lock():
+            with suppress(BusyError, StorageError), self._lock.folder():
                 self.artifacts.remove_stale_scratch()
 
     def _ignore(self) -> None:

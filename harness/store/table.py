@@ -28,6 +28,7 @@ from deltalake.transaction import AddAction, RemoveAction, create_table_with_add
 from harness.core import codec
 from harness.errors import StorageError
 from harness.store import durable, rows, sealed
+from harness.store.origin import Origin
 from harness.store.rows import Row
 from harness.types import Noun
 
@@ -57,8 +58,8 @@ class Seal(Noun, frozen=True):
 class Snapshot:
     """One version of the table: a list of immutable files. Reading it needs no lock."""
 
-    def __init__(self, folder: Path, version: int, files: Sequence[str]) -> None:
-        self.version, self.files, self._folder = version, tuple(sorted(files)), folder
+    def __init__(self, folder: Path, version: int, files: Sequence[str], origin: Origin) -> None:
+        self.version, self.files, self._folder, self._origin = version, tuple(sorted(files)), folder, origin
 
     @property
     def digest(self) -> str:
@@ -70,17 +71,17 @@ class Snapshot:
 
     def small(self, kind: str) -> list[str]:
         """Those of them that are worth joining."""
-        return [file for file in self.names(kind) if (self._folder / file).stat().st_size < SMALL]
+        return [file for file in self.names(kind) if self._place(file).stat().st_size < SMALL]
 
     def batches(self, kind: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The rows of a kind, file after file."""
         for name in self.names(kind):
-            yield from _batches(self._folder / name, columns)
+            yield from _batches(self._place(name), columns)
 
     def ordered(self, names: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:
         """The rows of some data files by time, id and digest. Memory: one batch of each file."""
         wanted = list(dict.fromkeys([*rows.ORDER, *columns]))
-        streams = [_rows(self._folder / name, wanted) for name in names]
+        streams = [_rows(self._place(name), wanted) for name in names]
         return heapq.merge(*streams, key=itemgetter(*rows.ORDER))
 
     def where(self, kind: str, column: str, values: Iterable[str], columns: Sequence[str]) -> Iterator[Row]:
@@ -90,14 +91,19 @@ class Snapshot:
             for batch in self.batches(kind, list(dict.fromkeys([column, *columns]))):
                 yield from batch.filter(pc.is_in(batch[column], value_set=wanted)).to_pylist()
 
+    def _place(self, name: str) -> Path:
+        path = self._folder / name
+        self._origin.bring(path)
+        return path
+
 
 class Table:
     """Opens snapshots and commits new ones. Everything but `open` and `verify` wants the store's lock held."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._log = folder, folder / "_delta_log"
+    def __init__(self, folder: Path, origin: Origin) -> None:
+        self._folder, self._log, self._origin = folder, folder / "_delta_log", origin
         self._seal = folder.parent / f"{folder.name}.seal.json"
-        self._opened = (Seal(), Snapshot(folder, -1, ()))
+        self._opened = (Seal(), Snapshot(folder, -1, (), origin))
 
     def make(self) -> None:
         """Seal an empty table, where there is none yet."""
@@ -111,7 +117,7 @@ class Table:
             for path in (self._seal, self._folder):
                 if path.exists():
                     sealed.set_aside(path)
-            self._opened = (Seal(), Snapshot(self._folder, -1, ()))
+            self._opened = (Seal(), Snapshot(self._folder, -1, (), self._origin))
             self.make()
         return lost
 
@@ -160,9 +166,11 @@ class Table:
     def sweep(self, snapshot: Snapshot) -> None:
         """Remove data files that no version names any more: a killed writer's, or those that were rewritten."""
         known = {str(self._folder / file) for file in snapshot.files}
-        for path in self._folder.glob("kind=*/*"):
+        elsewhere = (path for path, *_ in self._origin.below(self._folder) if path.suffix == ".parquet")
+        for path in {*self._folder.glob("kind=*/*"), *elsewhere}:
             if str(path) not in known:
                 path.unlink(missing_ok=True)
+                self._origin.drop(path)
 
     def verify(self) -> list[str]:
         """Read the table again and name each file that is not what was written."""
@@ -173,7 +181,7 @@ class Table:
         if not self._is_log_as_sealed():
             return [str(self._log)]
         paths = [self._folder / file for file in snapshot.files]
-        return [str(path) for path in paths if not _is_as_named(path)]
+        return [str(path) for path in paths if not (_is_as_named(path) or self._origin.has(path) and not path.exists())]
 
     # ------------------------------------------------------------ small print
 
@@ -200,7 +208,7 @@ class Table:
             files = pa.table(table.get_add_actions(flatten=True))["path"].to_pylist()
         except DeltaError as error:
             raise _unreadable(self._log, _first_line(error)) from error
-        return Snapshot(self._folder, version, files)
+        return Snapshot(self._folder, version, files, self._origin)
 
     def _transact(self, before: Snapshot, adds: list[AddAction], removes: list[RemoveAction]) -> None:
         schema = DeltaSchema.from_arrow(rows.SCHEMA.append(pa.field("kind", pa.string())))

@@ -18,6 +18,7 @@ from harness.core import codec
 from harness.core.recordings import is_pair
 from harness.store import forgetting, rows, variants
 from harness.store.lock import Lock
+from harness.store.origin import Origin
 from harness.store.rows import CALL, FEEDBACK, QUARANTINED, RECEIPT, Receipt, Row
 from harness.store.suppression import Suppression
 from harness.store.table import Snapshot, Table
@@ -57,8 +58,8 @@ class Merged(Noun, frozen=True):
 
 
 class Traces:
-    def __init__(self, folder: Path, lock: Lock, suppression: Suppression) -> None:
-        self._table, self._lock, self._suppression = Table(folder), lock, suppression
+    def __init__(self, folder: Path, lock: Lock, suppression: Suppression, origin: Origin) -> None:
+        self._table, self._lock, self._suppression = Table(folder, origin), lock, suppression
         self._versions: dict[str, str] = {}
         self._known: dict[str, set[str]] = {}
 

@@ -55,6 +55,7 @@ from harness.types.reports import (
     PlannedWay,
     Story,
 )
+from harness.types.storage import StoreSettings
 from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source
 from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
 from harness.types.verdicts import (
@@ -137,6 +138,7 @@ __all__ = [
     "SharedTurn",
     "Source",
     "Spent",
+    "StoreSettings",
     "Story",
     "Suite",
     "Target",

@@ -11,7 +11,9 @@ from harness.project import Project
 from harness.types import Verdict
 from tests.cli.inside import trueup
 
-CONFIG = '[model]\nbackend = "scripted"\n[project]\nname = "tiny"\n[ingest]\npaths = ["traces"]\n[promote]\nauto = true\n'
+CONFIG = (
+    '[model]\nbackend = "scripted"\n[project]\nname = "tiny"\n[ingest]\npaths = ["traces"]\n[promote]\nauto = true\n'
+)
 STEPS = ("check", "ingest", "curate", "tune", "evaluate", "gate", "report", "promote")
 ERRORS = (RuntimeError("boom"), KeyError("boom"), MemoryError(), RecursionError(), OSError(errno.EIO, "boom"))
 WITHOUT_ARGUMENTS = sorted(
@@ -52,4 +54,4 @@ def test_no_command_takes_a_fault_for_success(tmp_path, monkeypatch, name):
     monkeypatch.setattr(Project, "open", mock.Mock(side_effect=RuntimeError("boom")))
     monkeypatch.setattr(command, "callback", mock.Mock(side_effect=RuntimeError("boom")))
     (tmp_path / "trueup.toml").write_text(CONFIG)
-    assert trueup(name, cwd=tmp_path).returncode == 7
+    assert trueup(*name.split(), cwd=tmp_path).returncode == 7

@@ -147,8 +147,8 @@ def test_empty_folders_and_links_are_refused(store, tmp_path):
 def test_scratch_of_dead_processes_is_removed(store):
     """The working folder of a process that ended goes away at the next opening; one in use stays."""
     code = (
-        "import sys; from pathlib import Path; from harness.store.artifacts import Artifacts;"
-        "Artifacts(Path(sys.argv[1])).scratch('adapter')"
+        "import sys; from pathlib import Path; from harness.store import Store;"
+        "Store(Path(sys.argv[1])).artifacts.scratch('adapter')"
     )
     subprocess.run([sys.executable, "-c", code, str(store.root)], check=True)
     mine = store.artifacts.scratch("adapter")

@@ -117,7 +117,7 @@ def _stored(folder: Path) -> tuple[list[Call], list[Feedback]]:
     from harness.store import Store  # Delta Lake, which exports alone do not need
 
     loaded = config.load(folder)
-    store = Store.open(loaded.store)
+    store = Store.open(loaded.store, loaded.storage.address, loaded.storage.id)
     calls = list(store.traces.calls())
     return calls, list(ingest_stage.link(calls, store.traces.feedback(), loaded.scales))
 
