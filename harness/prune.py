@@ -3,7 +3,7 @@
 Records are never removed: verdicts, what they were computed from, promotions, the ledger, evaluations. Kept whole is what these
 need: the latest dataset, adapter and evaluation; the last verdicts, and those of promotions and of branches, with their runs,
 adapters and datasets; every promoted adapter, so that each promotion can be undone; evaluations whose look is not counted.
-The traces stay, whatever is pruned.
+The traces stay, whatever is pruned. In a bucket the objects of killed uploads go too.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,9 +24,9 @@ class Unneeded(Noun, frozen=True):
     """One thing that nothing needs."""
 
     what: str
-    """Kind of artifact, `work` or `replies`."""
+    """Kind of artifact, `work`, `replies` or `object`."""
     name: str
-    """Content id, or name of the folder or file."""
+    """Content id, name of the folder or file, or key in the bucket."""
     size: int
     """Bytes on the disk."""
 
@@ -45,12 +45,14 @@ def prune(project: Project, last: int = LAST, dry_run: bool = False) -> tuple[Un
     replies, work = list(_replies(project, gone["run"])), list(_work(project))
     items += [Unneeded(what="replies", name=path.name, size=path.stat().st_size) for path in replies]
     items += [Unneeded(what="work", name=path.name, size=_size(path)) for path in work]
+    items += [Unneeded(what="object", name=key, size=size) for key, size in store.origin.orphans()]
     if not dry_run:
         store.memo.forget({id for ids in gone.values() for id in ids} - {id for ids in needed.values() for id in ids})
         for kind, ids in gone.items():
             for id in ids:
                 store.artifacts.remove(kind, id)
         store.remove([*replies, *work])
+        store.origin.remove_orphans()
     return tuple(items)
 
 

@@ -75,10 +75,6 @@ class Artifacts:
         self._origin.bring_small(self._folder / name(kind, "a kind of artifact"))
         return list(dict.fromkeys(ident for _, ident in sorted(self._dated(kind))))
 
-    def written_at(self, kind: str, id: str) -> int:
-        """When an artifact was put, in Unix nanoseconds; 0 where it is not there."""
-        return next((at_ns for at_ns, ident in self._dated(kind) if ident == id), 0)
-
     def size(self, kind: str, id: str) -> int:
         """Bytes of an artifact, here or in the bucket."""
         return sum(self._sizes(kind, id).values())
@@ -86,12 +82,6 @@ class Artifacts:
     def bytes_of(self, kind: str, id: str, file: str) -> bytes:
         """One file of a stored folder, which need not be here. Raises FileNotFoundError where there is none."""
         return self._origin.read(self._place(kind, id) / file)
-
-    def texts(self, kind: str, id: str) -> Iterator[str]:
-        """The JSON texts that an artifact consists of or, if it is a folder, that lie at its top: its manifests."""
-        for path in self._sizes(kind, id):
-            if path.suffix == ".json" and path.parent in (self._file(kind, id).parent, self._place(kind, id)):
-                yield self._origin.read(path).decode()
 
     def remove(self, kind: str, id: str) -> None:
         """Remove an artifact for good. Hold the store's lock."""

@@ -60,14 +60,6 @@ def content(path: Path, type: type[T]) -> T:
     return codec.decode(bytes(found.value), type)
 
 
-def name_of(path: Path) -> str:
-    """The id under which a sealed file was written. Raises as `content`."""
-    found = _open(path)
-    if found is None:
-        raise StorageError("the stored file is not what was written", where=str(path), next=REPAIR)
-    return found.id
-
-
 def intact(path: Path, kind: str, ident: str) -> bool:
     """Whether the file is there and is what was written under that kind and id."""
     try:

@@ -1,16 +1,15 @@
 """Move, check and clear the store: `trueup store`."""
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.commands._command import SETTINGS, command
+from harness.cli.commands.prune import prune
 
 if TYPE_CHECKING:
     from harness.project import Project
 
-DAY_NS = 86_400 * 10**9
 SHOWN = 20
 
 
@@ -65,36 +64,5 @@ def verify(project: "Project", as_json: bool) -> dict[str, Any]:
     return {"store": kept.place, "id": kept.origin.id, "damaged": damaged, "exit_code": code}
 
 
-@command()
-@click.option("--days", default=30, show_default=True, help="Keep whatever is younger.")
-@click.option("--dry-run", is_flag=True, help="Say what would be freed, and free nothing.")
-def gc(project: "Project", days: int, dry_run: bool, as_json: bool) -> dict[str, Any]:
-    """Free what nothing needs.
-
-    That is artifacts, and in a bucket what killed uploads left. Kept are all verdicts, the ledger, the promotions and the latest results, with whatever these name: runs, datasets, adapters.
-
-    \b
-    Example: trueup store gc --dry-run
-    """
-    from harness.cli import console
-    from harness.store import needed
-
-    kept = project.store
-    free = needed.unneeded(kept, time.time_ns() - days * DAY_NS)
-    orphans = kept.origin.orphans()
-    size = sum(one.size for one in free) + sum(size for _, size in orphans)
-    if not dry_run:
-        needed.remove(kept, free)
-        kept.origin.remove_orphans()
-    if not as_json:
-        if free:
-            console.table(("kind", "id", "bytes"), [(one.kind, one.id[:12], one.size) for one in free])
-        console.say(
-            f"{len(free):,} artifacts and {len(orphans):,} leftover objects, {size:,} bytes: {'would be ' * dry_run}freed"
-        )
-    named = [{"kind": one.kind, "id": one.id, "bytes": one.size} for one in free]
-    return {"artifacts": named, "objects": [key for key, _ in orphans], "bytes": size, "freed": not dry_run}
-
-
 store.add_command(verify)
-store.add_command(gc)
+store.add_command(prune, "gc")

@@ -5,7 +5,7 @@ from pathlib import Path
 from harness.errors import StorageError
 from harness.store import replies, sealed
 
-LOCAL = frozenset({"lock", "lock.holder.json", "copy.json", "scratch", "work", "inbox"})
+LOCAL = frozenset({".gitignore", "lock", "lock.holder.json", "copy.json", "scratch", "work", "inbox"})
 """What is of this folder alone: locks, unfinished work, and what a receiver here has not handed over yet."""
 LAZY = ("artifacts/", "memo/", "replies/", "traces/kind=")
 """Brought when asked for; the rest is small, and brought at once."""

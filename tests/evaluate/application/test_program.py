@@ -58,7 +58,9 @@ def judged(tmp_path):
 def test_an_application_is_judged_by_the_suites_of_its_model(judged):
     """What it prints is the reply; its calls are recorded before it, and leave in one batch for all cases."""
     run, events = judged('print(ask("please " + case["text"]))')
-    assert [result.score("exact") for result in run.results] == [1.0] * 4, [r.error for r in run.results] and not any(r.error for r in run.results)
+    assert [result.score("exact") for result in run.results] == [1.0] * 4, [r.error for r in run.results] and not any(
+        r.error for r in run.results
+    )
     first = run.results[0]
     assert [(reply.text, reply.finish_reason) for reply in first.replies] == [("0", "stop"), ("0", "application")]
     assert [event["requests"] for event in events if event["event"] == "asking"] == [4]

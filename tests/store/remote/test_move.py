@@ -3,12 +3,11 @@
 import obstore
 import pytest
 
-from harness.core.codec import digest, encode
+from harness.core.codec import digest
 from harness.errors import InputError, InvalidError, UsageError
-from harness.store import Store, needed
+from harness.store import Store
 from harness.store.move import move
 from harness.store.remote import bucket
-from harness.types import Adapter, Dataset, Prompt, Recipe, Verdict
 from tests.store.remote import work
 from tests.store.remote.conftest import ADDRESS
 
@@ -101,69 +100,6 @@ def contents(folder):
     local = ("lock", "lock.holder.json", "copy.json")
     files = (path for path in folder.rglob("*") if path.is_file() and path.name not in local)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-
-
-# ---------------------------------------------------------------- what nothing needs
-
-
-@pytest.fixture(params=["folder", "bucket"])
-def full(request, folder, buckets) -> Store:
-    """A store with a promoted adapter, its dataset and verdict, and an adapter and a dataset that nothing names."""
-    store = Store.open(folder, "" if request.param == "folder" else ADDRESS)
-    with store.lock():
-        for letter, dataset in (("1", ""), ("2", "1" * 64), ("3", "")):
-            add(store, "dataset", letter * 64, Dataset(id=letter * 64, parents=(dataset,) if dataset else ()))
-        for letter, dataset in (("a", "2" * 64), ("b", "3" * 64)):
-            add(store, "adapter", letter * 64, adapter(letter * 64, dataset))
-        run = store.artifacts.put("run", {"of": "a"}, id="4" * 64)
-        store.artifacts.put("run", {"of": "b"}, id="5" * 64)
-        evaluation = store.artifacts.put("evaluation", {"adapter": "a" * 64, "runs": [["tuned", run]]})
-        verdict = store.artifacts.put("verdict", Verdict(outcome="promote", sentence="better"))
-        store.memo.remember("judged", verdict, evaluation)
-        store.memo.remember("tune", "of b", "b" * 64)
-        store.promotions.move("production", "a" * 64, verdict, expected=None)
-    return store
-
-
-def add(store: Store, kind: str, ident: str, noun: object) -> None:
-    folder = store.artifacts.scratch(kind)
-    (folder / f"{kind}.json").write_bytes(encode(noun))
-    store.artifacts.add_folder(kind, ident, folder)
-
-
-def adapter(ident: str, dataset: str) -> Adapter:
-    made = {
-        "method": "sft",
-        "base": "",
-        "tokenizer": "",
-        "template": "",
-        "recipe": Recipe(),
-        "prompt": Prompt(name="none"),
-    }
-    return Adapter(id=ident, dataset=dataset, **made)
-
-
-def test_what_a_promotion_or_a_verdict_needs_is_kept(full, tmp_path):
-    """The champion, its dataset, the judged evaluation and its runs stay; an adapter that nobody judged goes, with its dataset,
-    its run and the memory of its training. A dataset does not keep the ones before it."""
-    with full.lock():
-        free = needed.unneeded(full, before_ns=2**63)
-        assert {one.id[0] for one in free} == {"1", "3", "5", "b"} and all(one.size for one in free)
-        needed.remove(full, free)
-    after = Store.open(tmp_path / "second", ADDRESS) if full.origin.address else Store.open(full.root)
-    assert {ident[0] for kind in ("dataset", "adapter", "run") for ident in after.artifacts.ids(kind)} == {
-        "2",
-        "4",
-        "a",
-    }
-    assert after.memo.recall("tune", "of b") is None
-    assert after.dangling() == after.verify() == after.origin.damaged() == []
-    assert after.promotions.rollback("production").adapter == ""
-
-
-def test_what_is_young_is_kept(full):
-    with full.lock():
-        assert needed.unneeded(full, before_ns=0) == []
 
 
 def test_leftovers_of_killed_uploads_are_found_and_removed(folder, buckets, tmp_path):
