@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from harness.core.codec import digest
+from harness.core.codec import digest, encode
 from harness.store import Store
 from harness.store.looks import Sight
-from harness.types import Call, Message, Reply, Source, TextPart, Verdict
+from harness.types import Adapter, Call, Message, Prompt, Recipe, Reply, Source, TextPart, Verdict
 
 ADAPTER, MODEL = "a" * 64, "d" * 64
 
@@ -43,6 +43,8 @@ def night(store: Store) -> dict[str, object]:
 
 def _adapter(store: Store) -> None:
     folder = store.artifacts.scratch("adapter")
+    made = {"base": "", "tokenizer": "", "template": "", "recipe": Recipe(), "prompt": Prompt(name="")}
+    (folder / "adapter.json").write_bytes(encode(Adapter(id=ADAPTER, method="sft", dataset="", **made)))
     (folder / "weights").write_text("of an adapter")
     store.artifacts.add_folder("adapter", ADAPTER, folder)
     store.memo.remember("tune", "key", ADAPTER)
