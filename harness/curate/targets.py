@@ -15,7 +15,7 @@ from harness.core.agent_turns import goes_on, refused, tool_results
 from harness.core.feedback_override import best_correction
 from harness.core.feedback_scale import REVIEW
 from harness.core.near_duplicates import normalise, similarity
-from harness.core.replies import confirms, corrected, json_object
+from harness.core.replies import confirms, corrected, expected_of, json_object
 from harness.curate.rows import CallRow, RowTarget
 from harness.types import Call, Case, Fate, Feedback, Json, Message, ReasoningPart, TextPart
 
@@ -207,15 +207,6 @@ def _styled(message: Message, style: Style) -> Message:
 
 def _target(message: Message, source: str, at_ns: int) -> RowTarget:
     return RowTarget(message=message, source=source, expected=expected_of(message), at_ns=at_ns)
-
-
-def expected_of(message: Message) -> object:
-    """What a scorer compares with: the tool calls where there are any, else parsed JSON, else text."""
-    if message.tool_calls:
-        made = [{"name": call.name, "arguments": json_object(call.arguments)} for call in message.tool_calls]
-        return {"tool_calls": made}
-    value = json_object(message.text)
-    return message.text if value is None else value
 
 
 def _same_request(left: str, right: str) -> bool:
