@@ -30,6 +30,8 @@ FORGOTTEN = "forgotten"
 MARKED = "was made with calls that were forgotten since"
 FEEDBACK = "feedback"
 """Memo step and kind of artifact: how the feedback of one state of the traces is read."""
+ANYWAY = "trained-anyway"
+"""Memo step: adapter id to itself, of one that was trained though the power plan advised against it."""
 JUDGED = "judged"
 """Memo step: verdict id to the evaluation that it judged."""
 

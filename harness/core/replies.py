@@ -5,7 +5,7 @@ import re
 import unicodedata
 from typing import Any
 
-from harness.core.codec import REASONING, from_chat
+from harness.core.codec import REASONING, canonical, from_chat, to_chat
 from harness.types import Call, Message, TextPart
 
 _EDGE = " \t\r\n.,!?"
@@ -111,6 +111,32 @@ def comparable(answer: str) -> Any:
 
 def same(left: str, right: str) -> bool:
     return bool(comparable(left) == comparable(right))
+
+
+def written(message: Message) -> str:
+    """The message as one text: its words or, when it calls tools, the whole of it as JSON."""
+    return canonical(to_chat(message)) if message.tool_calls else message.text
+
+
+def unwritten(text: str) -> Message:
+    """The assistant's message that `written` made this text of. Reasoning is not in the text."""
+    chat = chat_message(text) or {}
+    calls = chat.get("tool_calls")
+    whole = (
+        isinstance(calls, list)
+        and calls
+        and all(isinstance(call, dict) and isinstance(call.get("function"), dict) for call in calls)
+    )
+    return from_chat(chat) if whole else _assistant(text)
+
+
+def expected_of(message: Message) -> object:
+    """What a scorer compares with: the tool calls where there are any, else parsed JSON, else text."""
+    if message.tool_calls:
+        made = [{"name": call.name, "arguments": json_object(call.arguments)} for call in message.tool_calls]
+        return {"tool_calls": made}
+    value = json_object(message.text)
+    return message.text if value is None else value
 
 
 def confirms(correction: str, call: Call) -> bool:

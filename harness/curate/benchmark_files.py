@@ -49,9 +49,11 @@ def _rows(path: Path) -> Iterator[Any]:
                 yield msgspec.json.decode(data.read())
             elif suffix in (".csv", ".tsv"):
                 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-                yield from csv.reader(io.TextIOWrapper(data, "utf-8-sig"), delimiter="\t" if suffix == ".tsv" else ",")
+                with io.TextIOWrapper(data, "utf-8-sig", newline="") as text:
+                    yield from csv.reader(text, delimiter="\t" if suffix == ".tsv" else ",")
             else:
-                yield from io.TextIOWrapper(data, "utf-8")
+                with io.TextIOWrapper(data, "utf-8") as text:
+                    yield from text
         except (msgspec.DecodeError, UnicodeDecodeError, csv.Error, OSError, EOFError) as error:
             raise InputError(f"the file cannot be read: {error}", where=str(path)) from error
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from harness.curate.rows import written
+from harness.core.replies import written
 from harness.types import Case, Noun
 
 KINDS = ("added", "removed", "moved", "changed")

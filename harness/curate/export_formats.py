@@ -29,6 +29,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from harness.core import codec
 from harness.core.conversations import folded
 from harness.core.rendering import merge_prompt
+from harness.core.replies import unwritten
 from harness.curate.preference_pairs import pairs
 from harness.errors import InputError, UsageError
 from harness.types import Case, Prompt
@@ -94,7 +95,7 @@ def preference_row(case: Case, prompt: Prompt) -> dict[str, Any]:
     return {
         "input": {"messages": [codec.to_chat(message) for message in merge_prompt(prompt, case.messages)]},
         "preferred_output": [codec.to_chat(case.target)],
-        "non_preferred_output": [{"role": "assistant", "content": case.rejected}],
+        "non_preferred_output": [codec.to_chat(unwritten(case.rejected or ""))],
     }
 
 
@@ -107,7 +108,7 @@ def trl_row(case: Case, prompt: Prompt) -> dict[str, Any]:
 def trl_pair(case: Case, prompt: Prompt) -> dict[str, Any]:
     """Prompt, the target as chosen, the failing answer as rejected."""
     *asked, answered = chat_row(case, prompt)["messages"]
-    failing = {"role": "assistant", "content": case.rejected}
+    failing = codec.to_chat(unwritten(case.rejected or ""))
     return {"prompt": asked, "chosen": [answered], "rejected": [failing], **_tools(case)}
 
 

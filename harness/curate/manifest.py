@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from harness.core import codec
 from harness.core.dataset_files import EVALUATED, SPLITS
+from harness.core.replies import written
 from harness.curate.dataset_facts import facts
 from harness.curate.leak_proof import proof
 from harness.curate.options import CurateOptions
@@ -29,7 +30,7 @@ def case(row: CallRow, split: str, group: str) -> Case:
         messages=row.conversation,
         expected=row.target.expected,
         target=row.target.message,
-        rejected=call.reply if row.failed and call.output else None,
+        rejected=written(call.output[0]) if row.failed and call.output else None,
         target_source=row.target.source,
         split=split,
         call_id=call.id,

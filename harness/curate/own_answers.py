@@ -11,7 +11,7 @@ from harness.core.codec import digest
 from harness.core.digests import model_digests
 from harness.evaluate.runner.answering import Answerer
 from harness.project import Project
-from harness.types import Arm, Case, Message, Reply, Request, TextPart
+from harness.types import Arm, Case, Message, ReasoningPart, Reply, Request, TextPart
 
 REQUESTS = Path(__file__).with_name("general_requests.txt")
 MAX_TOKENS = 160
@@ -47,7 +47,7 @@ def rows(project: Project, wanted: int, seed: int) -> list[Case]:
     with project.progress.step("replay"):
         replies = _answers(project, arm, requests)
         made = [
-            _row(chat, reply.text.strip())
+            _row(chat, reply.text.strip(), reply.reasoning.strip())
             for chat, reply in zip(chats, replies, strict=True)
             if isinstance(reply, Reply) and reply.finish_reason == "stop" and reply.text.strip()
         ]
@@ -63,8 +63,9 @@ def _answers(project: Project, arm: Arm, requests: list[Request]) -> list[Reply 
         answerer.close()
 
 
-def _row(chat: tuple[Message, ...], answer: str) -> Case:
-    target = Message(role="assistant", parts=(TextPart(text=answer),))
+def _row(chat: tuple[Message, ...], answer: str, reasoning: str = "") -> Case:
+    thoughts = (ReasoningPart(text=reasoning),) if reasoning else ()
+    target = Message(role="assistant", parts=(*thoughts, TextPart(text=answer)))
     return Case(
         id=digest([*chat, target])[:16],
         messages=chat,

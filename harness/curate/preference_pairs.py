@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from math import copysign, sqrt
 from statistics import fmean, pvariance
 
-from harness.core.replies import same
-from harness.curate.rows import written
+from harness.core.replies import said, same, unwritten, written
 from harness.types import Case, Noun
 
 BIASED = 0.5
@@ -41,7 +40,7 @@ def pairs(cases: Sequence[Case]) -> Pairs:
 def _unusable(case: Case) -> str:
     if case.rejected is None or case.target is None or not case.rejected.strip():
         return "no_rejected"
-    if same(_chosen(case), case.rejected):
+    if said(case.target) == said(unwritten(case.rejected)):
         return "identical"
     return "echo" if case.text and same(_chosen(case), case.text) else ""
 

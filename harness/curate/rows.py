@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from harness.core.codec import canonical, digest, to_chat
+from harness.core.codec import digest
 from harness.core.near_duplicates import normalise
 from harness.types import Call, Json, Message, ToolResultPart
 
@@ -66,11 +66,6 @@ def _said(message: Message) -> list[Any]:
 
 def spoken(messages: Sequence[Message]) -> str:
     return "\n".join(message.text for message in messages if message.role == "user")
-
-
-def written(message: Message) -> str:
-    """The message as one text: its words or, when it calls tools, the whole of it as JSON."""
-    return canonical(to_chat(message)) if message.tool_calls else message.text
 
 
 def has_control_tokens(messages: Sequence[Message]) -> bool:

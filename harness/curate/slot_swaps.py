@@ -48,13 +48,15 @@ def _values(train: Sequence[Case]) -> dict[str, list[str]]:
 
 
 def _slots(case: Case) -> Iterator[tuple[str, str]]:
-    """Fields whose value stands once in the last message, and once in the target."""
+    """Fields whose value is once in the last message, which is the user's, and once in the target."""
     if not isinstance(case.expected, dict) or case.target is None or len(case.target.parts) != 1:
+        return
+    if case.messages[-1].role != "user":
         return
     said = padded(case.text)
     for field, value in case.expected.items():
         copied = isinstance(value, str) and value and grounded(value, said)
-        if copied and case.text.count(value) == 1 and case.target.text.count(f'"{value}"') == 1:
+        if copied and _count(case.messages[-1], value) == 1 and case.target.text.count(f'"{value}"') == 1:
             yield field, value
 
 
@@ -75,5 +77,13 @@ def _swapped(case: Case, values: dict[str, list[str]], seed: int) -> Iterator[Ca
             )
 
 
+def _count(message: Message, value: str) -> int:
+    return sum(part.text.count(value) for part in message.parts if isinstance(part, TextPart))
+
+
 def _replaced(message: Message, old: str, new: str) -> Message:
-    return msgspec.structs.replace(message, parts=(TextPart(text=message.text.replace(old, new)),))
+    """The message with `new` in its texts; its images and other parts stay."""
+    parts = (
+        TextPart(text=part.text.replace(old, new)) if isinstance(part, TextPart) else part for part in message.parts
+    )
+    return msgspec.structs.replace(message, parts=tuple(parts))

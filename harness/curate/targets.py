@@ -9,13 +9,15 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 
+from msgspec.structs import replace
+
 from harness.core.agent_turns import goes_on, refused, tool_results
 from harness.core.feedback_override import best_correction
 from harness.core.feedback_scale import REVIEW
 from harness.core.near_duplicates import normalise, similarity
-from harness.core.replies import corrected, json_object
+from harness.core.replies import confirms, corrected, expected_of, json_object
 from harness.curate.rows import CallRow, RowTarget
-from harness.types import Call, Case, Fate, Feedback, Json, Message, TextPart
+from harness.types import Call, Case, Fate, Feedback, Json, Message, ReasoningPart, TextPart
 
 Conversations = Mapping[str, Sequence[Message]]
 """Call id to its input without the application's prompt."""
@@ -68,8 +70,17 @@ def from_correction(said: Sequence[Feedback], style: Style, call: Call | None = 
     best = best_correction(said)
     if best is None:
         return None
-    message = _styled(corrected(best.correction or "", call), style)
-    return _target(message, "correction", best.at_ns) if message.parts else None
+    message = _styled(_thought(best.correction or "", call), style)
+    return _target(message, "correction", best.at_ns) if message.text or message.tool_calls else None
+
+
+def _thought(correction: str, call: Call | None) -> Message:
+    """The corrected message; one that says what the call answered has the call's reasoning, which a text cannot hold."""
+    message = corrected(correction, call)
+    if call is None or message.reasoning or not confirms(correction, call):
+        return message
+    thoughts = tuple(part for part in call.output[0].parts if isinstance(part, ReasoningPart))
+    return replace(message, parts=(*thoughts, *message.parts))
 
 
 def expectations(said: Sequence[Feedback]) -> dict[str, Json]:
@@ -185,24 +196,17 @@ def _answer(row: CallRow) -> tuple[object, ...]:
 
 
 def _styled(message: Message, style: Style) -> Message:
-    """A message of words as production writes them; one that calls tools as it is."""
+    """The words of a message as production writes them, after what else it holds, such as reasoning; one that calls tools
+    as it is."""
     if message.tool_calls:
         return message
     answer = style.render(message.text)
-    return Message(role="assistant", parts=(TextPart(text=answer),) if answer else ())
+    others = tuple(part for part in message.parts if not isinstance(part, TextPart))
+    return Message(role="assistant", parts=(*others, TextPart(text=answer)) if answer else others)
 
 
 def _target(message: Message, source: str, at_ns: int) -> RowTarget:
     return RowTarget(message=message, source=source, expected=expected_of(message), at_ns=at_ns)
-
-
-def expected_of(message: Message) -> object:
-    """What a scorer compares with: the tool calls where there are any, else parsed JSON, else text."""
-    if message.tool_calls:
-        made = [{"name": call.name, "arguments": json_object(call.arguments)} for call in message.tool_calls]
-        return {"tool_calls": made}
-    value = json_object(message.text)
-    return message.text if value is None else value
 
 
 def _same_request(left: str, right: str) -> bool:

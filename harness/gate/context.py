@@ -44,6 +44,8 @@ class Context:
     """ISO date of the verdict."""
     fine_tuned: bool = True
     """Whether the candidate has an adapter."""
+    trained_anyway: bool = False
+    """Whether it was trained though the power plan advised against it."""
     quarantine: tuple[Sorted, ...] = ()
     """Flaky cases, and whether they were left out of `comparisons`."""
 

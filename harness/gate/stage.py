@@ -103,6 +103,7 @@ def context_of(judgement: Judgement) -> Context:
         idle_waivers=tuple(one for one in waivers if not in_force(one, today, judgement.policy)),
         today=today,
         fine_tuned=judgement.fine_tuned,
+        trained_anyway=judgement.trained_anyway,
         quarantine=quarantine,
     )
 

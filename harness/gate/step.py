@@ -26,7 +26,7 @@ from harness.gate import compare, flaky, sights
 from harness.gate import history as gate_history
 from harness.gate import runs as gate_runs
 from harness.gate import stage as gate_stage
-from harness.project import JUDGED, LATEST, EvaluationRuns, Project
+from harness.project import ANYWAY, JUDGED, LATEST, EvaluationRuns, Project
 from harness.types import Comparison, Judgement, Noun, Policy, Run, Verdict
 
 
@@ -126,6 +126,7 @@ def of_runs(project: Project, runs: dict[str, Run], candidate: str, policy: Poli
         ),
         production=_production(project, runs, policy.candidate),
         fine_tuned=gate_candidate.is_fine_tuned(runs[policy.candidate]),
+        trained_anyway=bool(project.store.memo.recall(ANYWAY, candidate)),
         waivers=gate_runs.waivers(project),
         quarantine=flaky.read(Path(project.config.root) / flaky.FILE),
         today=_today(runs),

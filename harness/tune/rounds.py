@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from harness.core import dataset_files
 from harness.core.codec import digest, encode, write_atomic, write_lines
 from harness.core.dataset_files import EVALUATED
+from harness.core.replies import written
 from harness.core.set_aside import group_of, set_aside, shuffled
 from harness.errors import InvalidError, UndecidedError, UsageError
 from harness.evaluate import arms as evaluate_arms
@@ -25,7 +26,7 @@ from harness.evaluate import step as evaluate_step
 from harness.gate.statistics.paired import paired
 from harness.project import LATEST, Project
 from harness.tune import step as tune_step
-from harness.types import Adapter, Case, Dataset, EvalRequest, Result, Run, Suite, Target
+from harness.types import Adapter, Case, Dataset, EvalRequest, Message, Result, Run, Suite, Target, TextPart
 
 CHECK_SHARE, CHECK_CASES, CHECK_LEAST = 0.2, 200, 20
 """Share of the training cases that is kept to check rounds on, most of them, and the fewest that can show anything."""
@@ -192,7 +193,11 @@ def _train(project: Project, dataset: Dataset) -> tuple[Case, ...]:
 
 
 def _said(result: Result) -> str:
-    return result.replies[-1].text if result.replies else ""
+    """The last reply as `Case.rejected` holds it."""
+    if not result.replies:
+        return ""
+    reply = result.replies[-1]
+    return written(Message(role="assistant", parts=(TextPart(text=reply.text), *reply.tool_calls)))
 
 
 def _where(failing: Sequence[str], train: Sequence[Case]) -> str:

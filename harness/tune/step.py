@@ -11,7 +11,7 @@ from harness.errors import UndecidedError
 from harness.evaluate.arms import tuned_section
 from harness.evaluate.step import sound, survey
 from harness.gate import power
-from harness.project import Project
+from harness.project import ANYWAY, Project
 from harness.tune import request as tune_request
 from harness.tune import stage as tune_stage
 from harness.types import Adapter, CurvePoint, Dataset, Finding, Suite, TuneRequest
@@ -41,12 +41,14 @@ def tune(project: Project, dataset: Dataset | None = None, anyway: bool = False)
         return project.adapter(known)
     check_model(request)
     check_arm(project.config)
-    check_power(project, dataset, anyway)
+    against = check_power(project, dataset, anyway)
     with project.progress.step("tune"):
         folder = tune_request.folder(project, key)
         folder.parent.mkdir(parents=True, exist_ok=True)
         adapter = tune_stage.tune(replace(request, out=str(folder)), on_point=_training_progress(project))
         project.store.artifacts.add_folder("adapter", adapter.id, folder)
+        if against:
+            project.store.memo.remember(ANYWAY, adapter.id, adapter.id)
         project.remember("tune", key, "adapter", adapter.id)
         for knob, reason in adapter.choices.items():
             project.progress.note(f"{knob}: {reason}")
@@ -78,10 +80,10 @@ def check_arm(config: Config) -> None:
         backend.check_recipe(config.tune)
 
 
-def check_power(project: Project, dataset: Dataset, anyway: bool = False) -> None:
+def check_power(project: Project, dataset: Dataset, anyway: bool = False) -> bool:
     """Before training: can these suites show a gain, and that nothing broke? Raises UnderpoweredError when they cannot.
 
-    `anyway`, or `train_anyway = true` under [gate.options], only says so and goes on.
+    `anyway`, or `train_anyway = true` under [gate.options], only says so and goes on. Returns whether they cannot.
     """
     held = sound(survey(project, dataset=dataset))
     looks = {name: project.store.ledger.looks.next_number(asked) for name, asked in held.asked.items()}
@@ -91,6 +93,7 @@ def check_power(project: Project, dataset: Dataset, anyway: bool = False) -> Non
         raise UnderpoweredError(weak, held.suites)
     for finding in weak:
         project.progress.note(finding.sentence)
+    return bool(weak)
 
 
 def _training_progress(project: Project) -> Callable[[CurvePoint, int], None]:

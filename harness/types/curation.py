@@ -76,7 +76,8 @@ class Case(Noun, frozen=True):
     target: Message | None = None
     """The assistant message to learn; None for cases that are only judged."""
     rejected: str | None = None
-    """The failing answer, where one was recorded: the other half of a preference pair."""
+    """The failing answer, where one was recorded: the other half of a preference pair. Its text or, where it called tools,
+    the message in chat form as JSON; see `harness.core.replies.unwritten`."""
     target_source: str = ""
     """correction, retry, teacher, production, unopposed (production's, which nobody confirmed), file, or own (the base's)."""
     split: str = ""

@@ -183,6 +183,8 @@ class Judgement(Noun, frozen=True):
     """The arm that is in production; empty: no arm is, or it is the candidate."""
     fine_tuned: bool = True
     """Whether the candidate has an adapter: False switches off the rules that ask whether training was worth it."""
+    trained_anyway: bool = False
+    """Whether the adapter was trained though the power plan advised against it."""
 
 
 class Promotion(Noun, frozen=True):

@@ -8,6 +8,8 @@ clusters have the same name.
 from collections import Counter
 from collections.abc import Iterable
 
+from harness.core.codec import canonical
+from harness.core.replies import expected_of, unwritten
 from harness.types import Case, Json, Story
 from reports.parts.cases import CaseRow, main_baseline
 from reports.parts.differences import FieldDifference, differences
@@ -66,11 +68,17 @@ def _evidence(story: Story, rows: Iterable[CaseRow]) -> dict[str, list[list[Fiel
     for row in rows:
         if row.case.cluster:
             seen.add(row.case.call_id or row.id)
-            _add(found, row.case, row.case.expected, row.case.rejected or _failed(row, against))
+            _add(found, row.case, row.case.expected, _rejected(row.case) or _failed(row, against))
     for case in story.training:
         if case.cluster and case.rejected and (case.call_id or case.id) not in seen:
-            _add(found, case, case.target.text if case.target else case.expected, case.rejected)
+            _add(found, case, expected_of(case.target) if case.target else case.expected, _rejected(case))
     return found
+
+
+def _rejected(case: Case) -> str:
+    """The answer that failed in production; tool calls in the form in which they are expected."""
+    message = unwritten(case.rejected or "")
+    return canonical(expected_of(message)) if message.tool_calls else message.text
 
 
 def _add(found: dict[str, list[list[FieldDifference]]], case: Case, wanted: Json, wrong: str | None) -> None:

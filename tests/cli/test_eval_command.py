@@ -122,11 +122,16 @@ def test_each_file_that_cannot_be_used_says_why(ran, name, words):
 
 
 def test_a_dry_run_lists_cases_and_problems_and_asks_nothing(project):
-    """Ids stand under their suites, once however often they are repeated; problems make the exit code."""
+    """Ids are listed under their suites, once however often they are repeated; problems make the exit code. One for each
+    bad file, and one for the fixture that `eval_fixture` asks for, which a dry run finds before any case runs."""
     code, said = evaluated(project, "--dry-run")
     assert said["cases"]["eval_good::eval_good"] == ["a", "b"]
     assert len(said["cases"]["eval_good::eval_raising"]) == 3
-    assert code == 4 and len(said["problems"]) == 6
+    fixture = "eval_fixture asks for the fixture 'fixture_that_is_not_there', which is not there"
+    bad = [name for name in FILES if name not in ("eval_good.py", "eval_mined.py")]
+    assert code == 4 and len(said["problems"]) == 7
+    for words in (*bad, fixture):
+        assert len([problem for problem in said["problems"] if words in problem]) == 1
 
 
 @pytest.mark.parametrize(("select", "ids"), [("money", ["a", "b"]), ("payments and not slow", ["a"])])

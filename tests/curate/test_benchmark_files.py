@@ -1,12 +1,15 @@
 """Any benchmark's file keeps training clean of it."""
 
 import gzip
+import io
 import json
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from harness.curate import benchmark_files
 from harness.curate.benchmark_files import texts
 from harness.errors import InputError
 
@@ -28,6 +31,25 @@ def test_the_question_is_found_in_every_form(name, tmp_path):
     (tmp_path / f"{name}.gz").write_bytes(gzip.compress(FORMS[name].encode()))
     for path in (tmp_path / name, tmp_path / f"{name}.gz"):
         assert QUESTION in {text.strip() for text in texts([str(path)])}
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.txt"])
+def test_every_reader_of_a_file_is_closed(name, tmp_path, monkeypatch):
+    """Also when the texts are not read to their end."""
+    opened = []
+
+    class Recorded(io.TextIOWrapper):
+        def __init__(self, *given, **named):
+            super().__init__(*given, **named)
+            opened.append(self)
+
+    monkeypatch.setattr(benchmark_files, "io", SimpleNamespace(TextIOWrapper=Recorded))
+    (tmp_path / name).write_text(FORMS[name])
+    list(texts([str(tmp_path / name)]))
+    begun = texts([str(tmp_path / name)])
+    next(begun)
+    begun.close()
+    assert [reader.closed for reader in opened] == [True, True]
 
 
 def test_parquet_is_read_and_labels_are_passed_over(tmp_path):

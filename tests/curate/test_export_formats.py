@@ -9,6 +9,7 @@ import pytest
 from datasets import load_from_disk
 
 from harness.core.plugins import helper
+from harness.core.replies import written
 from harness.curate import export_formats
 from harness.curate.card import FATES, about, markdown, sections
 from harness.curate.export_formats import FORMS, export
@@ -64,6 +65,24 @@ def test_only_the_last_turn_is_learnt_and_tool_calls_survive(tmp_path):
     assert [message.get("weight") for message in row["messages"]] == [None, 0, None, None]
     assert row["messages"][-1]["tool_calls"][0]["function"] == {"name": "find", "arguments": '{"q": 1}'}
     assert row["tools"] == list(tools)
+
+
+def test_a_failing_tool_call_is_the_answer_not_to_give(tmp_path):
+    """Name and arguments of both calls are in the pair."""
+    right, wrong = (
+        Message(role="assistant", parts=(ToolCallPart(id="1", name="find", arguments=arguments),))
+        for arguments in ('{"q": 1}', '{"q": 2}')
+    )
+    pair = Case(id="x", messages=(say("user", "a"),), target=right, rejected=written(wrong))
+    export({"train": [pair]}, "openai-preference", tmp_path)
+    export({"train": [pair]}, "trl-preference", tmp_path)
+    openai, trl = (json.loads((tmp_path / f"train.{form}-preference.jsonl").read_text()) for form in ("openai", "trl"))
+    for preferred, other in (
+        (openai["preferred_output"], openai["non_preferred_output"]),
+        (trl["chosen"], trl["rejected"]),
+    ):
+        calls = [message["tool_calls"][0]["function"] for message in (*preferred, *other)]
+        assert calls == [{"name": "find", "arguments": '{"q": 1}'}, {"name": "find", "arguments": '{"q": 2}'}]
 
 
 def test_unknown_forms_and_empty_datasets_are_refused(tmp_path):

@@ -49,6 +49,13 @@ def test_only_answers_that_ended_by_themselves_become_rows(project, monkeypatch)
     assert len(own_answers.rows(project, 2, seed=1)) == 2
 
 
+def test_an_answer_keeps_its_reasoning(project, monkeypatch):
+    """A base that reasons stays one only where its reasoning can be learnt too."""
+    answering(monkeypatch, lambda number: Reply(text="Paris.", reasoning="France, so"))
+    (row,) = own_answers.rows(project, 1, seed=1)
+    assert (row.target.reasoning, row.target.text, row.expected) == ("France, so", "Paris.", "Paris.")
+
+
 def test_no_more_is_asked_than_is_needed_and_the_same_each_time(project, monkeypatch):
     """Answers cost time: a share of the requests is drawn, by the seed."""
     asked = answering(monkeypatch, lambda number: Reply(text="yes"))

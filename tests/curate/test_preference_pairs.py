@@ -1,10 +1,19 @@
 """Preference pairs and what they would teach besides."""
 
-import pytest
+import json
 
+import pytest
+from msgspec.structs import replace
+
+from harness.core.replies import unwritten, written
 from harness.curate.preference_pairs import CERTAIN, pairs
-from harness.types import Case
+from harness.types import Case, Message, TextPart, ToolCallPart
 from tests.curate.traces import say
+
+
+def called(name, arguments):
+    part = ToolCallPart(id="call_1", name=name, arguments=json.dumps(arguments))
+    return Message(role="assistant", parts=(TextPart(text=""), part))
 
 
 def case(number, chosen, rejected, text="a question"):
@@ -31,6 +40,23 @@ def test_cohens_d_is_that_of_the_textbook():
     """Means 4 and 2, both variances 1: d is 2."""
     found = pairs([case(1, "abc", "z"), case(2, "vwxyz", "qrs")])
     assert found.length_bias == pytest.approx(2.0)
+
+
+def test_a_failing_tool_call_is_the_rejected_side():
+    """Of a call that should have been another; the same call under another id is no pair."""
+    right, wrong = called("find", {"city": "Bonn"}), called("find", {"city": "Rome"})
+    asked = case(1, "", written(wrong))
+    (kept,) = pairs([replace(asked, target=right)]).cases
+    assert unwritten(kept.rejected) == wrong
+    again = replace(right, parts=(replace(right.tool_calls[0], id="call_9"),))
+    assert pairs([replace(asked, target=right, rejected=written(again))]).left_out == {"identical": 1}
+
+
+@pytest.mark.parametrize(
+    "text", ['{"role": "assistant", "tool_calls": ["x"]}', '{"role": "assistant", "content": "a"}']
+)
+def test_a_failing_text_that_looks_like_a_message_stays_text(text):
+    assert unwritten(text).text == text
 
 
 @pytest.mark.parametrize(("chosen", "rejected", "sign"), [(9, 5, 1), (5, 9, -1), (7, 7, 0)])

@@ -2,11 +2,13 @@
 
 import json
 
+from msgspec.structs import replace
+
 from harness.core.near_duplicates import normalise
 from harness.curate.slot_swaps import MARK, swaps
 from harness.curate.stage import CurateOptions, curate
 from harness.mine.stage import mine
-from harness.types import Case
+from harness.types import Case, MediaPart, Message, ToolResultPart
 from tests.curate.traces import order, restaurant, say
 
 
@@ -26,6 +28,20 @@ def test_message_target_and_expectation_change_together():
         assert json.loads(case.target.text) == case.expected
         assert all(value in case.text for value in case.expected.values())
         assert case.tags == (MARK,)
+
+
+def test_what_else_a_message_holds_stays():
+    """An image beside the words is part of what is asked; a row that ends in a tool's result is left as it is."""
+    image = MediaPart(modality="image", uri="https://example.com/menu.png")
+    train = [
+        replace(case, messages=(replace(case.messages[0], parts=(image, *case.messages[0].parts)),))
+        for case in rows(30)
+    ]
+    made = swaps(train, [], share=1.0, threshold=0.8, seed=17)
+    assert len(made) == 30 and all(case.messages[-1].parts[0] == image for case in made)
+    result = Message(role="tool", parts=(ToolResultPart(id="1", content="free"),))
+    ended = [replace(case, messages=(*case.messages, result)) for case in rows(30)]
+    assert swaps(ended, [], share=1.0, threshold=0.8, seed=17) == []
 
 
 def test_nothing_near_a_judged_text_is_made():

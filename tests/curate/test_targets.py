@@ -1,8 +1,10 @@
 """What should have been answered, by the best evidence there is."""
 
+from msgspec.structs import replace
+
 from harness.curate.rows import CallRow, RowTarget
 from harness.curate.targets import Style, expectations, from_correction, from_retry, resolve, turned_down
-from harness.types import Feedback, Message, ToolCallPart, ToolResultPart
+from harness.types import Feedback, Message, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 from tests.curate.traces import START_NS, call, say, thumb
 
 
@@ -33,6 +35,26 @@ def test_the_latest_human_correction_wins():
     ]
     assert from_correction(said, Style([])).expected == "second"
     assert from_correction([thumb("t:1", -1)], Style([])) is None
+
+
+def test_a_corrected_answer_keeps_its_reasoning_and_its_words_are_styled():
+    """Whether reasoning is learnt is the recipe's to say. Without words or calls it is no answer."""
+    style = Style(['{"b": 1, "a": 2}'])
+    whole = {"role": "assistant", "reasoning_content": "table first", "content": '{"a":2,"b":1}'}
+    target = from_correction([thumb("t:1", -1, whole)], style)
+    assert target.message.parts == (ReasoningPart(text="table first"), TextPart(text='{"b": 1, "a": 2}'))
+    assert target.expected == {"a": 2, "b": 1}
+    assert from_correction([thumb("t:1", -1, whole | {"content": ""})], style) is None
+
+
+def test_an_accepted_answer_keeps_the_reasoning_that_led_to_it():
+    """A review stores the accepted answer as text. Another answer was not reasoned so."""
+    thought = ReasoningPart(text="open from nine", signature="s")
+    asked = call(1, "opening hours?")
+    recorded = replace(asked, output=(Message(role="assistant", parts=(thought, TextPart(text="From nine."))),))
+    accepted, other = (from_correction([thumb("t:1", 1, text)], Style([]), recorded) for text in ("From nine.", "Ten."))
+    assert accepted.message.parts == (thought, TextPart(text="From nine."))
+    assert other.message.parts == (TextPart(text="Ten."),)
 
 
 def test_a_later_passing_answer_to_the_same_request_is_a_target():

@@ -15,7 +15,7 @@ from harness.gate import candidate as gate_candidate
 from harness.gate import early_stop, flaky_cases
 from harness.gate import stage as gate_stage
 from harness.gate import step as gate_step
-from harness.project import EvaluationRuns
+from harness.project import ANYWAY, EvaluationRuns
 from harness.types import Arm, Judgement, Quarantine
 from tests.gate.desk import BOOKING, OTHER, RIGHT, TUNED, answered, evaluated
 
@@ -220,6 +220,17 @@ def test_nothing_but_the_rules_of_a_fine_tune_is_left_out(work):
     tuned, _ = gate_step.judgement(work, replace(work.config.gate, options={"train_anyway": True, "power": 0.99}))
     left_out = rules(gate_stage.judge(tuned)) - rules(gate_stage.judge(replace(tuned, fine_tuned=False)))
     assert {"prompted", "floor"} <= left_out <= {"prompted", "floor", "planned"}
+
+
+def test_a_training_that_the_plan_advised_against_is_known_by_its_adapter(work):
+    """Whichever verdict is made of the adapter later, and of no other."""
+    evaluated(work)
+    before, evaluation = gate_step.judgement(work, work.config.gate)
+    work.store.memo.remember(ANYWAY, evaluation.adapter, evaluation.adapter)
+    after, _ = gate_step.judgement(work, work.config.gate)
+    assert (before.trained_anyway, after.trained_anyway) == (False, True)
+    other = gate_step.of_runs(work, work.runs(evaluation), "f" * 64, work.config.gate)
+    assert not other.trained_anyway
 
 
 def test_the_candidate_is_never_what_production_runs(change):

@@ -421,6 +421,14 @@ def test_training_without_enough_power_is_written_down():
     assert not [f for f in judge(GAIN, SMALL).findings if f.rule == "planned"]
 
 
+def test_training_by_the_flag_is_written_down_as_by_the_option():
+    """`--train-anyway` is not in the policy, so the judgement says it; a candidate that is not trained has no plan."""
+    told = [f for f in judge(GAIN, SMALL, trained_anyway=True).findings if f.rule == "planned"]
+    assert [(f.suite, f.outcome) for f in told if f.suite == SMALL.suite.name] == [(SMALL.suite.name, "info")]
+    assert all(f.sentence.startswith("Trained anyway, though the plan advised against it.") for f in told)
+    assert not [f for f in judge(GAIN, SMALL, trained_anyway=True, fine_tuned=False).findings if f.rule == "planned"]
+
+
 @pytest.mark.parametrize(
     "comparisons",
     [

@@ -1,9 +1,12 @@
 """What a failure cluster is called."""
 
+import json
+
 import pytest
 from msgspec.structs import replace
 
-from harness.types import Case, Cluster, Dataset
+from harness.core.replies import expected_of, written
+from harness.types import Case, Cluster, Dataset, Message, ToolCallPart
 from reports.parts.cases import CaseRow
 from reports.parts.cluster_names import cluster_names
 from reports.parts.differences import differences
@@ -39,6 +42,17 @@ def test_values_that_vary_leave_the_field(story):
     assert named(story, missing, k="hi") == {"k": "order: missing"}
     varied = [row("k", {"order": n}, f'{{"order": {n + 1}}}') for n in range(3)]
     assert named(story, varied, k="hi") == {"k": "order: wrong value"}
+
+
+def test_a_wrong_tool_call_is_compared_with_the_wanted_one(story):
+    """As calls, not as the message around them."""
+
+    def called(city):
+        part = ToolCallPart(id="1", name="find", arguments=json.dumps({"city": city}))
+        return Message(role="assistant", parts=(part,))
+
+    wrong = [row("k", expected_of(called("Bonn")), written(called("Rome"))) for _ in range(3)]
+    assert named(story, wrong, k="hi")["k"].startswith("tool_calls: [")
 
 
 def test_without_common_evidence_the_mined_terms_name_it_without_greetings(story):

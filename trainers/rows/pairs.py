@@ -9,11 +9,12 @@ from msgspec.structs import replace
 from transformers import PreTrainedTokenizerBase
 
 from harness.core.rendering import stop_ids
+from harness.core.replies import unwritten
 from harness.core.set_aside import group_of
 from harness.curate.preference_pairs import BIASED, Pairs, pairs
 from harness.curate.selection import CONTEXT_BUDGET
 from harness.errors import InputError, UsageError
-from harness.types import Case, Estimate, Json, Message, Preview, PreviewRow, TextPart, TokenKind, TuneRequest
+from harness.types import Case, Estimate, Json, Preview, PreviewRow, TokenKind, TuneRequest
 from trainers.model import parameters
 from trainers.model.memory import peak_bytes
 from trainers.rows import dataset, tokens
@@ -143,7 +144,7 @@ def _shown(row: PairRow, tokenizer: PreTrainedTokenizerBase) -> PreviewRow:
 
 def _row(case: Case, renderer: Renderer, fates: Counter[str]) -> PairRow | None:
     """Both rows of a pair, and its fate counted. A pair that does not fit is dropped whole: nothing is cut."""
-    avoided = Message(role="assistant", parts=(TextPart(text=case.rejected or ""),))
+    avoided = unwritten(case.rejected or "")
     try:
         row = PairRow(
             case.id,

@@ -19,8 +19,7 @@ from transformers import PreTrainedTokenizerBase
 
 from harness.core.plugins import load
 from harness.core.reading import INCOMPLETE
-from harness.core.replies import said
-from harness.curate.targets import expected_of
+from harness.core.replies import expected_of, said
 from harness.evaluate.inference.ways import Way
 from harness.types import CurvePoint, Recipe, Reply
 from trainers.model.greedy import answers as greedy_answers

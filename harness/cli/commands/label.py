@@ -120,7 +120,7 @@ def _serve(project: "Project", found: "Labelling", by: str, open_: bool) -> dict
     from harness.curate.review.step import Review
 
     pick_of = {pick.call_id: pick for pick in found.picks}
-    sitting = Review(lambda item, said: step.keep(project, pick_of[item.call_id], item, said, by), found.items)
+    sitting = Review(lambda item, said: step.keep(project, pick_of[item.call_id], item, said, by), found.items, "label")
     _until_finished(sitting, len(found.items), open_)
     kinds = Counter(pick_of[call_id].kind for call_id in sitting.answered)
     console.say(f"{len(sitting.answered):,} answered; next: trueup curate, which uses them")

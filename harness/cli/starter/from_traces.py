@@ -15,9 +15,10 @@ from harness.cli import config_schema
 from harness.cli.starter import settings, suites, tasks
 from harness.cli.starter.tasks import Good, StarterTask
 from harness.core.codec import digest, encode, to_chat, write_atomic
+from harness.core.replies import expected_of
 from harness.curate.options import CurateOptions
 from harness.curate.sieve import Sieve
-from harness.curate.targets import expected_of, from_production
+from harness.curate.targets import from_production
 from harness.errors import InputError, UsageError
 from harness.ingest import stage as ingest_stage
 from harness.mine import stage as mine_stage

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.core.codec import canonical, digest, read_lines, to_chat, write_lines
-from harness.curate.review.queue import Turn
+from harness.curate.review.queue import turn
 from harness.errors import UsageError
 from harness.evaluate.judging.scale import BETTER, FAIL, PASS, TIE, WORSE
 from harness.types import Case, Noun, Reply, Run
@@ -88,7 +88,7 @@ def _duel(case: Case, arms: tuple[str, str], replies: tuple[str, str]) -> Duel:
 
 def shown(duel: Duel) -> dict[str, Any]:
     """What the page is sent: no arm, and no score."""
-    turns = [Turn(role=message.role, text=message.text) for message in duel.case.messages]
+    turns = [turn(message) for message in duel.case.messages]
     expected = duel.case.expected
     return {
         "id": duel.id,

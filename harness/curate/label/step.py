@@ -7,12 +7,13 @@ from msgspec.structs import replace
 
 from harness.core.codec import digest
 from harness.core.feedback_scale import RANDOM_REVIEW, REVIEW
+from harness.core.replies import written
 from harness.curate import step as curate_step
 from harness.curate.label.picks import KINDS, LabelCandidate, Pick, picks
 from harness.curate.review import queue as review_queue
 from harness.curate.review.queue import Item
 from harness.curate.review.step import Said, record
-from harness.curate.rows import CallRow, written
+from harness.curate.rows import CallRow
 from harness.curate.sieve import Sieve
 from harness.errors import UsageError
 from harness.ingest.settings import redacted

@@ -65,7 +65,7 @@ def item(call: Call, conversation: Sequence[Message], row: CallRow | None, mined
     cluster = next((one for one in mined.clusters if failures and one.id == failures[0].cluster), None)
     return Item(
         call_id=call.id,
-        conversation=tuple(Turn(role=message.role, text=_shown(message)) for message in conversation),
+        conversation=tuple(map(turn, conversation)),
         answer=editable(call.output[0]) if call.output else "",
         target=editable(row.target.message) if row else "",
         source=row.target.source if row else "",
@@ -123,6 +123,7 @@ def _target(text: str) -> str:
     return canonical(whole)
 
 
-def _shown(message: Message) -> str:
+def turn(message: Message) -> Turn:
+    """A message of the conversation as the page shows it: its text, its tool calls, or what tools gave back."""
     results = [part.content for part in message.parts if isinstance(part, ToolResultPart)]
-    return "\n".join(results) if results else editable(message)
+    return Turn(role=message.role, text="\n".join(results) if results else editable(message))

@@ -20,6 +20,8 @@ from harness.project import Project
 from harness.types import Noun
 
 PAGE = {"": "review.html", "review.js": "review.js", "review.css": "review.css"}
+HEADINGS = {"review": "Worth a look", "label": "Call to label"}
+"""What a sitting is for: the heading of a call that is in no failure cluster."""
 KINDS = {"html": "text/html; charset=utf-8", "js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8"}
 
 
@@ -64,9 +66,10 @@ def record(project: Project, item: Item, said: Said, by: str) -> None:
 
 
 class Review:
-    """One sitting: the page, and how many of its items were answered. `keep` stores an answer before the page hears of it."""
+    """One sitting: the page, and how many of its items were answered. `keep` stores an answer before the page hears of it;
+    `kind` is a key of `HEADINGS`."""
 
-    def __init__(self, keep: Callable[[Item, Said], None], items: tuple[Item, ...]) -> None:
+    def __init__(self, keep: Callable[[Item, Said], None], items: tuple[Item, ...], kind: str = "review") -> None:
         self._keep = keep
         self._items = {item.call_id: item for item in items}
         self.answered: dict[str, Said] = {}
@@ -79,6 +82,7 @@ class Review:
             ("POST", "finish"): self._finish,
         }
         pages = {path: (KINDS[name.rpartition(".")[2]], (folder / name).read_bytes()) for path, name in PAGE.items()}
+        pages[""] = (KINDS["html"], _titled(pages[""][1].decode(), kind))
         self.server = Loopback(pages, answers)
 
     def _answer(self, given: Any) -> dict[str, int]:
@@ -95,3 +99,11 @@ class Review:
     def _finish(self, _: Any) -> dict[str, int]:
         self.server.stop()
         return {"answered": len(self.answered)}
+
+
+def _titled(page: str, kind: str) -> bytes:
+    """The page with the name of its kind in title and heading."""
+    words = {"@kind@": kind, "@Kind@": kind.capitalize(), "@heading@": HEADINGS[kind]}
+    for mark, word in words.items():
+        page = page.replace(mark, word)
+    return page.encode()

@@ -16,7 +16,7 @@ from harness.core.codec import canonical
 from harness.core.replies import comparable
 from harness.evaluate.recorded import EvalFiles, recorded
 from harness.mine.window import Norms, Window
-from harness.types import Call, Message, Noun, Part, Reply, TextPart
+from harness.types import Call, Message, Noun, Part, ReasoningPart, Reply, TextPart
 
 
 class TaughtTargets(Noun, frozen=True):
@@ -56,8 +56,9 @@ def says(reply: Reply, target: Message) -> bool:
 
 
 def _message(reply: Reply) -> Message:
+    thoughts: list[Part] = [ReasoningPart(text=reply.reasoning)] if reply.reasoning else []
     texts: list[Part] = [TextPart(text=reply.text)] if reply.text else []
-    return Message(role="assistant", parts=(*texts, *reply.tool_calls), finish_reason=reply.finish_reason)
+    return Message(role="assistant", parts=(*thoughts, *texts, *reply.tool_calls), finish_reason=reply.finish_reason)
 
 
 def objections(

@@ -1,4 +1,4 @@
-"""Report a training that the power plan advised against (`train_anyway = true`)."""
+"""Report a training that the power plan advised against (`train_anyway = true`, or `--train-anyway`)."""
 
 from collections.abc import Iterator
 
@@ -14,9 +14,11 @@ OPTIONS = (ANYWAY, *power_rules.OPTIONS)
 
 
 def findings(context: Context) -> Iterator[Finding]:
-    if ANYWAY.of(context.policy) and context.fine_tuned:
+    asked = ANYWAY.of(context.policy)
+    if (asked or context.trained_anyway) and context.fine_tuned:
+        by = "by the policy's train_anyway" if asked else "though the plan advised against it"
         suites = {one.suite.name: one.suite for one in context.comparisons}
         for finding in power_rules.planned(tuple(suites.values()), context.policy, context.looks):
             if finding.outcome == "unresolved":
-                text = f"Trained anyway, by the policy's train_anyway. {finding.sentence}"
+                text = f"Trained anyway, {by}. {finding.sentence}"
                 yield replace(finding, rule="planned", outcome="info", sentence=text)

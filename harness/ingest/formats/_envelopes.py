@@ -65,7 +65,7 @@ def is_response(value: Json) -> bool:
     if _has_parts(value.get("content")) or _is_converse(value):
         return True
     if value.keys() == {"generated_text"}:  # pipelines of transformers
-        return isinstance(value["generated_text"], str)
+        return isinstance(value["generated_text"], str) or is_conversation(value["generated_text"])
     if {"raw", "pydantic", "json_dict"} <= value.keys():  # CrewAI
         return isinstance(value["raw"], str)
     if isinstance(value.get("response"), str) and "done" in value:  # Ollama

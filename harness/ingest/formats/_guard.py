@@ -67,6 +67,7 @@ _PRINTS = re.compile(
     | \[?[A-Z][\w.$]*(?={_OPEN}).{{1,200}}?\b{_KEY}['"]?\s?[=:].*[)}}\]]
     | (?:Prediction|AgentFinish|AgentAction)\(\s*\w+=.*\) | Example\(\{{.*\}}\)\s\(input_keys=.*\)
     | [A-Z]\w*\(\{{\s*['"]{_KEY}['"]:.*\}}\)                    # a dict of a class of its own
+    | (?:Just|Right|Left)\s(?:"(?:[^"\\]|\\.)*"|\([A-Z]\w*\s?[({{\["].*\)|[A-Z]\w*\s?\{{.*\}})              # Haskell, Elm
     | (?:Ok|Some|Optional|Success)[(\[](?:".*"|[A-Z]\w*\s?[({{\[].*)[)\]]
     | [\[{{\s]*{_KEY}\s?=\s?.*\}}\]?                           # a map as Java prints it
     | \[?\{{\s?[:"]?(?:role|content|choices)"?\s?=>.*\}}\]?      # Ruby
@@ -151,10 +152,19 @@ def hidden(text: str) -> str:
     if bare in _BARE or _MARK.fullmatch(bare):
         return PLACEHOLDER
     value = parsed(bare) if bare[:1] in ("{", "[") else None
-    texts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    return PLACEHOLDER if texts and all(isinstance(held, str) and hidden(held) for held in texts) else ""
+    if isinstance(value, dict):
+        marked = any(value.get(name) is True for name in _MARKED)
+        texts = [held for name, held in value.items() if not (marked and name in _BESIDE_MARK)]
+    else:
+        marked, texts = False, value if isinstance(value, list) else []
+    whole = all(isinstance(held, str) and hidden(held) for held in texts)
+    return PLACEHOLDER if (marked or texts) and whole else ""
 
 
+_MARKED = ("redacted", "_redacted", "is_redacted", "isRedacted", "content_redacted", "contentRedacted", "scrubbed")
+"""Names whose true value says that a text was taken out. `removed`, `deleted` and `hidden` are what applications answer."""
+_BESIDE_MARK = frozenset([*_MARKED, "reason", "policy", "by", "rule", "length", "chars", "size", "hash", "sha256"])
+"""Such marks, and what is beside them that is no text of a message."""
 _QUOTES = " \t\r\n\"'`"
 
 
@@ -168,8 +178,15 @@ def is_nothing(answered: Iterable[Message], written: int | None) -> bool:
 
 
 _NOTHING = frozenset(["None", "null", "undefined", "nil", "<nil>", "NaN", "NULL"])
+_NOTHING |= frozenset(["...", "…", "Ellipsis", "NotImplemented"])
 _TOKENS_OF_NOTHING = 4
 
+_FAILED = re.compile(
+    r"(?:Uncaught\s)?(?:\w*Error:\s)?(?:Converting circular structure to JSON|Do not know how to serialize a BigInt"
+    r"|JSON\.stringify cannot serialize cyclic structures\.?|cyclic object value|Circular reference detected"
+    r"|Object of type \w+ is not JSON serializable|Unable to serialize unknown type: [^\n]{1,80})(?:\n\s*(?:-->|\||---|at\s)[^\n]*)*"
+)
+"""What serializers say who could not write an object, with the lines that JavaScript adds."""
 _TEXTS = (TextPart, ReasoningPart)
 
 
@@ -180,6 +197,8 @@ def flags(said: Iterable[Message]) -> set[str]:
         for part in message.parts:
             if isinstance(part, _TEXTS):
                 found.add(problem(part.text))
+                if message.role == "assistant" and _FAILED.fullmatch(part.text.strip()):  # users paste such errors
+                    found.add(ENVELOPE)
             elif isinstance(part, ToolCallPart):
                 found.add(hidden(part.arguments))
             elif isinstance(part, ToolResultPart):

@@ -204,6 +204,8 @@ def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
         and ("parts" in inner or is_wrapper(inner))
     ):
         return _from_response(inner)
+    if isinstance(value.get("generated_text"), list):  # a chat of transformers' pipelines: the question comes with it
+        return messages(value["generated_text"], "assistant")[-1:]
     if "raw" in value and "pydantic" in value:  # CrewAI's result
         value = {"output_text": value["raw"]}
     if (told := next((value[key] for key in _TEXTS if isinstance(value.get(key), str)), None)) is not None:

@@ -91,11 +91,11 @@ def _part(raw: dict[str, Json]) -> Iterator[Part]:
         if found is not None or _SAYS.isdisjoint(raw):  # an empty text is nothing; one under another name is something
             yield found or OtherPart(raw=text_of(raw))
     elif kind.startswith("tool_") and "toolCallId" in raw or kind == "dynamic_tool":
-        yield from _ui_tool(raw, kind)
+        yield from _ui_tool(raw)
     elif "toolCallId" in raw and "toolName" in raw:
         yield tool_result(raw) if {"output", "result"} & raw.keys() else tool_call(raw)
     elif isinstance(raw.get("toolInvocation"), dict):
-        yield from _ui_tool(raw["toolInvocation"], kind)
+        yield from _ui_tool(raw["toolInvocation"])
     elif kind.endswith("_call"):
         yield tool_call(raw)
     elif kind.endswith(("_output", "_result")):
@@ -122,9 +122,9 @@ def _kind(raw: dict[str, Json]) -> str:
 _HUMPS, _SUFFIX = re.compile(r"(?<=[a-z0-9])(?=[A-Z])"), re.compile(r"_(?:content|block|part)$")
 
 
-def _ui_tool(raw: dict[str, Json], kind: str) -> Iterator[Part]:
+def _ui_tool(raw: dict[str, Json]) -> Iterator[Part]:
     """A tool in a message of the AI SDK's interface: its call and, when it is there, its result are one part."""
-    name = _first(raw, "toolName") or kind.removeprefix("tool_")
+    name = _first(raw, "toolName") or text_of(raw.get("type"))[len("tool-") :]
     yield tool_call({**raw, "name": name, "type": None})
     answer = _first(raw, "output", "result", "errorText")
     if answer is not None:

@@ -4,7 +4,8 @@ A chat is `{"id", "messages": [...]}` or messages one by one, which are then one
 one, or its text of server-sent events in a field beside the messages that it answers. A call is a step of an assistant's
 message: what the model said up to the results of the tools that it called.
 
-Source: the UIMessage type and the UI message stream protocol, version 1 (AI SDK 5 to 7); `_data_stream.py` reads AI SDK 4's.
+Source: the UIMessage type and the UI message stream protocol, version 1 (AI SDK 5 to 7); `_data_stream.py` and
+`_ui_message_4.py` read AI SDK 4's.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,12 +22,13 @@ from harness.ingest.formats._draft import Draft, feedback
 from harness.ingest.formats._fates import INNER, aside
 from harness.ingest.formats._json import Json, listing, mapping, parsed, text_of
 from harness.ingest.formats._messages import message, reason
+from harness.ingest.formats._ui_message_4 import is_old, renewed
 from harness.types import Call, CallError, Feedback, Message, Source, ToolResultPart
 
 RANK = 60
 
 _ROLES = ("system", "user", "assistant")
-_PARTS = frozenset(["text", "reasoning", "file", "source-url", "source-document", "step-start", "dynamic-tool"])
+_PARTS = frozenset(["file", "source", "source-url", "source-document", "step-start", "dynamic-tool"])
 _STREAMS = ("stream", "response", "body", "output")
 """Fields that may hold a stream's text beside the messages that it answers."""
 _ENVELOPE = frozenset(["type", "id", "messageId", "messageMetadata", "finishReason", "errorText", "reason"])
@@ -53,8 +55,10 @@ def claims(record: dict[str, Json]) -> bool:
 
 def _is_ui(record: Json) -> bool:
     """Whether it is a message with parts as the interface has them: each with a type, a text with `text`."""
-    if not isinstance(record, dict) or record.get("role") not in _ROLES or "id" not in record:
+    if not isinstance(record, dict) or record.get("role") not in _ROLES:
         return False
+    if "id" not in record or is_old(record):
+        return is_old(record)
     held = record.get("parts")
     return isinstance(held, list) and bool(held) and all(map(_is_part, held))
 
@@ -62,7 +66,7 @@ def _is_ui(record: Json) -> bool:
 def _is_part(part: Json) -> bool:
     kind = text_of(mapping(part).get("type"))
     if kind in ("text", "reasoning"):
-        return "text" in part
+        return "text" in part or kind in part
     return kind in _PARTS or kind.startswith(("tool-", "data-"))
 
 
@@ -131,7 +135,7 @@ def _lines(found: list[Line]) -> Iterator[Call | tuple[str, int]]:
 def _calls(said: list[dict[str, Json]], chat: str, source: Source, record: dict[str, Json]) -> Iterator[Call]:
     before: list[Message] = []
     asked_ns = 0
-    for row in _newest(said):
+    for row in map(renewed, _newest(said)):
         if row.get("role") != "assistant":
             before += filter(None, [_message(row, listing(row.get("parts")))])
             asked_ns = nanoseconds(_meta(row, "createdAt")) or asked_ns

@@ -3,7 +3,7 @@
 A step of the agent is a call that was asked all that the steps before it say; the results in its `observation` come after
 it. Steps that were copied from an earlier run (`is_copied_context`) are history only.
 
-Source: the ATIF specification of the Harbor project, versions 1.0 to 1.6.
+Source: the ATIF specification of the Harbor project, version 1.4, which is what was checked; other versions are read the same way.
 """
 
 from collections.abc import Iterator, Mapping

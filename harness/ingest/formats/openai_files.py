@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.core.codec import digest
+from harness.core.replies import written
 from harness.ingest.barrier import Bad, each
 from harness.ingest.formats._bodies import params, request, response
 from harness.ingest.formats._clock import nanoseconds
@@ -97,12 +98,12 @@ def _id(name: str, found: list[dict[str, Json]]) -> str:
 
 
 def _preference(row: dict[str, Json], source: Source) -> Iterator[Call | Feedback]:
-    """A pair is a call with the answer that was not preferred, and its correction."""
+    """A pair is a call with the answer that was not preferred, and its correction; one that calls tools is a message as JSON."""
     chosen = choices(row["preferred_output"])
     draft = Draft(output=choices(row["non_preferred_output"])).fill(**request(row["input"]))
     id = digest(row)
     yield draft.call(id, source)
-    wanted = chosen[0].text if chosen else ""
+    wanted = written(chosen[0]) if chosen else ""
     yield feedback(source, call_id=id, name="preference", value=-1, correction=wanted, source_kind="human")
 
 

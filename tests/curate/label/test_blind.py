@@ -6,6 +6,7 @@ import threading
 from urllib.parse import urlsplit
 
 import pytest
+from msgspec.structs import replace
 
 from harness.curate.label import blind
 from harness.curate.label.blind_page import BlindSitting
@@ -13,7 +14,7 @@ from harness.errors import UsageError
 from harness.evaluate.judging.judge import judge
 from harness.evaluate.judging.trial import exhibits
 from harness.evaluate.runner.cases import load_cases
-from harness.types import Arm, Case, Reply, Result, Run
+from harness.types import Arm, Case, Message, Reply, Result, Run, ToolCallPart, ToolResultPart
 from tests.curate.traces import say
 
 CASES = tuple(Case(id=f"c{n}", messages=(say("user", f"question {n}"),), expected="yes") for n in range(40))
@@ -50,6 +51,15 @@ def test_the_order_is_drawn_for_each_case_and_stays(duels):
     ]
     sent = json.dumps([blind.shown(duel) for duel in duels], default=lambda turn: [turn.role, turn.text])
     assert "base" not in sent and "tuned" not in sent
+
+
+def test_the_page_shows_calls_and_results_of_the_conversation(duels):
+    """They are what a reply has to fit."""
+    called = Message(role="assistant", parts=(ToolCallPart(id="1", name="find_table", arguments="{}"),))
+    result = Message(role="tool", parts=(ToolResultPart(id="1", content="table 4 is free"),))
+    case = replace(duels[0].case, messages=(*duels[0].case.messages, called, result))
+    *_, call, answer = blind.shown(replace(duels[0], case=case))["conversation"]
+    assert "find_table" in call.text and answer.text == "table 4 is free"
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,12 @@
 """Who may talk to the local page."""
 
 import json
+import threading
+from urllib.request import urlopen
 
 import pytest
+
+from harness.curate.review.step import Review
 
 SAFE = {
     "Content-Security-Policy": "default-src 'none'",
@@ -92,3 +96,17 @@ def test_while_a_run_writes_the_answer_is_refused_and_can_be_given_again(sitting
     assert sitting.ask("POST", sitting.below("answer"), body)[0] == 503
     monkeypatch.undo()
     assert sitting.ask("POST", sitting.below("answer"), body)[0] == 200
+
+
+@pytest.mark.parametrize(("kind", "heading"), [("review", "Worth a look"), ("label", "Call to label")])
+def test_the_page_is_named_by_what_it_is(kind, heading):
+    """`trueup review` and `trueup label` serve the same page."""
+    served = Review(lambda item, said: None, (), kind).server
+    thread = threading.Thread(target=served.serve, daemon=True)
+    thread.start()
+    with urlopen(served.address) as reply:
+        page = reply.read().decode()
+    served.stop()
+    thread.join(5)
+    assert f"<title>{kind.capitalize()} · trueup</title>" in page and f"<span>{kind}</span>" in page
+    assert f'data-heading="{heading}"' in page and "@" not in page

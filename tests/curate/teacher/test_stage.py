@@ -48,6 +48,14 @@ def test_the_commonest_accepted_answer_is_taken(suite):
     assert found.refused == {"eval_keys": 3}
 
 
+def test_an_accepted_answer_keeps_its_reasoning(suite):
+    """Whether it is learnt is the recipe's to say."""
+    asked = call(1, "stew for table 3", "no")
+    reply = Reply(text=GOOD, reasoning="table 3, stew")
+    found = teach([asked], {asked.id: (say("user", "stew for table 3"),)}, {asked.id: [reply]}, [suite])
+    assert (found.answers["t:1"].reasoning, found.answers["t:1"].text) == ("table 3, stew", GOOD)
+
+
 def test_without_an_eval_that_can_judge_nothing_is_accepted(suite, tmp_path):
     """No evidence is not acceptance; neither is an answer that was cut or is empty."""
     blind = tmp_path / "eval_blind.py"

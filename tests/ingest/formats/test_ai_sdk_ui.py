@@ -208,3 +208,70 @@ def test_chat_files_for_fine_tuning_are_not_taken(tmp_path):
     row = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
     (call,), _ = read(saved(tmp_path, row))
     assert call.source.format == "openai_chat"
+
+
+def invocation(state="result", **more):
+    made = {"toolCallId": "c1", "toolName": "getWeather", "args": {"city": "Bonn"}, "step": 0, "state": state}
+    return {**made, **({"result": {"t": 7}} if state == "result" else {}), **more}
+
+
+PARTS_4 = [
+    {"type": "step-start"},
+    {
+        "type": "reasoning",
+        "reasoning": "Look it up.",
+        "details": [{"type": "text", "text": "Look it up.", "signature": "s"}],
+    },
+    {"type": "tool-invocation", "toolInvocation": invocation()},
+    {"type": "step-start"},
+    {"type": "text", "text": "7 degrees."},
+    {"type": "source", "source": {"sourceType": "url", "id": "s1", "url": "https://weather.example"}},
+]
+ASKED_4 = {"id": "m1", "role": "user", "content": "How warm is it in Bonn?"}
+ANSWERED_4 = {"id": "m2", "role": "assistant", "content": "7 degrees.", "reasoning": "Look it up."}
+ANSWERED_4 |= {"toolInvocations": [invocation()]}
+
+
+def steps_of_version_4(calls):
+    """Two steps: thought and call, then the text; no source among what was said."""
+    by_id = {call.id: call for call in calls}
+    assert sorted(by_id) == ["m2", "m2:1"]
+    called = ("assistant", ("thought", "Look it up."), ("c1", "getWeather", {"city": "Bonn"}))
+    assert said(by_id["m2:1"].output) == [called]
+    assert said(by_id["m2"].input) == [("user", "How warm is it in Bonn?"), called, RESULT]
+    assert said(by_id["m2"].output) == [("assistant", "7 degrees.")]
+    return by_id
+
+
+def test_messages_of_version_4_are_read_with_parts_and_without(tmp_path):
+    """As a chat and one by one; before 4.2 the calls are beside the text, with the number of their step."""
+    asked = {**ASKED_4, "parts": [{"type": "text", "text": ASKED_4["content"]}]}
+    newer = {**ANSWERED_4, "parts": PARTS_4}
+    chat = saved(tmp_path, {"id": "chat1", "messages": [asked, newer]})
+    by_id = steps_of_version_4(read(chat)[0])
+    assert by_id["m2:1"].output[0].parts[0].signature == "s"
+    steps_of_version_4(read(saved(tmp_path, asked, newer, name="lines.jsonl"))[0])
+    older = saved(tmp_path, {"id": "chat1", "messages": [ASKED_4, ANSWERED_4]}, name="older.json")
+    steps_of_version_4(read(older)[0])
+    for path in (chat, older):
+        totals, fates = balance([path])
+        assert totals["read"] == fates
+
+
+def test_a_call_of_version_4_without_a_result_follows_the_text(tmp_path):
+    """The model said something, then called; the user's images are beside the text."""
+    image = {"name": "a.png", "contentType": "image/png", "url": "https://files.example/a.png"}
+    asked = {**ASKED_4, "experimental_attachments": [image]}
+    waiting = {**ANSWERED_4, "content": "Let me look.", "toolInvocations": [invocation("call")]}
+    (call,) = read(saved(tmp_path, {"id": "chat1", "messages": [asked, waiting]}))[0]
+    assert said(call.output) == [
+        ("assistant", ("thought", "Look it up."), "Let me look.", ("c1", "getWeather", {"city": "Bonn"}))
+    ]
+    assert call.input[0].text == ASKED_4["content"] and call.input[0].parts[1].uri == image["url"]
+
+
+def test_a_tool_keeps_the_spelling_of_its_name(tmp_path):
+    """The type of a part holds it."""
+    tool = {**TOOL, "type": "tool-getWeather_byCity"}
+    (call, *_) = read(saved(tmp_path, {"id": "c", "messages": [CHAT[1], ui("m2", "assistant", tool)]}))[0]
+    assert call.output[0].tool_calls[0].name == "getWeather_byCity"

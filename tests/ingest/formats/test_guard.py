@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.ingest.formats import _reprs
-from harness.ingest.formats._guard import flags, problem
+from harness.ingest.formats._guard import flags, is_nothing, problem
 from harness.types import Message, TextPart, ToolCallPart, ToolResultPart
 
 PLACEHOLDERS = """
 __REDACTED__ | [REDACTED] | <redacted> | FILTERED | [Filtered] | *** | ******** | redacted-by-litellm | (redacted)
 [Scrubbed due to 'password'] | <REDACTED: 120 chars> | ***MASKED*** | [content hidden by policy] | {{REDACTED}} | XXXX
+{"redacted": true} | {"redacted": true, "reason": "pii"} | {"content": "***", "is_redacted": true}
 <content omitted> | [REDACTED_EMAIL] | [message removed] | ████ | sha256:9f86d081884c7d659a2feaa0c55ad015 | [not captured]
 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 | <fully_masked>
 """.replace("\n", " | ")
@@ -40,6 +41,11 @@ ReadableStream { locked: false, state: 'readable' }
 generations=[[ChatGeneration(text='hi', message=AIMessage(content='hi'))]] llm_output={}
 <|im_start|>user
 [{"generated_text": "hi"}]
+[{"generated_text": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Hello"}]}]
+Just "hi"
+Just "say \"hi\""
+Just (TextContent {text = "hi"})
+Right "hi"
 {'raw': 'hi', 'pydantic': None, 'json_dict': None, 'tasks_output': []}
 [Circular]
 [object Object]
@@ -93,6 +99,17 @@ I removed it.
 {"text": "hello", "index": 3}
 {"output": [{"type": "message"}]}
 {"messages": [{"to": "x", "content": "y"}]}
+{"generated_text": ["a", "b"]}
+{"deleted": true}
+{"redacted": false}
+{"redacted": true, "text": "My name is ****."}
+Just "hi" will do.
+Just "yes" or "no"
+Right (as in correct)
+...
+NotImplemented
+Ellipsis
+TypeError: Converting circular structure to JSON
 {"content": {"parts": ["a", "b"]}}
 {'date': 'Friday'}
 get_weather(city="Paris")
@@ -132,6 +149,29 @@ def test_tools_may_be_given_and_give_back_any_shape():
     assert flags([Message("tool", (result, commit))]) == set()
     assert flags([Message("assistant", (ToolCallPart(arguments="[REDACTED]"),))]) == {"placeholder"}
     assert flags([Message("user", (TextPart("Hi"), TextPart("***")))]) == {"placeholder"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Error: Converting circular structure to JSON",
+        "TypeError: Converting circular structure to JSON\n    --> starting at object with constructor 'Run'\n    --- property 'parent' closes the circle",
+        "TypeError: Object of type ChatCompletion is not JSON serializable",
+        "TypeError: Do not know how to serialize a BigInt",
+    ],
+)
+def test_an_answer_that_could_not_be_written_is_an_envelope(text):
+    """A user may paste the same error as a question, and an answer may explain it."""
+    assert flags([Message("assistant", (TextPart(text),))]) == {"envelope"}
+    assert flags([Message("user", (TextPart(text),))]) == set()
+    assert flags([Message("assistant", (TextPart(f"{text}\n\nIt means that the object refers to itself."),))]) == set()
+
+
+@pytest.mark.parametrize("text", ["...", "…", "Ellipsis", "NotImplemented", " None\n"])
+def test_a_printed_nothing_is_no_answer_where_more_tokens_were_written(text):
+    """Each of them may be an answer of one or two tokens; with a count that is larger, the answer was lost."""
+    said = [Message("assistant", (TextPart(text),))]
+    assert is_nothing(said, 40) and not is_nothing(said, 2) and not is_nothing(said, None)
 
 
 LITERALS = st.recursive(

@@ -32,7 +32,8 @@ function show() {
     find("summary").textContent = `${count} of ${state.items.length} answered; each is kept already.`;
     return;
   }
-  find("title").textContent = item.cluster ? `Failure cluster: ${item.cluster}` : "Worth a look";
+  const title = find("title");
+  title.textContent = item.cluster ? `Failure cluster: ${item.cluster}` : title.dataset.heading;
   find("reasons").replaceChildren(...(item.reasons || []).map((reason) => element("li", reason)));
   find("conversation").replaceChildren(...item.conversation.map(turn));
   find("answer").textContent = item.answer || "(nothing)";
