@@ -258,7 +258,7 @@ class Store:
         file = self.root / ".gitignore"
         if not file.exists():
             with suppress(OSError):
-                file.write_text("*\n", encoding="utf-8")
+                codec.write_atomic(file, b"*\n")
 
     def _is_stored(self, id: str) -> bool:
         kinds = self.artifacts.kinds()
