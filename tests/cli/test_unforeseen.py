@@ -11,7 +11,9 @@ from harness.project import Project
 from harness.types import Verdict
 from tests.cli.inside import trueup
 
-CONFIG = '[model]\nbackend = "scripted"\n[project]\nname = "tiny"\n[ingest]\npaths = ["traces"]\n[promote]\nauto = true\n'
+CONFIG = (
+    '[model]\nbackend = "scripted"\n[project]\nname = "tiny"\n[ingest]\npaths = ["traces"]\n[promote]\nauto = true\n'
+)
 STEPS = ("check", "ingest", "curate", "tune", "evaluate", "gate", "report", "promote")
 ERRORS = (RuntimeError("boom"), KeyError("boom"), MemoryError(), RecursionError(), OSError(errno.EIO, "boom"))
 WITHOUT_ARGUMENTS = sorted(
