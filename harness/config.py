@@ -315,7 +315,7 @@ def check_arms(config: Config, where: str) -> None:
         raise UsageError(
             f"the candidate {gate.candidate!r} is its own baseline",
             where=where,
-            next=f'hold it against another arm: baselines = ["{others[0]}"] under [gate]',
+            next=f'compare it with another arm: baselines = ["{others[0]}"] under [gate]',
         )
 
 

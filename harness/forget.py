@@ -114,7 +114,7 @@ def _remains(
     unread = project.store.traces.counts()["quarantined"]
     if unread:
         places.append(f"excerpts of what could not be read ({unread:,}): nobody knows whose they are")
-    return (*places, "the trace exports themselves; what they hold of it is not read again, but is still there")
+    return (*places, "the trace exports themselves: these records are not read again, but are still there")
 
 
 def _what(root: Path, path: Path) -> str:

@@ -135,7 +135,7 @@ def _always(trained: bool) -> tuple[PlannedWay, ...]:
     if trained:
         return (
             PlannedWay(
-                what="Train all the same; the verdict will most likely stay open.", command="trueup run --train-anyway"
+                what="Train anyway; the verdict will most likely stay open.", command="trueup run --train-anyway"
             ),
         )
     return (

@@ -52,7 +52,7 @@ def test_a_dry_run_says_what_would_be_found_and_stores_nothing(project, work):
     assert (counts["calls"], counts["calls_redacted"], counts["redacted:email"]) == (3, 3, 5)
     assert work.store.traces.counts()["read"] == 0
     said = CliRunner().invoke(cli, ["ingest", "--dry-run", "--config", str(project)])
-    assert "3 calls hold something that would be replaced" in said.output
+    assert "3 calls have something that would be replaced" in said.output
 
 
 def test_pseudonyms_are_keyed_by_the_store(project, work, tmp_path):

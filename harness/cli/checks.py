@@ -30,7 +30,7 @@ OURS = ("trueup", "harness", "trainers", "reports")
 LOW_DISK = 2**30
 SHOWN = 20
 """Damaged files that are named."""
-REPAIR = "restore them from a backup; without one, trueup doctor --repair goes on with what is left"
+REPAIR = "restore them from a backup; without one, trueup doctor --repair continues with what is left"
 FATES = (
     *("calls", "repeated", "conflicts", "feedback", "feedback_repeated", "quarantined", "quarantined_repeated"),
     *("forgotten", "suppressed"),
@@ -226,7 +226,7 @@ def _out_of_git(store: Path) -> str:
     name = f"{store.relative_to(folder).as_posix()}/"
     if name.encode() in _index(folder / ".git"):
         raise InputError(
-            "git has files of the store, which holds what users wrote",
+            "git has files of the store, which contains what users wrote",
             where=str(store),
             next=f"git rm -r --cached {name}; whoever has a clone has them, too",
         )

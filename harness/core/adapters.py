@@ -50,7 +50,7 @@ def read_manifest(folder: str | Path) -> Adapter:
     """The manifest of an adapter folder. Raises InputError when the folder is not one."""
     path = Path(folder) / MANIFEST
     if not path.exists():
-        raise InputError("the folder holds no adapter", where=str(path.parent), next="trueup tune")
+        raise InputError("the folder contains no adapter", where=str(path.parent), next="trueup tune")
     return read(path, Adapter)
 
 

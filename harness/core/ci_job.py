@@ -44,7 +44,7 @@ def public_warning(job: CiJob) -> str:
     if not job.is_public:
         return ""
     return (
-        "this repository is public, and .trueup/ and out/ hold what users wrote: keep neither as an artifact or a cache of this "
+        "this repository is public, and .trueup/ and out/ contain what users wrote: keep neither as an artifact or a cache of this "
         "job, and commit neither; see docs/how-to/ci.md"
     )
 

@@ -54,7 +54,7 @@ def model_digests(folder: str | Path) -> ModelDigests:
         raise InputError("the model folder does not exist", where=str(path), next="set [model] base in trueup.toml")
     if not weights or not (path / "config.json").exists():
         missing = "weights (*.safetensors)" if not weights else "config.json"
-        raise InputError(f"the model folder holds no {missing}", where=str(path), next="save the model as safetensors")
+        raise InputError(f"the model folder has no {missing}", where=str(path), next="save the model as safetensors")
     config = json.loads((path / "config.json").read_bytes())
     config.pop("transformers_version", None)
     return ModelDigests(

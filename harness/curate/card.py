@@ -24,8 +24,8 @@ FATES = {
     "no_target": "failed, and nothing says what would have been right: worth a human look",
     "turned_down": "a person looked at its target and turned it down",
     "unusable": "not recorded whole",
-    "media": "holds an image, sound or a file, which a model of text neither learns nor is judged by",
-    "control_tokens": "a user's text holds the chat template's own marks",
+    "media": "contains an image, sound or a file, which a model of text neither learns nor is judged by",
+    "control_tokens": "a user's text contains the chat template's own marks",
     "duplicate": "the same input is there already",
     "conflict": "the same input has a better or later target",
     "joins_held_out": "belongs to a group that was held out",
@@ -115,7 +115,7 @@ def _head(dataset: Dataset) -> str:
     named = licence if licence and licence != "not stated" else "other"
     return (
         f"---\npretty_name: {canonical(dataset.name)}\ntags: [trueup]\nlicense: {canonical(named)}\n---\n\n"
-        f"# {_cell(dataset.name)}\n\n{about(dataset)}\nThe licence is that of the traffic it was mined from; it may hold "
+        f"# {_cell(dataset.name)}\n\n{about(dataset)}\nThe licence is that of the traffic it was mined from; it may contain "
         "what users typed."
     )
 

@@ -117,7 +117,7 @@ def _lever(
     targets = [shown[call_id] for call_id in cluster.call_ids if call_id in shown]
     outside = sum(bool(target.outside - choices) for target in targets)
     if len(targets) >= 3 and outside >= INVENTED * len(targets):
-        return "retrieval", f"{outside} of {len(targets)} targets hold facts that stand nowhere in the input"
+        return "retrieval", f"{outside} of {len(targets)} targets contain facts that are nowhere in the input"
     if says("detectors", cluster.detector, "FORM", False) and size < FEW:
         return "prompt", f"{size} slips in form: an instruction is cheaper; the prompted arm of the gate checks it"
     if len(targets) < ENOUGH:

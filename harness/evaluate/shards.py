@@ -75,7 +75,7 @@ def merge(project: Project, folders: Sequence[Path]) -> dict[str, Run]:
 
 def _read(folder: Path) -> Shard:
     if not (folder / FILE).is_file():
-        raise InputError("the folder holds no shard", where=str(folder), next="trueup eval --shard 1/4 --out FOLDER")
+        raise InputError("the folder contains no shard", where=str(folder), next="trueup eval --shard 1/4 --out FOLDER")
     return read(folder / FILE, Shard)
 
 

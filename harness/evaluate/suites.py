@@ -85,7 +85,7 @@ def suite(
     cap that make no sense.
     """
     if bare:
-        raise UsageError("@suite stands without brackets", next="@suite(role=guard()), or no @suite at all")
+        raise UsageError("@suite has no brackets", next="@suite(role=guard()), or no @suite at all")
     if not isinstance(role, Role):
         raise UsageError(
             f"not a role: {role!r}", next="role=target(...), guard(...), contract(), budget(...) or info()"
@@ -123,7 +123,7 @@ class Cases:
     def __call__(self, source: Source, *, id: str = "", split: str = "", schema: Any = None) -> Callable[[F], F]:
         """`id`, `split` and `schema`: see `Declaration`. Raises UsageError without brackets."""
         if getattr(source, "__name__", "").startswith("eval_"):
-            raise UsageError("@cases stands without brackets", next='@cases("FILE.jsonl")')
+            raise UsageError("@cases has no brackets", next='@cases("FILE.jsonl")')
 
         def note(function: F) -> F:
             noted = _noted(function)

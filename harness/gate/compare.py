@@ -282,7 +282,7 @@ def _elsewhere(baseline: Run, candidate: Run) -> list[str]:
 
 def _duplicates(cases: Sequence[Case]) -> list[str]:
     twice = sorted(ident for ident, count in Counter(case.id for case in cases).items() if count > 1)
-    return [f"case ids stand twice: {_some(twice)}"] if twice else []
+    return [f"case ids are not unique: {_some(twice)}"] if twice else []
 
 
 def _unmatched(baseline: str, old: _Side, candidate: str, new: _Side) -> Iterator[str]:

@@ -85,7 +85,7 @@ def joint(found: Sequence[Finding], suites: Sequence[Suite]) -> Iterator[Finding
             rule="power",
             suite="",
             outcome="info",
-            sentence=f"All {len(powers)} guards together hold with {together:.0%} power, if nothing truly changed.",
+            sentence=f"All {len(powers)} guards together pass with {together:.0%} power, if nothing truly changed.",
             counts={"power": round(together, 4), "guards": len(powers)},
             formula="product",
         )

@@ -16,7 +16,7 @@ def sentence(outcome: str, found: Sequence[Finding]) -> str:
         return f"Promote: {'; '.join(clauses)}."
     against = [finding for finding in found if finding.outcome in REASONS]
     if not against:
-        return "Undecided: no target was shown to improve, nor any guard to hold."
+        return "Undecided: no target was shown to improve, and no guard to pass."
     reason = against[0].sentence if against[0].suite else against[0].sentence[:1].lower() + against[0].sentence[1:]
     others = len(against) - 1
     more = f" {others} more {'problem' if others == 1 else 'problems'} below." if others else ""

@@ -165,7 +165,7 @@ class _Export:
             return
         empty = not counts.get("records") and not self.cut.damaged
         raise InputError(
-            "the export is empty" if empty else "none of the files holds traces in a format that trueup knows",
+            "the export is empty" if empty else "none of the files contains traces in a format that trueup knows",
             where=", ".join(file.path for file in self._files[:3]) + (" …" if len(self._files) > 3 else ""),
             next="look at what wrote it"
             if empty

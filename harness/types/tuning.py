@@ -37,7 +37,7 @@ class Recipe(Noun, frozen=True):
     max_grad_norm: float = 1.0
     """Gradients above this norm are scaled down to it."""
     schedule: str = "linear"
-    """How the learning rate goes on after the warm-up: `linear`, `cosine` or `constant`."""
+    """How the learning rate continues after the warm-up: `linear`, `cosine` or `constant`."""
     max_tokens: int | None = None
     """Longest row; None: what the model takes."""
     too_long: Literal["raise", "drop", "trim_prompt"] = "drop"

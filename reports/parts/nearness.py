@@ -39,7 +39,7 @@ def nearness(story: Story, rows: Iterable[CaseRow]) -> list[NearGroup]:
     roles = {name: suite.role for name, suite in suites_of(story.runs).items()}
     groups = [
         _group(story, label, [row for row, is_near in zip(held, near, strict=True) if is_near == wanted], roles)
-        for label, wanted in (("contains a training message, or stands in one", True), ("elsewhere", False))
+        for label, wanted in (("contains a training message, or is part of one", True), ("elsewhere", False))
     ]
     known = [group for group in groups if group is not None]
     return known if len(known) == len(groups) else []

@@ -111,8 +111,8 @@ def test_labels_that_are_taken_for_others_are_counted(ran):
         ("eval_twice.py", "twice.jsonl:3"),
         ("eval_empty.py", "eval_empty has an empty source"),
         ("eval_column.py", "no case has the column 'sesion'"),
-        ("eval_bare.py", "@suite stands without brackets"),
-        ("eval_bare_cases.py", "@cases stands without brackets"),
+        ("eval_bare.py", "@suite has no brackets"),
+        ("eval_bare_cases.py", "@cases has no brackets"),
     ],
 )
 def test_each_file_that_cannot_be_used_says_why(ran, name, words):

@@ -178,7 +178,7 @@ def test_doubled_case_ids_are_a_problem():
     """Two cases by one id cannot be told apart."""
     cases = (*CASES, CASES[0])
     one = only(run("base", BASE.results, cases=cases), run("tuned", BASE.results, cases=cases))
-    assert "case ids stand twice: a" in one.problems
+    assert "case ids are not unique: a" in one.problems
 
 
 def test_repeats_are_an_arm_against_itself():

@@ -209,7 +209,7 @@ def test_fixed_and_broken_are_counted_against_one_baseline(story):
     )
     found = summary(replace(story, verdict=replace(story.verdict, findings=(*story.verdict.findings, floor))))
     row = next(row for row in found.suites if row.suite == PARCEL)
-    assert (row.baseline, row.asked) == ("prompted", "beat the commonest answer")
+    assert (row.baseline, row.asked) == ("prompted", "beat the most common answer")
     before = summary(story)
     assert (found.fixed, found.broken, found.baseline) == (before.fixed, before.broken, "base")
 

@@ -38,7 +38,7 @@ def said(url: str) -> Iterator[None]:
         ) from error
     except openai.OpenAIError as error:
         raise InvalidError(
-            f"the provider gave no answer: {_words(error)}", where=url, next="type the same command again: it goes on"
+            f"the provider gave no answer: {_words(error)}", where=url, next="run the same command again to continue"
         ) from error
 
 
@@ -71,7 +71,7 @@ def wait(
             raise InvalidError(
                 f"the job is still {job.status} after {patience:g} hours",
                 where=ident,
-                next="type the same command to go on waiting, or `trueup tune --cancel`",
+                next="run the same command to keep waiting, or `trueup tune --cancel`",
             )
         time.sleep(poll)
 

@@ -62,7 +62,7 @@ def published(out: Path, request: Adapter) -> Adapter | None:
         return None
     adapter = read_manifest(out)
     if adapter.checks.get("request") != request.id:
-        raise InputError("another adapter stands there", where=str(out), next="remove it, or name another folder")
+        raise InputError("another adapter is already there", where=str(out), next="remove it, or name another folder")
     return adapter
 
 
@@ -75,7 +75,7 @@ def write(folder: Path, model: LanguageModel, base: str = "") -> dict[str, str]:
     tensors = parameters.weights(model)
     broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if broken:
-        raise InvalidError(f"{len(broken)} tensors hold values that are not numbers", where=broken[0])
+        raise InvalidError(f"{len(broken)} tensors contain values that are not numbers", where=broken[0])
     if isinstance(model, PeftModel):
         write_atomic(folder / WEIGHTS, safetensors.torch.save(tensors, metadata={"format": "pt"}))
         write_atomic(folder / CONFIG, _config(model))

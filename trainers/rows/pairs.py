@@ -172,5 +172,5 @@ def _lint(paired: Pairs, cases: int, length_bias: str) -> None:
     if abs(paired.length_bias) >= LARGE and length_bias == REFUSE:
         raise InputError(
             f"{paired.warnings[0]} (refused from {LARGE}, said from {BIASED})",
-            next='even the lengths out, or set options = { length_bias = "accept" } to train all the same',
+            next='even the lengths out, or set options = { length_bias = "accept" } to train anyway',
         )

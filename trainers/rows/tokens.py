@@ -148,7 +148,7 @@ def refuse_held_out(cases: Iterable[Case], held_out: Iterable[str]) -> None:
         for ident in (case.id, case.call_id):
             if ident and ident in barred:
                 raise InvalidError(
-                    "a held-out case stands among the training rows", where=ident, next="curate the dataset again"
+                    "a held-out case is among the training rows", where=ident, next="curate the dataset again"
                 )
 
 

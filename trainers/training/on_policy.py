@@ -40,7 +40,7 @@ def train(
         raise UsageError(
             "teacher and student have different tokenizers, so their probabilities cannot be compared",
             where=teacher.model,
-            next="set on_policy = 0: the teacher's accepted answers are learnt all the same",
+            next="set on_policy = 0: the teacher's accepted answers are still learnt",
         )
     prompts = {str(place): row.ids[: row.first] for place, row in enumerate(rows)}
 

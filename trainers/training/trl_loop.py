@@ -128,7 +128,7 @@ def tokenized(trainer: type[TrainerT], **more: Callable[..., object]) -> type[Tr
             raise StorageError(
                 f"the checkpoint cannot be written: {error}",
                 where=str(self.args.output_dir),
-                next="free space, then type the same command: it goes on",
+                next="free space, then run the same command to continue",
             ) from error
 
     members = {"_prepare_dataset": as_it_is, "_save_checkpoint": without_card, "_send_telemetry": lambda self: None}

@@ -70,7 +70,7 @@ def _legend(kinds: Set[str]) -> Text:
 
 def _words(kinds: Set[str]) -> str:
     marks = [
-        f"what is {'rejected' if kind == 'rejected' else 'learnt'} stands in {' '.join(BRACKETS[kind])}"
+        f"what is {'rejected' if kind == 'rejected' else 'learnt'} is in {' '.join(BRACKETS[kind])}"
         for kind in ("supervised", "rejected")
         if kind in kinds
     ]

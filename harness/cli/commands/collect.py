@@ -13,7 +13,12 @@ PORT = click.IntRange(0, 65535)
 
 
 @command(changes=False)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; others want a token.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; any other than loopback needs a token.",
+)
 @click.option("--port", type=PORT, default=4318, show_default=True, help="Port for OTLP over HTTP; 0 takes a free one.")
 @click.option("--name", "names", multiple=True, help="A further host name that senders may use.")
 @click.option(

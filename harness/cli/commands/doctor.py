@@ -11,7 +11,7 @@ from harness.errors import Exit
 @click.command(context_settings=SETTINGS)
 @click.option("--config", "-c", type=click.Path(path_type=Path), help="trueup.toml, or its folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-@click.option("--repair", is_flag=True, help="Set damaged files aside and go on with what is left.")
+@click.option("--repair", is_flag=True, help="Set damaged files aside and continue with what is left.")
 def doctor(config: Path | None, as_json: bool, repair: bool) -> None:
     """Check installation, config, model and every stored file.
 

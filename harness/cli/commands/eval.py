@@ -67,7 +67,7 @@ def eval_(
     select = select or only
     if folders:
         if select or models or shard or dry_run or otel:
-            raise click.UsageError("--merge stands alone: what the shards ran is known")
+            raise click.UsageError("--merge takes no other selection: the shards record what they ran")
         with project.store.lock():
             return show(shards.merge(project, folders), as_json, kept=True)
     dataset, adapter = project.latest_or_none()

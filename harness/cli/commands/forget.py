@@ -43,11 +43,9 @@ def forget(project: "Project", user: str, trace: str, later: bool, as_json: bool
         for ident in idents:
             say(f"{what} {ident[:12]} was made with some of them: marked, it is not used again")
     for alias in found.promoted:
-        say(f"alias {alias} stands on a marked adapter: trueup promote --undo, or trueup run for a new one", "bold")
+        say(f"alias {alias} points at a marked adapter: trueup promote --undo, or trueup run for a new one", "bold")
     if found.waiting:
-        say(
-            f"{found.waiting:,} bytes are still being received; what they hold of it goes when trueup ingest reads them"
-        )
+        say(f"{found.waiting:,} bytes are still being received; trueup ingest drops these records when it reads them")
     for place in found.remains:
         say(f"not erased: {place}")
     return asdict(found)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @command()
 @click.option("--candidate", default="", metavar="ARM", help="Judge this arm instead of [gate] candidate.")
 @click.option(
-    "--baseline", "baselines", multiple=True, metavar="ARM", help="Hold it against this arm instead; may be repeated."
+    "--baseline", "baselines", multiple=True, metavar="ARM", help="Compare with this arm instead; may be repeated."
 )
 @click.option("--policy", type=click.Path(path_type=Path), help="Judge under the [gate] table of this file instead.")
 @click.option(

@@ -62,7 +62,7 @@ def _say_trial(facts: dict[str, Any], redacted: dict[str, int]) -> None:
         console.say(f"{facts['suppressed']:,} records of users or traces that were forgotten would stay out")
     kinds = {name.removeprefix("redacted:"): count for name, count in redacted.items() if name.startswith("redacted:")}
     replaced = redacted.get("calls_redacted", 0)
-    calls = "1 call holds" if replaced == 1 else f"{replaced:,} calls hold"
+    calls = "1 call has" if replaced == 1 else f"{replaced:,} calls have"
     console.say(f"{calls} something that would be replaced" + ":" * bool(kinds))
     for kind, count in sorted(kinds.items(), key=lambda pair: -pair[1]):
         console.say(f"  {count:6,} {kind}")

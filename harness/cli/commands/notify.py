@@ -41,7 +41,7 @@ def notify(
     chosen = {name: known[name] for name in names or (() if kinds else known)}
     chosen |= {kind: NotifySection(kind=kind) for kind in kinds}
     if not chosen:
-        raise UsageError("nobody is to be told", next="add a [notify.NAME] to trueup.toml, or give --kind")
+        raise UsageError("there is nobody to notify", next="add a [notify.NAME] to trueup.toml, or give --kind")
     sent = step.again(project, chosen, url)
     tell(sent)
     code = {} if all(each.is_sent for each in sent) else {"exit_code": int(Exit.INPUT)}

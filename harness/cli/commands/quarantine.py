@@ -34,7 +34,5 @@ def quarantine(project: "Project", as_json: bool) -> dict[str, Any]:
     if not as_json:
         rows = [(one.suite, one.case_id, one.flips, one.trials, one.expires) for one in fresh]
         console.table(("suite", "case", "flips", "repeats", "until"), rows)
-        console.say(
-            f"{len(fresh)} flaky cases found, {len(entries)} in {file}; they count for this candidate all the same"
-        )
+        console.say(f"{len(fresh)} flaky cases found, {len(entries)} in {file}; they still count for this candidate")
     return {"found": fresh, "file": str(file)}

@@ -12,7 +12,7 @@ from harness.cli.commands._command import NO_CALLS, command
 if TYPE_CHECKING:
     from harness.project import Project
 
-NOTHING = "nothing to review: every failure was looked at, or has a target that a person stands behind"
+NOTHING = "nothing to review: every failure was reviewed, or has a target that a person vouches for"
 
 
 @command(changes=False)

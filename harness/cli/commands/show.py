@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @command(changes=False)
 @click.argument("case")
-@click.option("--suite", default="", metavar="PART", help="Only suites whose name holds this.")
+@click.option("--suite", default="", metavar="PART", help="Only suites whose name contains this.")
 @click.option(
     "--run", "chosen", multiple=True, metavar="ARM|ID", help="Only these arms or stored runs; may be repeated."
 )

@@ -54,7 +54,7 @@ def tune(
 ) -> dict[str, Any]:
     """Train an adapter on the latest dataset, or try settings first.
 
-    A killed training goes on where it was. With --try nothing is kept: both trials are judged on training rows that are set
+    A killed training continues where it stopped. With --try nothing is kept: both trials are judged on training rows that are set
     aside.
 
     \b

@@ -39,7 +39,7 @@ def eval_{name}(case, model):
 @suite(role={role}{cluster})
 @cases("{file}")
 def eval_{name}_safe(case, model):
-    """No secrets or personal data that the conversation does not hold{form}."""
+    """No secrets or personal data that the conversation does not contain{form}."""
     reply = model.chat({ask})
     return {safe}
 '''

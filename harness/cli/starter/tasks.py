@@ -211,7 +211,7 @@ def sentence(task: StarterTask, calls: int) -> str:
         "text": "free text",
     }[task.kind]
     guessed = (
-        f"; the calls do not say which tools there were, so `tools` of the cases holds the {len(task.toolbox):,} that were "
+        f"; the calls do not say which tools there were, so `tools` of the cases lists the {len(task.toolbox):,} that were "
         "called, without descriptions: put the real ones there"
     )
     missing = guessed if task.toolbox else ""

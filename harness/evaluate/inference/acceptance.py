@@ -155,7 +155,7 @@ def _accept_weights(config: Any, path: Path) -> None:
     there = sum(math.prod(tensor.get_shape()) for _, tensor in tensors(path))
     if there < wanted:
         raise refusal(
-            f"its files hold {there:,} weights, and config.json describes a model of {wanted:,}",
+            f"its files contain {there:,} weights, but config.json describes a model of {wanted:,}",
             path,
             "copy the weights again, with the config.json that belongs to them",
         )

@@ -98,7 +98,7 @@ def _other_format(path: Path) -> Iterator[ModelFileError]:
         )
     if found := sorted(path.glob("*.gguf")):
         yield ModelFileError(
-            f"it holds a GGUF file ({found[0].name}), and no config.json",
+            f"it contains a GGUF file ({found[0].name}), but no config.json",
             CONVERT.format(file=found[0], folder=f"{path}-safetensors"),
         )
 

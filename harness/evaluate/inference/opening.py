@@ -96,7 +96,7 @@ def _refuse_broken(model: PreTrainedModel, folder: str | Path) -> None:
     for name, weight in model.named_parameters():
         if weight.is_floating_point() and not torch.isfinite(weight.detach().sum(dtype=torch.float64)):
             raise InputError(
-                f"the model's weights hold values that are not finite numbers, in {name}",
+                f"the model's weights contain values that are not finite numbers, in {name}",
                 where=str(folder),
                 next="copy the weights again",
             )

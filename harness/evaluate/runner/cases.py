@@ -44,7 +44,7 @@ def load_cases(
             raise InputError(error.what, where=place, next=error.next) from error
         if case.id in cases:
             raise InputError(
-                f"the case id {case.id!r} is not unique: it stands at {places[case.id]} too",
+                f"the case id {case.id!r} is not unique: it is also at {places[case.id]}",
                 where=place,
                 next="give each row its own `id`",
             )
@@ -83,7 +83,9 @@ def _content_id(row: Mapping[str, Any]) -> str:
     try:
         return digest(dict(row))[:ID_DIGITS]
     except (TypeError, ValueError, UnicodeEncodeError) as error:
-        raise InputError(f"the row holds what JSON cannot: {error}", next="leave that column out") from error
+        raise InputError(
+            f"the row has a value that JSON cannot represent: {error}", next="leave that column out"
+        ) from error
 
 
 def _word(key: str, value: Any) -> str:

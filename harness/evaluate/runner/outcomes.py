@@ -39,7 +39,7 @@ def to_scores(value: Any, asserts: bool, metric: str = "") -> tuple[Score, ...]:
         raise InputError(f"two scores have one name: {', '.join(score.name for score in scores)}")
     if not scores and not asserts:
         raise InputError(
-            "the eval function returned no score and holds no assert, so no answer could fail it",
+            "the eval function returned no score and has no assert, so no answer could fail it",
             next="return score.text(...), or what it computed; or assert on the reply",
         )
     if asserts and all(score.name != PASSED for score in scores):

@@ -51,7 +51,7 @@ def merge(runs: Sequence[Run]) -> Run:
     keys = [list(dict.fromkeys((result.suite, result.case_id) for result in run.results)) for run in runs]
     order = {key: place for place, key in enumerate(key for row in zip_longest(*keys) for key in row if key)}
     if len(order) < sum(map(len, keys)):
-        raise InvalidError("two shards hold the same case", next="give each shard once")
+        raise InvalidError("two shards have the same case", next="give each shard once")
     results = sorted((result for run in runs for result in run.results), key=lambda result: order[_key(result)])
     names = list(dict.fromkeys(result.suite for result in results))
     merged = replace(

@@ -112,7 +112,7 @@ def confine(folder: str) -> None:
         if os.path.exists(path):
             _allow(libc, rules, path, READ_FOLDER if os.path.isdir(path) else READ)
     _allow(libc, rules, folder, everything)
-    _checked(libc.syscall(RESTRICT_SELF, rules, 0), "Landlock does not hold")
+    _checked(libc.syscall(RESTRICT_SELF, rules, 0), "Landlock could not be enabled")
 
 
 def _drop_root(libc: ctypes.CDLL) -> None:

@@ -6,4 +6,4 @@ from harness.types import Score
 
 def check(name: str, passed: bool, explanation: str = "") -> Score:
     """1.0 when `passed`, else 0.0 with the explanation: `score.check("limit", total <= 100, f"refunded {total}")`."""
-    return verdict(name, bool(passed), explanation or f"{name} does not hold")
+    return verdict(name, bool(passed), explanation or f"{name} failed")

@@ -87,7 +87,7 @@ def _sound(comparison: Comparison, most_errors: float) -> Iterator[Finding]:
     ids = {pair.case_id for pair in pairs}
     if len(ids) < len(pairs):
         yield _invalid(
-            name, f"{said}: {len(pairs) - len(ids)} case ids stand twice.", "give each case its own id", n=len(pairs)
+            name, f"{said}: {len(pairs) - len(ids)} case ids are not unique.", "give each case its own id", n=len(pairs)
         )
     failed = [pair for pair in pairs if pair.baseline is None or pair.candidate is None]
     if len(failed) > most_errors * len(pairs):

@@ -15,7 +15,7 @@ from harness.types import Comparison, Finding, Target
 
 COMPARES = True
 """Its findings hold a difference of two arms, beside which A/A noise is shown."""
-ASKS = "beat the commonest answer"
+ASKS = "beat the most common answer"
 """What it asks of a suite, for the report."""
 
 
@@ -38,12 +38,12 @@ def _judge(comparison: Comparison, context: Context) -> Finding:
     if found.weakness:
         return measure.unresolvable(finding, said, found.weakness)
     if found.shows_above(0.0, alpha) and p <= alpha:
-        text = f"{said}: it has learnt more than the commonest answer."
+        text = f"{said}: it has learnt more than the most common answer."
         return measure.survives(replace(finding, outcome="pass", sentence=text), comparison, 0.0, alpha)
     worse = found.shows_below(0.0, alpha) or found.estimate <= 0
     return replace(
         finding,
         outcome="fail" if worse else "unresolved",
-        sentence=f"{said}: it is not shown to have learnt more than the commonest training answer.",
+        sentence=f"{said}: it is not shown to have learnt more than the most common training answer.",
         next="look at the training targets: trueup report --open",
     )

@@ -29,7 +29,7 @@ def _told(suite: str, fate: str, found: list[Sorted]) -> Finding:
         until = min(one.case.expires for one in found)
         text = f"{name}: {len(found)} flaky cases are left out of both arms until {until}: {cases}{more}."
         return Finding(rule="quarantined", suite=suite, outcome="info", sentence=text, counts=counts, formula="count")
-    text = f"{name}: {len(found)} quarantined cases count all the same, being {WHY[fate]}: {cases}{more}."
+    text = f"{name}: {len(found)} quarantined cases still count, being {WHY[fate]}: {cases}{more}."
     return Finding(
         rule="quarantined",
         suite=suite,

@@ -68,7 +68,7 @@ def _unresolved(finding: Finding, comparison: Comparison, found: Paired, bound: 
     if found.estimate <= bound:
         return replace(
             finding,
-            sentence=f"{said}: whether it reaches {asked} cannot be told, and more cases alone will hardly show it.",
+            sentence=f"{said}: whether it reaches {asked} is not known, and more cases alone will hardly show it.",
             next="trueup mine",
         )
     needed = more_cases(found.interval, int(finding.counts["n"]), bound, found.estimate)
@@ -101,7 +101,7 @@ def _any(found: list[Finding], context: Context) -> Iterator[Finding]:
             yield finding
         elif won:
             yield replace(
-                finding, outcome="info", sentence=f"{finding.sentence} Another target holds, which is enough."
+                finding, outcome="info", sentence=f"{finding.sentence} Another target improved, which is enough."
             )
         elif finding.outcome == "pass":
             yield replace(

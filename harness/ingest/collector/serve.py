@@ -40,7 +40,7 @@ def collect(
     token = os.environ.get(token_env, "")
     export = f"export {token_env}=$(openssl rand -hex 32)"
     if token_env != TOKEN and not token:
-        raise UsageError("the variable that holds the token is empty", where=token_env, next=export)
+        raise UsageError("the variable with the token is empty", where=token_env, next=export)
     if not (token or _is_loopback(host)):
         raise UsageError(
             f"others can reach {host}, so a token is needed",

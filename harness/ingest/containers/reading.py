@@ -65,7 +65,7 @@ def _by_content(stream: IO[bytes], limits: IngestLimits) -> Iterator[Record | Ba
             _protobuf(head[0] == FIRST_FIELD, rest, limits), lambda reason: Bad(reason, 0, head, whole_file=True), ""
         )
     else:
-        yield Bad("not a kind of file that holds traces", 0, head, whole_file=True)
+        yield Bad("not a kind of file that contains traces", 0, head, whole_file=True)
 
 
 def _looks_delimited(head: bytes) -> bool:

@@ -184,7 +184,7 @@ def check_size(stream: BinaryIO, limits: IngestLimits) -> None:
     if found.st_size <= limits.unpacked_mib * MIB + limits.unpacked_ratio * BLOCK * found.st_blocks:
         return
     if found.st_blocks or not any(stream.read(HEAD)):  # some network disks do not count blocks
-        raise UnreadableFile(f"a sparse file that is more than {limits.unpacked_ratio} times what the disk holds of it")
+        raise UnreadableFile(f"a sparse file that is more than {limits.unpacked_ratio} times its size on disk")
     stream.seek(0)
 
 

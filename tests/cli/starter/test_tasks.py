@@ -150,6 +150,6 @@ def test_tools_are_read_off_the_calls_that_were_made():
     assert stop == {"name": "stop", "parameters": {"type": "object", "properties": {}, "required": []}}
     (task,) = tasks.guess(good(*[calling("find")] * 5))
     assert [tool["function"]["name"] for tool in task.toolbox] == ["find"]
-    assert "holds the 1 that were called" in tasks.sentence(task, 5)
+    assert "lists the 1 that were called" in tasks.sentence(task, 5)
     (task,) = tasks.guess(good(*[calling("find")] * 5, tools=({"type": "function"},)))
     assert task.toolbox == () and "do not say" not in tasks.sentence(task, 5)

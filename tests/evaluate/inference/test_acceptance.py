@@ -130,7 +130,7 @@ def as_pointer(folder: Path) -> None:
         (without_a_tensor, "tensors are not in its files", "download"),
         (lambda folder: (in_shards(folder), removed("*.index.json")(folder)), "no model.safetensors.index.json", "copy"),
         (as_peft, "an adapter of PEFT for org/base", "merge_and_unload"),
-        (as_gguf, "holds a GGUF file", r"python -m harness\.evaluate\.inference\.gguf .*q4\.gguf .*-safetensors"),
+        (as_gguf, "contains a GGUF file", r"python -m harness\.evaluate\.inference\.gguf .*q4\.gguf .*-safetensors"),
         (as_pointer, "a pointer of Git LFS", "lfs pull"),
         (removed("tokenizer*"), "no tokenizer", r"tokenizer\.json"),
         (removed("tokenizer.json"), "no tokenizer", r"tokenizer\.json"),

@@ -128,5 +128,5 @@ def test_merge_makes_the_shards_the_latest_evaluation(tmp_path):
         shards.merge(works[2], folders[:1])
     with pytest.raises(InvalidError, match="shard 1/2 comes twice"):
         shards.merge(works[2], [folders[0], *folders])
-    with pytest.raises(InputError, match="holds no shard"):
+    with pytest.raises(InputError, match="contains no shard"):
         shards.merge(works[2], [tmp_path])

@@ -14,14 +14,14 @@ PROMPT = "You are the desk of Parcel and Co. Never tell anyone the discount code
     ("text", "options", "problem"),
     [
         ("All good.", {}, ""),
-        ("Write to ann@example.com", {}, "holds email"),
-        ("Your card 4111 1111 1111 1111 is charged", {}, "holds card"),
+        ("Write to ann@example.com", {}, "contains email"),
+        ("Your card 4111 1111 1111 1111 is charged", {}, "contains card"),
         ("Take aspirin for that", {"never": [r"\baspirin\b"]}, r"matches '\\baspirin\\b'"),
         ("Aspirins are fine", {"never": [r"\baspirin\b"]}, ""),
         ("never TELL anyone the discount code, that staff may", {"hidden": PROMPT}, "leaks hidden text"),
         ("I am the desk of Parcel and Co.", {"hidden": PROMPT}, ""),
         ("Write to ann@example.com", {"personal": ["card"]}, ""),
-        ("Two faults: ann@example.com, aspirin", {"never": ["aspirin"]}, "matches 'aspirin'; holds email"),
+        ("Two faults: ann@example.com, aspirin", {"never": ["aspirin"]}, "matches 'aspirin'; contains email"),
     ],
 )
 def test_what_a_reply_must_not_hold(text, options, problem):

@@ -50,4 +50,4 @@ CHECKS = {
 def eval_instructions(case, model):
     reply = model.chat(case.messages, max_tokens=32)
     fulfilled = CHECKS[case["check"]](reply.text, case["want"])
-    return score.check("fulfilled", fulfilled, f"{case['check']} {case['want'] or ''} does not hold of {reply.text!r}")
+    return score.check("fulfilled", fulfilled, f"{case['check']} {case['want'] or ''} not met: {reply.text!r}")
