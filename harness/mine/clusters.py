@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 
+from harness.core.cluster_names import ENOUGH, common, told_apart
 from harness.core.codec import digest
+from harness.core.differences import FieldDifference
 from harness.mine import embeddings
 from harness.mine.cluster_ids import follow
 from harness.mine.embeddings import Encode
@@ -44,6 +46,8 @@ class Seen(Struct, frozen=True):
     """ISO date (UTC)."""
     text: str
     """The message, or its start."""
+    wrong: tuple[FieldDifference, ...] = ()
+    """In what the answer differs from its correction; empty without one."""
 
 
 def cluster(
@@ -67,8 +71,16 @@ def cluster(
             named |= dict.fromkeys(found, made.id)
     ids = follow(clusters, known)
     marked = tuple(msgspec.structs.replace(item, cluster=ids[named[item]]) for item in failures)
-    kept = [msgspec.structs.replace(item, id=ids[item.id]) for item in clusters]
+    kept = _named([msgspec.structs.replace(item, id=ids[item.id]) for item in clusters], seen)
     return marked, tuple(sorted(kept, key=lambda item: (-len(item.call_ids), item.id)))
+
+
+def _named(clusters: Sequence[Cluster], seen: Mapping[str, Seen]) -> list[Cluster]:
+    """The clusters with the names of those whose corrected answers have something in common."""
+    wrong = {item.id: [seen[name].wrong for name in item.call_ids if seen[name].wrong][:ENOUGH] for item in clusters}
+    names = {ident: name for ident, found in wrong.items() if (name := common(found))}
+    names = told_apart(names, {item.id: item.label for item in clusters})
+    return [msgspec.structs.replace(item, name=names.get(item.id, "")) for item in clusters]
 
 
 def _cluster(

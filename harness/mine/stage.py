@@ -13,11 +13,13 @@ from itertools import chain
 from typing import NamedTuple
 
 from harness.core import feedback_scale, plugins
+from harness.core.codec import canonical
+from harness.core.differences import FieldDifference, differences
 from harness.core.feedback_override import best_correction
 from harness.core.options import File
 from harness.core.ordered import Ordered
 from harness.core.protocols import Detector
-from harness.core.replies import confirms
+from harness.core.replies import confirms, corrected, expected_of
 from harness.mine import embeddings, shares
 from harness.mine.clusters import Seen, cluster
 from harness.mine.mined import Mined
@@ -123,6 +125,16 @@ def _batches(windows: Iterable[Window]) -> Iterator[list[Window]]:
         yield batch
 
 
+def _wrong(call: Call, said: Sequence[Feedback]) -> tuple[FieldDifference, ...]:
+    """In what the answer differs from its correction; nothing where either is missing."""
+    best = best_correction(said)
+    if best is None or not call.output:
+        return ()
+    answer = call.output[0]
+    given = canonical(expected_of(answer)) if answer.tool_calls else answer.text
+    return tuple(differences(expected_of(corrected(best.correction or "", call)), given)) if given else ()
+
+
 class _Flagged(NamedTuple):
     """A call with failures, as far as it has to be known at the end."""
 
@@ -183,7 +195,12 @@ class _Found:
                     if failure.norm == "praise":
                         continue
                 self._failures.append((call.start_ns, call.id, len(self._failures), failure))
-                self.seen[call.id] = Seen(route=call.route, day=day(call), text=window.asked(call)[:TEXT])
+                self.seen[call.id] = Seen(
+                    route=call.route,
+                    day=day(call),
+                    text=window.asked(call)[:TEXT],
+                    wrong=_wrong(call, window.said(call)),
+                )
                 flagged[call.id].add(failure.detector)
                 if failure.environment:
                     broken.add(call.id)

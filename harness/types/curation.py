@@ -38,6 +38,13 @@ class Cluster(Noun, frozen=True):
     """What fits: prompt, retrieval, environment, fine-tune; empty when not judged."""
     evidence: str = ""
     """Why that lever, in one sentence."""
+    name: str = ""
+    """What fails: the field and the value that most of its corrected answers get wrong; empty where nothing is in common."""
+
+    @property
+    def title(self) -> str:
+        """What to call it: its name, else its terms."""
+        return self.name or self.label
 
 
 class Share(Noun, frozen=True):

@@ -3,10 +3,11 @@
 from msgspec import Struct
 
 from harness.core import codec
+from harness.core.cluster_names import common
+from harness.core.differences import FieldDifference, differences
 from harness.types import Budget, Json, Result, Role, Story, Target
 from reports.parts.cases import CaseRow, candidate, passes
-from reports.parts.cluster_names import cluster_names, common
-from reports.parts.differences import FieldDifference, differences
+from reports.parts.cluster_names import cluster_names
 from reports.parts.matrix import suites_of
 from reports.parts.safe import line
 from reports.parts.words import short_name

@@ -6,9 +6,10 @@ import pytest
 from harness.errors import UsageError
 from harness.mine import embeddings
 from harness.mine.clusters import Seen, cluster
+from harness.mine.stage import mine
 from harness.mine.traffic import day
 from harness.types import Failure
-from tests.curate.traces import DAY_NS, START_NS, call
+from tests.curate.traces import DAY_NS, START_NS, call, thumb
 
 WORDS = ("parking", "parking", "birthday", "birthday", "wheelchair")
 
@@ -78,3 +79,14 @@ def test_a_folder_without_a_model_is_named(tmp_path):
     """Nothing is downloaded: the folder has to be there."""
     with pytest.raises(UsageError, match="no model2vec model"):
         embeddings.load(str(tmp_path / "minishlab" / "potion"))
+
+
+def test_a_cluster_is_named_by_what_its_corrected_answers_get_wrong():
+    """Mining, inspection and the report call it so; without corrections it has its terms only, and its id is the same."""
+    calls = [call(n, f"parcel {n} is still not here", '{"category": "delayed"}') for n in range(8)]
+    plain = [thumb(f"t:{n}", -1) for n in range(8)]
+    right = [thumb(f"t:{n}", -1, {"category": "late"}) for n in range(8)]
+    named = mine(calls, right, detectors=["correction"]).clusters
+    assert [item.title for item in named] == ["category: “delayed” instead of “late”"]
+    bare = mine(calls, plain, detectors=["thumbs_down"]).clusters
+    assert bare and all(item.name == "" and item.title == item.label for item in bare)

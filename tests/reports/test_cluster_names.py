@@ -5,11 +5,11 @@ import json
 import pytest
 from msgspec.structs import replace
 
+from harness.core.differences import differences
 from harness.core.replies import expected_of, written
 from harness.types import Case, Cluster, Dataset, Message, ToolCallPart
 from reports.parts.cases import CaseRow
 from reports.parts.cluster_names import cluster_names
-from reports.parts.differences import differences
 
 
 def row(cluster, wanted, wrong):
@@ -60,6 +60,13 @@ def test_without_common_evidence_the_mined_terms_name_it_without_greetings(story
     mixed = [row("k", "yes", "no"), row("k", {"a": 1}, "text"), row("k", "up", "down")]
     assert named(story, mixed, k="hello, parking lot, thanks") == {"k": "parking lot"}
     assert named(story, [], k="good morning, thank you") == {"k": "k"}
+
+
+def test_the_name_from_mining_is_kept(story):
+    """So that `trueup mine` and the report call a cluster the same."""
+    cluster = Cluster(id="k", label="parking", name="a: wrong value", detector="correction")
+    bare = replace(story, dataset=Dataset(id="d", clusters=(cluster,)), training=(), comparisons=())
+    assert cluster_names(bare, [row("k", {"a": 1}, '{"a": 2}')]) == {"k": "a: wrong value"}
 
 
 def test_no_two_clusters_have_one_name(story):

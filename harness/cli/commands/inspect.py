@@ -55,7 +55,7 @@ def _say(inspection: "Inspection", top: int) -> None:
     levers = Counter(cluster.lever or "more targets" for cluster in inspection.clusters)
     console.say(f"clusters:    {_counts(dict(levers.most_common()))}\n")
     rows = [
-        (len(cluster.call_ids), cluster.lever or "–", cluster.detector, cluster.label, cluster.evidence)
+        (len(cluster.call_ids), cluster.lever or "–", cluster.detector, cluster.title, cluster.evidence)
         for cluster in inspection.clusters
     ]
     console.table(("calls", "lever", "detector", "what", "evidence"), rows[:top])

@@ -63,7 +63,7 @@ def _say(mined: "Mined", lives: "Sequence[Life]", top: int) -> None:
             len(life.cluster.call_ids),
             life.cluster.detector,
             *([life.cluster.route] if routes else []),
-            life.cluster.label,
+            life.cluster.title,
         )
         + (sparks(life.trend), life.state, life.cluster.id[:8])
         for life in lives[:top]

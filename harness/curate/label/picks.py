@@ -122,7 +122,7 @@ def _wanting(cluster: Cluster, targets: int, hint: bool) -> str:
     calls = f"{len(cluster.call_ids):,} {'call' if len(cluster.call_ids) == 1 else 'calls'}"
     known = f"{targets:,} of them with" if targets else "none of them with"
     what = "suspicious" if hint else "failed"
-    return f"{what} ({cluster.detector}: {cluster.label}; {calls}, {known} a right answer)"
+    return f"{what} ({cluster.detector}: {cluster.title}; {calls}, {known} a right answer)"
 
 
 def _variety(candidates: Sequence[LabelCandidate]) -> Iterator[Pick]:

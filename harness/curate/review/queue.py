@@ -39,7 +39,7 @@ class Item(Noun, frozen=True):
     """Whose target it is: retry, teacher, production; empty without one."""
     reasons: tuple[str, ...] = ()
     cluster: str = ""
-    """Label of the failure cluster."""
+    """Title of the failure cluster."""
     cluster_id: str = ""
 
 
@@ -70,7 +70,7 @@ def item(call: Call, conversation: Sequence[Message], row: CallRow | None, mined
         target=editable(row.target.message) if row else "",
         source=row.target.source if row else "",
         reasons=tuple(dict.fromkeys(failure.reason for failure in failures)),
-        cluster=cluster.label if cluster else "",
+        cluster=cluster.title if cluster else "",
         cluster_id=cluster.id if cluster else "",
     )
 

@@ -1,0 +1,82 @@
+"""Name failure clusters by what fails: the field and the value that most of their answers get wrong.
+
+Where that tells nothing in common, the terms that the cluster was mined by name it, without greetings. No two clusters have
+the same name. Mining names by production's answers and their corrections; a report by its cases too.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from harness.core.differences import FieldDifference
+
+MOST = 0.5
+"""Share of a cluster's answers that must have something in common for it to be the name."""
+ENOUGH = 200
+"""Answers of a cluster that are read for its name."""
+GREETINGS = frozenset(
+    [
+        "hi",
+        "hello",
+        "hey",
+        "dear",
+        "good",
+        "morning",
+        "afternoon",
+        "evening",
+        "day",
+        "thanks",
+        "thank",
+        "you",
+        "please",
+        "sorry",
+        "regards",
+        "greetings",
+        "cheers",
+        "hallo",
+        "guten",
+        "tag",
+        "danke",
+        "bitte",
+        "hola",
+        "gracias",
+        "bonjour",
+        "merci",
+        "ciao",
+        "grazie",
+    ]
+)
+
+
+def common(evidence: Sequence[Sequence[FieldDifference]]) -> str:
+    """What most of some answers get wrong, from the differences of each; empty where nothing is in most of them."""
+    if not evidence:
+        return ""
+    need = MOST * len(evidence)
+    whole = Counter(difference for case in evidence for difference in set(case))
+    best, count = whole.most_common(1)[0]
+    if count >= need:
+        return str(best)
+    fields = Counter(field for case in evidence for field in {each.field for each in case} if field)
+    field, count = fields.most_common(1)[0] if fields else ("", 0)
+    if count < need:
+        return ""
+    missing = sum(any(each.field == field and each.got == "nothing" for each in case) for case in evidence)
+    return f"{field}: {'missing' if missing >= need else 'wrong value'}"
+
+
+def terms(label: str) -> str:
+    """The mined terms without those that greet or thank."""
+    kept = [term for term in label.split(", ") if not set(term.casefold().split()) <= GREETINGS]
+    return ", ".join(kept)
+
+
+def told_apart(names: Mapping[str, str], mined: Mapping[str, str]) -> dict[str, str]:
+    """Equal names get the mined terms behind them, and where these are equal too the cluster's id."""
+    names = dict(names)
+    for qualifier in (lambda ident: terms(mined.get(ident, "")), lambda ident: ident[:8], lambda ident: ident):
+        often = Counter(names.values())
+        names = {
+            ident: f"{name} ({qualifier(ident)})" if often[name] > 1 and qualifier(ident) not in ("", name) else name
+            for ident, name in names.items()
+        }
+    return names
