@@ -110,7 +110,7 @@ def _keep(project: Project, ident: str, arm: Arm, adapter: str) -> None:
     secrets = list(_secrets(arm.options, "options"))
     if secrets:
         raise UsageError(
-            f"the arm {arm.name!r} holds a secret in {secrets[0]}, and what is promoted is stored",
+            f"the arm {arm.name!r} contains a secret in {secrets[0]}, and what is promoted is stored",
             where=f"[arms.{arm.name}]",
             next="read it from the environment, as key_env does, then trueup eval, trueup gate",
         )

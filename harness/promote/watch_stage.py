@@ -92,7 +92,7 @@ def watch(
         left = BASELINE + 1 - nights
         return WatchReport(
             action="wait",
-            sentence=f"{nights} days of traffic; a change can be told from {BASELINE + 1} on.",
+            sentence=f"{nights} days of traffic; a change can be seen from {BASELINE + 1} on.",
             next=f"ingest {left} more {'day' if left == 1 else 'days'} of traffic, then trueup watch",
             days=days,
             nights=nights,

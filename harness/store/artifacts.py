@@ -128,7 +128,7 @@ class Artifacts:
             (folder / MANIFEST).unlink(missing_ok=True)
             files = _file_digests(folder)
             if not files:
-                raise InputError("the folder holds no file", where=str(folder))
+                raise InputError("the folder has no file", where=str(folder))
             durable.sync_tree(folder)
             sealed.write(folder / MANIFEST, kind, id, files, after_ns=self._newest(kind))
             durable.make_folder(place.parent)

@@ -16,7 +16,7 @@ from harness.store import sealed
 from harness.types import Noun
 
 FILE = "heads.json"
-REPAIR = "restore it from a backup; without one, `trueup doctor --repair` goes on with what is left"
+REPAIR = "restore it from a backup; without one, `trueup doctor --repair` continues with what is left"
 
 
 class Head(Noun, frozen=True):

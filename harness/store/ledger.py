@@ -35,7 +35,7 @@ class Ledger:
                     raise InvalidError(
                         f"a case of the {known[key]} set would move to {split}",
                         where=key,
-                        next="pass the ledger's splits to curation; they are kept for ever",
+                        next="pass the ledger's splits to curation; they are kept permanently",
                     )
             fresh = {key: split for key, split in mapping.items() if key not in known}
             if fresh:

@@ -191,7 +191,7 @@ def test_a_candidate_that_trueup_toml_does_not_name_is_not_promoted(work):
 def test_an_arm_with_a_secret_in_its_options_is_not_stored(work, options):
     """What is promoted is kept for good, so a key has to come from the environment."""
     arm = Arm(name="next", backend="openai_compatible", model="m", options=options)
-    with pytest.raises(UsageError, match="holds a secret"):
+    with pytest.raises(UsageError, match="contains a secret"):
         promote_step._keep(work, "c" * 64, arm, "")
     assert not work.store.artifacts.ids("arm")
 

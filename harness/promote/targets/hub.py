@@ -78,7 +78,7 @@ class HubTarget:
             name = self._marked(self._branch)
         if not name:
             raise DeployError(
-                f"the branch {self._branch!r} holds no release of trueup's",
+                f"the branch {self._branch!r} has no release made by trueup",
                 where=f"{self._options.url}/{self._repo}",
                 next='set another branch, such as branch = "trueup"',
             )

@@ -151,7 +151,7 @@ class Bucket:
         return StorageError(
             f"the bucket does not answer as it should: {_short(text)}",
             where=self.address,
-            next="check the network and the address, then run the same command again: it goes on where it was",
+            next="check the network and the address, then run the same command again: it continues where it was",
         )
 
 
@@ -160,7 +160,7 @@ def checked(address: str) -> str:
     parts = urlsplit(address)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError(
-            "an address of a store holds a bucket and a folder, and no credentials or options",
+            "an address of a store is a bucket and a folder, and no credentials or options",
             where=f"{parts.scheme}://…",
             next=f"set {CREDENTIALS.get(parts.scheme, 'the credentials')} in the environment",
         )
