@@ -122,6 +122,25 @@ def test_a_second_run_generates_nothing_and_has_the_same_id(project, tmp_path):
     assert first.suites[0].digest == second.suites[0].digest != changed.suites[0].digest
 
 
+@pytest.mark.parametrize("configured", [False, True])
+def test_a_run_is_the_same_wherever_its_project_lies(tmp_path, configured):
+    """What pytest takes for its root, such as a folder above with a pytest.ini, is in no id."""
+    body, runs = (
+        f"{HEADER}@cases([{{'id': 'a', 'text': 'x'}}])\ndef eval_it(case, model): assert model.chat(case.messages)\n",
+        [],
+    )
+    for place in ("here/desk", "there/deeper/desk"):
+        folder = tmp_path / place / "evals"
+        folder.mkdir(parents=True)
+        (folder / "eval_it.py").write_text(body)
+        if configured:
+            (folder.parents[1] / "pytest.ini").write_text("[pytest]\n")
+        root = str(folder.parent)
+        runs += evaluate(EvalRequest(arms=(ECHO,), paths=(str(folder),), out=str(tmp_path / "out"), root=root))
+    assert runs[0].suites[0].file == "evals/eval_it.py"
+    assert runs[0].id == runs[1].id
+
+
 def test_a_changed_helper_changes_the_suite(project, tmp_path):
     """What a suite leans on is part of what it is: a run scored by an older helper is not compared with a newer one."""
     request = project("def eval_it(model):\n    assert model.chat('hi').text\n")

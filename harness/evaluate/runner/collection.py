@@ -227,7 +227,7 @@ def _describe(
         owner=noted.owner,
         tags=noted.tags,
         about=about,
-        file=module.nodeid,
+        file=_below(module, request.root),
         digest=digest([digest(module.source), cases, *judged, *module.helpers]),
         cases=len(cases),
         range=noted.range,
@@ -235,6 +235,13 @@ def _describe(
         cluster_cap=noted.cluster_cap,
         mined=noted.source.split if isinstance(noted.source, MinedSplit) else "",
     )
+
+
+def _below(module: EvalModule, root: str) -> str:
+    """Path of an eval file below the project, wherever that is and whatever pytest takes for its root."""
+    if root and module.path.is_relative_to(root):
+        return module.path.relative_to(root).as_posix()
+    return module.nodeid
 
 
 def about(function: Any) -> str:
