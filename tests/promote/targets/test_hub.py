@@ -88,7 +88,7 @@ def test_a_changed_file_and_a_foreign_branch_are_noticed(target, server, release
     target.put(releases[0])
     assert "as judged" in target.check(releases[0])
     server.branches["production"] = {"theirs": b"x"}
-    with pytest.raises(DeployError, match="holds no release"):
+    with pytest.raises(DeployError, match="has no release made by trueup"):
         target.current()
     assert server.branches["production"] == {"theirs": b"x"}
 
