@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import BusyError, InputError, InvalidError, StorageError, UsageError
+from harness.errors import BusyError, InputError, InvalidError, NotYetError, StorageError, UsageError
 from harness.store import Store
 
 A, B, VERDICT = "a" * 64, "b" * 64, "e" * 64
@@ -46,7 +46,7 @@ def test_rollbacks_go_back_step_by_step_to_the_base_model(judged):
     judged.promotions.move("main", A, VERDICT, expected=None)
     judged.promotions.move("main", B, VERDICT, expected=A)
     assert [judged.promotions.rollback("main").adapter for _ in range(2)] == [A, ""]
-    with pytest.raises(InvalidError, match="nothing"):
+    with pytest.raises(NotYetError, match="nothing"):
         judged.promotions.rollback("main")
     judged.promotions.move("main", B, VERDICT, expected="")
     assert judged.promotions.rollback("main").adapter == ""
