@@ -70,7 +70,7 @@ def config() -> str:
         if structs:
             text += section(name, structs[0])
         elif entry.name != "root":
-            text += f"## [{name}]\n\n{field_docs(harness_config.Config)[entry.name]}\n\n"
+            text += f"## [{name}]\n\n{field_docs(harness_config.Config)[entry.encode_name]}\n\n"
     return text
 
 
@@ -104,7 +104,7 @@ def table(struct: type) -> str:
     for field in msgspec.structs.fields(struct):
         inner = isinstance(field.type, type) and bool(structs_in(field.type))
         default = "required" if field.required else "a table" if inner else f"`{shown(field)}`"
-        rows += f"| `{field.name}` | {default} | {docs.get(field.name, '').replace('|', chr(92) + '|')} |\n"
+        rows += f"| `{field.name}` | {default} | {docs.get(field.encode_name, '').replace('|', chr(92) + '|')} |\n"
     return f"| key | default | meaning |\n|---|---|---|\n{rows}\n"
 
 

@@ -6,15 +6,18 @@ from functools import cache
 from typing import get_args
 
 from msgspec import Struct
+from msgspec.structs import fields
 
 
 def field_docs(struct: type) -> dict[str, str]:
-    """Field name to its docstring on one line; a field that has none is left out. Bases come first."""
+    """Name of a field, as it is written in files, to its docstring on one line; a field that has none is left out. Bases come
+    first."""
     found: dict[str, str] = {}
     for kind in reversed(struct.__mro__):
         if issubclass(kind, Struct) and kind is not Struct:
             found |= _classes(inspect.getsourcefile(kind) or "").get(kind.__name__, {})
-    return found
+    written = {field.name: field.encode_name for field in fields(struct)}
+    return {written.get(name, name): text for name, text in found.items()}
 
 
 def structs_in(kind: object) -> list[type[Struct]]:

@@ -33,7 +33,7 @@ def test_the_schema_is_one():
 @pytest.mark.parametrize("struct", STRUCTS, ids=lambda struct: struct.__name__)
 def test_every_key_has_a_meaning(struct):
     """A docstring below the field, which the reference and the schema show."""
-    fields = {field.name for field in msgspec.structs.fields(struct)} - {"root"}
+    fields = {field.encode_name for field in msgspec.structs.fields(struct)} - {"root"}
     assert fields - field_docs(struct).keys() == set()
 
 

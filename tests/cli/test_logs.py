@@ -19,7 +19,7 @@ def folder(tmp_path, monkeypatch):
     """A project whose loop does a step, writes a note that could forge a line, and fails."""
     (tmp_path / "trueup.toml").write_text(CONFIG)
 
-    def run(project):
+    def run(project, anyway=False):
         with project.progress.step("ingest"):
             project.progress.note("read 3\n2020-01-01T00:00:00Z INFO    trueup: forged \x1b[31m")
             logging.getLogger("library").warning("from a library")

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 @click.option("--days", default=90.0, show_default=True, help="How far back the calls may lie.")
 @click.option("--all-days", is_flag=True, help="Also those before the last promotion.")
 def watch(project: "Project", days: float, all_days: bool, as_json: bool) -> dict[str, Any]:
-    """Say what changed in production, and what to do: train, label, prompt, environment, guards, look, or wait.
+    """Say what changed in production, and what to do about it.
+
+    That is: train, label, prompt, environment, guards, look, or wait.
 
     For every night: all nights together raise a false alarm with a chance of at most [gate] alpha. Exit code 0 nothing to
     do, 1 something changed, 3 too few days.
@@ -39,4 +41,4 @@ def watch(project: "Project", days: float, all_days: bool, as_json: bool) -> dic
             console.say(f"to label: {', '.join(labels[:10])}{' and more, see --json' if len(labels) > 10 else ''}")
         if found.next:
             console.say(f"next: {found.next}")
-    return {"watching": found, "exit_code": int(code)}
+    return {"watching": found, "next": found.next, "exit_code": int(code)}

@@ -194,5 +194,5 @@ def test_tags_in_a_table_are_taken_apart_at_commas():
 
 def test_a_row_that_json_cannot_hold_says_so():
     """An object of Python in a row made by a function is refused with the reason."""
-    with pytest.raises(InputError, match="what JSON cannot"):
+    with pytest.raises(InputError, match="that JSON cannot"):
         to_case({"text": "x", "image": object()})
