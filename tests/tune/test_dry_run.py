@@ -51,7 +51,7 @@ def test_a_rejected_answer_stands_in_brackets_of_its_own(capsys):
     _rows.show(Preview(rows=(row,), fates={}, tokens={}, notes=("A stage comes first.",)))
     shown = capsys.readouterr().out
     assert "[[yes!<|im_end|>]]{{no}}" in shown and "b: one pair" in shown and "A stage comes first." in shown
-    assert "what is rejected stands in {{ }}" in shown and " tokens\n" not in shown
+    assert "what is rejected is in {{ }}" in shown and " tokens\n" not in shown
 
 
 def test_what_was_not_measured_is_no_zero():
