@@ -1,6 +1,5 @@
 """`model.client()`, `model.async_client()` and `model.base_url`: agents in an eval function that ask the arm."""
 
-import asyncio
 import json
 import urllib.error
 import urllib.request
@@ -169,4 +168,3 @@ def test_agents_of_all_cases_wait_together(tmp_path):
         5,
         5,
     ]  # equal ones are asked once
-    assert asyncio._get_running_loop() is None
