@@ -13,6 +13,7 @@ from transformers import BitsAndBytesConfig, LlamaForCausalLM, T5Config, T5ForCo
 from harness.errors import InputError
 from harness.evaluate.inference.acceptance import accept, accept_whole
 from harness.evaluate.inference.dtype import NF4
+from harness.evaluate.inference.model_files import tensors
 from harness.evaluate.inference.opening import open_model, open_tokenizer
 
 CPU = torch.device("cpu")
@@ -159,9 +160,11 @@ def test_what_is_given_as_a_model_and_is_none(copied, change, reason, then):
 
 
 def test_a_model_in_shards_is_accepted(copied):
-    """All files that the index names are there."""
+    """All files that the index names are there, and every tensor is found in them."""
+    whole = {name for name, _ in tensors(copied)}
     in_shards(copied)
     accept_whole(copied)
+    assert not (copied / "model.safetensors").exists() and {name for name, _ in tensors(copied)} == whole
 
 
 def test_a_checkpoint_in_4_bits_is_accepted(copied, tmp_path):
