@@ -35,6 +35,7 @@ class BlindSitting:
         pages = {
             "": (KINDS["html"], (own / "blind.html").read_bytes()),
             "blind.js": (KINDS["js"], (own / "blind.js").read_bytes()),
+            "sitting.js": (KINDS["js"], (shared / "sitting.js").read_bytes()),
             "review.css": (KINDS["css"], (shared / "review.css").read_bytes()),
         }
         items = [blind.shown(duel) for duel in duels]

@@ -19,7 +19,7 @@ from harness.mine.traffic import Traffic
 from harness.project import Project
 from harness.types import Noun
 
-PAGE = {"": "review.html", "review.js": "review.js", "review.css": "review.css"}
+PAGE = {"": "review.html", "sitting.js": "sitting.js", "review.js": "review.js", "review.css": "review.css"}
 HEADINGS = {"review": "Worth a look", "label": "Call to label"}
 """What a sitting is for: the heading of a call that is in no failure cluster."""
 KINDS = {"html": "text/html; charset=utf-8", "js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8"}

@@ -107,5 +107,5 @@ def test_after_the_end_an_answer_says_that_the_review_has_ended(page, sitting):
     sitting.review.server.stop()
     sitting.thread.join(5)
     page.keyboard.press("a")
-    page.get_by_text("trueup review has ended").wait_for()
+    page.get_by_text("trueup has ended: start the command again").wait_for()
     assert page.locator("#progress").inner_text().startswith("1 of")
