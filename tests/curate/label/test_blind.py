@@ -115,3 +115,33 @@ def test_the_page_keeps_an_answer_when_it_is_given(duels):
     assert send("POST", "finish", {"a": 1})[0] == 200
     thread.join(10)
     assert not thread.is_alive()
+
+
+@pytest.mark.browser
+def test_replies_are_judged_by_keyboard_and_kept(chromium, duels):
+    """In a real Chromium: four choices and one changed: each is kept when the next case shows, and neither arm is named on the page."""
+    kept = []
+    sitting = BlindSitting(duels[:4], lambda duel, choice: kept.append((duel.id, choice)))
+    serving = threading.Thread(target=sitting.server.serve, daemon=True)
+    serving.start()
+    page, noise = chromium.new_page(), []
+    page.on("pageerror", lambda error: noise.append(str(error)))
+    page.on("console", lambda message: noise.append(message.text))
+    page.goto(sitting.server.address)
+    page.locator("main:not([hidden])").wait_for()
+    assert (page.locator("#first").inner_text(), page.locator("#second").inner_text()) == duels[0].replies
+    assert not {"base", "tuned"} & set(page.locator("body").inner_text().split())
+    for count, key in enumerate("abyn", 1):
+        page.keyboard.press(key)
+        page.get_by_text(f"{count} answered").first.wait_for()
+    page.keyboard.press("k")
+    page.get_by_text("neither is right").first.wait_for()
+    page.keyboard.press("a")
+    page.locator("#end:not([hidden])").wait_for()
+    page.locator("#finish").click()
+    page.get_by_text("4 answered and kept").wait_for()
+    page.close()
+    serving.join(30)
+    ids = [duel.id for duel in duels[:4]]
+    assert kept == [*zip(ids, ("first", "second", "both", "neither"), strict=True), (ids[3], "first")]
+    assert noise == [] and not serving.is_alive()
