@@ -35,8 +35,6 @@ AT_ONCE = 8
 """Programs that run at the same time. A constant, so that batches are the same on every machine."""
 MOST = 4 << 20
 """Bytes of an answer."""
-TOLD = 5
-"""Lines of standard error that an error quotes."""
 
 
 class ModelCall:
