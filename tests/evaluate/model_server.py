@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TypeVar
 
 Think = Callable[[str, list[int]], list[float]]
 """Model name and tokens to the log-probabilities of the next token."""
@@ -121,8 +122,12 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing on the test's output."""
 
 
+Server = TypeVar("Server", bound=ThreadingHTTPServer)
+
+
 @contextmanager
-def serving(server: ModelServer) -> Iterator[ModelServer]:
+def serving(server: Server) -> Iterator[Server]:
+    """Any such server, in a thread, until the block ends."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

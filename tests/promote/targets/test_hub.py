@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from harness.errors import DeployError
 from harness.promote.targets import hub
-from tests.promote.targets.hub_server import HubServer, serving
+from tests.evaluate.model_server import serving
+from tests.promote.targets.hub_server import HubServer
 from tests.promote.test_deploy import release_in
 
 REPO = "me/refunds"
