@@ -16,7 +16,7 @@ from msgspec import Struct
 from harness.core.codec import from_chat
 from harness.core.nearest import did_you_mean
 from harness.errors import UsageError
-from harness.types import FeedbackScale, Json, Message, Policy, Prompt, Recipe, StoreSettings, TextPart
+from harness.types import ADDRESS, FeedbackScale, Json, Message, Policy, Prompt, Recipe, StoreSettings, TextPart
 
 FILE = "trueup.toml"
 
@@ -261,7 +261,7 @@ class Config(Section, frozen=True):
 
     def path(self, relative: str) -> str:
         """Absolute path of a path in the file; addresses with a scheme stay as they are."""
-        return relative if "://" in relative or not relative else os.path.normpath(Path(self.root) / relative)
+        return relative if not relative or ADDRESS.match(relative) else os.path.normpath(Path(self.root) / relative)
 
     def model_path(self, model: str, backend: str = "") -> str:
         """Absolute path of a model that stands on disk; the name of one that an endpoint knows stays as it is."""

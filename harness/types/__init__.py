@@ -55,7 +55,7 @@ from harness.types.reports import (
     PlannedWay,
     Story,
 )
-from harness.types.storage import StoreSettings
+from harness.types.storage import ADDRESS, StoreSettings
 from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source
 from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
 from harness.types.verdicts import (
@@ -73,6 +73,7 @@ from harness.types.verdicts import (
 )
 
 __all__ = [
+    "ADDRESS",
     "CORPUS",
     "UNUSABLE",
     "Adapter",

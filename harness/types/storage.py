@@ -1,6 +1,11 @@
 """Define where the store is."""
 
+import re
+
 from harness.types.base import Noun
+
+ADDRESS = re.compile(r"(?:s3|gs|az):|\w\w+:/")
+"""How an address begins, a mistyped one too: taken for a folder, `s3:/bucket` would begin a new store."""
 
 
 class StoreSettings(Noun, frozen=True):
@@ -18,4 +23,4 @@ class StoreSettings(Noun, frozen=True):
     @property
     def address(self) -> str:
         """Of the bucket; empty where the store is a folder."""
-        return self.root if "://" in self.root else ""
+        return self.root if ADDRESS.match(self.root) else ""

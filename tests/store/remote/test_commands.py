@@ -98,3 +98,12 @@ def test_doctor_checks_the_working_copy_and_the_memory(project):
     told = json.loads(trueup("doctor", "--json", cwd=project).stdout)
     assert told["store"]["ok"] and ADDRESS in told["store"]["detail"]
     assert told["memory"]["ok"] and told["references"]["ok"]
+
+
+@pytest.mark.parametrize("root", ["s3:/nightly/desk", "s3:nightly", "gs:/x/y", "ftp://host/desk", "s3://"])
+def test_a_mistyped_address_begins_no_store(tmp_path, root):
+    """Taken for a folder it would be a fresh start, and nobody would know."""
+    (tmp_path / "trueup.toml").write_text(f'{CONFIG}[store]\nroot = "{root}"\n')
+    refused = trueup("status", cwd=tmp_path)
+    assert refused.returncode == 2 and f"not the address of a bucket: {root!r}" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["trueup.toml"]
