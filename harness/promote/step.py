@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness.core import adapters
-from harness.errors import InvalidError, UsageError
+from harness.errors import InvalidError, NotYetError, UsageError
 from harness.evaluate import identity
 from harness.evaluate import step as evaluate_step
 from harness.gate import candidate as gate_candidate
@@ -155,6 +155,7 @@ def rollback(project: Project, by: str = "") -> Promotion:
 
 def deploy(project: Project) -> list[str]:
     """Bring every target to what the alias points at, such as one that was added later; names those that changed."""
+    deploying.check(project.config)
     deploying.recover(project)
     if not project.config.deploy:
         raise UsageError(
@@ -164,7 +165,7 @@ def deploy(project: Project) -> list[str]:
         )
     what, verdict = deploying.promoted(project)
     if not project.store.promotions.history(project.config.promote.alias):
-        raise InvalidError("nothing is promoted yet", where=project.config.promote.alias, next="trueup promote")
+        raise NotYetError("nothing is promoted yet", where=project.config.promote.alias, next="trueup promote")
     changed = [each.target for each in deploying.servings(project) if not each.is_right]
     if changed:
         deploying.move(project, what, verdict, record=lambda: None)

@@ -16,6 +16,7 @@ from harness.project import Project
 from harness.promote import deploy, step
 from harness.promote.targets import folder, oci
 from harness.types import Arm, Release
+from tests.cli import inside
 from tests.promote.test_step import CONFIG, SCRIPT, trueup, walked  # noqa: F401
 
 TWO = CONFIG + '[deploy.share]\nkind = "folder"\npath = "share"\n[deploy.image]\nkind = "oci"\npath = "image"\n'
@@ -444,3 +445,12 @@ def test_a_release_of_a_forgotten_adapter_is_gone(work):
     """The files that a release is made of must be there."""
     with pytest.raises(InputError):
         deploy.releases.of(work, "c" * 64, "")
+
+
+def test_a_target_is_checked_before_what_is_promoted(tmp_path):
+    """A misspelt kind says so on the first try; nothing promoted is not yet, and no invalid judgement."""
+    config = tmp_path / "trueup.toml"
+    for kind, code, words in (("foldr", 2, "no target named 'foldr'"), ("folder", 5, "nothing is promoted yet")):
+        config.write_text(f'[project]\nname = "desk"\n[deploy.share]\nkind = "{kind}"\npath = "out"\n')
+        refused = inside.trueup("deploy", cwd=tmp_path)
+        assert refused.returncode == code and words in refused.stderr
