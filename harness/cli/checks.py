@@ -93,7 +93,7 @@ def _names_known(config: harness_config.Config) -> str:
         *(("detectors", name) for name in config.mine.detectors),
         *(("backends", name) for name in backends),
         ("trainers", config.tune.method),
-        *(("notify", one.kind) for one in config.notify.values()),
+        *(("notifiers", one.kind) for one in config.notify.values()),
         ("adapters", config.tune.adapter),
         *(("reports", report.SHORT.get(name, name)) for name in config.report.formats),
     ]

@@ -21,7 +21,7 @@ NAMED = {
     ("IngestSection", "format"): "formats",
     ("Recipe", "method"): "trainers",
     ("Recipe", "adapter"): "adapters",
-    ("NotifySection", "kind"): "notify",
+    ("NotifySection", "kind"): "notifiers",
 }
 """Key to the kind of plug-in that it names: editors offer the names."""
 

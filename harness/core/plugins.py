@@ -30,7 +30,7 @@ PACKAGES = {
     "adapters": "trainers.adapters",
     "reports": "reports",
     "reply_formats": "harness.core.reply_formats",
-    "notify": "harness.notify.kinds",
+    "notifiers": "harness.notify.kinds",
     "targets": "harness.promote.targets",
 }
 """Kind of plug-in to the package whose files are the plug-ins. Folders in it, and files that start with an underscore, are
@@ -58,7 +58,7 @@ def load(kind: Literal["adapters"], name: str) -> protocols.AdapterKind: ...
 @overload
 def load(kind: Literal["reports"], name: str) -> protocols.Report: ...
 @overload
-def load(kind: Literal["notify"], name: str) -> protocols.Notifier: ...
+def load(kind: Literal["notifiers"], name: str) -> protocols.Notifier: ...
 @overload
 def load(kind: Literal["reply_formats"], name: str) -> protocols.ReplyFormat: ...
 @overload

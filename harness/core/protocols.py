@@ -255,7 +255,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "adapters": (AdapterKind,),
     "reports": (Report,),
     "reply_formats": (ReplyFormat,),
-    "notify": (Notifier,),
+    "notifiers": (Notifier,),
     "targets": (DeployTarget,),
 }
 """Kind of plug-in to its protocols, of which it keeps at least one."""

@@ -83,14 +83,14 @@ def _asking(sections: Mapping[str, NotifySection], notice: Notice) -> Iterable[t
 
 def _send(name: str, section: NotifySection, notice: Notice, client: Client) -> Sent:
     try:
-        words = plugins.load("notify", section.kind).send(notice, _options(name, section), client)
+        words = plugins.load("notifiers", section.kind).send(notice, _options(name, section), client)
         return Sent(name=name, kind=section.kind, is_sent=True, words=words)
     except Exception as error:  # whatever a kind raises, third parties' too
         return Sent(name=name, kind=section.kind, is_sent=False, words=_words(error))
 
 
 def _options(name: str, section: NotifySection) -> Any:
-    plugin: Any = plugins.load("notify", section.kind)
+    plugin: Any = plugins.load("notifiers", section.kind)
     struct, where = options.struct_of(plugin), f"[notify.{name}.options]"
     if struct is None:
         if section.options:

@@ -350,4 +350,4 @@ def test_the_job_is_read_from_the_environment(github, gitlab):
 
 def test_every_kind_is_a_file():
     """So that a new one is one new file."""
-    assert set(names("notify")) >= {"webhook", "slack", "github_check", "github_comment", "gitlab_note"}
+    assert set(names("notifiers")) >= {"webhook", "slack", "github_check", "github_comment", "gitlab_note"}
