@@ -55,7 +55,9 @@ def _names(groups: list[list[CaseRow]], clusters: dict[str, str], arm: str) -> l
     for members in groups:
         fallback = clusters.get(members[0].case.cluster) or short_name(members[0].suite)
         name = common([told for row in members if (told := _differences(row, arm))]) or fallback
-        names.append(name if name not in names else f"{name} ({fallback})")
+        if name in names:  # the cluster's own name may say the same, and then tells it apart already
+            name = fallback if fallback.startswith(name) else f"{name} ({fallback})"
+        names.append(name)
     return names
 
 

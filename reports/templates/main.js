@@ -20,6 +20,7 @@ let ready = null, last = "";
 
 async function route() {
   const asked = location.hash, {view, filters} = address(), open = view === "cases";
+  if ($("report").hidden !== open) scrollTo(0, 0); // another page: the place on the one before means nothing there
   $("report").hidden = open;
   $("cases").hidden = !open;
   for (const anchor of document.querySelectorAll("nav a")) {

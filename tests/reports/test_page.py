@@ -393,3 +393,11 @@ def test_the_command_of_a_case_holds_only_what_pytest_can_pick_by(story, opened)
     page.locator(".row").click()
     command = page.locator(".command pre").inner_text()
     assert "-k 'eval_parcel and sea and x and rm and -rf' --model tuned" in command
+
+
+def test_the_cases_open_at_their_top_wherever_the_verdict_was_left(page_bytes, opened):
+    """The search field is in sight, not above the window."""
+    report = opened(page_bytes)
+    report.page.evaluate("scrollTo(0, 1200)")
+    report.at("#cases")
+    assert report.page.evaluate("scrollY") == 0

@@ -21,6 +21,8 @@ def unpack(file: Path, folder: Path) -> None:
 
     Raises InputError when transformers cannot read the file, UsageError when the folder is there already.
     """
+    if not sys.stderr.isatty():  # a bar in a log is one long line; tqdm reads this when it is imported
+        os.environ.setdefault("TQDM_DISABLE", "1")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
