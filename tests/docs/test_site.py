@@ -52,3 +52,10 @@ def test_every_message_of_the_troubleshooting_page_is_one():
     assert len(rows) > 12
     for message in rows:
         assert message in plain or any(pattern.search(message) for pattern in patterns), message
+
+
+def test_every_page_is_in_the_menu():
+    """The strict build refuses a page that has no place; this tells it without building."""
+    menu = set(re.findall(r"[\w/.-]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8")))
+    pages = {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")}
+    assert not sorted(name for name in pages - menu if not name.startswith("examples/"))

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from harness import config, loop
 from harness.core import codec
-from harness.errors import DeployError, InputError, InvalidError, UsageError
+from harness.errors import DeployError, InputError, NotYetError, UsageError
 from harness.project import Project
 from harness.promote import deploy, step
 from harness.promote.targets import folder, oci
@@ -299,7 +299,7 @@ def test_a_wrong_section_is_refused_before_anything_is_judged(work, section, mes
 
 
 def test_deploy_before_a_promotion_and_without_a_target_say_what_to_type(work):
-    with pytest.raises(InvalidError, match="nothing is promoted yet"):
+    with pytest.raises(NotYetError, match="nothing is promoted yet"):
         step.deploy(work)
     with pytest.raises(UsageError, match="no deploy target"):
         step.deploy(reopened(work.config.root, CONFIG))
