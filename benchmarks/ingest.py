@@ -28,10 +28,10 @@ from pathlib import Path
 
 import orjson
 
-from harness.config import Config
 from harness.ingest import step as ingest_step
 from harness.ingest.stage import ingest
 from harness.project import Project
+from harness.sections import Config
 
 WORDS = [
     "the",

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.config import Config
 from harness.errors import InputError
 from harness.ingest import dry_run
 from harness.ingest.step import Intake
 from harness.project import Project
+from harness.sections import Config
 
 COLUMNS = (
     "files",

@@ -18,9 +18,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.config import Config, ProjectSection
 from harness.mine.step import mine
 from harness.project import Project
+from harness.sections import Config, ProjectSection
 from harness.types import Call, Feedback, Message, TextPart, Usage
 
 BATCH = 50_000

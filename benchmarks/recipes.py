@@ -22,11 +22,11 @@ from msgspec.structs import replace
 from harness import config as harness_config
 from harness import loop
 from harness.cli.console import ConsoleProgress
-from harness.config import ArmSection, Config
 from harness.curate import step as curate_step
 from harness.evaluate import step as evaluate_step
 from harness.gate.statistics.binary import clopper_pearson
 from harness.project import Project
+from harness.sections import ArmSection, Config
 from harness.tune import step as tune_step
 from harness.types import Adapter, Dataset, Recipe
 

@@ -9,7 +9,6 @@ and a killed run goes on where it was. A step whose inputs did not change is rec
 """
 
 from harness import planning
-from harness.config import Config
 from harness.curate import step as curate_step
 from harness.curate.step import curate
 from harness.errors import UsageError
@@ -27,6 +26,7 @@ from harness.project import Project
 from harness.promote import deploy
 from harness.promote.step import promote
 from harness.report import report
+from harness.sections import Config
 from harness.tune import rounds
 from harness.tune import step as tune_step
 from harness.tune.step import tune

@@ -11,7 +11,6 @@ from typing import Self
 from msgspec.structs import replace
 
 from harness import config as harness_config
-from harness.config import Config
 from harness.core import adapters, feedback_summary, reads
 from harness.core.codec import digest, read
 from harness.core.feedback_summary import FeedbackSummary
@@ -19,6 +18,7 @@ from harness.core.link_feedback import link
 from harness.core.ordered import Ordered
 from harness.core.progress import Progress
 from harness.errors import InvalidError, NotYetError
+from harness.sections import Config
 from harness.store import Store
 from harness.store.promotions import ADAPTERS, ARMS
 from harness.types import Adapter, Arm, Dataset, Feedback, Noun, Run, Story, Verdict

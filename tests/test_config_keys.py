@@ -7,19 +7,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness import config
+from harness import sections
 from harness.curate.options import CurateOptions, Teacher
 from harness.types import Policy, Recipe
 
 ROOT = Path(__file__).parents[1]
-DEFINING = ("harness/config.py", "harness/curate/options.py", "harness/types/")
+DEFINING = ("harness/sections.py", "harness/curate/options.py", "harness/types/")
 """Where the keys stand; what reads them is elsewhere."""
-STRUCTS = (*config.Section.__subclasses__(), CurateOptions, Teacher, Recipe, Policy)
+STRUCTS = (*sections.Section.__subclasses__(), CurateOptions, Teacher, Recipe, Policy)
 KEYS = [
     (struct.__name__, field.name)
     for struct in STRUCTS
     for field in msgspec.structs.fields(struct)
-    if (struct, field.name) != (config.Config, "root")
+    if (struct, field.name) != (sections.Config, "root")
 ]
 
 

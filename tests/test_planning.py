@@ -4,13 +4,13 @@ import pytest
 from msgspec.structs import replace
 
 from harness import planning
-from harness.config import Config, ProjectSection, ReportSection
 from harness.core.codec import digest
 from harness.core.plugins import helper
 from harness.errors import UndecidedError
 from harness.gate.power import plan as planned
 from harness.gate.power_rules import least_margin
 from harness.project import LATEST, Project
+from harness.sections import Config, ProjectSection, ReportSection
 from harness.tune.step import UnderpoweredError
 from harness.types import DecisionPlan, Guard, PlannedCall, PlannedWay, Policy, Suite, Target, Verdict
 from tests.curate.traces import restaurant

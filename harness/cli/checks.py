@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from harness import config as harness_config
 from harness import loop, report
-from harness.config import ArmSection, JudgeSection
 from harness.core.adapters import HOSTED
 from harness.core.codec import encode
 from harness.core.plugins import PACKAGES, known, load, names
@@ -22,6 +21,7 @@ from harness.evaluate.arms import sections, template_options, tuned_section
 from harness.gate import candidate
 from harness.project import Project
 from harness.redact.redaction import kinds
+from harness.sections import ArmSection, JudgeSection
 from harness.store import Store, memory
 from harness.tune.step import check_arm
 from harness.types import Arm, Json

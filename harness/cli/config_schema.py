@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from harness.config import Config
 from harness.core.field_docs import field_docs, structs_in
 from harness.core.plugins import load, names
+from harness.sections import Config
 
 FILE = "trueup.schema.json"
 LINE = f"#:schema ./{FILE}\n"

@@ -6,7 +6,6 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness import config as config_file
-from harness.config import Config
 from harness.core import reads
 from harness.core.codec import digest
 from harness.core.options import absolute, files
@@ -22,6 +21,7 @@ from harness.ingest.settings import redacted
 from harness.mine.mined import Mined
 from harness.mine.step import mine
 from harness.project import LATEST, Project
+from harness.sections import Config
 from harness.types import Dataset, Message
 
 

@@ -12,13 +12,14 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from harness.config import ArmSection, Config, JudgeSection, prompt
+from harness.config import prompt
 from harness.core import options as option_tables
 from harness.core.codec import canonical
 from harness.core.nearest import did_you_mean
 from harness.core.options import OptionsTable
 from harness.core.replies import json_object
 from harness.errors import UsageError
+from harness.sections import ArmSection, Config, JudgeSection
 from harness.types import Arm, Case, Json, Message, Prompt
 
 TUNED, CHAMPION = "tuned", "champion"

@@ -6,7 +6,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.config import Config, EvalSection
 from harness.core import dataset_files
 from harness.core.codec import digest, write_lines
 from harness.errors import InvalidError, UsageError
@@ -15,6 +14,7 @@ from harness.evaluate import arms as evaluate_arms
 from harness.evaluate import stage as evaluate_stage
 from harness.evaluate.runner.survey import Survey
 from harness.project import EvaluationRuns, Project
+from harness.sections import Config, EvalSection
 from harness.types import Adapter, Application, Arm, Case, Dataset, EvalRequest, Run
 
 OnEvent = Callable[[dict[str, Any]], None]

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from harness.config import Config, check_arms
+from harness.config import check_arms
 from harness.core import adapters
 from harness.core.codec import digest
 from harness.errors import InvalidError, NotYetError, UsageError
 from harness.evaluate import arms as evaluate_arms
 from harness.evaluate.arms import CHAMPION, TUNED
+from harness.sections import Config
 from harness.types import Policy, Run
 
 SHOWN = 3

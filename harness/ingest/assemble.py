@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from harness.config import IngestLimits
 from harness.core import plugins
 from harness.core.chat_forms import is_media
 from harness.core.recordings import is_pair
 from harness.ingest.barrier import Bad, start_of, tried
 from harness.ingest.door import StoreDoor
 from harness.ingest.formats._fates import INNER, OTHER, aside
+from harness.sections import IngestLimits
 from harness.types import Call, Feedback, Noun, Quarantined, Source
 
 BATCH = 5_000

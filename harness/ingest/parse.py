@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from harness.config import IngestLimits
 from harness.core import plugins
 from harness.ingest import columns, containers
 from harness.ingest.barrier import Bad, guarded, start_of, tried
@@ -17,6 +16,7 @@ from harness.ingest.door import StoreDoor
 from harness.ingest.formats._fates import Passed, aside
 from harness.ingest.formats._json import parsed
 from harness.ingest.shuffle import Spool
+from harness.sections import IngestLimits
 from harness.types import Noun, Quarantined
 
 NOTICED = 256

@@ -5,12 +5,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from harness.config import Config
 from harness.core import options as option_tables
 from harness.core.options import OptionsTable
 from harness.errors import UsageError
 from harness.project import Project
 from harness.redact import redaction
+from harness.sections import Config
 from harness.store.salt import salt
 from harness.types import Noun
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from harness.config import Config
 from harness.core import options as option_tables
 from harness.core import reads
 from harness.core.options import OptionsTable
@@ -12,6 +11,7 @@ from harness.core.reads import Reads
 from harness.evaluate import helpers
 from harness.mine import stage
 from harness.project import LATEST, Project
+from harness.sections import Config
 from harness.types import Cluster
 
 

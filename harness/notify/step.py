@@ -5,7 +5,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness.config import Config, NotifySection
 from harness.core import options, plugins
 from harness.errors import TrueupError, UsageError
 from harness.notify import notice as notices
@@ -14,6 +13,7 @@ from harness.notify.client import Client, NotifyError
 from harness.notify.notice import Notice
 from harness.project import Project
 from harness.report import story_of
+from harness.sections import Config, NotifySection
 from harness.types import Noun, Verdict
 
 

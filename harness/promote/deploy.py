@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
-from harness.config import Config
 from harness.core import options as option_tables
 from harness.core import plugins
 from harness.core.protocols import OpenTarget
@@ -18,6 +17,7 @@ from harness.errors import DeployError, TrueupError, UsageError
 from harness.project import Project
 from harness.promote import release as releases
 from harness.promote.probe import probe
+from harness.sections import Config
 from harness.types import Deployment, Json, Noun, Release, Switch
 
 T = TypeVar("T")

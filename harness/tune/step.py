@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
-from harness.config import Config
 from harness.core.adapters import HOSTED
 from harness.core.plugins import load
 from harness.errors import UndecidedError
@@ -12,6 +11,7 @@ from harness.evaluate.arms import tuned_section
 from harness.evaluate.step import sound, survey
 from harness.gate import power
 from harness.project import ANYWAY, Project
+from harness.sections import Config
 from harness.tune import request as tune_request
 from harness.tune import stage as tune_stage
 from harness.types import Adapter, CurvePoint, Dataset, Finding, Suite, TuneRequest

@@ -7,7 +7,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from harness import config
+from harness import config, sections
 from harness.cli import config_schema
 from harness.cli.starter import plain
 from harness.core.field_docs import field_docs
@@ -18,7 +18,7 @@ from tests.cli.inside import trueup
 from tests.docs.test_docs import fences
 
 SCHEMA = json.loads(config_schema.content())
-STRUCTS = (*config.Section.__subclasses__(), CurateOptions, Teacher, Recipe, Policy)
+STRUCTS = (*sections.Section.__subclasses__(), CurateOptions, Teacher, Recipe, Policy)
 
 
 def errors(text: str) -> list[str]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness import config, loop
+from harness import loop, sections
 from harness.cli.checks import examine
 from harness.core import options
 from harness.core.options import File
@@ -68,7 +68,7 @@ def test_a_value_of_a_wrong_type_is_refused(tmp_path, wrong):
         loop.check(project(tmp_path, wrong).config)
 
 
-@pytest.mark.parametrize("key", config.PrivacySection.__struct_fields__)
+@pytest.mark.parametrize("key", sections.PrivacySection.__struct_fields__)
 def test_options_of_ingest_cannot_change_redaction(tmp_path, key):
     """Every key of [privacy] is refused among ingest's options, by a dry run as well, and the message says where to."""
     (tmp_path / "traces").mkdir()

@@ -8,7 +8,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from harness.config import Config
 from harness.core.codec import read
 from harness.curate import step
 from harness.curate.options import CurateOptions
@@ -17,6 +16,7 @@ from harness.errors import UndecidedError, UsageError
 from harness.evaluate import step as evaluate_step
 from harness.mine.stage import mine
 from harness.project import Project
+from harness.sections import Config
 from harness.types import Dataset
 from tests.curate.traces import restaurant
 

@@ -50,9 +50,9 @@ def test_the_share_is_of_the_final_mix(tmp_path):
 
 def test_rows_of_a_replay_file_pass_the_redaction_door(tmp_path):
     """A row that no ingest has read is redacted before it is stored."""
-    from harness.config import Config, ProjectSection
     from harness.ingest.settings import redacted
     from harness.project import Project
+    from harness.sections import Config, ProjectSection
 
     path = tmp_path / "replay.jsonl"
     path.write_text(json.dumps({"instruction": "Mail eve@example.com", "output": "Sent to eve@example.com"}))

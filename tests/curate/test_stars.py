@@ -4,12 +4,12 @@ import csv
 
 import pytest
 
-from harness.config import Config
 from harness.curate.options import CurateOptions
 from harness.curate.stage import curate
 from harness.ingest import step as ingest_step
 from harness.mine import step as mine_step
 from harness.project import Project
+from harness.sections import Config
 from tests.curate.traces import call, order
 
 CALLS, RATED = 240, 200

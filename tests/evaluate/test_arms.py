@@ -2,11 +2,11 @@
 
 import pytest
 
-from harness.config import ArmSection, Config, PromptSection
 from harness.core.replies import json_object
 from harness.errors import UsageError
 from harness.evaluate import arms
 from harness.evaluate.backends import constant
+from harness.sections import ArmSection, Config, PromptSection
 from harness.types import Case, Message, Request, TextPart, ToolCallPart
 
 PROMPTS = {"short": PromptSection(system="Be short."), "recorded": PromptSection(traces=True)}

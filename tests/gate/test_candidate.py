@@ -7,7 +7,6 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from harness.cli.main import cli
-from harness.config import ArmSection
 from harness.errors import InvalidError, NotYetError, UsageError
 from harness.evaluate import identity
 from harness.gate import bar as gate_bar
@@ -16,6 +15,7 @@ from harness.gate import early_stop, flaky_cases
 from harness.gate import stage as gate_stage
 from harness.gate import step as gate_step
 from harness.project import ANYWAY, EvaluationRuns
+from harness.sections import ArmSection
 from harness.types import Arm, Judgement, Quarantine
 from tests.gate.desk import BOOKING, OTHER, RIGHT, TUNED, answered, evaluated
 

@@ -11,12 +11,12 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from harness.cli.main import cli
-from harness.config import ArmSection, PromptSection
 from harness.core.codec import encode, read
 from harness.errors import InvalidError
 from harness.gate import stage as gate_stage
 from harness.gate import step as gate_step
 from harness.promote import step as promote_step
+from harness.sections import ArmSection, PromptSection
 from harness.types import Arm
 from tests.gate.desk import BOOKING, GENERAL, OTHER, RIGHT, TUNED, evaluated
 

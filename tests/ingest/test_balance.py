@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.config import Config
 from harness.ingest import step as ingest_step
 from harness.ingest.assemble import UNACCOUNTED
 from harness.ingest.formats._fates import OTHER
 from harness.ingest.stage import ingest
 from harness.project import Project
+from harness.sections import Config
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 EXPORTS = sorted(

@@ -8,7 +8,6 @@ import socket
 import pytest
 import zstandard
 
-from harness.config import Config
 from harness.errors import InputError, StorageError
 from harness.ingest import barrier, step
 from harness.ingest.barrier import Bad
@@ -16,6 +15,7 @@ from harness.ingest.door import EXCERPT, StoreDoor
 from harness.ingest.stage import ingest
 from harness.project import Project
 from harness.redact.redaction import RedactionError, Redactor
+from harness.sections import Config
 from tests.ingest.test_fuzzed import GOOD, nested
 from tests.ingest.test_fuzzed import read as balance
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import Config, FeedbackSection
 from harness.core.replies import corrected
 from harness.ingest import step
 from harness.mine import stage
 from harness.project import Project
+from harness.sections import Config, FeedbackSection
 
 CASES = Path(__file__).parents[1] / "fixtures" / "cases"
 

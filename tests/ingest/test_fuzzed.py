@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.config import Config
 from harness.ingest import step as ingest_step
 from harness.ingest.assemble import UNACCOUNTED
 from harness.ingest.formats._fates import OTHER
 from harness.ingest.stage import ingest
 from harness.project import Project
+from harness.sections import Config
 from tests.ingest.test_balance import EXPORTS, FIXTURES
 
 LARGEST = 200_000

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from harness.config import Config
 from harness.errors import InputError
 from harness.ingest import step as ingest_step
 from harness.project import Project
+from harness.sections import Config
 from harness.types import Call, Source
 from tests.ingest.formats import derive
 

@@ -4,7 +4,6 @@ from html.parser import HTMLParser
 
 import pytest
 
-from harness.config import Config, ProjectSection
 from harness.core.plugins import helper
 from harness.curate import datasets
 from harness.curate import stage as curate_stage
@@ -12,6 +11,7 @@ from harness.errors import UsageError
 from harness.mine import step as mine_step
 from harness.mine.cluster_history import follow, with_examples
 from harness.project import LATEST, Project
+from harness.sections import Config, ProjectSection
 from tests.curate.traces import call, restaurant, thumb
 from tests.reports.payloads import MARK, hostile
 

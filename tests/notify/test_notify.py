@@ -9,7 +9,6 @@ import pytest
 from msgspec.structs import replace
 
 from harness import loop, report
-from harness.config import Config, NotifySection
 from harness.core.ci_job import ci_job
 from harness.core.plugins import names
 from harness.errors import InputError, UndecidedError, UsageError
@@ -19,6 +18,7 @@ from harness.notify.client import Client, NotifyError
 from harness.notify.kinds import webhook
 from harness.notify.notice import Notice
 from harness.project import Project
+from harness.sections import Config, NotifySection
 from harness.types import BranchChange, Verdict
 from reports import comment
 from tests.cli.inside import trueup

@@ -6,10 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.main import cli
-from harness.config import Config
 from harness.errors import NotYetError, UsageError
 from harness.project import Project
 from harness.promote.monitor import monitor
+from harness.sections import Config
 from tests.curate.traces import DAY_NS, call, thumb
 
 

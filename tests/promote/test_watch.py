@@ -6,12 +6,12 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.main import cli
-from harness.config import Config
 from harness.mine.mined import Mined
 from harness.mine.traffic import Traffic
 from harness.project import Project
 from harness.promote import daily, watch_stage
 from harness.promote.daily import Daily, DailyShare
+from harness.sections import Config
 from harness.types import Cluster, Failure
 from tests.curate.traces import DAY_NS, START_NS, call, thumb
 

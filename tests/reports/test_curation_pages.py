@@ -4,11 +4,11 @@ import itertools
 
 import pytest
 
-from harness.config import ProjectSection
 from harness.core.plugins import helper
 from harness.curate.card import about, sections
 from harness.mine.cluster_history import Followed
 from harness.mine.cluster_states import Life
+from harness.sections import ProjectSection
 from harness.types import Case, Cluster, Dataset, Neighbour
 from tests.curate.traces import call, say
 from tests.reports.conftest import Opened

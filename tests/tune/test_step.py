@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.config import Config, ProjectSection
 from harness.errors import UndecidedError
 from harness.evaluate.runner.survey import Survey
 from harness.project import ANYWAY, Project
+from harness.sections import Config, ProjectSection
 from harness.store.looks import Sight
 from harness.tune import step
 from harness.types import Adapter, Dataset, Guard, Prompt, Recipe, Suite, TuneRequest

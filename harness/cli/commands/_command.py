@@ -96,9 +96,10 @@ def command(
 @contextmanager
 def _without_toml(progress: "Progress") -> Iterator["Project"]:
     """The project of the nearest trueup.toml; where there is none, one with nothing set, whose store is thrown away."""
-    from harness.config import Config, find
+    from harness.config import find
     from harness.errors import UsageError
     from harness.project import Project
+    from harness.sections import Config
     from harness.store import Store
 
     try:

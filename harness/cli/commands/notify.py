@@ -30,9 +30,9 @@ def notify(
     Example: trueup notify --kind github_comment
     Example: trueup notify team
     """
-    from harness.config import NotifySection
     from harness.core.nearest import did_you_mean
     from harness.notify import step
+    from harness.sections import NotifySection
 
     known = project.config.notify
     for name in names:

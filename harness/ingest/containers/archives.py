@@ -7,9 +7,9 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO, Any, BinaryIO
 
-from harness.config import IngestLimits
 from harness.ingest.containers.sources import UnpackGuard
 from harness.ingest.formats._json import loads
+from harness.sections import IngestLimits
 
 ZIP = b"PK\x03\x04"
 MOST_MEMBERS = 10_000

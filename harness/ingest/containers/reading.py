@@ -6,12 +6,12 @@ from typing import IO, Any, BinaryIO, NamedTuple
 
 import zstandard
 
-from harness.config import IngestLimits
 from harness.ingest.barrier import WINDOW, Bad, guarded, tried
 from harness.ingest.containers import archives, sources
 from harness.ingest.containers.resumed import Resumed
 from harness.ingest.containers.sources import HEAD, MIB
 from harness.ingest.formats._json import loads, several
+from harness.sections import IngestLimits
 
 BOM = b"\xef\xbb\xbf"
 

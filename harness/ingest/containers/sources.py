@@ -15,8 +15,8 @@ from typing import IO, Any, BinaryIO, NamedTuple
 
 import zstandard
 
-from harness.config import IngestLimits
 from harness.errors import InputError
+from harness.sections import IngestLimits
 
 STDIN = "-"
 MIB = 2**20

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.config import Config, ProjectSection
 from harness.project import Project
+from harness.sections import Config, ProjectSection
 from tests.curate.traces import restaurant
 
 

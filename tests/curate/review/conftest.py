@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from harness.config import Config, ProjectSection
 from harness.curate.review.step import Review, queue, record
 from harness.project import Project
+from harness.sections import Config, ProjectSection
 from tests.curate.traces import call, restaurant, thumb
 from tests.reports.payloads import hostile
 

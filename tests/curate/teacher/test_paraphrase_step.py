@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from harness.config import Config, EvalSection, ProjectSection
 from harness.core.codec import read_lines
 from harness.curate import step as curate_step
 from harness.curate.slot_swaps import MARK
 from harness.errors import UsageError
 from harness.project import Project
+from harness.sections import Config, EvalSection, ProjectSection
 from harness.types import Case
 from tests.curate.traces import order, restaurant
 

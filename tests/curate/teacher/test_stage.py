@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from harness.config import Config, ProjectSection
 from harness.curate.options import Teacher
 from harness.curate.stage import CurateOptions, curate
 from harness.curate.teacher.stage import teach
@@ -12,6 +11,7 @@ from harness.curate.teacher.step import teach as ask
 from harness.errors import UsageError
 from harness.mine import step as mine_step
 from harness.project import Project
+from harness.sections import Config, ProjectSection
 from harness.types import Reply
 from tests.curate.traces import call, order, prompted, restaurant, say
 
