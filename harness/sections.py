@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from harness.types import ADDRESS, FeedbackScale, Json, Policy, Recipe, StoreSettings
+from harness.types import ADDRESS, EngineSettings, FeedbackScale, Json, Policy, Recipe, StoreSettings
 
 
 class Section(Struct, frozen=True):
@@ -219,6 +219,8 @@ class Config(Section, frozen=True):
     """What a promotion moves."""
     storage: StoreSettings = msgspec.field(default=StoreSettings(), name="store")
     """Where the store is."""
+    engine: EngineSettings = EngineSettings()
+    """Where work is done."""
     notify: dict[str, NotifySection] = {}
     """Who is told of a verdict, by a name of yours: `[notify.team]`."""
     deploy: dict[str, dict[str, Json]] = {}

@@ -1,10 +1,10 @@
 """Start a child process, exchange messages with it, and leave nothing of it behind.
 
-    with Worker("harness.tune.engines.local", "tune") as child:       in the parent
+    with Worker("harness.core.engines.local", JOB, FOLDER) as child:       in the parent
         child.send(encode(request))
         answer = child.result(on_event)
 
-    parent = worker.parent()                                          in the child
+    parent = worker.parent()                                               in the child
     parent.perform(lambda: work(next(parent.requests())))
 
 Requests are JSON lines on the child's standard input. Messages are JSON lines on a pipe of their own, whose descriptor is

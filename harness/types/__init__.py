@@ -12,6 +12,7 @@ JSON and back and gives their content id.
 from harness.types.base import Json, Noun
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.deploy import Deployment, Release, Switch
+from harness.types.engines import EngineSettings
 from harness.types.evaluation import (
     CORPUS,
     Application,
@@ -93,6 +94,7 @@ __all__ = [
     "CurvePoint",
     "Dataset",
     "DecisionPlan",
+    "EngineSettings",
     "Estimate",
     "EvalRequest",
     "Failure",
