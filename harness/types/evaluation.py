@@ -226,6 +226,8 @@ class Result(Noun, frozen=True):
     asked: tuple[tuple[Message, ...], ...] = ()
     """For each reply what was new in its request: results of tools, further questions, or a question that the eval function
     wrote itself. Empty where every reply answers the case's own messages. The arm's prompt is in the arm."""
+    closing: tuple[Message, ...] = ()
+    """What a session held after its last reply: results of tools that no further request sent."""
 
     @property
     def cut_off(self) -> bool:
