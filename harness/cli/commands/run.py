@@ -36,20 +36,22 @@ def run(project: "Project", as_json: bool, iterations: int, suite: str, train_an
     """
     from harness import loop, report
     from harness.cli import console
-    from harness.core.ci_job import ci_job, public_warning
+    from harness.core.ci_job import ci_job, public_warning, store_warning
     from harness.errors import TrueupError
     from harness.gate import branches
     from harness.notify import step, stop
 
-    if warning := public_warning(ci_job()):
-        console.warn(f"trueup: {warning}")
+    job, storage = ci_job(), project.config.storage
+    for warning in (public_warning(job), "" if storage.address else store_warning(job, project.config.store)):
+        if warning:
+            console.warn(job.marked(warning))
     stop.clear(Path(project.config.report.out))
     try:
         verdict = loop.run(project, train_anyway) if iterations == 1 else loop.run_in_rounds(project, iterations, suite)
     except TrueupError as error:
         tell(step.tell_stop(project, error))
         raise
-    branches.remember(project, verdict, ci_job())
+    branches.remember(project, verdict, job)
     tell(step.tell(project, verdict))
     if not as_json:
         console.out.print(report.first_screen(project))
