@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from harness.core.ordered import Ordered
+from harness.core.trajectories import uses_tools
 from harness.mine.prompts import Prompts
 from harness.types import Call
 
@@ -34,26 +35,33 @@ class Traffic:
     def sessions(self) -> Iterator[Session]:
         """Calls of each session in order of time, each session once, when its last call is reached.
 
-        A call without a session stands alone.
+        Without a session, the steps of an agent belong together by their trace; any other call stands alone.
         """
         begun: dict[str, list[Call]] = {}
         for call in self:
-            if not call.session_id:
+            key = _session(call)
+            if not key:
                 yield (call,)
                 continue
-            members = begun.setdefault(call.session_id, [])
+            members = begun.setdefault(key, [])
             members.append(call)
-            if len(members) == self._sizes[call.session_id]:
-                yield tuple(begun.pop(call.session_id))
+            if len(members) == self._sizes[key]:
+                yield tuple(begun.pop(key))
         yield from map(tuple, begun.values())  # calls that were erased between two passes left these incomplete
 
     def _counted(self) -> Iterator[Call]:
         for call in self:
             self.size += 1
             self.newest_ns = max(self.newest_ns, call.start_ns)
-            if call.session_id:
-                self._sizes[call.session_id] += 1
+            if key := _session(call):
+                self._sizes[key] += 1
             yield call
+
+
+def _session(call: Call) -> str:
+    if call.session_id:
+        return f"session {call.session_id}"
+    return f"trace {call.trace_id}" if call.trace_id and uses_tools(call) else ""
 
 
 def day(call: Call) -> str:

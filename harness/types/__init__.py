@@ -9,6 +9,7 @@ All are frozen msgspec structs: cheap to build, validated when read, equal by va
 JSON and back and gives their content id.
 """
 
+from harness.types.agents import Step, ToolUse, Trajectory
 from harness.types.base import Json, Noun
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.deploy import Deployment, Release, Switch
@@ -56,7 +57,7 @@ from harness.types.reports import (
     Story,
 )
 from harness.types.storage import ADDRESS, StoreSettings
-from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source
+from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source, ToolRun
 from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
 from harness.types.verdicts import (
     ArmSettings,
@@ -139,6 +140,7 @@ __all__ = [
     "SharedTurn",
     "Source",
     "Spent",
+    "Step",
     "StoreSettings",
     "Story",
     "Suite",
@@ -147,6 +149,9 @@ __all__ = [
     "TokenKind",
     "ToolCallPart",
     "ToolResultPart",
+    "ToolRun",
+    "ToolUse",
+    "Trajectory",
     "TuneRequest",
     "Usage",
     "Verdict",
