@@ -10,6 +10,7 @@ JSON and back and gives their content id.
 """
 
 from harness.types.base import Json, Noun
+from harness.types.cost import CostSettings
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.deploy import Deployment, Release, Switch
 from harness.types.evaluation import (
@@ -90,6 +91,7 @@ __all__ = [
     "Cluster",
     "Comparison",
     "Contract",
+    "CostSettings",
     "CurvePoint",
     "Dataset",
     "DecisionPlan",
