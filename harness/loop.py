@@ -8,7 +8,7 @@ and a killed run goes on where it was. A step whose inputs did not change is rec
 `harness.core.reads`. Mining is the first thing that `curate` asks for, comparing the first thing that `gate` does.
 """
 
-from harness import planning
+from harness import cost, planning
 from harness.curate import step as curate_step
 from harness.curate.step import curate
 from harness.errors import UsageError
@@ -42,6 +42,7 @@ def check(config: Config) -> None:
     gate_options.check(config.gate)
     notify.check(config)
     deploy.check(config)
+    cost.check(config)
 
 
 def run(project: Project, anyway: bool = False) -> Verdict:

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from harness.types import ADDRESS, FeedbackScale, Json, Policy, Recipe, StoreSettings
+from harness.types import ADDRESS, CostSettings, FeedbackScale, Json, Policy, Recipe, StoreSettings
 
 
 class Section(Struct, frozen=True):
@@ -217,6 +217,8 @@ class Config(Section, frozen=True):
     """Which reports are written, and where."""
     promote: PromoteSection = PromoteSection()
     """What a promotion moves."""
+    cost: CostSettings = CostSettings()
+    """What a machine costs, and what a command may spend."""
     storage: StoreSettings = msgspec.field(default=StoreSettings(), name="store")
     """Where the store is."""
     notify: dict[str, NotifySection] = {}

@@ -99,7 +99,8 @@ class AnswerBackend(Protocol):
 
     It may have `SCHEMA` (False; True: replies can be held to a JSON schema), `FILE` (False; True: `--model NAME:FILE` is
     enough to ask it), `check(arm)`, which says what is known of the arm's model without cost and raises where it could
-    not answer, and `check_recipe(recipe)`, which raises where it could not take what the recipe makes.
+    not answer, `check_recipe(recipe)`, which raises where it could not take what the recipe makes, and `at_most(arm, request)`: the
+    most that a reply may cost, None where the arm has no prices.
     """
 
     def digest(self, arm: Arm, /) -> str:
