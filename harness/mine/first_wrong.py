@@ -33,26 +33,26 @@ class WrongStep(Struct, frozen=True):
 
 
 def first_wrong(
-    run: Trajectory, calls: Mapping[str, Call], said: Mapping[str, Sequence[Feedback]], successes: Successes
+    run: Trajectory, calls: Mapping[str, Call], feedback: Mapping[str, Sequence[Feedback]], successes: Successes
 ) -> WrongStep | None:
     """The first of a run's wrong steps; None where nothing tells one. `calls`: those of the run, by id."""
-    return min(wrong_steps(run, calls, said, successes), key=lambda wrong: wrong.step, default=None)
+    return min(wrong_steps(run, calls, feedback, successes), key=lambda wrong: wrong.step, default=None)
 
 
 def wrong_steps(
-    run: Trajectory, calls: Mapping[str, Call], said: Mapping[str, Sequence[Feedback]], successes: Successes
+    run: Trajectory, calls: Mapping[str, Call], feedback: Mapping[str, Sequence[Feedback]], successes: Successes
 ) -> Iterator[WrongStep]:
     """Every step that something shows to be wrong."""
     for place, step in enumerate(run.steps):
         call = calls.get(step.call_id)
-        yield from _corrected(place, step, call, said.get(step.call_id, ())) if call else ()
+        yield from _corrected(place, step, call, feedback.get(step.call_id, ())) if call else ()
         yield from _changed(place, step, run.steps[place + 1 :])
     if run.failed:
         yield from _unlike_successes(run, successes)
 
 
-def _corrected(place: int, step: Step, call: Call, said: Sequence[Feedback]) -> Iterator[WrongStep]:
-    best = best_correction(said)
+def _corrected(place: int, step: Step, call: Call, feedback: Sequence[Feedback]) -> Iterator[WrongStep]:
+    best = best_correction(feedback)
     if best is None or not call.output or confirms(best.correction or "", call):
         return
     made, right = action(call.output[0]), action(corrected(best.correction or "", call))
@@ -65,7 +65,7 @@ def _changed(place: int, step: Step, later: Sequence[Step]) -> Iterator[WrongSte
         if use.refused and not broken(use.result or ""):
             mended = next((other for after in later for other in _taken(after, step, use)), None)
             if mended is not None:
-                made, right = (((one.name, _text(one)),) for one in (use, mended))
+                made, right = (((item.name, _text(item)),) for item in (use, mended))
                 reason = f"{_words(made, right)}, after {use.name} turned the first call down"
                 yield WrongStep(place, step.call_id, "arguments", "changed call", reason)
 
@@ -73,8 +73,8 @@ def _changed(place: int, step: Step, later: Sequence[Step]) -> Iterator[WrongSte
 def _taken(after: Step, step: Step, use: ToolUse) -> Iterator[ToolUse]:
     """Calls of the same tool in the same turn, with other arguments, that the tool took."""
     for other in after.tools:
-        told = other.result is not None and not other.refused
-        if after.turn == step.turn and other.name == use.name and told and _text(other) != _text(use):
+        taken = other.result is not None and not other.refused
+        if after.turn == step.turn and other.name == use.name and taken and _text(other) != _text(use):
             yield other
 
 
@@ -108,18 +108,18 @@ def _words(made: Action, right: Action) -> str:
     if called != wanted:
         return f"it called {called}; {wanted} was called"
     return f"{called}: " + "; ".join(
-        change for (_, one), (_, two) in zip(made, right, strict=True) for change in _changes(one, two)
+        change for (_, before), (_, after) in zip(made, right, strict=True) for change in _changes(before, after)
     )
 
 
 def _changes(made: str, right: str) -> Iterator[str]:
-    one, two = json_object(made), json_object(right)
-    if one is None or two is None:
+    before, after = json_object(made), json_object(right)
+    if before is None or after is None:
         yield "the arguments were no JSON object"
         return
-    for name in sorted(one.keys() | two.keys()):
-        if one.get(name) != two.get(name):
-            yield f"{name} was {_short(one.get(name))}, then {_short(two.get(name))}"
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            yield f"{name} was {_short(before.get(name))}, then {_short(after.get(name))}"
 
 
 def _short(value: Json) -> str:

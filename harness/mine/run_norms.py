@@ -16,7 +16,6 @@ from harness.core.feedback_subject import OPENING
 from harness.core.near_duplicates import normalise
 from harness.core.tool_uses import arguments_of
 from harness.core.trajectories import trajectories, uses_tools
-from harness.mine.forms import RARE
 from harness.mine.traffic import Traffic
 from harness.types import Feedback, Message, Step, TextPart, ToolCallPart, ToolResultPart, Trajectory
 
@@ -24,6 +23,8 @@ LEARNT = 5000
 """Successful runs that are learnt from, those that began first."""
 ENOUGH = 20
 """Successful runs of an agent from which it has norms."""
+RARE = 0.02
+"""Share of successful runs that a norm may be wrong about."""
 ALIKE = 3
 """Successful runs on one request from which that request has norms."""
 
@@ -68,11 +69,11 @@ class Successes(Struct, frozen=True):
 NOTHING = Successes()
 
 
-def learn(traffic: Traffic, said: Mapping[str, tuple[Feedback, ...]]) -> Successes:
+def learn(traffic: Traffic, feedback: Mapping[str, tuple[Feedback, ...]]) -> Successes:
     """What the successful runs of all traffic show. The calls are read once more, where any of them uses tools."""
     if not traffic.agents:
         return NOTHING
-    return learn_from(run for run in _runs(traffic, said) if run.succeeded)
+    return learn_from(run for run in _runs(traffic, feedback) if run.succeeded)
 
 
 def learn_from(good: Iterable[Trajectory]) -> Successes:
@@ -115,15 +116,15 @@ def action(answer: Message) -> Action:
 
 
 def histories(run: Trajectory) -> list[str]:
-    """For each step a name of all that was said before it, without the system text and the ids of tool calls."""
-    found: list[str] = []
+    """For each step a name of all that was feedback before it, without the system text and the ids of tool calls."""
+    digests: list[str] = []
     known, read = "", 0
     for step in run.steps:
         for message in run.messages[read : max(step.at, read)]:
             known = digest([known, _said(message)]) if message.role not in ("system", "developer") else known
         read = max(step.at, read)
-        found.append(known)
-    return found
+        digests.append(known)
+    return digests
 
 
 def repeated(run: Trajectory) -> Iterator[tuple[Step, int, str]]:
@@ -152,10 +153,10 @@ def _said(message: Message) -> list[object]:
     return parts
 
 
-def _runs(traffic: Traffic, said: Mapping[str, tuple[Feedback, ...]]) -> Iterator[Trajectory]:
+def _runs(traffic: Traffic, feedback: Mapping[str, tuple[Feedback, ...]]) -> Iterator[Trajectory]:
     for session in traffic.sessions():
-        if any(call.id in said for call in session) and any(map(uses_tools, session)):
-            yield from trajectories(session, said)
+        if any(call.id in feedback for call in session) and any(map(uses_tools, session)):
+            yield from trajectories(session, feedback)
 
 
 def _norms(runs: Sequence[Trajectory]) -> RunNorms:

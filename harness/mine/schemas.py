@@ -22,8 +22,8 @@ _NO_KEYWORD = (TypeError, ValueError, AttributeError, KeyError)
 def violation(value: Json, schema: dict[str, Any]) -> str:
     """How the value breaks the schema, in words; empty where it does not, or where the schema says nothing."""
     try:
-        found = _Validator(schema, registry=REGISTRY).iter_errors(value)
-        return min((error.message for error in found), default="")
+        errors = _Validator(schema, registry=REGISTRY).iter_errors(value)
+        return min((error.message for error in errors), default="")
     except (*_NO_SCHEMA, *_NO_KEYWORD):
         return ""
 

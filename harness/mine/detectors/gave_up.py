@@ -36,8 +36,8 @@ def _sign(run: Trajectory, window: Window) -> str:
     last = run.steps[-1]
     if last.tools and not _hands_over(last.tools[-1].name):
         return ""  # the trace ends in the middle
-    said = run.messages[last.at].text[:START].replace("’", "'") if last.at >= 0 else ""
-    if STOPPED.match(said):
+    text = run.messages[last.at].text[:START].replace("’", "'") if last.at >= 0 else ""
+    if STOPPED.match(text):
         return "it reached its limit of steps"
     turn = [step for step in run.steps if step.turn == last.turn]
     handed = next((use.name for step in turn for use in step.tools if _hands_over(use.name)), "")
@@ -45,7 +45,7 @@ def _sign(run: Trajectory, window: Window) -> str:
     if handed and (run.failed or (usual.good >= ENOUGH and handed not in usual.called)):
         return f"it handed over by {handed}"
     refused = _unmended(turn)
-    return f"it gave up after {refused} turned its call down" if refused and UNABLE.search(said) else ""
+    return f"it gave up after {refused} turned its call down" if refused and UNABLE.search(text) else ""
 
 
 def _hands_over(name: str) -> bool:

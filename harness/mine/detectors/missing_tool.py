@@ -15,8 +15,8 @@ def detect(window: Window) -> Iterator[Failure]:
         if run.succeeded or "spans_missing" in run.flags or run.steps[-1].tools:
             continue
         for name, reason in _missing(run, window):
-            told = f"{name} was never called; {reason} call it"
-            yield Failure(call_id=run.steps[-1].call_id, detector="missing_tool", reason=told, norm="praise")
+            missing = f"{name} was never called; {reason} call it"
+            yield Failure(call_id=run.steps[-1].call_id, detector="missing_tool", reason=missing, norm="praise")
             break
 
 

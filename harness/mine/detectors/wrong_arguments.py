@@ -17,9 +17,9 @@ DETECTOR = "wrong_arguments"
 
 def detect(window: Window) -> Iterator[Failure]:
     for run in window.runs:
-        told = {wrong.call_id: wrong.reason for wrong in window.wrong_steps(run)[::-1] if wrong.fault == "arguments"}
-        told |= {call_id: reason for call_id, reason in _invalid(run) if call_id not in told}
-        for call_id, reason in told.items():
+        reasons = {wrong.call_id: wrong.reason for wrong in window.wrong_steps(run)[::-1] if wrong.fault == "arguments"}
+        reasons |= {call_id: reason for call_id, reason in _invalid(run) if call_id not in reasons}
+        for call_id, reason in reasons.items():
             yield Failure(call_id=call_id, detector=DETECTOR, reason=reason)
 
 
@@ -37,8 +37,8 @@ def _invalid(run: Trajectory) -> Iterator[tuple[str, str]]:
 
 def _schema(tool: Json) -> tuple[str, dict[str, Any] | None]:
     inner = tool.get("function", tool) if isinstance(tool, dict) else {}
-    found = inner.get("parameters") or inner.get("input_schema") if isinstance(inner, dict) else None
-    return (str(inner.get("name", "")), found) if isinstance(found, dict) else ("", None)
+    schema = inner.get("parameters") or inner.get("input_schema") if isinstance(inner, dict) else None
+    return (str(inner.get("name", "")), schema) if isinstance(schema, dict) else ("", None)
 
 
 def _violation(use: ToolUse, schema: dict[str, Any]) -> str:

@@ -21,9 +21,9 @@ START = 300
 
 def detect(window: Window) -> Iterator[Failure]:
     for run in window.runs:
-        told = {wrong.call_id: wrong.reason for wrong in window.wrong_steps(run)[::-1] if wrong.fault != "arguments"}
-        told |= {call_id: reason for call_id, reason in _unknown(run) if call_id not in told}
-        for call_id, reason in told.items():
+        reasons = {wrong.call_id: wrong.reason for wrong in window.wrong_steps(run)[::-1] if wrong.fault != "arguments"}
+        reasons |= {call_id: reason for call_id, reason in _unknown(run) if call_id not in reasons}
+        for call_id, reason in reasons.items():
             yield Failure(call_id=call_id, detector="wrong_tool", reason=reason)
 
 
