@@ -1,11 +1,23 @@
 """Match the tool calls of an agent's step with what came of them, in whatever order and place a trace tells it."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.core.agent_turns import refused
 from harness.core.replies import json_object
 from harness.types import Call, Json, Message, ToolCallPart, ToolResultPart, ToolRun, ToolUse
+
+_BROKEN = re.compile(
+    r"time[ -]?d?[ -]?out|rate.?limit|too many requests|unavailable|connection|internal server|\b(?:429|50[0-4])\b",
+    re.IGNORECASE,
+)
+"""Words of a tool that is broken rather than misused."""
+
+
+def broken(result: str) -> bool:
+    """Whether a tool that failed says that it is down, slow or limited: no other call would have helped."""
+    return _BROKEN.search(result) is not None
 
 
 def results_by_id(messages: Sequence[Message]) -> dict[str, str]:

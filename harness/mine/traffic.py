@@ -27,6 +27,8 @@ class Traffic:
         self.size = 0
         self.newest_ns = 0
         """Start of the newest call, Unix nanoseconds."""
+        self.agents = False
+        """Whether any call is a step of an agent that uses tools."""
         self.prompts = Prompts(self._counted())
 
     def __iter__(self) -> Iterator[Call]:
@@ -53,6 +55,7 @@ class Traffic:
         for call in self:
             self.size += 1
             self.newest_ns = max(self.newest_ns, call.start_ns)
+            self.agents = self.agents or uses_tools(call)
             if key := _session(call):
                 self._sizes[key] += 1
             yield call
