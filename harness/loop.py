@@ -22,6 +22,7 @@ from harness.ingest.settings import format_options
 from harness.ingest.step import ingest
 from harness.mine import step as mine_step
 from harness.notify import step as notify
+from harness.notify import track
 from harness.project import Project
 from harness.promote import deploy
 from harness.promote.step import promote
@@ -42,6 +43,7 @@ def check(config: Config) -> None:
     gate_options.check(config.gate)
     notify.check(config)
     deploy.check(config)
+    track.check(config)
     cost.check(config)
 
 

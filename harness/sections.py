@@ -223,6 +223,8 @@ class Config(Section, frozen=True):
     """Where the store is."""
     notify: dict[str, NotifySection] = {}
     """Who is told of a verdict, by a name of yours: `[notify.team]`."""
+    track: dict[str, Json] = {}
+    """Where every night is logged: a tracker to its address, `mlflow = "https://…"`, or to a table of its options."""
     deploy: dict[str, dict[str, Json]] = {}
     """Where `trueup promote` deploys: `kind` and the options of that kind. See docs/how-to/deploy.md."""
     root: str = ""

@@ -201,6 +201,14 @@ class Notifier(Protocol):
         when it was not sent; whatever is raised changes no exit code."""
 
 
+class Tracker(Protocol):
+    """A tracker of experiments. It has a struct `Options`, whose `url` is what `[track] NAME = "..."` gives."""
+
+    def log(self, night: Any, options: Any, /) -> str:
+        """Log a `harness.notify.tracked.TrackedNight`, once however often it is called; says in words where it is. Whatever is raised
+        changes no verdict."""
+
+
 class OpenTarget(Protocol):
     """A deploy target that was opened: what `DeployTarget.open` gives.
 
@@ -258,6 +266,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "reply_formats": (ReplyFormat,),
     "notifiers": (Notifier,),
     "targets": (DeployTarget,),
+    "trackers": (Tracker,),
 }
 """Kind of plug-in to its protocols, of which it keeps at least one."""
 

@@ -43,7 +43,7 @@ def run(
     from harness.core.ci_job import ci_job, public_warning, store_warning
     from harness.errors import TrueupError
     from harness.gate import branches
-    from harness.notify import step, stop
+    from harness.notify import step, stop, track
 
     if dry_run:
         return _price(project, as_json)
@@ -59,6 +59,7 @@ def run(
         raise
     branches.remember(project, verdict, job)
     tell(step.tell(project, verdict))
+    tell(track.track(project, verdict))
     if not as_json:
         console.out.print(report.first_screen(project))
     return conclude(verdict, as_json, where=project.config.report.out)
