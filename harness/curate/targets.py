@@ -1,6 +1,7 @@
 """Choose the target of a call by the best evidence there is.
 
-In this order: a person's correction; a later answer in the same session that passed; a teacher's answer that every scorer
+In this order: a person's correction; a later answer in the same session that passed, or what successful runs of an agent
+answered after the same history; a teacher's answer that every scorer
 accepts; production's own answer where feedback and every detector agree. Feedback alone is never a label. What a person
 turned down in review is no target, whoever gave it.
 """
@@ -111,6 +112,11 @@ def turned_down(said: Sequence[Feedback]) -> bool:
     reviews = [item for item in said if item.name == REVIEW]
     last = max(reviews, key=lambda item: (item.at_ns, item.id), default=None)
     return last is not None and last.correction is None and last.label == REJECTED
+
+
+def from_success(answer: Message) -> RowTarget:
+    """What successful runs of the agent answered after the same history."""
+    return _target(Message(role="assistant", parts=answer.parts), "retry", 0)
 
 
 def from_production(call: Call, source: str = "production") -> RowTarget:

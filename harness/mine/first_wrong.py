@@ -14,7 +14,7 @@ from harness.core.feedback_override import best_correction
 from harness.core.replies import confirms, corrected, json_object
 from harness.core.tool_uses import arguments_of, broken
 from harness.mine.run_norms import Action, Successes, action, histories
-from harness.types import Call, Feedback, Json, Step, ToolUse, Trajectory
+from harness.types import Call, Feedback, Json, Message, Step, ToolUse, Trajectory
 
 Fault = Literal["tool", "arguments", "other"]
 
@@ -30,6 +30,8 @@ class WrongStep(Struct, frozen=True):
     evidence: Literal["correction", "changed call", "successful run"]
     reason: str
     """What was wrong, in words."""
+    right: Message | None = None
+    """The answer of a successful run, where that is the evidence."""
 
 
 def first_wrong(
@@ -90,7 +92,7 @@ def _unlike_successes(run: Trajectory, successes: Successes) -> Iterator[WrongSt
         fault = _fault(made, right)
         if made != right and right and (count > 1 or fault == "arguments"):
             reason = f"{_words(made, right)} in a run that succeeded after the same history"
-            yield WrongStep(place, step.call_id, fault, "successful run", reason)
+            yield WrongStep(place, step.call_id, fault, "successful run", reason, successes.answers[before])
             return
 
 

@@ -54,6 +54,8 @@ class Successes(Struct, frozen=True):
     """Agent to its norms."""
     actions: Mapping[str, Mapping[Action, int]] = {}
     """History to what the runs that had it did next, and how many of them."""
+    answers: Mapping[str, Message] = {}
+    """History to the answer of the first of these runs."""
     tools: Mapping[str, tuple[frozenset[str], ...]] = {}
     """Request to the tools that each successful run on it called."""
 
@@ -80,16 +82,19 @@ def learn_from(good: Iterable[Trajectory]) -> Successes:
     """What these successful runs have in common."""
     by_agent: dict[str, list[Trajectory]] = defaultdict(list)
     actions: dict[str, Counter[Action]] = defaultdict(Counter)
+    answers: dict[str, Message] = {}
     tools: dict[str, list[frozenset[str]]] = defaultdict(list)
     for _, run in zip(range(LEARNT), good, strict=False):
         by_agent[agent_of(run)].append(run)
         tools[request_of(run)].append(frozenset(names(run)))
         for step, before in zip(run.steps, histories(run), strict=True):
             if step.at >= 0:
+                answers.setdefault(before, run.messages[step.at])
                 actions[before][action(run.messages[step.at])] += 1
     return Successes(
         norms={agent: _norms(runs) for agent, runs in by_agent.items()},
         actions=actions,
+        answers=answers,
         tools={request: tuple(called) for request, called in tools.items()},
     )
 

@@ -142,6 +142,26 @@ def test_a_run_without_a_session_stays_on_its_side_on_a_later_night():
     assert {f"trace:{trace}" for trace in held} <= first.sticky.keys()
 
 
+def test_a_failed_step_is_taught_what_successful_runs_did_after_the_same_history():
+    """Two praised runs on the same words refund; the blamed one sends it again. Nobody corrected anything."""
+
+    def attempt(number, name, value):
+        fields = {"trace_id": f"try{number}", "session_id": f"try{number}", "user_id": f"v{number}"}
+        look = call(10 * number, answer(("find", {"id": 1})), asked="my kettle is broken, please help", **fields)
+        act = call(10 * number + 1, answer((name, {"id": 1})), after=look, results=[FOUND], user_id=f"v{number}")
+        end = call(10 * number + 2, answer("Done."), after=act, results=["done"], user_id=f"v{number}")
+        return [look, act, end], [thumb(end.id, value)]
+
+    tries = [attempt(501, "refund", 1), attempt(502, "refund", 1), attempt(503, "send", -1)]
+    result = curated([*runs(24), *tries])
+    cases = {case.call_id: case for split in result.splits.values() for case in split}
+    wrong = tries[2][0][1]
+    fate = next(fate for fate in result.fates if fate.call_id == wrong.id)
+    taught = cases.get(wrong.id) or cases[fate.detail.removeprefix("the same input as ")]
+    assert [part.name for part in taught.target.tool_calls] == ["refund"]
+    assert fate.fate in ("train", "held_out", "duplicate")
+
+
 def test_a_retry_known_by_the_tools_own_spans_is_a_target():
     """No later input has the results: the spans say that the first call was turned down and the second was not."""
     wrong = call(1, answer(("find", {"id": 1})), tool_runs=(ToolRun(id="1-0", name="find", error="no such order"),))
