@@ -1,4 +1,4 @@
-"""Survey the runs of agents in the calls: how they ended, and the first step of each that went wrong."""
+"""RunSurvey the runs of agents in the calls: how they ended, and the first step of each that went wrong."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -31,7 +31,7 @@ class WrongRun(Noun, frozen=True):
     flags: tuple[str, ...] = ()
 
 
-class Survey(Noun, frozen=True):
+class RunSurvey(Noun, frozen=True):
     runs: int = 0
     steps: int = 0
     succeeded: int = 0
@@ -41,7 +41,7 @@ class Survey(Noun, frozen=True):
     """In order of time."""
 
 
-def survey(calls: Iterable[Call], feedback: Iterable[Feedback], mined: Mined) -> Survey:
+def survey_runs(calls: Iterable[Call], feedback: Iterable[Feedback], mined: Mined) -> RunSurvey:
     """Look at every run of agents that use tools. Memory grows with the runs that went wrong."""
     by_id = by_call(feedback_scale.read(feedback))
     traffic = Traffic(calls)
@@ -59,7 +59,7 @@ def survey(calls: Iterable[Call], feedback: Iterable[Feedback], mined: Mined) ->
             seen = min(_signs(run, window, failures), default=None)
             if seen is not None or run.failed:
                 wrong.append(_wrong(run, *(seen or (-1, 0, ""))))
-    return Survey(runs=runs, steps=steps, succeeded=good, failed=bad, wrong=tuple(wrong))
+    return RunSurvey(runs=runs, steps=steps, succeeded=good, failed=bad, wrong=tuple(wrong))
 
 
 def _signs(run: Trajectory, window: Window, failures: dict[str, list[Failure]]) -> Iterator[tuple[int, int, str]]:

@@ -35,9 +35,9 @@ def mine(project: Project) -> stage.Mined:
     return mined
 
 
-def survey(project: Project) -> runs.Survey:
+def survey(project: Project) -> runs.RunSurvey:
     """How the runs of agents ended, and which step of each went wrong first."""
-    return runs.survey(project.calls(), project.feedback(), mine(project))
+    return runs.survey_runs(project.calls(), project.feedback(), mine(project))
 
 
 def reads_of(project: Project) -> Reads:

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from harness.cli.main import cli
 from harness.core import codec
-from harness.mine.runs import survey
+from harness.mine.runs import survey_runs
 from harness.mine.stage import mine
 from tests.agents import answer, call
 from tests.curate.traces import thumb
@@ -32,7 +32,7 @@ def found(number, *results, said="Lost."):
 
 
 def surveyed(calls, feedback=()):
-    return survey(calls, feedback, mine(calls, feedback))
+    return survey_runs(calls, feedback, mine(calls, feedback))
 
 
 def test_the_first_wrong_step_is_named_and_good_runs_are_counted_only():

@@ -9,7 +9,7 @@ from harness.cli.commands._command import NO_CALLS, command
 
 if TYPE_CHECKING:
     from harness.curate.levers import Inspection
-    from harness.mine.runs import Survey, WrongRun
+    from harness.mine.runs import RunSurvey, WrongRun
     from harness.project import Project
 
 
@@ -72,7 +72,7 @@ def _say(inspection: "Inspection", top: int) -> None:
         console.say(f"{len(rows) - top} smaller clusters are not shown; --top {len(rows)} shows all")
 
 
-def _say_runs(survey: "Survey", top: int) -> None:
+def _say_runs(survey: "RunSurvey", top: int) -> None:
     from harness.cli import console
 
     if not survey.runs:
