@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.core.agent_turns import refused
+from harness.core.codec import canonical
 from harness.core.replies import json_object
 from harness.types import Call, Json, Message, ToolCallPart, ToolResultPart, ToolRun, ToolUse
 
@@ -60,6 +61,14 @@ def arguments_of(use: ToolUse | ToolCallPart) -> Json:
     """The arguments as an object; the text itself where it is none."""
     value = json_object(use.arguments or "{}")
     return use.arguments if value is None else value
+
+
+def arguments_text(use: ToolUse | ToolCallPart) -> str:
+    """The arguments in one form, in which equal ones are equal; the text itself where they are no object."""
+    try:
+        return canonical(arguments_of(use))
+    except RecursionError:  # nested as no tool's arguments are
+        return use.arguments
 
 
 def _use(part: ToolCallPart, result: str | None, run: ToolRun | None) -> ToolUse:

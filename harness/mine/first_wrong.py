@@ -9,10 +9,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from harness.core.codec import canonical
 from harness.core.feedback_override import best_correction
 from harness.core.replies import confirms, corrected, json_object
-from harness.core.tool_uses import arguments_of, broken
+from harness.core.tool_uses import arguments_text, broken
 from harness.mine.run_norms import Action, Successes, action, histories
 from harness.types import Call, Feedback, Json, Message, Step, ToolUse, Trajectory
 
@@ -67,7 +66,7 @@ def _changed(place: int, step: Step, later: Sequence[Step]) -> Iterator[WrongSte
         if use.refused and not broken(use.result or ""):
             mended = next((other for after in later for other in _taken(after, step, use)), None)
             if mended is not None:
-                made, right = (((item.name, _text(item)),) for item in (use, mended))
+                made, right = (((item.name, arguments_text(item)),) for item in (use, mended))
                 reason = f"{_words(made, right)}, after {use.name} turned the first call down"
                 yield WrongStep(place, step.call_id, "arguments", "changed call", reason)
 
@@ -76,7 +75,12 @@ def _taken(after: Step, step: Step, use: ToolUse) -> Iterator[ToolUse]:
     """Calls of the same tool in the same turn, with other arguments, that the tool took."""
     for other in after.tools:
         taken = other.result is not None and not other.refused
-        if after.turn == step.turn and other.name == use.name and taken and _text(other) != _text(use):
+        if (
+            after.turn == step.turn
+            and other.name == use.name
+            and taken
+            and arguments_text(other) != arguments_text(use)
+        ):
             yield other
 
 
@@ -127,7 +131,3 @@ def _changes(made: str, right: str) -> Iterator[str]:
 def _short(value: Json) -> str:
     text = "missing" if value is None else str(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
-
-
-def _text(use: ToolUse) -> str:
-    return canonical(arguments_of(use))

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from msgspec import Struct
 
-from harness.core.codec import canonical, digest
+from harness.core.codec import digest
 from harness.core.feedback_subject import OPENING
 from harness.core.near_duplicates import normalise
-from harness.core.tool_uses import arguments_of
+from harness.core.tool_uses import arguments_text
 from harness.core.trajectories import trajectories, uses_tools
 from harness.mine.traffic import Traffic
 from harness.types import Feedback, Message, Step, TextPart, ToolCallPart, ToolResultPart, Trajectory
@@ -117,7 +117,7 @@ def names(run: Trajectory) -> Iterator[str]:
 
 
 def action(answer: Message) -> Action:
-    return tuple(sorted((part.name, canonical(arguments_of(part))) for part in answer.tool_calls))
+    return tuple(sorted((part.name, arguments_text(part)) for part in answer.tool_calls))
 
 
 def histories(run: Trajectory) -> list[str]:
@@ -139,7 +139,7 @@ def repeated(run: Trajectory) -> Iterator[tuple[Step, int, str]]:
     for step in run.steps:
         for use in step.tools:
             if use.result is not None:
-                key = use.name, canonical(arguments_of(use)), use.result
+                key = use.name, arguments_text(use), use.result
                 seen[key] += 1
                 if seen[key] > 1:
                     yield step, seen[key], use.name
@@ -152,7 +152,7 @@ def _said(message: Message) -> list[object]:
         if isinstance(part, TextPart):
             parts.append(part.text.strip())
         elif isinstance(part, ToolCallPart):
-            parts.append([part.name, canonical(arguments_of(part))])
+            parts.append([part.name, arguments_text(part)])
         elif isinstance(part, ToolResultPart):
             parts.append({"result": part.content})
     return parts

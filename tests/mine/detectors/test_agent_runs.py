@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import mine_agents
-from harness.core import feedback_scale
+from harness.core import codec, feedback_scale
 from harness.ingest.stage import ingest, link
 from harness.mine.detectors import (
     gave_up,
@@ -283,3 +283,20 @@ def test_successful_runs_of_tau_bench_are_left_alone():
     }
     assert len(flagged) == 1
     assert sum(failure.detector == "gave_up" for failure in mined.failures) == 13
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ['{"a": "\\ud800"}', '{"id": 123456789012345678901234567890}', f'{{"a": {"[" * 900}{"]" * 900}}}', "{", ""],
+)
+def test_arguments_of_any_kind_are_mined(arguments):
+    """Half a surrogate pair, a huge number, a deep nest, no JSON: whatever is said of the run, its failures can be stored."""
+    made = answer(("find", arguments))
+    calls = conversation(
+        (made, [MISSING]), (made, [MISSING]), (answer(("find", {"id": 1})), [FOUND]), (answer("Lost."),)
+    )
+    other = {"id": "1", "type": "function", "function": {"name": "find", "arguments": '{"a": "\\udfff"}'}}
+    for said in ([], [thumb("t:0004", 1)], [thumb("t:0001", -1, {"role": "assistant", "tool_calls": [other]})]):
+        mined = mine(calls, said)
+        assert codec.encode(mined.failures)
+        assert {failure.call_id for failure in mined.failures if failure.detector == "wrong_arguments"} >= {"t:0001"}
