@@ -1,5 +1,6 @@
 """Match the tool calls of an agent's step with what came of them, in whatever order and place a trace tells it."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,15 +8,26 @@ from harness.core.agent_turns import refused
 from harness.core.replies import json_object
 from harness.types import Call, Json, Message, ToolCallPart, ToolResultPart, ToolRun, ToolUse
 
+_BROKEN = re.compile(
+    r"time[ -]?d?[ -]?out|rate.?limit|too many requests|unavailable|connection|internal server|\b(?:429|50[0-4])\b",
+    re.IGNORECASE,
+)
+"""Words of a tool that is broken rather than misused."""
+
+
+def broken(result: str) -> bool:
+    """Whether a tool that failed says that it is down, slow or limited: no other call would have helped."""
+    return _BROKEN.search(result) is not None
+
 
 def results_by_id(messages: Sequence[Message]) -> dict[str, str]:
     """Results of tools by the id of their call; an id that was used twice tells nothing."""
-    found: dict[str, list[str]] = defaultdict(list)
+    known: dict[str, list[str]] = defaultdict(list)
     for message in messages:
         for part in message.parts:
             if isinstance(part, ToolResultPart) and part.id:
-                found[part.id].append(part.content)
-    return {id: results[0] for id, results in found.items() if len(results) == 1}
+                known[part.id].append(part.content)
+    return {id: results[0] for id, results in known.items() if len(results) == 1}
 
 
 def tool_uses(call: Call, following: Sequence[Message], anywhere: Mapping[str, str]) -> Iterator[ToolUse]:
@@ -51,27 +63,27 @@ def arguments_of(use: ToolUse | ToolCallPart) -> Json:
 
 
 def _use(part: ToolCallPart, result: str | None, run: ToolRun | None) -> ToolUse:
-    told = result
-    if told is None and run:
-        told = run.result if run.result is not None else run.error or None
+    content = result
+    if content is None and run:
+        content = run.result if run.result is not None else run.error or None
     return ToolUse(
         id=part.id,
         name=part.name,
         arguments=part.arguments,
-        result=told,
-        refused=bool(run and run.error) or (told is not None and refused(told)),
-        told_by="message" if result is not None else "span" if told is not None else "",
+        result=content,
+        refused=bool(run and run.error) or (content is not None and refused(content)),
+        told_by="message" if result is not None else "span" if content is not None else "",
         span_id=run.span_id if run else "",
     )
 
 
 def _by_place(made: Sequence[ToolCallPart], runs: Sequence[ToolRun]) -> dict[int, ToolRun]:
     """Place of a tool call to the span that ran it: by id, or by name where one of them has no id."""
-    found: dict[int, ToolRun] = {}
+    known: dict[int, ToolRun] = {}
     for run in runs:
-        free = [place for place, part in enumerate(made) if place not in found and part.name == run.name]
+        free = [place for place, part in enumerate(made) if place not in known and part.name == run.name]
         same = [place for place in free if run.id and made[place].id == run.id]
         place = next(iter(same or [at for at in free if not (run.id and made[at].id)]), None)
         if place is not None:
-            found[place] = run
-    return found
+            known[place] = run
+    return known

@@ -14,9 +14,9 @@ from harness.core.replies import confirms
 from harness.core.tool_uses import results_by_id, tool_uses
 from harness.types import Call, Feedback, Message, Step, ToolCallPart, ToolResultPart, Trajectory
 
-Said = Mapping[str, Sequence[Feedback]]
+FeedbackByCall = Mapping[str, Sequence[Feedback]]
 """Call id to what was said of the call."""
-NOTHING: Said = {}
+NOTHING: FeedbackByCall = {}
 
 
 def uses_tools(call: Call) -> bool:
@@ -26,7 +26,15 @@ def uses_tools(call: Call) -> bool:
     )
 
 
-def trajectories(calls: Sequence[Call], said: Said = NOTHING) -> tuple[Trajectory, ...]:
+def conversation_of(call: Call) -> str:
+    """What keeps the calls of one conversation together: its session, or for an agent's step without one its trace; empty
+    for a call that stands alone."""
+    if call.session_id:
+        return f"session:{call.session_id}"
+    return f"trace:{call.trace_id}" if call.trace_id and uses_tools(call) else ""
+
+
+def trajectories(calls: Sequence[Call], feedback: FeedbackByCall = NOTHING) -> tuple[Trajectory, ...]:
     """The runs among the calls of a session, given in order of time; by their first call.
 
     Calls that only helped (titles, guards) are `aside` of the runs of their trace. Time and memory grow with the length of
@@ -48,10 +56,10 @@ def trajectories(calls: Sequence[Call], said: Said = NOTHING) -> tuple[Trajector
         for mark in thread.marks:
             by_mark[mark].append(thread)
     starters = {run.span_id: call.id for call in calls for run in call.tool_runs if run.span_id}
-    return tuple(thread.trajectory(said, helpers, starters) for thread in threads)
+    return tuple(thread.trajectory(feedback, helpers, starters) for thread in threads)
 
 
-def outcome_of(calls: Sequence[Call], said: Said) -> tuple[float | None, str]:
+def outcome_of(calls: Sequence[Call], feedback: FeedbackByCall) -> tuple[float | None, str]:
     """How a run ended by all that was said of its calls, and the name of the feedback that says so; 0 the worst, 1 the best.
 
     Blame of any step counts against the run, praise of one step speaks for it where nothing does against it. A correction
@@ -59,7 +67,7 @@ def outcome_of(calls: Sequence[Call], said: Said) -> tuple[float | None, str]:
     """
     worst: tuple[float, str] | None = None
     for call in calls:
-        items = said.get(call.id, ())
+        items = feedback.get(call.id, ())
         best = best_correction(items)
         if best is not None and not confirms(best.correction or "", call):
             return 0.0, best.name or "correction"
@@ -161,10 +169,12 @@ class _Thread:
         pairs = enumerate(zip(asked.input, self.messages, strict=False))  # a provider keeps the history itself
         return asked.input[next((at for at, pair in pairs if not _alike(*pair)), 0) :]
 
-    def trajectory(self, said: Said, helpers: Mapping[str, Sequence[str]], starters: Mapping[str, str]) -> Trajectory:
+    def trajectory(
+        self, feedback: FeedbackByCall, helpers: Mapping[str, Sequence[str]], starters: Mapping[str, str]
+    ) -> Trajectory:
         first, own = self.calls[0], {call.id for call in self.calls}
         traces = tuple(dict.fromkeys(call.trace_id for call in self.calls if call.trace_id))
-        outcome, name = outcome_of(self.calls, said)
+        outcome, name = outcome_of(self.calls, feedback)
         steps = tuple(self._steps())
         return Trajectory(
             id=first.id,
@@ -211,10 +221,10 @@ class _Thread:
         results = [part.id for message in self.messages for part in message.parts if isinstance(part, ToolResultPart)]
         foreign = sum(bool(id) and id not in made for id in results)
         placed = sum(use.told_by == "message" and use.id not in results for use in uses)  # known by another id there
-        found = {"spans_missing"} if foreign > placed else set()
+        lacks = {"spans_missing"} if foreign > placed else set()
         if any(use.result is None for step in steps[:-1] for use in step.tools):
-            found.add("results_missing")
-        return found
+            lacks.add("results_missing")
+        return lacks
 
 
 def _continued(asked: _Asked, by_mark: Mapping[str, Sequence[_Thread]]) -> _Thread | None:
@@ -226,12 +236,12 @@ def _continued(asked: _Asked, by_mark: Mapping[str, Sequence[_Thread]]) -> _Thre
     def known_by(mark: str) -> Iterator[_Thread]:
         return (thread for thread in reversed(by_mark.get(mark, ())) if mark in thread.marks)
 
-    found = [thread for mark in asked.given() for thread in known_by(mark)]
-    for thread in found:
+    matching = [thread for mark in asked.given() for thread in known_by(mark)]
+    for thread in matching:
         if trace and thread.calls[-1].trace_id == trace:
             return thread
     further = (thread for mark in asked.earlier() for thread in known_by(mark))
-    whole = next((thread for some in (found, further) for thread in some if thread.held_by(asked)), None)
+    whole = next((thread for some in (matching, further) for thread in some if thread.held_by(asked)), None)
     if whole is not None or not (trace and asked.answers):
         return whole
     reworded = (thread for thread in known_by(asked.reworded) if thread.held_by(asked, asked.last))
@@ -243,8 +253,8 @@ def _marks(answer: Message) -> list[str]:
     ids = [f"id:{part.id}" for part in answer.tool_calls if part.id]
     if ids:
         return ids
-    said = (answer.text.strip(), *(f"{part.name}({part.arguments})" for part in answer.tool_calls))
-    return [f"said:{hash(said)}"] if any(said) else []
+    content = (answer.text.strip(), *(f"{part.name}({part.arguments})" for part in answer.tool_calls))
+    return [f"said:{hash(content)}"] if any(content) else []
 
 
 def _alike(one: Message, two: Message) -> bool:
@@ -254,10 +264,10 @@ def _alike(one: Message, two: Message) -> bool:
 
 def _joined(messages: Sequence[Message]) -> tuple[Message, ...]:
     """Neighbouring messages of the assistant as one: some producers write a message for each item of an answer."""
-    found: list[Message] = []
+    joined: list[Message] = []
     for message in messages:
-        if found and message.role == found[-1].role == "assistant":
-            found[-1] = Message(role="assistant", parts=(*found[-1].parts, *message.parts))
+        if joined and message.role == joined[-1].role == "assistant":
+            joined[-1] = Message(role="assistant", parts=(*joined[-1].parts, *message.parts))
         else:
-            found.append(message)
-    return tuple(found)
+            joined.append(message)
+    return tuple(joined)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from harness.core.ordered import Ordered
-from harness.core.trajectories import uses_tools
+from harness.core.trajectories import conversation_of, uses_tools
 from harness.mine.prompts import Prompts
 from harness.types import Call
 
@@ -27,6 +27,8 @@ class Traffic:
         self.size = 0
         self.newest_ns = 0
         """Start of the newest call, Unix nanoseconds."""
+        self.agents = False
+        """Whether any call is a step of an agent that uses tools."""
         self.prompts = Prompts(self._counted())
 
     def __iter__(self) -> Iterator[Call]:
@@ -39,7 +41,7 @@ class Traffic:
         """
         begun: dict[str, list[Call]] = {}
         for call in self:
-            key = _session(call)
+            key = conversation_of(call)
             if not key:
                 yield (call,)
                 continue
@@ -53,15 +55,10 @@ class Traffic:
         for call in self:
             self.size += 1
             self.newest_ns = max(self.newest_ns, call.start_ns)
-            if key := _session(call):
+            self.agents = self.agents or uses_tools(call)
+            if key := conversation_of(call):
                 self._sizes[key] += 1
             yield call
-
-
-def _session(call: Call) -> str:
-    if call.session_id:
-        return f"session {call.session_id}"
-    return f"trace {call.trace_id}" if call.trace_id and uses_tools(call) else ""
 
 
 def day(call: Call) -> str:

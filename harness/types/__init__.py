@@ -11,6 +11,7 @@ JSON and back and gives their content id.
 
 from harness.types.agents import Step, ToolUse, Trajectory
 from harness.types.base import Json, Noun
+from harness.types.cost import CostSettings
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.deploy import Deployment, Release, Switch
 from harness.types.evaluation import (
@@ -91,6 +92,7 @@ __all__ = [
     "Cluster",
     "Comparison",
     "Contract",
+    "CostSettings",
     "CurvePoint",
     "Dataset",
     "DecisionPlan",

@@ -74,7 +74,7 @@ def attach(calls: Sequence[Found], ran: Sequence[Span], tree: SpanTree) -> None:
     if not ran or not calls:
         return
     drafts = [draft for draft, *_ in calls]
-    told = {
+    answered = {
         part.id for draft in drafts for said in draft.input for part in said.parts if isinstance(part, ToolResultPart)
     }
     holding = _holding(calls, tree)
@@ -84,7 +84,7 @@ def attach(calls: Sequence[Found], ran: Sequence[Span], tree: SpanTree) -> None:
         owner, part = owners.of(run, span)
         if part is not None:
             run = replace(run, id=part.id or run.id, name=part.name, arguments="")
-        if run.id and run.id in told:
+        if run.id and run.id in answered:
             run = replace(run, result=None)
         if owner is not None and (run.result is not None or run.error or span.span_id in holding):
             owner.tool_runs = (*owner.tool_runs, run)
@@ -93,12 +93,12 @@ def attach(calls: Sequence[Found], ran: Sequence[Span], tree: SpanTree) -> None:
 def _holding(calls: Sequence[Found], tree: SpanTree) -> set[str]:
     """Ids of the spans above calls."""
     own = {span.span_id for _, span, _, _ in calls}
-    found: set[str] = set()
+    holding: set[str] = set()
     for id in reversed(tree.order):
         above = tree.parent(tree.found[id][0])
-        if above and (id in own or id in found):
-            found.add(above.span_id)
-    return found
+        if above and (id in own or id in holding):
+            holding.add(above.span_id)
+    return holding
 
 
 def _read(span: Span) -> ToolRun:
@@ -129,9 +129,9 @@ def _first(held: Attributes, names: Iterable[str]) -> Json:
 
 def _arguments(raw: Json) -> str:
     """The arguments as JSON text, without what a framework put around them."""
-    found = mapping(raw)
+    value = mapping(raw)
     for name in ("inputs", "input_str", "kwargs", "input"):
-        inner = _literal(found[name]) if name in found and len(found) > 1 or found.keys() == {name} else None
+        inner = _literal(value[name]) if name in value and len(value) > 1 or value.keys() == {name} else None
         if isinstance(inner, dict):
             return text_of(inner)
     literal = _literal(raw)
@@ -140,35 +140,35 @@ def _arguments(raw: Json) -> str:
 
 def _literal(raw: Json) -> Json:
     """A value that stands as JSON text, or as Python prints it."""
-    found = parsed(raw)
-    if isinstance(found, str) and found[:1] == "{":
+    value = parsed(raw)
+    if isinstance(value, str) and value[:1] == "{":
         try:
-            return _reprs.read(found)
+            return _reprs.read(value)
         except ValueError:
-            return found
-    return found
+            return value
+    return value
 
 
 def _result(raw: Json) -> tuple[str | None, str, bool]:
     """What a tool returned as text, the id of its call where the result names it, and whether it says that it failed."""
-    found = _literal(raw)
+    value = _literal(raw)
     for _ in range(4):
-        if not isinstance(found, dict):
+        if not isinstance(value, dict):
             break
-        if "content" in found and ("tool_call_id" in found or found.get("type") == "tool"):
-            return _text(found["content"]), text_of(found.get("tool_call_id")), found.get("status") == "error"
-        parts = listing(mapping(found.get("content")).get("parts"))
-        inner = mapping(parts[0]) if parts else next((found[n] for n in _HOLDERS if _wraps(found, n)), None)
+        if "content" in value and ("tool_call_id" in value or value.get("type") == "tool"):
+            return _text(value["content"]), text_of(value.get("tool_call_id")), value.get("status") == "error"
+        parts = listing(mapping(value.get("content")).get("parts"))
+        inner = mapping(parts[0]) if parts else next((value[n] for n in _HOLDERS if _wraps(value, n)), None)
         if inner is None:
             break
-        found = inner
-    return None if found is None else _text(found), "", False
+        value = inner
+    return None if value is None else _text(value), "", False
 
 
-def _wraps(found: dict[str, Json], name: str) -> bool:
+def _wraps(value: dict[str, Json], name: str) -> bool:
     """Whether `name` only holds the result: alone, or beside a framework's own keys."""
     own = {"lc", "type", "id", "kwargs", "name", "will_continue", "scheduling", "goto", "graph"}
-    return name in found and (found.keys() - {name}) <= own and (len(found) > 1 or isinstance(found[name], dict))
+    return name in value and (value.keys() - {name}) <= own and (len(value) > 1 or isinstance(value[name], dict))
 
 
 def _text(value: Json) -> str:
@@ -185,7 +185,7 @@ class _Owners:
     """The calls of a trace by what tools may have run for: each tool call of an answer runs once."""
 
     def __init__(self, calls: Sequence[Found]) -> None:
-        in_order = sorted(calls, key=lambda found: found[1].start_ns)
+        in_order = sorted(calls, key=lambda item: item[1].start_ns)
         self._starts = [span.start_ns for _, span, _, _ in in_order]
         self._drafts = [draft for draft, *_ in in_order]
         self._by_id = {part.id: draft for draft in self._drafts for part in _asked(draft) if part.id}

@@ -127,3 +127,15 @@ def test_thousands_of_tools_take_seconds(tmp_path):
     """Each is compared with the calls near it, not with all."""
     spans = [piece for at in range(1, 3000, 2) for piece in (chat(at, "no tool"), tool(at + 1, "find", "here"))]
     assert sum(len(call.tool_runs) for call in calls_of(tmp_path, *spans)) == 1500
+
+
+def test_personal_data_in_a_tools_result_is_replaced(tmp_path):
+    """As in the messages, before anything is stored; ids of calls and spans still fit."""
+    path = tmp_path / "traces.json"
+    spans = [chat(1, ("a", "find", {"n": 1})), tool(2, "find", "ada@example.org has it", id="a")]
+    path.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}))
+    (batch, *_) = ingest([str(path)], workers=1)
+    (call,) = batch.calls
+    (run,) = call.tool_runs
+    assert run.result.startswith("<EMAIL_") and run.result.endswith("> has it")
+    assert (run.id, run.span_id, call.flags) == ("a", f"{2:016x}", ("redacted",))
