@@ -23,6 +23,7 @@ from harness.core import answer_tokens, chat_forms
 from harness.core.chat_forms import Chat, ChatForm
 from harness.core.codec import REASONING, canonical, to_chat
 from harness.core.reading import format_of, marks_of, template_of
+from harness.core.tool_order import in_order
 from harness.errors import InputError, UsageError
 from harness.types import Json, Message, Prompt, ReasoningPart, RefusalPart, TextPart, ToolResultPart
 
@@ -153,7 +154,7 @@ def _render(
     try:
         ids = tokenizer.apply_chat_template(
             form.apply(chats),
-            tools=list(tools) or None,
+            tools=in_order(tools) or None,
             add_generation_prompt=ask,
             sanitize_control_tokens=True,
             return_dict=False,

@@ -3,12 +3,13 @@
 import pytest
 from msgspec.structs import replace
 
+from harness.core.codec import write_lines
 from harness.core.rendering import prompt_ids
 from harness.core.replies import written
 from harness.errors import InputError
 from harness.types import Case, Message, Recipe, TextPart, ToolCallPart, ToolResultPart
-from tests.trainers.conftest import say
-from trainers.rows import tokens
+from tests.trainers.conftest import SYSTEM, say
+from trainers.rows import pairs, tokens
 from trainers.rows.steps import WrongSteps, learnt, shorter
 from trainers.rows.tokens import apart, build
 
@@ -138,3 +139,20 @@ def test_oldest_turns_go_before_steps_of_the_last():
     assert kept == [list("suatatat"), list("suatat"), list("suat")]
     assert shorter(()) == shorter((say("assistant", "a"),)) == shorter((say("user", "a"),)) == []
     assert shorter((Message(role="user", parts=(TextPart(text="a"),)), calls(1), result(1))) == []
+
+
+def test_a_corrected_step_is_a_pair_with_one_history(request_for, opened, tmp_path):
+    """Preference methods compare both calls after the very same tokens: the run so far, with its tools and results."""
+    opened.tokenizer.chat_template = TEMPLATE
+    cases = [corrected(steps % 3) for steps in range(12)]
+    cases = [replace(case, id=f"{case.id}-{at}", group=str(at)) for at, case in enumerate(cases)]
+    request = request_for()
+    write_lines(tmp_path / "data" / "train.jsonl", cases)
+    built = pairs.build(request, opened, "accept")
+    assert built.fates == {"trained": 12}
+    decode = opened.tokenizer.decode
+    for row, case in zip(built.rows, cases, strict=True):
+        assert row.prompt == row.rejected.ids[: row.rejected.first]
+        assert row.prompt == prompt_ids(opened.tokenizer, SYSTEM, case.messages, TOOLS)
+        steps = case.id[4]
+        assert f'"id": 7{steps}}}' in decode(row.chosen_ids) and f'"id": {steps}}}' in decode(row.rejected_ids)
