@@ -95,6 +95,7 @@ def _names_known(config: harness_config.Config) -> str:
         ("trainers", config.tune.method),
         *(("notifiers", one.kind) for one in config.notify.values()),
         ("adapters", config.tune.adapter),
+        *(("prompt_optimisers", one.optimise) for one in config.prompts.values()),
         *(("reports", report.SHORT.get(name, name)) for name in config.report.formats),
     ]
     for kind, name in asked:
