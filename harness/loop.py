@@ -13,6 +13,7 @@ from harness.curate import step as curate_step
 from harness.curate.step import curate
 from harness.errors import UsageError
 from harness.evaluate import arms
+from harness.evaluate.prompting import step as prompting
 from harness.evaluate.step import evaluate
 from harness.gate import candidate, early_stop
 from harness.gate import options as gate_options
@@ -40,6 +41,7 @@ def check(config: Config) -> None:
     mine_step.options_of(config)
     curate_step.options_of(config)
     arms.check_options(config)
+    prompting.check(config)
     gate_options.check(config.gate)
     notify.check(config)
     deploy.check(config)

@@ -109,6 +109,10 @@ class PromptSection(Section, frozen=True):
     """Add this many worked examples for each case: the rows of the training split most like it, the nearest last."""
     traces: bool = False
     """True: the prompt that production sent, found in the traces."""
+    optimise: str = ""
+    """`demos` or `gepa`: search for a better prompt on training rows, beginning with this one; see docs/how-to/best-prompt.md."""
+    options: dict[str, Json] = {}
+    """What the search takes, such as `calls`."""
 
 
 class ArmSection(Section, frozen=True):

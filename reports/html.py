@@ -12,6 +12,7 @@ from reports.parts.cases import CaseRow, candidate, case_rows, main_baseline
 from reports.parts.changes import row_changes
 from reports.parts.costs import arm_costs, break_even, pays_off, targets
 from reports.parts.distributions import seconds_chart, suite_plots
+from reports.parts.found_prompts import found_prompts
 from reports.parts.groups import clusters, slices
 from reports.parts.judges import judges
 from reports.parts.matrix import matrix, suites_of
@@ -73,6 +74,7 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
         interval_level=_level(first),
         findings=worst_first(story.verdict.findings),
         judges=judges(story),
+        found_prompts=found_prompts(story),
         waivers=[(waiver, in_force(waiver, story)) for waiver in story.waivers],
         baseline=main_baseline(story),
         judged_arm=candidate(story),

@@ -96,6 +96,7 @@ def _names_known(config: harness_config.Config) -> str:
         *(("notifiers", one.kind) for one in config.notify.values()),
         *(("trackers", name) for name in config.track),
         ("adapters", config.tune.adapter),
+        *(("prompt_optimisers", one.optimise) for one in config.prompts.values()),
         *(("reports", report.SHORT.get(name, name)) for name in config.report.formats),
     ]
     for kind, name in asked:

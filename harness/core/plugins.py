@@ -33,6 +33,7 @@ PACKAGES = {
     "notifiers": "harness.notify.kinds",
     "targets": "harness.promote.targets",
     "trackers": "harness.notify.trackers",
+    "prompt_optimisers": "harness.evaluate.prompting.optimisers",
 }
 """Kind of plug-in to the package whose files are the plug-ins. Folders in it, and files that start with an underscore, are
 what these stand on."""
@@ -62,6 +63,8 @@ def load(kind: Literal["reports"], name: str) -> protocols.Report: ...
 def load(kind: Literal["notifiers"], name: str) -> protocols.Notifier: ...
 @overload
 def load(kind: Literal["reply_formats"], name: str) -> protocols.ReplyFormat: ...
+@overload
+def load(kind: Literal["prompt_optimisers"], name: str) -> protocols.PromptOptimiser: ...
 @overload
 def load(kind: Literal["targets"], name: str) -> protocols.DeployTarget: ...
 @overload

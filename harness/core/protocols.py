@@ -18,6 +18,7 @@ from harness.types import (
     Finding,
     Json,
     Preview,
+    Prompt,
     Recipe,
     Release,
     Reply,
@@ -253,6 +254,16 @@ class DeployTarget(Protocol):
         """The target with its options; `alias` is that of [promote]. Reaches nothing yet."""
 
 
+class PromptOptimiser(Protocol):
+    """A search for a better prompt on training rows. It has a struct `Options` with the keys of [prompts.NAME.options].
+
+    It may have `WRITES` (False; True: a model that the option `model` names writes prompts).
+    """
+
+    def optimise(self, trial: Any, options: Any, /) -> Prompt:
+        """The best prompt that a `harness.evaluate.prompting.trial.Trial` scored; the same each time."""
+
+
 KINDS: dict[str, tuple[type, ...]] = {
     "formats": (RecordFormat, SpanDialect),
     "detectors": (Detector,),
@@ -267,6 +278,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "notifiers": (Notifier,),
     "targets": (DeployTarget,),
     "trackers": (Tracker,),
+    "prompt_optimisers": (PromptOptimiser,),
 }
 """Kind of plug-in to its protocols, of which it keeps at least one."""
 
