@@ -79,6 +79,8 @@ def story_of(project: Project, verdict: Verdict) -> Story:
         previous=before,
         judgement=judgement,
         branch_change=branches.change(project, verdict, ci_job()),
+        cost=project.config.cost,
+        calls_a_day=project.config.cost.calls_a_day or project.store.traces.calls_a_day(),
         places=_places(project, runs.values()),
         served={ident: project.served(ident) for move in moves for ident in (move.adapter, move.previous)},
     )

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from harness.types import ADDRESS, FeedbackScale, Json, Policy, Recipe, StoreSettings
+from harness.types import ADDRESS, CostSettings, FeedbackScale, Json, Policy, Recipe, StoreSettings
 
 
 class Section(Struct, frozen=True):
@@ -221,10 +221,14 @@ class Config(Section, frozen=True):
     """Which reports are written, and where."""
     promote: PromoteSection = PromoteSection()
     """What a promotion moves."""
+    cost: CostSettings = CostSettings()
+    """What a machine costs, and what a command may spend."""
     storage: StoreSettings = msgspec.field(default=StoreSettings(), name="store")
     """Where the store is."""
     notify: dict[str, NotifySection] = {}
     """Who is told of a verdict, by a name of yours: `[notify.team]`."""
+    track: dict[str, Json] = {}
+    """Where every night is logged: a tracker to its address, `mlflow = "https://…"`, or to a table of its options."""
     deploy: dict[str, dict[str, Json]] = {}
     """Where `trueup promote` deploys: `kind` and the options of that kind. See docs/how-to/deploy.md."""
     root: str = ""

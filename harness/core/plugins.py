@@ -32,6 +32,7 @@ PACKAGES = {
     "reply_formats": "harness.core.reply_formats",
     "notifiers": "harness.notify.kinds",
     "targets": "harness.promote.targets",
+    "trackers": "harness.notify.trackers",
     "prompt_optimisers": "harness.evaluate.prompting.optimisers",
 }
 """Kind of plug-in to the package whose files are the plug-ins. Folders in it, and files that start with an underscore, are
@@ -66,6 +67,8 @@ def load(kind: Literal["reply_formats"], name: str) -> protocols.ReplyFormat: ..
 def load(kind: Literal["prompt_optimisers"], name: str) -> protocols.PromptOptimiser: ...
 @overload
 def load(kind: Literal["targets"], name: str) -> protocols.DeployTarget: ...
+@overload
+def load(kind: Literal["trackers"], name: str) -> protocols.Tracker: ...
 @overload
 def load(kind: Literal["formats", "scorers", "redactors"], name: str) -> ModuleType: ...
 @overload

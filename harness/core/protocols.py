@@ -100,7 +100,8 @@ class AnswerBackend(Protocol):
 
     It may have `SCHEMA` (False; True: replies can be held to a JSON schema), `FILE` (False; True: `--model NAME:FILE` is
     enough to ask it), `check(arm)`, which says what is known of the arm's model without cost and raises where it could
-    not answer, and `check_recipe(recipe)`, which raises where it could not take what the recipe makes.
+    not answer, `check_recipe(recipe)`, which raises where it could not take what the recipe makes, and `at_most(arm, request)`: the
+    most that a reply may cost, None where the arm has no prices.
     """
 
     def digest(self, arm: Arm, /) -> str:
@@ -201,6 +202,14 @@ class Notifier(Protocol):
         when it was not sent; whatever is raised changes no exit code."""
 
 
+class Tracker(Protocol):
+    """A tracker of experiments. It has a struct `Options`, whose `url` is what `[track] NAME = "..."` gives."""
+
+    def log(self, night: Any, options: Any, /) -> str:
+        """Log a `harness.notify.tracked.TrackedNight`, once however often it is called; says in words where it is. Whatever is raised
+        changes no verdict."""
+
+
 class OpenTarget(Protocol):
     """A deploy target that was opened: what `DeployTarget.open` gives.
 
@@ -268,6 +277,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "reply_formats": (ReplyFormat,),
     "notifiers": (Notifier,),
     "targets": (DeployTarget,),
+    "trackers": (Tracker,),
     "prompt_optimisers": (PromptOptimiser,),
 }
 """Kind of plug-in to its protocols, of which it keeps at least one."""

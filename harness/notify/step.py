@@ -43,7 +43,7 @@ def tell(project: Project, verdict: Verdict, client: Client | None = None) -> li
     try:
         notice = notices.of_story(story_of(project, verdict), client.job)
     except Exception as error:  # a report that cannot be told of changes no verdict
-        return [Sent(name="notify", kind="", is_sent=False, words=_words(error))]
+        return [Sent(name="notify", kind="", is_sent=False, words=words_of(error))]
     return send(project.config.notify, notice, client)
 
 
@@ -86,7 +86,7 @@ def _send(name: str, section: NotifySection, notice: Notice, client: Client) -> 
         words = plugins.load("notifiers", section.kind).send(notice, _options(name, section), client)
         return Sent(name=name, kind=section.kind, is_sent=True, words=words)
     except Exception as error:  # whatever a kind raises, third parties' too
-        return Sent(name=name, kind=section.kind, is_sent=False, words=_words(error))
+        return Sent(name=name, kind=section.kind, is_sent=False, words=words_of(error))
 
 
 def _options(name: str, section: NotifySection) -> Any:
@@ -100,7 +100,7 @@ def _options(name: str, section: NotifySection) -> Any:
     return options.read(section.options, struct, where)
 
 
-def _words(error: Exception) -> str:
+def words_of(error: Exception) -> str:
     """An error of ours in its own words; of any other only the kind, since its text may hold an address that is secret."""
     known = isinstance(error, (NotifyError, TrueupError))
     return str(error).replace("\n  ", "; ") if known else type(error).__name__

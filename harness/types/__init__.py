@@ -9,7 +9,9 @@ All are frozen msgspec structs: cheap to build, validated when read, equal by va
 JSON and back and gives their content id.
 """
 
+from harness.types.agents import Step, ToolUse, Trajectory
 from harness.types.base import Json, Noun
+from harness.types.cost import CostSettings
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.deploy import Deployment, Release, Switch
 from harness.types.evaluation import (
@@ -57,7 +59,7 @@ from harness.types.reports import (
     Story,
 )
 from harness.types.storage import ADDRESS, StoreSettings
-from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source
+from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source, ToolRun
 from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
 from harness.types.verdicts import (
     ArmSettings,
@@ -91,6 +93,7 @@ __all__ = [
     "Cluster",
     "Comparison",
     "Contract",
+    "CostSettings",
     "CurvePoint",
     "Dataset",
     "DecisionPlan",
@@ -141,6 +144,7 @@ __all__ = [
     "SharedTurn",
     "Source",
     "Spent",
+    "Step",
     "StoreSettings",
     "Story",
     "Suite",
@@ -149,6 +153,9 @@ __all__ = [
     "TokenKind",
     "ToolCallPart",
     "ToolResultPart",
+    "ToolRun",
+    "ToolUse",
+    "Trajectory",
     "TuneRequest",
     "Usage",
     "Verdict",
