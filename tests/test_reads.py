@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from harness.core import options
+from harness.core import options, worker
 from harness.core.codec import digest
 from harness.curate import step as curate_step
 from harness.mine import step as mine_step
@@ -116,8 +116,10 @@ def _keys(folder):
 
 
 @pytest.fixture
-def tuned_here(monkeypatch):
-    """Trains in this process, with the recipe that a child would run: it has imported torch already."""
+def tuned_here(monkeypatch, children):
+    """Trains in this process, with the recipe that a child would run: it has imported torch already. Other children are
+    started from nothing, as users start them."""
+    monkeypatch.setattr(worker, "start", children.started)
     run = lambda job, request, on_event, secrets=(): _jobs.job(job)(request, on_event)  # noqa: E731
     monkeypatch.setattr(local, "run", run)
     monkeypatch.setattr(round_trip, "_in_a_fresh_process", round_trip.examine)

@@ -124,4 +124,8 @@ def helper(kind: str, name: str) -> ModuleType:
 
 @cache
 def _foreign(kind: str) -> dict[str, importlib.metadata.EntryPoint]:
-    return {point.name: point for point in importlib.metadata.entry_points(group=f"trueup.{kind}")}
+    return {point.name: point for point in _entry_points().select(group=f"trueup.{kind}")}
+
+
+_entry_points = cache(importlib.metadata.entry_points)
+"""What all installed packages offer. Reading it takes tens of milliseconds, so each process does it once."""
