@@ -55,6 +55,7 @@ from harness.types.reports import (
     PlannedCall,
     PlannedWay,
     Story,
+    WatchedDay,
 )
 from harness.types.storage import ADDRESS, StoreSettings
 from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source
@@ -153,4 +154,5 @@ __all__ = [
     "Usage",
     "Verdict",
     "Waiver",
+    "WatchedDay",
 ]
