@@ -184,8 +184,9 @@ class NotifySection(Section, frozen=True):
 
     kind: str = ""
     """`webhook`, `slack`, `github_check`, `github_comment`, `gitlab_note`, or another plug-in of that kind."""
-    on: tuple[Literal["promote", "hold", "undecided", "invalid", "stopped"], ...] = ()
-    """Outcomes that are told; empty: all. `stopped`: an error ended the run before its verdict."""
+    on: tuple[Literal["promote", "hold", "undecided", "invalid", "stopped", "watch"], ...] = ()
+    """Outcomes that are told; empty: all but `watch`. `stopped`: an error ended the run before its verdict. `watch`: what `trueup
+    watch` newly found."""
     options: dict[str, Json] = {}
     """What the kind takes. A secret is never written here: an option ending in `_env` names its environment variable."""
 

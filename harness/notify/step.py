@@ -1,6 +1,6 @@
 """Tell of the latest verdict, or of a run that stopped, in each way that trueup.toml names under [notify]."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from harness.project import Project
 from harness.report import story_of
 from harness.sections import Config, NotifySection
 from harness.types import Noun, Verdict
+
+WATCH = "watch"
+"""The outcome under which a change in production is told."""
 
 
 class Sent(Noun, frozen=True):
@@ -56,6 +59,15 @@ def tell_stop(project: Project, error: TrueupError, client: Client | None = None
     return send(project.config.notify, notice, client)
 
 
+def tell_watch(project: Project, alarms: Sequence[tuple[str, str, str]], client: Client | None = None) -> list[Sent]:
+    """Send what changed in production to every [notify.NAME] whose `on` has `watch`. Raises nothing."""
+    if not alarms or not any(WATCH in each.on for each in project.config.notify.values()):
+        return []
+    client = client or Client()
+    title = project.config.project.title or project.config.project.name
+    return send(project.config.notify, notices.of_watch(title, alarms, client.job), client)
+
+
 def again(project: Project, sections: Mapping[str, NotifySection], url: str = "") -> list[Sent]:
     """Send the latest verdict, or that the latest run stopped, whatever outcomes the sections ask for.
 
@@ -78,7 +90,9 @@ def send(sections: Mapping[str, NotifySection], notice: Notice, client: Client) 
 
 
 def _asking(sections: Mapping[str, NotifySection], notice: Notice) -> Iterable[tuple[str, NotifySection]]:
-    return ((name, each) for name, each in sections.items() if not each.on or notice.outcome in each.on)
+    """A verdict goes to each that does not choose; what was watched only to those that ask for it."""
+    every = notice.outcome != WATCH
+    return ((name, each) for name, each in sections.items() if (not each.on and every) or notice.outcome in each.on)
 
 
 def _send(name: str, section: NotifySection, notice: Notice, client: Client) -> Sent:

@@ -57,6 +57,7 @@ from harness.types.reports import (
     PlannedCall,
     PlannedWay,
     Story,
+    WatchedDay,
 )
 from harness.types.storage import ADDRESS, StoreSettings
 from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source, ToolRun
@@ -160,4 +161,5 @@ __all__ = [
     "Usage",
     "Verdict",
     "Waiver",
+    "WatchedDay",
 ]
