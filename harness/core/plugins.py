@@ -32,6 +32,7 @@ PACKAGES = {
     "reply_formats": "harness.core.reply_formats",
     "notifiers": "harness.notify.kinds",
     "targets": "harness.promote.targets",
+    "gateways": "harness.promote.gateways",
 }
 """Kind of plug-in to the package whose files are the plug-ins. Folders in it, and files that start with an underscore, are
 what these stand on."""
@@ -63,6 +64,8 @@ def load(kind: Literal["notifiers"], name: str) -> protocols.Notifier: ...
 def load(kind: Literal["reply_formats"], name: str) -> protocols.ReplyFormat: ...
 @overload
 def load(kind: Literal["targets"], name: str) -> protocols.DeployTarget: ...
+@overload
+def load(kind: Literal["gateways"], name: str) -> protocols.Gateway: ...
 @overload
 def load(kind: Literal["formats", "scorers", "redactors"], name: str) -> ModuleType: ...
 @overload

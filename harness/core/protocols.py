@@ -24,6 +24,7 @@ from harness.types import (
     Request,
     Source,
     Story,
+    TrafficSplit,
     TuneRequest,
 )
 
@@ -244,6 +245,13 @@ class DeployTarget(Protocol):
         """The target with its options; `alias` is that of [promote]. Reaches nothing yet."""
 
 
+class Gateway(Protocol):
+    """A gateway that splits traffic between two models."""
+
+    def files(self, split: TrafficSplit, /) -> dict[str, str]:
+        """File name to text: the configuration for the split, whose `share` is 0 or 1 once the canary has ended."""
+
+
 KINDS: dict[str, tuple[type, ...]] = {
     "formats": (RecordFormat, SpanDialect),
     "detectors": (Detector,),
@@ -257,6 +265,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "reply_formats": (ReplyFormat,),
     "notifiers": (Notifier,),
     "targets": (DeployTarget,),
+    "gateways": (Gateway,),
 }
 """Kind of plug-in to its protocols, of which it keeps at least one."""
 

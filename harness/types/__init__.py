@@ -10,6 +10,7 @@ JSON and back and gives their content id.
 """
 
 from harness.types.base import Json, Noun
+from harness.types.canary import Canary, CanaryEvent, CanaryMetric, TrafficSplit
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.deploy import Deployment, Release, Switch
 from harness.types.evaluation import (
@@ -86,6 +87,9 @@ __all__ = [
     "Calibration",
     "Call",
     "CallError",
+    "Canary",
+    "CanaryEvent",
+    "CanaryMetric",
     "Case",
     "Cluster",
     "Comparison",
@@ -147,6 +151,7 @@ __all__ = [
     "TokenKind",
     "ToolCallPart",
     "ToolResultPart",
+    "TrafficSplit",
     "TuneRequest",
     "Usage",
     "Verdict",
