@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from harness.types import ADDRESS, CostSettings, FeedbackScale, Json, Policy, Recipe, StoreSettings
+from harness.types import ADDRESS, CanaryMetric, CostSettings, FeedbackScale, Json, Policy, Recipe, StoreSettings
 
 
 class Section(Struct, frozen=True):
@@ -179,6 +179,31 @@ class PromoteSection(Section, frozen=True):
     """True: `trueup run` moves the alias itself when the verdict is promote."""
 
 
+class CanarySection(Section, frozen=True):
+    """How `trueup canary` gives a candidate a part of the traffic, and when it is judged; see docs/how-to/canary.md."""
+
+    share: float = 0.05
+    """Share of sessions that the candidate answers, above 0 and at most 0.5."""
+    metrics: tuple[CanaryMetric, ...] = ("failures", "errors", "thumbs_down", "guards", "slow", "costly")
+    """What is compared: shares of calls. Each gets an equal part of [gate] alpha."""
+    most_harm: float = 0.05
+    """Before it is finished, a rise of `failures` by this or more must be ruled out: 0.05 is five points."""
+    least_calls: int = 500
+    """Calls of the candidate before it may be finished."""
+    days: float = 7.0
+    """Days that it runs before it may be finished."""
+    guards: tuple[str, ...] = ("refusal", "schema_break", "language", "loop")
+    """Detectors of `guards`."""
+    control: tuple[str, ...] = ()
+    """Model names in the traces that mean the control, where production serves no adapter of this store: `["gpt-5-mini"]`."""
+    gateways: tuple[str, ...] = ()
+    """Gateways that get a configuration; empty: all that are known."""
+    url: str = "http://127.0.0.1:8000/v1"
+    """Where the gateways find both models, with `/v1`."""
+    header: str = "x-session-id"
+    """Request header with the session; the split is by its hash."""
+
+
 class NotifySection(Section, frozen=True):
     """A way to tell of a verdict; see docs/how-to/ci.md."""
 
@@ -224,6 +249,8 @@ class Config(Section, frozen=True):
     """What a promotion moves."""
     cost: CostSettings = CostSettings()
     """What a machine costs, and what a command may spend."""
+    canary: CanarySection = CanarySection()
+    """How a candidate is tried on a part of the traffic."""
     storage: StoreSettings = msgspec.field(default=StoreSettings(), name="store")
     """Where the store is."""
     notify: dict[str, NotifySection] = {}

@@ -34,6 +34,7 @@ PACKAGES = {
     "targets": "harness.promote.targets",
     "trackers": "harness.notify.trackers",
     "prompt_optimisers": "harness.evaluate.prompting.optimisers",
+    "gateways": "harness.promote.gateways",
 }
 """Kind of plug-in to the package whose files are the plug-ins. Folders in it, and files that start with an underscore, are
 what these stand on."""
@@ -69,6 +70,8 @@ def load(kind: Literal["prompt_optimisers"], name: str) -> protocols.PromptOptim
 def load(kind: Literal["targets"], name: str) -> protocols.DeployTarget: ...
 @overload
 def load(kind: Literal["trackers"], name: str) -> protocols.Tracker: ...
+@overload
+def load(kind: Literal["gateways"], name: str) -> protocols.Gateway: ...
 @overload
 def load(kind: Literal["formats", "scorers", "redactors"], name: str) -> ModuleType: ...
 @overload

@@ -25,6 +25,7 @@ from harness.types import (
     Request,
     Source,
     Story,
+    TrafficSplit,
     TuneRequest,
 )
 
@@ -264,6 +265,13 @@ class PromptOptimiser(Protocol):
         """The best prompt that a `harness.evaluate.prompting.trial.Trial` scored; the same each time."""
 
 
+class Gateway(Protocol):
+    """A gateway that splits traffic between two models."""
+
+    def files(self, split: TrafficSplit, /) -> dict[str, str]:
+        """File name to text: the configuration for the split, whose `share` is 0 or 1 once the canary has ended."""
+
+
 KINDS: dict[str, tuple[type, ...]] = {
     "formats": (RecordFormat, SpanDialect),
     "detectors": (Detector,),
@@ -279,6 +287,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "targets": (DeployTarget,),
     "trackers": (Tracker,),
     "prompt_optimisers": (PromptOptimiser,),
+    "gateways": (Gateway,),
 }
 """Kind of plug-in to its protocols, of which it keeps at least one."""
 

@@ -11,6 +11,7 @@ JSON and back and gives their content id.
 
 from harness.types.agents import Step, ToolUse, Trajectory
 from harness.types.base import Json, Noun
+from harness.types.canary import Canary, CanaryEvent, CanaryMetric, TrafficSplit
 from harness.types.cost import CostSettings
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.deploy import Deployment, Release, Switch
@@ -90,6 +91,9 @@ __all__ = [
     "Calibration",
     "Call",
     "CallError",
+    "Canary",
+    "CanaryEvent",
+    "CanaryMetric",
     "Case",
     "Cluster",
     "Comparison",
@@ -157,6 +161,7 @@ __all__ = [
     "ToolRun",
     "ToolUse",
     "Trajectory",
+    "TrafficSplit",
     "TuneRequest",
     "Usage",
     "Verdict",
