@@ -11,7 +11,7 @@ from typing import Literal
 
 from harness.gate.statistics.randomized import Effect, effect, paired_effect, wrong_split
 from harness.mine.mined import Mined
-from harness.promote.canary_units import DAY_NS, CallReader, Seen, gather
+from harness.promote.canary_units import DAY_NS, CallReader, CanaryUnits, gather
 from harness.promote.served_by import is_shadow
 from harness.types import Call, Canary, CanaryMetric, Feedback, Finding, Noun
 
@@ -116,7 +116,7 @@ def judge(
 # ---------------------------------------------------------------- what is compared
 
 
-def _findings(seen: Seen, canary: Canary) -> Iterator[Finding]:
+def _findings(seen: CanaryUnits, canary: Canary) -> Iterator[Finding]:
     level = canary.alpha / len(canary.metrics)
     for metric in canary.metrics:
         compared = _effect(seen, canary, metric, level)
@@ -124,7 +124,7 @@ def _findings(seen: Seen, canary: Canary) -> Iterator[Finding]:
             yield _finding(metric, compared, canary)
 
 
-def _effect(seen: Seen, canary: Canary, metric: CanaryMetric, level: float) -> Effect:
+def _effect(seen: CanaryUnits, canary: Canary, metric: CanaryMetric, level: float) -> Effect:
     if canary.shadow:
         both = [(ours[metric], theirs[metric]) for ours, theirs in seen.pairs if metric in ours and metric in theirs]
         return paired_effect([ours for ours, _ in both], [theirs for _, theirs in both], level)
@@ -157,7 +157,7 @@ def _finding(metric: CanaryMetric, compared: Effect, canary: Canary) -> Finding:
 # ---------------------------------------------------------------- what is missing
 
 
-def _unproven(seen: Seen, canary: Canary, findings: Iterable[Finding], days: float) -> Iterator[str]:
+def _unproven(seen: CanaryUnits, canary: Canary, findings: Iterable[Finding], days: float) -> Iterator[str]:
     """What more of the same traffic will bring."""
     if days < canary.days:
         yield f"it has run for {days:.1f} of {canary.days:g} days"
@@ -174,7 +174,7 @@ def _unproven(seen: Seen, canary: Canary, findings: Iterable[Finding], days: flo
         )
 
 
-def _doubts(seen: Seen, canary: Canary, behind_ns: int) -> Iterator[str]:
+def _doubts(seen: CanaryUnits, canary: Canary, behind_ns: int) -> Iterator[str]:
     """What waiting does not change: the traffic is not what was asked for. `behind_ns`: age of the newest call."""
     if behind_ns > STALE_NS:
         yield f"the newest call is {behind_ns / DAY_NS:.1f} days old, so what came since is not known"
@@ -195,7 +195,7 @@ def _doubts(seen: Seen, canary: Canary, behind_ns: int) -> Iterator[str]:
             )
 
 
-def _dried_up(seen: Seen, canary: Canary) -> Iterator[str]:
+def _dried_up(seen: CanaryUnits, canary: Canary) -> Iterator[str]:
     expected = seen.fresh * canary.share / (1 if canary.shadow else 1 - canary.share)
     if expected >= EXPECTED:
         began = "has dried up" if seen.calls["candidate"] else "never came"
@@ -205,7 +205,7 @@ def _dried_up(seen: Seen, canary: Canary) -> Iterator[str]:
         )
 
 
-def _notes(seen: Seen, canary: Canary) -> Iterator[str]:
+def _notes(seen: CanaryUnits, canary: Canary) -> Iterator[str]:
     if seen.unknown:
         names = ", ".join(f"{name} ({number:,})" for name, number in seen.unknown.most_common(3))
         yield (
@@ -241,7 +241,7 @@ def _next(outcome: Outcome, in_doubt: bool) -> str:
     )
 
 
-def _people(seen: Seen, canary: Canary) -> dict[str, int]:
+def _people(seen: CanaryUnits, canary: Canary) -> dict[str, int]:
     if canary.shadow:
         return {"candidate": len(seen.pairs), "control": len(seen.pairs)}
     own = sum(unit.is_candidate for unit in seen.units)

@@ -33,7 +33,7 @@ class JudgedUnit(NamedTuple):
     """Metric to the share of the unit's calls that had it; a metric that none of them tells is left out."""
 
 
-class Seen(NamedTuple):
+class CanaryUnits(NamedTuple):
     """All that a canary's calls say."""
 
     units: list[JudgedUnit]
@@ -99,7 +99,7 @@ class CallReader:
         return held
 
 
-def gather(calls: Iterable[Call], reader: CallReader, canary: Canary, newest_ns: int) -> Seen:
+def gather(calls: Iterable[Call], reader: CallReader, canary: Canary, newest_ns: int) -> CanaryUnits:
     """`calls` in order of time. Units are closed as far as `newest_ns`, the newest moment that the traces are known to cover."""
     gathering = _Gathering(reader, canary, newest_ns)
     for call in calls:
@@ -113,7 +113,7 @@ class _Gathering:
         self._open: dict[str, _Open] = {}
         self._queue: deque[_Open] = deque()
         self._known: set[str] = set()
-        self._seen = Seen([], [], Counter(), Counter(), Counter(), 0, 0, 0)
+        self._seen = CanaryUnits([], [], Counter(), Counter(), Counter(), 0, 0, 0)
         self._early = self._fresh = 0
 
     def take(self, call: Call) -> None:
@@ -132,7 +132,7 @@ class _Gathering:
             self._close(call.start_ns)
             self._join(call, side)
 
-    def done(self) -> Seen:
+    def done(self) -> CanaryUnits:
         self._close(self._newest)
         return self._seen._replace(early=self._early, fresh=self._fresh, waiting=len(self._open))
 
