@@ -28,12 +28,21 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def _has_pidfd() -> bool:
+    """Whether processes can be waited for by descriptor: Linux can, unless its container forbids it."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
 @pytest.fixture(scope="session", autouse=True)
 def children() -> Iterator[Children]:
     """Children are forks of a process that has imported what they need, where the system can wait for them."""
     made = Children()
     with pytest.MonkeyPatch.context() as patch:
-        if hasattr(os, "pidfd_open"):
+        if _has_pidfd():
             patch.setattr(worker, "start", made.start)
         yield made
     made.close()
