@@ -192,7 +192,7 @@ def _end(
     project: Project, canary: Canary, kind: str, reason: str, report: CanaryReport | None, by: str = ""
 ) -> CanaryEvent:
     event = CanaryEvent(
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,  # type: ignore[arg-type] # its callers give one of the literals
         canary=canary,
         at_ns=time.time_ns(),
         by=by,

@@ -48,10 +48,10 @@ def canary() -> None:
 @click.option("--shadow", is_flag=True, help="Your gateway mirrors that share; the answers are shown to nobody.")
 @BY
 def start(project: "Project", share: float | None, shadow: bool, by: str, as_json: bool) -> dict[str, Any]:
-    """Give the candidate of the latest verdict a share of the sessions.
+    """Give the candidate a share of the sessions.
 
     Writes what LiteLLM, Envoy AI Gateway and vLLM's router need into the folder `canary` of the reports; your gateway routes. Refused
-    unless the verdict is promote.
+    unless the latest verdict is promote.
 
     \b
     Example: trueup canary start --share 5%
