@@ -125,6 +125,7 @@ def tuned_here(monkeypatch, children):
     monkeypatch.setattr(round_trip, "_in_a_fresh_process", round_trip.examine)
 
 
+@pytest.mark.slow
 def test_the_same_project_in_two_folders_has_the_same_ids(tmp_path, tuned_here):
     """Ids are of contents: mined failures, dataset, adapter, runs, verdict."""
     first = project(tmp_path / "a" / "p", CONFIG + SETTINGS.replace("[curate]", "[curate]\nmin_failures = 5"), EVAL)
