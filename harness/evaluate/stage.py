@@ -108,7 +108,9 @@ def _need(paths: Sequence[str]) -> None:
     for path in paths:
         file = path.partition("::")[0]
         if not Path(file).exists():
-            raise UsageError(f"there is no {file}", next="correct [eval] paths in trueup.toml, or the path that you gave")
+            raise UsageError(
+                f"there is no {file}", next="correct [eval] paths in trueup.toml, or the path that you gave"
+            )
 
 
 def _read(file: Path, kind: type[T]) -> T:
