@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.core import crew, options
+from harness.core import crew, options, worker
 from harness.core.codec import digest
 from harness.curate import step as curate_step
 from harness.mine import step as mine_step
@@ -116,8 +116,10 @@ def _keys(folder):
 
 
 @pytest.fixture
-def tuned_here(monkeypatch):
-    """Trains in this process, with the recipe that a child would run: it has imported torch already."""
+def tuned_here(monkeypatch, children):
+    """Trains in this process, with the recipe that a child would run: it has imported torch already. Other children are
+    started from nothing, as users start them."""
+    monkeypatch.setattr(worker, "start", children.started)
 
     def here(engine, task, on_event=lambda data: None, places=()):
         return crew.job(task.job)(task.request, Path(), on_event)
@@ -126,6 +128,7 @@ def tuned_here(monkeypatch):
     monkeypatch.setattr(round_trip, "_in_a_fresh_process", round_trip.examine)
 
 
+@pytest.mark.slow
 def test_the_same_project_in_two_folders_has_the_same_ids(tmp_path, tuned_here):
     """Ids are of contents: mined failures, dataset, adapter, runs, verdict."""
     first = project(tmp_path / "a" / "p", CONFIG + SETTINGS.replace("[curate]", "[curate]\nmin_failures = 5"), EVAL)

@@ -25,6 +25,8 @@ FRAME = 500
 """Records of one frame."""
 PARTITION = 128 * 2**20
 """Bytes of the files for which there is one more partition, beyond the first `PARTITIONS`."""
+TASK = 2 * PARTITION
+"""Bytes of the files for which there is one more task, beyond one a slot: what a task gives is held in memory as a whole."""
 REMOTE_KEYS = (
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
     *("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS"),
@@ -80,7 +82,7 @@ class SharedExport:
         """Cut the files; frames as they come. The largest are dealt out first. `moved` gets bytes done since it was called."""
         hands = self._dealt()
         self._spools = tuple(f"{number:03}" for number in range(len(hands)))
-        memory = max(MEMORY // len(hands), 2**22)
+        memory = max(MEMORY // self._crew.slots(), 2**22)
         jobs = [
             CutJob(name, hand, self._format, self._options, tuple(known), memory, self._partitions)
             for name, hand in zip(self._spools, hands, strict=True)
@@ -101,7 +103,7 @@ class SharedExport:
     def join(self, damaged: Sequence[int]) -> Iterator[IngestFrame]:
         """Join all partitions; frames as they come."""
         paths = tuple(file.path for file in self._files)
-        count = min(self._crew.slots(), self._partitions)
+        count = min(self._tasks(), self._partitions)
         parts = [tuple(range(number, self._partitions, count)) for number in range(count)]
         yield from self._frames(
             [
@@ -118,10 +120,13 @@ class SharedExport:
         return (decode(message.data, IngestFrame) for message in self._crew.run(tasks))
 
     def _dealt(self) -> list[tuple[tuple[int, str, int, bytes], ...]]:
-        hands: list[list[tuple[int, str, int, bytes]]] = [[] for _ in range(self._crew.slots())]
+        hands: list[list[tuple[int, str, int, bytes]]] = [[] for _ in range(self._tasks())]
         for number, file in sorted(enumerate(self._files), key=lambda pair: -pair[1].size):
             min(hands, key=lambda hand: sum(entry[2] for entry in hand)).append((number, *file))
         return [tuple(hand) for hand in hands if hand]
+
+    def _tasks(self) -> int:
+        return max(self._crew.slots(), sum(file.size for file in self._files) // TASK)
 
     def _named(self, spools: Sequence[str], partitions: Sequence[int] | range) -> Iterator[str]:
         return (f"{spool}.{partition}" for spool in spools for partition in partitions)

@@ -9,7 +9,10 @@ All are frozen msgspec structs: cheap to build, validated when read, equal by va
 JSON and back and gives their content id.
 """
 
+from harness.types.agents import Step, ToolUse, Trajectory
 from harness.types.base import Json, Noun
+from harness.types.canary import SERVED, SHADOW, Canary, CanaryEvent, CanaryMetric, TrafficSplit
+from harness.types.cost import CostSettings
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.deploy import Deployment, Release, Switch
 from harness.types.engines import EngineSettings
@@ -39,6 +42,7 @@ from harness.types.messages import (
     OtherPart,
     Part,
     Prompt,
+    PromptSearch,
     ReasoningPart,
     RefusalPart,
     TextPart,
@@ -55,9 +59,10 @@ from harness.types.reports import (
     PlannedCall,
     PlannedWay,
     Story,
+    WatchedDay,
 )
 from harness.types.storage import ADDRESS, StoreSettings
-from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source
+from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source, ToolRun
 from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
 from harness.types.verdicts import (
     ArmSettings,
@@ -76,6 +81,8 @@ from harness.types.verdicts import (
 __all__ = [
     "ADDRESS",
     "CORPUS",
+    "SERVED",
+    "SHADOW",
     "UNUSABLE",
     "Adapter",
     "Application",
@@ -87,10 +94,14 @@ __all__ = [
     "Calibration",
     "Call",
     "CallError",
+    "Canary",
+    "CanaryEvent",
+    "CanaryMetric",
     "Case",
     "Cluster",
     "Comparison",
     "Contract",
+    "CostSettings",
     "CurvePoint",
     "Dataset",
     "DecisionPlan",
@@ -126,6 +137,7 @@ __all__ = [
     "Switch",
     "Deployment",
     "Prompt",
+    "PromptSearch",
     "Quarantine",
     "Quarantined",
     "ReasoningPart",
@@ -141,6 +153,7 @@ __all__ = [
     "SharedTurn",
     "Source",
     "Spent",
+    "Step",
     "StoreSettings",
     "Story",
     "Suite",
@@ -149,8 +162,13 @@ __all__ = [
     "TokenKind",
     "ToolCallPart",
     "ToolResultPart",
+    "ToolRun",
+    "ToolUse",
+    "Trajectory",
+    "TrafficSplit",
     "TuneRequest",
     "Usage",
     "Verdict",
     "Waiver",
+    "WatchedDay",
 ]

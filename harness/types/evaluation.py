@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from harness.types.base import Json, Noun
+from harness.types.cost import CostSettings
 from harness.types.curation import Case
 from harness.types.messages import Message, Prompt, ToolCallPart, Usage
 
@@ -226,6 +227,8 @@ class Result(Noun, frozen=True):
     asked: tuple[tuple[Message, ...], ...] = ()
     """For each reply what was new in its request: results of tools, further questions, or a question that the eval function
     wrote itself. Empty where every reply answers the case's own messages. The arm's prompt is in the arm."""
+    closing: tuple[Message, ...] = ()
+    """What a session held after its last reply: results of tools that no further request sent."""
 
     @property
     def cut_off(self) -> bool:
@@ -305,6 +308,8 @@ class EvalRequest(Noun, frozen=True):
     """JSON Lines file of cases that stand in for the suites' own: training cases, for recipes that learn from scores."""
     application: Application | None = None
     """What `model.chat` of the eval functions asks; None: the arm itself."""
+    cost: CostSettings = CostSettings()
+    """What may be spent on it."""
 
 
 class Run(Noun, frozen=True):

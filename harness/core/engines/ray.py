@@ -118,7 +118,7 @@ class RayCrew:
         """Node to its answer. The function goes there by value, since a node may have no trueup."""
         probe = ray.remote(num_cpus=0, max_retries=0)(_probe())
         asked = {
-            f"node {node['NodeManagerAddress']}": probe.options(
+            f"node {node['NodeManagerAddress']} ({ident[:8]})": probe.options(
                 scheduling_strategy=NodeAffinitySchedulingStrategy(ident, soft=False)
             ).remote(list(places))
             for ident, node in self._nodes.items()

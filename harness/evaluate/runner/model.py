@@ -34,7 +34,7 @@ class Model:
 
     `identity` names case and repeat: sampling is seeded with it, so every arm sees the same random numbers.
     `replies` keeps every reply in order, for the result, `conversations` the conversation that each answers, without the
-    prompt, and `exchanges` every request. `fill` adds what a prompt takes from the training split for the conversation
+    prompt, `sessions` each session that was begun, and `exchanges` every request. `fill` adds what a prompt takes from the training split for the conversation
     at hand. Without `prompted` the arm's prompt is left out:
     what a suite of general ability asks for.
     """
@@ -53,6 +53,7 @@ class Model:
         self._prompt = arm.prompt if prompted else Prompt(name="none")
         self.replies: list[Reply] = []
         self.conversations: list[tuple[Message, ...]] = []
+        self.sessions: list[Conversation] = []
         self.exchanges: list[Exchange] = []
         self.unanswered: Exception | None = None
         """Why a call that an application made for this case was not served: it makes the case an error."""
@@ -121,7 +122,8 @@ class Model:
 
     def session(self, messages: Said = (), tools: Sequence[Json] = (), **sampling: Any) -> Conversation:
         """A conversation of several turns, with tools; see `Conversation`."""
-        return Conversation(self.chat, conversation(messages), tuple(tools), sampling)
+        self.sessions.append(Conversation(self.chat, conversation(messages), tuple(tools), sampling))
+        return self.sessions[-1]
 
     @property
     def base_url(self) -> str:

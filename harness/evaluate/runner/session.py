@@ -13,6 +13,7 @@ import pytest
 from pytest import CallInfo
 
 from harness.core.digests import drawn
+from harness.core.purse import Purse
 from harness.errors import InvalidError, TrueupError
 from harness.evaluate.application.program import AT_ONCE, ApplicationModel
 from harness.evaluate.batching import BARRIER, BatchJob, ask, run
@@ -64,7 +65,7 @@ class Evaluation:
         model_names: Callable[[], str] = lambda: "an arm",
     ) -> None:
         self.request, self.recording, self._on_event, self._model_names = request, recording, on_event, model_names
-        self.answerer = Answerer(request.arms, request.replies, request.batch_size, on_event)
+        self.answerer = Answerer(request.arms, request.replies, request.batch_size, on_event, Purse(request.cost))
         self.bench = RunBench(request, self.answerer, brief=not recording)
         self._nearest = Nearest(request.datasets)
         self.book = Book(request.arms, self.answerer, self._nearest)

@@ -9,7 +9,8 @@ most alpha if nothing moved, so one may look every night. Many shares are watche
 Days differ more than independent calls would: weekdays, and things that befall many at once. So each day's counts are divided by
 the dispersion of the days before it, over what independent calls would have (McCullagh and Nelder, Generalized Linear Models,
 1989, section 4.5). It is read from the differences of successive days (von Neumann, Ann. Math. Stat. 12:4, 1941) but the largest,
-which may be the move, at its upper confidence bound, since a few days tell it badly. That part is approximate: simulated in
+which may be the move, at its upper confidence bound, since a few days tell it badly. Where days are like the one before, their
+differences are too small, which `harness.gate.statistics.memory` makes up for. Both are approximate: simulated in
 `benchmarks/watch.py`.
 """
 
@@ -44,13 +45,19 @@ class Shift(NamedTuple):
     """By which the last day's counts were divided."""
 
 
-def shift(events: Sequence[float], trials: Sequence[float], bar: float) -> Shift | None:
-    """Evidence of a move of `events / trials`, shape (days,) each; `bar` is a log. None before there is a day to judge."""
+def shift(
+    events: Sequence[float], trials: Sequence[float], bar: float, memory: np.ndarray | float = 1.0
+) -> Shift | None:
+    """Evidence of a move of `events / trials`, shape (days,) each; `bar` is a log. None before there is a day to judge.
+
+    `memory`: by what each day's dispersion is multiplied, shape (days,); see `harness.gate.statistics.memory`.
+    """
     k, n = np.asarray(events, dtype=float), np.asarray(trials, dtype=float)
     days = len(n)
     if days <= BASELINE:
         return None
-    weight = dispersions(k, n)
+    weight = dispersions(k, n) * memory
+    weight[:BASELINE] = weight[BASELINE]
     path = log_evidence(k / weight, n / weight)
     reached = np.flatnonzero(path >= bar)
     place = _likeliest(k / weight, n / weight)

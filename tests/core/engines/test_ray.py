@@ -1,9 +1,9 @@
 """A Ray cluster that loses nodes, has other code, or is not there. See tests/core/engines/test_engines.py for what works."""
 
 import shutil
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -54,17 +54,13 @@ def spare() -> Iterator[Spare]:
 def test_a_task_whose_node_is_killed_is_done_on_another(spare, tmp_path, is_live):
     """Its result comes once. Events of a task that is not live come once, too."""
     spare.add()
-
-    def kill() -> None:
+    task = EngineTask(f"{JOBS}:begun", encode(str(tmp_path)), live=is_live)
+    with crew.opened(spare.settings) as workers, ThreadPoolExecutor(1) as pool:
+        listening = pool.submit(lambda: list(workers.run([task])))
         while not (tmp_path / "0").exists():
             time.sleep(0.05)
         spare.replace()
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    with crew.opened(spare.settings) as workers:
-        told = list(workers.run([EngineTask(f"{JOBS}:begun", encode(str(tmp_path)), live=is_live)]))
-    killer.join()
+        told = listening.result()
     events = [decode(message.data, int) for message in told if not message.is_result]
     assert events == ([0, 1] if is_live else [1])
     assert [decode(message.data, int) for message in told if message.is_result] == [1]
@@ -85,11 +81,10 @@ def test_files_of_a_node_that_was_lost_are_made_again(spare):
 def test_a_node_with_another_trueup_is_refused(spare, tmp_path, monkeypatch, has):
     """By the content of its code, whatever its version; before any task is sent."""
     monkeypatch.chdir(tmp_path)  # Ray adds the folder of the caller to the path of its workers
-    for name in crew.PACKAGES if has == "other code" else ():
+    for name in crew.PACKAGES:
         shutil.copytree(ROOT / name, tmp_path / "copy" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    if has == "other code":
-        with (tmp_path / "copy" / "harness" / "errors.py").open("a") as file:
-            file.write("# edited\n")
+    with (tmp_path / "copy" / "harness" / "errors.py").open("a") as file:
+        file.write("# edited\n" if has == "other code" else "raise ImportError\n")
     spare.add(env_vars={"PYTHONPATH": str(tmp_path / "copy")})
     with pytest.raises(InvalidError, match="another trueup") as caught, crew.opened(spare.settings):
         pass
