@@ -4,7 +4,7 @@ from harness.types.base import Noun
 
 
 class EngineSettings(Noun, frozen=True):
-    """Where ingest and training run. What is computed is the same everywhere, and so are all ids."""
+    """Where ingest, evaluation and training run. What is computed is the same everywhere, and so are all ids."""
 
     kind: str = "local"
     """`local`: processes of this machine. `ray`: tasks of a Ray cluster. Or another plug-in."""

@@ -28,7 +28,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from harness.core import crew
 from harness.core.crew import EngineMessage, EngineTask
-from harness.core.worker import NAMED, ChildError, ChildEvent, ChildMessage, ChildResult, Worker
+from harness.core.worker import NAMED, ChildError, ChildEvent, ChildMessage, ChildResult, Worker, is_secret
 from harness.errors import InputError, InvalidError, TrueupError, UsageError
 from harness.types import EngineSettings
 
@@ -221,7 +221,10 @@ def live(task: EngineTask, files: _Files, keys: dict[str, str], cwd: str, *blobs
 
 
 def _performed(task: EngineTask, folder: Path, keys: dict[str, str]) -> Iterator[bytes]:
-    with Worker("harness.core.engines.local", task.job, str(folder), more=keys) as child:
+    more = {
+        name: value for name, value in keys.items() if is_secret(name) or name not in os.environ
+    }  # PATH is the node's
+    with Worker("harness.core.engines.local", task.job, str(folder), more=more) as child:
         child.send(task.request)
         for message in child:
             yield msgspec.json.encode(message)
