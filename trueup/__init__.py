@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from harness.evaluate import score as score
     from harness.evaluate.judging.judge import judge as judge
     from harness.evaluate.runner.model import Model as Model
+    from harness.evaluate.sessions import tools as tools
+    from harness.evaluate.sessions import user as user
+    from harness.evaluate.sessions.session import Session as Session
     from harness.evaluate.suites import budget as budget
     from harness.evaluate.suites import cases as cases
     from harness.evaluate.suites import contract as contract
@@ -29,6 +32,7 @@ __all__ = [
     "Project",
     "Reply",
     "Score",
+    "Session",
     "budget",
     "cases",
     "contract",
@@ -38,22 +42,31 @@ __all__ = [
     "score",
     "suite",
     "target",
+    "tools",
+    "user",
 ]
 
 _HOME = {
     "Model": "harness.evaluate.runner.model",
     "Project": "harness.project",
+    "Session": "harness.evaluate.sessions.session",
     "judge": "harness.evaluate.judging.judge",
     **dict.fromkeys(("Case", "Reply", "Score"), "harness.types"),
     **dict.fromkeys(("budget", "cases", "contract", "guard", "info", "suite", "target"), "harness.evaluate.suites"),
+}
+
+_MODULE = {
+    "score": "harness.evaluate.score",
+    "tools": "harness.evaluate.sessions.tools",
+    "user": "harness.evaluate.sessions.user",
 }
 
 
 if not TYPE_CHECKING:  # a type checker would take any misspelt name for granted
 
     def __getattr__(name):
-        if name == "score":
-            return importlib.import_module("harness.evaluate.score")
+        if name in _MODULE:
+            return importlib.import_module(_MODULE[name])
         if name in _HOME:
             return getattr(importlib.import_module(_HOME[name]), name)
         raise AttributeError(f"module 'trueup' has no attribute {name!r}")

@@ -31,6 +31,7 @@ from harness.types.evaluation import (
     Spent,
     Suite,
     Target,
+    UserTrial,
 )
 from harness.types.messages import (
     MediaPart,
@@ -149,6 +150,7 @@ __all__ = [
     "ToolResultPart",
     "TuneRequest",
     "Usage",
+    "UserTrial",
     "Verdict",
     "Waiver",
 ]

@@ -130,6 +130,7 @@ class Book:
             replies=replies,
             asked=asked,
             seconds=sum(reply.seconds for reply in replies),
+            notes=model.notes() if model is not None else (),
         )
 
     def _missing(self, arm: Arm, entry: Entry) -> Result:

@@ -8,7 +8,7 @@ from harness.core.codec import decode, encode
 from harness.evaluate.judging import words
 from harness.evaluate.runner import sharding, usage
 from harness.evaluate.runner.answering import Event
-from harness.evaluate.runner.judges import Question
+from harness.evaluate.runner.bench import Question
 from harness.evaluate.runner.pulse import Pulse
 from harness.evaluate.runner.session import Evaluation
 from harness.types import Arm, EvalRequest, Reply, Result, Run, Suite
