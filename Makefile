@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 MODEL  := models/smollm2
+AGENT  := models/smollm2-tools
 STAMP  := $(VENV)/.installed
 TOOLS  := build/tools
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
@@ -10,7 +11,7 @@ ORDER  := --randomly-seed=$(SEED) --hypothesis-seed=$(SEED)
 AGAIN  := { code=$$?; echo "the same order again: make test SEED=$(SEED)"; exit $$code; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check fix browser docs changelog lock sbom site clean
+.PHONY: help setup demo demo-agent test test-slow check fix browser docs changelog lock sbom site clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -33,6 +34,14 @@ $(MODEL)/model.safetensors: $(STAMP)
 demo: $(MODEL)/model.safetensors  ## the whole loop on the parcel desk, with a real model on the CPU
 	$(BIN)/trueup run --config examples/parcel_desk; code=$$?; \
 	  [ $$code -eq 0 ] || [ $$code -eq 1 ] || [ $$code -eq 3 ]  # hold and undecided are results; the rest are faults
+
+# The same weights with a chat template that knows tools.
+$(AGENT)/chat_template.jinja: $(MODEL)/model.safetensors examples/parcel_agent/base.py
+	$(BIN)/python -m examples.parcel_agent.base $(MODEL) $(AGENT)
+
+demo-agent: $(AGENT)/chat_template.jinja  ## the loop on an agent with tools: mined, trained and judged by outcome
+	$(BIN)/trueup run --config examples/parcel_agent; code=$$?; \
+	  [ $$code -eq 0 ] || [ $$code -eq 1 ] || [ $$code -eq 3 ]
 
 check: $(STAMP)  ## lint, formatting and types
 	$(BIN)/ruff check .

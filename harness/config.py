@@ -54,7 +54,8 @@ def load(path: Path | None = None) -> Config:
 
 def check_arms(config: Config, where: str) -> None:
     """A misspelt candidate or baseline is told at once, not as a missing run at the end of a night. Raises UsageError."""
-    arms = {*(config.arms or ("base", "prompted")), "tuned"}
+    optimised = (name for name, prompt in config.prompts.items() if prompt.optimise)
+    arms = {*(config.arms or ("base", "prompted")), *optimised, "tuned"}
     gate = config.gate
     for key, names, known in (
         ("candidate", (gate.candidate,), arms),

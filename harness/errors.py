@@ -51,6 +51,12 @@ class UndecidedError(TrueupError):
     exit = Exit.UNDECIDED
 
 
+class CapError(TrueupError):
+    """The cap on cost would be passed. What was answered and trained is kept, and nothing is judged."""
+
+    exit = Exit.UNDECIDED
+
+
 class InvalidError(TrueupError):
     """A judgement that could not be trusted: digests that differ, a baseline that is missing."""
 

@@ -8,11 +8,12 @@ and a killed run goes on where it was. A step whose inputs did not change is rec
 `harness.core.reads`. Mining is the first thing that `curate` asks for, comparing the first thing that `gate` does.
 """
 
-from harness import planning
+from harness import cost, planning
 from harness.curate import step as curate_step
 from harness.curate.step import curate
 from harness.errors import UsageError
 from harness.evaluate import arms
+from harness.evaluate.prompting import step as prompting
 from harness.evaluate.step import evaluate
 from harness.gate import candidate, early_stop
 from harness.gate import options as gate_options
@@ -22,6 +23,7 @@ from harness.ingest.settings import format_options
 from harness.ingest.step import ingest
 from harness.mine import step as mine_step
 from harness.notify import step as notify
+from harness.notify import track
 from harness.project import Project
 from harness.promote import deploy
 from harness.promote.step import promote
@@ -39,9 +41,12 @@ def check(config: Config) -> None:
     mine_step.options_of(config)
     curate_step.options_of(config)
     arms.check_options(config)
+    prompting.check(config)
     gate_options.check(config.gate)
     notify.check(config)
     deploy.check(config)
+    track.check(config)
+    cost.check(config)
 
 
 def run(project: Project, anyway: bool = False) -> Verdict:

@@ -17,6 +17,7 @@ from harness.core.feedback_summary import FeedbackSummary
 from harness.core.link_feedback import link
 from harness.core.ordered import Ordered
 from harness.core.progress import Progress
+from harness.core.purse import Purse
 from harness.errors import InvalidError, NotYetError
 from harness.sections import Config
 from harness.store import Store
@@ -59,6 +60,8 @@ class Project:
     """Selection and dataset to what the eval files hold; read once a command."""
     stories: dict[str, Story] = field(default_factory=dict)
     """Verdict id to what its reports are rendered from; put together once a command."""
+    purse: Purse = field(default_factory=Purse)
+    """What this command spends; see `[cost]`."""
     verified_runs: dict[str, Run] = field(default_factory=dict)
     """Content id to the run whose content gives it; read and checked once a command."""
 
@@ -75,7 +78,7 @@ class Project:
         store = Store.open(config.store, storage.address, storage.id, storage.lease_s)
         store.reports = (Path(config.report.out),)
         store.claim(config.project.name)
-        return cls(config, store, progress or Progress())
+        return cls(config, store, progress or Progress(), purse=Purse(config.cost))
 
     def dataset(self, ident: str) -> Dataset:
         """Raises StorageError when it is damaged."""

@@ -29,10 +29,13 @@ from harness.types import (
     Run,
     Story,
     Verdict,
+    WatchedDay,
 )
 
 SHORT = {"md": "markdown"}
 """Other names of formats, in [report] formats and after --format."""
+WATCHED = "watched"
+"""Kind of artifact, and memo step: the last day of traffic to what `trueup watch` said of it."""
 NIGHTS = "nights"
 """Folder, beside the index, of each night's page."""
 
@@ -79,9 +82,18 @@ def story_of(project: Project, verdict: Verdict) -> Story:
         previous=before,
         judgement=judgement,
         branch_change=branches.change(project, verdict, ci_job()),
+        watched=watched_days(project),
+        cost=project.config.cost,
+        calls_a_day=project.config.cost.calls_a_day or project.store.traces.calls_a_day(),
         places=_places(project, runs.values()),
         served={ident: project.served(ident) for move in moves for ident in (move.adapter, move.previous)},
     )
+
+
+def watched_days(project: Project) -> tuple[WatchedDay, ...]:
+    """What `trueup watch` said, the oldest day first; of a day that was watched twice the last word."""
+    days = (project.store.artifacts.get(WATCHED, ident, WatchedDay) for ident in project.store.memo.ids(WATCHED))
+    return tuple(sorted(days, key=lambda watched: watched.day))
 
 
 def report(project: Project, verdict: Verdict | None = None) -> list[Path]:

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from harness.types import ADDRESS, FeedbackScale, Json, Policy, Recipe, StoreSettings
+from harness.types import ADDRESS, CanaryMetric, CostSettings, FeedbackScale, Json, Policy, Recipe, StoreSettings
 
 
 class Section(Struct, frozen=True):
@@ -109,6 +109,10 @@ class PromptSection(Section, frozen=True):
     """Add this many worked examples for each case: the rows of the training split most like it, the nearest last."""
     traces: bool = False
     """True: the prompt that production sent, found in the traces."""
+    optimise: str = ""
+    """`demos` or `gepa`: search for a better prompt on training rows, beginning with this one; see docs/how-to/best-prompt.md."""
+    options: dict[str, Json] = {}
+    """What the search takes, such as `calls`."""
 
 
 class ArmSection(Section, frozen=True):
@@ -175,13 +179,39 @@ class PromoteSection(Section, frozen=True):
     """True: `trueup run` moves the alias itself when the verdict is promote."""
 
 
+class CanarySection(Section, frozen=True):
+    """How `trueup canary` gives a candidate a part of the traffic, and when it is judged; see docs/how-to/canary.md."""
+
+    share: float = 0.05
+    """Share of sessions that the candidate answers, above 0 and at most 0.5."""
+    metrics: tuple[CanaryMetric, ...] = ("failures", "errors", "thumbs_down", "guards", "slow", "costly")
+    """What is compared: shares of calls. Each gets an equal part of [gate] alpha."""
+    most_harm: float = 0.05
+    """Before it is finished, a rise of `failures` by this or more must be ruled out: 0.05 is five points."""
+    least_calls: int = 500
+    """Calls of the candidate before it may be finished."""
+    days: float = 7.0
+    """Days that it runs before it may be finished."""
+    guards: tuple[str, ...] = ("refusal", "schema_break", "language", "loop")
+    """Detectors of `guards`."""
+    control: tuple[str, ...] = ()
+    """Model names in the traces that mean the control, where production serves no adapter of this store: `["gpt-5-mini"]`."""
+    gateways: tuple[str, ...] = ()
+    """Gateways that get a configuration; empty: all that are known."""
+    url: str = "http://127.0.0.1:8000/v1"
+    """Where the gateways find both models, with `/v1`."""
+    header: str = "x-session-id"
+    """Request header with the session; the split is by its hash."""
+
+
 class NotifySection(Section, frozen=True):
     """A way to tell of a verdict; see docs/how-to/ci.md."""
 
     kind: str = ""
     """`webhook`, `slack`, `github_check`, `github_comment`, `gitlab_note`, or another plug-in of that kind."""
-    on: tuple[Literal["promote", "hold", "undecided", "invalid", "stopped"], ...] = ()
-    """Outcomes that are told; empty: all. `stopped`: an error ended the run before its verdict."""
+    on: tuple[Literal["promote", "hold", "undecided", "invalid", "stopped", "watch"], ...] = ()
+    """Outcomes that are told; empty: all but `watch`. `stopped`: an error ended the run before its verdict. `watch`: what `trueup
+    watch` newly found."""
     options: dict[str, Json] = {}
     """What the kind takes. A secret is never written here: an option ending in `_env` names its environment variable."""
 
@@ -217,10 +247,16 @@ class Config(Section, frozen=True):
     """Which reports are written, and where."""
     promote: PromoteSection = PromoteSection()
     """What a promotion moves."""
+    cost: CostSettings = CostSettings()
+    """What a machine costs, and what a command may spend."""
+    canary: CanarySection = CanarySection()
+    """How a candidate is tried on a part of the traffic."""
     storage: StoreSettings = msgspec.field(default=StoreSettings(), name="store")
     """Where the store is."""
     notify: dict[str, NotifySection] = {}
     """Who is told of a verdict, by a name of yours: `[notify.team]`."""
+    track: dict[str, Json] = {}
+    """Where every night is logged: a tracker to its address, `mlflow = "https://…"`, or to a table of its options."""
     deploy: dict[str, dict[str, Json]] = {}
     """Where `trueup promote` deploys: `kind` and the options of that kind. See docs/how-to/deploy.md."""
     root: str = ""

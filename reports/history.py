@@ -25,5 +25,6 @@ def render(story: Story) -> bytes:
         shares={name: is_share(story, name) for name in suites},
         judged=judged,
         promotions=story.promotions,
+        watched=story.watched,
         served=story.served,
     )

@@ -10,8 +10,9 @@ from harness.types import Adapter, Dataset, Json, Run, Story, Target
 from reports.parts import pack
 from reports.parts.cases import CaseRow, candidate, case_rows, main_baseline
 from reports.parts.changes import row_changes
-from reports.parts.costs import arm_costs, targets
+from reports.parts.costs import arm_costs, break_even, pays_off, targets
 from reports.parts.distributions import seconds_chart, suite_plots
+from reports.parts.found_prompts import found_prompts
 from reports.parts.groups import clusters, slices
 from reports.parts.judges import judges
 from reports.parts.matrix import matrix, suites_of
@@ -38,7 +39,7 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
     """The page of a story; `judged` is False for runs that no gate judged: some side by side, or one alone."""
     rows = case_rows(story)
     blocks, places = pack.blocks(story, rows)
-    first = summary(story)
+    first, costs = summary(story), arm_costs(story, rows)
     if not judged:
         first.suites = [replace(row, bound=None) for row in first.suites]  # nobody asked anything of them
     return page(
@@ -60,7 +61,8 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
         plots=suite_plots(story, rows),
         seconds=seconds_chart(story.runs, {name for run in story.runs for name in targets(run)}),
         machine=_machine(story),
-        costs=arm_costs(story, rows),
+        costs=costs,
+        pays=pays_off(even, story.cost) if (even := break_even(story, costs)) else "",
         total=len(rows),
         left_out=sum(block < 0 for block, _ in places),
         trend=trend(story, rows),
@@ -72,6 +74,7 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
         interval_level=_level(first),
         findings=worst_first(story.verdict.findings),
         judges=judges(story),
+        found_prompts=found_prompts(story),
         waivers=[(waiver, in_force(waiver, story)) for waiver in story.waivers],
         baseline=main_baseline(story),
         judged_arm=candidate(story),

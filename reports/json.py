@@ -3,7 +3,7 @@
 from harness.core import codec
 from harness.types import Json, Story
 from reports.parts.cases import CaseRow, case_rows
-from reports.parts.costs import arm_costs
+from reports.parts.costs import arm_costs, break_even
 from reports.parts.groups import clusters, slices
 from reports.parts.judges import judges
 from reports.parts.summary import summary
@@ -14,6 +14,7 @@ SUFFIX = ".json"
 def render(story: Story) -> bytes:
     """UTF-8 JSON with sorted keys. `schema` rises when a key changes its meaning."""
     rows = case_rows(story)
+    costs = arm_costs(story, rows)
     return codec.encode(
         {
             "schema": codec.SCHEMA,
@@ -21,7 +22,8 @@ def render(story: Story) -> bytes:
             "verdict": story.verdict,
             "clusters": clusters(story, rows),
             "slices": slices(story, rows),
-            "arms": arm_costs(story, rows),
+            "arms": costs,
+            "break_even": break_even(story, costs),
             "judges": judges(story),
             "seconds": story.seconds,
             "ingest": story.ingest,

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from harness.types import Story
 from reports.parts.cases import CaseRow, case_rows, main_baseline
-from reports.parts.costs import arm_costs
+from reports.parts.costs import arm_costs, break_even, pays_off
 from reports.parts.groups import clusters
 from reports.parts.safe import markdown as safe
 from reports.parts.summary import SuiteRow, Summary, summary
@@ -100,9 +102,12 @@ def _clusters(story: Story, rows: list[CaseRow]) -> Iterator[str]:
 
 
 def _costs(story: Story, rows: list[CaseRow]) -> Iterator[str]:
-    for cost in arm_costs(story, rows):
+    costs, settings = arm_costs(story, rows), replace(story.cost, currency=safe(story.cost.currency))
+    if even := break_even(story, costs):
+        yield f"- {pays_off(even, settings)}"
+    for cost in costs:
         saved = f", of which the judged arm saves {percent(cost.saved)}" if cost.saved and cost.saved > 0 else ""
-        price = f", {number(cost.price)} for 1,000 calls" if cost.price is not None else ""
+        price = f", {settings.words(cost.price)} for 1,000 calls" if cost.price is not None else ""
         yield f"- {safe(cost.arm)}: {number(cost.input)} tokens in{saved}, {number(cost.output)} out, {number(cost.seconds)} s a call{price}"
     for name, part in ((run.arm.name, part) for run in story.runs for part in run.judged):
         yield f"- {safe(part.name)}, for {safe(name)}: {part.calls:,} calls, {number(part.input)} tokens in, {number(part.output)} out"

@@ -2,11 +2,15 @@
 the whole process, since Playwright allows only one at a time."""
 
 import gc
+import os
 import shutil
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from harness.core import worker
+from tests.forks import Children
 
 # How long an example takes says how busy the machine is. Folders that several examples share are made by the tests.
 settings.register_profile(
@@ -22,6 +26,26 @@ def pytest_collection_finish() -> None:
     garbage in every run, which takes seconds with thousands of tests in memory."""
     gc.freeze()
     gc.enable()
+
+
+def _has_pidfd() -> bool:
+    """Whether processes can be waited for by descriptor: Linux can, unless its container forbids it."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def children() -> Iterator[Children]:
+    """Children are forks of a process that has imported what they need, where the system can wait for them."""
+    made = Children()
+    with pytest.MonkeyPatch.context() as patch:
+        if _has_pidfd():
+            patch.setattr(worker, "start", made.start)
+        yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

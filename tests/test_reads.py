@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from harness.core import options
+from harness.core import options, worker
 from harness.core.codec import digest
 from harness.curate import step as curate_step
 from harness.mine import step as mine_step
@@ -116,13 +116,16 @@ def _keys(folder):
 
 
 @pytest.fixture
-def tuned_here(monkeypatch):
-    """Trains in this process, with the recipe that a child would run: it has imported torch already."""
+def tuned_here(monkeypatch, children):
+    """Trains in this process, with the recipe that a child would run: it has imported torch already. Other children are
+    started from nothing, as users start them."""
+    monkeypatch.setattr(worker, "start", children.started)
     run = lambda job, request, on_event, secrets=(): _jobs.job(job)(request, on_event)  # noqa: E731
     monkeypatch.setattr(local, "run", run)
     monkeypatch.setattr(round_trip, "_in_a_fresh_process", round_trip.examine)
 
 
+@pytest.mark.slow
 def test_the_same_project_in_two_folders_has_the_same_ids(tmp_path, tuned_here):
     """Ids are of contents: mined failures, dataset, adapter, runs, verdict."""
     first = project(tmp_path / "a" / "p", CONFIG + SETTINGS.replace("[curate]", "[curate]\nmin_failures = 5"), EVAL)

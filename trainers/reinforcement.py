@@ -6,6 +6,7 @@ score on that part falls, the run stops: it is learning the scorer, not the task
 """
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -32,7 +33,7 @@ from trainers.rows import dataset, scored
 from trainers.rows.scored import Scores, Split, Together
 from trainers.rows.tokens import TokenRow
 from trainers.rows.written import reply_of
-from trainers.training import beginning, choices, exactness, trl_loop
+from trainers.training import beginning, choices, exactness, played, trl_loop
 from trainers.training import options as training_options
 from trainers.training.beginning import Start
 from trainers.training.descent import OnPoint
@@ -64,6 +65,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     beta: float | None = None
     """Weight of the KL divergence from the start; None: 0 for grpo, 0.05 for rloo, as TRL has it."""
     temperature: float = 1.0
+    sessions: bool | None = None
+    """Whether the suite holds sessions: several requests a case, with tools or without. None: it does where it offers tools."""
     start: str = beginning.SFT
     """sft, base, or an adapter's folder."""
     sft: dict[str, Any] = {}
@@ -84,13 +87,16 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     base = parameters.open_for(request)
     with scored.open_judge(request, request.prompt) as judge:
         asked = {case.id: question for case, question in zip(parts.cases, _requests(judge, parts), strict=True)}
+        sessions = _sessions(options, asked)
         start = beginning.begin(_without_validation(request, parts), options.start, options.sft, on_point)
         filled = _fill(start, options, parameters.parameters(base.model), len(parts.train), base.max_tokens)
         ident = digest([draft.id, start.id, judge.suite.digest])
         model = beginning.attach(base.model, start)
         rows = dataset.rows(replace(request, recipe=replace(request.recipe, replay_share=0.0)), base)
         checked = _checked(model, base, rows.rows, asked, options)
-        run = Rollouts(base, model, asked, parts, Scores(judge), request.base)
+        scores = Scores(judge)
+        kind = SessionRollouts if sessions else Rollouts
+        run = kind(base, model, asked, parts, scores, request.base)
         folder = Path(f"{request.out}.checkpoints")
         plan = Plan(filled.recipe, ident, folder, on_point, run.before, run.after(filled.steps))
         trainer = _trainer(run, options, plan)
@@ -146,7 +152,8 @@ def estimate(request: TuneRequest) -> Estimate:
         model = beginning.attach(base.model, ahead.start)
         rows = dataset.rows(replace(request, recipe=replace(request.recipe, replay_share=0.0)), base)
         _checked(model, base, rows.rows, asked, options)
-        run = Rollouts(base, model, asked, parts, Scores(judge), request.base)
+        kind = SessionRollouts if _sessions(options, asked) else Rollouts
+        run = kind(base, model, asked, parts, Scores(judge), request.base)
         weights = parameters.counted(run.model)
         seconds = trl_loop.trial(lambda plan: _trainer(run, options, plan), filled.recipe)
     answers = filled.recipe.batch_size or 0
@@ -228,7 +235,10 @@ class Rollouts:
 
         Raises InvalidError when no step so far had two answers to one question that scored differently.
         """
-        values = self._scores(prompts, self._read(prompts, completion_ids))
+        return self._noted(prompts, self._scores(prompts, self._read(prompts, completion_ids)))
+
+    def _noted(self, prompts: list[str], values: list[float]) -> list[float]:
+        """The values, once it is known whether answers to one question ever score differently."""
         by_case: dict[str, set[float]] = {}
         for ident, value in zip(prompts, values, strict=True):
             by_case.setdefault(ident, set()).add(value)
@@ -258,6 +268,41 @@ class Rollouts:
         ]
 
 
+class SessionRollouts(Rollouts):
+    """Rollouts of several turns: each case is played by the eval function, and TRL gets the tokens with a mask."""
+
+    rewritten = 0
+    """Sessions whose row ends early, since the template writes an answer otherwise once it is history."""
+
+    def rollouts(self, temperature: float) -> Callable[[list[str], Any], dict[str, Any]]:
+        """TRL's `rollout_func`: plays each case once. The scores go along to `reward`, as the column `value`."""
+        write = played.sampled(self.model, self.tokenizer, self._stop, temperature)
+
+        def roll(names: list[str], trainer: Any) -> dict[str, Any]:
+            sessions = [self._play(name, write) for name in names]
+            values = self._scores.values([each.judged for each in sessions])
+            self.rewritten += sum(each.rewritten for each in sessions)
+            return {**played.as_rollouts(sessions), "logprobs": None, "value": values}
+
+        return roll
+
+    def reward(self, prompts: list[str], completion_ids: list[list[int]], **columns: Any) -> list[float]:
+        """The scores of the sessions that were just played. Raises InvalidError as `Rollouts.reward` does."""
+        return self._noted(prompts, columns["value"])
+
+    def summary(self) -> dict[str, Any]:
+        return {**super().summary(), "sessions": True, "rewritten": self.rewritten}
+
+    def _validate(self) -> list[float]:
+        def write(ids: list[int], most: int) -> list[int]:
+            return self._answer([ids])[0][:most]
+
+        return self._scores.values([self._play(case.id, write).judged for case in self.parts.validation])
+
+    def _play(self, name: str, write: played.Writing) -> played.Session:
+        return played.play(self._scores.judge, name, self.tokenizer, self._stop, write)
+
+
 def _checked(
     model: LanguageModel, base: parameters.Base, rows: Sequence[TokenRow], asked: dict[str, Request], options: Options
 ) -> dict[str, Json]:
@@ -269,10 +314,19 @@ def _checked(
 
 
 def _requests(judge: SuiteJudge, parts: Split) -> list[Request]:
-    requests = judge.requests([case.id for case in (*parts.train, *parts.validation)])
-    if any(request.tools for request in requests):
-        raise UsageError("a suite with tools is not learnt from by reinforcement", where=judge.suite.name)
-    return requests
+    return judge.requests([case.id for case in (*parts.train, *parts.validation)])
+
+
+def _sessions(options: Options, asked: dict[str, Request]) -> bool:
+    """Whether cases are sessions. Raises UsageError for a loss that would learn the environment's tokens."""
+    offered = any(request.tools for request in asked.values())
+    sessions = offered if options.sessions is None else options.sessions
+    if sessions and options.loss != "grpo":
+        raise UsageError(
+            f"{options.loss} cannot leave out the tokens of tools and users, so it does not learn from sessions",
+            next='set loss = "grpo"',
+        )
+    return sessions
 
 
 def _trainer(run: Rollouts, options: Options, plan: Plan) -> Trainer:
@@ -281,23 +335,30 @@ def _trainer(run: Rollouts, options: Options, plan: Plan) -> Trainer:
     def tokenize(self: Any, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
         return [run.ids[prompt] for prompt in prompts], None, {}
 
+    sessions = isinstance(run, SessionRollouts)
     widest = max(len(run.ids[case.id]) for case in run.parts.train) + run.max_tokens
-    settings = {**trl_loop.settings(plan, widest), "remove_unused_columns": False}
+    settings = {**trl_loop.settings(plan, trl_loop.PIECE if sessions else widest), "remove_unused_columns": False}
+    more = {"rollout_func": run.rollouts(options.temperature)} if isinstance(run, SessionRollouts) else {}
     make: Callable[..., Trainer] = trl_loop.tokenized(trainer, _tokenize_prompts=tokenize)
-    return make(
-        model=run.model,
-        reward_funcs=[run.reward],
-        args=kind(
-            **settings,
-            num_generations=options.generations,
-            max_completion_length=run.max_tokens,
-            temperature=options.temperature,
-            steps_per_generation=settings["gradient_accumulation_steps"],  # all answers of a step are written at once
-            **({} if options.beta is None else {"beta": options.beta}),
-        ),
-        train_dataset=Dataset.from_list([{"prompt": case.id} for case in run.parts.train]),
-        processing_class=run.tokenizer,
-    )
+    with warnings.catch_warnings():  # TRL's version is pinned, and a test says what its rollouts do
+        warnings.filterwarnings("ignore", message="You are using 'rollout_func'")
+        return make(
+            model=run.model,
+            reward_funcs=[run.reward],
+            args=kind(
+                **settings,
+                num_generations=options.generations,
+                max_completion_length=run.max_tokens,
+                temperature=options.temperature,
+                steps_per_generation=settings[
+                    "gradient_accumulation_steps"
+                ],  # all answers of a step are written at once
+                **({} if options.beta is None else {"beta": options.beta}),
+            ),
+            train_dataset=Dataset.from_list([{"prompt": case.id} for case in run.parts.train]),
+            processing_class=run.tokenizer,
+            **more,
+        )
 
 
 def _fill(start: Start, options: Options, weights: int, rows: int, longest: int) -> choices.Filled:

@@ -6,7 +6,7 @@ The result is a judge, not an arm: `score.reward(...)` asks it. It is checked on
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from trainers.model.memory import peak_bytes
 from trainers.publishing import adapter_folder
 from trainers.rows import pairs as rows_pairs
 from trainers.rows.pairs import PairRow
-from trainers.training import choices, trl_loop
+from trainers.training import choices, exactness, trl_loop
 from trainers.training import options as training_options
 from trainers.training.descent import OnPoint, thin
 from trainers.training.trl_loop import Plan
@@ -73,6 +73,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     model = _headed(request.base, filled.recipe, dtype)
     plan = Plan(filled.recipe, draft.id, Path(f"{request.out}.checkpoints"), on_point)
     trainer = _trainer(model, tokenizer, train_rows, plan)
+    step = _check_step(trainer, model, train_rows)
     curve = trl_loop.run(trainer, plan)
     model = trl_loop.trained(trainer).float().eval()
     checked = _checked(model, check_rows)
@@ -90,6 +91,7 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
         checks={
             "request": draft.id,
             **pairs.checks,
+            "training": step,
             "reward": checked | {"dtype": kind},
             "round_trip": _round_trip(model, request.base, kind, partial, check_rows[:PROBES]),
         },
@@ -130,6 +132,28 @@ def _trainer(model: LanguageModel, tokenizer: PreTrainedTokenizerBase, rows: Seq
         train_dataset=Dataset.from_list(table),
         processing_class=tokenizer,
     )
+
+
+def _check_step(trainer: Trainer, model: LanguageModel, rows: Sequence[PairRow]) -> dict[str, Json]:
+    """How far a step on padded pairs is from the same pairs one at a time. Raises InputError when it is not rounding."""
+    ordered = sorted(rows, key=lambda row: max(len(row.chosen.ids), len(row.rejected.ids)))
+    sample = [ordered[-1], ordered[0]]
+    tables = [{"chosen_ids": row.chosen.ids, "rejected_ids": row.rejected.ids} for row in sample]
+    padded = trainer.data_collator(tables)
+
+    def single() -> Iterator[torch.Tensor]:
+        for row in sample:
+            sides = (torch.tensor([side.ids], device=model.device) for side in (row.chosen, row.rejected))
+            chosen, rejected = (model(input_ids=ids).logits[:, 0] for ids in sides)
+            yield -torch.nn.functional.logsigmoid(chosen - rejected).sum()
+
+    def together() -> Iterator[torch.Tensor]:
+        batch = {name: padded[name].to(model.device) for name in ("input_ids", "attention_mask")}
+        chosen, rejected = model(**batch).logits[:, 0].chunk(2)
+        yield -torch.nn.functional.logsigmoid(chosen - rejected).sum()
+
+    off = exactness.check_step(model, single, together, "reward")
+    return {"layout": "padded by TRL (right)", "rows": len(sample), "loss": off.loss, "gradient": off.gradient}
 
 
 def accuracy(model: LanguageModel, rows: Sequence[PairRow]) -> float:

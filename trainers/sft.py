@@ -13,6 +13,7 @@ from trainers.model import parameters
 from trainers.model.kind import kind_of
 from trainers.publishing import adapter_folder, conclude, forms
 from trainers.rows import dataset
+from trainers.rows.steps import Supervise
 from trainers.training import choices, exactness, processes
 from trainers.training import options as training_options
 from trainers.training.checkpoints import Shelf
@@ -28,8 +29,9 @@ SHARED = True
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[tune.options]` of this recipe, besides those that the kind of adapter names."""
 
-    supervise: Literal["last", "all"] = "last"
-    """Which of the assistant's turns are learnt."""
+    supervise: Supervise = "last"
+    """Which of the assistant's turns are learnt: the row's own answer, all, or all before the first that a training row
+    rejects after the same history."""
     reasoning: Literal["drop", "mask", "learn"] = "drop"
     """What becomes of the reasoning in a target. drop: it is left out, since a trace's reasoning is mostly another model's.
     mask: it stands before the answer and is not learnt. learn: it is learnt as the answer is."""

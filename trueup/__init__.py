@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from harness.evaluate.runner.model import Model as Model
     from harness.evaluate.sessions import tools as tools
     from harness.evaluate.sessions import user as user
-    from harness.evaluate.sessions.session import Session as Session
     from harness.evaluate.suites import budget as budget
     from harness.evaluate.suites import cases as cases
     from harness.evaluate.suites import contract as contract
@@ -32,7 +31,6 @@ __all__ = [
     "Project",
     "Reply",
     "Score",
-    "Session",
     "budget",
     "cases",
     "contract",
@@ -49,7 +47,6 @@ __all__ = [
 _HOME = {
     "Model": "harness.evaluate.runner.model",
     "Project": "harness.project",
-    "Session": "harness.evaluate.sessions.session",
     "judge": "harness.evaluate.judging.judge",
     **dict.fromkeys(("Case", "Reply", "Score"), "harness.types"),
     **dict.fromkeys(("budget", "cases", "contract", "guard", "info", "suite", "target"), "harness.evaluate.suites"),

@@ -16,6 +16,7 @@ import argparse
 import json
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -68,11 +69,12 @@ def null_project() -> Path:
     text = text.replace('[arms.prompted]\nprompt = "production"\n', "")  # no rule needs it to refuse
     text = text.replace('"../../models', '"../../../models').replace('paths = ["evals"]', 'paths = ["../evals"]')
     (folder / "trueup.toml").write_text(text, encoding="utf-8")
-    replies = folder / ".trueup" / "replies"
-    if not replies.exists():
+    replies, shared = folder / ".trueup" / "replies", HERE / ".trueup" / "replies"
+    if shared.is_dir() and not replies.is_symlink():
         # The base model is asked the same questions in both; a reply's key is its content, so the cache is shared.
-        (HERE / ".trueup" / "replies").mkdir(parents=True, exist_ok=True)
-        replies.parent.mkdir(exist_ok=True)
+        ingest = [sys.executable, "-m", "harness", "ingest", "--config", str(folder)]
+        subprocess.run(ingest, stdout=subprocess.DEVNULL, check=True)  # makes the store
+        shutil.rmtree(replies, ignore_errors=True)
         replies.symlink_to("../../.trueup/replies")
     return folder
 

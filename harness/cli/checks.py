@@ -94,7 +94,9 @@ def _names_known(config: harness_config.Config) -> str:
         *(("backends", name) for name in backends),
         ("trainers", config.tune.method),
         *(("notifiers", one.kind) for one in config.notify.values()),
+        *(("trackers", name) for name in config.track),
         ("adapters", config.tune.adapter),
+        *(("prompt_optimisers", one.optimise) for one in config.prompts.values()),
         *(("reports", report.SHORT.get(name, name)) for name in config.report.formats),
     ]
     for kind, name in asked:

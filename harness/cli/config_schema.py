@@ -22,6 +22,7 @@ NAMED = {
     ("Recipe", "method"): "trainers",
     ("Recipe", "adapter"): "adapters",
     ("NotifySection", "kind"): "notifiers",
+    ("PromptSection", "optimise"): "prompt_optimisers",
 }
 """Key to the kind of plug-in that it names: editors offer the names."""
 

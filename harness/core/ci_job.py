@@ -7,6 +7,7 @@ GitLab: https://docs.gitlab.com/ci/variables/predefined_variables/.
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 
@@ -30,6 +31,12 @@ class CiJob(NamedTuple):
     """Address of the job's page, where its artifacts are."""
     is_public: bool = False
     """Whether everybody can read the repository, and so the job's artifacts and caches."""
+    workspace: str = ""
+    """Folder of the checkout, which is cleaned before the next job."""
+
+    def marked(self, warning: str) -> str:
+        """The warning as this host shows it beside the job; one line of text elsewhere."""
+        return f"::warning title=trueup::{warning}" if self.host == "github" else f"trueup: {warning}"
 
 
 def ci_job(environment: Mapping[str, str] = os.environ) -> CiJob:
@@ -49,6 +56,16 @@ def public_warning(job: CiJob) -> str:
     )
 
 
+def store_warning(job: CiJob, store: Path) -> str:
+    """What to know where the folder of the store is lost with the job; empty elsewhere, and for a store in a bucket."""
+    if not job.workspace or not store.resolve().is_relative_to(Path(job.workspace).resolve()):
+        return ""
+    return (
+        "the store is in this job's checkout and is lost with it: what was held out may train on a later night, looks are not "
+        "counted, and nothing can be rolled back. Set TRUEUP_STORE to a bucket; see docs/how-to/ci.md"
+    )
+
+
 def _github(environment: Mapping[str, str]) -> CiJob:
     event = _event(environment.get("GITHUB_EVENT_PATH", ""))
     change, repository = event.get("pull_request") or {}, environment.get("GITHUB_REPOSITORY", "")
@@ -63,6 +80,7 @@ def _github(environment: Mapping[str, str]) -> CiJob:
         api=environment.get("GITHUB_API_URL", "https://api.github.com"),
         page=f"{server}/{repository}/actions/runs/{environment.get('GITHUB_RUN_ID', '')}",
         is_public=(event.get("repository") or {}).get("private") is False,
+        workspace=environment.get("GITHUB_WORKSPACE", ""),
     )
 
 
@@ -86,4 +104,5 @@ def _gitlab(environment: Mapping[str, str]) -> CiJob:
         api=environment.get("CI_API_V4_URL", ""),
         page=environment.get("CI_JOB_URL", ""),
         is_public=environment.get("CI_PROJECT_VISIBILITY") == "public",
+        workspace=environment.get("CI_PROJECT_DIR", ""),
     )

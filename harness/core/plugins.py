@@ -32,6 +32,9 @@ PACKAGES = {
     "reply_formats": "harness.core.reply_formats",
     "notifiers": "harness.notify.kinds",
     "targets": "harness.promote.targets",
+    "trackers": "harness.notify.trackers",
+    "prompt_optimisers": "harness.evaluate.prompting.optimisers",
+    "gateways": "harness.promote.gateways",
 }
 """Kind of plug-in to the package whose files are the plug-ins. Folders in it, and files that start with an underscore, are
 what these stand on."""
@@ -62,7 +65,13 @@ def load(kind: Literal["notifiers"], name: str) -> protocols.Notifier: ...
 @overload
 def load(kind: Literal["reply_formats"], name: str) -> protocols.ReplyFormat: ...
 @overload
+def load(kind: Literal["prompt_optimisers"], name: str) -> protocols.PromptOptimiser: ...
+@overload
 def load(kind: Literal["targets"], name: str) -> protocols.DeployTarget: ...
+@overload
+def load(kind: Literal["trackers"], name: str) -> protocols.Tracker: ...
+@overload
+def load(kind: Literal["gateways"], name: str) -> protocols.Gateway: ...
 @overload
 def load(kind: Literal["formats", "scorers", "redactors"], name: str) -> ModuleType: ...
 @overload
@@ -118,4 +127,8 @@ def helper(kind: str, name: str) -> ModuleType:
 
 @cache
 def _foreign(kind: str) -> dict[str, importlib.metadata.EntryPoint]:
-    return {point.name: point for point in importlib.metadata.entry_points(group=f"trueup.{kind}")}
+    return {point.name: point for point in _entry_points().select(group=f"trueup.{kind}")}
+
+
+_entry_points = cache(importlib.metadata.entry_points)
+"""What all installed packages offer. Reading it takes tens of milliseconds, so each process does it once."""

@@ -18,12 +18,14 @@ from harness.types import (
     Finding,
     Json,
     Preview,
+    Prompt,
     Recipe,
     Release,
     Reply,
     Request,
     Source,
     Story,
+    TrafficSplit,
     TuneRequest,
 )
 
@@ -99,7 +101,8 @@ class AnswerBackend(Protocol):
 
     It may have `SCHEMA` (False; True: replies can be held to a JSON schema), `FILE` (False; True: `--model NAME:FILE` is
     enough to ask it), `check(arm)`, which says what is known of the arm's model without cost and raises where it could
-    not answer, and `check_recipe(recipe)`, which raises where it could not take what the recipe makes.
+    not answer, `check_recipe(recipe)`, which raises where it could not take what the recipe makes, and `at_most(arm, request)`: the
+    most that a reply may cost, None where the arm has no prices.
     """
 
     def digest(self, arm: Arm, /) -> str:
@@ -200,6 +203,14 @@ class Notifier(Protocol):
         when it was not sent; whatever is raised changes no exit code."""
 
 
+class Tracker(Protocol):
+    """A tracker of experiments. It has a struct `Options`, whose `url` is what `[track] NAME = "..."` gives."""
+
+    def log(self, night: Any, options: Any, /) -> str:
+        """Log a `harness.notify.tracked.TrackedNight`, once however often it is called; says in words where it is. Whatever is raised
+        changes no verdict."""
+
+
 class OpenTarget(Protocol):
     """A deploy target that was opened: what `DeployTarget.open` gives.
 
@@ -244,6 +255,23 @@ class DeployTarget(Protocol):
         """The target with its options; `alias` is that of [promote]. Reaches nothing yet."""
 
 
+class PromptOptimiser(Protocol):
+    """A search for a better prompt on training rows. It has a struct `Options` with the keys of [prompts.NAME.options].
+
+    It may have `WRITES` (False; True: a model that the option `model` names writes prompts).
+    """
+
+    def optimise(self, trial: Any, options: Any, /) -> Prompt:
+        """The best prompt that a `harness.evaluate.prompting.trial.Trial` scored; the same each time."""
+
+
+class Gateway(Protocol):
+    """A gateway that splits traffic between two models."""
+
+    def files(self, split: TrafficSplit, /) -> dict[str, str]:
+        """File name to text: the configuration for the split, whose `share` is 0 or 1 once the canary has ended."""
+
+
 KINDS: dict[str, tuple[type, ...]] = {
     "formats": (RecordFormat, SpanDialect),
     "detectors": (Detector,),
@@ -257,6 +285,9 @@ KINDS: dict[str, tuple[type, ...]] = {
     "reply_formats": (ReplyFormat,),
     "notifiers": (Notifier,),
     "targets": (DeployTarget,),
+    "trackers": (Tracker,),
+    "prompt_optimisers": (PromptOptimiser,),
+    "gateways": (Gateway,),
 }
 """Kind of plug-in to its protocols, of which it keeps at least one."""
 

@@ -43,6 +43,7 @@ _EITHER = [
     "above",
     "answers",
     "purpose",
+    "tool_runs",
 ]
 """Fields of which one recording's value holds when the other has none."""
 

@@ -17,12 +17,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from harness.core import answer_tokens, chat_forms
 from harness.core.chat_forms import Chat, ChatForm
 from harness.core.codec import REASONING, canonical, to_chat
 from harness.core.reading import format_of, marks_of, template_of
+from harness.core.tool_order import in_order
 from harness.errors import InputError, UsageError
-from harness.types import Json, Message, Prompt, RefusalPart, TextPart, ToolResultPart
+from harness.types import Json, Message, Prompt, ReasoningPart, RefusalPart, TextPart, ToolResultPart
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -82,8 +85,8 @@ def target_ids(
     next message begins with, else the model's own end of text. Raises InputError when the template writes the
     conversation differently once it is answered, other than by the reasoning that the prompt opens.
     """
-    asked = prompt_ids(tokenizer, prompt, messages, tools, options)
-    talk = (*merge_prompt(prompt, messages), target)
+    earlier = tuple(map(_without_reasoning, merge_prompt(prompt, messages)))  # some templates drop it once answered
+    asked, talk = _render(tokenizer, earlier, tools, options, ask=True), (*earlier, target)
     whole = _render(tokenizer, talk, tools, options, ask=False)
     marks = marks_of(format_of(template_of(tokenizer, tools)))
     answer = answer_tokens.after(tokenizer, asked, whole, marks, target.reasoning)
@@ -141,8 +144,8 @@ def _render(
     if media := chat_forms.media_of(messages):
         raise InputError(f"the model reads text only, and there is {media}", next="leave the case out")
     chats = [_chat(message) for message in messages]
-    if not ask:
-        chats[-1] |= _reasoning(messages[-1])
+    for place in range(_open_turn(messages), len(messages)):
+        chats[place] |= _reasoning(messages[place])
     write = _writer(tokenizer, template, options)
     if template not in _forms:
         _forms[template] = chat_forms.form_of(write)
@@ -151,7 +154,7 @@ def _render(
     try:
         ids = tokenizer.apply_chat_template(
             form.apply(chats),
-            tools=list(tools) or None,
+            tools=in_order(tools) or None,
             add_generation_prompt=ask,
             sanitize_control_tokens=True,
             return_dict=False,
@@ -226,9 +229,20 @@ def _chat(message: Message) -> Chat:
     return chat
 
 
+def _open_turn(messages: Sequence[Message]) -> int:
+    """Where the answer to the last user begins. What a model thought between its tool calls there it reads again; of
+    earlier answers templates write none."""
+    users = (place for place in range(len(messages), 0, -1) if messages[place - 1].role == "user")
+    return next(users, 0)
+
+
+def _without_reasoning(message: Message) -> Message:
+    return replace(message, parts=tuple(part for part in message.parts if not isinstance(part, ReasoningPart)))
+
+
 def _reasoning(message: Message) -> Chat:
-    """The reasoning of an answer that is learnt, under each of the names that templates know it by."""
-    return dict.fromkeys(REASONING, message.reasoning) if message.reasoning else {}
+    """The reasoning of a model's message, under each of the names that templates know it by."""
+    return dict.fromkeys(REASONING, message.reasoning) if message.role == "assistant" and message.reasoning else {}
 
 
 def _arguments(text: str) -> Json:

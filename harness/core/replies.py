@@ -13,12 +13,27 @@ _WORD = re.compile(r"\w+")
 
 
 def json_object(text: str) -> dict[str, Any] | None:
-    """The answer as one JSON object, or None when it is anything else. NaN is not JSON."""
+    """The answer as one JSON object, or None when it is anything else. NaN is not JSON.
+
+    Half of a surrogate pair, which no file can hold, is U+FFFD.
+    """
     try:
         value = json.loads(text, parse_constant=_refuse)
+        value = _without_surrogates(value) if _SURROGATE.search(text) else value
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return [_without_surrogates(item) for item in value] if isinstance(value, list) else value
 
 
 _CHAT = frozenset(

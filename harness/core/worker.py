@@ -134,6 +134,19 @@ def died(code: int, output: str) -> TrueupError:
     return TrueupError(f"the job's process ended with code {code}", where=output.rpartition("\n")[2])
 
 
+def start(command: Sequence[str], descriptor: int, output: int, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a program that leads a group of its own, reads from a pipe, inherits `descriptor` and writes to `output`."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
+        pass_fds=(descriptor,),
+        start_new_session=True,
+        env=env,
+    )
+
+
 class Worker:
     """A child process `python -P -m MODULE ARGUMENTS DESCRIPTOR`. Use it in a `with`, or close it.
 
@@ -154,15 +167,8 @@ class Worker:
         self._messages = open(reader, "rb")  # noqa: SIM115 - closed with the child
         self._output = open(log, "w+b") if log else tempfile.TemporaryFile()  # noqa: SIM115 - likewise
         try:
-            self._child = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, *arguments, str(writer)],
-                stdin=subprocess.PIPE,
-                stdout=self._output,
-                stderr=self._output,
-                pass_fds=(writer,),
-                start_new_session=True,
-                env=environment(secrets, **(more or {})),
-            )
+            command = [sys.executable, "-P", "-m", module, *arguments, str(writer)]
+            self._child = start(command, writer, self._output.fileno(), environment(secrets, **(more or {})))
         except BaseException:
             self._messages.close()
             self._output.close()

@@ -87,12 +87,7 @@ def prompt_of(project: Project, dataset: Dataset) -> Prompt:
     if trained is None or not project.config.prompts:
         return produced
     words = config.prompt(project.config, trained.prompt, dataset.prompts) or export_formats.EMPTY
-    if words.nearest:
-        raise UsageError(
-            f"the rows cannot be written under the prompt {trained.prompt!r}, which changes with each case",
-            where="[arms.tuned]",
-            next="give the tuned arm a prompt without `nearest`",
-        )
+    arms.check_trainable(project.config, trained.prompt, words)
     return words
 
 

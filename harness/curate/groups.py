@@ -1,4 +1,5 @@
-"""Group rows that must be on one side of the split: alike in text, alike in template, or of one session.
+"""Group rows that must be on one side of the split: alike in text, alike in template, of one session, or steps of one
+agent's run, with those of agents inside its tools: runs are held out whole, never by single steps.
 
 Texts are all of a conversation's user turns, so that two long conversations that both end in "yes" are not one. Users do
 not join by default: one heavy user would chain everything they ever said into one group.
@@ -8,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.core.codec import digest
 from harness.core.near_duplicates import near_pairs, template
+from harness.core.trajectories import uses_tools
 from harness.curate.rows import CallRow
 
 TEMPLATE_CHARS = 12
@@ -45,7 +47,8 @@ def form(rows: Sequence[CallRow], *, threshold: float, by_user: bool = False) ->
     for left, right, _ in near_pairs([row.text for row in rows], threshold):
         groups.join(left, right)
     groups.join_equal(template(row.text) if len(row.text) >= TEMPLATE_CHARS else "" for row in rows)
-    groups.join_equal(row.call.session_id for row in rows)
+    groups.join_equal(row.conversation_id for row in rows)
+    groups.join_equal(row.call.trace_id if uses_tools(row.call) else "" for row in rows)
     if by_user:
         groups.join_equal(row.call.user_id for row in rows)
     members: dict[int, list[int]] = {}

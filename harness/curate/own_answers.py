@@ -56,7 +56,7 @@ def rows(project: Project, wanted: int, seed: int) -> list[Case]:
 
 
 def _answers(project: Project, arm: Arm, requests: list[Request]) -> list[Reply | Exception]:
-    answerer = Answerer((arm,), str(project.store.root / "replies"))
+    answerer = Answerer((arm,), str(project.store.root / "replies"), purse=project.purse)
     try:
         return list(answerer.answer(arm, requests))
     finally:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from harness.core.codec import digest
 from harness.core.near_duplicates import normalise
+from harness.core.trajectories import conversation_of
 from harness.types import Call, Json, Message, ToolResultPart
 
 CONTROL_TOKEN = re.compile(r"<\|[^|<>]{1,40}\|>|</?s>|\[/?INST\]|<<SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>")
@@ -43,7 +44,7 @@ class CallRow(Struct, frozen=True, dict=True):
     @cached_property
     def key(self) -> str:
         """Content id of the whole input: rows that share it are one."""
-        return digest([_said(message) for message in self.conversation])
+        return digest(contents(self.conversation))
 
     @property
     def stratum(self) -> tuple[str, str, bool]:
@@ -54,11 +55,20 @@ class CallRow(Struct, frozen=True, dict=True):
     def marks(self) -> tuple[str, ...]:
         """Ledger keys, strongest first: once one of them was held out, the row never trains."""
         own = (f"call:{self.call.id}", f"text:{digest(self.text)[:24]}")
-        return (*own, f"session:{self.call.session_id}") if self.call.session_id else own
+        return (*own, self.conversation_id) if self.conversation_id else own
+
+    @property
+    def conversation_id(self) -> str:
+        """What all steps of a run, and all turns of a session, have in common; empty for a call that stands alone."""
+        return conversation_of(self.call)
+
+
+def contents(messages: Sequence[Message]) -> list[Any]:
+    """What makes two inputs one: the words, the tools called and what they gave back, but no ids, which are drawn anew."""
+    return [_said(message) for message in messages]
 
 
 def _said(message: Message) -> list[Any]:
-    """What makes two messages one: the words, the tools called and what they gave back, but no ids, which are drawn anew."""
     called = [[part.name, part.arguments] for part in message.tool_calls]
     results = [part.content for part in message.parts if isinstance(part, ToolResultPart)]
     return [message.role, normalise(message.text), called, *results]

@@ -47,7 +47,7 @@ class Selection:
         groups = {row.call.id: group for row, group in zip(self.rows, group_of, strict=True)}
         owners: dict[str, tuple[float, Callable[[CallRow], str]]] = {
             "user": (options.user_share_cap, lambda row: row.call.user_id),
-            "session": (options.session_share_cap, lambda row: row.call.session_id),
+            "session": (options.session_share_cap, lambda row: row.conversation_id),
             "group": (options.group_share_cap, lambda row: groups[row.call.id]),
             "cluster": (options.cluster_share_cap, lambda row: row.cluster),
             "day": (options.day_share_cap, lambda row: day(row.call)),
@@ -65,7 +65,7 @@ class Selection:
             row = self.rows[at]
             call, rank = row.call, (not row.failed, digest([options.seed, row.key]))
             owner = call.session_id, call.user_id, group_of[at], canonical(call.tools)
-            answers.append(LearntAnswer(owner, row.conversation, row.target.message, rank, call.session_id))
+            answers.append(LearntAnswer(owner, row.conversation, row.target.message, rank, row.conversation_id))
         for place in over_budget(answers, options.context_budget):
             self._leave_out(
                 training[place], CONTEXT_BUDGET, f"its conversation has {options.context_budget:g} times its tokens"

@@ -3,15 +3,19 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from harness.core import feedback_scale
 from harness.core.chat_forms import is_media
 from harness.core.feedback_override import contradict
 from harness.curate import passing, targets
 from harness.curate.options import CurateOptions
 from harness.curate.poisoning import suspects
 from harness.curate.rows import CallRow, RowTarget, has_control_tokens
+from harness.mine import run_norms
 from harness.mine.mined import Mined
 from harness.mine.shares import rarest
+from harness.mine.stage import by_call
 from harness.mine.traffic import Session, Traffic
+from harness.mine.window import Window, runs_of
 from harness.types import UNUSABLE, Call, Failure, Fate, Feedback, Message
 
 READABLE = UNUSABLE - {"output_missing"}
@@ -37,6 +41,8 @@ class Sieve:
         self._mined = mined
         self._drawn: Callable[[str], bool] = lambda call_id: False
         """Whether a call that nobody spoke of stands for what passes."""
+        self._right: dict[str, Message] = {}
+        """Steps of the session's runs to the answer of a run that succeeded after the same history."""
         self._first_seen: dict[str, int] = {}
         self.labelled: Counter[tuple[str, str, bool]] = Counter()
         """Route, cluster and failed or not, to the calls of that kind that have a target; see `rows`."""
@@ -68,8 +74,13 @@ class Sieve:
 
     def sifted(self) -> Iterator[CallRow | Fate]:
         """Each call's row, or its fate: before what repeats an input is merged, and before anyone is kept out."""
+        feedback = by_call(feedback_scale.read(item for items in self._feedback.values() for item in items))
+        successes = run_norms.learn(self._traffic, feedback)
         for session in self._traffic.sessions():
             conversations = {call.id: self._traffic.prompts.strip(call) for call in session}
+            window = Window(session, feedback, runs=runs_of(session, feedback), successes=successes)
+            steps = (wrong for run in window.runs for wrong in window.wrong_steps(run))
+            self._right = {step.call_id: step.right for step in steps if step.right is not None}
             for call in session:
                 yield self._sift(call, session, conversations)
 
@@ -104,6 +115,8 @@ class Sieve:
         if corrected or call.id not in self._failures:
             return corrected
         retried = targets.from_retry(call, session, self._passed, conversations)
+        if not retried and call.id in self._right:
+            retried = targets.from_success(self._right[call.id])
         if retried or call.id not in self._taught:
             return retried
         return targets.from_teacher(self._taught[call.id])

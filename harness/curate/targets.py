@@ -1,6 +1,7 @@
 """Choose the target of a call by the best evidence there is.
 
-In this order: a person's correction; a later answer in the same session that passed; a teacher's answer that every scorer
+In this order: a person's correction; a later answer in the same session that passed, or what successful runs of an agent
+answered after the same history; a teacher's answer that every scorer
 accepts; production's own answer where feedback and every detector agree. Feedback alone is never a label. What a person
 turned down in review is no target, whoever gave it.
 """
@@ -16,7 +17,7 @@ from harness.core.feedback_override import best_correction
 from harness.core.feedback_scale import REVIEW
 from harness.core.near_duplicates import normalise, similarity
 from harness.core.replies import confirms, corrected, expected_of, json_object
-from harness.curate.rows import CallRow, RowTarget
+from harness.curate.rows import CallRow, RowTarget, contents
 from harness.types import Call, Case, Fate, Feedback, Json, Message, ReasoningPart, TextPart
 
 Conversations = Mapping[str, Sequence[Message]]
@@ -113,6 +114,11 @@ def turned_down(said: Sequence[Feedback]) -> bool:
     return last is not None and last.correction is None and last.label == REJECTED
 
 
+def from_success(answer: Message) -> RowTarget:
+    """What successful runs of the agent answered after the same history."""
+    return _target(Message(role="assistant", parts=answer.parts), "retry", 0)
+
+
 def from_production(call: Call, source: str = "production") -> RowTarget:
     """The recorded answer itself, with its tool calls."""
     return _target(Message(role="assistant", parts=call.output[0].parts), source, call.start_ns)
@@ -121,8 +127,9 @@ def from_production(call: Call, source: str = "production") -> RowTarget:
 def from_retry(call: Call, session: Sequence[Call], passed: Set[str], conversations: Conversations) -> RowTarget | None:
     """What the session itself shows to have been right: the next passing answer to the same request, sent again.
 
-    For a turn that called tools: the next call of the same tools in the same turn, when the tools took it after they had
-    turned this one down. `session`: its calls in order of time.
+    A step of an agent is the same request only where the same tools gave the same results since. For a turn that called
+    tools: the next call of the same tools in the same turn, when the tools took it after they had turned this one down.
+    `session`: its calls in order of time.
     """
     later = session[1 + next(at for at, other in enumerate(session) if other.id == call.id) :]
     mended = _mended(call, later)
@@ -131,7 +138,8 @@ def from_retry(call: Call, session: Sequence[Call], passed: Set[str], conversati
     here, text = conversations[call.id], normalise(_asked(conversations[call.id]))
     for other in later:
         there = conversations[other.id]
-        if other.id in passed and not goes_on(here, there) and _same_request(text, normalise(_asked(there))):
+        again = other.id in passed and not goes_on(here, there) and _since_asked(here) == _since_asked(there)
+        if again and _same_request(text, normalise(_asked(there))):
             return from_production(other, "retry")
     return None
 
@@ -145,18 +153,27 @@ def _mended(call: Call, later: Sequence[Call]) -> Call | None:
         if goes_on(call.input, other.input) and _tool_names(other) == names and other.usable:
             rest = later[at + 1 :]
             answered = any(True for after in rest for _ in tool_results(other, after.input))
+            answered = answered or any(run.result is not None for run in other.tool_runs)
             return other if answered and not _turned_down(other, rest) else None
     return None
 
 
 def _turned_down(call: Call, later: Sequence[Call]) -> bool:
-    """Did a tool say that this call failed? Read in the first later input that holds its results."""
+    """Did a tool say that this call failed? Read in its own span, and in the first later input that has its results."""
+    if any(run.error or (run.result is not None and refused(run.result)) for run in call.tool_runs):
+        return True
     results = next((found for other in later if (found := list(tool_results(call, other.input)))), [])
     return any(refused(said) for _, said in results)
 
 
 def _tool_names(call: Call) -> list[str]:
     return [part.name for part in call.output[0].tool_calls] if call.output else []
+
+
+def _since_asked(conversation: Sequence[Message]) -> list[object]:
+    """What was done since the last message of the user."""
+    users = [at for at, message in enumerate(conversation) if message.role == "user" and message.text]
+    return contents(conversation[users[-1] + 1 :] if users else conversation)
 
 
 def _asked(conversation: Sequence[Message]) -> str:

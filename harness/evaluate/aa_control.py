@@ -25,4 +25,5 @@ def measure(project: Project, request: EvalRequest) -> tuple[Run, ...]:
     arms = tuple(arm for arm in request.arms if arm.name == project.config.gate.baselines[0])
     if not (project.config.eval.control and arms and request.repeats < REPEATS):
         return ()
-    return evaluate_stage.evaluate(replace(request, arms=arms, repeats=REPEATS, batch_size=smaller, otel=""))
+    again = replace(request, arms=arms, repeats=REPEATS, batch_size=smaller, otel="")
+    return evaluate_stage.evaluate(again, purse=project.purse)

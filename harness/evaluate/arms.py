@@ -8,7 +8,7 @@ cannot fail.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -29,21 +29,28 @@ FIXED = (CONSTANT, EMPTY)
 
 
 def sections(config: Config) -> dict[str, ArmSection]:
-    """The arms that the file names, or the usual three; `tuned` is among them where something is to be trained."""
+    """The arms that the file names, or the usual three, and one for each prompt that a search has to find and no arm has.
+
+    `tuned` is among them where something is to be trained."""
+    named = {*(spec.prompt for spec in config.arms.values()), *config.arms}
+    searched = {
+        name: ArmSection(prompt=name) for name, spec in config.prompts.items() if spec.optimise and name not in named
+    }
     if config.arms:
-        given = dict(config.arms)
+        given = {**config.arms, **searched}
         trains = TUNED in (config.gate.candidate, *given, *(spec.adapter for spec in given.values()))
         if not trains:
             return given
         given.setdefault(TUNED, ArmSection(prompt=next(iter(given.values())).prompt))
         given[TUNED] = replace(given[TUNED], adapter=given[TUNED].adapter or TUNED)
         return given
-    recorded = next((name for name, spec in config.prompts.items() if spec.traces), "")
-    short = next((name for name, spec in config.prompts.items() if not spec.traces), "")
+    written = {name: spec for name, spec in config.prompts.items() if not spec.optimise}
+    recorded = next((name for name, spec in written.items() if spec.traces), "")
+    short = next((name for name, spec in written.items() if not spec.traces), "")
     arms = {"base": ArmSection(prompt=short)}
     if recorded:
         arms["prompted"] = ArmSection(prompt=recorded)
-    return {**arms, TUNED: ArmSection(prompt=short, adapter=TUNED)}
+    return {**arms, **searched, TUNED: ArmSection(prompt=short, adapter=TUNED)}
 
 
 def tuned_section(config: Config) -> ArmSection:
@@ -59,18 +66,22 @@ def tuned_section(config: Config) -> ArmSection:
 
 
 def resolve(
-    config: Config, recorded: tuple[Prompt, ...], adapters: dict[str, str], champion: Arm | None = None
+    config: Config,
+    recorded: tuple[Prompt, ...],
+    adapters: dict[str, str],
+    champion: Arm | None = None,
+    found: Mapping[str, Prompt] = {},
 ) -> dict[str, Arm]:
     """Arms that can be run now.
 
     `adapters` maps `tuned` and `champion` to adapter folders; an arm whose adapter is not there yet is left out, and so
-    is one whose prompt should come from traces that have none. `champion` is the promoted arm, where it is not just an adapter.
+    is one whose prompt should come from traces that have none, or from a search and is not in `found`. `champion` is the promoted arm, where it is not just an adapter.
     Raises UsageError as `check_options` does.
     """
     arms: dict[str, Arm] = {}
     tables = {name: _options(config, f"arms.{name}", spec) for name, spec in sections(config).items()}
     for name, spec in sections(config).items():
-        words = prompt(config, spec.prompt, recorded)
+        words = found.get(spec.prompt) if _is_searched(config, spec) else prompt(config, spec.prompt, recorded)
         folder = adapters.get(spec.adapter, "") if spec.adapter in (TUNED, CHAMPION) else config.path(spec.adapter)
         if words is None or (spec.adapter and not folder):
             continue
@@ -88,6 +99,26 @@ def resolve(
     if champion and CHAMPION not in arms:
         arms[CHAMPION] = replace(champion, name=CHAMPION)
     return arms
+
+
+def _is_searched(config: Config, spec: ArmSection) -> bool:
+    return bool(spec.prompt in config.prompts and config.prompts[spec.prompt].optimise)
+
+
+def check_trainable(config: Config, name: str, words: Prompt | None) -> None:
+    """Raises UsageError where nothing can be trained under the prompt of that name."""
+    if words is not None and words.nearest:
+        raise UsageError(
+            f"the prompt {name!r} changes with each case, so nothing is trained under it",
+            where="[arms.tuned]",
+            next="give examples by `nearest` to an arm of its own, and the tuned arm another prompt",
+        )
+    if name in config.prompts and config.prompts[name].optimise:
+        raise UsageError(
+            f"the prompt {name!r} is searched after the training, so nothing is trained under it",
+            where="[arms.tuned]",
+            next="give the tuned arm another prompt; a prompt that was found can be pasted from the report",
+        )
 
 
 def production(config: Config) -> str:
@@ -119,6 +150,10 @@ def absent(config: Config, name: str, ready: Iterable[str]) -> UsageError:
         return UsageError(f"the arm {name!r} waits for something to be promoted", next="trueup promote")
     if spec and spec.adapter == TUNED:
         return UsageError(f"the arm {name!r} has no adapter yet", next="trueup tune")
+    if spec and _is_searched(config, spec):
+        return UsageError(
+            f"the prompt of the arm {name!r} is searched on training rows, and there are too few", next="trueup curate"
+        )
     if spec:
         return UsageError(f"the prompt of the arm {name!r} is read off the traces", next="trueup ingest; trueup curate")
     return UsageError(f"there is no arm named {name!r}", next=did_you_mean(name, ready, "arms"))

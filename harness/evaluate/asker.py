@@ -8,7 +8,7 @@ from harness.errors import UsageError
 from harness.types import Reply, Request
 
 
-class Asker(Protocol):
+class ModelAsker(Protocol):
     """Made at the top of an eval file."""
 
     kind: str
@@ -26,19 +26,19 @@ class Asker(Protocol):
 class AskerBench(Protocol):
     """What an asker finds in a run: its model, and whether it counts."""
 
-    def bare(self, asker: Asker) -> bool:
+    def bare(self, asker: ModelAsker) -> bool:
         """Whether its model's backend cannot hold a reply to a schema."""
 
-    def admit(self, asker: Asker) -> None:
+    def admit(self, asker: ModelAsker) -> None:
         """Raises InvalidError when it did not pass its trial."""
 
-    def ask(self, asker: Asker, request: Request) -> Reply: ...
+    def ask(self, asker: ModelAsker, request: Request) -> Reply: ...
 
 
 ASKERS: ContextVar[AskerBench] = ContextVar("trueup_askers")
 
 
-def ask_own_model(asker: Asker, request: Request) -> Reply:
+def ask_own_model(asker: ModelAsker, request: Request) -> Reply:
     """The reply of the asker's model, in a batch with those to other cases.
 
     Raises InvalidError when the asker does not count, UsageError outside of a run.
@@ -47,7 +47,7 @@ def ask_own_model(asker: Asker, request: Request) -> Reply:
     return bench.ask(asker, request)
 
 
-def bench_of(asker: Asker) -> AskerBench:
+def bench_of(asker: ModelAsker) -> AskerBench:
     """The run that the asker works in, once the asker is admitted. Raises as `ask_own_model` does."""
     bench = ASKERS.get(None)
     if bench is None:

@@ -10,7 +10,7 @@ The far side is `harness.evaluate.runner.reward_worker`, named here by its modul
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
@@ -39,7 +39,8 @@ class JudgeRequest(Noun, frozen=True):
 
 class Answer(Noun, frozen=True):
     case_id: str
-    reply: Reply
+    reply: Reply | None = None
+    """None: the suite's requests are sent back one by one, and each is answered by an `Answer` of its own."""
 
 
 class JudgedAnswer(Noun, frozen=True):
@@ -50,7 +51,9 @@ class JudgedAnswer(Noun, frozen=True):
     error: str = ""
     """What broke, or why it was skipped."""
     request: Request | None = None
-    """What the suite asked the model."""
+    """What the suite asked the model: first, or just now where it waits."""
+    waits: bool = False
+    """A session goes on: it waits for the answer to `request`."""
 
 
 class SuiteJudge:
@@ -70,6 +73,13 @@ class SuiteJudge:
     def judge(self, answers: Sequence[Answer]) -> list[JudgedAnswer]:
         """What the suite says of each answer, in order. Raises InvalidError when its process dies."""
         return self._exchange(encode(tuple(answers)), list[JudgedAnswer]) if answers else []
+
+    def play(self, case_id: str, answer: Callable[[Request], Reply]) -> JudgedAnswer:
+        """What the suite says of a whole session, each request of which `answer` answers: several turns, with tools."""
+        (said,) = self.judge([Answer(case_id=case_id)])
+        while said.waits and said.request is not None:
+            (said,) = self.judge([Answer(case_id=case_id, reply=answer(said.request))])
+        return said
 
     def requests(self, case_ids: Sequence[str]) -> list[Request]:
         """What the suite asks the model for each case: messages after the prompt, most tokens, tools.

@@ -49,7 +49,9 @@ def evaluate(
     with project.progress.step("evaluate"):
         runs = {
             run.arm.name: run
-            for run in evaluate_stage.evaluate(request, on_event=evaluate_step.evaluation_progress(project))
+            for run in evaluate_stage.evaluate(
+                request, on_event=evaluate_step.evaluation_progress(project), purse=project.purse
+            )
         }
     for name, run in runs.items():
         write_atomic(out / run_file(name), encode(run))

@@ -9,7 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from harness.core.codec import decode, digest, encode, read, write_atomic
+from harness.core.purse import Purse
 from harness.core.worker import SCRATCH, ChildError, ChildEvent, Worker
 from harness.errors import InvalidError, TrueupError, UsageError
 from harness.evaluate.runner.survey import SUITES_FILE, TOLERANT, Survey, run_file
@@ -21,13 +24,17 @@ REQUEST_FILE, LOG_FILE = "request.json", "pytest.log"
 PYTEST_USAGE_ERROR = 4
 
 
-def evaluate(request: EvalRequest, *, on_event: Callable[[Event], None] | None = None) -> tuple[Run, ...]:
+def evaluate(
+    request: EvalRequest, *, on_event: Callable[[Event], None] | None = None, purse: Purse | None = None
+) -> tuple[Run, ...]:
     """One run for each arm of the request, in order.
 
     `on_event` gets `{"event": "start", "arm", "total"}`, `{"event": "opening", "arm", "backend", "model"}`, `{"event": "asking",
-    "arm", "requests"}`, `{"event": "batch", "arm", "requests", "seconds"}` and `{"event": "case", "arm", "done", "total"}`.
+    "arm", "requests"}`, `{"event": "batch", "arm", "requests", "seconds"}`, `{"event": "paid", "arm", "amount"}` and
+    `{"event": "case", "arm", "done", "total"}`. `purse` pays for it; without one nothing is counted.
     Files that do not load, and that nothing was collected, are `Run.problems`. Raises UsageError when pytest refuses its
-    arguments, StorageError on a full disk, and InvalidError when the child dies; each with the end of its output.
+    arguments, StorageError on a full disk, CapError when the purse is empty, and InvalidError when the child dies; each with
+    the end of its output.
     """
     out = Path(request.out)
     for arm in request.arms:
@@ -36,7 +43,15 @@ def evaluate(request: EvalRequest, *, on_event: Callable[[Event], None] | None =
         raise UsageError("there is no arm to evaluate", next="name a model in trueup.toml")
     if len({arm.name for arm in request.arms}) < len(request.arms):
         raise UsageError("two arms have the same name", next="give each its own")
-    _run_child(request, (), on_event or (lambda event: None))
+    purse = purse or Purse()
+    listen = on_event or (lambda event: None)
+
+    def on_any(event: Event) -> None:
+        if event["event"] == "paid":
+            purse.pay(event["amount"])
+        listen(event)
+
+    _run_child(replace(request, cost=purse.rest()), (), on_any)
     return tuple(_read(out / run_file(arm.name), Run) for arm in request.arms)
 
 

@@ -12,6 +12,7 @@ from harness.errors import InvalidError, UsageError
 from harness.evaluate import aa_control
 from harness.evaluate import arms as evaluate_arms
 from harness.evaluate import stage as evaluate_stage
+from harness.evaluate.prompting import step as prompting
 from harness.evaluate.runner.survey import Survey
 from harness.project import EvaluationRuns, Project
 from harness.sections import Config, EvalSection
@@ -35,7 +36,8 @@ def arms(project: Project, dataset: Dataset | None, adapter: Adapter | None) -> 
             alias = project.config.promote.alias
             raise InvalidError("what was promoted is gone", where=f"alias {alias}", next="trueup promote --undo")
         folders[evaluate_arms.CHAMPION] = str(project.store.artifacts.folder("adapter", served))
-    found = evaluate_arms.resolve(project.config, dataset.prompts if dataset else (), folders, champion)
+    prompts = prompting.known(project, dataset)
+    found = evaluate_arms.resolve(project.config, dataset.prompts if dataset else (), folders, champion, prompts)
     train = dataset_files.read_split(project.store.artifacts.folder("dataset", dataset.id), "train") if dataset else ()
     fixed = evaluate_arms.fixed(train)
     return {**found, fixed.name: found.get(fixed.name, fixed)}
@@ -60,6 +62,7 @@ def evaluate(
     the others when these were asked with the same dataset and adapter. With `otel` every case goes to that file or address
     as a trace. `ask` may end an evaluation early; see `harness.gate.early_stop`. `judged` takes the place of [eval] app.
     """
+    prompting.search(project, dataset, only)
     request = replace(eval_request(project, dataset, adapter, only, select), otel=otel)
     request = replace(request, application=judged or request.application)
     with project.store.writing(), project.progress.step("evaluate"):
@@ -67,7 +70,7 @@ def evaluate(
         if ask:
             runs = ask(project, request, adapter.id if adapter else "", on_event)
         else:
-            runs = evaluate_stage.evaluate(request, on_event=on_event)
+            runs = evaluate_stage.evaluate(request, on_event=on_event, purse=project.purse)
         idents = tuple((run.arm.name, keep(project, run)) for run in runs)
         evaluation = EvaluationRuns(
             dataset=dataset.id if dataset else "",

@@ -16,7 +16,7 @@ from harness.gate.suite_bar import weaker
 from harness.project import Project
 from harness.types import Arm, ArmSettings, Judgement, Message, Policy, Prompt, Run, Suite
 
-TRACES, AS_CANDIDATE = "of the traces", ""
+TRACES, SEARCHED, AS_CANDIDATE = "of the traces", "of a search", ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,7 @@ def settings(
             template_options={} if run.arm.template_options == own.template_options else run.arm.template_options,
             promoted=bool(promoted) and run.content == promoted,
             content=run.content,
+            searched=run.arm.prompt.search is not None,
             alone=TUNED not in runs,
         )
         for name, run in runs.items()
@@ -127,5 +128,8 @@ def settings(
 
 
 def _prompt(prompt: Prompt, recorded: Sequence[tuple[Message, ...]]) -> str:
-    """Its digest; of production's own prompt that it is from the traces, since it changes with production."""
+    """Its digest; of production's own prompt that it is from the traces, since it changes with production, and of one that a
+    search found just that, since each dataset has its own."""
+    if prompt.search:
+        return SEARCHED
     return TRACES if prompt.messages and prompt.messages in recorded else digest([prompt.messages, prompt.nearest])

@@ -13,9 +13,12 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 OBJECT, LIST, MIXED, TEXT = "object", "list", "mixed", "text"
-ENOUGH = 10
-"""Good answers from which a route has norms."""
-RARE = 0.02
+ENOUGH = 20
+"""Good answers from which a route has norms. Where a form that n good answers lack makes up the share p of all good calls, a
+norm fails p (1-p)^n of these on average: for every p below 0.37/(n+1), which is 1.8 % for twenty."""
+FAMILIAR = 10
+"""Objects with the same keys from which they are a variant of a union."""
+RARE = 0.01
 """Share of good answers that a norm may be wrong about: what as many or fewer have, or lack, is no part of it."""
 WORDS = {
     OBJECT: "one JSON object",
@@ -64,7 +67,9 @@ def learn_forms(answers: Iterable[str]) -> dict[str, AnswerForm]:
     parsed = [parse(answer) for answer in answers]
     kinds = Counter(answer.kind for answer in parsed)
     return {
-        kind: _form([item for answer in parsed if answer.kind == kind for item in answer.objects], count / len(parsed))
+        kind: _form(
+            [answer.objects for answer in parsed if answer.kind == kind and answer.objects], count / len(parsed)
+        )
         for kind, count in sorted(kinds.items())
     }
 
@@ -94,19 +99,24 @@ def _key_slip(keys: frozenset[str], form: AnswerForm) -> str:
     return f"the answer has the unknown key {', '.join(sorted(extra))[:80]}" if extra else ""
 
 
-def _form(objects: Sequence[dict[str, Any]], share: float) -> AnswerForm:
-    sets = Counter(frozenset(item) for item in objects)
-    counts: Counter[str] = Counter(key for item in objects for key in item)
-    total = len(objects)
-    required = frozenset(key for key, count in counts.items() if count >= (1 - RARE) * total)
-    common = frozenset(key for key, count in counts.items() if count > RARE * total)
+def _form(answers: Sequence[Sequence[dict[str, Any]]], share: float) -> AnswerForm:
+    """The form of answers with one object each, or several. An answer has a key where all of its objects have it."""
+    sets = Counter(frozenset(item) for answer in answers for item in answer)
+    having: Counter[str] = Counter(key for answer in answers for key in set.intersection(*map(set, answer)))
+    naming: Counter[str] = Counter(key for answer in answers for key in set().union(*answer))
+    required = frozenset(key for key, count in having.items() if _nearly_all(count, len(answers)))
     return AnswerForm(
         share=share,
         required=required,
-        known=frozenset(counts),
-        closed=common == required or _unseen(counts, total) <= RARE,
-        variants=_union(sets, total),
+        known=frozenset(naming),
+        closed=len(answers) >= ENOUGH and (required == naming.keys() or _unseen(naming, len(answers)) <= 2 * RARE),
+        variants=_union(sets),
     )
+
+
+def _nearly_all(count: int, total: int) -> bool:
+    """Whether so few lack it that it is a norm."""
+    return total >= ENOUGH and count >= (1 - RARE) * total
 
 
 def _unseen(counts: Counter[str], total: int) -> float:
@@ -115,11 +125,11 @@ def _unseen(counts: Counter[str], total: int) -> float:
     return (sum(count == 1 for count in counts.values()) + 1) / max(total, 1)
 
 
-def _union(sets: Counter[frozenset[str]], total: int) -> tuple[frozenset[str], ...]:
+def _union(sets: Counter[frozenset[str]]) -> tuple[frozenset[str], ...]:
     """The sets of keys that nearly all objects have, when there are several and none is inside another."""
-    common = [keys for keys, count in sets.items() if count >= ENOUGH]
+    common = [keys for keys, count in sets.items() if count >= FAMILIAR]
     apart = all(not one <= other for one in common for other in common if one is not other)
-    if len(common) < 2 or not apart or sum(sets[keys] for keys in common) < (1 - RARE) * total:
+    if len(common) < 2 or not apart or not _nearly_all(sum(sets[keys] for keys in common), sets.total()):
         return ()
     return tuple(sorted(common, key=sorted))
 

@@ -15,7 +15,7 @@ class Mined(Noun, frozen=True):
     shares: tuple[Share, ...] = ()
     """All usable calls by kind. Calls that broke in their environment are left out: no model can change them."""
     passed: tuple[str, ...] = ()
-    """Ids of calls with positive evidence and no failure."""
+    """Ids of calls with positive evidence and no failure; among them the steps by which an agent came to a praised answer."""
     good: int = 0
     """Calls with positive evidence: praised and nothing against it, or confirmed."""
     flagged_good: dict[str, int] = {}

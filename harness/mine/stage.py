@@ -2,12 +2,12 @@
 
 Detectors see sessions, a few at a time. A detector module has `detect(window)`; one that has something to start, such as a
 child process, has `opened(options)` beside it: a context manager that gives a function of many windows. What is usual on a
-route (the form of a good answer, its latency) is learnt from all calls first, so the calls are read three times and never
-held: memory grows with the failures, not with the traffic.
+route (the form of a good answer, its latency) is learnt from all calls first, so the calls are read three times, and once
+more where agents have runs that succeeded, and never held: memory grows with the failures, not with the traffic.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, ExitStack
 from itertools import chain
 from typing import NamedTuple
@@ -20,13 +20,13 @@ from harness.core.options import File
 from harness.core.ordered import Ordered
 from harness.core.protocols import Detector
 from harness.core.replies import confirms, corrected, expected_of
-from harness.mine import embeddings, shares
+from harness.mine import embeddings, run_norms, shares
 from harness.mine.clusters import Seen, cluster
 from harness.mine.mined import Mined
 from harness.mine.norms import learn
 from harness.mine.traffic import Traffic, day
-from harness.mine.window import Window
-from harness.types import Call, Cluster, Failure, Feedback, Json, Noun
+from harness.mine.window import Window, runs_of
+from harness.types import Call, Cluster, Failure, Feedback, Json, Noun, Step, Trajectory
 
 __all__ = ["Mined", "MineOptions", "Ordered", "by_call", "mine"]
 
@@ -72,6 +72,7 @@ def mine(
     said = by_call(feedback_scale.read(feedback))
     traffic = Traffic(calls)
     norms = learn(traffic, said, traffic.prompts.strip)
+    successes = run_norms.learn(traffic, said)
     windows = (
         Window(
             calls=session,
@@ -80,6 +81,8 @@ def mine(
             norms=norms,
             options=options,
             newest_ns=traffic.newest_ns,
+            runs=runs_of(session, said),
+            successes=successes,
         )
         for session in traffic.sessions()
     )
@@ -165,6 +168,8 @@ class _Found:
         self._review = review
         self.hints = tuple(sorted(name for name, detector in detectors.items() if getattr(detector, "HINT", False)))
         self._failures: list[tuple[int, str, int, Failure]] = []
+        self._earned: list[tuple[int, str]] = []
+        """Start and id of the steps that led an agent to an answer with positive evidence."""
         self.good: list[tuple[int, str]] = []
         """Start and id of the calls with positive evidence."""
         self.flagged_good: Counter[str] = Counter()
@@ -207,6 +212,12 @@ class _Found:
         self.flagged_good.update(detector for detector, _ in objections)
         self._doubts.update(detector for detector, _ in doubts)
         self.good += [(calls[ident][0].start_ns, ident) for ident in good]
+        steps = {step.call_id for window in windows for run in window.runs for step in _led_to(run, good)}
+        self._earned += [
+            (call.start_ns, call.id)
+            for call, window in (calls[ident] for ident in steps)
+            if call.usable and not any(_judges(item) for item in window.said(call))
+        ]
         for call, window in calls.values():
             if names := flagged.get(call.id):
                 self._flagged[call.id] = _Flagged(call.route, call.usable, frozenset(names), call.id in broken)
@@ -236,7 +247,7 @@ class _Found:
             else:
                 outside.add(ident)
         return _Decided(
-            passed=tuple(ident for _, ident in sorted(self.good) if ident not in failing),
+            passed=tuple(ident for _, ident in sorted(self.good + self._earned) if ident not in failing),
             failed=failed,
             quiet=quiet,
             reviewed={ident: route for ident, route in self._reviewed.items() if ident not in outside},
@@ -259,6 +270,14 @@ def by_call(feedback: Iterable[Feedback]) -> dict[str, tuple[Feedback, ...]]:
 def _judges(item: Feedback) -> bool:
     """Does it say whether the answer was right?"""
     return item.positive or item.negative or item.correction is not None
+
+
+def _led_to(run: Trajectory, good: Set[str]) -> Iterator[Step]:
+    """Steps of a successful run that led to an answer in `good` in the same turn, and that no tool turned down."""
+    last = {step.turn: place for place, step in enumerate(run.steps) if step.call_id in good}
+    for place, step in enumerate(run.steps):
+        if run.succeeded and place < last.get(step.turn, -1) and not step.refused and step.call_id not in good:
+            yield step
 
 
 def _praised(call: Call, said: Sequence[Feedback]) -> bool:

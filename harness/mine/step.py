@@ -9,7 +9,7 @@ from harness.core import reads
 from harness.core.options import OptionsTable
 from harness.core.reads import Reads
 from harness.evaluate import helpers
-from harness.mine import stage
+from harness.mine import runs, stage
 from harness.project import LATEST, Project
 from harness.sections import Config
 from harness.types import Cluster
@@ -33,6 +33,11 @@ def mine(project: Project) -> stage.Mined:
         failed = {failure.call_id for failure in mined.failures if failure.detector not in mined.hints}
         project.progress.note(f"{len(failed):,} of {mined.calls:,} calls failed, {len(mined.clusters)} clusters")
     return mined
+
+
+def survey(project: Project) -> runs.RunSurvey:
+    """How the runs of agents ended, and which step of each went wrong first."""
+    return runs.survey_runs(project.calls(), project.feedback(), mine(project))
 
 
 def reads_of(project: Project) -> Reads:

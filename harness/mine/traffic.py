@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from harness.core.ordered import Ordered
+from harness.core.trajectories import conversation_of, uses_tools
 from harness.mine.prompts import Prompts
 from harness.types import Call
 
@@ -26,6 +27,8 @@ class Traffic:
         self.size = 0
         self.newest_ns = 0
         """Start of the newest call, Unix nanoseconds."""
+        self.agents = False
+        """Whether any call is a step of an agent that uses tools."""
         self.prompts = Prompts(self._counted())
 
     def __iter__(self) -> Iterator[Call]:
@@ -34,25 +37,27 @@ class Traffic:
     def sessions(self) -> Iterator[Session]:
         """Calls of each session in order of time, each session once, when its last call is reached.
 
-        A call without a session stands alone.
+        Without a session, the steps of an agent belong together by their trace; any other call stands alone.
         """
         begun: dict[str, list[Call]] = {}
         for call in self:
-            if not call.session_id:
+            key = conversation_of(call)
+            if not key:
                 yield (call,)
                 continue
-            members = begun.setdefault(call.session_id, [])
+            members = begun.setdefault(key, [])
             members.append(call)
-            if len(members) == self._sizes[call.session_id]:
-                yield tuple(begun.pop(call.session_id))
+            if len(members) == self._sizes[key]:
+                yield tuple(begun.pop(key))
         yield from map(tuple, begun.values())  # calls that were erased between two passes left these incomplete
 
     def _counted(self) -> Iterator[Call]:
         for call in self:
             self.size += 1
             self.newest_ns = max(self.newest_ns, call.start_ns)
-            if call.session_id:
-                self._sizes[call.session_id] += 1
+            self.agents = self.agents or uses_tools(call)
+            if key := conversation_of(call):
+                self._sizes[key] += 1
             yield call
 
 

@@ -1,12 +1,15 @@
 """Hold what a detector sees: one session's calls in order of time, their feedback, and what is usual on each route."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
+from harness.core.trajectories import trajectories, uses_tools
+from harness.mine.first_wrong import WrongStep, wrong_steps
 from harness.mine.forms import LIST, OBJECT, AnswerForm
-from harness.types import Call, Feedback, Json, Message
+from harness.mine.run_norms import NOTHING, Successes
+from harness.types import Call, Feedback, Json, Message, Trajectory
 
 
 class Norms(Struct, frozen=True):
@@ -44,6 +47,10 @@ class Window(Struct, frozen=True):
     options: Mapping[str, Json] = {}
     newest_ns: int = 0
     """Start of the newest call of all sessions, Unix nanoseconds."""
+    runs: tuple[Trajectory, ...] = ()
+    """Its runs of agents; none where no call uses tools."""
+    successes: Successes = NOTHING
+    """What the successful runs of all sessions show."""
 
     def said(self, call: Call) -> tuple[Feedback, ...]:
         return self.feedback.get(call.id, ())
@@ -54,7 +61,17 @@ class Window(Struct, frozen=True):
     def usual(self, call: Call) -> Norms:
         return self.norms.get(call.route, Norms())
 
+    def wrong_steps(self, run: Trajectory) -> list[WrongStep]:
+        """Steps of a run that something shows to be wrong, the first one first."""
+        calls = {call.id: call for call in self.calls}
+        return sorted(wrong_steps(run, calls, self.feedback, self.successes), key=lambda wrong: wrong.step)
+
     def asked(self, call: Call) -> str:
         """Text of the last user message; empty when there is none."""
         users = [message.text for message in self.conversation(call) if message.role == "user"]
         return users[-1] if users else ""
+
+
+def runs_of(session: Sequence[Call], said: Mapping[str, tuple[Feedback, ...]]) -> tuple[Trajectory, ...]:
+    """The runs of agents in a session; none where no call uses tools."""
+    return trajectories(session, said) if any(map(uses_tools, session)) else ()

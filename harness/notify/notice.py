@@ -1,5 +1,6 @@
 """Put together what is told of a verdict, or of a run that stopped before it: plain values and a first screen."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ from harness.core.plugins import helper, load
 from harness.errors import Exit, TrueupError
 from harness.types import Noun, Story
 
-Outcome = Literal["promote", "hold", "undecided", "invalid", "stopped"]
+Outcome = Literal["promote", "hold", "undecided", "invalid", "stopped", "watch"]
 EXITS = {"promote": Exit.PROMOTE, "hold": Exit.HOLD, "undecided": Exit.UNDECIDED, "invalid": Exit.INVALID}
 SCHEMA = 1
 """Rises when a key of `Notice.plain` changes its meaning."""
@@ -21,7 +22,7 @@ class Notice(Noun, frozen=True):
 
     project: str
     outcome: Outcome
-    """`stopped`: an error ended the run before its verdict; too little evidence is undecided."""
+    """`stopped`: an error ended the run before its verdict; too little evidence is undecided. `watch`: production changed."""
     exit_code: int
     sentence: str
     next: str = ""
@@ -82,6 +83,24 @@ def of_error(project: str, error: TrueupError, job: CiJob, url: str = "") -> Not
         exit_code=int(error.exit),
         sentence=error.what,
         next=error.next,
+        url=url or job.page,
+        commit=job.commit,
+        markdown=_linked("\n\n".join(lines) + "\n", url or job.page),
+    )
+
+
+def of_watch(project: str, alarms: Sequence[tuple[str, str, str]], job: CiJob, url: str = "") -> Notice:
+    """The notice of what changed in production. `alarms`: what to do, what changed, and the command; the first counts most."""
+    safe = helper("reports", "parts.safe").markdown
+    action, sentence, command = alarms[0]
+    lines = [f"## {safe(project)}: {action}", *(f"- {word}: {safe(what)}" for word, what, _ in alarms)]
+    lines += [f"Next: {safe(command)}"] if command else []
+    return Notice(
+        project=project,
+        outcome="watch",
+        exit_code=int(Exit.HOLD),
+        sentence=f"{action}: {sentence}",
+        next=command,
         url=url or job.page,
         commit=job.commit,
         markdown=_linked("\n\n".join(lines) + "\n", url or job.page),

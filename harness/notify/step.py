@@ -1,6 +1,6 @@
 """Tell of the latest verdict, or of a run that stopped, in each way that trueup.toml names under [notify]."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from harness.project import Project
 from harness.report import story_of
 from harness.sections import Config, NotifySection
 from harness.types import Noun, Verdict
+
+WATCH = "watch"
+"""The outcome under which a change in production is told."""
 
 
 class Sent(Noun, frozen=True):
@@ -43,7 +46,7 @@ def tell(project: Project, verdict: Verdict, client: Client | None = None) -> li
     try:
         notice = notices.of_story(story_of(project, verdict), client.job)
     except Exception as error:  # a report that cannot be told of changes no verdict
-        return [Sent(name="notify", kind="", is_sent=False, words=_words(error))]
+        return [Sent(name="notify", kind="", is_sent=False, words=words_of(error))]
     return send(project.config.notify, notice, client)
 
 
@@ -54,6 +57,15 @@ def tell_stop(project: Project, error: TrueupError, client: Client | None = None
     with suppress(OSError):  # the disk may be what stopped the run
         stop.write(Path(project.config.report.out), error, notice.markdown)
     return send(project.config.notify, notice, client)
+
+
+def tell_watch(project: Project, alarms: Sequence[tuple[str, str, str]], client: Client | None = None) -> list[Sent]:
+    """Send what changed in production to every [notify.NAME] whose `on` has `watch`. Raises nothing."""
+    if not alarms or not any(WATCH in each.on for each in project.config.notify.values()):
+        return []
+    client = client or Client()
+    title = project.config.project.title or project.config.project.name
+    return send(project.config.notify, notices.of_watch(title, alarms, client.job), client)
 
 
 def again(project: Project, sections: Mapping[str, NotifySection], url: str = "") -> list[Sent]:
@@ -78,7 +90,9 @@ def send(sections: Mapping[str, NotifySection], notice: Notice, client: Client) 
 
 
 def _asking(sections: Mapping[str, NotifySection], notice: Notice) -> Iterable[tuple[str, NotifySection]]:
-    return ((name, each) for name, each in sections.items() if not each.on or notice.outcome in each.on)
+    """A verdict goes to each that does not choose; what was watched only to those that ask for it."""
+    every = notice.outcome != WATCH
+    return ((name, each) for name, each in sections.items() if (not each.on and every) or notice.outcome in each.on)
 
 
 def _send(name: str, section: NotifySection, notice: Notice, client: Client) -> Sent:
@@ -86,7 +100,7 @@ def _send(name: str, section: NotifySection, notice: Notice, client: Client) -> 
         words = plugins.load("notifiers", section.kind).send(notice, _options(name, section), client)
         return Sent(name=name, kind=section.kind, is_sent=True, words=words)
     except Exception as error:  # whatever a kind raises, third parties' too
-        return Sent(name=name, kind=section.kind, is_sent=False, words=_words(error))
+        return Sent(name=name, kind=section.kind, is_sent=False, words=words_of(error))
 
 
 def _options(name: str, section: NotifySection) -> Any:
@@ -100,7 +114,7 @@ def _options(name: str, section: NotifySection) -> Any:
     return options.read(section.options, struct, where)
 
 
-def _words(error: Exception) -> str:
+def words_of(error: Exception) -> str:
     """An error of ours in its own words; of any other only the kind, since its text may hold an address that is secret."""
     known = isinstance(error, (NotifyError, TrueupError))
     return str(error).replace("\n  ", "; ") if known else type(error).__name__

@@ -76,7 +76,7 @@ def _ask(project: Project, release: Release, judged: Run, arm: Arm) -> Run:
     dataset = project.dataset(evaluation.dataset) if evaluation.dataset else None
     request = evaluate_step.eval_request(project, dataset, None)
     part = replace(request, arms=(arm,), replies="", shard=f"1/{max(1, cases // CASES)}", drawn=True, repeats=1)
-    (run,) = evaluate_stage.evaluate(part)
+    (run,) = evaluate_stage.evaluate(part, purse=project.purse)
     return run
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -23,6 +24,14 @@ SECRETS = ("key", "secret", "token")
 """Kinds of redaction that no stored setting may hold."""
 
 
+class Promotable(NamedTuple):
+    """What may be promoted, and is stored."""
+
+    verdict: Verdict
+    expected: str | None
+    """What the alias points at; None where it was never moved."""
+
+
 def promote(project: Project, by: str = "") -> Promotion:
     """Move the alias and every deploy target to what was judged. Raises InvalidError unless the latest verdict is promote.
 
@@ -30,6 +39,23 @@ def promote(project: Project, by: str = "") -> Promotion:
     made under another policy, promotes nothing.
     """
     deploying.recover(project)
+    verdict, expected = promotable(project)
+    return move(project, verdict.candidate, verdict.id, verdict.look, expected, by)
+
+
+def move(project: Project, what: str, verdict: str, look: str, expected: str | None, by: str = "") -> Promotion:
+    """Move the alias and every target from `expected` to what is stored already. Raises InvalidError when the alias was moved
+    meanwhile."""
+    alias = project.config.promote.alias
+
+    def record() -> Promotion:
+        return project.store.promotions.move(alias, what, verdict, by=by, expected=expected, look=look)
+
+    return deploying.move(project, what, verdict, record)
+
+
+def promotable(project: Project) -> Promotable:
+    """The latest verdict, if what it judged may be promoted now; that is stored. Raises InvalidError saying why not."""
     verdict = project.latest_verdict()
     run, adapter = _judged(project, verdict)
     project.check_not_forgotten("adapter", adapter)
@@ -49,13 +75,7 @@ def promote(project: Project, by: str = "") -> Promotion:
     _judge_again(project, verdict)
     if run and not project.store.artifacts.has(ADAPTERS, verdict.candidate):
         _keep(project, verdict.candidate, _as_configured(project, run), adapter)
-
-    def record() -> Promotion:
-        return project.store.promotions.move(
-            alias, verdict.candidate, verdict.id, by=by, expected=expected, look=verdict.look
-        )
-
-    return deploying.move(project, verdict.candidate, verdict.id, record)
+    return Promotable(verdict, expected)
 
 
 def _judged(project: Project, verdict: Verdict) -> tuple[Run | None, str]:

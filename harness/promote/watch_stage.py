@@ -61,6 +61,19 @@ class Alarm(Noun, frozen=True):
     formula: str = FORMULA
 
 
+class WatchedShare(Noun, frozen=True):
+    """One share that is watched, alarm or not."""
+
+    kind: Kind
+    name: str
+    now: float
+    """Share of people on the last day."""
+    log_evidence: float
+    bar: float
+    """What `log_evidence` must reach for an alarm."""
+    cluster: str = ""
+
+
 class WatchReport(Noun, frozen=True):
     action: Action
     """The first thing to do."""
@@ -74,6 +87,8 @@ class WatchReport(Noun, frozen=True):
     calls: int = 0
     watched: int = 0
     """Shares that were tested."""
+    shares: tuple[WatchedShare, ...] = ()
+    """Each of them."""
     ready: bool = True
     """False: fewer days than a shift can be told from."""
 
@@ -100,7 +115,8 @@ def watch(
             ready=False,
         )
     known = {cluster.id: cluster for cluster in clusters}
-    raised = list(_alarms(daily, known, targets, asked, alpha))
+    tested = list(_tested(daily, alpha))
+    raised = list(_alarms(daily, tested, known, targets, asked))
     order = list(NEXT)
     raised.sort(key=lambda alarm: (order.index(alarm.action), -alarm.log_evidence))
     first = raised[0] if raised else None
@@ -113,21 +129,41 @@ def watch(
         nights=nights,
         calls=daily.calls,
         watched=len(daily.shares),
+        shares=tuple(_watched(share, moved, bar) for share, moved, bar in tested if moved),
+    )
+
+
+Tested = tuple[DailyShare, Shift | None, float]
+"""A share, what its days say, and what the evidence must reach."""
+
+
+def _tested(daily: Daily, alpha: float) -> Iterator[Tested]:
+    rank: Counter[str] = Counter()
+    for share in daily.shares:
+        bar = spent(rank[share.kind], alpha / len(KINDS))
+        rank[share.kind] += 1
+        yield share, shift(share.events, share.trials, bar), bar
+
+
+def _watched(share: DailyShare, moved: Shift, bar: float) -> WatchedShare:
+    return WatchedShare(
+        kind=share.kind,
+        name=share.name,
+        now=share.events[-1] / max(share.trials[-1], 1),
+        log_evidence=moved.log_evidence,
+        bar=bar,
+        cluster=share.cluster,
     )
 
 
 def _alarms(
     daily: Daily,
+    tested: Iterable[Tested],
     clusters: Mapping[str, Cluster],
     targets: Collection[str],
     asked: Collection[str] | None,
-    alpha: float,
 ) -> Iterator[Alarm]:
-    rank: Counter[str] = Counter()
-    for share in daily.shares:
-        bar = spent(rank[share.kind], alpha / len(KINDS))
-        rank[share.kind] += 1
-        moved = shift(share.events, share.trials, bar)
+    for share, moved, bar in tested:
         if moved is None or moved.first < 0:
             continue
         action = _action(share, moved, clusters, asked)

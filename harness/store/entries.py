@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from harness.core import codec
 from harness.errors import InputError, StorageError
 from harness.store import sealed
 from harness.store.heads import REPAIR, Heads
@@ -27,6 +28,9 @@ class Entries(Generic[T]):
 
     def append(self, entry: T, after: Sequence[T]) -> None:
         """Add an entry to the list that `all` gave; durable when it returns."""
+        entry = codec.decode(
+            codec.encode(entry), self._type
+        )  # as it will be read: an int where a float belongs is none then
         with self._heads.changing(self._head, [*after, entry]):
             self._write(len(after), entry)
 

@@ -3,6 +3,7 @@
     store.json      version of the layout         artifacts/     datasets, adapters, runs, verdicts, by content id
     traces/         Delta Lake table               memo/          finished steps: digest of inputs -> result
     promotions/     history of each alias          ledger/        what was held out, for ever; looks at each version
+    canaries/       start and end of each canary
     replies/        cached answers, a file a model scratch/       half-finished work; removed once its process is dead
     salt            what keys all pseudonyms       suppressed.json  what was forgotten, as hashes
     project         name of the project whose store it is
@@ -24,6 +25,7 @@ from harness.core import codec
 from harness.errors import BusyError, InvalidError, StorageError
 from harness.store import durable, memory, replies, salt, sealed, suppression
 from harness.store.artifacts import Artifacts
+from harness.store.canaries import Canaries
 from harness.store.heads import Heads
 from harness.store.journal import Journal
 from harness.store.ledger import Ledger
@@ -67,6 +69,7 @@ class Store:
         self.memo = Memo(root / "memo", self._lock, self.origin)
         self.promotions = Promotions(root / "promotions", self._lock, self.artifacts, self._heads)
         self.ledger = Ledger(root / "ledger", self._lock, self._heads)
+        self.canaries = Canaries(root / "canaries", self._lock, self._heads)
         self.journal = Journal(root, self._lock)
 
     @classmethod
@@ -180,6 +183,7 @@ class Store:
             self.memo,
             self.promotions,
             self.ledger,
+            self.canaries,
             self.journal,
         )
         found = [damaged for part in parts for damaged in part.verify()]
@@ -215,6 +219,7 @@ class Store:
                 store.artifacts,
                 store.promotions,
                 store.ledger,
+                store.canaries,
                 store.journal,
             ):
                 lost += part.accept()

@@ -57,6 +57,9 @@ class Merged(Noun, frozen=True):
         return {name: count for name, count in asdict(self).items() if isinstance(count, int)}
 
 
+DAY_NS = 86_400 * 10**9
+
+
 class Traces:
     def __init__(self, folder: Path, lock: Lock, suppression: Suppression, origin: Origin) -> None:
         self._table, self._lock, self._suppression = Table(folder, origin), lock, suppression
@@ -199,6 +202,12 @@ class Traces:
             "forgotten": read["forgotten"],
             "suppressed": read["suppressed"],
         }
+
+    def calls_a_day(self) -> float:
+        """Mean over the days (UTC) that have calls; 0 without a call whose time is known."""
+        rows = _columns(self._table.open(), CALL, ["start_ns", "variant"])
+        days = Counter(row["start_ns"] // DAY_NS for row in rows if row["start_ns"] > 0 and not row["variant"])
+        return days.total() / len(days) if days else 0.0
 
     def belonging(self, user_ids: Collection[str] = (), trace_id: str = "") -> tuple[str, ...]:
         """Ids of the calls that `forget` would erase."""

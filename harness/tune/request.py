@@ -113,14 +113,10 @@ def tune_request(project: Project, dataset: Dataset) -> TuneRequest:
     """What the trainer is asked: plain values, without the output folder."""
     section = evaluate_arms.tuned_section(project.config)
     words = config.prompt(project.config, section.prompt, dataset.prompts)
+    evaluate_arms.check_trainable(project.config, section.prompt, words)
     if words is None:
         raise InvalidError(
             "the tuned arm's prompt is to come from traces, and these have none", next="set [arms.tuned]"
-        )
-    if words.nearest:
-        raise UsageError(
-            f"the tuned arm cannot be trained under the prompt {section.prompt!r}, which changes with each case",
-            next="give examples by `nearest` to an arm of its own, and the tuned arm another prompt",
         )
     folder = project.store.artifacts.folder("dataset", dataset.id)
     held = [case for split in EVALUATED for case in dataset_files.read_split(folder, split)]

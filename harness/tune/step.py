@@ -34,8 +34,7 @@ def tune(project: Project, dataset: Dataset | None = None, anyway: bool = False)
     """The adapter for a dataset, trained unless the same training was done before. `anyway`: see `check_power`."""
     dataset = dataset or project.latest_dataset()
     project.check_not_forgotten("dataset", dataset.id)
-    request = tune_request.complete(project, dataset, tune_request.tune_request(project, dataset))
-    key = tune_request.reads_of(request, dataset, survey(project, dataset=dataset).suites if request.evals else ()).key
+    request, key = _asked(project, dataset)
     known = project.recall("tune", key, "adapter")
     if known:
         return project.adapter(known)
@@ -53,6 +52,18 @@ def tune(project: Project, dataset: Dataset | None = None, anyway: bool = False)
         for knob, reason in adapter.choices.items():
             project.progress.note(f"{knob}: {reason}")
     return adapter
+
+
+def known(project: Project, dataset: Dataset) -> str:
+    """Content id of the adapter that was trained on it by this recipe; empty when it has to be trained."""
+    return project.recalled("tune", _asked(project, dataset)[1], "adapter")
+
+
+def _asked(project: Project, dataset: Dataset) -> tuple[TuneRequest, str]:
+    """What is to be trained, and the key of what it reads."""
+    request = tune_request.complete(project, dataset, tune_request.tune_request(project, dataset))
+    suites = survey(project, dataset=dataset).suites if request.evals else ()
+    return request, tune_request.reads_of(request, dataset, suites).key
 
 
 def check_base(project: Project) -> None:
@@ -97,4 +108,10 @@ def check_power(project: Project, dataset: Dataset, anyway: bool = False) -> boo
 
 
 def _training_progress(project: Project) -> Callable[[CurvePoint, int], None]:
-    return lambda point, total: project.progress.update(point.step, total, f"loss {point.loss:.3f}")
+    paid = project.purse.meter()
+
+    def on_point(point: CurvePoint, total: int) -> None:
+        paid()
+        project.progress.update(point.step, total, f"loss {point.loss:.3f}")
+
+    return on_point

@@ -9,7 +9,10 @@ All are frozen msgspec structs: cheap to build, validated when read, equal by va
 JSON and back and gives their content id.
 """
 
+from harness.types.agents import Step, ToolUse, Trajectory
 from harness.types.base import Json, Noun
+from harness.types.canary import Canary, CanaryEvent, CanaryMetric, TrafficSplit
+from harness.types.cost import CostSettings
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.deploy import Deployment, Release, Switch
 from harness.types.evaluation import (
@@ -39,6 +42,7 @@ from harness.types.messages import (
     OtherPart,
     Part,
     Prompt,
+    PromptSearch,
     ReasoningPart,
     RefusalPart,
     TextPart,
@@ -55,9 +59,10 @@ from harness.types.reports import (
     PlannedCall,
     PlannedWay,
     Story,
+    WatchedDay,
 )
 from harness.types.storage import ADDRESS, StoreSettings
-from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source
+from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source, ToolRun
 from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
 from harness.types.verdicts import (
     ArmSettings,
@@ -87,10 +92,14 @@ __all__ = [
     "Calibration",
     "Call",
     "CallError",
+    "Canary",
+    "CanaryEvent",
+    "CanaryMetric",
     "Case",
     "Cluster",
     "Comparison",
     "Contract",
+    "CostSettings",
     "CurvePoint",
     "Dataset",
     "DecisionPlan",
@@ -125,6 +134,7 @@ __all__ = [
     "Switch",
     "Deployment",
     "Prompt",
+    "PromptSearch",
     "Quarantine",
     "Quarantined",
     "ReasoningPart",
@@ -140,6 +150,7 @@ __all__ = [
     "SharedTurn",
     "Source",
     "Spent",
+    "Step",
     "StoreSettings",
     "Story",
     "Suite",
@@ -148,9 +159,14 @@ __all__ = [
     "TokenKind",
     "ToolCallPart",
     "ToolResultPart",
+    "ToolRun",
+    "ToolUse",
+    "Trajectory",
+    "TrafficSplit",
     "TuneRequest",
     "Usage",
     "UserTrial",
     "Verdict",
     "Waiver",
+    "WatchedDay",
 ]

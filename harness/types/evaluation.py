@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from harness.types.base import Json, Noun
+from harness.types.cost import CostSettings
 from harness.types.curation import Case
 from harness.types.messages import Message, Prompt, ToolCallPart, Usage
 
@@ -254,6 +255,8 @@ class Result(Noun, frozen=True):
     wrote itself. Empty where every reply answers the case's own messages. The arm's prompt is in the arm."""
     notes: tuple[str, ...] = ()
     """What happened in its sessions that a reader must know, with counts: `calls without a recording: 2`."""
+    closing: tuple[Message, ...] = ()
+    """What a session held after its last reply: results of tools that no further request sent."""
 
     @property
     def cut_off(self) -> bool:
@@ -333,6 +336,8 @@ class EvalRequest(Noun, frozen=True):
     """JSON Lines file of cases that stand in for the suites' own: training cases, for recipes that learn from scores."""
     application: Application | None = None
     """What `model.chat` of the eval functions asks; None: the arm itself."""
+    cost: CostSettings = CostSettings()
+    """What may be spent on it."""
 
 
 class Run(Noun, frozen=True):

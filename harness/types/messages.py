@@ -77,6 +77,29 @@ class Usage(Noun, frozen=True):
     reasoning: int | None = None
 
 
+class PromptSearch(Noun, frozen=True):
+    """How a prompt was found, and what it is worth on training rows that were set aside."""
+
+    optimiser: str
+    """Name of a file in `harness/evaluate/prompting/optimisers/`."""
+    cases: int
+    """Training rows that judged."""
+    before: float
+    """Task score on them of the prompt that the search began with, 0 to 1."""
+    after: float
+    """Task score of the prompt that was found. It was chosen by it, so it flatters."""
+    tried: int
+    """Prompts that were tried."""
+    calls: int
+    """Requests to the model that answers."""
+    reflections: int = 0
+    """Requests to the model that wrote prompts."""
+    cost: float | None = None
+    """What these cost, in the currency of its `prices`; None: no price is known."""
+    shown: tuple[str, ...] = ()
+    """Ids of the calls, or cases, that the prompt shows."""
+
+
 class Prompt(Noun, frozen=True):
     """What an arm puts in front of a case: a system text and worked examples."""
 
@@ -84,3 +107,5 @@ class Prompt(Noun, frozen=True):
     messages: tuple[Message, ...] = ()
     nearest: int = 0
     """Worked examples that are added for each case: the training rows most like it. 0: none."""
+    search: PromptSearch | None = None
+    """Set when a search found it; see `harness.evaluate.prompting`."""

@@ -1,6 +1,7 @@
 """Define what a report is rendered from."""
 
 from harness.types.base import Noun
+from harness.types.cost import CostSettings
 from harness.types.curation import Case, Dataset
 from harness.types.evaluation import Run
 from harness.types.traces import Call, Feedback
@@ -93,6 +94,22 @@ class DecisionPlan(Noun, frozen=True):
     """Those to label next."""
 
 
+class WatchedDay(Noun, frozen=True):
+    """What `trueup watch` said after one day of traffic."""
+
+    day: str
+    """ISO date (UTC) of the last day of traffic."""
+    action: str
+    sentence: str
+    next: str = ""
+    alarms: tuple[tuple[str, str], ...] = ()
+    """What to do, and what changed; what to act on first."""
+    names: tuple[str, ...] = ()
+    """Of the shares that the alarms are of."""
+    calls: int = 0
+    watched: int = 0
+
+
 class Story(Noun, frozen=True):
     """All that a report is rendered from. A report opens nothing else."""
 
@@ -134,6 +151,12 @@ class Story(Noun, frozen=True):
     """Each suite and slice of the comparisons, without waived cases."""
     branch_change: BranchChange | None = None
     """Set in a job for a pull or merge request, where the store holds a verdict of the branch that it goes into."""
+    watched: tuple[WatchedDay, ...] = ()
+    """What was watched so far, the oldest day first."""
+    cost: CostSettings = CostSettings()
+    """What the machine costs, and the currency of all prices."""
+    calls_a_day: float = 0.0
+    """Of production; 0: not known."""
     places: dict[str, dict[str, str]] = {}
     """Suite name to case id to `FILE:LINE` below the repository; the eval function's own under the empty id."""
     served: dict[str, str] = {}

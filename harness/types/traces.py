@@ -22,6 +22,21 @@ class Source(Noun, frozen=True):
     span_ids: tuple[str, ...] = ()
 
 
+class ToolRun(Noun, frozen=True):
+    """A tool that ran for a call, as a span of the tool recorded it."""
+
+    id: str = ""
+    """Id of the tool call that it answers; empty when unknown."""
+    name: str = ""
+    arguments: str = ""
+    """As JSON text where that is what they were; empty where the call's answer says them."""
+    result: str | None = None
+    """What it returned. None: a later call was given it, or nothing was recorded."""
+    error: str = ""
+    """Why it failed; empty when it did not."""
+    span_id: str = ""
+
+
 class Call(Noun, frozen=True):
     """One request to a model and its answer, as production recorded it."""
 
@@ -65,6 +80,9 @@ class Call(Noun, frozen=True):
     """Those of `above` whose output is this call's output: it gave the answer that they returned."""
     purpose: str = ""
     """What it was made for where that was not to answer the user: title, guard, router, rewrite, summary or judge."""
+    tool_runs: tuple[ToolRun, ...] = ()
+    """Tools that ran for it, as far as a span of theirs tells what the messages of later calls do not: a result, an error,
+    or that other calls were made inside."""
 
     @property
     def seconds(self) -> float | None:

@@ -41,7 +41,7 @@ class Recipe(Noun, frozen=True):
     max_tokens: int | None = None
     """Longest row; None: what the model takes."""
     too_long: Literal["raise", "drop", "trim_prompt"] = "drop"
-    """What happens to a row longer than `max_tokens`: an error, left out, or its prompt cut at the front."""
+    """What happens to a row longer than `max_tokens`: an error, left out, or shortened by its oldest steps, never inside one."""
     replay_share: float = 0.1
     """Share of replay rows in the training mix, 0 to 1."""
     validation_share: float = 0.1

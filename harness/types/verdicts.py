@@ -145,6 +145,8 @@ class ArmSettings(Noun, frozen=True):
     """It is what was promoted last, so whatever changed about it is no weaker baseline."""
     content: str = ""
     """Content id of what answered."""
+    searched: bool = False
+    """Its prompt was found by a search."""
     alone: bool = False
     """There was no tuned arm, so all of it is told."""
 

@@ -40,7 +40,8 @@ def result(one: Result) -> dict[str, Json]:
     scores = [plain(name=s.name, label=s.label, why=s.explanation) | {"value": s.value} for s in one.scores]
     asked = one.asked or ((),) * len(one.replies)
     replies = [_reply(reply, new) for reply, new in zip(one.replies, asked, strict=False)]
-    return plain(replies=replies, scores=scores, error=one.error, skipped=one.skipped)
+    closing = [turn(message) for message in one.closing]
+    return plain(replies=replies, closing=closing, scores=scores, error=one.error, skipped=one.skipped)
 
 
 def _reply(reply: Reply, new: Sequence[Message]) -> dict[str, Json]:
@@ -53,6 +54,8 @@ def _reply(reply: Reply, new: Sequence[Message]) -> dict[str, Json]:
         finish="" if reply.finish_reason in ("stop", "tool_calls") else reply.finish_reason,
         tokens=[reply.usage.input, reply.usage.output] if reply.usage.output is not None else None,
         seconds=round(reply.seconds, 3),
+        cost=reply.cost,
+        cached=reply.cached or None,
         logprobs=[round(value, 3) for value in reply.logprobs],
     )
 

@@ -7,7 +7,7 @@ async function showCase(row) {
   const parts = body === null ? [make("p", {class: "empty"}, "This file was cut to size; the texts of this case are not in it.")] : [
     ...asked(body), ...answered(body, roleOf(row) === "budget"), ...provenance(row, body, origin), ...again(row)];
   $("case").replaceChildren(head(row), ...parts.filter(Boolean));
-  $("case").scrollTop = 0;
+  if (!showStep()) $("case").scrollTop = 0;
 }
 
 function head(row) {
@@ -44,23 +44,23 @@ function answer(arm, body, metric) {
   const repeats = body.answers[arm], info = facts.arms[arm];
   return make("section", {class: `answer ${arm === facts.candidate ? "judged" : ""}`, "aria-label": arm},
     make("header", {}, make("strong", {}, arm), make("small", {}, spent(repeats[0].replies || []))),
-    repeats.map((result, place) => repeat(result, repeats.length > 1 ? place + 1 : 0, body.expected, metric)),
+    repeats.map((result, place) => repeat(result, repeats.length > 1 ? place + 1 : 0, arm, body.expected, metric)),
     make("details", {}, make("summary", {}, `Prompt ${info.prompt}, ${info.digest}`),
       info.messages.map((message) => turnNode(message)),
       facts_list(Object.entries(info.settings).map(([name, value]) => [name, asText(value)]))));
 }
 
-// Tokens and time of one repeat: all its turns together.
+// Tokens, time and cost of one repeat: all its steps together.
 function spent(replies) {
   const counted = replies.filter((reply) => reply.tokens), sum = (place) => counted.some((reply) => reply.tokens[place] === null) ? "?" : count(counted.reduce((all, reply) => all + reply.tokens[place], 0));
-  const seconds = replies.reduce((all, reply) => all + (reply.seconds || 0), 0);
-  return [replies.length > 1 ? `${count(replies.length)} turns` : "", counted.length ? `${sum(0)} + ${sum(1)} tokens` : "", seconds ? `${+seconds.toFixed(2)} s` : ""].filter(Boolean).join(" · ");
+  const [seconds, cost] = ["seconds", "cost"].map((name) => replies.reduce((all, reply) => all + (reply[name] || 0), 0));
+  return [replies.length > 1 ? `${count(replies.length)} steps` : "", counted.length ? `${sum(0)} + ${sum(1)} tokens` : "", seconds ? `${+seconds.toFixed(2)} s` : "", cost ? `cost ${+cost.toPrecision(3)}` : ""].filter(Boolean).join(" · ");
 }
 
-function repeat(result, number, expected, metric) {
+function repeat(result, number, arm, expected, metric) {
   const goal = expected === null || expected === undefined ? null : typeof expected === "string" ? expected : JSON.stringify(expected);
   return make("div", {class: "repeat"}, number ? make("small", {}, `repeat ${number}`) : null,
-    manyTurns(result) ? transcript(result) : (result.replies || []).map((reply) => replyNodes(reply, goal)),
+    manyTurns(result) ? transcript(result, number > 1 ? `${arm}/${number}` : arm) : (result.replies || []).map((reply) => replyNodes(reply, goal)),
     result.error ? make("p", {}, tag("error"), " ", result.error) : null,
     result.skipped ? make("p", {}, `skipped: ${result.skipped}`) : null,
     make("ul", {}, (result.scores || []).map((score) => make("li", {class: score.why ? "" : "bare"}, make("b", {}, `${score.name} ${percent(score.value, metric)}`), score.label ? ` ${score.label}` : "", score.why ? `: ${score.why}` : ""))));

@@ -8,11 +8,17 @@ function textDiff(before, after) {
   let a = tokens(before), b = tokens(after);
   if (a.length > LONGEST || b.length > LONGEST) [a, b] = [before, after].map((text) => text.match(/[^\n]*\n|[^\n]+/g) || []);
   if (a.length > LONGEST || b.length > LONGEST) return [["-", before], ["+", after]];
+  return joined(script(a, b));
+}
+
+// Edit script from one list to another: what both begin and end with is kept aside, and lists longer than LONGEST between are not aligned.
+function script(a, b) {
   let start = 0, end = 0;
   while (start < a.length && start < b.length && a[start] === b[start]) start++;
   while (end < a.length - start && end < b.length - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end++;
-  const middle = align(a.slice(start, a.length - end), b.slice(start, b.length - end));
-  return joined([...a.slice(0, start).map((token) => ["=", token]), ...middle, ...a.slice(a.length - end).map((token) => ["=", token])]);
+  const left = a.slice(start, a.length - end), right = b.slice(start, b.length - end);
+  const middle = Math.max(left.length, right.length) > LONGEST ? [...left.map((token) => ["-", token]), ...right.map((token) => ["+", token])] : align(left, right);
+  return [...a.slice(0, start).map((token) => ["=", token]), ...middle, ...a.slice(a.length - end).map((token) => ["=", token])];
 }
 
 function align(a, b) {
@@ -20,19 +26,19 @@ function align(a, b) {
   for (let i = a.length - 1; i >= 0; i--)
     for (let j = b.length - 1; j >= 0; j--)
       table[i * width + j] = a[i] === b[j] ? table[(i + 1) * width + j + 1] + 1 : Math.max(table[(i + 1) * width + j], table[i * width + j + 1]);
-  const script = [];
+  const edits = [];
   let i = 0, j = 0;
   while (i < a.length || j < b.length) {
-    if (i < a.length && j < b.length && a[i] === b[j]) { script.push(["=", a[i++]]); j++; }
-    else if (j === b.length || (i < a.length && table[(i + 1) * width + j] >= table[i * width + j + 1])) script.push(["-", a[i++]]);
-    else script.push(["+", b[j++]]);
+    if (i < a.length && j < b.length && a[i] === b[j]) { edits.push(["=", a[i++]]); j++; }
+    else if (j === b.length || (i < a.length && table[(i + 1) * width + j] >= table[i * width + j + 1])) edits.push(["-", a[i++]]);
+    else edits.push(["+", b[j++]]);
   }
-  return script;
+  return edits;
 }
 
-function joined(script) {
+function joined(edits) {
   const runs = [];
-  for (const [kind, text] of script) {
+  for (const [kind, text] of edits) {
     if (runs.length && runs.at(-1)[0] === kind) runs.at(-1)[1] += text;
     else runs.push([kind, text]);
   }

@@ -1,5 +1,5 @@
 // The address is the state: #cases?status=broken&suite=…&q=…&case=…&in=… . Every control writes it, one function reads it.
-const NAMES = ["status", "suite", "cluster", "slice", "q", "deep", "sort", "against", "case", "in"];
+const NAMES = ["status", "suite", "cluster", "slice", "q", "deep", "sort", "against", "case", "in", "step"];
 
 function address() {
   const [view, query = ""] = location.hash.slice(1).split("?");
@@ -14,7 +14,7 @@ function link(filters) {
   return `#cases?${query}`;
 }
 
-const go = (change) => location.replace(link({...address().filters, ...change}));
+const go = (change) => location.replace(link({...address().filters, step: "", ...change})); // a step is of one case
 
 let ready = null, last = "";
 
@@ -33,7 +33,7 @@ async function route() {
   }
   await (ready ??= loadIndex().then(fillControls));
   showFilters(filters);
-  const rest = link({...filters, case: "", in: ""});
+  const rest = link({...filters, case: "", in: "", step: ""});
   if (rest !== last) {
     if (filters.deep && filters.q && !deep) await loadDeep((block, all) => { $("found").textContent = `reading replies, ${Math.round(100 * (block + 1) / all)} %`; });
     if (location.hash !== asked) return; // another address was asked for meanwhile

@@ -4,6 +4,7 @@
 {% include "data.js" %}
 {% include "diff.js" %}
 {% include "rich.js" %}
+{% include "steps.js" %}
 {% include "turns.js" %}
 {% include "versus.js" %}
 {% include "columns.js" %}

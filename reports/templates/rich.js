@@ -47,8 +47,9 @@ function jsonTree(value, name = null, depth = 0) {
 
 // ---------------------------------------------------------------- long lists
 
-// The first items now, the others when their end comes into sight or the button is pressed: 200 turns cost what a few do.
-function lazily(items, draw, size) {
+// The first items now (`least` of them at least), the others when their end comes into sight or the button is pressed: 200
+// turns cost what a few do.
+function lazily(items, draw, size, least = 0) {
   const box = make("div", {class: "lazy"});
   let next = 0;
   const more = make("button", {type: "button", class: "next", onclick: () => grow(size)});
@@ -65,7 +66,7 @@ function lazily(items, draw, size) {
   }
   const seen = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && grow(size));
   box.unfold = () => grow(items.length);
-  grow(size);
+  grow(Math.max(size, least));
   return box;
 }
 
@@ -73,6 +74,6 @@ function lazily(items, draw, size) {
 function unfoldAll(root) {
   for (let left = true; left;) {
     left = false;
-    for (const node of root.querySelectorAll(".lazy, .tree")) if (node.unfold) { node.unfold(); node.unfold = null; left = true; }
+    for (const node of root.querySelectorAll(".lazy, .tree, .equal")) if (node.unfold) { node.unfold(); node.unfold = null; left = true; }
   }
 }

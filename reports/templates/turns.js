@@ -54,16 +54,15 @@ function replyNodes(reply, goal = null) {
     reply.logprobs ? make("small", {}, ` log-likelihoods ${reply.logprobs.join(", ")}`) : null];
 }
 
-const manyTurns = (result) => (result.replies || []).length > 1 || (result.replies || []).some((reply) => reply.asked);
+const manyTurns = (result) => (result.replies || []).length > 1 || Boolean(result.closing) || (result.replies || []).some((reply) => reply.asked);
 
-// One repeat of several turns: each reply after what was asked for it.
-function transcript(result) {
-  const calls = new Map(), replies = result.replies || [];
-  return lazily(replies, (reply, place) => {
-    for (const call of reply.calls || []) if (call.id) calls.set(call.id, call.call);
-    return [(reply.asked || []).map((message) => turnNode(message, calls)), answerTurn(reply, place, replies.length)];
-  }, 20);
+// One repeat of several steps: each answer after what was given for it, and what came after the last.
+function transcript(result, arm) {
+  const replies = result.replies || [], calls = toolNames(replies), asked = stepAsked();
+  const draw = (reply, place) => [(reply.asked || []).map((message) => turnNode(message, calls)), answerTurn(reply, place, replies.length, arm)];
+  const box = lazily(replies, draw, 20, asked !== null && asked.arm === arm ? asked.place + 1 : 0);
+  return [box, (result.closing || []).map((message) => turnNode(message, calls))];
 }
 
-const answerTurn = (reply, place, total) => make("div", {class: "said assistant"},
-  make("b", {}, "assistant", make("small", {}, ` turn ${place + 1} of ${total}`)), replyNodes(reply));
+const answerTurn = (reply, place, total, arm) => make("div", {class: `said assistant ${isAsked(arm, place) ? "asked-for" : ""}`},
+  make("b", {}, "assistant ", stepHead(arm, place, total, reply)), replyNodes(reply));

@@ -1,43 +1,56 @@
-// Two arms against each other, turn beside turn: JSON field by field, text word by word, tool calls by name and argument.
+// Two arms against each other, step beside step: JSON field by field, text word by word, tool calls by name and argument.
 
 // The first repeats of both arms; nothing where one is missing, or where the table of fields shows the difference already.
 function versus(body, before, after, tabled) {
   const [old, now] = [body.answers[before]?.[0]?.replies || [], body.answers[after]?.[0]?.replies || []];
   if (before === after || !old.length || !now.length || (tabled && old.length === 1 && now.length === 1)) return [];
-  const turns = Array.from({length: Math.max(old.length, now.length)}, (_, place) => [old[place], now[place]]);
-  const differ = turns.filter(([one, other]) => !alike(one, other)).length, many = turns.length > 1;
-  return [make("h3", {}, `${before} against ${after}`, many ? make("small", {}, ` ${count(differ)} of ${count(turns.length)} turns differ`) : null),
-    differ ? make("div", {class: "versus"}, lazily(stretches(turns), (stretch) => versusTurn(turns, stretch, many, before, after), 20))
-      : make("p", {class: "soft"}, "Both answered the same.")];
+  const pairs = pairSteps(stepsOf(old), stepsOf(now)), many = pairs.length > 1;
+  const differ = pairs.filter((pair) => !alike(pair)), first = differ[0];
+  const summary = many ? make("small", {}, ` ${count(differ.length)} of ${count(pairs.length)} steps differ`) : null;
+  const draw = (stretch) => stretch.same ? equalSteps(pairs.slice(stretch.from, stretch.to + 1), before, after, now.length) : differingStep(pairs[stretch.from], {before, after, many, totals: [old.length, now.length], names: [toolNames(old), toolNames(now)], first: many && pairs[stretch.from] === first});
+  return [make("h3", {}, `${before} against ${after}`, summary),
+    differ.length ? make("div", {class: "versus"}, lazily(stretches(pairs), draw, 20)) : make("p", {class: "soft"}, "Both answered the same.")];
 }
 
-const pairHead = (before, after) => [make("b", {class: "head"}, before), make("b", {class: "head"}, after)];
-const context = (reply) => JSON.stringify(reply?.asked || []);
-const called = (reply) => JSON.stringify((reply?.calls || []).map(({call, args}) => [call, args]));
-const alike = (one, other) => Boolean(one) === Boolean(other) && (one?.text || "") === (other?.text || "") && called(one) === called(other);
+const context = (step) => JSON.stringify(step?.reply.asked || []);
+const alike = ([one, other]) => Boolean(one && other) && signature(one) === signature(other);
 
-// [first, last] places: each turn that differs alone, equal ones next to each other together.
-function stretches(turns) {
+// [first, last] places: each pair that differs alone, equal ones next to each other together.
+function stretches(pairs) {
   const found = [];
-  turns.forEach(([one, other], place) => {
-    const same = alike(one, other), last = found.at(-1);
+  pairs.forEach((pair, place) => {
+    const same = alike(pair), last = found.at(-1);
     if (same && last?.same) last.to = place;
     else found.push({from: place, to: place, same});
   });
   return found;
 }
 
-function versusTurn(turns, {from, to, same}, many, before, after) {
-  const [one, other] = turns[from];
-  if (same) return make("p", {class: "soft turn"}, from === to ? `turn ${from + 1}: the same` : `turns ${from + 1} to ${to + 1}: the same`);
-  return make("div", {class: "turn"}, many ? [make("b", {class: "head"}, `turn ${from + 1}`), from && context(one) !== context(other) ? make("small", {}, " after different questions or results") : null] : null,
-    one && other ? contrast(one, other, before, after) : make("div", {class: "two"}, pairHead(before, after), [one, other].map((reply) => make("div", {}, reply ? replyNodes(reply) : make("p", {class: "soft"}, "no such turn")))));
+const spanName = (first, last) => first === last ? `step ${first}` : `steps ${first} to ${last}`;
+
+// Steps that both runs took: one line, and the steps of the judged run when it is opened.
+function equalSteps(pairs, before, after, total) {
+  const names = [0, 1].map((side) => spanName(pairs[0][side].place + 1, pairs.at(-1)[side].place + 1));
+  const other = names[0] === names[1] ? "" : ` (${names[0]} of ${before})`;
+  const node = make("details", {class: "turn equal"}, make("summary", {}, `${names[1]}: the same${other}`)), calls = toolNames(pairs.map(([, step]) => step.reply));
+  node.unfold = () => { if (node.children.length === 1) node.append(lazily(pairs, ([, {place, reply}]) => [(reply.asked || []).map((message) => turnNode(message, calls)), answerTurn(reply, place, total, after)], 20)); };
+  node.addEventListener("toggle", () => node.open && node.unfold?.());
+  return node;
+}
+
+function differingStep([one, other], {before, after, many, totals, names, first}) {
+  const head = (step, arm, total) => make("b", {class: "head"}, arm, many ? [" ", step ? stepHead(arm, step.place, total, step.reply) : make("small", {}, "takes no such step")] : null);
+  const given = [one, other].filter(Boolean).some((step) => step.reply.asked) && (one?.place || other?.place);
+  return make("div", {class: `turn ${first ? "first-difference" : ""}`}, first ? make("p", {class: "mark"}, "First step that differs") : null,
+    make("div", {class: "two heads"}, head(one, before, totals[0]), head(other, after, totals[1])),
+    given && context(one) !== context(other) ? make("div", {class: "two given"}, [one, other].map((step, side) => make("div", {}, (step?.reply.asked || []).map((message) => turnNode(message, names[side]))))) : null,
+    one && other ? contrast(one.reply, other.reply, before, after) : make("div", {class: "two"}, [one, other].map((step) => make("div", {}, step ? replyNodes(step.reply) : null))));
 }
 
 function contrast(one, other, before, after) {
   const [left, right] = [one.text || "", other.text || ""], values = [anyJson(left), anyJson(right)];
   return [
-    values[0] && values[1] ? leafTable(leaves(values[0]), leaves(values[1]), before, after) : left || right ? make("div", {class: "two"}, pairHead(before, after), sides(left, right)) : null,
+    values[0] && values[1] ? leafTable(leaves(values[0]), leaves(values[1]), before, after) : left || right ? make("div", {class: "two"}, sides(left, right)) : null,
     called(one) === called(other) ? null : leafTable(callLeaves(one), callLeaves(other), before, after)];
 }
 

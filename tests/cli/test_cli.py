@@ -84,11 +84,11 @@ def project(folder: Path, config: str = CONFIG, evals: str = EVAL) -> Path:
 
 
 @pytest.fixture(scope="module")
-def walked(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
+def walked(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """A project in which `trueup run` was typed once."""
     folder = project(tmp_path_factory.mktemp("walked"))
     (folder / "traces").symlink_to(TRACES)
-    return folder, process("run", "--json", cwd=folder)
+    return folder, trueup("run", "--json", cwd=folder)
 
 
 def test_a_model_that_learnt_nothing_is_not_promoted(walked):
@@ -121,7 +121,7 @@ def test_a_second_run_generates_nothing_and_says_the_same(walked):
     """With nothing new, every step is recalled: no training, no generation, the same verdict."""
     folder, first = walked
     before = sorted(path.name for path in (folder / ".trueup" / "artifacts").rglob("*"))
-    again = process("run", "--json", cwd=folder)
+    again = trueup("run", "--json", cwd=folder)
     assert json.loads(again.stdout)["id"] == json.loads(first.stdout)["id"]
     assert again.returncode == first.returncode
     assert sorted(path.name for path in (folder / ".trueup" / "artifacts").rglob("*")) == before

@@ -10,7 +10,7 @@ import pytest
 from harness.core.reading import read_reply
 from harness.core.rendering import lead_ids, prompt_ids, target_ids
 from harness.errors import InputError
-from harness.types import Message, Prompt, ReasoningPart, TextPart, ToolCallPart
+from harness.types import Message, Prompt, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 from tests.tiny import tiny_tokenizer
 from trainers.rows.certificate import difference
 
@@ -159,6 +159,22 @@ def test_reasoning_is_read_back(name):
     assert difference(read_back(name, target), target) == ""
     bare = say(TextPart(text="OK"))
     assert difference(read_back(name, bare), bare) == ""
+
+
+@pytest.mark.parametrize("name", sorted(THINKING - WITHOUT_TOOLS - {"diffusion_gemma"}))
+def test_what_was_thought_between_tool_calls_is_in_the_prompt(name):
+    """The turn is still open: the model reads its own thoughts there, and the answer is read back. Of an earlier turn,
+    whose user has spoken since, they are none of the row's business."""
+    tokenizer, stop = opened(name)
+    result = Message(role="tool", parts=(ToolResultPart(id="call_1", content='{"free": true}'),))
+    talk = (*ASKED, say(ReasoningPart(text="Is it free?"), call({"people": 4})), result)
+    target = say(ReasoningPart(text="It is."), TextPart(text="Booked."))
+    asked = prompt_ids(tokenizer, NONE, talk, TOOLS)
+    answer = target_ids(tokenizer, NONE, talk, target, stop, TOOLS)
+    assert "Is it free?" in tokenizer.decode(asked)
+    assert difference(read_reply(tokenizer, asked, answer[:-1], TOOLS), target) == ""
+    later = prompt_ids(tokenizer, NONE, (*talk, say(TextPart(text="Booked.")), *ASKED), TOOLS)
+    assert "Is it free?" not in tokenizer.decode(later)
 
 
 @pytest.mark.parametrize("name", ["qwen3", "qwen3_5_think", "nemotron_3_nano", "glm4moe"])

@@ -1,9 +1,11 @@
 """A stand-in for GitHub Actions and GitLab CI: reads a template and runs its steps, as they are written, in bash.
 
-Of GitHub's expressions it knows what a template needs: contexts, strings, `&&`, `||`, `!`, `==`, `!=`, and status functions.
+Of GitHub's expressions it knows what a template needs: contexts, strings, `&&`, `||`, `!`, `==`, `!=`, status functions and
+`hashFiles` of one file.
 Actions are replaced by what they do to the files; anything else that a template uses is an error.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -64,6 +66,8 @@ class Job:
     summary: str = ""
     ran: list[str] = field(default_factory=list)
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    caching: list[dict[str, str]] = field(default_factory=list)
+    """What actions/cache is to keep when the job ends."""
 
 
 def dependencies(place: Path) -> Path:
@@ -94,13 +98,13 @@ def bash(job: Job, script: str, environment: Mapping[str, str]) -> int:
 
 
 def github(template: Path, host: Host, contexts: dict[str, Any], environment: Mapping[str, str]) -> Job:
-    """Run the only job of a workflow. `contexts` are `github` and `vars`; `environment` what the runner sets."""
+    """Run the only job of a workflow. `contexts` are `github`, `vars` and `secrets`; `environment` what the runner sets."""
     (job_of,) = yaml.safe_load(template.read_text(encoding="utf-8"))["jobs"].values()
     host.jobs += 1
     job = Job(host.folder / f"workspace-{host.jobs}")
     files = {name: host.folder / f"{name}-{host.jobs}" for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     bare = {"HOME": str(host.folder), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", **environment}
-    bare |= {name: str(path) for name, path in files.items()}
+    bare |= {name: str(path) for name, path in files.items()} | {"GITHUB_WORKSPACE": str(job.workspace)}
     for step in job_of["steps"]:
         known = {**contexts, "steps": {name: {"outputs": values} for name, values in job.outputs.items()}}
         condition = str(step.get("if", "success()"))
@@ -111,7 +115,9 @@ def github(template: Path, host: Host, contexts: dict[str, Any], environment: Ma
         for path in files.values():
             path.touch()
         if "uses" in step:
-            words = {key: filled(str(value), known) for key, value in step.get("with", {}).items()}
+            words = {
+                key: filled(hashed(str(value), job.workspace), known) for key, value in step.get("with", {}).items()
+            }
             bare["PATH"] = ACTIONS[step["uses"].split("@")[0]](host, job, words, bare["PATH"])
             continue
         own = {key: filled(value, known) for key, value in {**job_of.get("env", {}), **step.get("env", {})}.items()}
@@ -120,6 +126,8 @@ def github(template: Path, host: Host, contexts: dict[str, Any], environment: Ma
         lines = files["GITHUB_OUTPUT"].read_text().splitlines()
         job.outputs[step.get("id", "")] = dict(line.split("=", 1) for line in lines)
         files["GITHUB_OUTPUT"].unlink()
+    for words in job.caching:
+        host.kept("cache", words["key"], job.workspace, words["path"])
     job.summary = files["GITHUB_STEP_SUMMARY"].read_text()
     return job
 
@@ -134,16 +142,11 @@ def setup_python(host: Host, job: Job, words: dict[str, str], path: str) -> str:
     return f"{host.environment()}:{path}"
 
 
-def restore(host: Host, job: Job, words: dict[str, str], path: str) -> str:
-    wanted = [words["key"], *words["restore-keys"].split()]
-    keys = (key for prefix in wanted for key in reversed(host.caches) if key.startswith(prefix))
-    if key := next(keys, ""):
-        shutil.copytree(host.caches[key], job.workspace / words["path"], symlinks=True)
-    return path
-
-
-def save(host: Host, job: Job, words: dict[str, str], path: str) -> str:
-    host.kept("cache", words["key"], job.workspace, words["path"])
+def cache(host: Host, job: Job, words: dict[str, str], path: str) -> str:
+    if kept := host.caches.get(words["key"]):
+        shutil.copytree(kept, job.workspace / words["path"], symlinks=True)
+    else:
+        job.caching.append(words)
     return path
 
 
@@ -155,8 +158,7 @@ def upload(host: Host, job: Job, words: dict[str, str], path: str) -> str:
 ACTIONS: dict[str, Callable[[Host, Job, dict[str, str], str], str]] = {
     "actions/checkout": checkout,
     "actions/setup-python": setup_python,
-    "actions/cache/restore": restore,
-    "actions/cache/save": save,
+    "actions/cache": cache,
     "actions/upload-artifact": upload,
 }
 """What each action does to the files; they return the PATH of the steps after them."""
@@ -165,6 +167,15 @@ ACTIONS: dict[str, Callable[[Host, Job, dict[str, str], str], str]] = {
 def filled(text: str, contexts: Mapping[str, Any]) -> str:
     """Text with each `${{ }}` replaced by its value."""
     return INSIDE.sub(lambda match: str(evaluated(match[1], contexts, True) or ""), text)
+
+
+def hashed(text: str, workspace: Path) -> str:
+    """Text with each `hashFiles('path')` as the string that it gives."""
+
+    def digest(match: re.Match[str]) -> str:
+        return f"'{hashlib.sha256((workspace / match[1]).read_bytes()).hexdigest()}'"
+
+    return re.sub(r"hashFiles\('([^']*)'\)", digest, text)
 
 
 def evaluated(expression: str, contexts: Mapping[str, Any], is_fine: bool) -> Any:

@@ -11,18 +11,44 @@ import yaml
 from harness.cli.main import all_commands
 from harness.core.plugins import names
 from harness.errors import Exit
+from tests.docs import ci_host
 
 FOLDER = Path(__file__).parents[2] / "docs" / "ci"
 FILES = [FOLDER / "github-actions.yml", FOLDER / "gitlab-ci.yml"]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_template_parses_and_keeps_what_a_run_leaves(file):
-    """Valid YAML that caches the store, keeps the report folder, and runs by night and on a change."""
+def test_a_template_remembers_in_a_bucket_and_not_in_a_cache(file):
+    """Valid YAML that names the store's address and its keys, caches packages and models only, and keeps the reports."""
     text = file.read_text(encoding="utf-8")
     assert yaml.safe_load(text)
-    assert ".trueup" in text and "out/" in text
+    assert ".trueup" not in text and "out/" in text
+    assert all(name in text for name in ("TRUEUP_STORE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
     assert "schedule" in text and ("pull_request" in text or "merge_request" in text)
+
+
+def test_a_fork_gets_no_store():
+    """Its pull request has no secrets, so a store that asks for them would only fail."""
+    job = yaml.safe_load(FILES[0].read_text(encoding="utf-8"))["jobs"]["run"]
+    for is_fork, store in ((True, ""), (False, "s3://b/desk")):
+        event = {"pull_request": {"head": {"repo": {"fork": is_fork}}}}
+        contexts = {"github": {"event": event}, "vars": {"TRUEUP_STORE": "s3://b/desk"}}
+        assert ci_host.filled(job["env"]["TRUEUP_STORE"], contexts) == store
+
+
+@pytest.mark.parametrize("codes,ends,waits", [("75 75 0", 0, 2), ("75 1", 1, 1), ("3", 0, 0)])
+def test_github_waits_for_another_run(tmp_path, codes, ends, waits):
+    """Exit code 75 is waited for; every other one ends the step."""
+    steps = yaml.safe_load(FILES[0].read_text(encoding="utf-8"))["jobs"]["run"]["steps"]
+    loop = next(step["run"] for step in steps if step.get("id") == "loop")
+    (tmp_path / "codes").write_text(codes.replace(" ", "\n") + "\n")
+    stubs = {"trueup": 'code=$(head -n1 codes); sed -i 1d codes; exit "$code"', "sleep": 'echo "$1" >> waits'}
+    for name, script in stubs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(["bash", "-e", "-c", loop], cwd=tmp_path, env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    waited = (tmp_path / "waits").read_text().split() if waits else []
+    assert (done.returncode, waited) == (ends, ["60"] * waits)
 
 
 def typed(file):
@@ -48,13 +74,13 @@ def test_a_template_explains_the_exit_codes_there_are(file):
     assert said == {str(int(Exit[word.upper()])): word for word in ("promote", "hold", "undecided", "invalid")}
 
 
-def test_github_saves_the_store_after_a_hold():
-    """A run that ends with another exit code than 0 still leaves its cache, summary, annotations and report."""
+def test_github_keeps_the_report_of_a_hold():
+    """A run that ends with another exit code than 0 still leaves its summary, annotations and report."""
     steps = yaml.safe_load((FOLDER / "github-actions.yml").read_text(encoding="utf-8"))["jobs"]["run"]["steps"]
     after = steps[[step.get("id") for step in steps].index("loop") + 1 :]
     assert all(step["if"].startswith("always()") for step in after)
     said = str(after)
-    assert all(word in said for word in ("cache/save", "GITHUB_STEP_SUMMARY", "report.github.txt", "upload-artifact"))
+    assert all(word in said for word in ("GITHUB_STEP_SUMMARY", "report.github.txt", "upload-artifact"))
 
 
 @pytest.fixture
@@ -73,7 +99,7 @@ def action(tmp_path):
     def run(code, block="false", event="push", notify=0):
         files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
         own = {"COMMAND": "run", "BLOCK": block, "GITHUB_EVENT_NAME": event, "CODE": str(code), "NOTIFY": str(notify)}
-        assert set(loop["env"]) == {"COMMAND", "BLOCK", "GITHUB_TOKEN"}
+        assert set(loop["env"]) == {"COMMAND", "BLOCK", "GITHUB_TOKEN", "TRUEUP_STORE"}
         done = subprocess.run(
             ["bash", "-e", "-c", loop["run"]],
             cwd=tmp_path,

@@ -2,18 +2,24 @@
 
 import json
 import xml.etree.ElementTree as xml
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.docs import ci_host
 from tests.notify.api import serving
-from tests.test_wheel import wheel as wheel  # a fixture
+from tests.store.remote.conftest import server as server  # a fixture
+from tests.test_wheel import wheel as wheel  # likewise
+from tests.tiny import tiny_model
 
 TEMPLATES = Path(__file__).parents[2] / "docs" / "ci"
 CONFIG = """
 [project]
 name = "desk"
+
+[model]
+base = "models/base"
 
 [ingest]
 paths = ["traces"]
@@ -53,7 +59,8 @@ def packages(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def host(packages, tmp_path) -> ci_host.Host:
-    """A repository with evals and settings, whose candidate is a prompt, so that nothing is trained; its traces are elsewhere."""
+    """A repository with evals and settings, whose candidate is no fine-tune, so that nothing is trained; its model and its traces
+    are elsewhere."""
     repository, bucket = tmp_path / "repository", tmp_path / "bucket"
     (repository / "evals").mkdir(parents=True)
     (repository / "evals" / "eval_desk.py").write_text(EVAL)
@@ -67,8 +74,10 @@ def host(packages, tmp_path) -> ci_host.Host:
     ]
     bucket.mkdir()
     (bucket / "calls.jsonl").write_text("\n".join(calls))
+    tiny_model(tmp_path / "hub")
     (repository / "ci").mkdir()
-    (repository / "ci" / "trueup-fetch.sh").write_text(f"cp -r {bucket} traces\n")
+    fetch = f"cp -r {bucket} traces\nif [ ! -d models/base ]; then mkdir -p models; cp -r {tmp_path / 'hub'} models/base; fi\n"
+    (repository / "ci" / "trueup-fetch.sh").write_text(fetch)
     return ci_host.Host(repository, tmp_path, packages)
 
 
@@ -78,7 +87,18 @@ def api():
         yield api
 
 
-def github(host, api, wheel, event: str) -> ci_host.Job:
+@pytest.fixture
+def keys(server) -> dict[str, str]:
+    """What leads to the S3 server, as secrets and variables of the host."""
+    return {
+        "AWS_ENDPOINT_URL": server,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+    }
+
+
+def github(host, api, wheel, event: str, store: str = "", keys: Mapping[str, str] = {}) -> ci_host.Job:
     """One job of the template, by night or for a pull request into main."""
     is_change = event == "pull_request"
     payload = {"pull_request": {"number": 12, "head": {"sha": "f" * 40}}} if is_change else {}
@@ -91,7 +111,8 @@ def github(host, api, wheel, event: str) -> ci_host.Job:
             "ref_name": "12/merge" if is_change else "main",
             "base_ref": "main" if is_change else "",
         },
-        "vars": {"TRUEUP_PACKAGE": str(wheel)},
+        "vars": {"TRUEUP_PACKAGE": str(wheel), "TRUEUP_STORE": store, **keys},
+        "secrets": keys,
     }
     environment = {
         "GITHUB_ACTIONS": "true",
@@ -112,55 +133,67 @@ def changed(host, old: str, new: str) -> None:
     config.write_text(config.read_text().replace(old, new))
 
 
-def test_github_walks_a_night_a_change_and_a_stop(host, api, wheel):
-    """A night on hold is red and kept; a pull request that fixes it starts from it and comments what it alone changes; too little
-    data is neutral."""
-    night = github(host, api, wheel, "schedule")
+def verdict(host) -> str:
+    """Content id of the verdict that the last job reported."""
+    return json.loads((host.artifacts["trueup-report"] / "report.json").read_text())["verdict"]["id"]
+
+
+def test_github_walks_a_night_a_change_and_a_stop(host, api, wheel, keys):
+    """A night on hold is red and remembered in the bucket; a pull request that fixes it starts from it on a fresh machine and
+    comments what it alone changes; repeated, it gives the same verdict; too little data is neutral."""
+    store = f"s3://nightly/{host.folder.name}-github"
+    night = github(host, api, wheel, "schedule", store, keys)
     assert night.code == 1, night.log
-    assert night.ran[-2:] == ["actions/cache/save", "actions/upload-artifact"] and not api.comments
+    assert night.ran[-1] == "actions/upload-artifact" and not api.comments and "is lost with it" not in night.log
     assert "Hold" in night.summary
     assert "::warning file=evals/polite.jsonl,line=1,title=broken%3A polite-0::" in night.log
     blocked = xml.parse(host.artifacts["trueup-report"] / "report.xml").getroot()
     assert {suite.get("name"): int(suite.get("failures")) for suite in blocked}["eval_desk::eval_polite"] == 80
+    assert [key.partition("-models-")[0] for key in host.caches] == ["trueup"]
+    assert {path.name for path in next(iter(host.caches.values())).iterdir()} == {"base"}
 
     changed(host, 'reply = "yes"', 'reply = "yes, sure"')
-    change = github(host, api, wheel, "pull_request")
+    change = github(host, api, wheel, "pull_request", store, keys)
     assert change.code == 0, change.log
     (comment,) = api.comments
     body = comment["body"]
     assert "Promote" in body and "What this change alone changes" in body and "against main" in body
     assert "was ✕ hold and is now ✓ promote" in body and "| polite | 0.0% → 100.0% | +100.0 | 80 | 0 | 0 | 0 |" in body
     assert "[Report and job](" in body and "late |" not in body.split("alone changes")[1]
-    github(host, api, wheel, "pull_request")
-    assert len(api.comments) == 1 and api.writes() == ["POST", "PATCH"]
+    judged = verdict(host)
+    github(host, api, wheel, "pull_request", store, keys)
+    assert len(api.comments) == 1 and api.writes() == ["POST", "PATCH"] and verdict(host) == judged
 
     api.refuse = {"POST": 403, "PATCH": 403}
     changed(host, 'candidate = "next"', 'candidate = "tuned"\nbaselines = ["base"]')
-    stop = github(host, api, wheel, "pull_request")
+    stop = github(host, api, wheel, "pull_request", store, keys)
     assert stop.code == 0 and "::warning title=trueup::undecided" in stop.log, stop.log
     assert "Undecided" in stop.summary and "title=broken" not in stop.log and "Traceback" not in stop.log
     assert "may not write comments" in stop.log
 
 
 def test_github_keeps_nothing_of_a_public_repository(host, api, wheel):
-    """Neither the store nor the reports; a visibility that cannot be read counts as public."""
+    """Its reports stay out; a visibility that cannot be read counts as public. Without a bucket the job says what that means."""
     api.is_private = False
     for refuse in ({}, {"GET": 500}):
         api.refuse = refuse
         job = github(host, api, wheel, "schedule")
-        assert job.code == 1 and not host.caches and not host.artifacts, job.log
-        assert "Hold" in job.summary and "actions/cache/save" not in job.ran
+        assert job.code == 1 and not host.artifacts, job.log
+        assert "::warning title=trueup::the store is in this job's checkout and is lost with it" in job.log
+        assert "Hold" in job.summary and "actions/upload-artifact" not in job.ran
 
 
-def test_gitlab_walks_a_night_a_change_and_a_stop(host, api, wheel):
-    """The same by GitLab's rules: cache, note, artifacts, and a warning where the job is undecided."""
+def test_gitlab_walks_a_night_a_change_and_a_stop(host, api, wheel, keys):
+    """The same by GitLab's rules: bucket, note, artifacts, and a warning where the job is undecided."""
     bare = {
         "GITLAB_CI": "true",
         "CI_API_V4_URL": api.url,
         "CI_PROJECT_ID": "3",
         "TRUEUP_PACKAGE": str(wheel),
+        "TRUEUP_STORE": f"s3://nightly/{host.folder.name}-gitlab",
         "CI_PROJECT_VISIBILITY": "private",
         "TRUEUP_GITLAB_TOKEN": "t0ken",
+        **keys,
     }
     template = TEMPLATES / "gitlab-ci.yml"
     night = ci_host.gitlab(template, host, {**bare, "CI_COMMIT_BRANCH": "main"})

@@ -95,8 +95,16 @@ def is_there(name: str) -> bool:
     if name.removeprefix("trueup.") in PACKAGES:
         return True  # an entry point group
     if re.fullmatch(r"(?:trueup|harness|trainers|reports|benchmarks)(?:\.\w+)+", name) and not name.endswith(".toml"):
-        return dotted(name.split("."))
+        return dotted(name.split(".")) or is_attribute(name)
     return True
+
+
+def is_attribute(name: str) -> bool:
+    """Whether a name stands in our source as a text: the attribute of a span, or a metric."""
+    sources = (
+        path.read_text(encoding="utf-8") for room in ("harness", "trueup") for path in (ROOT / room).rglob("*.py")
+    )
+    return any(f'"{name}"' in source for source in sources)
 
 
 def dotted(parts: list[str]) -> bool:

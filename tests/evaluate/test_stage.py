@@ -41,6 +41,8 @@ def test_every_outcome_is_recorded_as_what_it_is(project):
     (run,) = evaluate(
         project(
             """
+            from msgspec.structs import replace
+
             @pytest.fixture
             def broken():
                 raise OSError("no database")
@@ -64,11 +66,19 @@ def test_every_outcome_is_recorded_as_what_it_is(project):
             @cases([{"id": "case"}])
             def eval_fixture(case, broken):
                 pass
+
+            @cases([{"id": "session", "text": "hello"}])
+            def eval_session(case, model):
+                talk = model.session(case.messages)
+                talk.say("again")
+                talk.messages.append(replace(talk.messages[0], role="tool"))
+                return True
             """
         )
     )
     results = by_id(run)
-    assert len(results) == 10
+    assert len(results) == 11
+    assert [(message.role, message.text) for message in results["session"].closing] == [("tool", "hello")]
     scores = {name: [(item.name, item.value) for item in result.scores] for name, result in results.items()}
     assert scores["right"] == [("exact", 1), ("passed", 1)]
     assert scores["wrong"] == [("exact", 0), ("passed", 1)]

@@ -89,6 +89,29 @@ def test_a_route_of_prose_has_no_form_to_break():
     assert slips(["We are closed."] * 40, "Yes", {"a": 1}, "{not json") == ["", "", ""]
 
 
+def test_keys_that_are_names_are_never_unknown():
+    """A bill split by guest: its keys are values. One key that all have changes nothing."""
+    bills = [{f"guest {at}": 1, f"guest {at + 1}": 2} for at in range(60)]
+    assert slips(bills, {"guest 99": 3}) == [""]
+    assert slips([{"total": 3, **bill} for bill in bills], {"total": 1, "guest 99": 1}, {"guest 99": 1}) == [
+        "",
+        "the answer lacks the key total",
+    ]
+
+
+def test_few_good_answers_require_and_forbid_no_key():
+    """Nineteen answers may lack a form that one in twenty has. Objects in one list are one answer."""
+    assert slips([{"a": 1}] * 19, {"b": 1}) == [""]
+    assert slips([[{"a": 1}] * 5] * 19, [{"b": 1}]) == [""]
+    assert slips([{"a": 1}] * 20, {"b": 1}) == ["the answer lacks the key a"]
+
+
+def test_lists_are_counted_not_their_items():
+    """Two lists in a hundred have items without a size: it is optional, though 98 % of the items have it."""
+    good = [[{"dish": "x", "size": "l"}] * 5] * 98 + [[{"dish": "x", "size": "l"}] * 4 + [{"dish": "y"}]] * 2
+    assert slips(good, [{"dish": "a"}], [{"size": "l"}]) == ["", "the answer lacks the key dish"]
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "count"),
     [

@@ -283,6 +283,15 @@ def test_a_run_in_a_public_repository_is_warned(folder, github, monkeypatch):
     assert "public" not in trueup("run", cwd=folder).stderr
 
 
+def test_a_run_whose_store_is_lost_with_the_job_is_warned(folder, github, monkeypatch):
+    """A store in the checkout of the job is; one beside it, as on a runner with a disk of its own, is not."""
+    for name, value in {**github, "GITHUB_WORKSPACE": str(folder.parent)}.items():
+        monkeypatch.setenv(name, value)
+    assert "::warning title=trueup::the store is in this job's checkout" in trueup("run", cwd=folder).stderr
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(folder / "elsewhere"))
+    assert "checkout" not in trueup("run", cwd=folder).stderr
+
+
 def test_another_error_is_stopped_not_undecided(folder, api, monkeypatch):
     """A missing file is no question of evidence."""
     monkeypatch.setattr(loop, "run", mock.Mock(side_effect=InputError("no traces", where="traces/")))

@@ -4,16 +4,24 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from harness.cli.main import cli
+from harness.core.ci_job import ci_job
+from harness.errors import InputError
 from harness.mine.mined import Mined
 from harness.mine.traffic import Traffic
+from harness.notify.step import tell_watch
 from harness.project import Project
-from harness.promote import daily, watch_stage
+from harness.promote import daily, watch_metrics, watch_stage
+from harness.promote import watch as watch_step
 from harness.promote.daily import Daily, DailyShare
-from harness.sections import Config
+from harness.report import watched_days
+from harness.sections import Config, NotifySection
 from harness.types import Cluster, Failure
+from reports import history
 from tests.curate.traces import DAY_NS, START_NS, call, thumb
+from tests.reports.story import make_story
 
 DAYS = tuple(f"2026-04-{day:02}" for day in range(1, 21))
 FLAT, ROSE = (20,) * 20, (20,) * 12 + (120,) * 8
@@ -165,3 +173,70 @@ def test_a_route_that_appears_is_found_and_stationary_traffic_is_not(tmp_path):
         assert found["action"] == ("guards" if code == 1 else "wait")
     shown = CliRunner().invoke(cli, ["watch", "--quiet", "--config", str(tmp_path / "moved")])
     assert "route /new rose from 0.0%" in " ".join(shown.output.split()) and "next: add cases" in shown.output
+
+
+def shares_in(file):
+    """Gauge name to its points, each with its attributes."""
+    (line,) = file.read_text().splitlines()
+    (scope,) = json.loads(line)["resourceMetrics"][0]["scopeMetrics"]
+    return {
+        metric["name"]: [
+            (
+                {each["key"]: each["value"]["stringValue"] for each in point["attributes"]},
+                float(point.get("asDouble", point.get("asInt"))),
+            )
+            for point in metric["gauge"]["dataPoints"]
+        ]
+        for metric in scope["metrics"]
+    }
+
+
+def test_gauges_have_every_share_and_the_alarms(tmp_path):
+    """Evidence of 1 is the bar; suites come with their means. An address that nobody listens at is named."""
+    found = watched(share(), share(FLAT, name="format: other", cluster="o"), lever="fine-tune")
+    file = tmp_path / "otel" / "metrics.jsonl"
+    watch_metrics.export(found, {("eval_tickets", "tuned"): 0.75}, "desk", str(file))
+    gauges = shares_in(file)
+    rose, flat = {"kind": "clusters", "name": "format: keys"}, {"kind": "clusters", "name": "format: other"}
+    assert gauges["trueup.watch.share"] == [(rose, 0.3), (flat, 0.05)]
+    assert gauges["trueup.watch.alarm"] == [({**rose, "action": "train"}, 1.0), ({**flat, "action": "none"}, 0.0)]
+    evidence = {named["name"]: value for named, value in gauges["trueup.watch.evidence"]}
+    assert evidence["format: keys"] > 1 > evidence["format: other"]
+    assert gauges["trueup.suite.mean"] == [({"suite": "eval_tickets", "arm": "tuned"}, 0.75)]
+    with pytest.raises(InputError, match="cannot be written"):
+        watch_metrics.export(found, {}, "desk", str(tmp_path))
+
+
+class Listening:
+    """Stands in for the network of notifications."""
+
+    def __init__(self):
+        self.job, self.bodies = ci_job({}), []
+
+    def post(self, url, body, headers=None):
+        self.bodies.append(body)
+
+
+def test_an_alarm_is_told_once_to_those_who_asked(tmp_path):
+    """A webhook with `on = ["watch"]`; one that does not choose hears of verdicts only. The second day tells nothing new."""
+    hook = NotifySection(kind="webhook", options={"url": "https://hooks.example"}, on=("watch",))
+    ways = {"alerts": hook, "verdicts": NotifySection(kind="webhook", options={"url": "https://hooks.example"})}
+    work = Project.open(Config(root=str(tmp_path), notify=ways))
+    calls = list(made(17, route=lambda number, person: "/new" if number >= 10 and person < 8 else "/a"))
+    day = START_NS + 16 * DAY_NS
+    work.store.traces.merge([each for each in calls if each.start_ns < day], (), ())
+    bodies = []
+    for more in ([], [each for each in calls if each.start_ns >= day]):
+        work.store.traces.merge(more, (), ())
+        found = watch_step.watch(work)
+        client = Listening()
+        new = [(each.action, each.sentence, each.next) for each in watch_step.fresh(work, found)]
+        sent = tell_watch(work, new, client)
+        assert [each.name for each in sent] == (["alerts"] if new else [])
+        bodies.append(client.bodies)
+    ((body,), nothing) = bodies
+    assert body["outcome"] == "watch" and body["sentence"].startswith("guards: route /new rose") and nothing == []
+    days = watched_days(work)
+    assert [(each.action, each.day) for each in days] == [("guards", days[0].day), ("guards", days[1].day)]
+    page = history.render(replace(make_story(10), watched=days)).decode()
+    assert "Production, watched" in page and page.index(days[1].day) < page.index(days[0].day)

@@ -11,13 +11,15 @@ from rich.console import Console
 
 from harness.core import codec
 from harness.core.plugins import load, names
+from harness.gate import described
 from harness.gate.stage import judge
 from harness.gate.step import VerdictFile
-from harness.types import Judgement, Spent
+from harness.types import CostSettings, Judgement, Spent
 from reports import github, html, junit, markdown, verdict
 from reports import json as reports_json
 from reports.parts import tables, terminal
 from reports.parts.cases import case_rows, main_baseline
+from reports.parts.costs import arm_costs, break_even, pays_off
 from reports.parts.summary import suite_rows
 from tests.reports.story import make_story
 
@@ -195,7 +197,40 @@ def test_what_an_endpoint_asks_stands_beside_its_tokens(story):
     )
     priced = replace(story, runs=(story.runs[0], replace(story.runs[1], results=results), story.runs[2]))
     assert abs(tables.arms(priced).set_index("arm").price["prompted"] - 2.1) < 1e-9
-    assert "2.1 for 1,000 calls" in markdown.render(priced).decode()
+    assert "2.10 for 1,000 calls" in markdown.render(priced).decode()
+
+
+def test_the_adapter_is_held_against_the_long_prompt_at_this_traffic():
+    """Training and seconds at the price of the machine; the days follow from the calls a day. Without a price there is none."""
+    plain = make_story(40)
+    took = {"base": 1.0, "prompted": 4.0, "tuned": 1.0}
+    runs = tuple(
+        replace(
+            run,
+            results=tuple(
+                replace(
+                    one, replies=tuple(replace(r, seconds=took.get(run.arm.name, 1.0), cost=None) for r in one.replies)
+                )
+                for one in run.results
+            ),
+        )
+        for run in plain.runs
+    )
+    cost = CostSettings(machine_hour=3.6, currency="EUR")
+    means = described.arm_means(runs, plain.comparisons)
+    adapter = replace(plain.adapter, seconds=6000.0)
+    story = replace(plain, runs=runs, cost=cost, calls_a_day=500.0, adapter=adapter, arm_means=means)
+    costs = arm_costs(story, case_rows(story))
+    even = break_even(story, costs)
+    assert (even.training, even.saved, even.calls, even.days) == pytest.approx((6.0, 3.0, 2000.0, 4.0))
+    said = "paid off after 2,000 calls, 4.0 days of production&#39;s traffic"
+    page = html.render(story).decode()
+    assert said in page and "What to expect per 1,000 calls" in page and "4.00 EUR" in page
+    assert "saves 3.00 EUR of 1,000 calls" in markdown.render(story).decode()
+    turned = [replace(one, price={"tuned": 9.0}.get(one.arm, one.price)) for one in costs]
+    assert "never pays off" in pays_off(break_even(story, turned), cost)
+    assert break_even(replace(story, cost=CostSettings()), costs) is None
+    assert sum(one.right is not None for one in costs) == 3
 
 
 def test_what_a_judge_took_stands_apart_from_the_arm_that_it_judged():

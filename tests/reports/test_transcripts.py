@@ -1,6 +1,7 @@
 """The transcript of a case, in a real Chromium."""
 
 import json
+import re
 
 import pytest
 from msgspec.structs import replace
@@ -9,7 +10,7 @@ from harness.types import Reply
 from reports import html
 from reports.parts import pictures
 from reports.parts.rich_text import tree
-from tests.reports.transcripts import DOT, SUITE, make_agent_story
+from tests.reports.transcripts import DOT, SUITE, call, make_agent_story, with_replies
 
 pytestmark = pytest.mark.browser
 
@@ -19,9 +20,9 @@ def agent():
     return html.render(make_agent_story())
 
 
-def case(opened, page_bytes, ident, **options):
+def case(opened, page_bytes, ident, address="", **options):
     report = opened(page_bytes, **options)
-    page = report.at(f"#cases?case={ident}&in={SUITE.replace('/', '%2F')}")
+    page = report.at(f"#cases?case={ident}&in={SUITE.replace('/', '%2F')}{address}")
     page.locator("#case .answers").wait_for()
     return report, page
 
@@ -43,15 +44,88 @@ def test_a_session_shows_calls_with_results_as_trees_and_reasoning_folded(agent,
     assert answer.get_by_text("Look it up first.").is_visible()
 
 
-def test_base_and_tuned_are_aligned_turn_by_turn(agent, opened):
-    """A changed argument is a row of its own, a changed word is marked on its side, equal turns are one line."""
+def test_base_and_tuned_are_compared_step_by_step(agent, opened):
+    """A changed argument is a row of its own, a changed word is marked on its side, equal steps are one line that opens;
+    the first step that differs is marked, with what it cost."""
     _, page = case(opened, agent, "tools")
     shown = page.locator(".versus")
-    assert "2 of 3 turns differ" in page.locator("#case").inner_text()
+    assert "2 of 3 steps differ" in page.locator("#case").inner_text()
     assert shown.locator("tbody tr").all_inner_texts() == ["→ 1 refund.id\t8\t7"]
     assert shown.locator(".two del").all_inner_texts() == ["could not refund", "8", "not"]
     assert shown.locator(".two ins").all_inner_texts() == ["refunded", "7", "12 days"]
-    assert shown.locator("p.turn").all_inner_texts() == ["turn 1: the same"]
+    first = shown.locator(".first-difference")
+    assert first.count() == 1 and first.locator(".mark").inner_text() == "First step that differs"
+    heads = first.locator(".heads .head").all_inner_texts()
+    assert heads == ["base step 2 of 3 130 + 12 tokens · cost 0.25", "tuned step 2 of 3 130 + 12 tokens"]
+    equal = shown.locator("details.equal")
+    assert equal.inner_text() == "step 1: the same"
+    equal.locator("summary").click()
+    assert equal.locator(".tool summary code").all_inner_texts() == ["find_order"]
+
+
+def test_what_came_after_the_last_answer_is_shown(agent, opened):
+    """A result that no further request sent stands at the end of the transcript, under its tool's name."""
+    _, page = case(opened, agent, "tools")
+    last = page.locator(".answer").first.locator(".said").last
+    assert last.locator("summary code").inner_text() == "refund" and "queue: 3" in last.inner_text()
+    assert page.locator(".answer").nth(1).get_by_text("queue").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("base", "tuned", "shown"),
+    [
+        ("find refund:8 done", "find check refund:7 done", ["1", "- 2", "2 3", "3=4"]),
+        ("find find find done", "find done", ["1", "2 -", "3 -", "4=2"]),
+        ("a b c", "x y", ["1 1", "2 2", "3 -"]),
+        ("refund:1 find", "find refund:1", ["1 -", "2=1", "- 2"]),
+    ],
+)
+def test_steps_are_aligned_whatever_one_run_does_in_between(base, tuned, shown, opened):
+    """Equal steps pair first, then those that call the same tool; a step that only one run takes is beside none."""
+    story = with_replies(make_agent_story(3), "tools", base=steps(base), tuned=steps(tuned))
+    _, page = case(opened, html.render(story), "tools")
+    turns = page.locator(".versus .lazy").first.locator("> .turn").all_inner_texts()
+    assert [numbers(text) for text in turns] == shown
+
+
+def steps(text: str) -> tuple[Reply, ...]:
+    """`find refund:7`: two replies that call a tool; a last `done` is an answer in words."""
+    made = (word.partition(":") for word in text.split())
+    return tuple(
+        Reply(text=name) if name == "done" else Reply(text="", tool_calls=(call("", name, id=of or "1"),))
+        for name, _, of in made
+    )
+
+
+def numbers(text: str) -> str:
+    """Numbers of the steps of a row as it names them: `2 3`, `- 2` where base takes no such step, `4=2` of equal steps."""
+    if "the same" in text:
+        return "=".join(reversed(re.findall(r"\d+", text)))
+    return " ".join(found or "-" for found in re.findall(r"(?:base|tuned) (?:step (\d+)|takes no such step)", text))
+
+
+@pytest.mark.parametrize(("arm", "number"), [("tuned", 150), ("base", 2)])
+def test_a_step_has_an_address(agent, opened, arm, number):
+    """The address names an arm and a step; it is made, marked and in sight, however far down. Another case drops it."""
+    _, page = case(opened, agent, "long", address=f"&step={arm}:{number}")
+    marked = page.locator(".asked-for")
+    assert marked.count() == 1 and f"step {number} of 200" in marked.inner_text()
+    box = marked.bounding_box()
+    assert box is not None and 0 < box["y"] < 800
+    marked.locator("a.step").click()
+    assert f"step={arm}%3A{number}" in page.url
+    page.keyboard.press("k")
+    page.locator("#case h2", has_text="picture").wait_for()
+    assert "step=" not in page.url
+
+
+@pytest.mark.parametrize(
+    "address", ["tuned:0", "tuned:9999999999", "nobody:3", ":", "tuned:-1", "tuned:1e9", "tuned:x"]
+)
+def test_an_address_of_no_step_shows_the_case(agent, opened, address):
+    """A step that is not there is not marked, and costs nothing."""
+    report, page = case(opened, agent, "tools", address=f"&step={address}")
+    assert page.locator(".asked-for").count() == 0 and report.noise == []
 
 
 def test_two_json_answers_are_compared_field_by_field(agent, opened):
@@ -107,7 +181,7 @@ def test_what_is_no_picture_of_the_case_is_not_shown(address):
 def test_two_hundred_turns_stay_usable(agent, opened):
     """A long session makes a few turns at first, the rest as they come into sight; equal turns are one line."""
     _, page = case(opened, agent, "long")
-    assert page.locator(".versus .turn").all_inner_texts()[0] == "turns 1 to 197: the same"
+    assert page.locator(".versus .turn").all_inner_texts()[0] == "steps 1 to 197: the same"
     assert page.locator(".versus del").inner_text() == "lost"
     made = page.locator(".answer").first.locator(".said").count()
     assert made < 120
@@ -121,7 +195,7 @@ def test_an_answer_nested_too_deep_is_text(opened):
     story = make_agent_story(3)
     deep = Reply(text="[" * 20_000 + "]" * 20_000)
     runs = tuple(
-        replace(run, results=tuple(replace(one, replies=(deep,), asked=()) for one in run.results))
+        replace(run, results=tuple(replace(one, replies=(deep,), asked=(), closing=()) for one in run.results))
         for run in story.runs
     )
     report, page = case(opened, html.render(replace(story, runs=runs)), "tools")

@@ -2,6 +2,8 @@
 
 import json
 
+from msgspec.structs import replace
+
 from harness.types import (
     Arm,
     Case,
@@ -71,6 +73,16 @@ def make_agent_story(turns: int = 200) -> Story:
     return Story(title="Desk agent", verdict=verdict, runs=runs, comparisons=(comparison,))
 
 
+def with_replies(story: Story, case_id: str, **replies: tuple[Reply, ...]) -> Story:
+    """The story with other replies to a case, by arm."""
+    runs = []
+    for run in story.runs:
+        given = replies[run.arm.name]
+        changed = (replace(r, replies=given, asked=()) if r.case_id == case_id else r for r in run.results)
+        runs.append(replace(run, results=tuple(changed)))
+    return replace(story, runs=tuple(runs))
+
+
 def _picture() -> Message:
     parts = (
         TextPart(text="What is this?"),
@@ -92,6 +104,7 @@ def _run(name: str, suite: Suite, cases: tuple[Case, ...], turns: int) -> Run:
             scores=(Score(name="exact", value=float(tuned and case.id != "long")),),
             replies=made[case.id][0],
             asked=made[case.id][1],
+            closing=(returned("c2", {"queue": 3}),) if case.id == "tools" and not tuned else (),
         )
         for case in cases
     )
@@ -110,7 +123,9 @@ def _tools(tuned: bool) -> tuple[tuple[Reply, ...], tuple[tuple[Message, ...], .
     )
     late = returned("c1", {"order": {"id": 7, "days": 12, "status": "late"}})
     if not tuned:
-        wrong = Reply(text="", tool_calls=(call("c2", "refund", id=8, days=12),), usage=Usage(input=130, output=12))
+        wrong = Reply(
+            text="", tool_calls=(call("c2", "refund", id=8, days=12),), usage=Usage(input=130, output=12), cost=0.25
+        )
         asked = ((), (late,), (returned("c2", {"error": "no such order"}),))
         return (first, wrong, Reply(text="I could not refund the order 8, it is not late.")), asked
     right = Reply(text="", tool_calls=(call("c2", "refund", id=7, days=12),), usage=Usage(input=130, output=12))

@@ -7,7 +7,7 @@ pytest.importorskip("trl")
 
 from harness.core.adapters import verify
 from harness.core.codec import write_lines
-from harness.errors import InvalidError, UsageError
+from harness.errors import InputError, InvalidError, UsageError
 from harness.evaluate import score
 from harness.types import Arm, Recipe
 from trainers import reward
@@ -30,6 +30,7 @@ def test_a_reward_model_tells_right_from_wrong_and_judges_in_a_suite(request_on_
     adapter = reward.train(request_on_pairs, lambda point, steps: None)
     assert adapter.form == "reward" and adapter.checks["reward"]["accuracy"] > 0.9
     assert adapter.checks["round_trip"]["difference"] <= reward.TOLERANCE
+    assert adapter.checks["training"]["gradient"] < 1e-3
     assert adapter.rows["trained"] + adapter.rows["validation"] == 20
     given = {"adapter": request_on_pairs.out, "base": str(base)}
     good = score.reward("It is 31.", "What comes after 30?", **given)
@@ -41,6 +42,24 @@ def test_a_reward_model_tells_right_from_wrong_and_judges_in_a_suite(request_on_
 
     with pytest.raises(InvalidError, match="is a reward model"):
         hf.digest(Arm(name="tuned", model=str(base), adapter=request_on_pairs.out))
+
+
+def test_a_step_on_padded_pairs_that_is_not_exact_is_refused(request_on_pairs, monkeypatch):
+    """As where a model reads the padding: here the batch does not say which tokens are padding."""
+    make = reward._trainer
+
+    def unmasked(*given):
+        trainer = make(*given)
+        collate = trainer.data_collator
+        trainer.data_collator = lambda rows: {
+            "input_ids": (ids := collate(rows)["input_ids"]).roll(1, 1),
+            "attention_mask": ids * 0 + 1,
+        }
+        return trainer
+
+    monkeypatch.setattr(reward, "_trainer", unmasked)
+    with pytest.raises(InputError, match="pads the rows of a step"):
+        reward.train(request_on_pairs, lambda point, steps: None)
 
 
 @pytest.mark.slow

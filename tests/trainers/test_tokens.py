@@ -58,15 +58,6 @@ def test_every_case_has_one_fate(cases, renderer):
     assert built.tokens["total"] == built.tokens["supervised"] + built.tokens["context"]
 
 
-def test_trimming_takes_context_from_the_left_and_never_the_answer(cases, renderer):
-    """Under `trim_prompt` a long row loses its oldest tokens; its answer and end stay whole."""
-    whole = tokens.render(cases[3], renderer)
-    short = renderer._replace(max_tokens=len(whole.ids) - 5)
-    built = tokens.build(cases[3:4], short, Recipe(too_long="trim_prompt"))
-    assert built.fates == {tokens.TRIMMED: 1}
-    assert built.rows[0].ids == whole.ids[5:] and sum(built.rows[0].supervised) == sum(whole.supervised)
-
-
 def test_a_row_that_cannot_be_trimmed_is_left_out(cases, renderer):
     """A row whose answer alone is too long is dropped and counted, and nothing left to train is refused."""
     with pytest.raises(InputError, match="nothing to train on: 1 too_long"):

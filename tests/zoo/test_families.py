@@ -119,7 +119,7 @@ def test_a_step_has_the_loss_and_gradient_of_one_row_at_a_time(folder):
             torch.nn.init.normal_(weight, std=0.05)
     chosen = exactness.choose(model, rows, recipe, base.tokenizer)
     expected, gradient = textbook(model.eval(), rows)
-    step = exactness.TrialStep(model, rows, chosen.layout)
+    step = exactness.TrialStep(model, exactness.losses(model, rows, chosen.layout))
     assert step.loss == pytest.approx(expected, rel=1e-4)
     assert torch.allclose(flat(model), gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()))
     assert not [name for name in step.idle(model) if "experts" not in name]

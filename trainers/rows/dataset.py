@@ -61,7 +61,7 @@ def parts(request: TuneRequest, base: parameters.Base) -> Parts:
     if len(train) < len(built.rows):
         trained = len(_taught(train))
         fates = {TRAINED: trained, VALIDATION: len(_taught(built.rows)) - trained} | {
-            fate: count for fate, count in fates.items() if fate not in (TRAINED, tokens.TRIMMED)
+            fate: count for fate, count in fates.items() if fate not in tokens.LEARNT
         }
     return Parts(
         built._replace(rows=train, fates=fates),

@@ -89,13 +89,16 @@ class Scores:
     """Values of the suite for replies; one that broke the suite is worth nothing, and is counted."""
 
     def __init__(self, judge: SuiteJudge) -> None:
-        self._judge = judge
+        self.judge = judge
         self.judged = self.broken = 0
 
     def __call__(self, case_ids: Sequence[str], replies: Sequence[Reply]) -> list[float]:
         """Raises InvalidError when the suite breaks too often."""
         answers = [Answer(case_id=ident, reply=reply) for ident, reply in zip(case_ids, replies, strict=True)]
-        judged = self._judge.judge(answers)
+        return self.values(self.judge.judge(answers))
+
+    def values(self, judged: Sequence[JudgedAnswer]) -> list[float]:
+        """The values of what was judged already. Raises InvalidError as a call does."""
         self._count(judged)
         return [0.0 if answer.value is None else answer.value for answer in judged]
 
@@ -105,7 +108,7 @@ class Scores:
         if errors and self.judged >= BROKEN_LEAST and self.broken > BROKEN_SHARE * self.judged:
             raise InvalidError(
                 f"the suite broke on {self.broken} of {self.judged} answers: {errors[0]}",
-                where=self._judge.suite.name,
+                where=self.judge.suite.name,
                 next="make it give a score to any answer, however odd",
             )
 

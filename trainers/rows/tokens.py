@@ -3,16 +3,17 @@
 Every row is rendered by `harness.core.rendering`, the renderer that serving uses, and is checked as it is built: its prompt
 ids are the serving ids, each supervised answer ends in a token that stops generation, is read back by serving as the
 target that it teaches, and something but not everything is supervised. Nothing is truncated on the right, so an answer
-and its end are never cut.
+and its end are never cut; on the left whole steps go (`trainers.rows.steps`), never a part of one.
 
 Reasoning in a target is dropped unless the recipe asks for it: a trace's reasoning is mostly another model's, or a
 provider's summary of it, and whoever learns it pays for it in every answer.
 """
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import or_
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from msgspec.structs import replace
 from transformers import PreTrainedTokenizerBase
@@ -24,9 +25,14 @@ from harness.core.rendering import prompt_ids, target_ids
 from harness.errors import InputError, InvalidError
 from harness.types import Case, Json, Message, Prompt, ReasoningPart, Recipe
 from trainers.rows.certificate import UnreadableError, certify
+from trainers.rows.steps import WrongSteps, learnt, shorter
 
 TRAINED, TRIMMED, NO_TARGET, TOO_LONG, UNRENDERABLE = "trained", "trimmed", "no_target", "too_long", "unrenderable"
 UNREADABLE, MEDIA = "unreadable", "media"
+CUT, AFTER_WRONG = "cut", "after_wrong_step"
+"""A run of which some answers are learnt and others are not; one that learns none, since its first answer was wrong."""
+LEARNT = (TRAINED, TRIMMED, CUT)
+"""Fates of cases that are in the rows."""
 Reasoning = Literal["drop", "mask", "learn"]
 NO_PROMPT = Prompt(name="none")
 
@@ -81,10 +87,12 @@ def build(cases: Iterable[Case], renderer: Renderer, recipe: Recipe) -> TokenRow
     rows: list[TokenRow] = []
     fates: Counter[str] = Counter()
     reasons: dict[str, str] = {}
+    cases = list(cases)
+    wrong = WrongSteps(cases)
     for shared in cases:
         made: list[TokenRow] = []
         for case in unfolded(shared):
-            fate, found, reason = _made(case, renderer, recipe)
+            fate, found, reason = _made(case, renderer, recipe, wrong)
             fates[fate] += 1
             reasons |= {case.id: reason} if reason else {}
             made += found
@@ -104,7 +112,8 @@ def joined(rows: Sequence[TokenRow]) -> list[TokenRow]:
         if kept and kept[-1].ids[: len(row.ids)] == row.ids:
             host = kept.pop()
             supervised = [*map(or_, row.supervised, host.supervised), *host.supervised[len(row.ids) :]]
-            row = host._replace(supervised=supervised, earlier=(*row.earlier, row.id, *host.earlier))
+            names = dict.fromkeys((*row.earlier, row.id, *host.earlier))
+            row = host._replace(supervised=supervised, earlier=tuple(name for name in names if name != host.id))
         kept.append(row)
     return kept[::-1]
 
@@ -129,16 +138,32 @@ def apart(row: TokenRow) -> list[TokenRow]:
     return [TokenRow(name, row.ids[: len(mask)], mask) for name, mask in zip(names, masks, strict=True)]
 
 
-def _made(case: Case, renderer: Renderer, recipe: Recipe) -> tuple[str, list[TokenRow], str]:
-    """The fate of one case, its rows, and why there are none."""
+def _made(case: Case, renderer: Renderer, recipe: Recipe, wrong: WrongSteps) -> tuple[str, list[TokenRow], str]:
+    """The fate of one case, its rows, and why there are none.
+
+    Several answers are learnt in one row where the template only appends. Where it writes an earlier answer otherwise than
+    the model wrote it (without its reasoning, say), each is a row of its own, after the prompt that serving sends.
+    """
     if barred := _barred(case):
         return barred, [], ""
+    supervise: Any = recipe.options.get("supervise", "last")
+    answers = learnt(case, supervise, wrong)
     try:
-        made = _rows_of(case, renderer, recipe.options.get("supervise") == "all")
+        made = [render(answer, renderer) for answer in answers]
     except InputError as error:
         return UNREADABLE if isinstance(error, UnreadableError) else UNRENDERABLE, [], error.what
-    fitted = [_fit(row, renderer.max_tokens, recipe.too_long) for row in made]
-    return fitted[-1][1], [row for row, _ in fitted if row is not None], ""
+    fitted = [_fit(answer, row, renderer, recipe.too_long) for answer, row in zip(answers, made, strict=True)]
+    fate = _fate([fate for _, fate in fitted], whole=answers[-1:] == [case])
+    return fate, joined([row for row, _ in fitted if row is not None]), ""
+
+
+def _fate(fates: Sequence[str], whole: bool) -> str:
+    """The fate of a case by those of its answers; `whole` unless answers from its first wrong step on were left out."""
+    if not fates:
+        return AFTER_WRONG
+    if TOO_LONG in fates:
+        return TOO_LONG if set(fates) == {TOO_LONG} else CUT
+    return CUT if not whole else TRIMMED if TRIMMED in fates else TRAINED
 
 
 def refuse_held_out(cases: Iterable[Case], held_out: Iterable[str]) -> None:
@@ -162,30 +187,6 @@ def _barred(case: Case) -> str:
     if case.target is None:
         return NO_TARGET
     return MEDIA if any(is_media(part) for message in case.messages for part in message.parts) else ""
-
-
-def _rows_of(case: Case, renderer: Renderer, every_turn: bool) -> list[TokenRow]:
-    """The case's row; with `every_turn` the assistant's earlier turns are learnt too, worked examples never.
-
-    All turns are learnt in one row where the template only appends. Where it writes an earlier turn otherwise than the
-    model wrote it (without its reasoning, say), each turn is a row of its own, after the prompt that serving sends.
-    """
-    last = render(case, renderer)
-    if not every_turn:
-        return [last]
-    turns = list(_earlier_turns(case, renderer))
-    supervised = list(last.supervised)
-    for turn in turns:
-        if last.ids[: len(turn.ids)] != turn.ids:
-            return [*turns, last]
-        supervised[turn.first : len(turn.ids)] = turn.supervised[turn.first :]
-    return [last._replace(supervised=supervised)]
-
-
-def _earlier_turns(case: Case, renderer: Renderer) -> Iterator[TokenRow]:
-    for place, message in enumerate(case.messages):
-        if message.role == "assistant":
-            yield _row(replace(case, messages=case.messages[:place]), message, renderer)
 
 
 def _row(case: Case, target: Message, renderer: Renderer) -> TokenRow:
@@ -215,8 +216,9 @@ def _thought_tokens(case: Case, answer: list[int], renderer: Renderer) -> int:
     return next(counts, 0)
 
 
-def _fit(row: TokenRow, limit: int, too_long: str) -> tuple[TokenRow | None, str]:
-    """The row cut to `limit` tokens as the recipe says, and its fate. What is cut is the oldest context, never answer."""
+def _fit(case: Case, row: TokenRow, renderer: Renderer, too_long: str) -> tuple[TokenRow | None, str]:
+    """The row of a case as the recipe fits it to the model, and its fate: shortened by whole steps, the oldest first."""
+    limit = renderer.max_tokens
     if len(row.ids) <= limit:
         return row, TRAINED
     if too_long == "raise":
@@ -225,9 +227,13 @@ def _fit(row: TokenRow, limit: int, too_long: str) -> tuple[TokenRow | None, str
             where=row.id,
             next='raise [tune] max_tokens, or set too_long to "drop" or "trim_prompt"',
         )
-    cut = len(row.ids) - limit
-    if too_long == "trim_prompt" and cut < row.first:
-        return TokenRow(row.id, row.ids[cut:], row.supervised[cut:]), TRIMMED
+    if too_long == "trim_prompt":
+        tried = [replace(case, messages=messages) for messages in shorter(case.messages)]
+        try:
+            place = bisect_left(tried, True, key=lambda less: len(render(less, renderer).ids) <= limit)
+            return (render(tried[place], renderer), TRIMMED) if place < len(tried) else (None, TOO_LONG)
+        except InputError:  # the template does not take a conversation that begins there
+            return None, TOO_LONG
     return None, TOO_LONG
 
 

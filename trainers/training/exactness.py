@@ -6,7 +6,8 @@ compared with those of the same rows one at a time. More than rounding (`harness
 failure, and the next layout is tried. The findings are recorded in the adapter's manifest.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from os.path import commonprefix
 from typing import Literal, NamedTuple
 
@@ -30,6 +31,7 @@ from trainers.training.loss import Layout, collate, masked_nll, nll_sum, pieces,
 LAYOUTS: tuple[Layout, ...] = ("shared", "padded", "single")
 Masked = Literal["right", "both"]
 """How TRL pads the rows of a step: on the right; or prompts on the left and answers on the right, as they were generated."""
+Losses = Callable[[], Iterable[torch.Tensor]]
 LEAST = 1e-4
 """Noise that is always allowed for, as a share of loss and gradient norm: an attention kernel with a mask rounds otherwise than
 one without, which the perturbed pass does not show. Times `FACTOR` that is 1e-3. SmolLM2-135M in float32 is off by 5.1e-5 in
@@ -61,14 +63,14 @@ def choose(
 
 def _first_exact(model: LanguageModel, sample: Sequence[TokenRow], refused: dict[str, str]) -> ChosenLayout:
     weights = parameters.trainable(model)
-    plain = TrialStep(model, sample)
+    plain = TrialStep(model, losses(model, sample))
     with perturbed(model):
-        noise = plain.distance(TrialStep(model, sample))
+        noise = plain.distance(TrialStep(model, losses(model, sample)))
     for layout in LAYOUTS:
         if layout in refused:
             continue
         try:
-            off = plain.distance(TrialStep(model, sample, layout))
+            off = plain.distance(TrialStep(model, losses(model, sample, layout)))
         except TrueupError:
             raise
         except Exception as error:  # whatever a model's own code raises when it is called in a way it does not know
@@ -95,12 +97,21 @@ def check_masked(model: LanguageModel, rows: Sequence[TokenRow], padding: Masked
     gradients.
     """
     sample = _sample(rows)
-    model.eval()
     with fitting(f"a step of {len(sample)} rows, the longest of {len(sample[0].ids)} tokens"):
-        plain = TrialStep(model, sample)
-        with perturbed(model):
-            allowed = plain.distance(TrialStep(model, sample)).scaled(FACTOR, least=LEAST)
-        off = plain.distance(TrialStep(model, sample, padding))
+        off = check_step(model, partial(losses, model, sample), partial(losses, model, sample, padding), method)
+    return {"layout": f"padded by TRL ({padding})", "rows": len(sample), "loss": off.loss, "gradient": off.gradient}
+
+
+def check_step(model: LanguageModel, plain: Losses, padded: Losses, method: str) -> "StepDistance":
+    """How far a step on padded rows is from the same rows one at a time, each given by its losses.
+
+    Raises InputError when that is more than rounding. The model is left in training mode, without gradients.
+    """
+    model.eval()
+    single = TrialStep(model, plain())
+    with perturbed(model):
+        allowed = single.distance(TrialStep(model, plain())).scaled(FACTOR, least=LEAST)
+    off = single.distance(TrialStep(model, padded()))
     for weight in parameters.trainable(model):
         weight.grad = None
     model.train()
@@ -110,7 +121,7 @@ def check_masked(model: LanguageModel, rows: Sequence[TokenRow], padding: Masked
             f"rounding explains {allowed.gradient:.2g}",
             next='set [tune] method = "sft", which has other layouts',
         )
-    return {"layout": f"padded by TRL ({padding})", "rows": len(sample), "loss": off.loss, "gradient": off.gradient}
+    return off
 
 
 def check_rollouts(model: LanguageModel, tokenizer: PreTrainedTokenizerBase, longest: int, method: str) -> None:
@@ -137,30 +148,17 @@ class StepDistance(NamedTuple):
 
 
 class TrialStep:
-    """Loss and gradient of some rows, in a layout or by the plainest call, row by row."""
+    """Loss and gradient of one step, summed over the losses of its parts."""
 
-    def __init__(self, model: LanguageModel, rows: Sequence[TokenRow], layout: Layout | Masked | None = None) -> None:
+    def __init__(self, model: LanguageModel, losses: Iterable[torch.Tensor]) -> None:
         weights = parameters.trainable(model)
         for weight in weights:
             weight.grad = None
         self.loss = 0.0
-        for loss in self._losses(model, rows, layout):
+        for loss in losses:
             loss.backward()
             self.loss += loss.item()
         self._gradients = [weight.grad for weight in weights]
-
-    @staticmethod
-    def _losses(
-        model: LanguageModel, rows: Sequence[TokenRow], layout: Layout | Masked | None
-    ) -> Iterator[torch.Tensor]:
-        if layout is None:
-            yield from (plain_nll(model, row) for row in rows)
-            return
-        if layout == "right" or layout == "both":
-            yield masked_nll(model, rows, left=layout == "both")
-            return
-        for piece in pieces(rows, model.config.get_text_config().vocab_size, layout):
-            yield nll_sum(model, collate(piece, model.device, layout == "shared"))
 
     def idle(self, model: LanguageModel) -> list[str]:
         """Names of trained weights that these rows give no gradient: experts they are not routed to, for example."""
@@ -178,6 +176,20 @@ class TrialStep:
         return StepDistance(
             abs(other.loss - self.loss) / max(abs(self.loss), 1e-12), (off**0.5) / max(square**0.5, 1e-12)
         )
+
+
+def losses(
+    model: LanguageModel, rows: Sequence[TokenRow], layout: Layout | Masked | None = None
+) -> Iterator[torch.Tensor]:
+    """The losses of some rows in a layout, or by the plainest call, row by row."""
+    if layout is None:
+        yield from (plain_nll(model, row) for row in rows)
+        return
+    if layout == "right" or layout == "both":
+        yield masked_nll(model, rows, left=layout == "both")
+        return
+    for piece in pieces(rows, model.config.get_text_config().vocab_size, layout):
+        yield nll_sum(model, collate(piece, model.device, layout == "shared"))
 
 
 def _minus(mine: torch.Tensor | None, its: torch.Tensor | None) -> torch.Tensor:

@@ -48,6 +48,7 @@ def gate(
     from harness.gate import branches, step
     from harness.gate import candidate as gate_candidate
     from harness.notify import step as notify
+    from harness.notify import track
 
     if check is not None:
         verdict, origin = step.recomputed(check), step.origin(check)
@@ -57,6 +58,7 @@ def gate(
         verdict = step.gate(project, gate_candidate.named(project.config.gate, candidate, baselines))
         branches.remember(project, verdict, ci_job())
         tell(notify.tell(project, verdict))
+        tell(track.track(project, verdict))
     if not as_json:
         for finding in verdict.findings:
             _say(finding)

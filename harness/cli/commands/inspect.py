@@ -9,6 +9,7 @@ from harness.cli.commands._command import NO_CALLS, command
 
 if TYPE_CHECKING:
     from harness.curate.levers import Inspection
+    from harness.mine.runs import RunSurvey, WrongRun
     from harness.project import Project
 
 
@@ -17,8 +18,9 @@ SUSPECT = 0.05
 
 
 @command()
-@click.option("--top", default=20, type=click.IntRange(min=1), show_default=True, help="Clusters to show.")
-def inspect(project: "Project", top: int, as_json: bool) -> dict[str, Any]:
+@click.option("--top", default=20, type=click.IntRange(min=1), show_default=True, help="Clusters, or runs, to show.")
+@click.option("--runs", is_flag=True, help="Show the runs of agents that went wrong, with the first wrong step.")
+def inspect(project: "Project", top: int, runs: bool, as_json: bool) -> dict[str, Any]:
     """What fails in the traces, and which lever fits.
 
     The levers: prompt, retrieval, environment or fine-tune.
@@ -28,6 +30,13 @@ def inspect(project: "Project", top: int, as_json: bool) -> dict[str, Any]:
     """
     from harness.cli import console, feedback_table
     from harness.curate import step
+    from harness.mine import step as mine_step
+
+    if runs:
+        survey = mine_step.survey(project)
+        if not as_json:
+            _say_runs(survey, top)
+        return {"runs": survey}
 
     inspection = step.inspect(project)
     summary = project.feedback_summary()
@@ -61,6 +70,31 @@ def _say(inspection: "Inspection", top: int) -> None:
     console.table(("calls", "lever", "detector", "what", "evidence"), rows[:top])
     if len(rows) > top:
         console.say(f"{len(rows) - top} smaller clusters are not shown; --top {len(rows)} shows all")
+
+
+def _say_runs(survey: "RunSurvey", top: int) -> None:
+    from harness.cli import console
+
+    if not survey.runs:
+        console.warn("no call uses a tool, so there are no runs of agents; next: trueup inspect, for single calls")
+        return
+    unknown = survey.runs - survey.succeeded - survey.failed
+    console.say(
+        f"{survey.runs:,} runs of {survey.steps:,} steps: {survey.succeeded:,} succeeded, {survey.failed:,} failed, "
+        f"{unknown:,} without feedback",
+        style="bold",
+    )
+    rows = [
+        (run.id, f"{run.wrong_step or '?'} of {run.steps}", _outcome(run), run.reason or "the trace does not show it")
+        for run in survey.wrong
+    ]
+    console.table(("run", "wrong step", "outcome", "why"), rows[:top])
+    if len(rows) > top:
+        console.say(f"{len(rows) - top} more runs are not shown; --top {len(rows)} shows all")
+
+
+def _outcome(run: "WrongRun") -> str:
+    return "–" if run.outcome is None else f"{run.outcome:g} by {run.outcome_by}"
 
 
 def _say_detectors(inspection: "Inspection") -> None:

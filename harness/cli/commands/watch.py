@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 @command()
 @click.option("--days", default=90.0, show_default=True, help="How far back the calls may lie.")
 @click.option("--all-days", is_flag=True, help="Also those before the last promotion.")
-def watch(project: "Project", days: float, all_days: bool, as_json: bool) -> dict[str, Any]:
+@click.option("--otel", default="", metavar="FILE|URL", help="Also write all shares as OpenTelemetry gauges.")
+def watch(project: "Project", days: float, all_days: bool, otel: str, as_json: bool) -> dict[str, Any]:
     """Say what changed in production, and what to do about it.
 
     That is: train, label, prompt, environment, guards, look, or wait.
@@ -24,11 +25,19 @@ def watch(project: "Project", days: float, all_days: bool, as_json: bool) -> dic
 
     \b
     Example: trueup ingest exports/ && trueup watch
+    Example: trueup watch --otel http://collector:4318
     """
     from harness.cli import console
+    from harness.cli.commands.notify import tell
+    from harness.notify.step import tell_watch
     from harness.promote import watch
 
     found = watch.watch(project, days, all_days)
+    if otel:
+        from harness.promote import watch_metrics  # it brings the OpenTelemetry SDK with it
+
+        watch_metrics.export(found, watch.means(project), project.config.project.name, otel)
+    tell(tell_watch(project, [(each.action, each.sentence, each.next) for each in watch.fresh(project, found)]))
     code = Exit.UNDECIDED if not found.ready else Exit.HOLD if found.action != "wait" else Exit.PROMOTE
     if not as_json:
         rows = [(alarm.action, alarm.raised, alarm.sentence) for alarm in found.alarms]

@@ -4,6 +4,7 @@ Cases are taken from what production answers well today only: a corrected failur
 be trained on, since no training row may be near a case of any eval file.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -64,7 +65,9 @@ def write(folder: Path, calls: Sequence[Call], feedback: Sequence[Feedback], tra
         )
     files = _files(folder, found)
     if not _config_of(folder):
-        paths = ["traces"] if traces == STORED else [str(Path(traces).absolute())]
+        paths = (
+            ["traces"] if traces == STORED else [traces if os.path.isabs(traces) else os.path.relpath(traces, folder)]
+        )
         name = suites.identifier(folder.resolve().name)
         files[folder / config.FILE] = (config_schema.LINE + settings.config(name, model, paths, found)).encode()
         if not (folder / config_schema.FILE).exists():

@@ -75,7 +75,7 @@ def replies(project: Project, teacher: Teacher, asked: Sequence[tuple[str, Reque
     Requests that it failed on have no reply.
     """
     arm = teacher_arm.of(teacher, project.config.model_path(teacher.model, teacher.backend))
-    answerer = Answerer((arm,), str(project.store.root / "replies"))
+    answerer = Answerer((arm,), str(project.store.root / "replies"), purse=project.purse)
     size, found = answerer.size(arm), dict[str, list[Reply]]()
     try:
         for start in range(0, len(asked), size):

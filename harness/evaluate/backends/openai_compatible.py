@@ -23,6 +23,7 @@ from harness.core.codec import digest as content_id
 from harness.core.codec import from_chat, to_chat
 from harness.core.reading import INCOMPLETE, never_closed, split_inline
 from harness.errors import TrueupError, UsageError
+from harness.evaluate.prices import Prices
 from harness.evaluate.serving.calls import Address, Answered, Caller, EndpointCall, EndpointError
 from harness.evaluate.serving.runtime_adapters import PREFIX, RuntimeAdapters, runtime_name
 from harness.types import Arm, Json, Message, RefusalPart, Reply, Request, Usage
@@ -32,22 +33,6 @@ SCHEMA = True
 """Replies can be held to a JSON schema."""
 DRIFTS = True
 """What answers is known by its name only and may change: a judge is tried anew each night."""
-
-
-class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of a million tokens; `cached` is for input that the endpoint had kept."""
-
-    input: float = 0.0
-    output: float = 0.0
-    cached: float | None = None
-
-    def of(self, usage: Usage) -> float | None:
-        """None when the endpoint did not say how many tokens there were."""
-        if usage.input is None or usage.output is None:
-            return None
-        kept = min(usage.cache_read or 0, usage.input)
-        cached = self.input if self.cached is None else self.cached
-        return ((usage.input - kept) * self.input + kept * cached + usage.output * self.output) / 1e6
 
 
 class Options(Address, frozen=True, forbid_unknown_fields=True):
@@ -124,6 +109,12 @@ def digest(arm: Arm) -> str:
     options, asked = options_of(arm), served(arm)
     known = ["openai-compatible-1", options.url.rstrip("/"), asked.model, options.body]
     return content_id([*known, arm.model] if asked.model.startswith(PREFIX) else known)
+
+
+def at_most(arm: Arm, request: Request) -> float | None:
+    """The most that the reply may cost; None without `prices`. Raises UsageError on wrong options."""
+    prices = options_of(arm).prices
+    return prices.at_most(request) if prices else None
 
 
 def served(arm: Arm) -> Arm:

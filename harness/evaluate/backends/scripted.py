@@ -24,6 +24,7 @@ from harness.core.codec import digest as content_id
 from harness.core.options import File
 from harness.core.reading import read_text
 from harness.errors import InputError, TrueupError
+from harness.evaluate.prices import Prices, prices_of
 from harness.types import Arm, Message, Noun, Reply, Request, Usage
 
 PREFERRED_BATCH = 256
@@ -69,6 +70,8 @@ class Options(Noun, frozen=True):
     """A file with the script, or the script itself; empty: the file that the arm's `model` names."""
     default: str | None = None
     """The reply to what no rule knows; None: an echo."""
+    prices: Prices | None = None
+    """Of a million words, to try out what a night would cost."""
 
 
 class Script:
@@ -101,7 +104,8 @@ class Scripted:
         key = digest(arm)
         if key not in self._scripts:
             self._scripts[key] = _script(arm)
-        return [_reply(self._scripts[key], request) for request in requests]
+        prices = prices_of(arm.options)
+        return [_reply(self._scripts[key], request, prices) for request in requests]
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -110,6 +114,12 @@ class Scripted:
 def open(arms: Sequence[Arm], *, batch_size: int = 0) -> Scripted:
     """The backend. A script that cannot be read is an InputError of the first answer."""
     return Scripted()
+
+
+def at_most(arm: Arm, request: Request) -> float | None:
+    """The most that the reply may cost; None without `prices`."""
+    prices = prices_of(arm.options)
+    return prices.at_most(request) if prices else None
 
 
 def digest(arm: Arm) -> str:
@@ -142,18 +152,20 @@ def _script(arm: Arm) -> Script:
     return Script(exact, rules, arm.options.get("default"))
 
 
-def _reply(script: Script, request: Request) -> Reply | Exception:
+def _reply(script: Script, request: Request, prices: Prices | None) -> Reply | Exception:
     asked = _asked(request.messages) if request.messages else request.text
     try:
         text = script.answer(asked)
     except TrueupError as error:
         return error
     usage = Usage(input=len(asked.split()), output=len(text.split()))
+    cost = prices.of(usage) if prices else None
     if request.kind != "loglikelihood":
-        return replace(read_text(text), usage=usage)
+        return replace(read_text(text), usage=usage, cost=cost)
     logprobs = tuple(0.0 if option == text else -1.0 for option in request.options)
     best = request.options[logprobs.index(max(logprobs))]
-    return Reply(text=best, logprobs=logprobs, greedy=tuple(option == text for option in request.options), usage=usage)
+    greedy = tuple(option == text for option in request.options)
+    return Reply(text=best, logprobs=logprobs, greedy=greedy, usage=usage, cost=cost)
 
 
 def _asked(messages: Sequence[Message]) -> str:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.codec import digest as content_id
-from harness.errors import InputError, TrueupError
+from harness.errors import CapError, InputError, TrueupError
 from harness.evaluate.judging.attacks import ATTACKS, attacked
 from harness.evaluate.judging.judge import Judge, VerdictError
 from harness.evaluate.judging.labels import LEAST_KAPPA
@@ -62,6 +62,8 @@ def trial(
         found = _attacked(found, judge, shown, said, answer, bare)
         verdicts = [[one.case.id, score.label, score.value] for one, (score, _) in zip(shown, said, strict=True)]
         found = replace(found, probe=content_id([verdicts, found.flips]))
+    except CapError:
+        raise
     except TrueupError as error:
         return replace(found, problem=f"it gave no verdict in its trial: {error.what}")
     return replace(found, problem=_problem(found, judge.min_kappa))

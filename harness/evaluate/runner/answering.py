@@ -1,7 +1,7 @@
 """Answer requests: first from the cache, then by the backend, opened only when something is not in the cache."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from harness.core.codec import digest
 from harness.core.plugins import load
+from harness.core.purse import Purse
 from harness.core.quiet import silenced
-from harness.errors import StorageError, TrueupError
+from harness.errors import CapError, StorageError, TrueupError
 from harness.types import Arm, Reply, Request
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ class Answerer:
         cache_folder: str = "",
         batch_size: int = 0,
         on_event: Callable[[Event], None] = lambda event: None,
+        purse: Purse | None = None,
     ) -> None:
+        self._purse = purse or Purse()
         self.generated: dict[str, int] = {arm.name: 0 for arm in arms}
         """Arm name to the replies that were computed, not taken from the cache."""
         self._arms, self._cache_folder, self._batch_size, self._on_event = (
@@ -88,7 +91,8 @@ class Answerer:
     def answer(self, arm: Arm, requests: Sequence[Request]) -> list[Reply | Exception]:
         """A reply or an exception for each request, in order. A model that cannot be had is every request's exception.
 
-        Raises StorageError when the replies cannot be kept: going on would compute what a full disk then loses.
+        Raises StorageError when the replies cannot be kept: going on would compute what a full disk then loses; and CapError
+        before it would spend more than it may.
         """
         with self._one_at_a_time, silenced():
             return self._answer(arm, requests)
@@ -101,7 +105,7 @@ class Answerer:
             if fresh:
                 answers.update(self._compute(arm, fresh))
             return [answers[key] for key in keys]
-        except StorageError:
+        except (StorageError, CapError):
             raise
         except TrueupError as error:
             return [error] * len(requests)
@@ -115,13 +119,13 @@ class Answerer:
         """As `answer`, past the cache."""
         try:
             with silenced():
-                given = self._ask(arm, requests)
-        except StorageError:
+                given = [reply for _, part in self._parts(arm, requests) for reply in part]
+        except (StorageError, CapError):
             raise
         except TrueupError as error:
             return [error] * len(requests)
         self.generated[arm.name] += sum(isinstance(reply, Reply) for reply in given)
-        return list(given)
+        return given
 
     def probed(self, arm: Arm, probe: str) -> None:
         """Its model is from now on the one that answered a probe so: only such a one's replies are recalled."""
@@ -144,16 +148,47 @@ class Answerer:
 
     def _compute(self, arm: Arm, fresh: dict[str, Request]) -> dict[str, Reply | Exception]:
         started = time.perf_counter()
-        given = self._ask(arm, list(fresh.values()))
-        answers = dict(zip(fresh, given, strict=True))
-        done = {key: replace(reply, key=key) for key, reply in answers.items() if isinstance(reply, Reply)}
-        cache = self._cache(arm)
-        if cache is not None:
-            cache.add(done)
-        self.generated[arm.name] += len(done)
+        answers: dict[str, Reply | Exception] = {}
+        keys = list(fresh)
+        for start, given in self._parts(arm, list(fresh.values())):
+            part = dict(zip(keys[start : start + len(given)], given, strict=True))
+            done = {key: replace(reply, key=key) for key, reply in part.items() if isinstance(reply, Reply)}
+            cache = self._cache(arm)
+            if cache is not None:
+                cache.add(done)
+            self.generated[arm.name] += len(done)
+            answers |= {**part, **done}
         seconds = time.perf_counter() - started
         self._on_event({"event": "batch", "arm": arm.name, "requests": len(fresh), "seconds": seconds})
-        return {**answers, **done}
+        return answers
+
+    def _parts(self, arm: Arm, requests: Sequence[Request]) -> Iterator[tuple[int, Sequence[Reply | Exception]]]:
+        """What is asked in one go: the place of its first request, and the answers. All at once, unless a cap on cost is near.
+
+        Raises CapError before the part that may pass it.
+        """
+        price = getattr(load("backends", arm.backend), "at_most", lambda arm, request: None)
+        start = 0
+        while start < len(requests):
+            bounds = [price(arm, request) for request in requests[start:]]
+            part = requests[start : start + self._purse.covers(arm.name, bounds)]
+            began = time.perf_counter()
+            given = self._ask(arm, part)
+            self._pay(arm, given, bounds, time.perf_counter() - began)
+            yield start, given
+            start += len(part)
+
+    def _pay(
+        self, arm: Arm, given: Sequence[Reply | Exception], bounds: Sequence[float | None], seconds: float
+    ) -> None:
+        """What the replies cost; a reply whose tokens nobody counted costs the most that it may."""
+        if any(bound is None for bound in bounds):
+            amount = self._purse.pay_machine(seconds, arm.name, len(given))
+        else:
+            costs = [reply.cost if isinstance(reply, Reply) else 0.0 for reply in given]
+            amount = self._purse.pay_answers(arm.name, costs, bounds[: len(given)])
+        if amount:
+            self._on_event({"event": "paid", "arm": arm.name, "amount": amount})
 
     def _ask(self, arm: Arm, requests: Sequence[Request]) -> Sequence[Reply | Exception]:
         """The backend's answers. A batch that it breaks on is asked in halves, so one request costs no other its reply."""

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from harness.core.plugins import load
 from harness.errors import InvalidError, UsageError
-from harness.evaluate.asker import Asker
+from harness.evaluate.asker import ModelAsker
 from harness.evaluate.batching import ask
 from harness.evaluate.judging.judge import Judge
 from harness.evaluate.judging.trial import exhibits, trial
@@ -41,10 +41,10 @@ class RunBench:
         self._request, self._answerer, self._brief = request, answerer, brief
         self.calibrations: dict[Judge, Calibration] = {}
         self.trials: dict[SimulatedUser, UserTrial] = {}
-        self._arms: dict[Asker, Arm] = {}
+        self._arms: dict[ModelAsker, Arm] = {}
         self._spent: list[Spent] = []
 
-    def arm(self, asker: Asker) -> Arm:
+    def arm(self, asker: ModelAsker) -> Arm:
         """The model that an asker asks. Raises UsageError when there is none of that name."""
         if asker.by.startswith(SCRIPTED):
             file = str(asker.folder / asker.by.removeprefix(SCRIPTED))
@@ -59,7 +59,7 @@ class RunBench:
             )
         return known[asker.by]
 
-    def content(self, asker: Asker, folder: Path) -> list[Any]:
+    def content(self, asker: ModelAsker, folder: Path) -> list[Any]:
         """All that its answers depend on: itself, its model, and what it is held against.
 
         Raises InputError when rubric or labels cannot be read, UsageError when there is no such model.
@@ -71,7 +71,7 @@ class RunBench:
             return [self._digest(asker), labelled, asker.min_kappa, asker.pin, asker.most_bias]
         return [self._digest(asker), getattr(asker, "pin", "")]
 
-    def try_all(self, askers: Iterable[Asker], cases: Sequence[Case]) -> None:
+    def try_all(self, askers: Iterable[ModelAsker], cases: Sequence[Case]) -> None:
         """Put each judge and each user on trial, a user with `cases`; what comes of it is in `calibrations` and `trials`."""
         for asker in (one for one in askers if one not in self._arms):
             arm = self._arms[asker] = self._own_arm(asker)
@@ -86,24 +86,24 @@ class RunBench:
             if _drifts(arm):
                 self._answerer.probed(arm, probe)
 
-    def calibrations_of(self, askers: Iterable[Asker]) -> dict[str, Calibration]:
+    def calibrations_of(self, askers: Iterable[ModelAsker]) -> dict[str, Calibration]:
         """Name of each judge's score to the outcome of its trial."""
         return {asker.name: self.calibrations[asker] for asker in askers if isinstance(asker, Judge)}
 
-    def trials_of(self, askers: Iterable[Asker]) -> tuple[UserTrial, ...]:
+    def trials_of(self, askers: Iterable[ModelAsker]) -> tuple[UserTrial, ...]:
         """The outcome of each simulated user's trial."""
         return tuple(self.trials[asker] for asker in askers if isinstance(asker, SimulatedUser))
 
-    def _own_arm(self, asker: Asker) -> Arm:
+    def _own_arm(self, asker: ModelAsker) -> Arm:
         """Of a model that may change behind its name, each asker has one of its own, whose replies go by its trial."""
         arm = self.arm(asker)
         return replace(arm, name=f"{arm.name}, {asker.name}") if _drifts(arm) else arm
 
-    def bare(self, asker: Asker) -> bool:
+    def bare(self, asker: ModelAsker) -> bool:
         """Whether its backend cannot hold a reply to a schema, so that likelihoods decide."""
         return not getattr(load("backends", self.arm(asker).backend), "SCHEMA", False)
 
-    def admit(self, asker: Asker) -> None:
+    def admit(self, asker: ModelAsker) -> None:
         """Raises InvalidError when the asker does not count: then its cases are errors, not zeros."""
         if asker not in self._arms:
             raise UsageError(
@@ -117,7 +117,7 @@ class RunBench:
         if held is not None and held.problem:
             raise InvalidError(f"the {asker.kind} {asker.name!r} does not count: {held.problem}")
 
-    def ask(self, asker: Asker, request: Request) -> Reply:
+    def ask(self, asker: ModelAsker, request: Request) -> Reply:
         """The reply of the asker's model, in a batch with those to other cases."""
         arm = self._arms[asker]
         reply: Reply = ask((arm, request), lambda questions: self.answer(questions, arm))
@@ -138,14 +138,14 @@ class RunBench:
             answers.update(zip(places, self._answerer.answer(to, [asked[place][1] for place in places]), strict=True))
         return [answers[place] for place in range(len(asked))]
 
-    def _digest(self, asker: Asker) -> str:
+    def _digest(self, asker: ModelAsker) -> str:
         arm = self.arm(asker)
         return asker.digest(load("backends", arm.backend).digest(arm))
 
     def _labelled(self, judge: Judge) -> tuple[Case, ...]:
         return load_cases(judge.calibration, folder=judge.folder, datasets={}) if judge.calibration else ()
 
-    def _by_batches(self, asker: Asker, arm: Arm) -> Callable[[Sequence[Request]], list[Reply | Exception]]:
+    def _by_batches(self, asker: ModelAsker, arm: Arm) -> Callable[[Sequence[Request]], list[Reply | Exception]]:
         """Asks an asker's model in its trial."""
         size, name = self._answerer.size(arm), f"{asker.kind} {asker.name}, its trial"
 

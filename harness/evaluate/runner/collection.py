@@ -15,11 +15,11 @@ from harness.core.dataset_files import read_cases
 from harness.core.nearest import did_you_mean
 from harness.errors import InputError
 from harness.evaluate import helpers
-from harness.evaluate.asker import Asker
+from harness.evaluate.asker import ModelAsker
 from harness.evaluate.judging.judge import Judge
 from harness.evaluate.runner import can_fail
-from harness.evaluate.runner.cases import load_cases
 from harness.evaluate.runner.bench import RunBench
+from harness.evaluate.runner.cases import load_cases
 from harness.evaluate.sessions.simulator import SimulatedTool
 from harness.evaluate.sessions.user import SimulatedUser
 from harness.evaluate.suites import NOTE, Declaration, MinedSplit, declaration
@@ -269,7 +269,7 @@ def _below_root(file: Path, paths: Sequence[str]) -> str:
     return file.relative_to((roots or [file.parent])[0]).with_suffix("").as_posix()
 
 
-def _askers(module: EvalModule, function: Any) -> tuple[Asker, ...]:
+def _askers(module: EvalModule, function: Any) -> tuple[ModelAsker, ...]:
     """The judges, users and simulators at the top of the file that the function, or one of the file that it calls, names."""
     around = vars(module.obj)
     named: dict[str, None] = {}

@@ -12,10 +12,11 @@ from harness.core.codec import digest, from_chat
 from harness.core.rendering import merge_prompt
 from harness.errors import UsageError
 from harness.evaluate.application.door import CaseDoor
+from harness.evaluate.runner.turns import unsent
 from harness.evaluate.sessions.clock import paused
 from harness.evaluate.sessions.limits import TURNS, SessionLimits, Spending
 from harness.evaluate.sessions.results import RESULT_CHARS
-from harness.evaluate.sessions.session import TOOL_SECONDS, Session, nested
+from harness.evaluate.sessions.session import TOOL_SECONDS, AgentSession, nested
 from harness.types import Arm, Json, Message, Prompt, Reply, Request, TextPart
 
 Said = str | Message | Sequence[Message | Mapping[str, Any]]
@@ -38,8 +39,8 @@ class Model:
 
     `identity` names case and repeat: sampling is seeded with it, so every arm sees the same random numbers.
     `replies` keeps every reply in order, for the result, `conversations` the conversation that each answers, without the
-    prompt, and `exchanges` every request. `fill` adds what a prompt takes from the training split for the conversation
-    at hand. Without `prompted` the arm's prompt is left out:
+    prompt, `sessions` each session that was begun, and `exchanges` every request. `fill` adds what a prompt takes from the
+    training split for the conversation at hand. Without `prompted` the arm's prompt is left out:
     what a suite of general ability asks for.
     """
 
@@ -58,7 +59,7 @@ class Model:
         self.replies: list[Reply] = []
         self.conversations: list[tuple[Message, ...]] = []
         self.exchanges: list[Exchange] = []
-        self.sessions: list[Session] = []
+        self.sessions: list[AgentSession] = []
         self.unanswered: Exception | None = None
         """Why a call that an application made for this case was not served: it makes the case an error."""
         self._door: CaseDoor | None = None
@@ -136,8 +137,8 @@ class Model:
         tool_seconds: float = TOOL_SECONDS,
         result_chars: int = RESULT_CHARS,
         **sampling: Any,
-    ) -> Session:
-        """A conversation of several turns; see `Session`.
+    ) -> AgentSession:
+        """A conversation of several turns; see `AgentSession`.
 
         `tools` are Python functions (with type hints and a docstring), what `trueup.tools` gives, or JSON definitions.
         `turns`, `tokens`, `seconds` and `cost` bound the session (`SessionLimits`), `tool_seconds` each tool call, after
@@ -145,7 +146,7 @@ class Model:
         Raises UsageError for what is no tool, and for two tools of one name.
         """
         above, depth = nested()
-        session = Session(
+        session = AgentSession(
             self.chat,
             conversation(messages),
             tools,
@@ -158,6 +159,11 @@ class Model:
         )
         self.sessions.append(session)
         return session
+
+    def closing(self) -> tuple[Message, ...]:
+        """What its last session held after the last reply; a session that a tool opened is not the case's own."""
+        own = [session for session in self.sessions if not session.depth]
+        return unsent(own[-1].transcript()) if own else ()
 
     def notes(self) -> tuple[str, ...]:
         """What a reader of the result must know of its sessions: the limit that ended one, calls without a recording, ..."""

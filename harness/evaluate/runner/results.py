@@ -129,6 +129,7 @@ class Book:
             repeat=entry.repeat,
             replies=replies,
             asked=asked,
+            closing=model.closing() if model is not None else (),
             seconds=sum(reply.seconds for reply in replies),
             notes=model.notes() if model is not None else (),
         )

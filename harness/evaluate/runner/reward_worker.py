@@ -18,7 +18,7 @@ from harness.evaluate.reward_client import Answer, JudgedAnswer, JudgeRequest
 from harness.evaluate.runner.collection import SuiteCases, parametrize, suite_name
 from harness.evaluate.runner.session import ENTRY, NOTHING, EvalItem, is_eval, suite_key
 from harness.evaluate.runner.stand_in import StandIn, serve
-from harness.types import Budget
+from harness.types import Budget, Reply, Request
 
 
 class Judging(StandIn):
@@ -91,6 +91,16 @@ class Judging(StandIn):
             return JudgedAnswer(error=result.error or f"skipped: {result.skipped}", request=self.asked)
         value = result.score(entry.suite.suite.metric)
         return JudgedAnswer(value=0.0 if value is None else value, request=self.asked)  # None: an assertion came first
+
+    def _give(self, request: Request) -> Reply:
+        """The answer at hand; where there is none, the parent is asked for each request of the session."""
+        if self._reply is not None or request.kind != "chat":
+            return super()._give(request)
+        self.asked = self.asked or request
+        self._parent.result(encode([JudgedAnswer(request=request, waits=True)]))
+        (answer,) = next(self._batches)
+        assert answer.reply is not None
+        return answer.reply
 
     def _is_wanted(self, name: str) -> bool:
         return name == self._wanted or name.endswith((f"::{self._wanted}", f"/{self._wanted}"))

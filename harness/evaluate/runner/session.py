@@ -14,17 +14,18 @@ from msgspec.structs import replace
 from pytest import CallInfo
 
 from harness.core.digests import drawn
+from harness.core.purse import Purse
 from harness.errors import InvalidError, TrueupError
 from harness.evaluate.application.program import AT_ONCE, ApplicationModel
 from harness.evaluate.asker import ASKERS, AskerBench
 from harness.evaluate.batching import BARRIER, BatchJob, ask, run
 from harness.evaluate.runner import mistakes
 from harness.evaluate.runner.answering import Answerer, Event
+from harness.evaluate.runner.bench import Question, RunBench
 from harness.evaluate.runner.collection import SuiteCases, case_of, module_of, parametrize
 from harness.evaluate.runner.environment import environment
 from harness.evaluate.runner.few_shot import Nearest
 from harness.evaluate.runner.fixtures import SetupTree, may_join
-from harness.evaluate.runner.bench import Question, RunBench
 from harness.evaluate.runner.live_case import LIVE, LiveCase
 from harness.evaluate.runner.model import Model
 from harness.evaluate.runner.private_pytest import arguments, use_setup_state
@@ -65,7 +66,7 @@ class Evaluation:
         model_names: Callable[[], str] = lambda: "an arm",
     ) -> None:
         self.request, self.recording, self._on_event, self._model_names = request, recording, on_event, model_names
-        self.answerer = Answerer(request.arms, request.replies, request.batch_size, on_event)
+        self.answerer = Answerer(request.arms, request.replies, request.batch_size, on_event, Purse(request.cost))
         self.bench = RunBench(request, self.answerer, brief=not recording)
         self._nearest = Nearest(request.datasets)
         self.book = Book(request.arms, self.answerer, self._nearest)

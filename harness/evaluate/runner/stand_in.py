@@ -41,7 +41,7 @@ class StandIn(Evaluation):
         use_setup_state(session, self._tree)
         session.config.pluginmanager.unregister(name="terminalreporter")
 
-    def run_item(self, item: pytest.Item, reply: Reply, following: pytest.Item | None) -> Result:
+    def run_item(self, item: pytest.Item, reply: Reply | None, following: pytest.Item | None) -> Result:
         """Run a collected test once, on this reply. `following` is the test that comes next, as for pytest."""
         self._reply, self.asked = reply, None
         report_sections(item).clear()
@@ -61,7 +61,10 @@ class StandIn(Evaluation):
         if request.kind != "chat":
             raise InputError("a suite that asks for likelihoods cannot judge an answer")
         if self.asked is not None or self._reply is None:
-            raise InputError("a suite that asks more than once cannot judge a single answer")
+            raise InputError(
+                "a suite that asks more than once cannot judge a single answer",
+                next="reinforcement plays such suites with sessions = true under [tune.options]",
+            )
         self.asked = request
         return self._reply
 

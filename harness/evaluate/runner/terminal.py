@@ -62,8 +62,8 @@ class Developing(Evaluation, ScoreSummary):
             if self._pulse is not None:
                 self._pulse.close()
 
-    def _try_judges(self) -> None:
-        super()._try_judges()
+    def _try_askers(self) -> None:
+        super()._try_askers()
         self._rest()
 
     def _answer_for(self, arm: Arm) -> Callable[[Sequence[Question]], list[Reply | Exception]]:

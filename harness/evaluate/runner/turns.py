@@ -20,6 +20,12 @@ def new_messages(case: Messages, asked: Sequence[Messages], replies: Sequence[Re
     return tuple(fresh) if any(fresh) else ()
 
 
+def unsent(messages: Sequence[Message]) -> Messages:
+    """The end of a session that its last reply does not know of: results of tools that were not sent any more."""
+    last = max((place for place, message in enumerate(messages) if message.role == "assistant"), default=len(messages))
+    return tuple(messages[last + 1 :])
+
+
 def _beyond(known: Messages, messages: Messages) -> Messages:
     """The end of a conversation that goes on with what is known, with or without the answer to it; else all of it."""
     if _starts(messages, known):

@@ -16,7 +16,7 @@ import msgspec
 
 from harness.core.codec import canonical, from_chat
 from harness.errors import InputError, UsageError
-from harness.evaluate.sessions.tool import Refused, Tool
+from harness.evaluate.sessions.tool import Tool, ToolRefused
 from harness.types import Case, Json, Message, ToolCallPart, ToolResultPart
 
 Simulate = Callable[["ToolRecording", str, dict[str, Any]], Json]
@@ -47,7 +47,7 @@ class ToolRecording:
             self._results[_key(call.name, call.arguments)].append(call.result)
 
     def answer(self, name: str, arguments: dict[str, Any]) -> Json:
-        """The recorded result, or what comes in its place. Raises Refused where the model is told that there is none."""
+        """The recorded result, or what comes in its place. Raises ToolRefused where the model is told that there is none."""
         key = _key(name, arguments)
         results = self._results.get(key)
         if results:
@@ -55,10 +55,10 @@ class ToolRecording:
             return results[min(self._given[key], len(results)) - 1]
         self.tally[UNSEEN] += 1
         if self._unseen == "error":
-            raise Refused(f"no result of {name} is recorded for these arguments")
+            raise ToolRefused(f"no result of {name} is recorded for these arguments")
         if self._unseen == "nearest":
             return self._nearest(name, arguments)
-        return self._unseen(self, name, arguments)  # type: ignore[operator]  # the two words are dealt with
+        return self._unseen(self, name, arguments)
 
     def of(self, name: str) -> list[RecordedCall]:
         """The recorded calls of one tool."""
@@ -68,7 +68,7 @@ class ToolRecording:
         """The result of the same tool's call with the most similar arguments; the earliest of equals."""
         known = self.of(name)
         if not known:
-            raise Refused(f"no result of {name} is recorded")
+            raise ToolRefused(f"no result of {name} is recorded")
         self.tally["calls answered by the nearest recording"] += 1
         wanted = normal(arguments)
         return max(known, key=lambda call: likeness(wanted, normal(call.arguments))).result
@@ -164,7 +164,7 @@ def _definition(name: str, kinds: Mapping[str, set[str]]) -> Json:
 
 def _kind(value: Json) -> str:
     names = ((bool, "boolean"), ((int, float), "number"), (str, "string"), (list, "array"), (Mapping, "object"))
-    return next((name for kind, name in names if isinstance(value, kind)), "null")  # type: ignore[arg-type]
+    return next((name for kind, name in names if isinstance(value, kind)), "null")
 
 
 def _key(name: str, arguments: Json) -> tuple[str, str]:

@@ -16,9 +16,9 @@ import msgspec
 
 from harness.errors import InputError, UsageError
 from harness.evaluate.sessions.clock import timed
-from harness.evaluate.sessions.limits import SessionLimits, Spending
+from harness.evaluate.sessions.limits import Spending
 from harness.evaluate.sessions.results import RESULT_CHARS, text_of_result
-from harness.evaluate.sessions.tool import FAULTS, REFUSALS, Refused, Tool, of_function
+from harness.evaluate.sessions.tool import FAULTS, REFUSALS, Tool, ToolRefused, of_function
 from harness.types import Json, Message, Reply, TextPart, ToolCallPart, ToolResultPart
 
 TOOL_SECONDS = 30.0
@@ -51,7 +51,7 @@ class ToolCall(msgspec.Struct, frozen=True):
     """Why it could not be carried out: unknown tool, arguments that are not a JSON object."""
 
 
-class Step(msgspec.Struct, frozen=True):
+class SessionStep(msgspec.Struct, frozen=True):
     """One call that was answered, in the order in which the model made them."""
 
     call: ToolCall
@@ -73,7 +73,7 @@ class Step(msgspec.Struct, frozen=True):
         return self.call.args
 
 
-class Session:
+class AgentSession:
     """A conversation that grows turn by turn.
 
     `messages` is the transcript with every tool call and result, `calls` every call that the model made, `steps` those
@@ -99,7 +99,7 @@ class Session:
     ) -> None:
         self.messages = list(messages)
         self.calls: list[ToolCall] = []
-        self.steps: list[Step] = []
+        self.steps: list[SessionStep] = []
         self.text, self.ended = "", ""
         self.spending, self.tools, self.depth = spending, tuple(map(_tool, tools)), depth
         self._ask, self._sampling, self._identity = ask, sampling, identity
@@ -130,7 +130,7 @@ class Session:
             known.update(now - before)
         return known
 
-    def play(self, user: Talker | Speak | None = None) -> "Session":
+    def play(self, user: Talker | Speak | None = None) -> "AgentSession":
         """Go on until the model has answered in words and the user, if there is one, is done, or a limit is reached.
 
         `user` speaks whenever the model has answered, and first when nobody has said anything. Raises what a tool raised
@@ -206,6 +206,10 @@ class Session:
         """
         self._give(call, result)
 
+    def transcript(self) -> tuple[Message, ...]:
+        """The messages, with results of a turn whose other calls have none."""
+        return *self.messages, *(_result(step) for step in self._turn.steps())
+
     def total(self, name: str) -> int:
         """How often the model called the tool `name`."""
         return sum(call.name == name for call in self.calls)
@@ -237,7 +241,7 @@ class Session:
             self._end(reached)
         return not reached
 
-    def _end(self, why: str) -> "Session":
+    def _end(self, why: str) -> "AgentSession":
         self.ended = why
         self._settle(every=True)
         return self
@@ -275,7 +279,7 @@ class Session:
         content, cut = text_of_result(call.name, result, self._result_chars)
         self._tally.update({"tool results cut": 1} if cut else {})
         asked = next((message.text for message in reversed(self.messages) if message.role == "user"), "")
-        self._turn.answer(call, Step(call, content, refused, self._turns, asked))
+        self._turn.answer(call, SessionStep(call, content, refused, self._turns, asked))
         self._settle()
 
     def _settle(self, every: bool = False) -> None:
@@ -283,21 +287,20 @@ class Session:
         if self._turn.results and (every or not self._turn.open):
             for step in self._turn.take():
                 self.steps.append(step)
-                part = ToolResultPart(id=step.call.part.id, content=step.result)
-                self.messages.append(Message(role="tool", parts=(part,)))
+                self.messages.append(_result(step))
 
 
-SESSION: ContextVar[Session | None] = ContextVar("trueup_agent_session", default=None)
+SESSION: ContextVar[AgentSession | None] = ContextVar("trueup_agent_session", default=None)
 """The session whose tool is running."""
 
 
 def nested() -> tuple[Spending | None, int]:
-    """What a new session counts for, and how deep it is. Raises Refused where agents are nested too deep."""
+    """What a new session counts for, and how deep it is. Raises ToolRefused where agents are nested too deep."""
     above = SESSION.get()
     if above is None:
         return None, 0
     if above.depth + 1 >= DEEPEST:
-        raise Refused(f"agents are nested {DEEPEST} deep, and no deeper")
+        raise ToolRefused(f"agents are nested {DEEPEST} deep, and no deeper")
     return above.spending, above.depth + 1
 
 
@@ -306,7 +309,7 @@ class _Turn:
 
     def __init__(self, calls: Sequence[ToolCall]) -> None:
         self.calls, self.waiting = list(calls), deque(calls)
-        self.results: list[tuple[int, Step]] = []
+        self.results: list[tuple[int, SessionStep]] = []
 
     @property
     def open(self) -> bool:
@@ -317,7 +320,7 @@ class _Turn:
         answered = {place for place, _ in self.results}
         return [call for place, call in enumerate(self.calls) if place not in answered]
 
-    def answer(self, call: ToolCall, step: Step) -> None:
+    def answer(self, call: ToolCall, step: SessionStep) -> None:
         """Raises UsageError when the call is not one of this turn, or has a result."""
         answered = {place for place, _ in self.results}
         free = (place for place, one in enumerate(self.calls) if one is call and place not in answered)
@@ -326,17 +329,25 @@ class _Turn:
             raise UsageError(f"this call of {call.name!r} is not waiting for a result", next="reply to each call once")
         self.results.append((place, step))
 
-    def take(self) -> list[Step]:
+    def steps(self) -> list[SessionStep]:
+        """The results in the order of the calls."""
+        return [step for _, step in sorted(self.results, key=lambda result: result[0])]
+
+    def take(self) -> list[SessionStep]:
         """The results in the order of the calls. The turn is over."""
-        steps = [step for _, step in sorted(self.results, key=lambda result: result[0])]
+        steps = self.steps()
         self.calls, self.results = [], []
         self.waiting.clear()
         return steps
 
 
+def _result(step: SessionStep) -> Message:
+    return Message(role="tool", parts=(ToolResultPart(id=step.call.part.id, content=step.result),))
+
+
 def _tool(given: Any) -> Any:
     """A function as a `Tool`; a `Tool` or a definition as it is."""
-    if isinstance(given, Tool) or isinstance(given, dict):
+    if isinstance(given, (Tool, dict)):
         return given
     if callable(given):
         return of_function(given)

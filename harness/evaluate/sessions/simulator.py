@@ -22,7 +22,7 @@ from harness.types import Json, Message, Request, TextPart
 VERSION = "simulator-1"
 EXAMPLES = 3
 """Recorded calls of the same tool that it is shown."""
-RULES = """You stand in for the tool `{name}` of a program. Answer a call with what the tool would return, as one JSON value
+RULES = """You take the place of the tool `{name}` of a program. Answer a call with what the tool would return, as one JSON value
 and nothing else. Keep to the form of the recorded results, and do not contradict what they say."""
 
 

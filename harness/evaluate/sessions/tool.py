@@ -24,14 +24,14 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-class Refused(Exception):
+class ToolRefused(Exception):
     """Raised by a tool that does not do what it was asked for: the text is told to the model, which goes on.
 
     ValueError and LookupError mean the same, as in `orders[number]`. Any other exception is an error of the case.
     """
 
 
-REFUSALS = (Refused, ValueError, LookupError)
+REFUSALS = (ToolRefused, ValueError, LookupError)
 FAULTS = (UnicodeError, json.JSONDecodeError, msgspec.MsgspecError)
 """Kinds of ValueError that a broken tool raises, such as one whose server answers in HTML: errors of the case."""
 
@@ -44,7 +44,7 @@ class Tool:
     definition: Json
     """In the OpenAI form, `{"type": "function", "function": {"name", "description", "parameters"}}`."""
     call: Callable[[dict[str, Any]], Any]
-    """Carries out a call with these arguments. Raises `Refused`, ValueError or LookupError with what the model is told."""
+    """Carries out a call with these arguments. Raises `ToolRefused`, ValueError or LookupError with what the model is told."""
     tally: Counter[str] = field(default_factory=Counter)
     """What the result of a case shows of its calls, by kind, such as calls that no recording answers."""
 
@@ -68,7 +68,7 @@ def of_function(function: Callable[..., Any]) -> Tool:
         try:
             read = msgspec.convert(given, arguments)
         except msgspec.ValidationError as error:
-            raise Refused(f"wrong arguments: {error}") from None
+            raise ToolRefused(f"wrong arguments: {error}") from None
         known = {key: getattr(read, key) for key in arguments.__struct_fields__}
         extra = {key: value for key, value in given.items() if key not in known}
         return function(**{key: value for key, value in known.items() if value is not UNSET}, **extra)

@@ -20,10 +20,11 @@ from typing import Any
 from harness.errors import UsageError
 from harness.evaluate.sessions.recorded import recorded
 from harness.evaluate.sessions.simulator import simulated
-from harness.evaluate.sessions.tool import Refused, Tool, of_function
+from harness.evaluate.sessions.tool import Tool, ToolRefused, of_function
 
 __all__ = ["Refused", "Tool", "function", "methods", "recorded", "simulated"]
 
+Refused = ToolRefused
 function = of_function
 
 

@@ -38,7 +38,7 @@ class ScriptedUser:
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines = (lines,) if isinstance(lines, str) else tuple(lines)
-        self.most = len(self._lines)
+        self.most = len(self._lines) + 1
 
     def begin(self, identity: str = "") -> Speak:
         """The user of one session."""

@@ -10,15 +10,16 @@ Both checks compare texts, so they cost no other model. They are necessary, not 
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
+import msgspec
 from msgspec.structs import replace
 
 from harness.core.codec import digest as content_id
-from harness.errors import TrueupError
+from harness.errors import CapError, TrueupError
 from harness.evaluate.sessions.user import RULES, CaseUser, SimulatedUser, said
-from harness.types import Case, Message, Reply, Request, TextPart, UserTrial
+from harness.types import Case, Json, Message, Reply, Request, TextPart, UserTrial
 
 Answer = Callable[[Sequence[Request]], Sequence[Reply | Exception]]
 
@@ -39,8 +40,48 @@ LEAST_WORD = 4
 LEAST_HIDDEN = 3
 """Letters of a word of the goal, and of a hidden text, that count."""
 USUAL = frozenset(
-    "your with that this they them then than want would like need from have about will when what which please user "
-    "customer agent goal just only some into been were does make know more very also should could there their".split()
+    [
+        "your",
+        "with",
+        "that",
+        "this",
+        "they",
+        "them",
+        "then",
+        "than",
+        "want",
+        "would",
+        "like",
+        "need",
+        "from",
+        "have",
+        "about",
+        "will",
+        "when",
+        "what",
+        "which",
+        "please",
+        "user",
+        "customer",
+        "agent",
+        "goal",
+        "just",
+        "only",
+        "some",
+        "into",
+        "been",
+        "were",
+        "does",
+        "make",
+        "know",
+        "more",
+        "very",
+        "also",
+        "should",
+        "could",
+        "there",
+        "their",
+    ]
 )
 
 
@@ -59,6 +100,8 @@ def trial(user: SimulatedUser, digest: str, cases: Sequence[Case], answer: Answe
         _open(spoken, answer)
         _bait(spoken, answer)
         _finish(spoken, answer)
+    except CapError:
+        raise
     except TrueupError as error:
         return replace(held, problem=f"it did not answer in its trial: {error.what}")
     held = replace(
@@ -153,8 +196,20 @@ def _facts(goal: str) -> frozenset[str]:
 
 
 def _leaves(text: str) -> list[str]:
-    """A hidden text: itself, and when it is JSON each value in it."""
-    return [text, *re.findall(r'"((?:[^"\\]|\\.)*)"(?!\s*:)', text)] if text[:1] in "[{" else [text]
+    """A hidden text: itself, and when it is JSON each text and number in it."""
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return [text]
+    return [text, *_values(value)]
+
+
+def _values(value: Json) -> Iterator[str]:
+    if isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _values(item)
+    elif not isinstance(value, bool) and value is not None:
+        yield str(value)
 
 
 def _plain(text: str) -> str:

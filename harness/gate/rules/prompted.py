@@ -1,7 +1,7 @@
 """Compare with prompting: a fine-tune must be shown to do better than the prompt, which can be changed in a minute.
 
 Where prompting is shown to do as well within the margin, the verdict says: do not fine-tune for this, and holds. Where neither
-is shown, it is undecided. Where the saving in tokens is what the fine-tune is for, the policy says so with
+is shown, it is undecided. A prompt that a search found (`[prompts.NAME] optimise`) counts as prompting too. Where the saving in tokens is what the fine-tune is for, the policy says so with
 `prompted_tie = "say"`: then both are only told, in the sentence of the verdict too, and so is a prompt that was not tried.
 """
 
@@ -27,7 +27,8 @@ SAY = 'use the prompt; or set prompted_tie = "say" under [gate] if the saved tok
 def findings(context: Context) -> Iterator[Finding]:
     if not context.fine_tuned:  # the candidate is a prompt, a model or an endpoint itself
         return
-    for arm in ARMS.of(context.policy):
+    searched = sorted(name for name, asked in context.arms.items() if asked.searched)
+    for arm in dict.fromkeys([*ARMS.of(context.policy), *searched]):
         if arm in context.baselines:  # then every target must beat it, which says more
             continue
         measured = [one for one in context.against(arm, Target) if len(units.scored(one)) >= 2]

@@ -12,7 +12,7 @@ from harness.core.codec import digest
 from harness.ingest.formats import _guard, _history
 from harness.ingest.formats._clock import LONGEST_NS
 from harness.ingest.formats._json import Json, is_cut, number, text_of
-from harness.types import Call, CallError, Feedback, FeedbackScale, Message, RefusalPart, Source, Usage
+from harness.types import Call, CallError, Feedback, FeedbackScale, Message, RefusalPart, Source, ToolRun, Usage
 
 _SAID = frozenset(["input", "output"])
 
@@ -47,6 +47,7 @@ class Draft(Struct, gc=False):
     above: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     purpose: str = ""
+    tool_runs: tuple[ToolRun, ...] = ()
     ended: bool = False
     """The producer vouches that the answer came to its end, though not why."""
 

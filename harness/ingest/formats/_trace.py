@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from harness.core import plugins
-from harness.ingest.formats import _annotations, _answer, _kinds, _twins, genai
+from harness.ingest.formats import _annotations, _answer, _kinds, _tool_runs, _twins, genai
 from harness.ingest.formats._draft import Draft, feedback
 from harness.ingest.formats._fates import INNER, aside
 from harness.ingest.formats._inherited import INHERITED, SESSION, USER, handed_down, inherit, named
@@ -71,7 +71,7 @@ def speaking(span: Span) -> tuple[ModuleType, ...]:
 
 def lean(span: Span) -> Span:
     """The span without what no call needs: an application span keeps only what its calls inherit, and feedback."""
-    if speaking(span):
+    if speaking(span) or _tool_runs.is_tool(span):
         return span
     kept = {name: value for name, value in span.attributes.items() if name in _LEAN} | _annotations.kept(
         span.attributes
@@ -105,8 +105,12 @@ def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any])
     tree = SpanTree(kept)
     calls, others = _calls(kept, logs, told)
     once = _twins.merged(calls, tree) if len(calls) > 1 else calls
-    for span, kind in others:
-        told[kind or _kinds.of(span)] += 1 + spans.repeated.pop(span.span_id, 0)
+    ran: list[Span] = []
+    for span, known in others:
+        kind = known or _kinds.of(span)
+        told[kind] += 1 + spans.repeated.pop(span.span_id, 0)
+        if kind == "tool":
+            ran.append(span)
     if copies or len(once) < len(calls):
         yield "repeated_spans", copies
         yield "repeated_calls", spans.repeated.total() + len(calls) - len(once)
@@ -116,6 +120,7 @@ def read(found: Iterable[tuple[Span | Log, Source]], options: Mapping[str, Any])
         yield aside("total of several calls"), len(once) - len(own)
     facts = handed_down(tree)
     _answer.mark(own, tree, facts)
+    _tool_runs.attach(own, ran, tree)
     for draft, span, convention, source in own:
         inherit(draft, span, tree, facts)
         yield _finished(draft, span, convention, source)

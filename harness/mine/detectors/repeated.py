@@ -22,7 +22,8 @@ def detect(window: Window) -> Iterator[Failure]:
         later = window.calls[index + 1]
         if later.start_ns - call.start_ns > WITHIN_NS or call.error is not None or not call.output:
             continue
-        if goes_on(window.conversation(call), window.conversation(later)):
+        one_request = call.trace_id == later.trace_id and not call.session_id  # several agents work on it
+        if one_request or goes_on(window.conversation(call), window.conversation(later)):
             continue
         if asked[index] and _again(asked[index], asked[index + 1]):
             again = "again" if asked[index] == asked[index + 1] else "again in other words"

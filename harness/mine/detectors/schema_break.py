@@ -8,10 +8,9 @@ that names a tool which was not offered, breaks the form too.
 from collections.abc import Iterator
 from typing import Any
 
-import jsonschema
-
 from harness.core.replies import json_object
 from harness.mine.forms import ENOUGH, slip
+from harness.mine.schemas import violation
 from harness.mine.window import Norms, Window
 from harness.types import Call, Failure, Json
 
@@ -71,9 +70,5 @@ def _schema(form: Json) -> dict[str, Any] | None:
 
 
 def _violation(value: Any, schema: dict[str, Any]) -> str:
-    try:
-        errors = jsonschema.Draft202012Validator(schema).iter_errors(value)
-        first = min((error.message for error in errors), default="")
-    except jsonschema.SchemaError:
-        return ""
+    first = violation(value, schema)
     return f"the answer breaks its schema: {first[:120]}" if first else ""

@@ -17,6 +17,7 @@ CONCLUSION = {
     "undecided": "neutral",
     "invalid": "failure",
     "stopped": "failure",
+    "watch": "neutral",
 }
 LONGEST = 60_000
 """Characters of the summary; GitHub takes 65,535."""

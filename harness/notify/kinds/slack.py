@@ -11,7 +11,7 @@ from harness.core.plugins import helper
 from harness.notify.client import Client
 from harness.notify.notice import Notice
 
-SIGNS = {"promote": "✅", "hold": "❌", "undecided": "❔", "invalid": "⚠️", "stopped": "⚠️"}
+SIGNS = {"promote": "✅", "hold": "❌", "undecided": "❔", "invalid": "⚠️", "stopped": "⚠️", "watch": "🔔"}
 SHOWN = 10
 """Suites that are listed, the first of the report."""
 LONGEST = 2900

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)  # read when mlflow is imported
 
+import mlflow as mlflow  # noqa: E402
 import mlflow.exceptions  # noqa: E402
 import requests.exceptions  # noqa: E402
-from mlflow import MlflowClient  # noqa: E402
+from mlflow import MlflowClient as MlflowClient  # noqa: E402
 
 from harness.core.codec import file_digest  # noqa: E402
 from harness.errors import DeployError  # noqa: E402
@@ -190,20 +191,23 @@ class MlflowTarget:
         for run in self._client.search_runs([experiment], f"tags.`{PENDING}` = '{name}'"):
             self._client.delete_run(run.info.run_id)
 
-    @contextmanager
-    def _asking(self) -> Iterator[None]:
-        """Turns errors of MLflow into a DeployError with what helps."""
-        where = f"{self._options.model} at {self._options.url}"
-        try:
-            yield
-        except mlflow.exceptions.MlflowException as error:
-            status = error.get_http_status_code()
-            if error.error_code in DENIED or status in (401, 403):
-                raise DeployError(f"MLflow refuses it: {_short(error)}", where=where, next=CREDENTIALS) from error
-            raise DeployError(f"MLflow cannot do it: {_short(error)}", where=where, next="check the server") from error
-        except (requests.exceptions.RequestException, OSError) as error:
-            what = f"MLflow does not answer: {_short(error)}"
-            raise DeployError(what, where=where, next="start the server, or correct url") from error
+    def _asking(self) -> AbstractContextManager[None]:
+        return asking(f"{self._options.model} at {self._options.url}")
+
+
+@contextmanager
+def asking(where: str) -> Iterator[None]:
+    """Turns errors of MLflow into a DeployError with what helps."""
+    try:
+        yield
+    except mlflow.exceptions.MlflowException as error:
+        status = error.get_http_status_code()
+        if error.error_code in DENIED or status in (401, 403):
+            raise DeployError(f"MLflow refuses it: {_short(error)}", where=where, next=CREDENTIALS) from error
+        raise DeployError(f"MLflow cannot do it: {_short(error)}", where=where, next="check the server") from error
+    except (requests.exceptions.RequestException, OSError) as error:
+        what = f"MLflow does not answer: {_short(error)}"
+        raise DeployError(what, where=where, next="start the server, or correct url") from error
 
 
 @contextmanager

@@ -20,8 +20,8 @@ _PLAIN = re2.compile(
 
 def confirm(text: bytes, start: int, end: int) -> tuple[int, int] | None:
     """The beginning of the candidate that is a card number: an expiry date may follow it."""
-    if text[max(start - 1, 0) : start] in (b".", b"-", b"_"):
-        return None
+    if text[max(start - 1, 0) : start] in (b".", b"-", b"_") or not text[start + 1 : start + 2].isdigit():
+        return None  # each form begins with two digits or more
     for form in (_PLAIN, _GROUPED):
         match = form.match(text[start:end])
         digits = bytes(byte for byte in match.group() if 48 <= byte <= 57) if match else b""

@@ -41,8 +41,7 @@ _AFTER = re2.compile(rf"(?i)^[^0-9\n]{{0,16}}(?:{_WORDS})".encode())
 KEY = re2.compile(
     r"(?i)(?:phone|mobile|cell|tel|fax|telefon|telefoon|celular|handy|whatsapp|msisdn|电话|手机)(?:[_. -]?(?:number|no|nr|num))?$".encode()
 )
-_GROUP = re2.compile(rb"[0-9][ -]$")
-"""The number goes on to the left: it is the middle of a longer one."""
+_OTHERS = bytes(byte for byte in range(256) if not 48 <= byte <= 57)
 _DATE = re2.compile(
     rb"^0?[1-9]-[0-9]{2}-[0-9]{2,4}$|^0?[1-9]/[0-9]{2}/[0-9]{2,4}$|^(?:19|20)[0-9]{2}[-/. ]?[01][0-9][-/. ]?[0-3][0-9]$"
     rb"|^[0-3]?[0-9][-/. ][01]?[0-9][-/. ](?:19|20)[0-9]{2}$|^(?:19|20)[0-9]{2} ?[-/] ?(?:19|20)[0-9]{2}$"
@@ -53,13 +52,15 @@ _HOURS = re2.compile(rb"^[0-2]?[0-9][.][0-5][0-9] ?- ?[0-2]?[0-9][.][0-5][0-9]$"
 def confirm(text: bytes, start: int, end: int) -> tuple[int, int] | None:
     """The candidate, when its form and what stands beside it say that it is a phone number."""
     found = text[start:end]
-    digits = bytes(byte for byte in found if 48 <= byte <= 57)
+    if found[:1] != b"+" and _goes_on_to_the_left(text, start):
+        return None
+    digits = found.translate(None, _OTHERS)
     if not LEAST <= len(digits) <= MOST or _glued(text, start, end):
         return None
     if found[:1] == b"+":
         return start, end
     before = text[max(0, start - 96) : start]
-    if _ORDER.search(before[-48:]) or _DATE.match(found) or _HOURS.match(found) or _GROUP.search(before):
+    if _ORDER.search(before[-48:]) or _DATE.match(found) or _HOURS.match(found):
         return None
     if _is_counted(found):
         return None
@@ -74,6 +75,11 @@ def named(key: bytes, value: bytes) -> bool:
     digits = bytes(byte for byte in value if 48 <= byte <= 57)
     rest = value.translate(None, b"0123456789 ()+./-")
     return LEAST <= len(digits) <= MOST and not rest
+
+
+def _goes_on_to_the_left(text: bytes, start: int) -> bool:
+    """Whether it is the middle of a longer number."""
+    return start > 1 and text[start - 1 : start] in (b" ", b"-") and text[start - 2 : start - 1].isdigit()
 
 
 def _is_counted(found: bytes) -> bool:

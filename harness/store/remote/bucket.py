@@ -36,6 +36,7 @@ CREDENTIALS = {
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or a role",
 }
 """What to set in the environment."""
+ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
 BROKEN_OFF = 4
 """How often an answer that breaks off is asked for again."""
 TIMEOUT_S = float(os.environ.get("TRUEUP_STORE_TIMEOUT_S", "60"))
@@ -176,10 +177,8 @@ def _opened(address: str) -> "ObjectStore":
     if address.startswith("memory:"):
         return MemoryStore()
     limit = timedelta(seconds=TIMEOUT_S)
-    plain = any(
-        os.environ.get(name, "").startswith("http://")
-        for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
-    )
+    _forget_empty()
+    plain = any(_endpoint(name).startswith("http://") for name in ENDPOINTS)
     try:
         return from_url(
             address,
@@ -196,6 +195,21 @@ def _opened(address: str) -> "ObjectStore":
             where=address,
             next=f"set {CREDENTIALS[urlsplit(address).scheme]}",
         ) from None
+
+
+def _forget_empty() -> None:
+    """Unset the variables that are empty, as CI sets those that it has no secret for: obstore takes them for values."""
+    for name, value in list(os.environ.items()):
+        if not value and name.startswith(("AWS_", "GOOGLE_", "AZURE_")):
+            del os.environ[name]
+
+
+def _endpoint(name: str) -> str:
+    """The address in a variable. Raises UsageError where it is no web address, on which obstore would panic."""
+    value = os.environ.get(name, "")
+    if value and not urlsplit(value).netloc:
+        raise UsageError(f"{name} is no web address: {value!r}", next=f"{name}=https://HOST")
+    return value
 
 
 def _whole(ask: Callable[[], T]) -> T:

@@ -15,6 +15,7 @@ SEALED = (
     "memo/",
     "ledger/",
     "promotions/",
+    "canaries/",
     "heads.json",
     "suppressed.json",
     "traces.seal.json",

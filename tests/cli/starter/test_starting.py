@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -82,6 +83,14 @@ def test_the_settings_are_a_config_with_the_cheaper_fixes_as_arms(started):
     assert list(read.arms) == ["base", "prompted", "few_shot", "tuned"]
     assert read.prompts["examples"].nearest == 4
     assert read.gate.options["prompted_arms"] == ["prompted", "few_shot"]
+
+
+def test_traces_given_by_a_relative_path_are_found_from_the_project(tmp_path, monkeypatch):
+    """Others who check the project out have no folder of that absolute path."""
+    monkeypatch.chdir(tmp_path)
+    from_traces.write(Path("desk"), *FORMS["POST /kind"], "exports/week.jsonl")
+    assert config.load(tmp_path / "desk").ingest.paths == (str(tmp_path / "exports" / "week.jsonl"),)
+    assert "../exports/week.jsonl" in (tmp_path / "desk" / "trueup.toml").read_text()
 
 
 def test_general_guards_come_with_it(started):

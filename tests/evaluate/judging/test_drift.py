@@ -30,7 +30,7 @@ def night(tmp_path, monkeypatch):
         asked.folder = tmp_path
         answerer = Answerer((), request.replies)
         bench = RunBench(request, answerer)
-        bench.try_all([asked])
+        bench.try_all([asked], ())
         return bench, asked, answerer
 
     return tried

@@ -3,7 +3,7 @@
 from harness.core.codec import from_chat
 from harness.evaluate.runner.collection import about
 from harness.evaluate.runner.model import Model
-from harness.evaluate.runner.turns import new_messages
+from harness.evaluate.runner.turns import new_messages, unsent
 from harness.types import Arm, Prompt, Reply, ToolCallPart
 
 TOOLS = [{"type": "function", "function": {"name": "find"}}]
@@ -46,6 +46,16 @@ def test_results_of_tools_and_further_questions_are_kept_once():
         talk.reply(call, {"days": 3})
     talk.say("Thanks")
     assert kept(case, asked) == [[], [("tool", '{"days":3}')], [("user", "Thanks")]]
+
+
+def test_results_that_were_not_sent_any_more_are_kept():
+    """A session that ends with a tool's result, or at its limit, keeps what no further request sent."""
+    calls = tuple(ToolCallPart(id=ident, name="find", arguments="{}") for ident in "12")
+    talk = model(Reply(text="", tool_calls=calls)).session((chat("user", "Where is 7?"),), TOOLS)
+    while call := talk.next_call(limit=1):
+        talk.reply(call, {"days": 3})
+    assert [(one.role, one.parts[0].content) for one in unsent(talk.messages)] == [("tool", '{"days":3}')]
+    assert unsent(()) == () and unsent((chat("user", "a"),)) == () and unsent((chat("assistant", "a"),)) == ()
 
 
 def test_a_question_that_the_eval_function_wrote_is_kept():

@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.evaluate.sessions import tools
-from harness.evaluate.sessions.tool import Refused, of_function
+from harness.evaluate.sessions.tool import ToolRefused, of_function
 
 
 class Speed(Enum):
@@ -98,7 +98,7 @@ def test_a_rich_signature_is_a_valid_schema_and_converts_arguments():
         to: Address,
         speed: Speed,
         window: Window | None = None,
-        notes: list[str] = [],
+        notes: tuple[str, ...] = (),
         count: Annotated[int, "How many parcels"] = 1,
         **more: Any,
     ):
@@ -116,7 +116,7 @@ def test_a_rich_signature_is_a_valid_schema_and_converts_arguments():
         "to": Address("High", 1),
         "speed": Speed.FAST,
         "window": {"start": "9", "end": "10"},
-        "notes": [],
+        "notes": (),
         "count": 1,
         "more": {"extra": 1},
     }
@@ -125,7 +125,7 @@ def test_a_rich_signature_is_a_valid_schema_and_converts_arguments():
 @pytest.mark.parametrize("bad", [{}, {"order": 7}, {"order": "7", "why": "x"}, {"order": "7", "how": "gold"}])
 def test_arguments_that_do_not_fit_are_refused_with_the_reason(bad):
     """Missing, mistyped, unknown arguments and wrong choices never reach the function; the model is told."""
-    with pytest.raises(Refused, match="wrong arguments"):
+    with pytest.raises(ToolRefused, match="wrong arguments"):
         of_function(google).call(bad)
 
 

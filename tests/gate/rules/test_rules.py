@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from harness.core.plugins import load, names
 from harness.gate.bar import GateBar
 from harness.gate.context import Context
-from harness.types import Budget, Calibration, Contract, Guard, Info, Pair, Policy, Target, Waiver
+from harness.types import ArmSettings, Budget, Calibration, Contract, Guard, Info, Pair, Policy, Target, Waiver
 
 
 def told(rule, *comparisons, policy=None, **more):
@@ -303,6 +303,14 @@ def test_a_prompt_that_nobody_asked_is_said(compared):
     assert all("is not known" in f.sentence for f in told("prompted", one, policy=policy))
     assert told("prompted", one)[0].counts == {"n": 0}
     assert not told("prompted", compared("arc", Guard(), 20, 0, 0, 20))
+
+
+def test_a_prompt_that_a_search_found_has_to_be_beaten_too(compared):
+    """Whatever its arm is called, and though no option names it; an arm with another prompt is not asked for."""
+    rivals = [compared("booking", Target(), 300, 4, 5, 191, baseline=name) for name in ("best", "other")]
+    arms = {"best": ArmSettings(searched=True), "other": ArmSettings()}
+    given = told("prompted", *rivals, arms=arms, policy=Policy(options={"prompted_arms": []}))
+    assert [(finding.baseline, finding.outcome) for finding in given] == [("best", "fail")]
 
 
 def test_noise_is_shown(compared):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import BusyError, Exit, StorageError
+from harness.errors import BusyError, Exit, StorageError, UsageError
 from harness.store import Store
 from harness.store.remote import bucket
 from harness.store.remote.bucket import Bucket, Conflict
@@ -150,3 +150,20 @@ def test_the_whole_loop_goes_on_from_the_address_alone(s3, address, tmp_path, mo
     first, second = told
     assert first["calls"] > 0 and first["asked"] > 0
     assert second == {**first, "calls": 0, "asked": 0}
+
+
+def test_a_variable_that_is_set_to_nothing_is_unset(server, s3, address, monkeypatch):
+    """CI sets a secret that is not there to nothing; the client would take it for a key, or panic on it for an address."""
+    monkeypatch.setenv("AWS_ENDPOINT", server)
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "")
+    there = Bucket(address)
+    there.put("a", b"1")
+    assert there.get("a").data == b"1"
+
+
+@pytest.mark.parametrize("value", ["localhost:9000", "//", "minio"])
+def test_an_endpoint_that_is_no_web_address_is_refused(s3, address, monkeypatch, value):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", value)
+    with pytest.raises(UsageError, match="AWS_ENDPOINT_URL is no web address"):
+        Bucket(address)

@@ -1,0 +1,1 @@
+"""Search for a better prompt, one method a file: `optimise(trial, options) -> Prompt`."""

@@ -1,0 +1,1 @@
+"""Trackers of experiments that every night is logged to, one a file."""
