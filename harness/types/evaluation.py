@@ -57,6 +57,9 @@ class Suite(Noun, frozen=True):
     cluster: str = ""
     """Case column whose equal values are not independent, such as `session_id`."""
     repeats: int = 1
+    across: str = ""
+    """How a case's repeats become one number: `pass^4` (four tries all pass), `pass@4` (one of four does); empty: the mean.
+    See `harness.core.repeats`."""
     must_pass: tuple[str, ...] = ()
     slices: tuple[str, ...] = ()
     prompt: bool = True

@@ -224,6 +224,7 @@ def _describe(
         corpus=noted.metric if noted.metric in CORPUS else "",
         cluster=noted.cluster,
         repeats=request.repeats or noted.repeats,
+        across=noted.across,
         must_pass=noted.must_pass,
         slices=noted.slices,
         prompt=noted.prompt,
