@@ -8,12 +8,8 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from harness.types import Call, Canary
+from harness.types import SERVED, SHADOW, Call, Canary
 
-SERVED = "trueup.served"
-"""Span attribute: content id of what answered, or `base`."""
-SHADOW = "trueup.shadow"
-"""Span attribute: true where the answer was shown to nobody."""
 BASE = "base"
 SHORT = 12
 """Digits of a digest in a model's name; fewer are no digest."""

@@ -11,7 +11,7 @@ JSON and back and gives their content id.
 
 from harness.types.agents import Step, ToolUse, Trajectory
 from harness.types.base import Json, Noun
-from harness.types.canary import Canary, CanaryEvent, CanaryMetric, TrafficSplit
+from harness.types.canary import SERVED, SHADOW, Canary, CanaryEvent, CanaryMetric, TrafficSplit
 from harness.types.cost import CostSettings
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.deploy import Deployment, Release, Switch
@@ -81,6 +81,8 @@ from harness.types.verdicts import (
 __all__ = [
     "ADDRESS",
     "CORPUS",
+    "SERVED",
+    "SHADOW",
     "UNUSABLE",
     "Adapter",
     "Application",

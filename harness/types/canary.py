@@ -8,6 +8,12 @@ from harness.types.verdicts import Finding
 CanaryMetric = Literal["failures", "errors", "thumbs_down", "guards", "slow", "costly"]
 
 
+SERVED = "trueup.served"
+"""Attribute of a model's span: content id of what answered, or `base`. Ingest keeps it in the call's metadata."""
+SHADOW = "trueup.shadow"
+"""Likewise: true where the answer was shown to nobody."""
+
+
 class Canary(Noun, frozen=True):
     """One canary as it was started. Its rules are fixed then: a later change of trueup.toml does not change them."""
 

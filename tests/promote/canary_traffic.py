@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.mine.mined import Mined
-from harness.promote.served_by import SHADOW, model_name
+from harness.promote.served_by import model_name
 from harness.promote.split import is_candidates
-from harness.types import Call, Canary, Failure
+from harness.types import SHADOW, Call, Canary, Failure
 from tests.curate.traces import DAY_NS, START_NS, call
 
 CANDIDATE, CHAMPION = "c" * 64, "b" * 64

@@ -1,13 +1,16 @@
 """The judging of a canary: harm, held, undecided and why; what is counted, and what is left out."""
 
+import json
+
 import pytest
 from msgspec.structs import replace
 
+from harness.ingest.stage import ingest
 from harness.mine.mined import Mined
 from harness.promote import canary_stage
 from harness.promote.canary_units import CallReader, gather
-from harness.promote.served_by import SERVED, Arms, named
-from harness.types import Call, CallError, Failure, Usage
+from harness.promote.served_by import Arms, is_shadow, named
+from harness.types import SERVED, SHADOW, Call, CallError, Failure, Usage
 from tests.curate.traces import DAY_NS, START_NS, thumb
 from tests.promote.canary_traffic import CANDIDATE, CHAMPION, HOUR_NS, canary, failing, traffic
 
@@ -243,3 +246,23 @@ def test_what_is_slow_comes_from_the_calls_before():
     assert canary_stage.thresholds(before, 60) == (None, None)
     notes = judged(list(traffic(PLAN, 2)), canary(metrics=("failures", "slow")), days=2).notes
     assert any("slow calls are not compared" in note for note in notes)
+
+
+@pytest.mark.parametrize("shown", [{"stringValue": "true"}, {"boolValue": True}])
+def test_the_marks_of_a_span_are_kept_when_it_is_read(tmp_path, shown):
+    """What answered, and that nobody saw it, reach the canary from an export."""
+    said = json.dumps([{"role": "user", "parts": [{"type": "text", "content": "Hello"}]}])
+    held = {
+        "gen_ai.operation.name": {"stringValue": "chat"},
+        "gen_ai.request.model": {"stringValue": "assistant"},
+        "gen_ai.input.messages": {"stringValue": said},
+        "gen_ai.output.messages": {"stringValue": said.replace("user", "assistant")},
+        SERVED: {"stringValue": CANDIDATE},
+        SHADOW: shown,
+    }
+    attributes = [{"key": name, "value": value} for name, value in held.items()]
+    span = {"traceId": "a" * 32, "spanId": "b" * 16, "name": "chat", "startTimeUnixNano": "1", "endTimeUnixNano": "2"}
+    file = tmp_path / "spans.json"
+    file.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [{**span, "attributes": attributes}]}]}]}))
+    (call,) = [call for batch in ingest([str(file)], workers=1) for call in batch.calls]
+    assert Arms(canary()).side(call) == "candidate" and is_shadow(call)

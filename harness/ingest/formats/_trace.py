@@ -21,7 +21,7 @@ from harness.ingest.formats._inherited import INHERITED, SESSION, USER, handed_d
 from harness.ingest.formats._json import Json, mapping, number, text_of
 from harness.ingest.formats._otlp import Attributes, Event, Log, Span
 from harness.ingest.formats._tree import SpanTree
-from harness.types import Call, CallError, Feedback, Noun, Source
+from harness.types import SERVED, SHADOW, Call, CallError, Feedback, Noun, Source
 
 EVALUATION = _annotations.EVALUATION
 CORRECTIONS = ("correction", "corrected_output", "corrected", "expected_output")
@@ -264,6 +264,7 @@ def _finished(draft: Draft, span: Span, convention: str, source: Source) -> Call
     draft.start_ns, draft.end_ns = draft.start_ns or span.start_ns, draft.end_ns or span.end_ns
     if span.dropped:
         draft.flags |= {"attributes_dropped"}
+    draft.fill(metadata={name: span.attributes[name] for name in (SERVED, SHADOW) if name in span.attributes})
     place = Source(
         format=source.format,
         convention=convention,
