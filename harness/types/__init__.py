@@ -34,6 +34,7 @@ from harness.types.evaluation import (
     Spent,
     Suite,
     Target,
+    UserTrial,
 )
 from harness.types.messages import (
     MediaPart,
@@ -166,6 +167,7 @@ __all__ = [
     "TrafficSplit",
     "TuneRequest",
     "Usage",
+    "UserTrial",
     "Verdict",
     "Waiver",
     "WatchedDay",
