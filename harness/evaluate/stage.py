@@ -83,6 +83,7 @@ def _arguments(request: EvalRequest, extra: Sequence[str]) -> list[str]:
 
 def _run_child(request: EvalRequest, extra: Sequence[str], on_event: Callable[[Event], None]) -> None:
     """Run pytest to its end, so that fixtures are torn down, then raise the error that stopped it, if one did."""
+    _need(request.paths)
     out = Path(request.out)
     write_atomic(out / REQUEST_FILE, encode(request))
     fatal = None
@@ -100,6 +101,16 @@ def _run_child(request: EvalRequest, extra: Sequence[str], on_event: Callable[[E
         raise fatal
     if code < 0 or code == PYTEST_USAGE_ERROR:
         raise _died(code, out / LOG_FILE)
+
+
+def _need(paths: Sequence[str]) -> None:
+    """Raise UsageError for a path that does not exist, of which pytest would say so only after loading any conftest near by."""
+    for path in paths:
+        file = path.partition("::")[0]
+        if not Path(file).exists():
+            raise UsageError(
+                f"there is no {file}", next="correct [eval] paths in trueup.toml, or the path that you gave"
+            )
 
 
 def _read(file: Path, kind: type[T]) -> T:

@@ -43,6 +43,7 @@ from harness.types.evaluation import (
     Spent,
     Suite,
     Target,
+    UserTrial,
 )
 from harness.types.messages import (
     MediaPart,
@@ -177,6 +178,7 @@ __all__ = [
     "TrafficSplit",
     "TuneRequest",
     "Usage",
+    "UserTrial",
     "Verdict",
     "Waiver",
     "WatchedDay",
