@@ -11,7 +11,16 @@ JSON and back and gives their content id.
 
 from harness.types.agents import Step, ToolUse, Trajectory
 from harness.types.base import Json, Noun
-from harness.types.canary import SERVED, SHADOW, Canary, CanaryEvent, CanaryMetric, TrafficSplit
+from harness.types.canary import (
+    SERVED,
+    SHADOW,
+    Canary,
+    CanaryDay,
+    CanaryEvent,
+    CanaryMetric,
+    CanaryRecord,
+    TrafficSplit,
+)
 from harness.types.cost import CostSettings
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.deploy import Deployment, Release, Switch
@@ -95,8 +104,10 @@ __all__ = [
     "Call",
     "CallError",
     "Canary",
+    "CanaryDay",
     "CanaryEvent",
     "CanaryMetric",
+    "CanaryRecord",
     "Case",
     "Cluster",
     "Comparison",
