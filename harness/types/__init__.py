@@ -24,6 +24,7 @@ from harness.types.canary import (
 from harness.types.cost import CostSettings
 from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.deploy import Deployment, Release, Switch
+from harness.types.engines import EngineSettings
 from harness.types.evaluation import (
     CORPUS,
     Application,
@@ -116,6 +117,7 @@ __all__ = [
     "CurvePoint",
     "Dataset",
     "DecisionPlan",
+    "EngineSettings",
     "Estimate",
     "EvalRequest",
     "Failure",
