@@ -13,7 +13,7 @@ from harness.types.agents import Step, ToolUse, Trajectory
 from harness.types.base import Json, Noun
 from harness.types.canary import SERVED, SHADOW, Canary, CanaryEvent, CanaryMetric, TrafficSplit
 from harness.types.cost import CostSettings
-from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
+from harness.types.curation import Case, Cluster, Dataset, Doubt, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.deploy import Deployment, Release, Switch
 from harness.types.evaluation import (
     CORPUS,
@@ -104,6 +104,7 @@ __all__ = [
     "CurvePoint",
     "Dataset",
     "DecisionPlan",
+    "Doubt",
     "Estimate",
     "EvalRequest",
     "Failure",
