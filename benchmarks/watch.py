@@ -1,6 +1,6 @@
 """How often does `trueup watch` raise a false alarm, and how soon does it see a rise? Simulated nights of counts.
 
-    python -m benchmarks.watch                 1,000 series a row (a minute or two)
+    python -m benchmarks.watch                 1,000 series a row (some minutes)
     python -m benchmarks.watch --series 200 --seed 4 --only weekdays weeks
 
 Each series is 90 nights of 1,000 calls a day, and 30 shares are watched at once. `independent`: calls are independent.
@@ -16,8 +16,7 @@ import json
 
 import numpy as np
 
-from harness.gate.statistics.memory import memory
-from harness.gate.statistics.shift import shift, spent
+from harness.gate.statistics.shift import Weighed, shift, spent, weigh
 
 NIGHTS, CALLS, SHARES, RISE_AT, WITHIN = 90, 1_000, 30, 30, 7
 ALPHA = 0.05
@@ -50,22 +49,22 @@ def counts(rng: np.random.Generator, share: float, kind: str, rise: float = 0.0)
     return rng.binomial(CALLS, shares).astype(float)
 
 
-def found(events: np.ndarray, rank: int, lasts: np.ndarray) -> int:
+def first_alarm(weighed: Weighed, rank: int) -> int:
     """The night of the alarm of the share of that rank; -1: none."""
-    seen = shift(events, np.full(NIGHTS, float(CALLS)), spent(rank, ALPHA), lasts)
+    seen = shift(weighed, rank, spent(rank, ALPHA))
     return seen.first if seen else -1
 
 
 def alarms(events: np.ndarray) -> bool:
     """Whether any of the shares, shape (SHARES, NIGHTS), ever raises an alarm."""
-    lasts = memory(events, np.full(events.shape, float(CALLS)))
-    return any(found(row, rank, lasts) >= 0 for rank, row in enumerate(events))
+    weighed = weigh(events, np.full(events.shape, float(CALLS)))
+    return any(first_alarm(weighed, rank) >= 0 for rank in range(len(events)))
 
 
 def nights_until(events: np.ndarray) -> int:
     """Nights from a rise of the last share to its alarm, the night of the rise counted as 1; NIGHTS when it is missed. Being
     the last in rank it has the smallest part of alpha."""
-    first = found(events[-1], SHARES - 1, memory(events, np.full(events.shape, float(CALLS))))
+    first = first_alarm(weigh(events, np.full(events.shape, float(CALLS))), SHARES - 1)
     return first - RISE_AT + 1 if first >= RISE_AT else NIGHTS
 
 

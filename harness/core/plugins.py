@@ -22,6 +22,7 @@ T = TypeVar("T")
 PACKAGES = {
     "formats": "harness.ingest.formats",
     "detectors": "harness.mine.detectors",
+    "doubts": "harness.curate.doubts",
     "scorers": "harness.evaluate.scorers",
     "backends": "harness.evaluate.backends",
     "rules": "harness.gate.rules",
@@ -51,6 +52,8 @@ def names(kind: str) -> tuple[str, ...]:
 
 @overload
 def load(kind: Literal["detectors"], name: str) -> protocols.Detector: ...
+@overload
+def load(kind: Literal["doubts"], name: str) -> protocols.DoubtSign: ...
 @overload
 def load(kind: Literal["backends"], name: str) -> protocols.AnswerBackend: ...
 @overload

@@ -15,6 +15,7 @@ from harness.types import (
     Adapter,
     Arm,
     CurvePoint,
+    Doubt,
     EngineSettings,
     Estimate,
     Failure,
@@ -328,9 +329,17 @@ class Gateway(Protocol):
         """File name to text: the configuration for the split, whose `share` is 0 or 1 once the canary has ended."""
 
 
+class DoubtSign(Protocol):
+    """A sign that a target is wrong. It shows rows to people and leaves none out."""
+
+    def find(self, rows: Sequence[Any], /) -> Iterable[Doubt]:
+        """Doubts about `harness.curate.rows.CallRow` rows, one a row and claim at most; the same whatever their order."""
+
+
 KINDS: dict[str, tuple[type, ...]] = {
     "formats": (RecordFormat, SpanDialect),
     "detectors": (Detector,),
+    "doubts": (DoubtSign,),
     "scorers": (Scorer,),
     "backends": (AnswerBackend,),
     "rules": (GateRule,),

@@ -1,7 +1,7 @@
 """Tell how much longer than a day what befalls traffic lasts, from many shares together.
 
 Bad days may come in runs: a provider is slow for a week, a campaign brings other people. Then the mean of many days varies more than
-that of independent days with the same scatter, and what divides the counts of a day (`shift.dispersions`) is too small. How much more
+that of independent days with the same scatter, and what divides the counts of a day (`harness.gate.statistics.dispersion`) is too small. How much more
 is the variance of weekly means, times seven, over that of days: the long-run variance by batch means (Song and Schmeiser, Management
 Science 41:1, 1995). A week holds each weekday once, so a weekly pattern adds nothing. One share has too few weeks to tell; all
 shares of one traffic together have enough, and those that differ most are left out, as they may have moved.
