@@ -22,8 +22,9 @@ from harness.types.canary import (
     TrafficSplit,
 )
 from harness.types.cost import CostSettings
-from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
+from harness.types.curation import Case, Cluster, Dataset, Doubt, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.deploy import Deployment, Release, Switch
+from harness.types.engines import EngineSettings
 from harness.types.evaluation import (
     CORPUS,
     Application,
@@ -116,6 +117,8 @@ __all__ = [
     "CurvePoint",
     "Dataset",
     "DecisionPlan",
+    "Doubt",
+    "EngineSettings",
     "Estimate",
     "EvalRequest",
     "Failure",
