@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm, t
 
-from harness.evaluate.judging.labels import youden
+from harness.evaluate.judging.labels import weakness, youden
 from harness.gate.statistics import tango
 from harness.gate.statistics.corpus import MEASURES, _drawn, _Rows
 from harness.gate.statistics.effective import effective, equal_clusters, few_clusters, few_clusters_factor, one_rate
@@ -194,6 +194,32 @@ def judged_cells(runs: int, rng: Rng) -> Iterator[Cell]:
             passed = np.mean([_judged_passes(n, sensitivity, specificity, labels, rng) for _ in range(runs)])
             setting = f"margin 10%, the judge right in {sensitivity:.0%} and {specificity:.0%}, {labels} labels"
             yield Cell("rogan_gladen", setting, n, float(passed), runs)
+    for bias, labels in ((0.05, 20), (0.05, 60), (0.1, 60)):
+        for n in (50, 200, 1000):
+            passed = np.mean([_biased_passes(n, bias, labels, rng) for _ in range(runs)])
+            setting = f"no difference, the judge laxer in {bias:.0%} of the tuned arm's answers, as `most_bias` says, {labels} labels"
+            yield Cell("rogan_gladen", setting, n, float(passed), runs)
+
+
+def _biased_passes(n: int, bias: float, labels: int, rng: Rng) -> bool:
+    """As `corrected(...).shows_above(0)`, without the interval: answers are equally good, and labels do not name their arm."""
+
+    def judge(good: np.ndarray, is_tuned: np.ndarray) -> np.ndarray:
+        return rng.random(good.shape) < np.where(good, 0.9, 0.1 + is_tuned * bias / 0.3)
+
+    good = np.repeat(rng.random((1, n)) < 0.7, 2, axis=0)
+    before, after = judge(good, np.array([[False], [True]]))
+    people, arm = rng.random(labels) < 0.7, rng.random(labels) < 0.5
+    passes = judge(people, arm)
+    table = Calibration(
+        true_pass=int(np.sum(people & passes)),
+        false_fail=int(np.sum(people & ~passes)),
+        true_fail=int(np.sum(~people & ~passes)),
+        false_pass=int(np.sum(~people & passes)),
+        most_bias=bias,
+    )
+    broken, fixed = int(np.sum(before & ~after)), int(np.sum(~before & after))
+    return not weakness(table, ALPHA * SPENT) and tango.p_above(broken, fixed, n, bias) + ALPHA * SPENT <= ALPHA
 
 
 def _judged_passes(n: int, sensitivity: float, specificity: float, labels: int, rng: Rng) -> bool:

@@ -82,8 +82,8 @@ NOTES = {
     "budget": "2 % of the replies stall for a minute, and the budget's limit is the truth. A mean of scores beyond 0 to 1 "
     "is judged with a declared range only.",
     "prediction_powered": "People see no difference, and the judge is laxer on the tuned arm. Labels name their arm.",
-    "rogan_gladen": "Pass or fail as a judge says it, who errs alike on both arms (`most_bias=0`); its errors are known "
-    "from labels only.",
+    "rogan_gladen": "Pass or fail as a judge says it, whose errors are known from labels only. In rows with a margin it errs "
+    "alike on both arms (`most_bias=0`).",
     "clopper_pearson": "The rate of one arm against a limit, as budgets use it. Clusters share their chance.",
     "bootstrap_macro_f1": "Macro-F1, counted again in each resample. A label with under five cases is not judged.",
     "betting_sequence": "An evaluation that ends early (`[eval] early_stop`), with a look after every case.",

@@ -7,7 +7,17 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from harness.types import ADDRESS, CanaryMetric, CostSettings, FeedbackScale, Json, Policy, Recipe, StoreSettings
+from harness.types import (
+    ADDRESS,
+    CanaryMetric,
+    CostSettings,
+    EngineSettings,
+    FeedbackScale,
+    Json,
+    Policy,
+    Recipe,
+    StoreSettings,
+)
 
 
 class Section(Struct, frozen=True):
@@ -266,6 +276,8 @@ class Config(Section, frozen=True):
     """How a candidate is tried on a part of the traffic."""
     storage: StoreSettings = msgspec.field(default=StoreSettings(), name="store")
     """Where the store is."""
+    engine: EngineSettings = EngineSettings()
+    """Where work is done."""
     notify: dict[str, NotifySection] = {}
     """Who is told of a verdict, by a name of yours: `[notify.team]`."""
     track: dict[str, Json] = {}

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from harness.evaluate import score as score
     from harness.evaluate.judging.judge import judge as judge
     from harness.evaluate.runner.model import Model as Model
+    from harness.evaluate.sessions import tools as tools
+    from harness.evaluate.sessions import user as user
     from harness.evaluate.suites import budget as budget
     from harness.evaluate.suites import cases as cases
     from harness.evaluate.suites import contract as contract
@@ -38,6 +40,8 @@ __all__ = [
     "score",
     "suite",
     "target",
+    "tools",
+    "user",
 ]
 
 _HOME = {
@@ -48,12 +52,18 @@ _HOME = {
     **dict.fromkeys(("budget", "cases", "contract", "guard", "info", "suite", "target"), "harness.evaluate.suites"),
 }
 
+_MODULE = {
+    "score": "harness.evaluate.score",
+    "tools": "harness.evaluate.sessions.tools",
+    "user": "harness.evaluate.sessions.user",
+}
+
 
 if not TYPE_CHECKING:  # a type checker would take any misspelt name for granted
 
     def __getattr__(name):
-        if name == "score":
-            return importlib.import_module("harness.evaluate.score")
+        if name in _MODULE:
+            return importlib.import_module(_MODULE[name])
         if name in _HOME:
             return getattr(importlib.import_module(_HOME[name]), name)
         raise AttributeError(f"module 'trueup' has no attribute {name!r}")

@@ -33,6 +33,7 @@ PACKAGES = {
     "reply_formats": "harness.core.reply_formats",
     "notifiers": "harness.notify.kinds",
     "targets": "harness.promote.targets",
+    "engines": "harness.core.engines",
     "trackers": "harness.notify.trackers",
     "prompt_optimisers": "harness.evaluate.prompting.optimisers",
     "gateways": "harness.promote.gateways",
@@ -71,6 +72,8 @@ def load(kind: Literal["reply_formats"], name: str) -> protocols.ReplyFormat: ..
 def load(kind: Literal["prompt_optimisers"], name: str) -> protocols.PromptOptimiser: ...
 @overload
 def load(kind: Literal["targets"], name: str) -> protocols.DeployTarget: ...
+@overload
+def load(kind: Literal["engines"], name: str) -> protocols.Engine: ...
 @overload
 def load(kind: Literal["trackers"], name: str) -> protocols.Tracker: ...
 @overload

@@ -82,7 +82,9 @@ def evaluate(
         if ask:
             runs = ask(project, request, adapter.id if adapter else "", on_event)
         else:
-            runs = evaluate_stage.evaluate(request, on_event=on_event, purse=project.purse)
+            runs = evaluate_stage.evaluate(
+                request, on_event=on_event, purse=project.purse, engine=project.config.engine
+            )
         idents = tuple((run.arm.name, keep(project, run)) for run in runs)
         evaluation = EvaluationRuns(
             dataset=dataset.id if dataset else "",

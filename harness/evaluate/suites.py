@@ -11,8 +11,9 @@ from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 
+from harness.core.repeats import tries
 from harness.errors import UsageError
-from harness.types import Budget, Case, Contract, Guard, Info, Role, Target
+from harness.types import CORPUS, Budget, Case, Contract, Guard, Info, Role, Target
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,6 +43,7 @@ class Declaration(Struct):
     metric: str = ""
     cluster: str = ""
     repeats: int = 1
+    across: str = ""
     must_pass: tuple[str, ...] = ()
     slices: tuple[str, ...] = ()
     prompt: bool = True
@@ -70,6 +72,7 @@ def suite(
     metric: str = "",
     cluster: str = "",
     repeats: int = 1,
+    across: str = "",
     must_pass: Sequence[str] = (),
     slices: Sequence[str] = (),
     prompt: bool = True,
@@ -81,7 +84,7 @@ def suite(
 ) -> Callable[[F], F]:
     """Say what a suite is for; see `harness.types.Suite` for the fields.
 
-    Raises UsageError on a role that is not one, on fewer than one repeat, without brackets, and on a range, weights or a
+    Raises UsageError on a role that is not one, on fewer than one repeat, without brackets, on repeats that cannot be joined `across`, and on a range, weights or a
     cap that make no sense.
     """
     if bare:
@@ -93,11 +96,12 @@ def suite(
     if repeats < 1:
         raise UsageError(f"repeats must be at least 1, not {repeats}")
     _check_counting(range, weights, cluster, cluster_cap)
+    _check_across(across, role, metric)
 
     def note(function: F) -> F:
         noted = _noted(function)
         noted.role, noted.metric, noted.cluster, noted.repeats = role, metric, cluster, repeats
-        noted.must_pass, noted.slices = _names(must_pass), _names(slices)
+        noted.across, noted.must_pass, noted.slices = across, _names(must_pass), _names(slices)
         noted.prompt, noted.owner, noted.tags = prompt, owner, _names(tags)
         noted.range, noted.weights, noted.cluster_cap = range, weights, cluster_cap
         return function
@@ -115,6 +119,14 @@ def _check_counting(range: tuple[float, float] | None, weights: str, cluster: st
         raise UsageError(f"cluster_cap must be 0 or more, not {cap}")
     if (weights == "cluster" or cap) and not cluster:
         raise UsageError("what a cluster counts for needs a cluster", next='cluster="user_id"')
+
+
+def _check_across(across: str, role: Role, metric: str) -> None:
+    """How repeats are joined; raises UsageError on an unknown way, and where the role or the metric counts them itself."""
+    tries(across)
+    if across and (isinstance(role, (Contract, Budget)) or metric in CORPUS):
+        by = metric if metric in CORPUS else f"the role {type(role).__name__.lower()}"
+        raise UsageError(f"{across} joins passes and fails, and {by} counts repeats itself", next="leave `across` out")
 
 
 class Cases:

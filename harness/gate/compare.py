@@ -1,4 +1,4 @@
-"""Pair two runs by case. Repeats are averaged first; what cannot be paired is named, never dropped in silence.
+"""Pair two runs by case. Repeats are averaged first, or joined to pass^k or pass@k (`harness.core.repeats`); what cannot be paired is named, never dropped in silence.
 
 Of a contract each repeat counts as passed only at full score. Cases that ask the same under several ids say no more than
 one, so they are marked as one unit (`harness.gate.contents`).
@@ -15,6 +15,7 @@ from itertools import zip_longest
 from msgspec.structs import replace
 
 from harness.core.codec import digest
+from harness.core.repeats import MEAN, joined, tries
 from harness.gate import contents
 from harness.types import Case, Comparison, Contract, Pair, Result, Run, Suite
 
@@ -43,7 +44,13 @@ def _half(run: Run, odd: int) -> Run:
         for result in run.results
         if result.repeat % 2 == odd and result.repeat < repeats[result.suite] // 2 * 2
     )
-    return replace(run, results=chosen, suites=tuple(suite for suite in run.suites if repeats[suite.name] > 1))
+    halved = tuple(_averaged(suite, repeats[suite.name] // 2) for suite in run.suites if repeats[suite.name] > 1)
+    return replace(run, results=chosen, suites=halved)
+
+
+def _averaged(suite: Suite, repeats: int) -> Suite:
+    """The suite with its repeats averaged, where they are too few for pass^k."""
+    return suite if tries(suite.across) <= repeats else replace(suite, across=MEAN)
 
 
 def compare(baseline: Run, candidate: Run) -> tuple[Comparison, ...]:
@@ -113,7 +120,7 @@ def _paired(
 ) -> Comparison:
     metric = suite.metric or _first_metric(before) or _first_metric(after)
     whole = isinstance(suite.role, Contract)
-    old, new = _Side(before, metric, whole), _Side(after, metric, whole)
+    old, new = (_Side(results, metric, whole, MEAN if whole else suite.across) for results in (before, after))
     by_id = {case.id: case for case in cases}
     units = contents.units(suite, cases, before)
     ids = sorted(old.values.keys() | new.values.keys() | by_id.keys())
@@ -143,7 +150,7 @@ def _paired(
 class _Side:
     """One arm's results on one suite: the mean a case, or why there is none; with `whole` each repeat passes or fails."""
 
-    def __init__(self, results: Sequence[Result], metric: str, whole: bool) -> None:
+    def __init__(self, results: Sequence[Result], metric: str, whole: bool, across: str) -> None:
         seen = Counter((result.case_id, result.repeat) for result in results)
         twice = sorted(case_id for (case_id, _), count in seen.items() if count > 1)
         by_case: dict[str, list[Result]] = {}
@@ -152,13 +159,17 @@ class _Side:
         scores = [result.score(metric) for result in results]
         self.cut_off = frozenset(result.case_id for result in results if result.cut_off)
         self.labels = {case_id: tuple(_label(result, metric) for result in found) for case_id, found in by_case.items()}
-        self.values = {case_id: _mean(found, metric, whole) for case_id, found in by_case.items()}
+        self.values = {case_id: _mean(found, metric, whole, across) for case_id, found in by_case.items()}
         self.errors = {case_id: _error(found, metric) for case_id, found in by_case.items()}
         self.repeats = max((len(found) for found in by_case.values()), default=0)
         self.pass_or_fail = all(value in (0.0, 1.0) for value in scores if value is not None)
         self.problems = [f"recorded twice: {_some(twice)}"] if twice else []
         if any(value is not None and not math.isfinite(value) for value in scores):
             self.problems.append(f"a score of {metric!r} is not a finite number")
+        if by_case and self.repeats < tries(across):
+            self.problems.append(f"{across} needs {tries(across)} repeats or more, and there are {self.repeats}")
+        if across and not self.pass_or_fail:
+            self.problems.append(f"{across} counts passes and fails, and scores of {metric!r} are neither")
         short = sorted(case_id for case_id, found in by_case.items() if len(found) < self.repeats)
         if short:
             self.problems.append(f"repeats are missing: {_some(short)}")
@@ -170,13 +181,13 @@ def _label(result: Result, metric: str) -> tuple[str, str]:
     return (score.expected, score.label) if score is not None else ("", "")
 
 
-def _mean(results: Sequence[Result], metric: str, whole: bool) -> float | None:
-    """Mean over the repeats, or share that passed; None unless every repeat has a finite score."""
+def _mean(results: Sequence[Result], metric: str, whole: bool, across: str) -> float | None:
+    """The repeats joined, or the share that passed; None unless every repeat has a finite score."""
     values = [result.score(metric) for result in results]
     finite = [value for value in values if value is not None and math.isfinite(value)]
     if not finite or len(finite) < len(values):
         return None
-    return sum(float(value >= FULL) if whole else value for value in finite) / len(finite)
+    return joined([float(value >= FULL) if whole else value for value in finite], across)
 
 
 def _error(results: Sequence[Result], metric: str) -> str:

@@ -26,6 +26,9 @@ def measure(comparison: Comparison, alpha: float) -> Paired:
     judge = comparison.suite.judge
     if judge is None:
         return _measure(comparison, alpha)
+    if comparison.suite.across:
+        why = f"the errors of a judge are known of single answers, and {comparison.suite.across} joins several"
+        return dataclasses.replace(_measure(comparison, alpha), weakness=why)
     if not is_rate(comparison) or comparison.suite.corpus:
         why = "the errors of a judge are known for pass and fail only, and these scores are neither"
         return dataclasses.replace(_measure(comparison, alpha), weakness=why)

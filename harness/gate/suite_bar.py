@@ -1,5 +1,6 @@
 """Compare what a suite asks for with what it asked for before."""
 
+from harness.core.repeats import strictness
 from harness.types import Budget, Contract, Guard, Info, Suite, Target
 
 FEWEST = 0.9
@@ -17,6 +18,8 @@ def lowered(before: Suite, now: Suite | None) -> str:
         return f"no longer says that {', '.join(lost)} must pass"
     if now.cases < FEWEST * before.cases:
         return f"shrank from {before.cases:,} to {now.cases:,} cases"
+    if strictness(now.across) < strictness(before.across):
+        return f"joins repeats by {now.across or 'their mean'} instead of {before.across or 'their mean'}"
     return weaker(before, now)
 
 

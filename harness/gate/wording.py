@@ -58,7 +58,8 @@ def signed_band(interval: Interval, rate: bool) -> str:
 def change(comparison: Comparison, estimate: float, interval: Interval) -> str:
     """`booking improved by 81.2 points over base (95 % interval +77.9 to +84.6)`."""
     rate = is_rate(comparison)
-    name, shown = label(comparison.suite.name), signed_band(interval, rate)
+    across = f" ({comparison.suite.across})" if comparison.suite.across else ""
+    name, shown = f"{label(comparison.suite.name)}{across}", signed_band(interval, rate)
     if estimate == 0:
         return f"{name} did not change against {comparison.baseline} ({shown})"
     verb, against = ("improved", "over") if estimate > 0 else ("dropped", "against")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal
 
-from harness.gate.statistics.shift import BASELINE, FORMULA, Shift, shift, spent
+from harness.gate.statistics.shift import BASELINE, FORMULA, Shift, shift, spent, weigh
 from harness.promote.daily import Daily, DailyShare, Kind
 from harness.types import Cluster, Noun
 
@@ -138,11 +138,14 @@ Tested = tuple[DailyShare, Shift | None, float]
 
 
 def _tested(daily: Daily, alpha: float) -> Iterator[Tested]:
+    if not daily.shares:
+        return
     rank: Counter[str] = Counter()
-    for share in daily.shares:
+    weighed = weigh([share.events for share in daily.shares], [share.trials for share in daily.shares])
+    for place, share in enumerate(daily.shares):
         bar = spent(rank[share.kind], alpha / len(KINDS))
         rank[share.kind] += 1
-        yield share, shift(share.events, share.trials, bar), bar
+        yield share, shift(weighed, place, bar), bar
 
 
 def _watched(share: DailyShare, moved: Shift, bar: float) -> WatchedShare:

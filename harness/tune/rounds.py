@@ -155,7 +155,7 @@ def _ask(project: Project, dataset: Dataset, adapter: Adapter, suite: Suite, cas
         cases=str(folder / "cases.jsonl"),
     )
     with project.progress.step("rounds"):
-        (run,) = evaluate_stage.evaluate(request, purse=project.purse)
+        (run,) = evaluate_stage.evaluate(request, purse=project.purse, engine=project.config.engine)
     mine = tuple(result for result in run.results if result.suite == suite.name)
     errors = [result.error for result in mine if result.error]
     if run.problems or not mine or len(errors) > len(mine) * project.config.gate.max_error_share:

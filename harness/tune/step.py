@@ -44,7 +44,9 @@ def tune(project: Project, dataset: Dataset | None = None, anyway: bool = False,
     with project.progress.step("tune"):
         folder = tune_request.folder(project, key)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        adapter = tune_stage.tune(replace(request, out=str(folder)), on_point=_training_progress(project))
+        adapter = tune_stage.tune(
+            replace(request, out=str(folder)), on_point=_training_progress(project), engine=project.config.engine
+        )
         project.store.artifacts.add_folder("adapter", adapter.id, folder)
         if against:
             project.store.memo.remember(ANYWAY, adapter.id, adapter.id)

@@ -127,7 +127,7 @@ def trained(project: Project, request: TuneRequest, share: float) -> PartTrainin
     wanted = replace(request, recipe=recipe)
     folder = project.store.root / "work" / f"sweep-{digest(wanted)[:16]}" / "adapter"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    adapter = tune_stage.tune(replace(wanted, out=str(folder)))
+    adapter = tune_stage.tune(replace(wanted, out=str(folder)), engine=project.config.engine)
     score, loss = measured(adapter, folder)
     return PartTraining(epochs=epochs, score=score, loss=loss, seconds=adapter.seconds)
 

@@ -132,7 +132,12 @@ def _measured(candidate: Entrant, adapter: Adapter) -> CandidateResult:
     only = [TUNED, *(name for name in work.config.gate.baselines if name in known and name != TUNED)]
     request = evaluate_step.eval_request(work, candidate.dataset, adapter, only)
     with work.progress.step(f"evaluate {candidate.name}"):
-        asked = evaluate_stage.evaluate(request, on_event=evaluate_step.evaluation_progress(work), purse=work.purse)
+        asked = evaluate_stage.evaluate(
+            request,
+            on_event=evaluate_step.evaluation_progress(work),
+            purse=work.purse,
+            engine=work.config.engine,
+        )
     problems = [problem for run in asked for problem in run.problems]
     if problems:
         raise InvalidError(f"the candidate {candidate.name} cannot be evaluated: {problems[0]}", next="trueup eval")

@@ -11,10 +11,20 @@ JSON and back and gives their content id.
 
 from harness.types.agents import Step, ToolUse, Trajectory
 from harness.types.base import Json, Noun
-from harness.types.canary import SERVED, SHADOW, Canary, CanaryEvent, CanaryMetric, TrafficSplit
+from harness.types.canary import (
+    SERVED,
+    SHADOW,
+    Canary,
+    CanaryDay,
+    CanaryEvent,
+    CanaryMetric,
+    CanaryRecord,
+    TrafficSplit,
+)
 from harness.types.cost import CostSettings
 from harness.types.curation import Case, Cluster, Dataset, Doubt, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.deploy import Deployment, Release, Switch
+from harness.types.engines import EngineSettings
 from harness.types.evaluation import (
     CORPUS,
     Application,
@@ -34,6 +44,7 @@ from harness.types.evaluation import (
     Spent,
     Suite,
     Target,
+    UserTrial,
 )
 from harness.types.messages import (
     MediaPart,
@@ -105,8 +116,10 @@ __all__ = [
     "Call",
     "CallError",
     "Canary",
+    "CanaryDay",
     "CanaryEvent",
     "CanaryMetric",
+    "CanaryRecord",
     "CandidateResult",
     "Case",
     "Cluster",
@@ -117,6 +130,7 @@ __all__ = [
     "Dataset",
     "DecisionPlan",
     "Doubt",
+    "EngineSettings",
     "Estimate",
     "EvalRequest",
     "Failure",
@@ -180,6 +194,7 @@ __all__ = [
     "TrafficSplit",
     "TuneRequest",
     "Usage",
+    "UserTrial",
     "Verdict",
     "Waiver",
     "WatchedDay",

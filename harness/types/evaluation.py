@@ -57,6 +57,9 @@ class Suite(Noun, frozen=True):
     cluster: str = ""
     """Case column whose equal values are not independent, such as `session_id`."""
     repeats: int = 1
+    across: str = ""
+    """How a case's repeats become one number: `pass^4` (four tries all pass), `pass@4` (one of four does); empty: the mean.
+    See `harness.core.repeats`."""
     must_pass: tuple[str, ...] = ()
     slices: tuple[str, ...] = ()
     prompt: bool = True
@@ -83,6 +86,32 @@ class Suite(Noun, frozen=True):
     """Most cases of one cluster that count, drawn by their ids; 0: all."""
     mined: str = ""
     """Split of the mined dataset that its cases are: held_out, regression or production; empty: they are others."""
+    users: "tuple[UserTrial, ...]" = ()
+    """The simulated users that its cases talk to."""
+
+
+class UserTrial(Noun, frozen=True):
+    """A simulated user on trial: whether it keeps to its goal, tells what it must not, and comes to an end."""
+
+    name: str
+    digest: str = ""
+    """Of persona, goal, rules, settings and model: what `pin=` takes."""
+    cases: int = 0
+    """Cases whose goals it was tried with."""
+    strayed: int = 0
+    """Cases in which it did not come to its goal, or left it when the agent changed the subject."""
+    baits: int = 0
+    """Questions that tried to get what is hidden."""
+    leaks: int = 0
+    """How many of them got it."""
+    endless: int = 0
+    """Cases in which it went on although the agent said that everything was done."""
+    problem: str = ""
+    """Why it does not count; empty when it does."""
+    probe: str = ""
+    """Digest of its answers in this trial."""
+    brief: bool = False
+    """Only one case was tried, for a first look."""
 
 
 class Calibration(Noun, frozen=True):
@@ -227,6 +256,8 @@ class Result(Noun, frozen=True):
     asked: tuple[tuple[Message, ...], ...] = ()
     """For each reply what was new in its request: results of tools, further questions, or a question that the eval function
     wrote itself. Empty where every reply answers the case's own messages. The arm's prompt is in the arm."""
+    notes: tuple[str, ...] = ()
+    """What happened in its sessions that a reader must know, with counts: `calls without a recording: 2`."""
     closing: tuple[Message, ...] = ()
     """What a session held after its last reply: results of tools that no further request sent."""
 
@@ -287,6 +318,8 @@ class EvalRequest(Noun, frozen=True):
     """Dataset name to its folder, for `cases.held_out(name)` and `cases.regression(name)`."""
     replies: str = ""
     """Folder of the reply cache; empty: no cache."""
+    recalled: str = ""
+    """Folder of another reply cache, which is only read: that of the evaluation of which this is a part."""
     root: str = ""
     """The project's folder: what is read below it counts as a condition of the run. Empty: nothing is watched."""
     select: str = ""

@@ -1,6 +1,7 @@
 """Define what a report is rendered from."""
 
 from harness.types.base import Noun
+from harness.types.canary import CanaryRecord
 from harness.types.cost import CostSettings
 from harness.types.curation import Case, Dataset
 from harness.types.evaluation import Run
@@ -155,6 +156,8 @@ class Story(Noun, frozen=True):
     """Set in a job for a pull or merge request, where the store holds a verdict of the branch that it goes into."""
     watched: tuple[WatchedDay, ...] = ()
     """What was watched so far, the oldest day first."""
+    canaries: tuple[CanaryRecord, ...] = ()
+    """The oldest first."""
     cost: CostSettings = CostSettings()
     """What the machine costs, and the currency of all prices."""
     calls_a_day: float = 0.0

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from harness.core.repeats import FORM, MEAN, joined
 from harness.types import Budget, Case, Comparison, Pair, Result, Role, Run, Story, Suite
 
 STATUSES = ("broken", "worse", "fixed", "better", "failed", "both_fail", "both_pass", "error", "missing", "passed")
@@ -22,7 +23,7 @@ class CaseRow(Struct):
     id: str
     case: Case
     scores: dict[str, float | None]
-    """Arm to the mean of its repeats on the suite's metric; None where it has no valid score."""
+    """Arm to its repeats joined (`harness.core.repeats`) on the suite's metric; None where it has no valid score."""
     status: dict[str, str]
     """Baseline arm to one of `STATUSES`; of a run that is compared with none, the empty name to one."""
     results: dict[str, tuple[Result, ...]]
@@ -108,7 +109,7 @@ def _row(
         suite=suite.name,
         id=case.id,
         case=case,
-        scores={arm: _mean(scores) for arm, scores in values.items()},
+        scores={arm: _joined(scores, suite.across) for arm, scores in values.items()},
         status=statuses.get((suite.name, case.id), {}),
         results=results,
         flaky=tuple(arm for arm, scores in values.items() if _disagree(suite.role, scores)),
@@ -125,9 +126,9 @@ def _slices(suite: Suite, case: Case) -> Iterator[str]:
         yield f"{column}={value}"
 
 
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+def _joined(values: list[float | None], across: str) -> float | None:
+    """The repeats in one number; by their mean where a stored run joins them in a way that there is not."""
+    return joined([value for value in values if value is not None], across if FORM.fullmatch(across) else MEAN)
 
 
 def _disagree(role: Role, values: list[float | None]) -> bool:

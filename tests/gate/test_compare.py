@@ -217,3 +217,43 @@ def test_a_corpus_measure_without_labels_is_a_problem():
     suite = replace(SUITE, corpus="macro_f1")
     one = only(run("base", BASE.results, suite), run("tuned", BASE.results, suite))
     assert any("macro_f1 is counted from labels" in problem for problem in one.problems)
+
+
+def repeated(arm, passes, repeats=4, across="pass^2", **suite):
+    """Each case with so many of its repeats passed."""
+    asked = replace(SUITE, across=across, repeats=repeats, **suite)
+    results = [result(name, float(r < passes[name]), r) for name in passes for r in range(repeats)]
+    return run(arm, results, asked)
+
+
+def test_repeats_are_joined_to_pass_hat_k_case_by_case():
+    """C(c, 2) / C(4, 2) for each case: the case is the unit, and the metric stays the score's."""
+    one = only(repeated("base", {"a": 4, "b": 3, "c": 1}), repeated("tuned", {"a": 2, "b": 4, "c": 0}))
+    assert [(p.baseline, p.candidate) for p in one.pairs] == [(1.0, 1 / 6), (0.5, 1.0), (0.0, 0.0)]
+    assert (one.metric, one.problems, one.binary) == ("exact", (), False)
+    least = only(
+        repeated("base", {"a": 4, "b": 3, "c": 1}, across="pass@2"),
+        repeated("t", dict.fromkeys("abc", 0), across="pass@2"),
+    )
+    assert [p.baseline for p in least.pairs] == pytest.approx([1.0, 1.0, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("arm", "words"),
+    [
+        (repeated("tuned", dict.fromkeys("abc", 1), repeats=1), "pass^2 needs 2 repeats or more, and there are 1"),
+        (run("tuned", [result(n, 0.5, r) for n in "abc" for r in range(4)], replace(SUITE, across="pass^2", repeats=4)), "are neither"),
+    ],
+)  # fmt: skip
+def test_repeats_that_cannot_be_joined_are_a_problem(arm, words):
+    """Too few of them, and scores that are no pass or fail."""
+    assert any(words in problem for problem in only(arm, arm).problems)
+
+
+def test_half_of_the_repeats_are_averaged_where_they_are_too_few():
+    """An arm against itself has half as many: noise is then measured on their means."""
+    (one,) = control(repeated("base", {"a": 4, "b": 2, "c": 1}, across="pass^4"))
+    assert one.suite.across == "" and one.problems == ()
+    assert [(p.baseline, p.candidate) for p in one.pairs] == [(1.0, 1.0), (0.5, 0.5), (0.5, 0.0)]
+    (kept,) = control(repeated("base", {"a": 4, "b": 2, "c": 1}))
+    assert kept.suite.across == "pass^2"

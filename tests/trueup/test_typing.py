@@ -18,9 +18,11 @@ HEAVY = f"[mypy-{','.join(f'{name}.*' for name in THIRD)}]\n"
 """Not read by mypy here: they take minutes, and no public name has a type of theirs."""
 FILE = """
 from trueup import Case, Model, Project, Reply, Score, budget, cases, contract, guard, info, judge, score, suite, target
+from trueup import tools, user
 from trueup.lm_tasks import task
 
 tone = judge("The answer is polite.", name="tone")
+guest = user.model(by="guest", goal="{wish}")
 
 @suite(role=target(min_gain=0.05), cluster="session_id", tags=["tone"])
 @cases("orders.jsonl", id="number")
@@ -37,6 +39,17 @@ def eval_guard(case: Case, model: Model) -> Score:
 @suite(role=contract())
 def eval_contract(model: Model) -> None:
     assert model.session("hello").say("more").text
+
+def find(order: str) -> str:
+    if order != "7":
+        raise tools.Refused("no such order")
+    return "late"
+
+@cases("runs.jsonl")
+def eval_agent(case: Case, model: Model) -> Score:
+    run = model.session(case.messages, tools=[find, *tools.recorded(case)], turns=8).play(user=guest(case))
+    model.session("hello", tools=tools.methods(case)).play(user=user.scripted(["yes"]))
+    return score.check("done", run.ended == "done", run.text)
 
 @suite(role=budget(limit=9.0))
 def eval_budget(model: Model) -> Score:
@@ -59,6 +72,10 @@ TYPES = {
     "judge": "Judge",
     "tone": "Judge",
     "task": "Task",
+    "guest": "SimulatedUser",
+    "tools.recorded": "Tool",
+    "user.scripted": "ScriptedUser",
+    "Model.session": "AgentSession",
     "score.text": "Score",
     "Project": "Project",
     "Project.open": "Project",

@@ -26,12 +26,12 @@ def choice(case, model):
 
 
 @suite(role=guard(margin=0.04))
-@cases(lambda: probe("arc_easy", 600))
+@cases(lambda: probe("arc_easy", 1_000))
 def eval_arc_easy(case, model):
     return choice(case, model)
 
 
 @suite(role=guard(margin=0.04))
-@cases(lambda: probe("piqa", 600))
+@cases(lambda: probe("piqa", 1_000))
 def eval_piqa(case, model):
     return choice(case, model)

@@ -13,14 +13,14 @@ likeliest, whose form no text can forge. A verdict that cannot be read and a mod
 
 import math
 from collections.abc import Sequence
-from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from harness.core.codec import canonical, digest
 from harness.errors import InputError, TrueupError, UsageError
+from harness.evaluate.asker import bench_of
 from harness.evaluate.judging import prompt, scale
 from harness.evaluate.judging.scale import Scale
 from harness.types import Case, Reply, Request, Score
@@ -33,21 +33,10 @@ class VerdictError(TrueupError):
     """The judge's answer is no verdict."""
 
 
-class Bench(Protocol):
-    """What a judge finds in a run: its model, and whether it may judge."""
-
-    def bare(self, judge: "Judge") -> bool: ...
-
-    def admit(self, judge: "Judge") -> None: ...
-
-    def ask(self, judge: "Judge", request: Request) -> Reply: ...
-
-
-BENCH: ContextVar[Bench] = ContextVar("trueup_bench")
-
-
 class Judge:
     """One rubric with its grades. Made at the top of an eval file by `judge(...)`."""
+
+    kind = "judge"
 
     def __init__(
         self,
@@ -93,10 +82,7 @@ class Judge:
         `reference` is a known good answer, shown beside the reply; a pairwise judge compares the two. Raises
         VerdictError when the judge gives no verdict, InvalidError when it has not stood its trial.
         """
-        bench = BENCH.get(None)
-        if bench is None:
-            raise UsageError("a judge works inside an eval function only", next="call it in a function eval_...")
-        bench.admit(self)
+        bench = bench_of(self)
         requests = self.requests(case, _text(reply), _text(reference), bench.bare(self))
         return self.score([bench.ask(self, request) for request in requests])[0]
 

@@ -15,10 +15,13 @@ from harness.core.dataset_files import read_cases
 from harness.core.nearest import did_you_mean
 from harness.errors import InputError
 from harness.evaluate import helpers
+from harness.evaluate.asker import ModelAsker
 from harness.evaluate.judging.judge import Judge
 from harness.evaluate.runner import can_fail
+from harness.evaluate.runner.bench import RunBench
 from harness.evaluate.runner.cases import load_cases
-from harness.evaluate.runner.judges import RunBench
+from harness.evaluate.sessions.simulator import SimulatedTool
+from harness.evaluate.sessions.user import SimulatedUser
 from harness.evaluate.suites import NOTE, Declaration, MinedSplit, declaration
 from harness.types import CORPUS, Calibration, Case, EvalRequest, Suite
 
@@ -112,12 +115,12 @@ class SuiteCases:
         around = vars(module.obj)
         can_fail.refuse_dropped(function, [name for name, value in around.items() if isinstance(value, Judge)])
         self.asserts = can_fail.asserts(function, around)
-        self.judges = _judges(module, function)
+        self.askers = _askers(module, function)
         self.calibrations: dict[str, Calibration] = {}
         """Name of a judge's score to the outcome of its trial, once it was tried."""
-        judged = [bench.content(judge, module.path.parent) for judge in self.judges]
+        asked = [bench.content(asker, module.path.parent) for asker in self.askers]
         self.suite = _describe(
-            module, suite_name(definition, request.paths), noted, cases, request, judged, about(function)
+            module, suite_name(definition, request.paths), noted, cases, request, asked, about(function)
         )
 
 
@@ -211,7 +214,7 @@ def _describe(
     noted: Declaration,
     cases: tuple[Case, ...],
     request: EvalRequest,
-    judged: list[Any],
+    asked: list[Any],
     about: str,
 ) -> Suite:
     return Suite(
@@ -221,6 +224,7 @@ def _describe(
         corpus=noted.metric if noted.metric in CORPUS else "",
         cluster=noted.cluster,
         repeats=request.repeats or noted.repeats,
+        across=noted.across,
         must_pass=noted.must_pass,
         slices=noted.slices,
         prompt=noted.prompt,
@@ -228,7 +232,7 @@ def _describe(
         tags=noted.tags,
         about=about,
         file=_below(module, request.root),
-        digest=digest([digest(module.source), cases, *judged, *module.helpers]),
+        digest=digest([digest(module.source), cases, *asked, *module.helpers]),
         cases=len(cases),
         range=noted.range,
         weights=noted.weights,
@@ -266,8 +270,8 @@ def _below_root(file: Path, paths: Sequence[str]) -> str:
     return file.relative_to((roots or [file.parent])[0]).with_suffix("").as_posix()
 
 
-def _judges(module: EvalModule, function: Any) -> tuple[Judge, ...]:
-    """The judges at the top of the file that the function, or a function of the file that it calls, names."""
+def _askers(module: EvalModule, function: Any) -> tuple[ModelAsker, ...]:
+    """The judges, users and simulators at the top of the file that the function, or one of the file that it calls, names."""
     around = vars(module.obj)
     named: dict[str, None] = {}
     waiting = [inspect.unwrap(function).__code__]
@@ -277,4 +281,4 @@ def _judges(module: EvalModule, function: Any) -> tuple[Judge, ...]:
         fresh = [name for name in code.co_names if name in around and name not in named]
         named.update(dict.fromkeys(fresh))
         waiting += inner + [around[name].__code__ for name in fresh if inspect.isfunction(around[name])]
-    return tuple(around[name] for name in named if isinstance(around[name], Judge))
+    return tuple(around[name] for name in named if isinstance(around[name], (Judge, SimulatedUser, SimulatedTool)))

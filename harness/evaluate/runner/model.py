@@ -1,6 +1,7 @@
 """Offer the `model` of eval functions: plain methods that wait for the answer."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,11 @@ from harness.core.codec import digest, from_chat
 from harness.core.rendering import merge_prompt
 from harness.errors import UsageError
 from harness.evaluate.application.door import CaseDoor
-from harness.evaluate.runner.conversation import Conversation
+from harness.evaluate.runner.turns import unsent
+from harness.evaluate.sessions.clock import paused
+from harness.evaluate.sessions.limits import TURNS, SessionLimits, Spending
+from harness.evaluate.sessions.results import RESULT_CHARS
+from harness.evaluate.sessions.session import TOOL_SECONDS, AgentSession, nested
 from harness.types import Arm, Json, Message, Prompt, Reply, Request, TextPart
 
 Said = str | Message | Sequence[Message | Mapping[str, Any]]
@@ -34,8 +39,8 @@ class Model:
 
     `identity` names case and repeat: sampling is seeded with it, so every arm sees the same random numbers.
     `replies` keeps every reply in order, for the result, `conversations` the conversation that each answers, without the
-    prompt, `sessions` each session that was begun, and `exchanges` every request. `fill` adds what a prompt takes from the training split for the conversation
-    at hand. Without `prompted` the arm's prompt is left out:
+    prompt, `sessions` each session that was begun, and `exchanges` every request. `fill` adds what a prompt takes from the
+    training split for the conversation at hand. Without `prompted` the arm's prompt is left out:
     what a suite of general ability asks for.
     """
 
@@ -53,8 +58,8 @@ class Model:
         self._prompt = arm.prompt if prompted else Prompt(name="none")
         self.replies: list[Reply] = []
         self.conversations: list[tuple[Message, ...]] = []
-        self.sessions: list[Conversation] = []
         self.exchanges: list[Exchange] = []
+        self.sessions: list[AgentSession] = []
         self.unanswered: Exception | None = None
         """Why a call that an application made for this case was not served: it makes the case an error."""
         self._door: CaseDoor | None = None
@@ -120,10 +125,53 @@ class Model:
         reply = self._keep(text, self._send(self._likelihood(text, continuations, raw=True)))
         return dict(zip(continuations, zip(reply.logprobs, reply.greedy, strict=True), strict=True))
 
-    def session(self, messages: Said = (), tools: Sequence[Json] = (), **sampling: Any) -> Conversation:
-        """A conversation of several turns, with tools; see `Conversation`."""
-        self.sessions.append(Conversation(self.chat, conversation(messages), tuple(tools), sampling))
-        return self.sessions[-1]
+    def session(
+        self,
+        messages: Said = (),
+        tools: Sequence[Any] = (),
+        *,
+        turns: int = TURNS,
+        tokens: int | None = None,
+        seconds: float | None = None,
+        cost: float | None = None,
+        tool_seconds: float = TOOL_SECONDS,
+        result_chars: int = RESULT_CHARS,
+        **sampling: Any,
+    ) -> AgentSession:
+        """A conversation of several turns; see `AgentSession`.
+
+        `tools` are Python functions (with type hints and a docstring), what `trueup.tools` gives, or JSON definitions.
+        `turns`, `tokens`, `seconds` and `cost` bound the session (`SessionLimits`), `tool_seconds` each tool call, after
+        which the case is an error, and `result_chars` what the model is shown of a result. `sampling` goes to `chat`.
+        Raises UsageError for what is no tool, and for two tools of one name.
+        """
+        above, depth = nested()
+        session = AgentSession(
+            self.chat,
+            conversation(messages),
+            tools,
+            Spending(SessionLimits(turns, tokens, seconds, cost), lambda: self.replies, above),
+            sampling,
+            tool_seconds=tool_seconds,
+            result_chars=result_chars,
+            identity=f"{self._identity} {self._repeat}",
+            depth=depth,
+        )
+        self.sessions.append(session)
+        return session
+
+    def closing(self) -> tuple[Message, ...]:
+        """What its last session held after the last reply; a session that a tool opened is not the case's own."""
+        own = [session for session in self.sessions if not session.depth]
+        return unsent(own[-1].transcript()) if own else ()
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the result must know of its sessions: the limit that ended one, calls without a recording, ..."""
+        known: Counter[str] = Counter()
+        for session in self.sessions:
+            known.update(session.tally)
+            known.update({f"sessions ended by the limit of {session.ended}": 1} if session.exhausted else {})
+        return tuple(f"{what}: {count}" for what, count in sorted(known.items()))
 
     @property
     def base_url(self) -> str:
@@ -190,7 +238,8 @@ class Model:
         request = replace(request, seed=seed, repeat=self._repeat, template_options=self._template_options(request))
         started = time.time_ns()
         try:
-            reply = self._ask(request)
+            with paused():
+                reply = self._ask(request)
         except Exception as error:
             self._note(request, error, started)
             raise

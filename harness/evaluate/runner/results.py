@@ -15,7 +15,7 @@ from harness.evaluate.runner.collection import SuiteCases
 from harness.evaluate.runner.few_shot import Nearest
 from harness.evaluate.runner.model import Exchange, Model
 from harness.evaluate.runner.outcomes import error_text, failed_check, name_metrics, to_scores
-from harness.evaluate.runner.turns import new_messages, unsent
+from harness.evaluate.runner.turns import new_messages
 from harness.types import Arm, Case, Result, Run, Spent, Suite
 
 
@@ -129,8 +129,9 @@ class Book:
             repeat=entry.repeat,
             replies=replies,
             asked=asked,
-            closing=unsent(model.sessions[-1].messages) if model is not None and model.sessions else (),
+            closing=model.closing() if model is not None else (),
             seconds=sum(reply.seconds for reply in replies),
+            notes=model.notes() if model is not None else (),
         )
 
     def _missing(self, arm: Arm, entry: Entry) -> Result:

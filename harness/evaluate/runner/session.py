@@ -10,21 +10,22 @@ from contextvars import Token
 from typing import Any, TypeGuard
 
 import pytest
+from msgspec.structs import replace
 from pytest import CallInfo
 
 from harness.core.digests import drawn
 from harness.core.purse import Purse
 from harness.errors import InvalidError, TrueupError
 from harness.evaluate.application.program import AT_ONCE, ApplicationModel
+from harness.evaluate.asker import ASKERS, AskerBench
 from harness.evaluate.batching import BARRIER, BatchJob, ask, run
-from harness.evaluate.judging.judge import BENCH, Bench
 from harness.evaluate.runner import mistakes
 from harness.evaluate.runner.answering import Answerer, Event
+from harness.evaluate.runner.bench import Question, RunBench
 from harness.evaluate.runner.collection import SuiteCases, case_of, module_of, parametrize
 from harness.evaluate.runner.environment import environment
 from harness.evaluate.runner.few_shot import Nearest
 from harness.evaluate.runner.fixtures import SetupTree, may_join
-from harness.evaluate.runner.judges import Question, RunBench
 from harness.evaluate.runner.live_case import LIVE, LiveCase
 from harness.evaluate.runner.model import Model
 from harness.evaluate.runner.private_pytest import arguments, use_setup_state
@@ -65,7 +66,9 @@ class Evaluation:
         model_names: Callable[[], str] = lambda: "an arm",
     ) -> None:
         self.request, self.recording, self._on_event, self._model_names = request, recording, on_event, model_names
-        self.answerer = Answerer(request.arms, request.replies, request.batch_size, on_event, Purse(request.cost))
+        self.answerer = Answerer(
+            request.arms, request.replies, request.batch_size, on_event, Purse(request.cost), request.recalled
+        )
         self.bench = RunBench(request, self.answerer, brief=not recording)
         self._nearest = Nearest(request.datasets)
         self.book = Book(request.arms, self.answerer, self._nearest)
@@ -79,8 +82,8 @@ class Evaluation:
         self._position = 0
         self._spared = False
         """Whether cases were found, all or some of which other shards run."""
-        self._benched: Token[Bench] | None = None
-        """Set while judges reach this run's models."""
+        self._benched: Token[AskerBench] | None = None
+        """Set while judges and simulated users reach this run's models."""
 
     # ------------------------------------------------------------ collection
 
@@ -154,7 +157,7 @@ class Evaluation:
         if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
             return None  # pytest says it better
         if hasattr(session.config, "workerinput"):  # of pytest-xdist, which hands out tests one at a time
-            self._try_judges()
+            self._try_askers()
             return None
         arms = self.request.arms
         if not arms:
@@ -162,17 +165,18 @@ class Evaluation:
         others: list[Planned] = [(arms[0], item) for item in session.items if not is_eval(item)]
         self._plan = others + [(arm, item) for arm in arms for item in session.items if is_eval(item)]
         use_setup_state(session, self._tree)
-        self._try_judges()
+        self._try_askers()
         for arm in arms:
             self._run_arm(arm, session)
         return True
 
-    def _try_judges(self) -> None:
-        """Before anything is graded: the cases of a judge that does not stand its trial are errors, not zeros."""
-        self._benched = BENCH.set(self.bench)
+    def _try_askers(self) -> None:
+        """Before anything is graded: the cases of a judge or a user that does not pass its trial are errors, not zeros."""
+        self._benched = ASKERS.set(self.bench)
         for found in {id(entry.suite): entry.suite for entry in self.entries}.values():
-            self.bench.try_all(found.judges)
-            found.calibrations = {judge.name: self.bench.calibrations[judge] for judge in found.judges}
+            self.bench.try_all(found.askers, found.cases)
+            found.calibrations = self.bench.calibrations_of(found.askers)
+            found.suite = replace(found.suite, users=self.bench.trials_of(found.askers))
 
     def _run_arm(self, arm: Arm, session: pytest.Session) -> None:
         started = time.perf_counter()
@@ -265,7 +269,7 @@ class Evaluation:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self._tree.abandon()  # pytest tears down now what an aborted run left set up
         if self._benched is not None:
-            BENCH.reset(self._benched)
+            ASKERS.reset(self._benched)
         notes = self.answerer.notes()
         self.answerer.close()
         if not session.config.option.collectonly:

@@ -8,7 +8,7 @@ from harness.core.codec import decode, encode
 from harness.evaluate.judging import words
 from harness.evaluate.runner import sharding, usage
 from harness.evaluate.runner.answering import Event
-from harness.evaluate.runner.judges import Question
+from harness.evaluate.runner.bench import Question
 from harness.evaluate.runner.pulse import Pulse
 from harness.evaluate.runner.session import Evaluation
 from harness.types import Arm, EvalRequest, Reply, Result, Run, Suite
@@ -62,8 +62,8 @@ class Developing(Evaluation, ScoreSummary):
             if self._pulse is not None:
                 self._pulse.close()
 
-    def _try_judges(self) -> None:
-        super()._try_judges()
+    def _try_askers(self) -> None:
+        super()._try_askers()
         self._rest()
 
     def _answer_for(self, arm: Arm) -> Callable[[Sequence[Question]], list[Reply | Exception]]:

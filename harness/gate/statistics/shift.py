@@ -6,26 +6,36 @@ share (universal inference: Wasserman, Ramdas and Balakrishnan, PNAS 117:29, 202
 Krichevsky and Trofimov, IEEE Trans. Inf. Theory 27:2, 1981). By Ville's inequality it ever passes 1/alpha with a chance of at
 most alpha if nothing moved, so one may look every night. Many shares are watched at the price of a union bound (`spent`).
 
-Days differ more than independent calls would: weekdays, and things that befall many at once. So each day's counts are divided by
-the dispersion of the days before it, over what independent calls would have (McCullagh and Nelder, Generalized Linear Models,
-1989, section 4.5). It is read from the differences of successive days (von Neumann, Ann. Math. Stat. 12:4, 1941) but the largest,
-which may be the move, at its upper confidence bound, since a few days tell it badly. That part is approximate: simulated in
-`benchmarks/watch.py`.
+Days differ more than independent calls would: weekdays, things that befall many at once, bad days that come in runs. So trials are
+those of the weekday (`weekdays`), and counts are divided by their dispersion over what independent calls would have (McCullagh and
+Nelder, Generalized Linear Models, 1989, section 4.5; `dispersion`), times how much longer than a day it lasts (`memory`); each from
+the days before. That part is approximate: simulated in `benchmarks/watch.py`.
 """
 
-from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import betaln, xlogy
-from scipy.stats import chi2
+
+from harness.gate.statistics.dispersion import dispersions
+from harness.gate.statistics.memory import memory
+from harness.gate.statistics.weekdays import exposures
 
 FORMULA = "universal inference, one shift"
 BASELINE = 7
 """Days before which no shift is looked for: a week."""
-SURE = 0.1
-"""Quantile of the chi-square distribution that bounds the dispersion: the true one is larger with a chance of one in ten."""
+
+
+class Weighed(NamedTuple):
+    """Counts of several shares by day, each of shape (shares, days)."""
+
+    events: np.ndarray
+    trials: np.ndarray
+    exposures: np.ndarray
+    """Trials, had all weekdays been alike."""
+    weights: np.ndarray
+    """By which a day's counts are divided."""
 
 
 class Shift(NamedTuple):
@@ -44,16 +54,23 @@ class Shift(NamedTuple):
     """By which the last day's counts were divided."""
 
 
-def shift(events: Sequence[float], trials: Sequence[float], bar: float) -> Shift | None:
-    """Evidence of a move of `events / trials`, shape (days,) each; `bar` is a log. None before there is a day to judge."""
+def weigh(events: ArrayLike, trials: ArrayLike) -> Weighed:
+    """What the days of all shares of one traffic weigh; shapes (shares, days)."""
     k, n = np.asarray(events, dtype=float), np.asarray(trials, dtype=float)
-    days = len(n)
-    if days <= BASELINE:
+    expected = exposures(k, n)
+    weights = dispersions(k, expected, BASELINE) * memory(k, expected)
+    weights[:, :BASELINE] = weights[:, BASELINE : BASELINE + 1] if k.shape[1] > BASELINE else 1.0
+    return Weighed(k, n, expected, weights)
+
+
+def shift(weighed: Weighed, share: int, bar: float) -> Shift | None:
+    """Evidence of a move of the share of that index; `bar` is a log. None before there is a day to judge."""
+    k, n, expected, weight = (each[share] for each in weighed)
+    if len(n) <= BASELINE:
         return None
-    weight = dispersions(k, n)
-    path = log_evidence(k / weight, n / weight)
+    path = log_evidence(k / weight, expected / weight)
     reached = np.flatnonzero(path >= bar)
-    place = _likeliest(k / weight, n / weight)
+    place = _likeliest(k / weight, expected / weight)
     return Shift(
         log_evidence=float(path[-1]),
         day=place,
@@ -84,36 +101,6 @@ def log_evidence(k: np.ndarray, n: np.ndarray) -> np.ndarray:
         rest = -np.log(place + 2.0) + _marginal(events[last], trials[last])  # it moves later, or never
         path[place] = np.logaddexp(np.logaddexp.reduce(moved), rest) - _largest(events[last], trials[last])
     return path
-
-
-def dispersions(k: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """By what each day's counts are divided, at least 1, from the days before it; one value for the days of the baseline."""
-    weights, squares = np.ones(len(n)), _squares(k, n)
-    for day in range(BASELINE, len(n)):
-        known = squares[: day - 1]
-        freedom = 2 / 3 * len(known)  # neighbouring differences share a day
-        rest = (known.sum() - known.max()) / (len(known) - _largest_square(len(known)))
-        weights[day] = max(1.0, rest * freedom / chi2.ppf(SURE, freedom))
-    if len(n) > BASELINE:
-        weights[:BASELINE] = weights[BASELINE]
-    return weights
-
-
-@cache
-def _largest_square(count: int) -> float:
-    """Mean of the largest of `count` squared standard normal values."""
-    grid = np.linspace(0.0, 60.0, 6_001)
-    return float(np.trapezoid(1 - chi2.cdf(grid, 1) ** count, grid))
-
-
-def _squares(k: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Squared difference of each day's share to the next one's, over the variance of independent calls; shape (days - 1,).
-    A pair without trials or events differs by nothing."""
-    size = np.maximum(n, 1e-12)
-    both = (k[1:] + k[:-1]) / (size[1:] + size[:-1])
-    variance = both * (1 - both) * (1 / size[1:] + 1 / size[:-1])
-    apart = (k[1:] / size[1:] - k[:-1] / size[:-1]) ** 2
-    return np.asarray(np.where((variance > 0) & (n[1:] > 0) & (n[:-1] > 0), apart / np.maximum(variance, 1e-300), 0.0))
 
 
 def _marginal(k: np.ndarray, n: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 from harness.evaluate.backends import scripted
 from harness.evaluate.judging.judge import judge
 from harness.evaluate.runner.answering import Answerer
-from harness.evaluate.runner.judges import RunBench
+from harness.evaluate.runner.bench import RunBench
 from harness.types import Arm, EvalRequest
 
 PASS, FAIL = (json.dumps({"reason": "So it is.", "grade": grade}) for grade in ("pass", "fail"))
@@ -30,7 +30,7 @@ def night(tmp_path, monkeypatch):
         asked.folder = tmp_path
         answerer = Answerer((), request.replies)
         bench = RunBench(request, answerer)
-        bench.try_all([asked])
+        bench.try_all([asked], ())
         return bench, asked, answerer
 
     return tried

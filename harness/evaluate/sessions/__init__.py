@@ -1,0 +1,1 @@
+"""Hold conversations of several turns with tools and simulated users."""
