@@ -18,6 +18,7 @@ from harness.gate import runs as gate_runs
 from harness.gate import waivers as gate_waivers
 from harness.gate.history import nights
 from harness.project import JUDGED, MARKED, EvaluationRuns, Project
+from harness.tune import tournament
 from harness.types import (
     CanaryDay,
     CanaryRecord,
@@ -82,6 +83,7 @@ def story_of(project: Project, verdict: Verdict) -> Story:
         saved_waivers=gate_waivers.read(Path(project.config.root) / "waivers.jsonl"),
         policy=policy,
         training=_rows(project, verdict.dataset if adapter else ""),
+        tournament=tournament.told(project, tuned) if tuned else None,
         previous_training=_rows(project, before.id if before else ""),
         feedback=tuple(record for record in project.feedback() if record.call_id in wanted),
         seconds={**project.progress.seconds, **({"tune": adapter.seconds} if adapter else {})},

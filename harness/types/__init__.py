@@ -73,7 +73,18 @@ from harness.types.reports import (
 )
 from harness.types.storage import ADDRESS, StoreSettings
 from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source, ToolRun
-from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
+from harness.types.tuning import (
+    Adapter,
+    CandidateResult,
+    CurvePoint,
+    Estimate,
+    Preview,
+    PreviewRow,
+    Recipe,
+    TokenKind,
+    Tournament,
+    TuneRequest,
+)
 from harness.types.verdicts import (
     ArmSettings,
     Comparison,
@@ -109,6 +120,7 @@ __all__ = [
     "CanaryEvent",
     "CanaryMetric",
     "CanaryRecord",
+    "CandidateResult",
     "Case",
     "Cluster",
     "Comparison",
@@ -178,6 +190,7 @@ __all__ = [
     "ToolRun",
     "ToolUse",
     "Trajectory",
+    "Tournament",
     "TrafficSplit",
     "TuneRequest",
     "Usage",

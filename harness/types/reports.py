@@ -6,7 +6,7 @@ from harness.types.cost import CostSettings
 from harness.types.curation import Case, Dataset
 from harness.types.evaluation import Run
 from harness.types.traces import Call, Feedback
-from harness.types.tuning import Adapter
+from harness.types.tuning import Adapter, Tournament
 from harness.types.verdicts import Comparison, Finding, Interval, Judgement, Policy, Promotion, Verdict, Waiver
 
 
@@ -134,6 +134,8 @@ class Story(Noun, frozen=True):
     """Step of the loop to its wall-clock time."""
     ingest: dict[str, int] = {}
     """Counts of what was read: calls, repeated, conflicts, quarantined, feedback, corrections."""
+    tournament: Tournament | None = None
+    """The candidates that the judged one was chosen among."""
     training: tuple[Case, ...] = ()
     """The rows that were trained on, for the lineage of a case to them and back."""
     feedback: tuple[Feedback, ...] = ()
