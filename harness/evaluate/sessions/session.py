@@ -7,19 +7,18 @@
 Each turn is one request to the model, batched with those of other cases.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, Protocol, runtime_checkable
-
-import msgspec
 
 from harness.errors import InputError, UsageError
 from harness.evaluate.sessions.clock import timed
 from harness.evaluate.sessions.limits import Spending
 from harness.evaluate.sessions.results import RESULT_CHARS, text_of_result
 from harness.evaluate.sessions.tool import FAULTS, REFUSALS, Tool, ToolRefused, of_function
-from harness.types import Json, Message, Reply, TextPart, ToolCallPart, ToolResultPart
+from harness.evaluate.sessions.turn import SessionStep, SessionTurn, ToolCall, message_of, read_call
+from harness.types import Json, Message, Reply, TextPart
 
 TOOL_SECONDS = 30.0
 DEEPEST = 5
@@ -38,40 +37,6 @@ class Talker(Protocol):
     most: int
 
     def begin(self, identity: str) -> Speak: ...
-
-
-class ToolCall(msgspec.Struct, frozen=True):
-    """One call that the model made."""
-
-    name: str
-    args: dict[str, Any]
-    """Its arguments; empty when they could not be read."""
-    part: ToolCallPart
-    """As the model wrote it."""
-    problem: str = ""
-    """Why it could not be carried out: unknown tool, arguments that are not a JSON object."""
-
-
-class SessionStep(msgspec.Struct, frozen=True):
-    """One call that was answered, in the order in which the model made them."""
-
-    call: ToolCall
-    result: str
-    """What the model was shown."""
-    refused: bool = False
-    """The call could not be carried out, or the tool refused it."""
-    turn: int = 0
-    """Number of the model's reply that made the call, 1 for the session's first."""
-    user: str = ""
-    """What the user had said last."""
-
-    @property
-    def name(self) -> str:
-        return self.call.name
-
-    @property
-    def args(self) -> dict[str, Any]:
-        return self.call.args
 
 
 class AgentSession:
@@ -107,8 +72,10 @@ class AgentSession:
         self._tool_seconds, self._result_chars = tool_seconds, result_chars
         self._definitions = tuple(tool.definition if isinstance(tool, Tool) else tool for tool in self.tools)
         self._live = {tool.name: tool for tool in self.tools if isinstance(tool, Tool)}
-        self._turn = _Turn(())
+        self._turn = SessionTurn(())
         self._turns = 0
+        self._last_tools: frozenset[str] = frozenset()
+        self._over = False
         self._tally: Counter[str] = Counter()
         self._before = {id(tool.tally): (tool.tally, Counter(tool.tally)) for tool in self._live.values()}
         _unique([_name(tool) for tool in self.tools])
@@ -131,12 +98,14 @@ class AgentSession:
             known.update(now - before)
         return known
 
-    def play(self, user: Talker | Speak | None = None) -> "AgentSession":
+    def play(self, user: Talker | Speak | None = None, *, until: Sequence[str] = ()) -> "AgentSession":
         """Go on until the model has answered in words and the user, if there is one, is done, or a limit is reached.
 
-        `user` speaks whenever the model has answered, and first when nobody has said anything. Raises what a tool raised
-        beyond a refusal, and ToolTimeout when one does not come back.
+        `user` speaks whenever the model has answered, and first when nobody has said anything. `until` names tools that
+        end the session, such as a hand-over to a person: it is done once one of them was carried out. Raises what a tool
+        raised beyond a refusal, ToolTimeout when one does not come back, UsageError when `until` names no tool.
         """
+        self._set_last(until)
         speak, most = _speaker(user, self._identity)
         if speak is None and not self.messages:
             raise UsageError("nobody has said anything yet", next="model.session(case.messages, ...), or user=...")
@@ -144,7 +113,7 @@ class AgentSession:
         while True:
             if self.messages and self.messages[-1].role != "assistant" or self._turn.open:
                 self._answer()
-            if speak is None or self.exhausted:
+            if speak is None or self.exhausted or self.ended == "done":
                 return self
             if spoken >= most:
                 return self._end("user_turns")
@@ -180,8 +149,8 @@ class AgentSession:
                 if self._turn.open:
                     names = ", ".join(call.name for call in self._turn.unanswered())
                     raise UsageError(f"the calls of {names} have no result yet", next="chat.reply(call, result)")
-                if self._answered():
-                    self.ended = "answered"
+                if self._answered() or self._over:
+                    self.ended = "done" if self._over else "answered"
                     return None
                 if not self._within():
                     return None
@@ -193,6 +162,7 @@ class AgentSession:
             call = self._turn.waiting.popleft()
             self.calls.append(call)
             if call.problem:
+                self._tally["calls that could not be carried out"] += 1
                 self._give(call, {"error": call.problem}, refused=True)
             elif call.name in self._live:
                 self._carry_out(call, self._live[call.name])
@@ -209,7 +179,7 @@ class AgentSession:
 
     def transcript(self) -> tuple[Message, ...]:
         """The messages, with results of a turn whose other calls have none."""
-        return *self.messages, *(_result(step) for step in self._turn.steps())
+        return *self.messages, *(message_of(step) for step in self._turn.steps())
 
     def total(self, name: str) -> int:
         """How often the model called the tool `name`."""
@@ -230,7 +200,7 @@ class AgentSession:
         self._settle()
         if self._turn.open:
             raise UsageError("the user speaks while calls have no result", next="chat.reply(call, result) first")
-        self.ended = ""
+        self.ended, self._over = "", False
         self.messages.append(Message(role="user", parts=(TextPart(text=text),)))
 
     def _answered(self) -> bool:
@@ -253,8 +223,16 @@ class AgentSession:
         self.messages.append(Message(role="assistant", parts=(*words, *reply.tool_calls)))
         self.text = reply.text
         self._turns += 1
-        self._turn = _Turn([_call(part, [_name(tool) for tool in self.tools]) for part in reply.tool_calls])
+        self._turn = SessionTurn([read_call(part, [_name(tool) for tool in self.tools]) for part in reply.tool_calls])
         return reply
+
+    def _set_last(self, until: Sequence[str]) -> None:
+        self._last_tools = frozenset((until,) if isinstance(until, str) else until)
+        unknown = sorted(self._last_tools - self._live.keys())
+        if unknown:
+            raise UsageError(
+                f"no tool {unknown[0]!r} can end the session", next=f"until= one of {', '.join(self._live)}"
+            )
 
     # ------------------------------------------------------------ tools
 
@@ -281,6 +259,7 @@ class AgentSession:
         self._tally.update({"tool results cut": 1} if cut else {})
         asked = next((message.text for message in reversed(self.messages) if message.role == "user"), "")
         self._turn.answer(call, SessionStep(call, content, refused, self._turns, asked))
+        self._over = self._over or (call.name in self._last_tools and not refused)
         self._settle()
 
     def _settle(self, every: bool = False) -> None:
@@ -288,7 +267,7 @@ class AgentSession:
         if self._turn.results and (every or not self._turn.open):
             for step in self._turn.take():
                 self.steps.append(step)
-                self.messages.append(_result(step))
+                self.messages.append(message_of(step))
 
 
 SESSION: ContextVar[AgentSession | None] = ContextVar("trueup_agent_session", default=None)
@@ -303,47 +282,6 @@ def nested() -> tuple[Spending | None, int]:
     if above.depth + 1 >= DEEPEST:
         raise ToolRefused(f"agents are nested {DEEPEST} deep, and no deeper")
     return above.spending, above.depth + 1
-
-
-class _Turn:
-    """The calls of one reply, and the results so far."""
-
-    def __init__(self, calls: Sequence[ToolCall]) -> None:
-        self.calls, self.waiting = list(calls), deque(calls)
-        self.results: list[tuple[int, SessionStep]] = []
-
-    @property
-    def open(self) -> bool:
-        """Whether a call has no result yet."""
-        return len(self.results) < len(self.calls)
-
-    def unanswered(self) -> list[ToolCall]:
-        answered = {place for place, _ in self.results}
-        return [call for place, call in enumerate(self.calls) if place not in answered]
-
-    def answer(self, call: ToolCall, step: SessionStep) -> None:
-        """Raises UsageError when the call is not one of this turn, or has a result."""
-        answered = {place for place, _ in self.results}
-        free = (place for place, one in enumerate(self.calls) if one is call and place not in answered)
-        place = next(free, None)
-        if place is None:
-            raise UsageError(f"this call of {call.name!r} is not waiting for a result", next="reply to each call once")
-        self.results.append((place, step))
-
-    def steps(self) -> list[SessionStep]:
-        """The results in the order of the calls."""
-        return [step for _, step in sorted(self.results, key=lambda result: result[0])]
-
-    def take(self) -> list[SessionStep]:
-        """The results in the order of the calls. The turn is over."""
-        steps = self.steps()
-        self.calls, self.results = [], []
-        self.waiting.clear()
-        return steps
-
-
-def _result(step: SessionStep) -> Message:
-    return Message(role="tool", parts=(ToolResultPart(id=step.call.part.id, content=step.result),))
 
 
 def _tool(given: Any) -> Any:
@@ -363,15 +301,6 @@ def _unique(names: Sequence[str]) -> None:
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise UsageError(f"two tools are named {twice[0]!r}", next="give each tool a name of its own")
-
-
-def _call(part: ToolCallPart, known: Sequence[str]) -> ToolCall:
-    if part.name not in known:
-        return ToolCall(part.name, {}, part, f"there is no tool {part.name!r}; there are {', '.join(known)}")
-    try:
-        return ToolCall(part.name, msgspec.json.decode(part.arguments or "{}", type=dict[str, Any]), part)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
-        return ToolCall(part.name, {}, part, f"the arguments are not a JSON object: {error}")
 
 
 def _words(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from harness.core.codec import canonical
 from harness.errors import UsageError
 from harness.evaluate import score
 from harness.evaluate.sessions.limits import SessionLimits, Spending
-from harness.evaluate.sessions.session import SessionStep, ToolCall
+from harness.evaluate.sessions.turn import SessionStep, ToolCall
 from harness.types import Reply, ToolCallPart, Usage
 
 

@@ -1,7 +1,7 @@
 """Tools that answer from a recording: which call is which, and what comes of one that is not there."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.core.codec import from_chat
@@ -121,6 +121,7 @@ VALUES = st.recursive(
 
 
 @given(value=VALUES, other=VALUES)
+@example(value=None, other=float("inf"))
 def test_normalising_is_settled_and_likeness_is_a_share(value, other):
     """A normal form is its own normal form; likeness is 1 for equals alone, and never leaves 0 to 1."""
     assert normal(normal(value)) == normal(value)

@@ -268,3 +268,20 @@ def test_a_session_in_which_nobody_spoke_is_refused(playing, words):
     """There is nothing to answer."""
     with pytest.raises(UsageError, match="nobody"):
         playing(words("a")).session().play()
+
+
+def test_a_tool_may_end_the_session(desk, playing, calling, words):
+    """A hand-over to a person: neither the model nor the user speaks after it. A call that was refused ends nothing."""
+
+    def hand_over(why: str):
+        return "a person takes over"
+
+    model = playing(
+        calling(("hand_over", {"reason": "x"})), calling(("find", {"order": "7"}), ("hand_over", {"why": "x"}))
+    )
+    run = model.session("x", [desk.find, hand_over]).play(user=user.scripted(["Thanks"]), until="hand_over")
+    assert run.ended == "done" and not run.exhausted and run.turns == 2 and len(run.steps) == 3
+    assert run.messages[-1].role == "tool"
+    assert model.notes() == ()
+    with pytest.raises(UsageError, match="hand_ovr"):
+        model.session("x", [desk.find, hand_over]).play(until=["hand_ovr"])
