@@ -147,6 +147,7 @@ def _absolute(config: Config) -> Config:
         model=replace(config.model, base=config.model_path(config.model.base)),
         ingest=replace(config.ingest, paths=tuple(config.path(item) for item in config.ingest.paths)),
         arms={name: replace(arm, model=config.model_path(arm.model, arm.backend)) for name, arm in config.arms.items()},
+        candidates={name: replace(one, model=config.model_path(one.model)) for name, one in config.candidates.items()},
         judges={
             name: replace(one, model=config.model_path(one.model, one.backend)) for name, one in config.judges.items()
         },

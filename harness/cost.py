@@ -7,6 +7,8 @@ bound. Nothing is asked and nothing is changed.
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
+from msgspec.structs import replace
+
 from harness.core.adapters import HOSTED
 from harness.errors import TrueupError, UsageError
 from harness.evaluate import arms as evaluate_arms
@@ -16,7 +18,7 @@ from harness.evaluate.runner.survey import Survey
 from harness.gate import candidate as gate_candidate
 from harness.project import LATEST, EvaluationRuns, Project
 from harness.sections import Config
-from harness.tune import dry_run
+from harness.tune import candidates, dry_run, tournament
 from harness.tune import step as tune_step
 from harness.types import Adapter, Arm, Dataset, Noun, Result, Run, Suite
 
@@ -113,17 +115,24 @@ def _training(project: Project) -> Iterator[PricedStep]:
     dataset, adapter = project.latest_or_none()
     if dataset is None:
         yield PricedStep(name="training", cost=None, basis="no dataset yet: trueup curate")
-        return
-    if tune_step.known(project, dataset):
-        yield PricedStep(name="training", basis="done before")
-    elif project.config.tune.method == HOSTED:
-        yield PricedStep(name="training", cost=None, basis="the provider's price is not known here")
+    elif project.config.candidates:
+        for each in candidates.entries(project, dataset)[0]:
+            step = _one_training(each.project, each.dataset, adapter, f"training {each.name}")
+            yield replace(step, basis=f"{step.basis}; whole, less where it ends early")
     else:
-        seconds, basis = _seconds(project, dataset, adapter)
-        cost = project.config.cost
-        money = cost.of_machine(seconds) if cost.machine_hour and seconds else None
-        unknown = basis if money is not None else f"{basis}; set [cost] machine_hour for its price"
-        yield PricedStep(name="training", seconds=seconds, cost=money, basis=unknown)
+        yield _one_training(project, dataset, adapter, "training")
+
+
+def _one_training(project: Project, dataset: Dataset, adapter: Adapter | None, name: str) -> PricedStep:
+    if tune_step.known(project, dataset):
+        return PricedStep(name=name, basis="done before")
+    if project.config.tune.method == HOSTED:
+        return PricedStep(name=name, cost=None, basis="the provider's price is not known here")
+    seconds, basis = _seconds(project, dataset, adapter)
+    cost = project.config.cost
+    money = cost.of_machine(seconds) if cost.machine_hour and seconds else None
+    unknown = basis if money is not None else f"{basis}; set [cost] machine_hour for its price"
+    return PricedStep(name=name, seconds=seconds, cost=money, basis=unknown)
 
 
 def _seconds(project: Project, dataset: Dataset, adapter: Adapter | None) -> tuple[float | None, str]:
@@ -132,7 +141,9 @@ def _seconds(project: Project, dataset: Dataset, adapter: Adapter | None) -> tup
         rows = adapter.seconds / adapter.rows["trained"]
         return rows * dataset.counts.get("train", 0), "as long a row as the latest training"
     try:
-        return dry_run.estimate(project).seconds or None, "from trial steps on this machine"
+        whole = project.latest_dataset().counts.get("train", 0) or 1
+        share = dataset.counts.get("train", 0) / whole
+        return share * dry_run.estimate(project).seconds or None, "from trial steps on this machine"
     except TrueupError as error:
         return None, error.what
 
@@ -147,20 +158,24 @@ def _answers(project: Project) -> Iterator[PricedStep]:
     past = _past(project)
     for arm in _arms(project, dataset, adapter):
         prices = prices_of(arm.options)
-        lines = [
+        suites = [
             _asked(project, arm, suite, len(survey.cases.get(suite.name, ())), past, survey, prices)
             for suite in survey.suites
         ]
-        yield PricedStep(
+        line = PricedStep(
             name=arm.name,
-            calls=sum(line.calls for line in lines),
-            known=sum(line.known for line in lines),
-            input=_sum([line.input for line in lines]),
-            output=_sum([line.output for line in lines]),
-            seconds=_sum([line.seconds for line in lines]),
-            cost=_sum([line.cost for line in lines]),
-            basis=next((line.basis for line in lines if line.calls), "all answered before"),
+            calls=sum(each.calls for each in suites),
+            known=sum(each.known for each in suites),
+            input=_sum([each.input for each in suites]),
+            output=_sum([each.output for each in suites]),
+            seconds=_sum([each.seconds for each in suites]),
+            cost=_sum([each.cost for each in suites]),
+            basis=next((each.basis for each in suites if each.calls), "all answered before"),
         )
+        yield line
+        if arm.name == evaluate_arms.TUNED:
+            finalists = min(tournament.FINALISTS, len(project.config.candidates))
+            yield from (replace(line, name=f"{arm.name}, finalist {number}") for number in range(2, finalists + 1))
 
 
 def _arms(project: Project, dataset: Dataset | None, adapter: Adapter | None) -> list[Arm]:

@@ -29,7 +29,7 @@ from harness.promote import deploy
 from harness.promote.step import promote
 from harness.report import report
 from harness.sections import Config
-from harness.tune import rounds
+from harness.tune import candidates, rounds, tournament
 from harness.tune import step as tune_step
 from harness.tune.step import tune
 from harness.types import Adapter, Dataset, Verdict
@@ -47,6 +47,7 @@ def check(config: Config) -> None:
     deploy.check(config)
     track.check(config)
     cost.check(config)
+    candidates.configs(config)
 
 
 def run(project: Project, anyway: bool = False) -> Verdict:
@@ -59,11 +60,15 @@ def run(project: Project, anyway: bool = False) -> Verdict:
     candidate.check(project.config, project.config.gate)
     if not candidate.is_tuned(project.config, project.config.gate):
         return judge(project, *project.latest_or_none())
-    tune_step.check_base(project)
+    for each in candidates.projects(project):
+        tune_step.check_base(each)
     _ingest(project)
     with planning.paged(project):
         dataset = curate(project)
-        adapter = tune(project, dataset, anyway)
+        if project.config.candidates:
+            project, dataset, adapter = tournament.tune(project, dataset, anyway)
+        else:
+            adapter = tune(project, dataset, anyway)
     return judge(project, dataset, adapter)
 
 
@@ -78,6 +83,8 @@ def run_in_rounds(project: Project, count: int, suite: str = "") -> Verdict:
             f"the candidate {project.config.gate.candidate!r} is not trained, so there are no rounds",
             next="trueup run without --iterations",
         )
+    if project.config.candidates:
+        raise UsageError("a tournament has no rounds", where="[candidates]", next="trueup run without --iterations")
     tune_step.check_base(project)
     _ingest(project)
     with planning.paged(project):

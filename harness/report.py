@@ -1,6 +1,7 @@
 """Gather what reports are rendered from, and write them: of one verdict, of two arms, of all nights."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -17,7 +18,10 @@ from harness.gate import runs as gate_runs
 from harness.gate import waivers as gate_waivers
 from harness.gate.history import nights
 from harness.project import JUDGED, MARKED, EvaluationRuns, Project
+from harness.tune import tournament
 from harness.types import (
+    CanaryDay,
+    CanaryRecord,
     Case,
     Comparison,
     Dataset,
@@ -26,6 +30,7 @@ from harness.types import (
     Judgement,
     PairMean,
     Policy,
+    Promotion,
     Run,
     Story,
     Verdict,
@@ -36,6 +41,8 @@ SHORT = {"md": "markdown"}
 """Other names of formats, in [report] formats and after --format."""
 WATCHED = "watched"
 """Kind of artifact, and memo step: the last day of traffic to what `trueup watch` said of it."""
+CANARY_DAYS = "canary_day"
+"""Kind of artifact, and memo step: a canary and a day of traffic to what it was judged to be."""
 NIGHTS = "nights"
 """Folder, beside the index, of each night's page."""
 
@@ -57,6 +64,7 @@ def story_of(project: Project, verdict: Verdict) -> Story:
     past = [night for night in nights(project) if night.at_ns <= verdict.at_ns]
     before = _before(project, verdict, past)
     moves = tuple(project.store.promotions.history(project.config.promote.alias))
+    canaries = canary_records(project)
     comparisons = gate_runs.comparisons(runs, policy.candidate)
     return Story(
         title=_title(project),
@@ -75,6 +83,7 @@ def story_of(project: Project, verdict: Verdict) -> Story:
         saved_waivers=gate_waivers.read(Path(project.config.root) / "waivers.jsonl"),
         policy=policy,
         training=_rows(project, verdict.dataset if adapter else ""),
+        tournament=tournament.told(project, tuned) if tuned else None,
         previous_training=_rows(project, before.id if before else ""),
         feedback=tuple(record for record in project.feedback() if record.call_id in wanted),
         seconds={**project.progress.seconds, **({"tune": adapter.seconds} if adapter else {})},
@@ -83,10 +92,11 @@ def story_of(project: Project, verdict: Verdict) -> Story:
         judgement=judgement,
         branch_change=branches.change(project, verdict, ci_job()),
         watched=watched_days(project),
+        canaries=canaries,
         cost=project.config.cost,
         calls_a_day=project.config.cost.calls_a_day or project.store.traces.calls_a_day(),
         places=_places(project, runs.values()),
-        served={ident: project.served(ident) for move in moves for ident in (move.adapter, move.previous)},
+        served=_served(project, moves, canaries),
     )
 
 
@@ -94,6 +104,26 @@ def watched_days(project: Project) -> tuple[WatchedDay, ...]:
     """What `trueup watch` said, the oldest day first; of a day that was watched twice the last word."""
     days = (project.store.artifacts.get(WATCHED, ident, WatchedDay) for ident in project.store.memo.ids(WATCHED))
     return tuple(sorted(days, key=lambda watched: watched.day))
+
+
+def canary_records(project: Project) -> tuple[CanaryRecord, ...]:
+    """Every canary with what was judged of it each day, the oldest first."""
+    ids = project.store.memo.ids(CANARY_DAYS)
+    days = sorted(
+        (project.store.artifacts.get(CANARY_DAYS, ident, CanaryDay) for ident in ids), key=lambda seen: seen.day
+    )
+    history = project.store.canaries.history()
+    ends = {event.canary.id: event for event in history if event.kind != "started"}
+    return tuple(
+        CanaryRecord(
+            canary=event.canary,
+            offline=verdict.sentence if (verdict := _kept_verdict(project, event.canary.verdict)) else "",
+            days=tuple(seen for seen in days if seen.canary == event.canary.id),
+            end=ends.get(event.canary.id),
+        )
+        for event in history
+        if event.kind == "started"
+    )
 
 
 def report(project: Project, verdict: Verdict | None = None) -> list[Path]:
@@ -198,6 +228,20 @@ def _kept(project: Project, verdict: Verdict) -> Story:
 
 def _title(project: Project) -> str:
     return project.config.project.title or project.config.project.name
+
+
+def _served(project: Project, moves: Iterable[Promotion], canaries: Iterable[CanaryRecord]) -> dict[str, str]:
+    """What was promoted or tried, in words, by content id."""
+    tried = (ident for each in canaries for ident in (each.canary.candidate, each.canary.champion))
+    return {ident: project.served(ident) for ident in chain((i for m in moves for i in (m.adapter, m.previous)), tried)}
+
+
+def _kept_verdict(project: Project, ident: str) -> Verdict | None:
+    return (
+        project.store.artifacts.get("verdict", ident, Verdict)
+        if project.store.artifacts.has("verdict", ident)
+        else None
+    )
 
 
 def _judgement(project: Project, verdict: Verdict) -> Judgement | None:

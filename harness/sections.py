@@ -7,7 +7,17 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from harness.types import ADDRESS, CanaryMetric, CostSettings, FeedbackScale, Json, Policy, Recipe, StoreSettings
+from harness.types import (
+    ADDRESS,
+    CanaryMetric,
+    CostSettings,
+    EngineSettings,
+    FeedbackScale,
+    Json,
+    Policy,
+    Recipe,
+    StoreSettings,
+)
 
 
 class Section(Struct, frozen=True):
@@ -141,6 +151,17 @@ class JudgeSection(Section, frozen=True):
     """What the backend takes, as for an arm."""
 
 
+class CandidateSection(Section, frozen=True):
+    """One entry of a tournament; see docs/how-to/candidates.md. What it leaves out is as [tune] and [model] say."""
+
+    model: str = ""
+    """Folder of another base model; empty: that of the tuned arm."""
+    tune: dict[str, Json] = {}
+    """Keys over those of [tune], such as `rank`, `learning_rate`, `epochs` or `method`: [candidates.NAME.tune]."""
+    train_share: float = 1.0
+    """Share of the training rows that it learns from, above 0, at most 1: whole groups of near-duplicates."""
+
+
 class EvalSection(Section, frozen=True):
     paths: tuple[str, ...] = ("evals",)
     """Folders and files with eval files."""
@@ -239,6 +260,8 @@ class Config(Section, frozen=True):
     """Models that judge, by the name that `judge(by=NAME)` in an eval file gives."""
     tune: Recipe = Recipe()
     """How the adapter is trained."""
+    candidates: dict[str, CandidateSection] = {}
+    """Fine-tunes of which `trueup run` judges the best: `[candidates.small]`."""
     eval: EvalSection = EvalSection()
     """Where eval files are, and how they are run."""
     gate: Policy = Policy()
@@ -253,6 +276,8 @@ class Config(Section, frozen=True):
     """How a candidate is tried on a part of the traffic."""
     storage: StoreSettings = msgspec.field(default=StoreSettings(), name="store")
     """Where the store is."""
+    engine: EngineSettings = EngineSettings()
+    """Where work is done."""
     notify: dict[str, NotifySection] = {}
     """Who is told of a verdict, by a name of yours: `[notify.team]`."""
     track: dict[str, Json] = {}

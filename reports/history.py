@@ -2,6 +2,7 @@
 
 from harness.types import Story
 from reports.parts.cases import candidate
+from reports.parts.diary import diary
 from reports.parts.page import page
 from reports.parts.trend import is_share, trend
 
@@ -9,7 +10,7 @@ SUFFIX = ".html"
 
 
 def render(story: Story) -> bytes:
-    """One HTML file without any script. It reads `history` and `promotions` of the story; newest night first."""
+    """One HTML file without any script. It reads what the story has of all nights; newest first."""
     drawn = trend(story, nights=400)
     means = {point.at_ns: point.means for point in story.history}
     suites = list(dict.fromkeys(name for table in means.values() for name in table))
@@ -26,5 +27,7 @@ def render(story: Story) -> bytes:
         judged=judged,
         promotions=story.promotions,
         watched=story.watched,
+        canaries=story.canaries,
+        diary=diary(story) if story.watched or story.canaries or story.promotions else [],
         served=story.served,
     )

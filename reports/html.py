@@ -19,6 +19,7 @@ from reports.parts.matrix import matrix, suites_of
 from reports.parts.nearness import nearness
 from reports.parts.next_steps import next_steps
 from reports.parts.page import page
+from reports.parts.pareto import pareto
 from reports.parts.plots import Axis, Bar, axis, bar, loss_chart, score_chart
 from reports.parts.still_wrong import still_wrong
 from reports.parts.summary import SuiteRow, Summary, summary, worst_first
@@ -75,6 +76,7 @@ def whole_page(story: Story, *, judged: bool) -> bytes:
         findings=worst_first(story.verdict.findings),
         judges=judges(story),
         found_prompts=found_prompts(story),
+        pareto=pareto(story),
         waivers=[(waiver, in_force(waiver, story)) for waiver in story.waivers],
         baseline=main_baseline(story),
         judged_arm=candidate(story),

@@ -96,7 +96,7 @@ def _trains(command: Sequence[str]) -> bool:
     """Whether the child needs torch."""
     _, _, _, module, *arguments = command
     if module != "pytest":
-        return module.startswith(("harness.tune.", "trainers."))
+        return any(name.startswith(("harness.tune.", "trainers.")) for name in (module, *arguments))
     file = Path(arguments[arguments.index("--trueup-request") + 1])
     return any(arm.backend == "hf" for arm in read(file, EvalRequest).arms)
 

@@ -4,15 +4,15 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from harness.core import options, worker
+from harness.core import crew, options, worker
 from harness.core.codec import digest
 from harness.curate import step as curate_step
 from harness.mine import step as mine_step
 from harness.project import LATEST, Project
-from harness.tune.engines import _jobs, local
 from tests.cli.inside import trueup
 from tests.cli.test_cli import CONFIG, EVAL, TRACES, project
 from trainers.publishing import round_trip
@@ -120,8 +120,11 @@ def tuned_here(monkeypatch, children):
     """Trains in this process, with the recipe that a child would run: it has imported torch already. Other children are
     started from nothing, as users start them."""
     monkeypatch.setattr(worker, "start", children.started)
-    run = lambda job, request, on_event, secrets=(): _jobs.job(job)(request, on_event)  # noqa: E731
-    monkeypatch.setattr(local, "run", run)
+
+    def here(engine, task, on_event=lambda data: None, places=()):
+        return crew.job(task.job)(task.request, Path(), on_event)
+
+    monkeypatch.setattr(crew, "result", here)
     monkeypatch.setattr(round_trip, "_in_a_fresh_process", round_trip.examine)
 
 

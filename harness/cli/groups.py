@@ -5,7 +5,7 @@ GROUPS = {
     "Data": ("ingest", "collect", "inspect", "mine", "review", "label", "curate", "diff", "export", "forget"),
     "Training": ("tune",),
     "Evaluation": ("eval", "runs", "show", "view", "compare", "quarantine"),
-    "Decision": ("gate", "report", "notify", "promote", "deploy", "canary", "monitor", "watch"),
+    "Decision": ("gate", "report", "notify", "promote", "deploy", "serve", "canary", "monitor", "watch"),
 }
 """Heading to its commands, in the order in which people meet them. A command in no group is in the last one."""
 

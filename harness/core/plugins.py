@@ -22,6 +22,7 @@ T = TypeVar("T")
 PACKAGES = {
     "formats": "harness.ingest.formats",
     "detectors": "harness.mine.detectors",
+    "doubts": "harness.curate.doubts",
     "scorers": "harness.evaluate.scorers",
     "backends": "harness.evaluate.backends",
     "rules": "harness.gate.rules",
@@ -32,6 +33,7 @@ PACKAGES = {
     "reply_formats": "harness.core.reply_formats",
     "notifiers": "harness.notify.kinds",
     "targets": "harness.promote.targets",
+    "engines": "harness.core.engines",
     "trackers": "harness.notify.trackers",
     "prompt_optimisers": "harness.evaluate.prompting.optimisers",
     "gateways": "harness.promote.gateways",
@@ -51,6 +53,8 @@ def names(kind: str) -> tuple[str, ...]:
 @overload
 def load(kind: Literal["detectors"], name: str) -> protocols.Detector: ...
 @overload
+def load(kind: Literal["doubts"], name: str) -> protocols.DoubtSign: ...
+@overload
 def load(kind: Literal["backends"], name: str) -> protocols.AnswerBackend: ...
 @overload
 def load(kind: Literal["rules"], name: str) -> protocols.GateRule: ...
@@ -68,6 +72,8 @@ def load(kind: Literal["reply_formats"], name: str) -> protocols.ReplyFormat: ..
 def load(kind: Literal["prompt_optimisers"], name: str) -> protocols.PromptOptimiser: ...
 @overload
 def load(kind: Literal["targets"], name: str) -> protocols.DeployTarget: ...
+@overload
+def load(kind: Literal["engines"], name: str) -> protocols.Engine: ...
 @overload
 def load(kind: Literal["trackers"], name: str) -> protocols.Tracker: ...
 @overload

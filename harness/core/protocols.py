@@ -6,17 +6,22 @@ named in the docstring, with what is assumed then. A plug-in that takes options 
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from harness.types import (
     Adapter,
     Arm,
     CurvePoint,
+    Doubt,
+    EngineSettings,
     Estimate,
     Failure,
     Finding,
     Json,
+    Noun,
     Preview,
     Prompt,
     Recipe,
@@ -255,6 +260,58 @@ class DeployTarget(Protocol):
         """The target with its options; `alias` is that of [promote]. Reaches nothing yet."""
 
 
+class EngineTask(Noun, frozen=True):
+    """What an engine runs somewhere; see `harness.core.crew`."""
+
+    job: str
+    """Its function, `package.module:function`."""
+    request: bytes
+    """JSON. Plain values, so it can be sent anywhere."""
+    reads: tuple[str, ...] = ()
+    """Names of the files that it reads in the crew's folder: those that earlier tasks left, and what was shared."""
+    leaves: tuple[str, ...] = ()
+    """Names of the files that it leaves there."""
+    secrets: tuple[str, ...] = ()
+    """Names of the environment variables with keys that it needs; no other key is passed on."""
+    gpus: bool = False
+    """Whether it has a model to ask or to train."""
+    live: bool = False
+    """True: its events are wanted as they come; after its worker was lost it is begun again and may tell some twice. False: they
+    may come with the result, each once, and the same request gives the same."""
+
+
+class EngineMessage(NamedTuple):
+    """What a task tells, and at its end its result."""
+
+    number: int
+    """Of the task."""
+    data: bytes
+    is_result: bool
+
+
+class Crew(Protocol):
+    """Workers that an engine has opened."""
+
+    def slots(self, gpus: bool = False) -> int:
+        """Tasks that run at once; with `gpus` those that have a model."""
+
+    def require(self, places: Sequence[str], /) -> None:
+        """Raises InputError when a worker does not see these files and folders where this machine has them."""
+
+    def share(self, name: str, place: Path, /) -> None:
+        """Let tasks read a folder of this machine under a name, as it is when they begin."""
+
+    def run(self, tasks: Sequence[EngineTask], /) -> Iterator[EngineMessage]:
+        """Run tasks; messages as they come. Raises the TrueupError of the first that fails, and ends the others."""
+
+
+class Engine(Protocol):
+    """A place where tasks run."""
+
+    def open(self, settings: EngineSettings, slots: int, /) -> AbstractContextManager[Crew]:
+        """The workers, `slots` at once; 0: as many as there is room for. Raises when they cannot be had or used."""
+
+
 class PromptOptimiser(Protocol):
     """A search for a better prompt on training rows. It has a struct `Options` with the keys of [prompts.NAME.options].
 
@@ -272,9 +329,17 @@ class Gateway(Protocol):
         """File name to text: the configuration for the split, whose `share` is 0 or 1 once the canary has ended."""
 
 
+class DoubtSign(Protocol):
+    """A sign that a target is wrong. It shows rows to people and leaves none out."""
+
+    def find(self, rows: Sequence[Any], /) -> Iterable[Doubt]:
+        """Doubts about `harness.curate.rows.CallRow` rows, one a row and claim at most; the same whatever their order."""
+
+
 KINDS: dict[str, tuple[type, ...]] = {
     "formats": (RecordFormat, SpanDialect),
     "detectors": (Detector,),
+    "doubts": (DoubtSign,),
     "scorers": (Scorer,),
     "backends": (AnswerBackend,),
     "rules": (GateRule,),
@@ -285,6 +350,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "reply_formats": (ReplyFormat,),
     "notifiers": (Notifier,),
     "targets": (DeployTarget,),
+    "engines": (Engine,),
     "trackers": (Tracker,),
     "prompt_optimisers": (PromptOptimiser,),
     "gateways": (Gateway,),

@@ -1,10 +1,10 @@
 """Start a child process, exchange messages with it, and leave nothing of it behind.
 
-    with Worker("harness.tune.engines.local", "tune") as child:       in the parent
+    with Worker("harness.core.engines.local", JOB, FOLDER) as child:       in the parent
         child.send(encode(request))
         answer = child.result(on_event)
 
-    parent = worker.parent()                                          in the child
+    parent = worker.parent()                                               in the child
     parent.perform(lambda: work(next(parent.requests())))
 
 Requests are JSON lines on the child's standard input. Messages are JSON lines on a pipe of their own, whose descriptor is
@@ -104,13 +104,18 @@ Death = Callable[[int, str], TrueupError]
 _decoder = msgspec.json.Decoder(ChildMessage)
 
 
+def is_secret(name: str) -> bool:
+    """Whether an environment variable of this name holds a key: a child gets it only when its job names it."""
+    return _SECRET.search(name) is not None
+
+
 def environment(secrets: Sequence[str] = (), **more: str) -> dict[str, str]:
     """The environment of every child: the caller's, offline, without its secrets but those that are named.
 
     `secrets` are names of variables that the job needs; the user names further ones in TRUEUP_SECRETS. `more` is added.
     """
     named = {*secrets, *(name.strip() for name in os.environ.get(NAMED, "").split(","))}
-    kept = {name: value for name, value in os.environ.items() if name in named or not _SECRET.search(name)}
+    kept = {name: value for name, value in os.environ.items() if name in named or not is_secret(name)}
     return kept | FIXED | more
 
 

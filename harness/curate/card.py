@@ -77,6 +77,7 @@ def sections(
             "Changes since the dataset before", ("split", *KINDS), tuple(_changes(changes)), _unchanged(changes)
         ),
         CardSection("Targets", ("source", "rows"), tuple(dataset.target_sources.items())),
+        CardSection("Corrections to look at", text=doubted(dataset)),
         CardSection("Largest share of training", ("one", "rows, share and cap"), tuple(_shares(train, notes))),
         CardSection("Where every call ended", ("fate", "calls", "meaning"), tuple(_fates(dataset))),
         CardSection("Leak proof", ("alike by", "judged", "training"), tuple(_leaks(dataset)), _proof(dataset)),
@@ -217,6 +218,18 @@ def shared(dataset: Dataset) -> str:
     )
     left_out = dataset.fates.get("context_budget", 0)
     return f"{text}; {left_out:,} answers left out by [curate] context_budget." if left_out else f"{text}."
+
+
+def doubted(dataset: Dataset) -> str:
+    """How many corrections look wrong and what to do about it, in words; empty where none does."""
+    counts = dataset.notes.get("doubts")
+    if not isinstance(counts, dict) or not counts["doubted"]:
+        return ""
+    signs = ", ".join(f"{sign} {count:,}" for sign, count in counts["signs"].items())
+    return (
+        f"{counts['doubted']:,} of {counts['corrections']:,} corrections look wrong ({signs}). All are kept as they are; "
+        "`trueup review` shows them first, each with its reason."
+    )
 
 
 def decontamination(dataset: Dataset) -> str:

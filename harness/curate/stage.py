@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.core import codec
 from harness.core.dataset_files import EVALUATED, SPLITS, write_train
 from harness.core.near_duplicates import normalise
-from harness.curate import groups, manifest, passing, replay, slot_swaps, splits, too_few
+from harness.curate import doubt, groups, manifest, passing, replay, slot_swaps, splits, too_few
 from harness.curate.dataset_facts import context
 from harness.curate.options import CurateOptions
 from harness.curate.rows import CallRow, spoken
@@ -21,7 +21,7 @@ from harness.curate.sieve import Sieve
 from harness.errors import InvalidError, UndecidedError
 from harness.mine.mined import Mined
 from harness.mine.traffic import Traffic
-from harness.types import Call, Case, Dataset, Fate, Feedback, Message, Noun
+from harness.types import Call, Case, Dataset, Doubt, Fate, Feedback, Message, Noun
 
 Reword = Callable[[Sequence[Case]], Iterable[Case]]
 Own = Callable[[int], Iterable[Case]]
@@ -33,6 +33,8 @@ class Curated(Noun, frozen=True):
     fates: tuple[Fate, ...]
     sticky: dict[str, str]
     """New ledger entries: key to split."""
+    doubts: tuple[Doubt, ...] = ()
+    """Corrections that look wrong, the surest first."""
 
 
 def curate(
@@ -57,8 +59,10 @@ def curate(
     traffic = Traffic(calls)
     if not traffic.size:
         raise UndecidedError("there are no calls to curate", next="trueup ingest PATH, with the path of a trace export")
+    feedback = list(feedback)
     sieve = Sieve(traffic, feedback, mined, taught)
     rows, fates = sieve.rows(options)
+    doubted = doubt.doubts(rows, feedback)
     formed = groups.form(rows, threshold=options.near_duplicate, by_user=options.group_by_user)
     group_of = groups.names(rows, formed)
     selection = Selection(rows, splits.assign(rows, formed, sticky, options))
@@ -83,18 +87,20 @@ def curate(
         "groups": len(formed),
         "largest_group": max(map(len, formed), default=0),
         **context(cases["train"], spared),
+        **doubt.note(doubted, rows),
     }
     dataset = manifest.describe(cases, by_time, mined, traffic.prompts.found(), options, notes, sieve.labelled)
-    return _checked(Curated(dataset=dataset, splits=cases, fates=by_time, sticky=marks), traffic.size)
+    return _checked(Curated(dataset=dataset, splits=cases, fates=by_time, sticky=marks, doubts=doubted), traffic.size)
 
 
 def write(curated: Curated, folder: Path) -> None:
-    """`dataset.json`, one JSON Lines file a split, and `fates.jsonl`. The manifest is written last."""
+    """`dataset.json`, one JSON Lines file a split, `fates.jsonl` and `doubts.jsonl`. The manifest is written last."""
     for split in SPLITS:
         if split != "train":
             codec.write_lines(folder / f"{split}.jsonl", curated.splits[split])
     write_train(folder, curated.splits["train"])
     codec.write_lines(folder / "fates.jsonl", curated.fates)
+    codec.write_lines(folder / "doubts.jsonl", curated.doubts)
     codec.write_atomic(folder / "dataset.json", codec.encode(curated.dataset) + b"\n")
 
 

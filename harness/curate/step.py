@@ -98,6 +98,7 @@ def _reads(project: Project, mined: Mined, options: CurateOptions, taught: Mappi
         options=teacher_arm.knobs(options),
         files=reads.contents(helpers.named(files(options) | teacher_arm.files(teacher), Path(project.config.root))),
         plugins=reads.plugin_code("redactors")
+        | reads.plugin_code("doubts")
         | (
             reads.plugin_code("backends", [teacher.backend]) | reads.plugin_code("detectors") if teacher.backend else {}
         ),

@@ -26,4 +26,4 @@ def measure(project: Project, request: EvalRequest) -> tuple[Run, ...]:
     if not (project.config.eval.control and arms and request.repeats < REPEATS):
         return ()
     again = replace(request, arms=arms, repeats=REPEATS, batch_size=smaller, otel="")
-    return evaluate_stage.evaluate(again, purse=project.purse)
+    return evaluate_stage.evaluate(again, purse=project.purse, engine=project.config.engine)

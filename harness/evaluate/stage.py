@@ -11,12 +11,14 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from harness.core import crew
 from harness.core.codec import decode, digest, encode, read, write_atomic
 from harness.core.purse import Purse
 from harness.core.worker import SCRATCH, ChildError, ChildEvent, Worker
 from harness.errors import InvalidError, TrueupError, UsageError
+from harness.evaluate import spread
 from harness.evaluate.runner.survey import SUITES_FILE, TOLERANT, Survey, run_file
-from harness.types import EvalRequest, Run, Suite
+from harness.types import EngineSettings, EvalRequest, Run, Suite
 
 Event = dict[str, Any]
 T = TypeVar("T")
@@ -25,13 +27,18 @@ PYTEST_USAGE_ERROR = 4
 
 
 def evaluate(
-    request: EvalRequest, *, on_event: Callable[[Event], None] | None = None, purse: Purse | None = None
+    request: EvalRequest,
+    *,
+    on_event: Callable[[Event], None] | None = None,
+    purse: Purse | None = None,
+    engine: EngineSettings = crew.LOCAL,
 ) -> tuple[Run, ...]:
     """One run for each arm of the request, in order.
 
     `on_event` gets `{"event": "start", "arm", "total"}`, `{"event": "opening", "arm", "backend", "model"}`, `{"event": "asking",
     "arm", "requests"}`, `{"event": "batch", "arm", "requests", "seconds"}`, `{"event": "paid", "arm", "amount"}` and
-    `{"event": "case", "arm", "done", "total"}`. `purse` pays for it; without one nothing is counted.
+    `{"event": "case", "arm", "done", "total"}`. `purse` pays for it; without one nothing is counted. Another `engine` than the local one
+    asks the cases in parts, see `harness.evaluate.spread`.
     Files that do not load, and that nothing was collected, are `Run.problems`. Raises UsageError when pytest refuses its
     arguments, StorageError on a full disk, CapError when the purse is empty, and InvalidError when the child dies; each with
     the end of its output.
@@ -51,7 +58,10 @@ def evaluate(
             purse.pay(event["amount"])
         listen(event)
 
-    _run_child(replace(request, cost=purse.rest()), (), on_any)
+    request = replace(request, cost=purse.rest())
+    if engine.kind != crew.LOCAL.kind:
+        return spread.evaluate(request, engine, on_any)
+    _run_child(request, (), on_any)
     return tuple(_read(out / run_file(arm.name), Run) for arm in request.arms)
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.core import dataset_files
+from harness.core import adapters, dataset_files
 from harness.core.codec import digest, write_lines
+from harness.core.digests import model_digests
 from harness.errors import InvalidError, UsageError
 from harness.evaluate import aa_control
 from harness.evaluate import arms as evaluate_arms
@@ -38,9 +39,20 @@ def arms(project: Project, dataset: Dataset | None, adapter: Adapter | None) -> 
         folders[evaluate_arms.CHAMPION] = str(project.store.artifacts.folder("adapter", served))
     prompts = prompting.known(project, dataset)
     found = evaluate_arms.resolve(project.config, dataset.prompts if dataset else (), folders, champion, prompts)
+    found = {name: _on_its_base(project.config, arm) for name, arm in found.items()}
     train = dataset_files.read_split(project.store.artifacts.folder("dataset", dataset.id), "train") if dataset else ()
     fixed = evaluate_arms.fixed(train)
     return {**found, fixed.name: found.get(fixed.name, fixed)}
+
+
+def _on_its_base(config: Config, arm: Arm) -> Arm:
+    """An arm whose adapter was trained on the base of one of [candidates.*], asked over that base."""
+    models = [spec.model for spec in config.candidates.values() if spec.model]
+    if not (models and arm.adapter and arm.name in (evaluate_arms.TUNED, evaluate_arms.CHAMPION)):
+        return arm
+    trained_on = adapters.read_manifest(arm.adapter).base
+    known = (model for model in (arm.model, *models) if Path(model).is_dir())
+    return replace(arm, model=next((model for model in known if model_digests(model).weights == trained_on), arm.model))
 
 
 def evaluate(
@@ -70,7 +82,9 @@ def evaluate(
         if ask:
             runs = ask(project, request, adapter.id if adapter else "", on_event)
         else:
-            runs = evaluate_stage.evaluate(request, on_event=on_event, purse=project.purse)
+            runs = evaluate_stage.evaluate(
+                request, on_event=on_event, purse=project.purse, engine=project.config.engine
+            )
         idents = tuple((run.arm.name, keep(project, run)) for run in runs)
         evaluation = EvaluationRuns(
             dataset=dataset.id if dataset else "",

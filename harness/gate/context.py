@@ -46,6 +46,8 @@ class Context:
     """Whether the candidate has an adapter."""
     trained_anyway: bool = False
     """Whether it was trained though the power plan advised against it."""
+    among: int = 1
+    """How many candidates it was chosen among."""
     quarantine: tuple[Sorted, ...] = ()
     """Flaky cases, and whether they were left out of `comparisons`."""
 
@@ -65,8 +67,8 @@ class Context:
         return self.looks.get(suite, self.looks.get(suite.split("[")[0], 1))
 
     def alpha(self, suite: str) -> float:
-        """The one-sided error that this look at a suite may make."""
-        return spent(self.policy.alpha, self.look(suite))
+        """The one-sided error that this look at a suite may make, in equal parts for each candidate there was."""
+        return spent(self.policy.alpha, self.look(suite)) / self.among
 
     def having(self, role: type[Role]) -> Iterator[Comparison]:
         """Comparisons of suites with that role, against the required baselines."""

@@ -38,11 +38,13 @@ def evaluate(
     """
     parts = project.config.eval.early_stop
     if parts < 2 or request.select or project.config.gate.candidate not in {arm.name for arm in request.arms}:
-        return evaluate_stage.evaluate(request, on_event=on_event, purse=project.purse)
+        return evaluate_stage.evaluate(request, on_event=on_event, purse=project.purse, engine=project.config.engine)
     asked: list[tuple[Run, ...]] = []
     for number in range(1, parts + 1):
         part = replace(request, shard=f"{number}/{parts}", drawn=True)
-        asked.append(evaluate_stage.evaluate(part, on_event=on_event, purse=project.purse))
+        asked.append(
+            evaluate_stage.evaluate(part, on_event=on_event, purse=project.purse, engine=project.config.engine)
+        )
         runs = tuple(sharding.merge(of_arm) for of_arm in zip(*asked, strict=True))
         why = lost(project, {run.arm.name: run for run in runs}, adapter) if number < parts else ""
         if why:

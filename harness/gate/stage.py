@@ -104,6 +104,7 @@ def context_of(judgement: Judgement) -> Context:
         today=today,
         fine_tuned=judgement.fine_tuned,
         trained_anyway=judgement.trained_anyway,
+        among=max(1, judgement.among),
         quarantine=quarantine,
     )
 

@@ -22,7 +22,7 @@ from harness.errors import InputError, InvalidError, UsageError
 from harness.evaluate import arms as evaluate_arms
 from harness.gate import bar as gate_bar
 from harness.gate import candidate as gate_candidate
-from harness.gate import compare, flaky, sights
+from harness.gate import chosen, compare, flaky, sights
 from harness.gate import history as gate_history
 from harness.gate import runs as gate_runs
 from harness.gate import stage as gate_stage
@@ -126,6 +126,7 @@ def of_runs(project: Project, runs: dict[str, Run], candidate: str, policy: Poli
         ),
         production=_production(project, runs, policy.candidate),
         fine_tuned=gate_candidate.is_fine_tuned(runs[policy.candidate]),
+        among=chosen.among(project, candidate),
         trained_anyway=bool(project.store.memo.recall(ANYWAY, candidate)),
         waivers=gate_runs.waivers(project),
         quarantine=flaky.read(Path(project.config.root) / flaky.FILE),

@@ -3,32 +3,30 @@
 All paths of one command are one export, so that a span finds its log records whatever file they are in. Records are cut
 into pieces, pieces are grouped by trace in a spool (on disk when they are many), and each trace is read as a whole: so
 memory is bounded by the spool's limit and one partition of it, not by the size of the export. A file that turns out
-damaged at its end takes its pieces back before any of them becomes a call. Several large files are shared out to
-processes.
+damaged at its end takes its pieces back before any of them becomes a call. Several large files are shared out to the
+tasks of an engine.
 """
 
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from harness.core import plugins
+from harness.core import crew, plugins
 from harness.core.link_feedback import link
 from harness.core.recordings import is_pair
 from harness.errors import InputError
 from harness.ingest import containers, dedupe, parse
-from harness.ingest import workers as ingest_workers
 from harness.ingest.assemble import Batches, Found, Joiner, ParsedBatch, limits_of
 from harness.ingest.containers import File, sources
 from harness.ingest.door import StoreDoor
 from harness.ingest.parse import Cut, Cutter
+from harness.ingest.shared import SharedExport
 from harness.ingest.shuffle import Spool
 from harness.redact import redaction
-from harness.types import Quarantined
+from harness.types import EngineSettings, Quarantined
 
 __all__ = ["ParsedBatch", "ingest", "is_pair", "link"]
 
@@ -46,13 +44,14 @@ def ingest(
     on_progress: Progress | None = None,
     skip: Callable[[str], bool] | None = None,
     workers: int | None = None,
+    engine: EngineSettings = crew.LOCAL,
 ) -> Iterator[ParsedBatch]:
     """Read exports. The files are named in the last batch: what was merged before a crash is merged again.
 
     `paths` are files, folders, globs, `-` or addresses; `format` names the format of every record, which is otherwise
     recognised by content. `options` go to the formats. `on_progress` gets bytes done and in all. A file for whose
-    sha256 `skip` is true is passed over. `workers` is the number of processes; None: one for each core when there are
-    several large files. The option `limits` holds `IngestLimits`. Secrets and personal data are replaced before anything is given away; the options `redact` (a
+    sha256 `skip` is true is passed over. `workers` is the number of tasks of the `engine` at once; None: as many as it has room
+    for when there are several large files. The option `limits` holds `IngestLimits`. Secrets and personal data are replaced before anything is given away; the options `redact` (a
     list of kinds, or false), `salt`, `keep` and `patterns` say which and how. Raises InputError when a path does not
     exist or no file holds a trace, RedactionError when redaction cannot run.
     """
@@ -60,9 +59,9 @@ def ingest(
     if format:
         plugins.load("formats", format)
     export = _Export(files, format, options, on_progress or (lambda done, total: None), skip or (lambda known: False))
-    count = _workers(files) if workers is None else workers
+    count = _workers(files, engine) if workers is None else workers
     batches, given, refused, unread = Batches(), Counter[str](), set[str](), 0
-    for found in export.alone() if count < 2 else export.shared(count):
+    for found in export.alone() if count == 1 else export.shared(engine, count):
         if isinstance(found, Quarantined):
             refused.add(found.file)
             unread += 1
@@ -76,10 +75,13 @@ def ingest(
     export.check()
 
 
-def _workers(files: Sequence[File]) -> int:
-    """Processes that are worth starting: standard input is one file, and cannot be handed on."""
+def _workers(files: Sequence[File], engine: EngineSettings) -> int:
+    """Tasks that are worth starting at once; 0: as many as the engine has room for. Standard input is one file, and cannot be
+    handed on."""
     large = sum(file.size for file in files) >= WORTH_A_CREW and all(file.path != sources.STDIN for file in files)
-    return min(len(os.sched_getaffinity(0)), len(files)) if large else 1
+    if not large or len(files) < 2:
+        return 1
+    return min(len(os.sched_getaffinity(0)), len(files)) if engine.kind == crew.LOCAL.kind else 0
 
 
 class _Export:
@@ -112,17 +114,14 @@ class _Export:
             yield from self._once(joiner.join(spool.groups()))
         self._counts += joiner.counts + door.counts
 
-    def shared(self, workers: int) -> Iterator[Found]:
-        """The same by several processes. What they give is redacted."""
-        with tempfile.TemporaryDirectory(prefix="trueup-") as folder:
-            os.chmod(folder, 0o700)
-            job = ingest_workers.IngestJob(
-                str(Path(folder)), "", self._format, ingest_workers.options_of(self._options)
-            )
-            yield from self._cut_by(job, workers)
-            yield from self._once(self._joined_by(job, workers))
+    def shared(self, engine: EngineSettings, workers: int) -> Iterator[Found]:
+        """The same by the tasks of an engine. What they give is redacted."""
+        with crew.opened(engine, workers) as hands:
+            export = SharedExport(hands, self._files, self._format, self._options)
+            yield from self._cut_by(export)
+            yield from self._once(self._joined_by(export))
 
-    def _cut_by(self, job: ingest_workers.IngestJob, workers: int) -> Iterator[Quarantined]:
+    def _cut_by(self, export: SharedExport) -> Iterator[Quarantined]:
         total, done = sum(file.size for file in self._files), 0
 
         def moved(count: int) -> None:
@@ -130,20 +129,20 @@ class _Export:
             done = min(done + count, total)
             self._progress(done, total)
 
-        for frame in ingest_workers.cut(self._files, job, workers, self._known(workers), moved):
+        for frame in export.cut(self._known(), moved):
             self.cut += frame.cut
             self._counts.update(frame.batch.counts)
             yield from frame.batch.quarantined
         self._progress(total, total)
 
-    def _known(self, workers: int) -> list[str]:
+    def _known(self) -> list[str]:
         """sha256 of the files that are passed over. Hashing lets other threads run."""
         digest = partial(parse.known_digest, limits=limits_of(self._options))
-        with ThreadPoolExecutor(workers) as pool:
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             return [known for known in pool.map(digest, self._files) if known and self._skip(known)]
 
-    def _joined_by(self, job: ingest_workers.IngestJob, workers: int) -> Iterator[Found]:
-        for frame in ingest_workers.join(job, workers, [file.path for file in self._files], self.cut.damaged):
+    def _joined_by(self, export: SharedExport) -> Iterator[Found]:
+        for frame in export.join(self.cut.damaged):
             self._counts.update(frame.batch.counts)
             yield from frame.batch.calls
             yield from frame.batch.feedback

@@ -111,6 +111,7 @@ def _read(
         options=ingest_settings.options(project),
         on_progress=lambda done, total: project.progress.update(done, total, "bytes"),
         skip=skip,
+        engine=project.config.engine,
     )
     with project.progress.step("ingest"):
         before = traces.feedback_ids()

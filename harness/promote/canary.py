@@ -6,6 +6,8 @@ the split as it was or as it is recorded, and the next command brings it in line
 
 import secrets
 import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
@@ -19,7 +21,8 @@ from harness.promote import step as promote_step
 from harness.promote.canary_stage import CanaryReport
 from harness.promote.canary_units import SKEW_NS
 from harness.promote.served_by import BASE, model_name
-from harness.types import Canary, CanaryEvent
+from harness.report import CANARY_DAYS
+from harness.types import Call, Canary, CanaryDay, CanaryEvent
 
 LARGEST_SHARE = 0.5
 """A canary that gets more than its control is none."""
@@ -64,8 +67,9 @@ def status(project: Project, act: bool = True, now_ns: int | None = None) -> Can
     if act:
         split_files.write(project)
     if last.kind != "started":
-        return replace(_report(project, last.canary, last.at_ns), **_ended(last))
+        return replace(_report(project, last.canary, last.at_ns, has_ended=True), **_ended(last))
     report = _report(project, last.canary, now_ns or time.time_ns())
+    _keep(project, report)
     if report.outcome == "harm" and act:
         return _roll_back(project, report, last.canary)
     moved = _moved(project, last.canary)
@@ -159,13 +163,33 @@ def _ids(project: Project, what: str) -> set[str]:
     return {what, project.served_adapter(what)} - {""}
 
 
-def _report(project: Project, canary: Canary, now_ns: int) -> CanaryReport:
+def _report(project: Project, canary: Canary, now_ns: int, has_ended: bool = False) -> CanaryReport:
+    """Judged at `now_ns`; what was called after the end of one that has ended is none of its calls."""
     mined, feedback = mine_step.mine(project), project.feedback()
     with project.progress.step("canary"):
-        calls = project.calls()
+        calls: Iterable[Call] = project.calls()
+        if has_ended:
+            calls = [call for call in calls if call.start_ns <= now_ns]
         newest = max((call.start_ns for call in calls if call.start_ns <= now_ns + SKEW_NS), default=0)
         offline = _offline(project, canary.verdict)
         return canary_stage.judge(calls, feedback, mined, canary, min(newest, now_ns), offline, now_ns)
+
+
+def _keep(project: Project, report: CanaryReport) -> None:
+    """For the report and the nights' page, once a day of traffic; of a day that was judged twice the last word."""
+    if report.canary is None or not sum(report.calls.values()):
+        return
+    reached = datetime.fromtimestamp(report.canary.start_ns / 1e9 + report.days * 86_400, UTC)
+    seen = CanaryDay(
+        canary=report.canary.id,
+        day=f"{reached:%Y-%m-%d}",
+        outcome=report.outcome,
+        sentence=report.sentence,
+        findings=report.findings,
+        calls=report.calls,
+    )
+    ident = project.store.artifacts.put(CANARY_DAYS, seen)
+    project.store.memo.remember(CANARY_DAYS, f"{seen.canary} {seen.day}", ident)
 
 
 def _offline(project: Project, verdict: str) -> str:

@@ -28,8 +28,9 @@ class _Line(msgspec.Struct, frozen=True):
 class ReplyCache:
     """Open a cache file; it is made on the first `add`. Use it as a context manager, or call `close`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, also: Path | None = None) -> None:
+        """`also`: a file that is only read."""
+        self.path, self._also = path, also
         self._handle: int | None = None
         self._replies: dict[str, bytes] | None = None
 
@@ -71,7 +72,7 @@ class ReplyCache:
 
     def _known(self) -> dict[str, bytes]:
         if self._replies is None:
-            self._replies = dict(lines(self.path))
+            self._replies = {**(dict(lines(self._also)) if self._also else {}), **dict(lines(self.path))}
         return self._replies
 
     def _append(self, data: bytes) -> None:

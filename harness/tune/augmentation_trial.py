@@ -119,5 +119,5 @@ def _score(
     wanted = replace(
         request, dataset=str(folder / "data"), recipe=recipe, validation_ids=tuple(case.id for case in aside)
     )
-    adapter = tune_stage.tune(replace(wanted, out=str(folder / "adapter")))
+    adapter = tune_stage.tune(replace(wanted, out=str(folder / "adapter")), engine=project.config.engine)
     return sweep.measured(adapter, folder)[0]

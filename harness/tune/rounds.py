@@ -6,7 +6,6 @@ fails any more, or they are used up. Each round starts from the base, not from t
 general ability cannot add up.
 """
 
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +14,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from harness.core import dataset_files
-from harness.core.codec import digest, encode, write_atomic, write_lines
-from harness.core.dataset_files import EVALUATED
+from harness.core.codec import write_lines
 from harness.core.replies import written
 from harness.core.set_aside import group_of, set_aside, shuffled
 from harness.errors import InvalidError, UndecidedError, UsageError
@@ -25,6 +23,7 @@ from harness.evaluate import stage as evaluate_stage
 from harness.evaluate import step as evaluate_step
 from harness.gate.statistics.paired import paired
 from harness.project import LATEST, Project
+from harness.tune import candidates
 from harness.tune import step as tune_step
 from harness.types import Adapter, Case, Dataset, EvalRequest, Message, Result, Run, Suite, Target, TextPart
 
@@ -131,32 +130,11 @@ def _round(
     number: int,
 ) -> Round:
     rows = with_failures(train, weights, before.replies if before else {})
-    derived = _derive(project, dataset, rows, len(check), number)
+    derived = candidates.derived(project, dataset, rows, {"round": number, "kept_to_check_rounds": len(check)})
     adapter = tune_step.tune(project, derived)
     results = _ask(project, derived, adapter, suite, [*train, *check]).results
     scores = {result.case_id: value for result in results if (value := result.score(suite.metric)) is not None}
     return Round(derived, adapter, scores, {result.case_id: _said(result) for result in results})
-
-
-def _derive(project: Project, dataset: Dataset, rows: Sequence[Case], check: int, number: int) -> Dataset:
-    """The dataset with other training rows; what is held out stays byte for byte."""
-    source = project.store.artifacts.folder("dataset", dataset.id)
-    folder = project.store.artifacts.scratch("dataset")
-    for name in (*EVALUATED, "replay"):
-        if (source / f"{name}.jsonl").exists():
-            shutil.copyfile(source / f"{name}.jsonl", folder / f"{name}.jsonl")
-    shutil.copyfile(source / "fates.jsonl", folder / "fates.jsonl")
-    dataset_files.write_train(folder, rows)
-    derived = replace(
-        dataset,
-        id=digest([dataset.id, rows]),
-        counts={**dataset.counts, "train": len(rows)},
-        parents=(dataset.id,),
-        notes={**dataset.notes, "round": number, "kept_to_check_rounds": check},
-    )
-    write_atomic(folder / "dataset.json", encode(derived) + b"\n")
-    project.store.artifacts.add_folder("dataset", derived.id, folder)
-    return derived
 
 
 def _ask(project: Project, dataset: Dataset, adapter: Adapter, suite: Suite, cases: Sequence[Case]) -> Run:
@@ -177,7 +155,7 @@ def _ask(project: Project, dataset: Dataset, adapter: Adapter, suite: Suite, cas
         cases=str(folder / "cases.jsonl"),
     )
     with project.progress.step("rounds"):
-        (run,) = evaluate_stage.evaluate(request, purse=project.purse)
+        (run,) = evaluate_stage.evaluate(request, purse=project.purse, engine=project.config.engine)
     mine = tuple(result for result in run.results if result.suite == suite.name)
     errors = [result.error for result in mine if result.error]
     if run.problems or not mine or len(errors) > len(mine) * project.config.gate.max_error_share:

@@ -1,22 +1,26 @@
-"""Tune a dataset and a recipe into an adapter, in another process."""
+"""Tune a dataset and a recipe into an adapter, by a task of an engine."""
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
+from harness.core import crew
+from harness.core.adapters import HOSTED
 from harness.core.adapters import read_manifest as read_manifest
 from harness.core.codec import decode, encode
-from harness.tune.engines import local
-from harness.tune.engines._jobs import Point
-from harness.types import Adapter, CurvePoint, Estimate, Preview, TuneRequest
+from harness.core.crew import EngineTask
+from harness.tune.jobs import Point
+from harness.types import Adapter, CurvePoint, EngineSettings, Estimate, Preview, TuneRequest
 
 OnPoint = Callable[[CurvePoint, int], None]
 
 
-def tune(request: TuneRequest, *, on_point: OnPoint | None = None) -> Adapter:
+def tune(request: TuneRequest, *, on_point: OnPoint | None = None, engine: EngineSettings = crew.LOCAL) -> Adapter:
     """The adapter of `request`, in the folder `request.out`: complete, or absent.
 
     `on_point` gets every point of the training curve as it comes, with the number of steps there will be. A training
-    that was killed goes on from its newest checkpoint when the same request comes again. Raises what the trainer
+    that was killed goes on from its newest checkpoint when the same request comes again; on a cluster when its worker is lost, so
+    the base, the dataset and the folder of `request.out` have to be where all workers see them. Raises what the trainer
     raises: InputError on data or a model that cannot be used, InvalidError on a held-out row among the training rows
     or a training that went wrong, StorageError on a full disk.
     """
@@ -27,7 +31,15 @@ def tune(request: TuneRequest, *, on_point: OnPoint | None = None) -> Adapter:
             on_point(event.point, event.steps)
 
     secrets = tuple(os.environ) if request.evals else request.secrets  # eval files get the user's whole environment
-    return decode(local.run("tune", encode(request), on_event, secrets=secrets), Adapter)
+    task = EngineTask("harness.tune.jobs:train", encode(request), secrets=secrets, gpus=True, live=True)
+    return decode(crew.result(engine, task, on_event, _places(request)), Adapter)
+
+
+def _places(request: TuneRequest) -> list[str]:
+    """Files and folders that the training reads and writes."""
+    base = [request.base] if request.recipe.method != HOSTED else []
+    base += [request.teacher.model] if request.teacher and os.path.isdir(request.teacher.model) else []
+    return [*base, request.dataset, str(Path(request.out).parent), *request.evals]
 
 
 def cancel(request: TuneRequest) -> str:
@@ -35,19 +47,19 @@ def cancel(request: TuneRequest) -> str:
 
     Raises UsageError when the recipe's method runs no jobs, InputError when none was started.
     """
-    return decode(local.run("cancel", encode(request), _ignore, secrets=request.secrets), str)
+    return decode(_here("cancel", encode(request), request.secrets), str)
 
 
 def preview(request: TuneRequest, count: int) -> Preview:
     """`count` rows as they would be trained, token by token, and the fate of all cases. Trains nothing."""
-    answer = local.run("preview", encode((request, count)), _ignore)
-    return decode(answer, Preview)
+    return decode(_here("preview", encode((request, count))), Preview)
 
 
 def estimate(request: TuneRequest) -> Estimate:
     """Steps, tokens, time and memory of a training, from a few trial steps on this machine. Writes nothing."""
-    return decode(local.run("estimate", encode(request), _ignore), Estimate)
+    return decode(_here("estimate", encode(request)), Estimate)
 
 
-def _ignore(data: bytes) -> None:
-    """These jobs send no events."""
+def _here(job: str, request: bytes, secrets: tuple[str, ...] = ()) -> bytes:
+    """What a job gives in a process of this machine. These tell nothing on their way."""
+    return crew.result(crew.LOCAL, EngineTask(f"harness.tune.jobs:{job}", request, secrets=secrets))

@@ -30,8 +30,8 @@ class UnderpoweredError(UndecidedError):
         )
 
 
-def tune(project: Project, dataset: Dataset | None = None, anyway: bool = False) -> Adapter:
-    """The adapter for a dataset, trained unless the same training was done before. `anyway`: see `check_power`."""
+def tune(project: Project, dataset: Dataset | None = None, anyway: bool = False, among: int = 1) -> Adapter:
+    """The adapter for a dataset, trained unless the same training was done before. `anyway`, `among`: see `check_power`."""
     dataset = dataset or project.latest_dataset()
     project.check_not_forgotten("dataset", dataset.id)
     request, key = _asked(project, dataset)
@@ -40,11 +40,13 @@ def tune(project: Project, dataset: Dataset | None = None, anyway: bool = False)
         return project.adapter(known)
     check_model(request)
     check_arm(project.config)
-    against = check_power(project, dataset, anyway)
+    against = check_power(project, dataset, anyway, among)
     with project.progress.step("tune"):
         folder = tune_request.folder(project, key)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        adapter = tune_stage.tune(replace(request, out=str(folder)), on_point=_training_progress(project))
+        adapter = tune_stage.tune(
+            replace(request, out=str(folder)), on_point=_training_progress(project), engine=project.config.engine
+        )
         project.store.artifacts.add_folder("adapter", adapter.id, folder)
         if against:
             project.store.memo.remember(ANYWAY, adapter.id, adapter.id)
@@ -91,14 +93,16 @@ def check_arm(config: Config) -> None:
         backend.check_recipe(config.tune)
 
 
-def check_power(project: Project, dataset: Dataset, anyway: bool = False) -> bool:
+def check_power(project: Project, dataset: Dataset, anyway: bool = False, among: int = 1) -> bool:
     """Before training: can these suites show a gain, and that nothing broke? Raises UnderpoweredError when they cannot.
 
-    `anyway`, or `train_anyway = true` under [gate.options], only says so and goes on. Returns whether they cannot.
+    `anyway`, or `train_anyway = true` under [gate.options], only says so and goes on. `among`: how many
+    candidates will be asked the suites, each with an equal part of the error. Returns whether they cannot.
     """
     held = sound(survey(project, dataset=dataset))
     looks = {name: project.store.ledger.looks.next_number(asked) for name, asked in held.asked.items()}
-    findings = power.plan(held.suites, project.config.gate, looks)
+    policy = project.config.gate
+    findings = power.plan(held.suites, replace(policy, alpha=policy.alpha / among), looks)
     weak = [finding for finding in findings if finding.outcome == "unresolved"]
     if weak and not (anyway or project.config.gate.options.get("train_anyway")):
         raise UnderpoweredError(weak, held.suites)

@@ -27,6 +27,21 @@ EPOCHS = 3.0
 """Full length where the recipe leaves it open."""
 
 
+class PartTraining(Noun, frozen=True):
+    """A training of a part of its epochs, and how well it did."""
+
+    epochs: float
+    score: float
+    """Task score of its best checkpoint on the rows set aside."""
+    loss: float
+    """Loss on the same rows, in nats a token; decides between equal scores."""
+    seconds: float = 0.0
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        return (-self.score, self.loss)
+
+
 class SweepTrial(Noun, frozen=True):
     """One combination, trained for a part of its epochs."""
 
@@ -99,15 +114,22 @@ def _rounds(candidates: int) -> int:
 
 
 def _trial(project: Project, request: TuneRequest, knobs: dict[str, float], number: int, share: float) -> SweepTrial:
-    full = recipe_of(request.recipe, knobs)
-    epochs = (full.epochs or EPOCHS) * share
-    recipe = replace(full, epochs=epochs, max_steps=None, form="adapter")
+    part = trained(project, replace(request, recipe=recipe_of(request.recipe, knobs)), share)
+    return SweepTrial(
+        knobs=knobs, round=number, epochs=part.epochs, score=part.score, loss=part.loss, seconds=part.seconds
+    )
+
+
+def trained(project: Project, request: TuneRequest, share: float) -> PartTraining:
+    """A training with a share of its epochs, recalled where it was done before. Raises as `measured` does."""
+    epochs = (request.recipe.epochs or EPOCHS) * share
+    recipe = replace(request.recipe, epochs=epochs, max_steps=None, form="adapter")
     wanted = replace(request, recipe=recipe)
     folder = project.store.root / "work" / f"sweep-{digest(wanted)[:16]}" / "adapter"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    adapter = tune_stage.tune(replace(wanted, out=str(folder)))
+    adapter = tune_stage.tune(replace(wanted, out=str(folder)), engine=project.config.engine)
     score, loss = measured(adapter, folder)
-    return SweepTrial(knobs=knobs, round=number, epochs=epochs, score=score, loss=loss, seconds=adapter.seconds)
+    return PartTraining(epochs=epochs, score=score, loss=loss, seconds=adapter.seconds)
 
 
 def measured(adapter: Adapter, folder: Path) -> tuple[float, float]:

@@ -11,10 +11,20 @@ JSON and back and gives their content id.
 
 from harness.types.agents import Step, ToolUse, Trajectory
 from harness.types.base import Json, Noun
-from harness.types.canary import SERVED, SHADOW, Canary, CanaryEvent, CanaryMetric, TrafficSplit
+from harness.types.canary import (
+    SERVED,
+    SHADOW,
+    Canary,
+    CanaryDay,
+    CanaryEvent,
+    CanaryMetric,
+    CanaryRecord,
+    TrafficSplit,
+)
 from harness.types.cost import CostSettings
-from harness.types.curation import Case, Cluster, Dataset, Failure, Fate, Neighbour, Share, SharedTurn
+from harness.types.curation import Case, Cluster, Dataset, Doubt, Failure, Fate, Neighbour, Share, SharedTurn
 from harness.types.deploy import Deployment, Release, Switch
+from harness.types.engines import EngineSettings
 from harness.types.evaluation import (
     CORPUS,
     Application,
@@ -63,7 +73,18 @@ from harness.types.reports import (
 )
 from harness.types.storage import ADDRESS, StoreSettings
 from harness.types.traces import UNUSABLE, Call, CallError, Feedback, FeedbackScale, Quarantined, Source, ToolRun
-from harness.types.tuning import Adapter, CurvePoint, Estimate, Preview, PreviewRow, Recipe, TokenKind, TuneRequest
+from harness.types.tuning import (
+    Adapter,
+    CandidateResult,
+    CurvePoint,
+    Estimate,
+    Preview,
+    PreviewRow,
+    Recipe,
+    TokenKind,
+    Tournament,
+    TuneRequest,
+)
 from harness.types.verdicts import (
     ArmSettings,
     Comparison,
@@ -95,8 +116,11 @@ __all__ = [
     "Call",
     "CallError",
     "Canary",
+    "CanaryDay",
     "CanaryEvent",
     "CanaryMetric",
+    "CanaryRecord",
+    "CandidateResult",
     "Case",
     "Cluster",
     "Comparison",
@@ -105,6 +129,8 @@ __all__ = [
     "CurvePoint",
     "Dataset",
     "DecisionPlan",
+    "Doubt",
+    "EngineSettings",
     "Estimate",
     "EvalRequest",
     "Failure",
@@ -164,6 +190,7 @@ __all__ = [
     "ToolRun",
     "ToolUse",
     "Trajectory",
+    "Tournament",
     "TrafficSplit",
     "TuneRequest",
     "Usage",

@@ -71,6 +71,33 @@ class CanaryEvent(Noun, frozen=True):
     """What it ended on, with formulas."""
 
 
+class CanaryDay(Noun, frozen=True):
+    """What a canary that runs was judged to be, after one day of traffic."""
+
+    canary: str
+    """Its content id."""
+    day: str
+    """ISO date (UTC) of the newest call."""
+    outcome: str
+    """harm, held or undecided."""
+    sentence: str
+    findings: tuple[Finding, ...] = ()
+    calls: dict[str, int] = {}
+    """Arm to its calls since the start."""
+
+
+class CanaryRecord(Noun, frozen=True):
+    """One canary from its start to its end, as reports show it."""
+
+    canary: Canary
+    offline: str = ""
+    """What the verdict said that allowed it; empty where it is not kept."""
+    days: tuple[CanaryDay, ...] = ()
+    """What was judged live, the oldest day first."""
+    end: CanaryEvent | None = None
+    """None: it runs."""
+
+
 class TrafficSplit(Noun, frozen=True):
     """What a gateway is told."""
 

@@ -138,6 +138,18 @@ class Fate(Noun, frozen=True):
     detail: str = ""
 
 
+class Doubt(Noun, frozen=True):
+    """Why a target looks wrong. It says nothing of who is right: a person decides, see `trueup review`."""
+
+    call_id: str
+    sign: str
+    """Name of the file in `harness/curate/doubts/` that raised it."""
+    reason: str
+    """One sentence a person can check against the call."""
+    score: float
+    """How sure the sign is, 0 to 1."""
+
+
 class Dataset(Noun, frozen=True):
     """Manifest of one curated dataset. The rows stand beside it, one JSON Lines file a split."""
 

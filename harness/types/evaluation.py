@@ -318,6 +318,8 @@ class EvalRequest(Noun, frozen=True):
     """Dataset name to its folder, for `cases.held_out(name)` and `cases.regression(name)`."""
     replies: str = ""
     """Folder of the reply cache; empty: no cache."""
+    recalled: str = ""
+    """Folder of another reply cache, which is only read: that of the evaluation of which this is a part."""
     root: str = ""
     """The project's folder: what is read below it counts as a condition of the run. Empty: nothing is watched."""
     select: str = ""

@@ -1,11 +1,12 @@
 """Define what a report is rendered from."""
 
 from harness.types.base import Noun
+from harness.types.canary import CanaryRecord
 from harness.types.cost import CostSettings
 from harness.types.curation import Case, Dataset
 from harness.types.evaluation import Run
 from harness.types.traces import Call, Feedback
-from harness.types.tuning import Adapter
+from harness.types.tuning import Adapter, Tournament
 from harness.types.verdicts import Comparison, Finding, Interval, Judgement, Policy, Promotion, Verdict, Waiver
 
 
@@ -133,6 +134,8 @@ class Story(Noun, frozen=True):
     """Step of the loop to its wall-clock time."""
     ingest: dict[str, int] = {}
     """Counts of what was read: calls, repeated, conflicts, quarantined, feedback, corrections."""
+    tournament: Tournament | None = None
+    """The candidates that the judged one was chosen among."""
     training: tuple[Case, ...] = ()
     """The rows that were trained on, for the lineage of a case to them and back."""
     feedback: tuple[Feedback, ...] = ()
@@ -153,6 +156,8 @@ class Story(Noun, frozen=True):
     """Set in a job for a pull or merge request, where the store holds a verdict of the branch that it goes into."""
     watched: tuple[WatchedDay, ...] = ()
     """What was watched so far, the oldest day first."""
+    canaries: tuple[CanaryRecord, ...] = ()
+    """The oldest first."""
     cost: CostSettings = CostSettings()
     """What the machine costs, and the currency of all prices."""
     calls_a_day: float = 0.0

@@ -145,6 +145,37 @@ class Adapter(Noun, frozen=True):
     """Variables of the chat template that its rows were rendered with; it is served under these only."""
 
 
+class CandidateResult(Noun, frozen=True):
+    """What is known of one candidate of a tournament."""
+
+    name: str
+    epochs: float = 0.0
+    """How long it trained."""
+    ended: int = 0
+    """The round after which it ended early; 0: it was asked the suites."""
+    validation: float | None = None
+    """Of one that ended early: task score on the training rows that were set aside, 0 to 1."""
+    adapter: str = ""
+    """Content id; empty of one that ended early, as is all that follows."""
+    quality: float = 0.0
+    """Mean score of the target suites, 0 to 1."""
+    broken_guards: int = 0
+    """Guards whose mean dropped by more than their margin."""
+    seconds: float = 0.0
+    """A reply's, on the machine that evaluated."""
+    cost: float | None = None
+    """A reply's; None: not known."""
+    bytes: int = 0
+    """Of the weights, base and adapter."""
+
+
+class Tournament(Noun, frozen=True):
+    winner: str
+    """Name of the candidate that is judged."""
+    results: tuple[CandidateResult, ...]
+    """The best first, those that ended early last."""
+
+
 TokenKind = Literal["context", "special", "supervised", "stop", "rejected"]
 """What becomes of a token of a training row."""
 

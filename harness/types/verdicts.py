@@ -187,6 +187,8 @@ class Judgement(Noun, frozen=True):
     """Whether the candidate has an adapter: False switches off the rules that ask whether training was worth it."""
     trained_anyway: bool = False
     """Whether the adapter was trained though the power plan advised against it."""
+    among: int = 1
+    """How many candidates were asked the same cases so that the best could be judged."""
 
 
 class Promotion(Noun, frozen=True):

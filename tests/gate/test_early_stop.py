@@ -32,7 +32,7 @@ def evaluated(tmp_path, monkeypatch):
         runs = {"base": answers("base", before, role), "tuned": answers("tuned", after, role)}
         asked = []
 
-        def part(request, on_event=None, purse=None):
+        def part(request, on_event=None, purse=None, engine=None):
             asked.append(request.shard)
             number, _, count = (request.shard or "1/1").partition("/")
             order = sorted(CASES, key=lambda case: drawn(case.id))

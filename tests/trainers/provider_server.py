@@ -12,8 +12,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
+AnyProvider = TypeVar("AnyProvider", bound="Provider")
 STATES = ("validating_files", "queued", "running", "running", "succeeded")
 
 
@@ -55,6 +56,10 @@ class Provider:
             job |= {"fine_tuned_model": f"ft:{job['model']}:trueup:{ident}", "trained_tokens": 1234}
         return job
 
+    def reply(self, body: dict[str, Any]) -> str:
+        """What a model answers to a request for a chat completion."""
+        return "Certainly."
+
     def events(self, ident: str) -> list[dict[str, Any]]:
         """Newest first: a message, and a metrics event for each look."""
         messages = [{"type": "message", "message": "created", "data": None}]
@@ -70,7 +75,13 @@ class Provider:
 @contextmanager
 def provider(*faults: str) -> Iterator[Provider]:
     """A running provider."""
-    state = Provider(*faults)
+    with running(Provider(*faults)) as state:
+        yield state
+
+
+@contextmanager
+def running(state: AnyProvider) -> Iterator[AnyProvider]:
+    """This provider, at an address of its own."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"state": state}))
     state.url = f"http://127.0.0.1:{server.server_port}/v1"
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -133,7 +144,7 @@ class Handler(BaseHTTPRequestHandler):
             )
         if path == "/chat/completions":
             state.asked.append(json.loads(body))
-            message = {"role": "assistant", "content": "Certainly."}
+            message = {"role": "assistant", "content": state.reply(state.asked[-1])}
             return self._say(200, {"choices": [{"message": message, "finish_reason": "stop", "index": 0}]})
         return self._say(404, {"error": {"message": "not here"}})
 

@@ -29,7 +29,7 @@ def project(work, monkeypatch):  # noqa: F811
     request = TuneRequest(base="b", dataset="", prompt=Prompt(name="short"), recipe=Recipe(epochs=2), out="")
     found = SimpleNamespace(work=work, asked=[], scores=[])
 
-    def tune(wanted):
+    def tune(wanted, engine):
         found.asked.append((wanted, tuple(read_lines(Path(wanted.dataset) / "train.jsonl", Case))))
         point = CurvePoint(step=3, epoch=1, loss=1, score=found.scores[len(found.asked) - 1], validation_loss=1)
         about = {"method": "sft", "base": "", "tokenizer": "", "template": "", "dataset": ""}

@@ -39,7 +39,7 @@ def test_a_training_against_the_plan_is_remembered_by_its_adapter(work, monkeypa
     asked = TuneRequest(base="b", dataset="d", prompt=Prompt(name="none"), recipe=Recipe(), out="")
     names = iter(("a" * 64, "b" * 64))
 
-    def train(request, on_point):
+    def train(request, on_point, engine):
         folder = Path(request.out)
         folder.mkdir(parents=True)
         (folder / "adapter.json").write_text("{}")

@@ -56,6 +56,7 @@ def curate(project: "Project", as_json: bool) -> dict[str, Any]:
         "targets": dataset.target_sources,
         "leaks": len(leaks),
         "nearest": dataset.notes.get("nearest", 0.0),
+        "doubts": dataset.notes.get("doubts", {}),
         "context": dataset.notes.get("context", {}),
         "kept_apart": dataset.notes.get("kept_apart", {}),
     }
@@ -70,6 +71,8 @@ def _say(dataset: "Dataset", near: float, leaks: "Sequence[Neighbour]") -> None:
     console.table(("split", "rows", ""), rows)
     sources = ", ".join(f"{count:,} {source}" for source, count in dataset.target_sources.items())
     console.say(f"\ntargets: {sources}")
+    if doubts := card.doubted(dataset):
+        console.say(f"doubts: {doubts.replace('`', '')}")
     if context := card.shared(dataset):
         console.say(f"conversations: {context}")
     out = {fate: count for fate, count in dataset.fates.items() if fate not in SPLITS}

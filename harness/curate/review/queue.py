@@ -1,6 +1,6 @@
 """Queue what a person should review, and turn the answers into corrections.
 
-First the failures that have no target, largest cluster first, since each answer there adds a row; then the targets that
+First the corrections that look wrong, since each teaches an error; then the failures that have no target, largest cluster first, since each answer there adds a row; then the targets that
 nobody but a program stands behind. What was reviewed once is not shown again.
 """
 
@@ -15,7 +15,7 @@ from harness.curate.rows import CallRow
 from harness.curate.targets import REJECTED
 from harness.errors import InputError
 from harness.mine.mined import Mined
-from harness.types import Call, Fate, Feedback, Message, Noun, ToolResultPart
+from harness.types import Call, Doubt, Fate, Feedback, Message, Noun, ToolResultPart
 
 MOST_CHARS = 200_000
 """Of a target."""
@@ -36,15 +36,21 @@ class Item(Noun, frozen=True):
     target: str
     """What would be learnt as it stands; empty: nothing yet."""
     source: str
-    """Whose target it is: retry, teacher, production; empty without one."""
+    """Whose target it is: correction, retry, teacher, production; empty without one."""
     reasons: tuple[str, ...] = ()
     cluster: str = ""
     """Title of the failure cluster."""
     cluster_id: str = ""
 
 
-def wanted(rows: Sequence[CallRow], fates: Mapping[str, Fate], mined: Mined, feedback: Iterable[Feedback]) -> list[str]:
-    """Ids of the calls worth a look, most useful first."""
+def wanted(
+    rows: Sequence[CallRow],
+    fates: Mapping[str, Fate],
+    mined: Mined,
+    feedback: Iterable[Feedback],
+    doubts: Sequence[Doubt] = (),
+) -> list[str]:
+    """Ids of the calls worth a look, most useful first. `doubts`: the surest first."""
     done = {item.call_id for item in feedback if item.name == REVIEW}
     cluster_of = {failure.call_id: failure.cluster for failure in mined.failures}
     sizes = {cluster.id: len(cluster.call_ids) for cluster in mined.clusters}
@@ -56,11 +62,14 @@ def wanted(rows: Sequence[CallRow], fates: Mapping[str, Fate], mined: Mined, fee
         cluster = cluster_of.get(call_id, "")
         return order[programs.get(call_id, "")], -sizes.get(cluster, 0), cluster, call_id
 
-    return sorted((call_id for call_id in candidates if call_id not in done), key=rank)
+    doubted = dict.fromkeys(doubt.call_id for doubt in doubts if doubt.call_id not in done)
+    return [*doubted, *sorted((call_id for call_id in candidates if call_id not in done), key=rank)]
 
 
-def item(call: Call, conversation: Sequence[Message], row: CallRow | None, mined: Mined) -> Item:
-    """What the page shows of a call."""
+def item(
+    call: Call, conversation: Sequence[Message], row: CallRow | None, mined: Mined, doubts: Sequence[Doubt] = ()
+) -> Item:
+    """What the page shows of a call. `doubts`: those about its target."""
     failures = [failure for failure in mined.failures if failure.call_id == call.id]
     cluster = next((one for one in mined.clusters if failures and one.id == failures[0].cluster), None)
     return Item(
@@ -69,7 +78,9 @@ def item(call: Call, conversation: Sequence[Message], row: CallRow | None, mined
         answer=editable(call.output[0]) if call.output else "",
         target=editable(row.target.message) if row else "",
         source=row.target.source if row else "",
-        reasons=tuple(dict.fromkeys(failure.reason for failure in failures)),
+        reasons=tuple(
+            dict.fromkeys([*(f"doubted: {doubt.reason}" for doubt in doubts), *(each.reason for each in failures)])
+        ),
         cluster=cluster.title if cluster else "",
         cluster_id=cluster.id if cluster else "",
     )

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from harness.curate import doubt
 from harness.curate import step as curate_step
 from harness.curate.review import queue as review_queue
 from harness.curate.review.queue import Item
@@ -45,11 +46,18 @@ def queue(project: Project, cluster: str = "", most: int = 500) -> tuple[Item, .
         traffic = Traffic(project.calls())
         rows, fates = Sieve(traffic, feedback, mined).rows(curate_step.curate_options(project))
     inside = {call for one in mined.clusters if one.id.startswith(cluster) for call in one.call_ids}
-    found = review_queue.wanted(rows, fates, mined, feedback)
+    doubts = doubt.doubts(rows, feedback)
+    found = review_queue.wanted(rows, fates, mined, feedback, doubts)
     chosen = [call_id for call_id in found if not cluster or call_id in inside][:most]
     calls, by_call = project.store.traces.calls_by_id(chosen), {row.call.id: row for row in rows}
     return tuple(
-        review_queue.item(calls[name], traffic.prompts.strip(calls[name]), by_call.get(name), mined)
+        review_queue.item(
+            calls[name],
+            traffic.prompts.strip(calls[name]),
+            by_call.get(name),
+            mined,
+            [each for each in doubts if each.call_id == name],
+        )
         for name in chosen
         if name in calls
     )

@@ -56,16 +56,14 @@ class Answerer:
         batch_size: int = 0,
         on_event: Callable[[Event], None] = lambda event: None,
         purse: Purse | None = None,
+        recalled: str = "",
     ) -> None:
+        """`recalled`: folder of a second cache, which is only read."""
         self._purse = purse or Purse()
         self.generated: dict[str, int] = {arm.name: 0 for arm in arms}
         """Arm name to the replies that were computed, not taken from the cache."""
-        self._arms, self._cache_folder, self._batch_size, self._on_event = (
-            list(arms),
-            cache_folder,
-            batch_size,
-            on_event,
-        )
+        self._arms, self._batch_size, self._on_event = list(arms), batch_size, on_event
+        self._cache_folder, self._recalled = cache_folder, recalled
         self._one_at_a_time = RLock()
         """An application may ask from threads of its own."""
         self._backends: dict[str, Backend | TrueupError] = {}
@@ -213,7 +211,8 @@ class Answerer:
         if self._cache_folder and name not in self._caches:
             from harness.store.replies import ReplyCache  # it brings the whole store, and Delta Lake, with it
 
-            self._caches[name] = ReplyCache(Path(self._cache_folder) / f"{name}.jsonl")
+            also = Path(self._recalled) / f"{name}.jsonl" if self._recalled else None
+            self._caches[name] = ReplyCache(Path(self._cache_folder) / f"{name}.jsonl", also)
         return self._caches.get(name)
 
     def _backend(self, arm: Arm) -> Backend:

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from opentelemetry import trace
 from opentelemetry._logs import LogRecord
 from opentelemetry.exporter.otlp.json.file._log_exporter import FileLogExporter
@@ -30,24 +29,17 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_
 
 from harness.core.codec import digest
 from harness.errors import InputError, TrueupError
+from harness.evaluate.runner.genai_spans import OPERATIONS, answered, asked
 from harness.evaluate.runner.model import Exchange
 from harness.types import (
     Arm,
-    Message,
-    ReasoningPart,
-    Reply,
-    Request,
     Result,
     Run,
     Score,
-    TextPart,
-    ToolCallPart,
-    ToolResultPart,
 )
 
 Told = Callable[[Arm, Result], Sequence[Exchange]]
 """What was asked and answered for one result."""
-OPERATIONS = {"chat": "chat", "complete": "text_completion", "loglikelihood": "loglikelihood"}
 BATCH = 256
 """Records of one export request."""
 NO_LIMITS = SpanLimits(
@@ -85,9 +77,9 @@ def _case(tracer: Any, logger: Any, run: Run, result: Result, exchanges: Sequenc
             context=inside,
             kind=SpanKind.CLIENT,
             start_time=exchange.start_ns,
-            attributes=_asked(run.arm, exchange.request, root),
+            attributes=asked(_model(run.arm), run.arm.backend, exchange.request, _conversation(root)),
         )
-        _answer(last, exchange)
+        answered(last, exchange)
         last.end(exchange.end_ns)
     for score in result.scores:
         logger.emit(_evaluation(score, end, last))
@@ -110,57 +102,8 @@ def _model(arm: Arm) -> str:
     return Path(arm.model).name or arm.name
 
 
-def _asked(arm: Arm, request: Request, root: Span) -> dict[str, Any]:
-    messages = request.messages or (Message(role="user", parts=(TextPart(text=request.text),)),)
-    held: dict[str, Any] = {
-        "gen_ai.operation.name": OPERATIONS[request.kind],
-        "gen_ai.provider.name": arm.backend,
-        "gen_ai.request.model": _model(arm),
-        "gen_ai.conversation.id": trace.format_trace_id(root.get_span_context().trace_id),
-        "gen_ai.input.messages": _json([_message(message) for message in messages]),
-    }
-    if request.kind == "loglikelihood":
-        return held | {"trueup.options": list(request.options)}
-    held |= {
-        "gen_ai.request.max_tokens": request.max_tokens,
-        "gen_ai.request.temperature": request.temperature,
-        "gen_ai.request.top_p": request.top_p,
-        "gen_ai.request.seed": request.seed,
-    }
-    if request.stop:
-        held["gen_ai.request.stop_sequences"] = list(request.stop)
-    if request.tools:
-        held["gen_ai.tool.definitions"] = _json(request.tools)
-    return held
-
-
-def _answer(span: Span, exchange: Exchange) -> None:
-    reply = exchange.answer
-    if not isinstance(reply, Reply):
-        span.set_attribute("error.type", type(reply).__name__)
-        span.set_status(Status(StatusCode.ERROR, str(reply)))
-        return
-    thoughts = (ReasoningPart(text=reply.reasoning),) if reply.reasoning else ()
-    parts = (*thoughts, *((TextPart(text=reply.text),) if reply.text else ()), *reply.tool_calls)
-    said = {**_message(Message(role="assistant", parts=parts)), "finish_reason": reply.finish_reason}
-    held: dict[str, Any] = {
-        "gen_ai.output.messages": _json([said]),
-        "gen_ai.response.model": span_model(span),
-        "gen_ai.response.finish_reasons": [reply.finish_reason],
-        "gen_ai.usage.input_tokens": reply.usage.input,
-        "gen_ai.usage.output_tokens": reply.usage.output,
-        "gen_ai.usage.cache_read.input_tokens": reply.usage.cache_read,
-        "gen_ai.usage.reasoning.output_tokens": reply.usage.reasoning,
-        "trueup.seconds": reply.seconds,
-        "trueup.cached": reply.cached,
-        "trueup.logprobs": list(reply.logprobs) or None,
-    }
-    span.set_attributes({name: value for name, value in held.items() if value is not None})
-
-
-def span_model(span: Any) -> Any:
-    """The model that the span was started with: an arm is served by what it names."""
-    return span.attributes["gen_ai.request.model"]
+def _conversation(root: Span) -> str:
+    return trace.format_trace_id(root.get_span_context().trace_id)
 
 
 def _evaluation(score: Score, at_ns: int, span: Span) -> LogRecord:
@@ -176,27 +119,6 @@ def _evaluation(score: Score, at_ns: int, span: Span) -> LogRecord:
         event_name="gen_ai.evaluation.result",
         attributes=held,
     )
-
-
-def _message(message: Message) -> dict[str, Any]:
-    return {"role": message.role, "parts": [_part(part) for part in message.parts]}
-
-
-def _part(part: Any) -> Any:
-    """A part as the conventions' JSON schema of messages has it; what it does not know is written as we keep it."""
-    if isinstance(part, TextPart):
-        return {"type": "text", "content": part.text}
-    if isinstance(part, ReasoningPart):
-        return {"type": "reasoning", "content": part.text}
-    if isinstance(part, ToolCallPart):
-        return {"type": "tool_call", "id": part.id, "name": part.name, "arguments": part.arguments}
-    if isinstance(part, ToolResultPart):
-        return {"type": "tool_call_response", "id": part.id, "response": part.content}
-    return msgspec.to_builtins(part)
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 # ---------------------------------------------------------------- the SDK

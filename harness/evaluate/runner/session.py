@@ -66,7 +66,9 @@ class Evaluation:
         model_names: Callable[[], str] = lambda: "an arm",
     ) -> None:
         self.request, self.recording, self._on_event, self._model_names = request, recording, on_event, model_names
-        self.answerer = Answerer(request.arms, request.replies, request.batch_size, on_event, Purse(request.cost))
+        self.answerer = Answerer(
+            request.arms, request.replies, request.batch_size, on_event, Purse(request.cost), request.recalled
+        )
         self.bench = RunBench(request, self.answerer, brief=not recording)
         self._nearest = Nearest(request.datasets)
         self.book = Book(request.arms, self.answerer, self._nearest)

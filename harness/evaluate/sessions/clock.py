@@ -46,7 +46,7 @@ class ToolClock:
             handler, (left, interval) = self._before
             self._before = None
             signal.setitimer(signal.ITIMER_REAL, 0.0)
-            signal.signal(signal.SIGALRM, handler)  # type: ignore[arg-type]  # as signal.signal gave it
+            signal.signal(signal.SIGALRM, handler)  # type: ignore[arg-type] # as signal.signal gave it
             if left:  # another timer was running, such as that of pytest-timeout
                 signal.setitimer(signal.ITIMER_REAL, max(left - passed, 0.001), interval)
 

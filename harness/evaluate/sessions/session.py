@@ -10,7 +10,7 @@ Each turn is one request to the model, batched with those of other cases.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from harness.errors import InputError, UsageError
 from harness.evaluate.sessions.clock import timed
@@ -30,6 +30,7 @@ Speak = Callable[[Sequence[Message]], str | None]
 """A user: from the conversation so far to what they say next; None when they are done."""
 
 
+@runtime_checkable
 class Talker(Protocol):
     """A user of many sessions: `begin` gives the `Speak` of one. `most` bounds how often it speaks."""
 
@@ -309,9 +310,9 @@ def _words(error: BaseException) -> str:
 
 
 def _speaker(user: Talker | Speak | None, identity: str) -> tuple[Speak | None, int]:
-    if user is None or callable(getattr(user, "begin", None)):
-        return (user.begin(identity), user.most) if user is not None else (None, 0)  # type: ignore[union-attr]
-    return user, USER_TURNS  # type: ignore[return-value]
+    if user is None:
+        return None, 0
+    return (user.begin(identity), user.most) if isinstance(user, Talker) else (user, USER_TURNS)
 
 
 USER_TURNS = 20

@@ -13,7 +13,8 @@ RANK = 80
 
 PATTERN = r"[A-Za-z0-9+/_-]{32,}={0,2}"
 HINT = r"[A-Za-z0-9+/_-]{32}"
-NOT_UNDER = r"(?i)(?:^|[._-])(?:ids?|uuid|guid|sha[0-9]*|md5|digest|hash|fingerprint|etag|signature|url|uri|path|file|cursor)$|Id$"
+NOT_UNDER = r"(?i)(?:^|[._-])(?:ids?|uuid|guid|sha[0-9]*|md5|digest|hash|fingerprint|etag|signature|url|uri|path|file|cursor)$|Id$|^trueup\.served$"
+"""Among them the content id of what answered, by which a canary's calls are assigned to its arms."""
 
 BASE64, HEX = 4.2, 3.0
 LONGEST_HEX = 128

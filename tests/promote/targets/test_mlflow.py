@@ -1,20 +1,9 @@
-"""The MLflow target against a real MLflow server with SQLite.
-
-The server has an environment of its own, by default `~/.cache/trueup/mlflow` (or the folder in TRUEUP_MLFLOW_ENV), made where it is
-missing; the client (`mlflow-skinny`) is that of the environment that runs the tests.
-"""
+"""The MLflow target against a real MLflow server with SQLite; the client (`mlflow-skinny`) is that of the environment that runs the tests."""
 
 import http.server
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import threading
-import time
-import urllib.request
-from pathlib import Path
 
 import pytest
 
@@ -22,51 +11,20 @@ from harness import config
 from harness.errors import DeployError
 from harness.project import Project
 from harness.promote import deploy, step
+from tests.promote.targets.mlflow_server import mlflow_server
 from tests.promote.test_deploy import release_in, served
 from tests.promote.test_step import CONFIG, walked  # noqa: F401
 
 mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed: pip install mlflow-skinny")
 from harness.promote.targets import mlflow as target_of  # noqa: E402
 
-SERVER = "mlflow==3.17.2"
 MODEL = "refunds"
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    """Address of a server that keeps its registry in SQLite and its artefacts in a folder."""
-    folder = Path(os.environ.get("TRUEUP_MLFLOW_ENV") or Path.home() / ".cache" / "trueup" / "mlflow")
-    python = folder / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", SERVER], check=True)
-    home = tmp_path_factory.mktemp("mlflow")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [str(python), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{home}/mlflow.db", "--artifacts-destination", str(home / "files")]
-    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTEST_CURRENT_TEST")}
-    address = f"http://127.0.0.1:{port}"
-    with (home / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, env=clean, cwd=home, start_new_session=True)
-        try:
-            _wait(f"{address}/health", server, home / "log")
-            yield address
-        finally:
-            os.killpg(server.pid, 15)
-            server.wait(60)
-
-
-def _wait(url, server, log):
-    for _ in range(600):
-        assert server.poll() is None, log.read_text()
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.5)
-    raise AssertionError(log.read_text())
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as address:
+        yield address
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 
 const SOURCES = {
   "": "no target yet: start from production's answer",
+  correction: "a person's correction, which looks wrong",
   teacher: "from a teacher model, accepted by the suites",
   retry: "from a later answer in the same session",
   production: "production's own answer, praised",

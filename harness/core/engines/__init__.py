@@ -1,0 +1,1 @@
+"""Run tasks somewhere, one file an engine."""

@@ -1,0 +1,1 @@
+"""Find corrections that look wrong: one sign a file."""

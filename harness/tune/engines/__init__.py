@@ -1,1 +1,0 @@
-"""Run a job of a trainer in another process."""

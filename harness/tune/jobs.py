@@ -1,0 +1,46 @@
+"""Do the work of a recipe in a task of an engine: train, preview, estimate, cancel. See `harness.core.crew` for what a job is."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.core import plugins
+from harness.core.codec import decode, encode
+from harness.core.crew import Tell
+from harness.errors import UsageError
+from harness.types import CurvePoint, Json, Noun, TuneRequest
+
+
+class Point(Noun, frozen=True):
+    """Event of a training: one point of its curve, and how many steps there will be."""
+
+    point: CurvePoint
+    steps: int
+
+
+def train(request: bytes, folder: Path, tell: Tell) -> bytes:
+    """Train the adapter of a `TuneRequest`; its events are `Point`s."""
+    wanted = decode(request, TuneRequest)
+    trainer = plugins.load("trainers", wanted.recipe.method)
+    return encode(trainer.train(wanted, lambda point, steps: tell(encode(Point(point=point, steps=steps)))))
+
+
+def preview(request: bytes, folder: Path, tell: Tell) -> bytes:
+    """So many rows of a `TuneRequest` as they would be trained."""
+    wanted, count = decode(request, tuple[TuneRequest, int])
+    return encode(plugins.load("trainers", wanted.recipe.method).preview(wanted, count))
+
+
+def estimate(request: bytes, folder: Path, tell: Tell) -> bytes:
+    """What the training of a `TuneRequest` would take."""
+    wanted = decode(request, TuneRequest)
+    return encode(plugins.load("trainers", wanted.recipe.method).estimate(wanted))
+
+
+def cancel(request: bytes, folder: Path, tell: Tell) -> bytes:
+    """Raises UsageError when the method runs no jobs elsewhere: cancelling is what a trainer may leave out."""
+    wanted = decode(request, TuneRequest)
+    method = wanted.recipe.method
+    stop: Callable[[TuneRequest], Json] | None = getattr(plugins.load("trainers", method), "cancel", None)
+    if stop is None:
+        raise UsageError(f"the method {method!r} runs no jobs elsewhere", next="stop it with Ctrl-C: it resumes")
+    return encode(stop(wanted))
