@@ -172,16 +172,12 @@ def _key(name: str, arguments: Json) -> tuple[str, str]:
 
 
 def normal(value: Json) -> Json:
-    """Arguments in one form: without nulls and outer space, Unicode composed (NFC), whole numbers as integers.
-
-    What is no number of JSON, such as infinity, is text.
-    """
+    """Arguments in one form: without nulls and outer space, Unicode composed (NFC), whole numbers as integers, and infinity, which
+    JSON has not, as text."""
     if isinstance(value, str):
         return unicodedata.normalize("NFC", value.strip())
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, float) and value == int(value):
-        return int(value)
+    if isinstance(value, float):
+        return str(value) if not math.isfinite(value) else int(value) if value == int(value) else value
     if isinstance(value, Mapping):
         return {str(key): normal(item) for key, item in value.items() if item is not None}
     if isinstance(value, (list, tuple)):
