@@ -32,12 +32,13 @@ def _net(found: Sequence[Finding]) -> Iterator[str]:
 
 
 def _gains(found: Sequence[Finding]) -> Iterator[str]:
-    """`on 412 cases booking improved by 81.2 points over base (95 % interval +77.9 to +84.6)`, each target suite once: by
+    """`booking (412 cases) improved by 81.2 points over base (95 % interval +77.9 to +84.6)`, each target suite once: by
     its smallest gain over a baseline."""
     targets = [one for one in found if one.rule == "target" and one.outcome == "pass"]
     for suite in sorted({one.suite for one in targets}):
         least = min((one for one in targets if one.suite == suite), key=lambda one: one.estimate or 0.0)
-        yield f"on {int(least.counts.get('n', 0)):,} cases {least.sentence.split('; ')[0].rstrip('.')}"
+        gain = least.sentence.split("; ")[0].rstrip(".").removeprefix(label(suite))
+        yield f"{label(suite)} ({int(least.counts.get('n', 0)):,} cases){gain}"
 
 
 def _held(found: Sequence[Finding]) -> Iterator[str]:

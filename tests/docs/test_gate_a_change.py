@@ -89,7 +89,7 @@ def test_the_commands_print_what_the_page_says(typed):
     """Case ids before anything is asked, the verdict, what both arms said, what to type for a verdict, who serves now."""
     output = {command.split()[0]: output for command, (_, output) in typed[1].items() if command != "eval --dry-run"}
     assert "money-150" in typed[1]["eval --dry-run"][1]
-    assert "Promote: on 60 cases late improved by 100.0 points over base" in output["run"]
+    assert "Promote: late (60 cases) improved by 100.0 points over base" in output["run"]
     assert "answer    refund" in output["show"] and "answer    Delivery" in output["show"]
     assert "trueup gate --candidate next --baseline base" in output["compare"]
     assert "production is now next" in output["promote"] and "alias production" in output["status"]

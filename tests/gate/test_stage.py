@@ -56,7 +56,7 @@ def test_promotes_what_gains_and_breaks_nothing():
     verdict = judge(GAIN, SAFE)
     assert verdict.outcome == "promote"
     assert verdict.sentence.startswith(
-        "Promote: on 100 cases booking improved by 58.0 points over base (95 % interval "
+        "Promote: booking (100 cases) improved by 58.0 points over base (95 % interval "
     )
     assert "nothing guarded got worse than allowed (1 guard)" in verdict.sentence
     assert verdict.sentence.endswith("no prompt was tried instead.")

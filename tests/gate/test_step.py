@@ -34,7 +34,7 @@ def test_the_gate_says_what_every_rule_found(work):
     assert (
         "general dropped by 0.7 points" in said[place] and "tango exact" in said[place + 1] and "b 2" in said[place + 1]
     )
-    assert said[-1].startswith("Promote: on 300 cases booking improved by 60.0 points over base")
+    assert said[-1].startswith("Promote: booking (300 cases) improved by 60.0 points over base")
     told = json.loads(typed(work, "gate", "--json").stdout)
     assert {one["rule"] for one in told["findings"]} >= {"target", "guard", "prompted", "looks"}
 
@@ -172,8 +172,8 @@ def test_the_report_files_say_the_same(work):
     files = {
         suffix: (Path(out) / f"report.{suffix}").read_text(encoding="utf-8") for suffix in ("md", "xml", "github.txt")
     }
-    assert "**On 300 cases booking improved by 60.0 points" in html.unescape(files["md"])
-    assert files["github.txt"].startswith("::notice title=trueup%3A promote::Promote: on 300 cases booking improved")
+    assert "**Booking (300 cases) improved by 60.0 points" in html.unescape(files["md"])
+    assert files["github.txt"].startswith("::notice title=trueup%3A promote::Promote: booking (300 cases) improved")
     assert 'failures="0"' in files["xml"]  # two cases broke, within the margin: nothing blocks
     assert read(Path(out) / "report.verdict.json", gate_step.VerdictFile).verdict == verdict
 
