@@ -10,13 +10,13 @@ import importlib
 import json
 import os
 import runpy
-import select
 import socket
 import subprocess
 import sys
 import threading
 import weakref
 from collections.abc import Sequence
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +60,20 @@ class Forked:
 
     def __init__(self, pid: int, stdin: int, says: socket.socket) -> None:
         self.pid, self.stdin, self._says = pid, os.fdopen(stdin, "wb"), says
+        self._code: int | None = None
         weakref.finalize(self, says.close)
 
     def wait(self, timeout: float | None = None) -> int:
-        if not select.select([self._says], [], [], timeout)[0]:
-            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
-        return int(self._says.recv(64, socket.MSG_PEEK))
+        try:
+            if self._code is None:
+                if not connection.wait([self._says], timeout):
+                    raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
+                self._code = int(self._says.recv(64, socket.MSG_PEEK))
+                self._says.close()  # thousands of children are started in one process
+        except (OSError, ValueError):  # another thread was told, and closed it
+            if self._code is None:
+                raise
+        return self._code
 
     def poll(self) -> int | None:
         try:
@@ -167,7 +175,7 @@ def serve(line: socket.socket) -> dict[str, Any]:
     gc.freeze()  # pages that the collector would touch are shared
     running: dict[int, tuple[int, socket.socket]] = {}
     while True:
-        for ready in select.select([line, *running], [], [])[0]:
+        for ready in connection.wait([line, *running]):
             if ready is line:
                 text, given, _, _ = socket.recv_fds(line, ROOM, 4)
                 if not text:

@@ -16,7 +16,6 @@ from harness.core.codec import decode, digest, encode, read, write_atomic
 from harness.core.purse import Purse
 from harness.core.worker import SCRATCH, ChildError, ChildEvent, Worker
 from harness.errors import InvalidError, TrueupError, UsageError
-from harness.evaluate import spread
 from harness.evaluate.runner.survey import SUITES_FILE, TOLERANT, Survey, run_file
 from harness.types import EngineSettings, EvalRequest, Run, Suite
 
@@ -60,6 +59,8 @@ def evaluate(
 
     request = replace(request, cost=purse.rest())
     if engine.kind != crew.LOCAL.kind:
+        from harness.evaluate import spread  # it brings pytest, which whoever only curates does without
+
         return spread.evaluate(request, engine, on_any)
     _run_child(request, (), on_any)
     return tuple(_read(out / run_file(arm.name), Run) for arm in request.arms)

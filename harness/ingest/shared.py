@@ -4,6 +4,7 @@ What crosses to the tasks and back are plain values and the files of the partiti
 nothing of the export is stored then.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,8 @@ class SharedExport:
     def __init__(self, crew: Crew, files: Sequence[File], format: str, options: Mapping[str, Any]) -> None:
         self._crew, self._files, self._format = crew, files, format
         self._options: dict[str, Any] = msgspec.to_builtins(dict(options))
-        self._partitions = max(PARTITIONS, sum(file.size for file in files) // PARTITION)
+        self._bytes = sum(map(_held, files))
+        self._partitions = max(PARTITIONS, self._bytes // PARTITION)
         self._spools: tuple[str, ...] = ()
         crew.require([file.path for file in files if not ADDRESS.match(file.path)])
 
@@ -126,7 +128,7 @@ class SharedExport:
         return [tuple(hand) for hand in hands if hand]
 
     def _tasks(self) -> int:
-        return max(self._crew.slots(), sum(file.size for file in self._files) // TASK)
+        return max(self._crew.slots(), self._bytes // TASK)
 
     def _named(self, spools: Sequence[str], partitions: Sequence[int] | range) -> Iterator[str]:
         return (f"{spool}.{partition}" for spool in spools for partition in partitions)
@@ -134,6 +136,18 @@ class SharedExport:
     def _secrets(self) -> tuple[str, ...]:
         """Keys that file systems behind addresses read from the environment; none when all files are on this machine."""
         return REMOTE_KEYS if any("://" in file.path for file in self._files) else ()
+
+
+def _held(file: File) -> int:
+    """Bytes that the disk has of a file: a sparse one has a size that nobody wrote."""
+    try:
+        return min(file.size, os.stat(file.path).st_blocks * BLOCK)
+    except OSError:  # behind an address
+        return file.size
+
+
+BLOCK = 512
+"""Bytes of a block of `os.stat`, whatever the file system's own is."""
 
 
 def cut(request: bytes, folder: Path, tell: Tell) -> bytes:

@@ -27,7 +27,7 @@ JSON_COMMANDS = sorted(
     for name, command in all_commands().items()
     if any("--json" in each.opts for each in command.params) and not any(each.required for each in command.params)
 )
-ENDLESS = {"collect", "review"}
+ENDLESS = {"collect", "review", "serve"}
 """They serve until Ctrl-C."""
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.TrueupError)]
 

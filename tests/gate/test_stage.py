@@ -55,9 +55,7 @@ def test_promotes_what_gains_and_breaks_nothing():
     """A target that gains and a guard that holds: promote, and the sentence says both."""
     verdict = judge(GAIN, SAFE)
     assert verdict.outcome == "promote"
-    assert verdict.sentence.startswith(
-        "Promote: booking (100 cases) improved by 58.0 points over base (95 % interval "
-    )
+    assert verdict.sentence.startswith("Promote: booking (100 cases) improved by 58.0 points over base (95 % interval ")
     assert "nothing guarded got worse than allowed (1 guard)" in verdict.sentence
     assert verdict.sentence.endswith("no prompt was tried instead.")
 

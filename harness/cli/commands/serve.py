@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 )
 @click.option("--otel", default="", metavar="URL", help="An OTLP collector for the traces; the store's inbox else.")
 def serve(project: "Project", as_json: bool, **options: Any) -> dict[str, Any]:
-    """Serve base, champion and adapters behind one address of the OpenAI API, until Ctrl-C.
+    """Serve base, champion and adapters at one address.
 
-    The model is `base`, `champion`, the alias, or the first digits of an adapter's digest. A canary's split is applied to the alias. Each call is traced with the digest
+    The address has the OpenAI API; Ctrl-C ends it. The model is `base`, `champion`, the alias, or the first digits of an adapter's digest. A canary's split is applied to the alias. Each call is traced with the digest
     of what answered; `trueup ingest` reads the traces.
 
     \b

@@ -1,13 +1,24 @@
 """A Ray cluster of two nodes on this machine, each with one core."""
 
 import importlib.util
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 STORE = 80 * 2**20
 """Bytes of a node's object store; Ray takes no less."""
+
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def _jobs_are_found(monkeypatch):
+    """Tasks import the jobs of these tests from the root of the project."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))))
 
 
 @pytest.fixture(scope="session")
