@@ -14,7 +14,8 @@ asked. Any other exception, and a tool that does not come back, is an error of t
 """
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from harness.errors import UsageError
@@ -22,7 +23,7 @@ from harness.evaluate.sessions.recorded import recorded
 from harness.evaluate.sessions.simulator import simulated
 from harness.evaluate.sessions.tool import Tool, ToolRefused, of_function
 
-__all__ = ["Refused", "Tool", "function", "methods", "recorded", "simulated"]
+__all__ = ["Refused", "Tool", "function", "mcp", "methods", "recorded", "simulated"]
 
 Refused = ToolRefused
 function = of_function
@@ -42,6 +43,23 @@ def methods(*objects: Any, only: Sequence[str] = (), but: Sequence[str] = ()) ->
     if not taken:
         raise UsageError("the object has no public method that could be a tool")
     return [of_function(method) for method in taken]
+
+
+def mcp(
+    server: str | Sequence[str], *, env: Mapping[str, str] | None = None, only: Sequence[str] = ()
+) -> AbstractContextManager[list[Tool]]:
+    """The tools of an MCP server, for a fixture: `with tools.mcp([sys.executable, "server.py"]) as desk: yield desk`.
+
+    `server` is a command, which is started with `env` and ended afterwards, or the address of a server on loopback. A
+    server that keeps state wants a fixture of function scope, so that each case has one of its own. `only` names the tools
+    to take. Raises UsageError without the package `mcp`, and on an address elsewhere; entering it raises InvalidError
+    when the server does not start.
+    """
+    try:
+        from harness.evaluate.sessions.mcp_server import McpServer  # it brings the package mcp with it
+    except ModuleNotFoundError as error:
+        raise UsageError("tools.mcp() needs the package mcp", next="pip install 'trueup[mcp]'") from error
+    return McpServer(server, env or {}, only)
 
 
 def _methods(one: Any) -> Iterator[tuple[str, Any]]:
