@@ -143,7 +143,16 @@ def _arguments(value: Any) -> Json:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else canonical(value)
+    return value if isinstance(value, str) else canonical(_finite(value))
+
+
+def _finite(value: Json) -> Json:
+    """The same, with infinity and NaN, which JSON has not, as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _inferred(calls: Sequence[RecordedCall]) -> dict[str, Json]:

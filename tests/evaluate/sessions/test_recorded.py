@@ -1,5 +1,8 @@
 """Tools that answer from a recording: which call is which, and what comes of one that is not there."""
 
+import json
+import math
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -135,3 +138,10 @@ def test_a_recorded_session_runs_to_its_end(case, playing, calling, words):
     run = model.session("Refund 7", recorded(case)).play()
     assert [step.refused for step in run.steps] == [True, False] and run.steps[1].result == "eight"
     assert model.notes() == (f"{UNSEEN}: 1",)
+
+
+def test_a_result_that_json_has_not_is_text():
+    """A tool of Python may have returned infinity or no number; the case opens all the same."""
+    row = {"name": "rate", "arguments": {}, "result": {"high": math.inf, "low": [math.nan, 1.5]}}
+    (tool,) = recorded([row])
+    assert json.loads(tool.call({})) == {"high": "inf", "low": ["nan", 1.5]}
