@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from harness.core.codec import digest
 from harness.errors import UndecidedError, UsageError
@@ -42,22 +42,11 @@ class PartTraining(Noun, frozen=True):
         return (-self.score, self.loss)
 
 
-class SweepTrial(Noun, frozen=True):
+class SweepTrial(PartTraining, frozen=True, kw_only=True):
     """One combination, trained for a part of its epochs."""
 
     knobs: dict[str, float]
     round: int
-    epochs: float
-    """How long it trained."""
-    score: float
-    """Task score of its best checkpoint on the rows set aside."""
-    loss: float
-    """Loss on the same rows, in nats a token; decides between equal scores."""
-    seconds: float = 0.0
-
-    @property
-    def rank(self) -> tuple[float, float]:
-        return (-self.score, self.loss)
 
 
 def sweep(project: Project, grid: Mapping[str, Sequence[float]]) -> list[SweepTrial]:
@@ -115,9 +104,7 @@ def _rounds(candidates: int) -> int:
 
 def _trial(project: Project, request: TuneRequest, knobs: dict[str, float], number: int, share: float) -> SweepTrial:
     part = trained(project, replace(request, recipe=recipe_of(request.recipe, knobs)), share)
-    return SweepTrial(
-        knobs=knobs, round=number, epochs=part.epochs, score=part.score, loss=part.loss, seconds=part.seconds
-    )
+    return SweepTrial(knobs=knobs, round=number, **asdict(part))
 
 
 def trained(project: Project, request: TuneRequest, share: float) -> PartTraining:
