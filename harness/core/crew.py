@@ -1,7 +1,7 @@
 """Hand tasks to an engine: each a job by name with a plain request, on this machine or on a cluster.
 
     with crew.opened(settings) as workers:
-        for message in workers.run([EngineTask("harness.ingest.workers:cut", encode(job))]):
+        for message in workers.run([EngineTask("harness.ingest.shared:cut", encode(job))]):
             ...
 
 A job is a function `job(request, folder, tell) -> bytes`. It takes the bytes of its request, may tell events on its way, and gives

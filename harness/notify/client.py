@@ -3,7 +3,6 @@
 An address may itself be a secret, as a chat's webhook is, so messages name its host and nothing more.
 """
 
-import ipaddress
 import json
 import os
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from harness.core.admission import is_loopback
 from harness.core.ci_job import CiJob, ci_job
 from harness.errors import Exit, TrueupError
 
@@ -97,16 +97,9 @@ def _checked(url: str) -> str:
         host = parts.hostname or ""
     except ValueError as error:
         raise NotifyError("the address is not valid", next="write it as https://HOST/...") from error
-    if not host or not (parts.scheme == "https" or parts.scheme == "http" and _is_loopback(host)):
+    if not host or not (parts.scheme == "https" or parts.scheme == "http" and is_loopback(host)):
         raise NotifyError(f"{parts.scheme or 'no scheme'} is not used for notifications", where=host, next="use https")
     return host
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _json(response: httpx2.Response) -> Any:

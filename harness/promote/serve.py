@@ -3,29 +3,26 @@
 Takes no lock of the store: a nightly run goes on beside it, and what it promotes is served from the next request on.
 """
 
-import os
 import secrets
 import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from ipaddress import ip_address
 from typing import NamedTuple
 
+from harness.core.admission import Admission, authority, hosts_of, token_of
 from harness.core.plugins import load
 from harness.core.protocols import Answering
 from harness.errors import UsageError
 from harness.evaluate.application.openai_api import ApiResponse, answer
 from harness.evaluate.runner.model import Model
 from harness.ingest import settings as ingest_settings
-from harness.ingest.collector.admission import authority
 from harness.ingest.collector.receiver import Receiver
-from harness.ingest.collector.server import hosts_of
 from harness.project import Project
 from harness.promote.serving import spans
 from harness.promote.serving.batches import BatchedAnswers
-from harness.promote.serving.http import Admission, AskedModel, ModelServer
+from harness.promote.serving.http import AskedModel, ModelServer
 from harness.promote.serving.names import ServedModels
 from harness.types import Arm
 
@@ -64,7 +61,7 @@ def opened(project: Project, options: ServeOptions) -> Iterator[tuple[ModelServe
     At the end what was begun is answered, the models are freed and the last traces handed on. Raises UsageError for an address
     that others can reach without a token and for what cannot be listened on, and what the models raise that cannot be opened.
     """
-    token = _token(options)
+    token = token_of("serve", options.token_env, TOKEN, options.host)
     models = ServedModels(project, options.backend or _backend(project))
     with ExitStack() as stack:
         traced = stack.enter_context(_traces(project, options.otel))
@@ -77,7 +74,7 @@ def opened(project: Project, options: ServeOptions) -> Iterator[tuple[ModelServe
 
 
 class StoreAnswers:
-    """StoreAnswers requests by the models of a store, in batches, and traces each."""
+    """Answer requests by the models of a store, in batches, and traces each."""
 
     def __init__(self, models: ServedModels, traced: spans.ServedSpans) -> None:
         self.asked, self.failed = 0, 0
@@ -131,26 +128,6 @@ class StoreAnswers:
 def _backend(project: Project) -> str:
     """vLLM for local models where it is installed; empty: as trueup.toml says."""
     return VLLM if project.config.model.backend == HF and shutil.which(VLLM) else ""
-
-
-def _token(options: ServeOptions) -> str:
-    token = os.environ.get(options.token_env, "")
-    export = f"export {options.token_env}=$(openssl rand -hex 32)"
-    if options.token_env != TOKEN and not token:
-        raise UsageError("the variable with the token is empty", where=options.token_env, next=export)
-    if not (token or _is_loopback(options.host)):
-        raise UsageError(
-            f"others can reach {options.host}, so a token is needed",
-            where="--host",
-            next=f"{export}; or leave out --host",
-        )
-    return token
-
-
-def _is_loopback(host: str) -> bool:
-    with suppress(ValueError):
-        return ip_address(host.removeprefix("[").removesuffix("]").partition("%")[0]).is_loopback
-    return host.lower() == "localhost"
 
 
 @contextmanager

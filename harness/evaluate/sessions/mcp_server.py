@@ -8,13 +8,13 @@ import asyncio
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
 from mcp import Client, MCPError, StdioServerParameters
 
+from harness.core.admission import is_loopback
 from harness.errors import InvalidError, UsageError
 from harness.evaluate.batching import pause
 from harness.evaluate.sessions.clock import paused
@@ -131,11 +131,7 @@ class McpServer:
 def _refuse_elsewhere(address: str) -> None:
     """Only this machine: an evaluation sends cases nowhere else."""
     host = urlsplit(address).hostname or ""
-    try:
-        near = host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        near = False
-    if not near:
+    if not is_loopback(host):
         raise UsageError(
             f"the MCP server {address!r} is not on loopback",
             next="run it on this machine: http://127.0.0.1:PORT/mcp, or give its command",

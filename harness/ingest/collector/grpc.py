@@ -4,7 +4,6 @@ gRPC bounds a message before and after decompression (`max_receive_message_lengt
 speak it. What could not be kept is UNAVAILABLE, which the specification lets senders repeat.
 """
 
-import hmac
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,6 +11,7 @@ import grpc
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 
+from harness.core.admission import is_token
 from harness.errors import TrueupError, UsageError
 from harness.ingest.collector import bodies, signals
 from harness.ingest.collector.receiver import Receiver
@@ -61,4 +61,4 @@ class _Service:
 
     def _is_welcome(self, context: grpc.ServicerContext) -> bool:
         given = [value for key, value in context.invocation_metadata() if key == "authorization"]
-        return len(given) == 1 and hmac.compare_digest(str(given[0]).encode(), f"Bearer {self._token}".encode())
+        return is_token(self._token, [str(value) for value in given])

@@ -4,18 +4,17 @@ Takes no lock of the store: a nightly run goes on beside it, and finds what has 
 """
 
 import asyncio
-import os
 import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from ipaddress import ip_address
 
+from harness.core.admission import authority, hosts_of, token_of
 from harness.errors import UsageError
 from harness.ingest import settings as ingest_settings
-from harness.ingest.collector.admission import Door, authority
+from harness.ingest.collector.admission import Door
 from harness.ingest.collector.receiver import Receiver
-from harness.ingest.collector.server import Server, hosts_of
+from harness.ingest.collector.server import Server
 from harness.project import Project
 
 TOKEN = "TRUEUP_COLLECT_TOKEN"
@@ -37,16 +36,7 @@ def collect(
     that others can reach without a token, for a variable that was named and is empty, and for what cannot be listened on.
     """
     host = host.removeprefix("[").removesuffix("]")
-    token = os.environ.get(token_env, "")
-    export = f"export {token_env}=$(openssl rand -hex 32)"
-    if token_env != TOKEN and not token:
-        raise UsageError("the variable with the token is empty", where=token_env, next=export)
-    if not (token or _is_loopback(host)):
-        raise UsageError(
-            f"others can reach {host}, so a token is needed",
-            where="--host",
-            next=f"{export}; trueup collect --host {host} --token-env {token_env}; or leave out --host",
-        )
+    token = token_of("collect", token_env, TOKEN, host)
     with _listening(host, port) as sock:
         port = sock.getsockname()[1]
         receiver = Receiver(
@@ -78,9 +68,3 @@ async def _until_told(server: Server, sock: socket.socket, ready: Callable[[], N
         with suppress(ValueError, RuntimeError):  # not in the main thread
             loop.add_signal_handler(number, stop.set)
     await server.run(sock, stop, ready)
-
-
-def _is_loopback(host: str) -> bool:
-    with suppress(ValueError):
-        return ip_address(host.partition("%")[0]).is_loopback
-    return host.lower() == "localhost"

@@ -15,9 +15,10 @@ from typing import Any
 import h11
 from msgspec import Struct
 
+from harness.core.admission import Refused
 from harness.errors import TrueupError
-from harness.ingest.collector import admission, bodies, signals
-from harness.ingest.collector.admission import Door, Refused
+from harness.ingest.collector import bodies, signals
+from harness.ingest.collector.admission import Door
 from harness.ingest.collector.receiver import Receiver
 from harness.redact.redaction import RedactionTooSlow
 
@@ -242,8 +243,3 @@ async def _quietly(waiting: Any) -> None:
         await waiting
     except TimeoutError:
         return
-
-
-def hosts_of(names: list[str], port: int) -> frozenset[str]:
-    """What `Host` may say: loopback's names, and those that were asked for."""
-    return admission.hosts([*admission.LOOPBACK, *names], port)

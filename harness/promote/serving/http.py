@@ -4,15 +4,15 @@ The `Host` must be one that was named and no page of a browser may ask, so a web
 browser of whoever runs this; beyond this machine a bearer token is asked for.
 """
 
-import hmac
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
+from harness.core.admission import Admission, Refused
 from harness.errors import InputError, InvalidError, TrueupError, UsageError
 from harness.evaluate.application.openai_api import JSON, MODELS, ApiResponse, refusal
 from harness.promote.serving.batches import TooManyError
@@ -29,31 +29,6 @@ GRACE = 120.0
 MIRRORED = "x-trueup-shadow"
 """Header of a mirrored request, with the value `true`."""
 PARENT = ("traceparent", "tracestate")
-
-
-class NotServedError(Exception):
-    """A request that is not taken."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status, self.reason = status, reason
-
-
-class Admission(NamedTuple):
-    """Who may ask: exact values of `Host`, and the token, if there is one."""
-
-    hosts: frozenset[str]
-    token: str = ""
-
-    def check(self, headers: Any) -> None:
-        """Raises NotServedError."""
-        if [host.lower() for host in headers.get_all("Host", [])] not in [[host] for host in self.hosts]:
-            raise NotServedError(421, "this host name is not served here; trueup serve --name HOST adds it")
-        if headers.get("Origin") is not None or headers.get("Sec-Fetch-Site", "none") != "none":
-            raise NotServedError(403, "requests of web pages are not taken")
-        given = headers.get("Authorization", "")
-        if self.token and not hmac.compare_digest(given.encode(), f"Bearer {self.token}".encode()):
-            raise NotServedError(401, "a bearer token is asked for")
 
 
 class AskedModel(NamedTuple):
@@ -126,9 +101,9 @@ class _ModelHandler(BaseHTTPRequestHandler):
 
     def _answer(self, response: Callable[[], ApiResponse]) -> None:
         try:
-            self.server.admission.check(self.headers)
+            self.server.admission.check({name.lower(): self.headers.get_all(name, []) for name in self.headers})
             self._send(response())
-        except NotServedError as refused:
+        except Refused as refused:
             self.close_connection = True  # its body was not read
             self._send(refusal(refused.status, refused.reason))
         except Exception as error:
@@ -138,7 +113,7 @@ class _ModelHandler(BaseHTTPRequestHandler):
         if self.path == HEALTH:
             return ApiResponse(200, JSON, b"{}")
         if self.path != VERSION + MODELS:
-            raise NotServedError(404, f"there is {VERSION}{MODELS}")
+            raise Refused(404, f"there is {VERSION}{MODELS}")
         cards = [
             {"id": name, "object": "model", "created": 0, "owned_by": "trueup", "root": ident or "base"}
             for name, ident in sorted(self.server.models().items())
@@ -148,7 +123,7 @@ class _ModelHandler(BaseHTTPRequestHandler):
     def _post(self) -> ApiResponse:
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > MOST_BYTES:
-            raise NotServedError(413, f"a body of at most {MOST_BYTES} bytes, with its length, is taken")
+            raise Refused(413, f"a body of at most {MOST_BYTES} bytes, with its length, is taken")
         body = self.rfile.read(int(length))
         try:
             known = msgspec.json.decode(body, type=_Known)

@@ -7,9 +7,10 @@ import socket
 import threading
 from contextlib import contextmanager
 
+from harness.core.admission import hosts_of
 from harness.ingest.collector.admission import Door
 from harness.ingest.collector.receiver import Receiver
-from harness.ingest.collector.server import Limits, Server, hosts_of
+from harness.ingest.collector.server import Limits, Server
 from harness.redact.redaction import Redactor
 
 

@@ -10,8 +10,9 @@ import sys
 
 import pytest
 
+from harness.core import admission
 from harness.errors import UsageError
-from harness.ingest.collector import admission, receiver, serve
+from harness.ingest.collector import receiver, serve
 from harness.project import Project
 from tests.ingest.collector.serving import request, serving, span
 
