@@ -154,7 +154,20 @@ def test_words_and_signs_of_blame(label):
 
 @pytest.mark.parametrize(
     "label",
-    ["thumbs_up", ":+1:", "👍", "good", "not bad", "really helpful", "correct", "richtig", "bien", "正确", "役に立った", "❤️"],
+    [
+        "thumbs_up",
+        ":+1:",
+        "👍",
+        "good",
+        "not bad",
+        "really helpful",
+        "correct",
+        "richtig",
+        "bien",
+        "正确",
+        "役に立った",
+        "❤️",
+    ],
 )
 def test_words_and_signs_of_praise(label):
     """The same for praise."""
