@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel, get_peft_model_state_dict
+from peft import PeftConfig, PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import safe_open
+from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
 from harness.errors import InputError, InvalidError, UsageError
@@ -63,20 +65,37 @@ def refuse_training(model: Any, folder: str | Path) -> None:
 
 
 def with_adapter(model: PreTrainedModel, adapter: str) -> PeftModel:
-    """A spread model with an adapter beside its weights, each part where its layer is.
+    """A spread model with an adapter beside its weights, each part where its layer is computed.
 
-    Raises InvalidError when the adapter does not fit.
+    PEFT's own way for such models copies the weights that are on the disk, so it is not told that this is one: the layers keep
+    accelerate's hooks. Raises InvalidError when the adapter does not fit.
     """
-    limits = _limits(os.environ.get(VARIABLE, ""))
-    peft = PeftModel.from_pretrained(
-        model, adapter, max_memory=limits or None, offload_folder=_folder(), low_cpu_mem_usage=True
-    )
-    held = set(get_peft_model_state_dict(peft))
-    with safe_open(Path(adapter, "adapter_model.safetensors"), "pt") as tensors:
-        given = set(tensors.keys())
-    if held != given:
-        raise misfit(adapter, sorted(held ^ given))
+    known = model.__dict__.pop("hf_device_map")
+    try:
+        config = PeftConfig.from_pretrained(adapter)
+        config.inference_mode = True
+        peft = PeftModel(model, config)
+    finally:
+        model.__dict__["hf_device_map"] = known
+    weights, held = load_file(Path(adapter, "adapter_model.safetensors")), get_peft_model_state_dict(peft)
+    if held.keys() != weights.keys():
+        raise misfit(adapter, sorted(held.keys() ^ weights.keys()))
+    for layer in peft.modules():
+        if isinstance(layer, BaseTunerLayer):
+            _make_room(layer)
+    set_peft_model_state_dict(peft, weights)
     return peft.eval()
+
+
+def _make_room(layer: Any) -> None:
+    """Give an adapter's weights memory on the device that its layer is computed on; they have none where the layer is on the disk."""
+    base = layer.get_base_layer()
+    hook = getattr(base, "_hf_hook", None)
+    device = hook.execution_device if hook else base.weight.device
+    for name in layer.adapter_layer_names:
+        held = getattr(layer, name)
+        if isinstance(held, torch.nn.Module):
+            held.to_empty(device=device)
 
 
 def misfit(adapter: str, wrong: Sequence[str]) -> InvalidError:

@@ -36,9 +36,11 @@ def test_half_of_a_model_on_the_disk_answers_as_the_whole_one_in_memory(folder, 
     base = Arm(name="base", model=str(folder), options={"dtype": "float32"})
     arms = [base, replace(base, name="tuned", adapter=str(adapter))]
     whole = answers(arms)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(placement.VARIABLE, "cpu=3MB")
     spread = answers(arms)
     assert spread[0] == whole[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["adapter"]  # no copy of the weights
     assert [text for text, _ in spread[1]] == [text for text, _ in whole[1]] != [text for text, _ in whole[0]]
     assert torch.tensor(spread[1][-1][1]).allclose(torch.tensor(whole[1][-1][1]), atol=1e-3)
 
