@@ -58,7 +58,7 @@ class Client:
 @contextmanager
 def serving(work, **options):
     """A server of this project, in a thread."""
-    with serve.opened(work, ServeOptions(port=0, **options)) as (server, _):
+    with serve.opened(work, ServeOptions(**{"port": 0, **options})) as (server, _):
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         try:
             yield Client(server.server_address[1])
