@@ -15,6 +15,8 @@ from msgspec.structs import replace
 
 from benchmarks.evaluation.adapter import make
 from harness import config, loop
+from harness.core.adapters import MANIFEST, content_id, read_manifest
+from harness.core.codec import encode, write_atomic
 from harness.errors import DeployError, InputError, UsageError
 from harness.evaluate.backends import hf, llama_cpp
 from harness.project import Project
@@ -145,7 +147,10 @@ def programs() -> dict[str, list[str]]:
 def adapter(tmp_path_factory) -> Path:
     if not MODEL.exists():
         pytest.skip("models/smollm2 is not there: make models")
-    return make(MODEL, tmp_path_factory.mktemp("adapter"), size=0.01, rank=8, alpha=8)
+    folder = make(MODEL, tmp_path_factory.mktemp("adapter"), size=0.01, rank=8, alpha=8)
+    manifest = replace(read_manifest(folder), dataset="d" * 64)
+    write_atomic(folder / MANIFEST, encode(replace(manifest, id=content_id(manifest))))
+    return folder
 
 
 def written(folder: Path, adapter: Path, backend: str, options: dict) -> Project:
@@ -156,9 +161,13 @@ def written(folder: Path, adapter: Path, backend: str, options: dict) -> Project
     return Project.open(config.load(folder))
 
 
+def user(text: str) -> tuple[Message, ...]:
+    return (Message(role="user", parts=(TextPart(text=text),)),)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-def test_in_32_bits_llama_cpp_answers_as_hf_does(programs, adapter, user):
+def test_in_32_bits_llama_cpp_answers_as_hf_does(programs, adapter):
     """Greedy replies of the merged adapter are those of the adapter beside its base; JSON schemas hold; asked again, the same."""
     arm = Arm(name="next", model=str(MODEL), adapter=str(adapter))
     there = llama_cpp.open([replace(arm, backend="llama_cpp", options={**programs, "format": "f32"})])
