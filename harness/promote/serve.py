@@ -7,7 +7,7 @@ import secrets
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ from harness.promote.serving.http import AskedModel, ModelServer
 from harness.promote.serving.mirror import Mirror, in_a_trace
 from harness.promote.serving.names import NamedModel, ServedModels
 from harness.promote.shadow_budget import ShadowBudget, Took
-from harness.types import Arm, Reply
+from harness.types import Arm, Reply, Request
 
 TOKEN = "TRUEUP_SERVE_TOKEN"
 """Environment variable: when set, clients must bring it as their key."""
@@ -83,11 +83,13 @@ class StoreAnswers:
         self.asked, self.failed = 0, 0
         self._models, self._traced = models, traced
         self._opened: dict[str, Answering] = {}
+        self._known: dict[str, list[Arm]] = {}
+        """Backend to the arms that it was opened with."""
         self._counting = threading.Lock()
         self._budget, self._costs = ShadowBudget(project), project.config.cost
         for arm in models.arms():
             load("backends", arm.backend).digest(arm)  # what cannot answer is told before anybody asks
-        self._batches = BatchedAnswers(self._backend)
+        self._batches = BatchedAnswers(self._replies)
         self._mirror = Mirror(self.answer)
 
     def close(self) -> None:
@@ -147,12 +149,22 @@ class StoreAnswers:
                 took.append(Took(tokens, self._costs.of_machine(seconds) if paid is None else paid))
             return response
 
+    def _replies(self, arm: Arm, requests: Sequence[Request]) -> Sequence[Reply | Exception]:
+        """A server that was started before the arm's adapter was there may be unable to take it: it is started again, with it."""
+        try:
+            return self._backend(arm).answer(arm, requests)
+        except UsageError:
+            if arm in self._known.get(arm.backend, ()):
+                raise
+        self._opened.pop(arm.backend).close()
+        return self._backend(arm).answer(arm, requests)
+
     def _backend(self, arm: Arm) -> Answering:
         """What answers for the arm, opened at the first request of its kind. One thread asks."""
         if arm.backend not in self._opened:
             alike = [each for each in self._models.arms() if each.backend == arm.backend]
-            added = [] if arm in alike else [arm]
-            self._opened[arm.backend] = load("backends", arm.backend).open([*alike, *added])
+            self._known[arm.backend] = alike if arm in alike else [*alike, arm]
+            self._opened[arm.backend] = load("backends", arm.backend).open(self._known[arm.backend])
         return self._opened[arm.backend]
 
 

@@ -106,12 +106,16 @@ class _ModelHandler(BaseHTTPRequestHandler):
     def _answer(self, response: Callable[[], ApiResponse]) -> None:
         try:
             self.server.admission.check({name.lower(): self.headers.get_all(name, []) for name in self.headers})
-            self._send(response())
+            answered = response()
         except Refused as refused:
             self.close_connection = True  # its body was not read
-            self._send(refusal(refused.status, refused.reason))
+            answered = refusal(refused.status, refused.reason)
         except Exception as error:
-            self._send(refusal(_status(error), _words(error)))
+            answered = refusal(_status(error), _words(error))
+        try:
+            self._send(answered)
+        except ConnectionError:  # the client hung up before; its call is in the traces
+            self.close_connection = True
 
     def _get(self) -> ApiResponse:
         if self.path == HEALTH:
