@@ -7,8 +7,9 @@ import pytest
 
 from harness import config, report
 from harness.core import plugins
+from harness.evaluate.prices import Prices
 from harness.project import Project
-from harness.promote import canary, shadow_budget
+from harness.promote import canary, serve, shadow_budget
 from harness.promote.served_by import Arms
 from harness.promote.shadow_budget import BudgetSpentError, ShadowBudget, Took
 from harness.types import SHADOW, ShadowDay
@@ -79,6 +80,18 @@ def test_nothing_more_is_asked_once_the_days_money_is_spent(shadowed, monkeypatc
         ask(client, 4)
     spent = work.store.shadow_days.of(DAY)
     assert (spent.asked, spent.refused, spent.closed) == (1, 3, "1e-06") and spent.cost > 1e-6
+
+
+def test_with_prices_the_money_never_passes_its_bound(shadowed, monkeypatch):
+    """A request is counted as a token a byte before it is asked, and as what it took after it."""
+    monkeypatch.setattr(shadow_budget, "_today", lambda: DAY)
+    monkeypatch.setattr(serve, "prices_of", lambda options: Prices(input=1.0, output=1.0))
+    work, _ = shadowed("shadow_cost = 0.00013\nshadow_tokens = 0")
+    with serving(work) as client:
+        ask(client, 8)
+    spent = work.store.shadow_days.of(DAY)
+    assert spent.asked >= 1 and spent.refused >= 1 and spent.asked + spent.refused == 8
+    assert spent.cost == pytest.approx(spent.tokens / 1e6) and spent.cost < 0.00013 and spent.closed == "0.00013"
 
 
 def test_a_bound_that_does_not_fit_is_not_asked_and_one_that_was_killed_counts(shadowed):
