@@ -8,9 +8,8 @@ import pytest
 from benchmarks.evaluation.adapter import make
 from harness import config
 from harness.core.adapters import read_manifest
-from harness.evaluate.backends import hf
 from harness.project import Project
-from harness.types import SERVED, Arm, Message, Request, TextPart
+from harness.types import SERVED
 from tests.evaluate.backends.test_vllm_server import MODEL, pytestmark, python  # noqa: F401
 from tests.promote.serving.test_serve import Client, ingested
 from tests.promote.serving.test_serve import serving as serving_of
@@ -31,7 +30,10 @@ def work(python, tmp_path) -> Project:  # noqa: F811
 
 
 def test_base_and_an_adapter_that_came_later_are_served_with_their_digests(work, monkeypatch):
-    """The server is started for the base alone, and again once an adapter is asked for; both answer as hf does."""
+    """The server is started for the base alone, and again once an adapter is asked for.
+
+    Each start compares the models with hf and would end the request where they differ.
+    """
     monkeypatch.setattr(Client, "TIMEOUT", 3000)
     with serving_of(work) as client:
         said = {"base": client.says("base", ASKED)}
@@ -42,10 +44,5 @@ def test_base_and_an_adapter_that_came_later_are_served_with_their_digests(work,
         started = time.monotonic()
         assert client.says("base", ASKED) == said["base"] and client.says(ident[:12], ASKED) == said[ident]
         print(f"four-word answers, twice: {time.monotonic() - started:.1f} s")
-    asked = [Request(messages=(Message(role="user", parts=(TextPart(text=ASKED),)),), max_tokens=8)]
-    for name, text in said.items():
-        adapter = "" if name == "base" else str(work.store.artifacts.folder("adapter", name))
-        arm = Arm(name="a", model=str(MODEL), adapter=adapter, options={"dtype": "bfloat16"})
-        assert hf.open([]).answer(arm, asked)[0].text == text
     calls = ingested(work)
     assert sorted((call.metadata[SERVED], call.reply) for call in calls) == sorted([*said.items()] * 2)
