@@ -152,6 +152,14 @@ def start(command: Sequence[str], descriptor: int, output: int, env: Mapping[str
     )
 
 
+def run(command: Sequence[str]) -> tuple[int, str]:
+    """Run a program to its end: its exit code and all that it printed. It gets no secret of the environment."""
+    env = environment()
+    output, merged = subprocess.PIPE, subprocess.STDOUT
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=merged, env=env, check=False)
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
 class Worker:
     """A child process `python -P -m MODULE ARGUMENTS DESCRIPTOR`. Use it in a `with`, or close it.
 

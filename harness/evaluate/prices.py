@@ -36,7 +36,11 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         parts = [part for message in request.messages for part in message.parts]
         given = len(request.messages) * MARKS + sum(map(_tokens, parts)) + len(request.text.encode())
         given += sum(len(msgspec.json.encode(extra)) for extra in (request.tools, request.schema) if extra)
-        return (given * max(self.input, self.cached or 0.0) + request.max_tokens * self.output) / 1e6
+        return self.at_most_of(given, request.max_tokens)
+
+    def at_most_of(self, given: int, written: int) -> float:
+        """An upper bound for so many tokens."""
+        return (given * max(self.input, self.cached or 0.0) + written * self.output) / 1e6
 
 
 def prices_of(options: Mapping[str, Json]) -> Prices | None:

@@ -15,7 +15,7 @@ from harness.core.codec import digest
 from harness.errors import InvalidError, NotYetError, TrueupError, UsageError
 from harness.mine import step as mine_step
 from harness.project import Project
-from harness.promote import canary_stage, split_files
+from harness.promote import canary_stage, shadow_budget, split_files
 from harness.promote import deploy as deploying
 from harness.promote import step as promote_step
 from harness.promote.canary_stage import CanaryReport
@@ -69,6 +69,9 @@ def status(project: Project, act: bool = True, now_ns: int | None = None) -> Can
     if last.kind != "started":
         return replace(_report(project, last.canary, last.at_ns, has_ended=True), **_ended(last))
     report = _report(project, last.canary, now_ns or time.time_ns())
+    if last.canary.shadow:
+        spent = shadow_budget.words(project, last.canary.start_ns)
+        report = replace(report, notes=(*report.notes, *spent))
     _keep(project, report)
     if report.outcome == "harm" and act:
         return _roll_back(project, report, last.canary)
@@ -187,6 +190,7 @@ def _keep(project: Project, report: CanaryReport) -> None:
         sentence=report.sentence,
         findings=report.findings,
         calls=report.calls,
+        notes=report.notes,
     )
     ident = project.store.artifacts.put(CANARY_DAYS, seen)
     project.store.memo.remember(CANARY_DAYS, f"{seen.canary} {seen.day}", ident)

@@ -24,13 +24,15 @@ class Arms:
     def __init__(self, canary: Canary) -> None:
         self._candidate = canary.candidate_ids
         self._control = canary.control_ids
-        self._models = frozenset(canary.control_models)
+        self._models, self._alias = frozenset(canary.control_models), canary.alias
 
     def side(self, call: Call) -> Side:
         """Empty where neither answered."""
         digest = digest_of(call)
         if not digest:
-            return "control" if (call.model_served or call.model_requested) in self._models else ""
+            is_alias = call.model_served == self._alias  # as a gateway says that answers with what it was asked for
+            name = call.model_requested if is_alias else call.model_served or call.model_requested
+            return "control" if name in self._models else ""
         if _among(digest, self._candidate):
             return "candidate"
         return "control" if _among(digest, self._control) or digest in self._models else ""

@@ -1,6 +1,6 @@
 """Export what was watched as OpenTelemetry metrics, so that dashboards and alerts are those that a team has already.
 
-Gauges, with the share as attributes `kind` and `name`:
+Gauges, with the share as attributes `kind` and `name`, and `cluster` (its id) where it is a failure cluster's:
 
     trueup.watch.share       share of people on the last day
     trueup.watch.evidence    evidence for a move over what an alarm needs; 1 or more is an alarm
@@ -58,6 +58,8 @@ def _gauges(report: WatchReport, means: Means) -> dict[str, list[Observation]]:
     shares, evidence, raised = [], [], []
     for one in report.shares:
         named = {"kind": one.kind, "name": one.name}
+        if one.cluster:  # two clusters may have one name
+            named["cluster"] = one.cluster[:12]
         action = alarms.get((one.kind, one.name, one.cluster), "")
         shares.append(Observation(one.now, named))
         evidence.append(Observation(one.log_evidence / one.bar, named))

@@ -9,6 +9,7 @@
     project         name of the project whose store it is
     work/           what trainings keep to be resumed from; `trueup prune` frees it
     deploying.json  journal of a deployment; only while one is under way
+    shadow.json     what mirrored requests took, by day
     heads.json      length of ledger, promotions and what was forgotten, so that no end of them is lost unseen
 
 Whoever writes takes the lock; reading needs none. Each write is there whole, and survives a power loss, before the
@@ -35,6 +36,7 @@ from harness.store.names import ident
 from harness.store.origin import Origin
 from harness.store.promotions import Promotions
 from harness.store.replies import ReplyCache
+from harness.store.shadow_days import ShadowDays
 from harness.store.suppression import Suppression
 from harness.store.traces import Traces
 
@@ -71,6 +73,7 @@ class Store:
         self.ledger = Ledger(root / "ledger", self._lock, self._heads)
         self.canaries = Canaries(root / "canaries", self._lock, self._heads)
         self.journal = Journal(root, self._lock)
+        self.shadow_days = ShadowDays(root)
 
     @classmethod
     def open(cls, root: Path, address: str = "", id: str = "", lasts_s: float = LEASE_S) -> "Store":

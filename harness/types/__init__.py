@@ -19,6 +19,7 @@ from harness.types.canary import (
     CanaryEvent,
     CanaryMetric,
     CanaryRecord,
+    ShadowDay,
     TrafficSplit,
 )
 from harness.types.cost import CostSettings
@@ -174,6 +175,7 @@ __all__ = [
     "Role",
     "Run",
     "Score",
+    "ShadowDay",
     "Share",
     "SharedTurn",
     "Source",

@@ -71,6 +71,20 @@ class CanaryEvent(Noun, frozen=True):
     """What it ended on, with formulas."""
 
 
+class ShadowDay(Noun, frozen=True):
+    """What mirrored requests took on one day, those that are being answered at their bound."""
+
+    day: str
+    """ISO date (UTC)."""
+    asked: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+    refused: int = 0
+    """Mirrored requests that were not asked, since the day was closed."""
+    closed: str = ""
+    """Which budget the next request would have passed; empty: none."""
+
+
 class CanaryDay(Noun, frozen=True):
     """What a canary that runs was judged to be, after one day of traffic."""
 
@@ -84,6 +98,8 @@ class CanaryDay(Noun, frozen=True):
     findings: tuple[Finding, ...] = ()
     calls: dict[str, int] = {}
     """Arm to its calls since the start."""
+    notes: tuple[str, ...] = ()
+    """What else was to be said, such as a shadow's budget that is spent."""
 
 
 class CanaryRecord(Noun, frozen=True):

@@ -159,6 +159,8 @@ def test_the_stated_digest_goes_before_the_name():
     assert arms.side(Call(id="a", model_served="gpt-5", metadata={SERVED: CANDIDATE})) == "candidate"
     assert arms.side(Call(id="a", model_served="x", metadata={SERVED: "base"})) == "control"
     assert arms.side(Call(id="a", model_requested="gpt-5")) == "control"
+    assert arms.side(Call(id="a", model_requested="base", model_served="production")) == "control"
+    assert arms.side(Call(id="a", model_requested="base", model_served="gpt-6")) == ""
     assert arms.side(Call(id="a", model_served=f"trueup-{CHAMPION[:12]}")) == "control"
     assert arms.side(Call(id="a", model_served="trueup-dddddddddddd")) == ""
     assert arms.side(Call(id="a", model_served="gpt-6")) == ""

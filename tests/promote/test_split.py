@@ -76,16 +76,24 @@ def test_litellms_hook_changes_only_what_asks_for_the_alias(monkeypatch):
     made = litellm.files(SPLIT)
     handler = model_for(made["trueup_split.py"])["handler"]
 
-    def asked(**data):
+    def hooked(**data):
         with pytest.raises(StopIteration) as done:  # it awaits nothing
             handler.async_pre_call_hook(None, None, data, "completion").send(None)
-        return done.value.value["model"]
+        return done.value.value
+
+    def asked(**data):
+        return hooked(**data)["model"]
 
     ours = next(session for session in SESSIONS if is_candidates(session, SPLIT.salt, SPLIT.share))
     headers = {"proxy_server_request": {"headers": {"X-Session-ID": ours}}}
     assert asked(model="production", **headers) == asked(model="production", user=ours) == SPLIT.candidate
     assert asked(model="production", litellm_session_id=ours) == SPLIT.candidate
     assert asked(model="gpt-5", **headers) == "gpt-5" and asked(model="production") == "base"
+    assert hooked(model="production", extra_headers={"x-a": "1"}, **headers)["extra_headers"] == {
+        "x-a": "1",
+        "x-session-id": ours,
+    }
+    assert "extra_headers" not in hooked(model="production") | hooked(model="gpt-5", **headers)
     known = yaml.safe_load(made["config.yaml"])
     assert {each["model_name"] for each in known["model_list"]} == {"production", "base", SPLIT.candidate}
     assert known["litellm_settings"]["callbacks"][0] == "trueup_split.handler"

@@ -197,7 +197,8 @@ def test_gauges_have_every_share_and_the_alarms(tmp_path):
     file = tmp_path / "otel" / "metrics.jsonl"
     watch_metrics.export(found, {("eval_tickets", "tuned"): 0.75}, "desk", str(file))
     gauges = shares_in(file)
-    rose, flat = {"kind": "clusters", "name": "format: keys"}, {"kind": "clusters", "name": "format: other"}
+    rose = {"kind": "clusters", "name": "format: keys", "cluster": "c"}
+    flat = {"kind": "clusters", "name": "format: other", "cluster": "o"}
     assert gauges["trueup.watch.share"] == [(rose, 0.3), (flat, 0.05)]
     assert gauges["trueup.watch.alarm"] == [({**rose, "action": "train"}, 1.0), ({**flat, "action": "none"}, 0.0)]
     evidence = {named["name"]: value for named, value in gauges["trueup.watch.evidence"]}

@@ -99,16 +99,16 @@ def new_log(name: str) -> Path:
     return folder / f"{name}-{secrets.token_hex(4)}.log"
 
 
-def version_of(command: Sequence[str]) -> str:
+def version_of(command: Sequence[str], releases: Sequence[str] = RELEASES) -> str:
     """Version of the server that a command starts, read off the environment of its program; empty where it is not known.
 
-    Looks beside the first word that is a program in an environment with vLLM, so `env NAME=value vllm serve` is understood.
+    Looks beside the first word that is a program in an environment with one of these distributions, so `env NAME=value vllm serve` is understood.
     """
     for word in command:
         program = shutil.which(word)
         if program is None:
             continue
-        for name in RELEASES:
+        for name in releases:
             places = Path(program).parent.parent.glob(f"lib*/python*/site-packages/{name}-*.dist-info")
             for place in sorted(places):
                 return place.name.removesuffix(".dist-info")

@@ -18,6 +18,8 @@ from harness.types import Message, ReasoningPart
 TRUST = 50
 
 _KIND = "llm.request.type"
+_LITELLM = frozenset({"acompletion", "atext_completion", "aresponses", "anthropic_messages", "agenerate_content"})
+"""Further kinds of calls: LiteLLM's proxy writes the name of its function."""
 
 
 def speaks(span: Span) -> bool:
@@ -27,13 +29,13 @@ def speaks(span: Span) -> bool:
 
 def fill(span: Span, draft: Draft) -> bool:
     held = span.attributes
-    if held.get(_KIND, "chat") not in ("chat", "completion"):
+    if held.get(_KIND, "chat") not in {"chat", "completion", *_LITELLM}:
         return False
     asked = {name[4:]: value for name, value in held.items() if name.startswith("llm.")}
     draft.fill(
         input=_said(nested(held, "gen_ai.prompt"), "user"),
         output=_said(nested(held, "gen_ai.completion"), "assistant"),
-        operation="text_completion" if held.get(_KIND) == "completion" else "chat",
+        operation="text_completion" if held.get(_KIND) in ("completion", "atext_completion") else "chat",
         tools=tuple(_tool(tool) for tool in listing(nested(held, "llm.request.functions"))),
         params=params({**asked, "stop": asked.get("chat.stop_sequences"), "user": asked.get("user")}),
         usage=tokens({"total_tokens": held.get("llm.usage.total_tokens")}),

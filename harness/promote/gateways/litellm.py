@@ -1,7 +1,8 @@
 """Configure LiteLLM's proxy: both models, and a hook that gives each session its model.
 
 LiteLLM's own weights are drawn anew for each request, so the split is a call hook (`async_pre_call_hook`), which LiteLLM documents for
-changing requests. Never run LiteLLM 1.107.0, 1.82.7 or 1.82.8: these releases were compromised.
+changing requests. It hands the session on as well: to the server as a header, to LiteLLM's traces as `session.id`. Never run LiteLLM
+1.107.0, 1.82.7 or 1.82.8: these releases were compromised.
 """
 
 import json
@@ -19,18 +20,32 @@ class SessionSplit(CustomLogger):
         if data.get("model") == ALIAS:
             headers = (data.get("proxy_server_request") or {}).get("headers") or {}
             named = {name.lower(): value for name, value in headers.items()}
-            data["model"] = model_for(named.get(HEADER) or data.get("litellm_session_id") or data.get("user"))
+            session = named.get(HEADER) or data.get("litellm_session_id") or data.get("user")
+            data["model"] = model_for(session)
+            if session:  # LiteLLM hands neither the header nor the session on
+                data["extra_headers"] = {**(data.get("extra_headers") or {}), HEADER: session}
+                span = getattr(user_api_key_dict, "parent_otel_span", None)
+                if span is not None:
+                    span.set_attribute("session.id", session)
         return data
 
 
 handler = SessionSplit()
 """
 
+_HEAD = """\
+# Written by `trueup canary`. LiteLLM reads it when it starts: start it again after each change.
+#     pip install 'litellm[proxy]' opentelemetry-sdk opentelemetry-exporter-otlp-proto-http
+#     LITELLM_MASTER_KEY=... TRUEUP_SERVE_TOKEN=... OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf \\
+#         OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 litellm --config config.yaml
+# The master key is what clients bring (sk-...), the token that of the server behind it; 4318 is `trueup collect`.
+"""
+
 
 def files(split: TrafficSplit) -> dict[str, str]:
     """`config.yaml`, and the hook beside it."""
     models = {split.candidate: split.candidate, split.control: split.control, split.alias: split.control}
-    text = "# Written by `trueup canary`. Run: litellm --config config.yaml, with TRUEUP_SERVE_TOKEN set to the server's token.\n"
+    text = _HEAD
     text += "model_list:\n"
     for name, served in models.items():
         text += f"  - model_name: {json.dumps(name)}\n    litellm_params:\n"

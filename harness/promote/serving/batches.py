@@ -7,11 +7,13 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from harness.core.codec import encode
-from harness.core.protocols import Answering
 from harness.types import Arm, Reply, Request
 
 MOST_WAITING = 256
 """Requests that may wait; beyond them a client is asked to come again."""
+
+
+Replies = Callable[[Arm, Sequence[Request]], Sequence[Reply | Exception]]
 
 
 class TooManyError(Exception):
@@ -25,10 +27,10 @@ class _Waiting(NamedTuple):
 
 
 class BatchedAnswers:
-    """One thread answers, so that a backend sees one batch at a time. `backend` opens what answers for an arm."""
+    """One thread answers, so that a backend sees one batch at a time. `replies` gives what an arm says to requests."""
 
-    def __init__(self, backend: Callable[[Arm], Answering], most_waiting: int = MOST_WAITING) -> None:
-        self._backend = backend
+    def __init__(self, replies: Replies, most_waiting: int = MOST_WAITING) -> None:
+        self._replies = replies
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(most_waiting)
         self._thread = threading.Thread(target=self._work, name="answers", daemon=True)
         self._thread.start()
@@ -65,7 +67,7 @@ class BatchedAnswers:
     def _answer(self, group: Sequence[_Waiting]) -> None:
         arm = group[0].arm
         try:
-            replies: Sequence[Reply | Exception] = self._backend(arm).answer(arm, [asked.request for asked in group])
+            replies = self._replies(arm, [asked.request for asked in group])
         except Exception as error:
             replies = [error] * len(group)
         for asked, reply in zip(group, replies, strict=True):

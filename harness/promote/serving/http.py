@@ -18,6 +18,8 @@ from harness.evaluate.application.openai_api import JSON, MODELS, ApiResponse, r
 from harness.promote.serving.batches import TooManyError
 from harness.promote.serving.names import UnknownModelError
 from harness.promote.serving.spans import ServedCaller
+from harness.promote.shadow_budget import BudgetSpentError
+from harness.types import Request
 
 VERSION, HEALTH = "/v1", "/health"
 MOST_BYTES = 16 << 20
@@ -39,6 +41,8 @@ class AskedModel(NamedTuple):
     body: bytes
     model: str
     caller: ServedCaller
+    longest: int
+    """Most tokens that may be written."""
 
 
 class ModelServer(ThreadingHTTPServer):
@@ -102,12 +106,16 @@ class _ModelHandler(BaseHTTPRequestHandler):
     def _answer(self, response: Callable[[], ApiResponse]) -> None:
         try:
             self.server.admission.check({name.lower(): self.headers.get_all(name, []) for name in self.headers})
-            self._send(response())
+            answered = response()
         except Refused as refused:
             self.close_connection = True  # its body was not read
-            self._send(refusal(refused.status, refused.reason))
+            answered = refusal(refused.status, refused.reason)
         except Exception as error:
-            self._send(refusal(_status(error), _words(error)))
+            answered = refusal(_status(error), _words(error))
+        try:
+            self._send(answered)
+        except ConnectionError:  # the client hung up before; its call is in the traces
+            self.close_connection = True
 
     def _get(self) -> ApiResponse:
         if self.path == HEALTH:
@@ -135,7 +143,8 @@ class _ModelHandler(BaseHTTPRequestHandler):
             shadow=self.headers.get(MIRRORED, "").lower() == "true",
             parent={name: self.headers[name] for name in PARENT if name in self.headers},
         )
-        return self.server.answer(AskedModel(self.path.removeprefix(VERSION), body, known.model, caller))
+        longest = known.max_completion_tokens or known.max_tokens or Request().max_tokens
+        return self.server.answer(AskedModel(self.path.removeprefix(VERSION), body, known.model, caller, longest))
 
     def _send(self, response: ApiResponse) -> None:
         self.send_response(response.status)
@@ -154,11 +163,15 @@ class _Known(msgspec.Struct):
 
     model: str
     user: str | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
 
 
 def _status(error: Exception) -> int:
     if isinstance(error, TooManyError):
         return 503
+    if isinstance(error, BudgetSpentError):
+        return 429
     if isinstance(error, UnknownModelError):
         return 404
     return 400 if isinstance(error, (InputError, UsageError, InvalidError)) else 500

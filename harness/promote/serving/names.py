@@ -61,6 +61,13 @@ class ServedModels:
         ident = self._split(session) if name in (CHAMPION, self._alias) else self._ident(name)
         return NamedModel(ident, self._arm(ident))
 
+    def mirrored_to(self, name: str, session: str) -> str:
+        """Name of the candidate to which a running shadow mirrors what this session asks under the alias; empty: none."""
+        running = self._project.store.canaries.running()
+        if not running or not running.shadow or name not in (CHAMPION, self._alias):
+            return ""
+        return running.candidate_name if is_candidates(session, running.salt, running.share) else ""
+
     def arms(self) -> list[Arm]:
         """Of all names; what a server loads when it starts."""
         return [self._arm(ident) for ident in sorted(set(self.names().values()))]

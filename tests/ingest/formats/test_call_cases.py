@@ -91,6 +91,7 @@ ONE = {
     ),
     "langfuse-7038-semantic-kernel-dotnet.json": ([("user", "tell me a joke")], [("assistant", "A joke.")]),
     "langfuse-gemini-json-text.json": ([("system", "Be terse."), ("user", "Hi")], HELLO),
+    "litellm-1.106-proxy-acompletion.json": ([("user", "late 3")], [("assistant", "refund")]),
     "litellm-35193-model-on-other-spans.json": ([("user", "hi")], [("assistant", "hello")]),
     "litellm-4078-raw-child.json": ([("user", "hi")], [("assistant", "Hello!")]),
     "opik-3441-thread-id.json": ([("user", "hi")], [("assistant", "hello")]),

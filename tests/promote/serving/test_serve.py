@@ -4,11 +4,14 @@ import http.client
 import json
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,12 +25,14 @@ from harness.promote import step as promote_step
 from harness.promote.serve import ServeOptions
 from harness.promote.served_by import Arms
 from harness.promote.split import is_candidates
-from harness.types import SERVED, SHADOW, Arm, CallError, Message, Request, TextPart
+from harness.types import SERVED, SHADOW, Arm, CallError, Message, Reply, Request, TextPart
 from tests.promote.test_step import CONFIG, trueup, walked  # noqa: F401
 
 
 class Client:
     """Asks a server that runs, each request on a connection of its own."""
+
+    TIMEOUT = 60
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -49,7 +54,7 @@ class Client:
         return answer["choices"][0]["message"]["content"]
 
     def _ask(self, method, path, body, headers):
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.TIMEOUT)) as connection:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
             return response.status, json.loads(response.read())
@@ -58,7 +63,7 @@ class Client:
 @contextmanager
 def serving(work, **options):
     """A server of this project, in a thread."""
-    with serve.opened(work, ServeOptions(port=0, **options)) as (server, _):
+    with serve.opened(work, ServeOptions(**{"port": 0, **options})) as (server, _):
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         try:
             yield Client(server.server_address[1])
@@ -252,3 +257,47 @@ def test_ctrl_c_ends_a_server_of_real_weights_and_leaves_its_traces(tmp_path):
         "base": said["base"],
         ident: said[ident[:12]],
     }
+
+
+def test_a_client_that_hangs_up_is_no_trouble(work, capfd):
+    """Its call is in the traces, the server says nothing of it and goes on."""
+    with serving(work) as client:
+        body = json.dumps({"model": "base", "messages": [{"role": "user", "content": "late 3"}]}).encode()
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\nContent-Length: {len(body)}\r\n\r\n"
+        for _ in range(3):
+            gone = socket.create_connection(("127.0.0.1", client.port))
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closed by a reset
+            gone.sendall(head.encode() + body)
+            gone.close()
+        assert client.says("base", "late 3") == "refund"
+    assert "Traceback" not in capfd.readouterr().err
+    assert ingested(work)
+
+
+def test_a_backend_that_cannot_take_a_later_adapter_is_opened_again_with_it(work, monkeypatch):
+    """As a vLLM server that was started without LoRA; one that refuses what it was opened with is not."""
+    promote_step.promote(work)
+    opened = []
+
+    class Fixed:
+        def __init__(self, arms):
+            self._arms = list(arms)
+            opened.append({arm.name for arm in arms})
+
+        def answer(self, arm, requests):
+            if arm not in self._arms or "refuse" in requests[0].messages[-1].text:
+                raise UsageError("LoRA is not enabled")
+            return [Reply(text=f"as {arm.name}") for _ in requests]
+
+        def close(self):
+            opened.append("closed")
+
+    real = serve.load
+    monkeypatch.setattr(serve, "load", lambda kind, name: SimpleNamespace(digest=real(kind, name).digest, open=Fixed))
+    served = f"trueup-{work.latest_verdict().candidate[:12]}"
+    arms = serve.ServedModels.arms
+    monkeypatch.setattr(serve.ServedModels, "arms", lambda models: [arm for arm in arms(models) if arm.name == "base"])
+    with serving(work) as client:
+        assert client.says("base", "late 3") == "as base" and client.says("champion", "late 3") == f"as {served}"
+        assert client.chat("champion", "refuse this")[0] == 400
+    assert opened == [{"base"}, "closed", {"base", served}, "closed"]

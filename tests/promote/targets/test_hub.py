@@ -1,18 +1,23 @@
 """The hub target: huggingface_hub itself against a stand-in of the Hub's HTTP API."""
 
 import json
+import shutil
 
 import pytest
 from huggingface_hub import ModelCard
 from msgspec.structs import replace
 
+from harness import config
 from harness.errors import DeployError
+from harness.project import Project
+from harness.promote import step as promote_step
 from harness.promote.targets import hub
 from tests.evaluate.model_server import serving
 from tests.promote.targets.hub_server import HubServer
 from tests.promote.test_deploy import release_in
+from tests.promote.test_step import CONFIG, trueup, walked  # noqa: F401
 
-REPO = "me/refunds"
+REPO, BRANCH = "me/refunds", "production"
 CARD = "---\nmodel-index:\n- name: refunds\n  results: []\n---\n# refunds\n"
 
 
@@ -127,3 +132,24 @@ def test_a_hub_that_is_down_is_named(tmp_path):
     down = hub.open(hub.Options(repo=REPO, url="http://127.0.0.1:9"), "production")
     with pytest.raises(DeployError, match="does not answer"):
         down.current()
+
+
+@pytest.mark.parametrize(
+    "fault,words,advice",
+    [("down", "the Hub does not answer", "url"), ("denied", "HTTP 403", "HF_TOKEN")],
+)
+def test_a_registry_that_fails_leaves_nothing_half_promoted(walked, server, tmp_path, fault, words, advice):  # noqa: F811
+    """`trueup promote` with a folder before it: exit code 4 with what to do, no alias, no file in the folder, no branch."""
+    root = shutil.copytree(walked[0].config.root, tmp_path / "copy")
+    url = "http://127.0.0.1:9" if fault == "down" else server.url
+    hubs = f'[deploy.hub]\nkind = "hub"\nrepo = "{REPO}"\nurl = "{url}"\n'
+    (root / "trueup.toml").write_text(f'{CONFIG}[deploy.share]\nkind = "folder"\npath = "share"\n{hubs}')
+    server.denied = 403
+    work = Project.open(config.load(root))
+    with pytest.raises(DeployError, match=words) as raised:
+        promote_step.promote(work)
+    assert raised.value.exit == 4 and advice in raised.value.next and "[deploy.hub]" in raised.value.where
+    assert work.store.promotions.current("production") is None and work.store.journal.read() is None
+    assert not any((root / "share").rglob("*.json")) and not server.branches.get(BRANCH, {})
+    _, shown = trueup(work, "status")
+    assert (words in " ".join(shown.split())) == (fault == "down")
