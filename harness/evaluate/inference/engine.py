@@ -83,7 +83,7 @@ class HuggingFace:
         answers: dict[int, Reply | Exception] = {}
         needs = {place: len(prompt.tokens) + prompt.max_new for place, prompt in prompts.items()}
         for way, places, prefix in _parts(model, needs, {place: prompt.tokens for place, prompt in prompts.items()}):
-            kept = model.kept if isinstance(way, Shared) else None
+            kept = way.kept if isinstance(way, Shared) else None
             rows = [prompts[place].row(prefix, kept) for place in places]
             width = self._width(model, max(len(row.tokens) + min(row.max_new, 64) for row in rows))
             written = _fitting(width, partial(way.generate, prefix, rows, ends=model.ends))

@@ -28,6 +28,8 @@ class KeptRow:
 
     prefix: Prefix
     own: tuple[KeyValue, ...]
+    asked: int
+    """How many of its tokens are the prompt's; the rest was written."""
 
     def between(self, start: int, end: int) -> list[KeyValue]:
         """Keys and values of the tokens from `start` to `end`, counted from the start of the prefix."""
@@ -60,18 +62,33 @@ class KeptRows:
 
         The prompt's last token is always read: what follows is chosen from it.
         """
-        shared, found = max(((common(tokens[:-1], row), row) for row in self._near(tokens)), default=(0, ()))
+        return self._find(tokens, len(tokens) - 1, prefix)
+
+    def prefix(self, tokens: RowTokens, start: Prefix) -> Prefix:
+        """As much as is known of a prefix of several prompts, behind `start`."""
+        known = self._find(tokens, len(tokens), start)
+        if not known:
+            return start
+        before: Sequence[KeyValue | None] = start.layers or [None] * len(known)
+        length = start.length + known[0][0].shape[2]
+        layers = [_cut(each, own, start.length, 0, length) for each, own in zip(before, known, strict=True)]
+        return Prefix(length, layers, start.virtual)
+
+    def _find(self, tokens: RowTokens, most: int, prefix: Prefix) -> list[KeyValue]:
+        near = ((min(most, common(tokens, row)), row) for row in self._near(tokens))
+        shared, found = max(near, default=(0, ()))
         if shared - prefix.tokens < LEAST:
             return []
         self.spared += shared - prefix.tokens
         return self._rows[found].between(prefix.length, shared + prefix.virtual)
 
-    def keep(self, tokens: RowTokens, prefix: Prefix, own: Sequence[KeyValue]) -> None:
-        """Keep a row in place of the one that it continues."""
+    def keep(self, tokens: RowTokens, prefix: Prefix, own: Sequence[KeyValue], asked: int) -> None:
+        """Keep a row in place of the one that it continues, whose answer may be written otherwise now."""
         for old in self._near(tokens):
-            if tokens[: len(old)] == old:
+            prompt = self._rows[old].asked
+            if tokens[:prompt] == old[:prompt]:
                 self._drop(old)
-        self._rows[tokens] = KeptRow(prefix, tuple(own))
+        self._rows[tokens] = KeptRow(prefix, tuple(own), asked)
         insort(self._sorted, tokens)
         self.bytes += _bytes(own) + (0 if self._users[id(prefix)] else _bytes(prefix.layers))
         self._users[id(prefix)] += 1

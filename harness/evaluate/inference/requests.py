@@ -70,7 +70,7 @@ class Writing:
             return row
 
         def keep(written: list[int], own: list[KeyValue]) -> None:
-            kept.keep((*self.tokens, *written[:-1]), prefix, own)
+            kept.keep((*self.tokens, *written[:-1]), prefix, own, len(self.tokens))
 
         return replace(row, known=kept.known(self.tokens, prefix), keep=keep)
 

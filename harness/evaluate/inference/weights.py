@@ -15,7 +15,6 @@ from harness.evaluate.inference.attention import Prefix, read_virtual
 from harness.evaluate.inference.check import RightWays, checked, known, positions
 from harness.evaluate.inference.dtype import dtype_name, quantization
 from harness.evaluate.inference.folding import fold
-from harness.evaluate.inference.kept import KeptRows, kept_rows
 from harness.evaluate.inference.opening import open_model, open_tokenizer
 from harness.evaluate.inference.recall import recalled
 from harness.evaluate.inference.ways import Shared, Way
@@ -114,7 +113,9 @@ class Resident:
         """
         if adapter == self._active:
             return
-        self.kept.clear()
+        for way in self._known.values():
+            if isinstance(way, Shared):
+                way.kept.clear()
         if adapter:
             verify(adapter, self.folder)
         if adapter and PeftConfig.from_pretrained(adapter).is_prompt_learning:
@@ -164,11 +165,10 @@ class Resident:
         self.model: PreTrainedModel = open_model(
             self.folder, self._dtype, self._quantization, torch.device(device), self.tokenizer
         )
-        self._known = {way.name: way for way in known(self.model)}
+        self._known: dict[str, Way] = {way.name: way for way in known(self.model)}
         if self._finding is None:
             self._examine()
         self._choose_ways()
-        self.kept: KeptRows = kept_rows(self.model.device)
 
     def _examine(self, longest: int = 0) -> None:
         """Find out which ways are right, for rows of up to `longest` tokens too where windows are wide."""

@@ -32,7 +32,7 @@ def turn(model, kept, rows, shared, width):
 
     def row(tokens):
         def keep(written, own):
-            kept.keep((*tokens, *written[:-1]), prefix, own)
+            kept.keep((*tokens, *written[:-1]), prefix, own, len(tokens))
 
         return DecodingRow(tokens[shared:], NEW, known=kept.known(tokens, prefix), keep=keep)
 
@@ -78,14 +78,27 @@ def test_memory_is_bounded_and_the_oldest_go_first():
     kept = KeptRows(10_000)
     prefix = Prefix(5, _layers(5))
     for number in range(50):
-        kept.keep((1, 1, 1, 1, 1, number, *range(30)), prefix, _layers(31))
+        kept.keep((1, 1, 1, 1, 1, number, *range(30)), prefix, _layers(31), 10)
         assert kept.bytes <= kept.most
     size = sum(part.numel() * 4 for layer in _layers(31) for part in layer)
     assert len(kept) == (10_000 - 5 * 32) // size
     assert not kept.known((1, 1, 1, 1, 1, 0, *range(30), 3), prefix)
     assert kept.known((1, 1, 1, 1, 1, 49, *range(30), 3), prefix)[0][0].shape[2] == 31
-    kept.keep(tuple(range(900)), Prefix(), _layers(900))
+    kept.keep(tuple(range(900)), Prefix(), _layers(900), 900)
     assert len(kept) == 0 and kept.bytes == 0
+
+
+def test_what_prompts_share_is_known_from_one_of_them():
+    """Behind virtual tokens too; what is not known of it is left to be read."""
+    for virtual in (0, 3):
+        kept, start = KeptRows(2**30), Prefix(virtual, _layers(virtual) if virtual else [], virtual)
+        own = [(torch.rand(1, 2, 40, 2), torch.rand(1, 2, 40, 2))]
+        kept.keep(tuple(range(40)), start, own, 40)
+        for tokens, length in ((tuple(range(30)), 30), ((*range(35), 7, 7), 35), (tuple(range(5)), 0)):
+            found = kept.prefix(tokens, start)
+            assert (found.tokens, found.virtual) == (length, virtual)
+            if length:
+                assert torch.equal(found.layers[0][0][:, :, virtual:], own[0][0][:, :, :length])
 
 
 def _layers(tokens):
@@ -97,17 +110,21 @@ def test_the_engine_keeps_what_may_continue(folder):
     arm = Arm(name="base", model=str(folder), options={"dtype": "float32"})
     asked = from_chat({"role": "user", "content": "where is order seven of the blue house by the sea and when"})
 
+    def kept(engine):
+        return engine._resident(arm).ways[0].kept
+
     def play(engine):
-        talk, said = (asked,), []
-        for _ in range(3):
-            (reply,) = engine.answer(arm, [Request(messages=talk, max_tokens=8)])
-            said.append(reply.text)
-            talk = (*talk, from_chat({"role": "assistant", "content": reply.text or "-"}), asked)
-            if len(talk) == 3:
-                assert len(engine._resident(arm).kept) == 0
+        talks, said = [(asked,), (asked,)], []
+        for turn in range(3):
+            replies = engine.answer(arm, [Request(messages=talk, max_tokens=8) for talk in talks])
+            said.append([reply.text for reply in replies])
+            answers = [from_chat({"role": "assistant", "content": reply.text or "-"}) for reply in replies]
+            again = [from_chat({"role": "user", "content": f"{who} asks again: and when"}) for who in ("Ann", "Bob")]
+            talks = [(*talk, answer, line) for talk, answer, line in zip(talks, answers, again, strict=True)]
+            assert len(kept(engine)) == (0 if turn == 0 or not kept(engine).most else 2)
         return said
 
     engine, fresh = hf.open([arm]), hf.open([arm])
-    fresh._resident(arm).kept.most = 0
+    kept(fresh).most = 0
     assert play(engine) == play(fresh)
-    assert engine._resident(arm).kept.spared > 3 * LEAST and fresh._resident(arm).kept.spared == 0
+    assert kept(engine).spared > 3 * LEAST and kept(fresh).spared == 0
