@@ -9,6 +9,7 @@ and a killed run goes on where it was. A step whose inputs did not change is rec
 """
 
 from harness import cost, planning
+from harness.core import crew
 from harness.curate import step as curate_step
 from harness.curate.step import curate
 from harness.errors import UsageError
@@ -27,6 +28,7 @@ from harness.notify import track
 from harness.project import Project
 from harness.promote import deploy
 from harness.promote.step import promote
+from harness.report import check as check_formats
 from harness.report import report
 from harness.sections import Config
 from harness.tune import candidates, rounds, tournament
@@ -48,6 +50,8 @@ def check(config: Config) -> None:
     track.check(config)
     cost.check(config)
     candidates.configs(config)
+    crew.check(config.engine)
+    check_formats(config)
 
 
 def run(project: Project, anyway: bool = False) -> Verdict:

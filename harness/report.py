@@ -18,6 +18,7 @@ from harness.gate import runs as gate_runs
 from harness.gate import waivers as gate_waivers
 from harness.gate.history import nights
 from harness.project import JUDGED, MARKED, EvaluationRuns, Project
+from harness.sections import Config
 from harness.tune import tournament
 from harness.types import (
     CanaryDay,
@@ -124,6 +125,12 @@ def canary_records(project: Project) -> tuple[CanaryRecord, ...]:
         for event in history
         if event.kind == "started"
     )
+
+
+def check(config: Config) -> None:
+    """Raises UsageError on a format that there is not."""
+    for name in config.report.formats:
+        load("reports", SHORT.get(name, name))
 
 
 def report(project: Project, verdict: Verdict | None = None) -> list[Path]:

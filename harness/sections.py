@@ -18,6 +18,7 @@ from harness.types import (
     Recipe,
     StoreSettings,
 )
+from harness.types.bounds import Above0, Count, CountOr0, From0, ZeroToOne
 
 
 class Section(Struct, frozen=True):
@@ -43,17 +44,17 @@ class ModelSection(Section, frozen=True):
 class IngestLimits(Section, frozen=True):
     """What is more than any trace needs. Whatever goes beyond is rejected, and the reason names the limit."""
 
-    record_mib: int = 64
+    record_mib: Count = 64
     """One JSON line, one row of a table, one message of a protobuf file."""
-    document_mib: int = 256
+    document_mib: Count = 256
     """One JSON document that is not in lines, whatever number of records it holds."""
-    unpacked_mib: int = 256
+    unpacked_mib: Count = 256
     """A compressed or sparse file may unpack to so much, and beyond that to `unpacked_ratio` times its own size."""
-    unpacked_ratio: int = 400
+    unpacked_ratio: Count = 400
     """Times its own size that a file may unpack to, beyond `unpacked_mib`."""
-    barren_mib: int = 256
+    barren_mib: Count = 256
     """Bytes in a row without a record; the rest of the file is not read."""
-    barren_records: int = 10_000
+    barren_records: Count = 10_000
     """Records in a row that no format claims; the rest of the file is not read."""
 
 
@@ -115,7 +116,7 @@ class PromptSection(Section, frozen=True):
     """The system message; empty: none."""
     examples: tuple[Example, ...] = ()
     """Worked examples, each with `user` and `assistant`, put before the case."""
-    nearest: int = 0
+    nearest: CountOr0 = 0
     """Add this many worked examples for each case: the rows of the training split most like it, the nearest last."""
     traces: bool = False
     """True: the prompt that production sent, found in the traces."""
@@ -158,7 +159,7 @@ class CandidateSection(Section, frozen=True):
     """Folder of another base model; empty: that of the tuned arm."""
     tune: dict[str, Json] = {}
     """Keys over those of [tune], such as `rank`, `learning_rate`, `epochs` or `method`: [candidates.NAME.tune]."""
-    train_share: float = 1.0
+    train_share: ZeroToOne = 1.0
     """Share of the training rows that it learns from, above 0, at most 1: whole groups of near-duplicates."""
 
 
@@ -169,17 +170,17 @@ class EvalSection(Section, frozen=True):
     """What `pytest evals` asks without --model: an arm, or what else --model takes, relative to this file."""
     app: str = ""
     """A command whose answers are judged; its calls go to the arm. See docs/how-to/evaluate-your-app.md."""
-    app_seconds: float = 300.0
+    app_seconds: Above0 = 300.0
     """The most that it may take without a call of the model or an answer."""
-    batch_size: int = 0
+    batch_size: CountOr0 = 0
     """Requests a batch; 0: the backend chooses."""
-    repeats: int = 0
+    repeats: CountOr0 = 0
     """How often each case is asked, in place of each suite's own number; 0: as the suite says."""
     control: bool = False
     """True: ask the base model twice (A/A), so that the report shows what is noise; see `harness.evaluate.aa_control`."""
     pytest_args: tuple[str, ...] = ()
     """Further arguments of pytest, such as `["-p", "my_plugin"]`."""
-    early_stop: int = 0
+    early_stop: CountOr0 = 0
     """Ask the cases in so many parts, and end after the one that shows that the verdict can only be hold; 0: all at once.
     See `harness.gate.early_stop`."""
 
@@ -203,15 +204,15 @@ class PromoteSection(Section, frozen=True):
 class CanarySection(Section, frozen=True):
     """How `trueup canary` gives a candidate a part of the traffic, and when it is judged; see docs/how-to/canary.md."""
 
-    share: float = 0.05
+    share: Above0 = 0.05
     """Share of sessions that the candidate answers, above 0 and at most 0.5."""
     metrics: tuple[CanaryMetric, ...] = ("failures", "errors", "thumbs_down", "guards", "slow", "costly")
     """What is compared: shares of calls. Each gets an equal part of [gate] alpha."""
-    most_harm: float = 0.05
+    most_harm: ZeroToOne = 0.05
     """Before it is finished, a rise of `failures` by this or more must be ruled out: 0.05 is five points."""
-    least_calls: int = 500
+    least_calls: CountOr0 = 500
     """Calls of the candidate before it may be finished."""
-    days: float = 7.0
+    days: From0 = 7.0
     """Days that it runs before it may be finished."""
     guards: tuple[str, ...] = ("refusal", "schema_break", "language", "loop")
     """Detectors of `guards`."""

@@ -7,8 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness import sections
+from harness import loop, sections
 from harness.curate.options import CurateOptions, Teacher
+from harness.errors import UsageError
+from harness.project import Project
 from harness.types import Policy, Recipe
 
 ROOT = Path(__file__).parents[1]
@@ -55,3 +57,27 @@ def test_what_config_itself_reads_is_read_there():
     tree = ast.parse((ROOT / "harness" / "config.py").read_text())
     names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert {key for _, key in OF_CONFIG} <= names
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ("gate = { alpha = 5 }", "gate.alpha"),
+        ("gate = { max_error_share = 2 }", "gate.max_error_share"),
+        ("tune = { rank = 0 }", "tune.rank"),
+        ("tune = { epochs = -1 }", "tune.epochs"),
+        ("tune = { validation_share = 1.0 }", "tune.validation_share"),
+        ("curate = { production_share = 7 }", "curate"),
+        ("ingest = { limits = { record_mib = 0 } }", "ingest.limits.record_mib"),
+        ("canary = { days = -1 }", "canary.days"),
+        ('report = { formats = ["htlm"] }', "html"),
+        ('engine = { kind = "rya" }', "ray"),
+        ('notify = { x = { kind = "webhok" } }', "webhook"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_before_the_loop_begins(tmp_path, table, key):
+    """By its key, or with the nearest name: not at the end of a night by the step that reads it."""
+    (tmp_path / "trueup.toml").write_text(table)
+    with pytest.raises(UsageError) as caught:
+        loop.check(Project.open(tmp_path).config)
+    assert key in f"{caught.value}{caught.value.next}"

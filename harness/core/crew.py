@@ -31,6 +31,11 @@ PACKAGES = ("harness", "trainers", "reports")
 LOCAL = EngineSettings()
 
 
+def check(settings: EngineSettings) -> None:
+    """Raises UsageError on an engine that there is not."""
+    plugins.load("engines", settings.kind)
+
+
 def opened(settings: EngineSettings, slots: int = 0) -> AbstractContextManager[Crew]:
     """The crew of an engine; `slots` tasks at once, 0: as many as the engine has room for.
 

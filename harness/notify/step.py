@@ -54,7 +54,7 @@ def tell_stop(project: Project, error: TrueupError, client: Client | None = None
     """Keep that a run stopped, in the folder of [report], and send it to every [notify.NAME] that asks for it."""
     client = client or Client()
     notice = notices.of_error(project.config.project.title or project.config.project.name, error, client.job)
-    with suppress(OSError):  # the disk may be what stopped the run
+    with suppress(OSError, TrueupError):  # the disk may be what stopped the run
         stop.write(Path(project.config.report.out), error, notice.markdown)
     return send(project.config.notify, notice, client)
 

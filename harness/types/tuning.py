@@ -3,6 +3,7 @@
 from typing import Literal
 
 from harness.types.base import Json, Noun
+from harness.types.bounds import Above0, BelowOne, Count, CountOr0, From0, ZeroToOne
 from harness.types.evaluation import Arm
 from harness.types.messages import Prompt
 
@@ -12,41 +13,41 @@ class Recipe(Noun, frozen=True):
 
     method: str = "sft"
     """Name of a file in `trainers/`."""
-    learning_rate: float | None = None
+    learning_rate: Above0 | None = None
     """None: chosen from the size of the model and the batch."""
-    epochs: float | None = None
+    epochs: Above0 | None = None
     """Passes over the training rows; None: 3 of fewer than 1,000 rows, else 2."""
-    max_steps: int | None = None
+    max_steps: Count | None = None
     """Most optimizer steps; None: as many as the epochs have."""
-    batch_size: int | None = None
+    batch_size: Count | None = None
     """Rows an optimizer step, over all devices and accumulation."""
-    rank: int = 16
+    rank: Count = 16
     """Rank of the adapter's matrices."""
-    alpha: int = 32
+    alpha: Count = 32
     """Scale of the adapter: its output counts `alpha / rank` times."""
-    dropout: float = 0.0
+    dropout: BelowOne = 0.0
     """Share of the adapter's inputs that is dropped in training, 0 to 1."""
     target_modules: str = "all-linear"
     """Layers that get an adapter: `all-linear`, or names joined by commas."""
     adapter: str = "lora"
     """Name of a file in `trainers/adapters/`: lora, rslora, dora, qlora, full, prefix or prompt."""
-    warmup: float = 0.05
+    warmup: ZeroToOne = 0.05
     """Share of the steps over which the learning rate rises."""
-    weight_decay: float = 0.01
+    weight_decay: From0 = 0.01
     """Weight decay of AdamW."""
-    max_grad_norm: float = 1.0
+    max_grad_norm: Above0 = 1.0
     """Gradients above this norm are scaled down to it."""
     schedule: str = "linear"
     """How the learning rate continues after the warm-up: `linear`, `cosine` or `constant`."""
-    max_tokens: int | None = None
+    max_tokens: Count | None = None
     """Longest row; None: what the model takes."""
     too_long: Literal["raise", "drop", "trim_prompt"] = "drop"
     """What happens to a row longer than `max_tokens`: an error, left out, or shortened by its oldest steps, never inside one."""
-    replay_share: float = 0.1
+    replay_share: ZeroToOne = 0.1
     """Share of replay rows in the training mix, 0 to 1."""
-    validation_share: float = 0.1
+    validation_share: BelowOne = 0.1
     """Share of the training rows that is set aside to choose the checkpoint by (at most 64 rows; none of fewer than 100)."""
-    patience: int = 3
+    patience: CountOr0 = 3
     """Stop after so many measured checkpoints that are no better; 0: never."""
     form: Literal["adapter", "merged", "quantized"] = "adapter"
     """What is scored and what ships: the adapter beside its base, both as one checkpoint, or that in 4 bits."""
@@ -54,7 +55,7 @@ class Recipe(Noun, frozen=True):
     """auto: bf16 where the processor has it, else float32."""
     seed: int = 17
     """Seeds weights, order and dropout."""
-    checkpoint_every: int | None = None
+    checkpoint_every: Count | None = None
     """Steps between checkpoints; None: ten in a run."""
     options: dict[str, Json] = {}
     """Knobs of one method only."""

@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import field
 
 from harness.types.base import Json, Noun
+from harness.types.bounds import Chance, Change, Count, CountOr0, ZeroToOne
 from harness.types.curation import Share
 from harness.types.evaluation import Suite
 
@@ -106,21 +107,21 @@ class Verdict(Noun, frozen=True):
 class Policy(Noun, frozen=True):
     """The gate's section of trueup.toml."""
 
-    alpha: float = 0.05
+    alpha: Chance = 0.05
     """One-sided error rate of each guard and target, over all looks at its cases: look k gets alpha / (k (k + 1))."""
-    min_cases: int = 20
+    min_cases: CountOr0 = 20
     """Cases of a suite below which its verdict stays undecided."""
-    max_error_share: float = 0.02
+    max_error_share: ZeroToOne = 0.02
     """Share of a suite's cases that may be errors; above it the verdict is invalid."""
     baselines: tuple[str, ...] = ("base",)
     """Arms that the candidate is held against: champion where there is one, base always."""
-    net_gain: float = 0.0
+    net_gain: Change = 0.0
     """What the effect on production's traffic must be shown to be above, as a share of calls, -1 to 1."""
     prompted_tie: Literal["undecided", "say"] = "undecided"
     """What it means that the fine-tune was not shown to do better than the prompt: no promotion, or only a word on it."""
     targets: Literal["all", "any", "none"] = "all"
     """Which targets must pass. `none`: there need be no target, for a change that must only break nothing; guards decide."""
-    looks: int = 20
+    looks: Count = 20
     """How often the same cases may be looked at before fresh ones are asked for."""
     options: dict[str, Json] = {}
     """Options of the rules, such as `train_anyway`; see docs/how-to/gate.md."""
