@@ -6,7 +6,7 @@
 Each contestant runs in a process of its own. What is timed: loading the weights, all answers, and for ours the whole
 pytest session from collection to the written run; imports are not. `--peers` is the interpreter that has lm-eval and
 inspect-ai; peers that it lacks are left out. `--size` cuts every workload, for a quick look. `one_at_a_time` and
-`inspect_ai` answer 8 and 32 prompts, and their time is counted for as many as the others had. `--clock cpu` with one
+`inspect_ai` answer 8 (4 sessions) and 32 prompts, and their time is counted for as many as the others had. `--clock cpu` with one
 thread counts processor time, which says more than wall-clock time on a machine with other work. `--vllm` is a vLLM server of
 the same model that runs already: it is asked through the backend `vllm`, by wall-clock time only, without its start.
 
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-FEW = {"one_at_a_time": 8, "inspect_ai": 32}
+FEW = {"one_at_a_time": 8, "one_at_a_time sessions": 4, "inspect_ai": 32}
 SCRIPTED = 10_000
 Figures = dict[str, float]
 
@@ -43,7 +43,7 @@ class Bench:
         """What a contestant needed and answered; an empty dict when it is not installed or failed."""
         key = (name, workload, dtype, width, json.dumps(extra))
         if key not in self.known:
-            size = min(filter(None, (self.options.size, FEW.get(name, 0))), default=0)
+            size = min(filter(None, (self.options.size, FEW.get(f"{name} {workload}", FEW.get(name, 0)))), default=0)
             asked = {"name": name, "workload": workload, "model": self.options.model, "dtype": dtype, "width": width}
             self.known[key] = self._run({**asked, "size": size, **extra})
             told = self.known[key].get("per_case", float("nan"))
@@ -111,6 +111,14 @@ def pytest_layer(bench: Bench) -> None:
     bench.figures["scripted_seconds"] = round(scripted(bench.options.size or SCRIPTED), 2)
 
 
+def sessions(bench: Bench) -> None:
+    """96 sessions of 8 turns: over one session at a time, over Inspect's, and over reading earlier turns again."""
+    ours = bench.time("functions", "sessions")
+    bench.ratio("sessions_vs_one_at_a_time", bench.time("one_at_a_time", "sessions"), ours)
+    bench.ratio("sessions_vs_inspect", bench.time("inspect_ai", "sessions", width=32), ours)
+    bench.ratio("sessions_kept_vs_read_again", bench.time("functions", "sessions", keeps=False), ours)
+
+
 def two_arms(bench: Bench) -> None:
     """Base and an adapter in one session, over the adapter alone: cases are collected and weights loaded once."""
     from benchmarks.evaluation.adapter import make
@@ -152,7 +160,7 @@ def scripted(count: int) -> float:
 
 
 WORKLOADS: dict[str, Callable[[Bench], None]] = {
-    one.__name__: one for one in (shared_prefix, loglikelihood, mixed, pytest_layer, two_arms)
+    one.__name__: one for one in (shared_prefix, loglikelihood, mixed, sessions, pytest_layer, two_arms)
 }
 
 

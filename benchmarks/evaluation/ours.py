@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from benchmarks.evaluation.workloads import Workload
 from harness.core import codec
 from harness.evaluate.backends import hf
 from harness.evaluate.backends import vllm as vllm_backend
+from harness.evaluate.inference import kept as inference_kept
 from harness.evaluate.runner.survey import run_file
 from harness.types import Arm, EvalRequest, Reply, Request, Run
 
@@ -21,6 +23,16 @@ from trueup import cases
 @cases("rows.jsonl")
 def eval_chat(case, model):
     return len(model.chat(case.messages, max_tokens={max_new}).text)
+"""
+SESSION = """
+from trueup import cases
+
+@cases("rows.jsonl")
+def eval_session(case, model):
+    chat = model.session(case.messages, max_tokens={max_new}).play()
+    for line in case["turns"]:
+        chat.say(line)
+    return len(chat.text)
 """
 CHOICE = """
 from trueup import cases
@@ -43,25 +55,35 @@ def vllm(model: str, work: Workload, dtype: str, width: int, url: str) -> list[s
     return _texts(vllm_backend.open([arm]).answer(arm, _requests(work)))
 
 
-def functions(model: str, work: Workload, dtype: str, width: int, adapters: Sequence[str] = ("",)) -> list[str]:
-    """A pytest session over one eval file, from collection to the written run; the replies of the last arm."""
+def functions(
+    model: str, work: Workload, dtype: str, width: int, adapters: Sequence[str] = ("",), keeps: bool = True
+) -> list[str]:
+    """A pytest session over one eval file, from collection to the written run; the last replies of the last arm.
+
+    `keeps` False: earlier turns of a session are read again.
+    """
+    if not keeps:
+        inference_kept.CPU_BYTES = 0
     with tempfile.TemporaryDirectory() as folder:
         arms = tuple(
             Arm(name=f"arm{place}", model=model, adapter=adapter, options={"dtype": dtype})
             for place, adapter in enumerate(adapters)
         )
         run = session(Path(folder), work, arms, width)[-1]
-        return [result.replies[0].text for result in run.results]
+        return [result.replies[-1].text for result in run.results]
 
 
 def session(folder: Path, work: Workload, arms: Sequence[Arm], width: int) -> list[Run]:
     """Write an eval file for the workload into `folder`, run it under pytest in this process, read the runs."""
-    rows = [{"id": str(place), "messages": chat} for place, chat in enumerate(work.chats)]
+    rows: list[dict[str, Any]] = [{"id": str(place), "messages": chat} for place, chat in enumerate(work.chats)]
     rows += [
         {"id": str(place), "context": text, "options": options} for place, (text, options) in enumerate(work.questions)
     ]
+    for row, turns in zip(rows, work.turns, strict=False):
+        row["turns"] = turns
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    (folder / "eval_work.py").write_text(CHAT.format(max_new=work.max_new) if work.chats else CHOICE)
+    body = SESSION if work.turns else CHAT if work.chats else CHOICE
+    (folder / "eval_work.py").write_text(body.replace("{max_new}", str(work.max_new)))
     request = EvalRequest(arms=tuple(arms), paths=(str(folder),), out=str(folder), batch_size=width)
     (folder / "request.json").write_bytes(codec.encode(request))
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # as the loop does

@@ -26,7 +26,7 @@ def lm_eval(model: str, work: Workload, dtype: str, width: int) -> list[str]:
 
 def inspect_ai(model: str, work: Workload, dtype: str, width: int) -> list[str]:
     """Inspect's hf provider, `width` connections, which is its batch size."""
-    from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig, get_model
+    from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser, GenerateConfig, get_model
 
     peer = get_model(
         "hf/local", model_path=model, device="cpu", dtype=getattr(torch, dtype), batch_size=width, do_sample=False
@@ -34,22 +34,38 @@ def inspect_ai(model: str, work: Workload, dtype: str, width: int) -> list[str]:
     config = GenerateConfig(max_tokens=work.max_new, max_connections=width)
     kinds = {"system": ChatMessageSystem, "user": ChatMessageUser}
 
-    async def ask() -> list[Any]:
-        chats = [[kinds[message["role"]](content=message["content"]) for message in chat] for chat in work.chats]
-        return await asyncio.gather(*(peer.generate(chat, config=config) for chat in chats))
+    async def play(chat: tuple[dict[str, str], ...], turns: tuple[str, ...]) -> str:
+        said: list[Any] = [kinds[message["role"]](content=message["content"]) for message in chat]
+        answer = await peer.generate(said, config=config)
+        for line in turns:
+            said += [ChatMessageAssistant(content=answer.completion), ChatMessageUser(content=line)]
+            answer = await peer.generate(said, config=config)
+        return str(answer.completion)
 
-    return [answer.completion for answer in asyncio.run(ask())]
+    async def ask() -> list[str]:
+        turns = work.turns or ((),) * len(work.chats)
+        return await asyncio.gather(*(play(chat, rest) for chat, rest in zip(work.chats, turns, strict=True)))
+
+    return asyncio.run(ask())
 
 
 def one_at_a_time(model: str, work: Workload, dtype: str, width: int) -> list[str]:
     """What a plain test function (DeepEval's too) does with a local model: `generate` for one prompt, then the next."""
     network = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, dtype)).eval()
     words, answers = tokenizer(model), []
-    for text in rendered(model, work.chats):
-        ids = words(text, return_tensors="pt", add_special_tokens=False)
+
+    def answer(chat: tuple[dict[str, str], ...]) -> str:
+        ids = words(rendered(model, [chat])[0], return_tensors="pt", add_special_tokens=False)
         with torch.inference_mode():
             out = network.generate(**ids, max_new_tokens=work.max_new, do_sample=False, pad_token_id=0)
-        answers.append(words.decode(out[0, ids["input_ids"].shape[1] :], skip_special_tokens=True))
+        return str(words.decode(out[0, ids["input_ids"].shape[1] :], skip_special_tokens=True))
+
+    for chat, turns in zip(work.chats, work.turns or ((),) * len(work.chats), strict=True):
+        said = answer(chat)
+        for line in turns:
+            chat = (*chat, {"role": "assistant", "content": said}, {"role": "user", "content": line})
+            said = answer(chat)
+        answers.append(said)
     return answers
 
 

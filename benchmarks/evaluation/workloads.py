@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -75,6 +75,8 @@ class Workload:
     max_new: int = 0
     questions: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Context and continuations, each with the space before it."""
+    turns: tuple[tuple[str, ...], ...] = ()
+    """What the user of each chat says after each answer; empty: one answer a chat."""
 
     @property
     def size(self) -> int:
@@ -83,10 +85,10 @@ class Workload:
 
 def make(name: str, model: str, size: int = 0) -> Workload:
     """A workload by name; `size` cuts it to its first prompts, for a quick look."""
-    made: Workload = {"shared_prefix": shared_prefix, "mixed": mixed, "loglikelihood": loglikelihood}[name](model)
+    made: Workload = MAKERS[name](model)
     if not size:
         return made
-    return Workload(made.chats[:size], made.max_new, made.questions[:size])
+    return Workload(made.chats[:size], made.max_new, made.questions[:size], made.turns[:size])
 
 
 def shared_prefix(model: str) -> Workload:
@@ -115,12 +117,29 @@ def mixed(model: str) -> Workload:
     return Workload(tuple(chats), 64)
 
 
+def sessions(model: str) -> Workload:
+    """96 sessions of 8 turns: a system text of about 320 tokens that all share, 14 words a turn; 24 new tokens a turn."""
+    draw = random.Random(SEED)
+    lines = ["You sort messages to a shop. Reply with one sentence."]
+    while _tokens(model, "\n".join(lines)) < 305:
+        lines.append(f"Message: {_words(draw, 12)}. Word: {draw.choice(WORDS)}.")
+    system = {"role": "system", "content": "\n".join(lines)}
+    said = [[f"Message {number}: {_words(draw, 14)}." for number in range(8)] for _ in range(96)]
+    chats = tuple((system, {"role": "user", "content": first}) for first, *_ in said)
+    return Workload(chats, 24, turns=tuple(tuple(rest) for _, *rest in said))
+
+
 def loglikelihood(model: str) -> Workload:
     """500 questions of ARC-easy with their options, as raw text; those with two equal options, which have no one answer,
     are left out."""
     rows = [json.loads(line) for line in PROBES.read_text(encoding="utf-8").splitlines()]
     clear = [row for row in rows if len(set(row["choices"])) == len(row["choices"])]
     return Workload(questions=tuple((f"{row['query']}\nAnswer:", _options(row)) for row in clear[:500]))
+
+
+MAKERS: dict[str, Callable[[str], Workload]] = {
+    one.__name__: one for one in (shared_prefix, mixed, loglikelihood, sessions)
+}
 
 
 def rendered(model: str, chats: Sequence[tuple[dict[str, str], ...]]) -> list[str]:

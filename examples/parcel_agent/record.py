@@ -34,7 +34,7 @@ SYSTEM = (
     "with that day. Then say in one sentence what you did, with the day."
 )
 FIRST_DAY = datetime.datetime(2026, 11, 2, tzinfo=datetime.UTC)
-RUNS, FRESH, DAYS, SEED, FAULTY, RATED = 200, 40, 7, 20261102, 0.5, 0.9
+RUNS, FRESH, DAYS, SEED, FAULTY, RATED = 300, 80, 7, 20261102, 0.5, 0.9
 MODEL = "parcel-agent-1"
 SECOND = 1_000_000_000
 

@@ -1,6 +1,7 @@
-"""Tell in words in what an answer differs from the one that was wanted: field and value."""
+"""Tell in words in what an answer differs from the one that was wanted: field and value, tool and argument."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from msgspec import Struct
 
@@ -10,6 +11,8 @@ from harness.types import Json
 
 SHORT = 40
 """Characters of a value that is told."""
+WORDS = "words"
+"""What stands for a call that was not made, or was not wanted."""
 
 
 class FieldDifference(Struct, frozen=True):
@@ -29,6 +32,8 @@ class FieldDifference(Struct, frozen=True):
 
 def differences(wanted: Json, answer: str) -> list[FieldDifference]:
     """What differs, in the order of the wanted fields; empty where nothing does, or where it cannot be told shortly."""
+    if isinstance(wanted, dict) and isinstance(wanted.get("tool_calls"), list):
+        return list(_calls(wanted["tool_calls"], (json_object(answer) or {}).get("tool_calls") or ()))
     goal = wanted if isinstance(wanted, dict) else json_object(wanted) if isinstance(wanted, str) else None
     if goal is not None:
         given = json_object(answer)
@@ -37,6 +42,22 @@ def differences(wanted: Json, answer: str) -> list[FieldDifference]:
         same = comparable(wanted) == comparable(answer)
         return [] if same else [FieldDifference("", _told(answer.strip()), _told(wanted))]
     return []
+
+
+def _calls(goal: Sequence[Json], given: Sequence[Json]) -> Iterator[FieldDifference]:
+    """Tools that differ, call by call, and arguments where the tool is right. No call at all: the answer was words."""
+    for (right, wanted), (made, got) in zip_longest(map(_call, goal), map(_call, given), fillvalue=(WORDS, None)):
+        if right != made:
+            yield FieldDifference("", made, right)
+        elif wanted is not None:
+            yield from _fields(wanted, got or {}, f"{right}.")
+
+
+def _call(call: Json) -> tuple[str, dict[str, Json] | None]:
+    """Name and arguments of a call: as a case expects it, or as a message has it; no arguments where none are readable."""
+    function = call.get("function", call) if isinstance(call, dict) else {"name": call}
+    arguments = function.get("arguments")
+    return str(function.get("name")), json_object(arguments) if isinstance(arguments, str) else arguments
 
 
 def _fields(goal: dict[str, Json], given: dict[str, Json], path: str = "") -> Iterator[FieldDifference]:

@@ -31,6 +31,7 @@ def case(row: CallRow, split: str, group: str) -> Case:
         expected=row.target.expected,
         target=row.target.message,
         rejected=written(call.output[0]) if row.failed and call.output else None,
+        first_wrong=row.first_wrong,
         target_source=row.target.source,
         split=split,
         call_id=call.id,

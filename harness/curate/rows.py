@@ -33,6 +33,8 @@ class CallRow(Struct, frozen=True, dict=True):
     target: RowTarget
     failed: bool
     cluster: str = ""
+    first_wrong: int | None = None
+    """Place in `conversation` of the first answer of its run that went wrong; None where nothing tells one."""
     expectations: dict[str, Json] = {}
     """What a right answer must have, by the names that people gave it: columns of the case, for suites."""
 

@@ -11,12 +11,13 @@ from harness.curate.options import CurateOptions
 from harness.curate.poisoning import suspects
 from harness.curate.rows import CallRow, RowTarget, has_control_tokens
 from harness.mine import run_norms
+from harness.mine.first_wrong import WrongStep
 from harness.mine.mined import Mined
 from harness.mine.shares import rarest
 from harness.mine.stage import by_call
 from harness.mine.traffic import Session, Traffic
 from harness.mine.window import Window, runs_of
-from harness.types import UNUSABLE, Call, Failure, Fate, Feedback, Message
+from harness.types import UNUSABLE, Call, Failure, Fate, Feedback, Message, Trajectory
 
 READABLE = UNUSABLE - {"output_missing"}
 """Flags that bar even a corrected call: what was asked is not known whole."""
@@ -43,6 +44,8 @@ class Sieve:
         """Whether a call that nobody spoke of stands for what passes."""
         self._right: dict[str, Message] = {}
         """Steps of the session's runs to the answer of a run that succeeded after the same history."""
+        self._first_wrong: dict[str, int] = {}
+        """Steps of the session's runs to the place of the run's first wrong answer in what came before them."""
         self._first_seen: dict[str, int] = {}
         self.labelled: Counter[tuple[str, str, bool]] = Counter()
         """Route, cluster and failed or not, to the calls of that kind that have a target; see `rows`."""
@@ -79,8 +82,9 @@ class Sieve:
         for session in self._traffic.sessions():
             conversations = {call.id: self._traffic.prompts.strip(call) for call in session}
             window = Window(session, feedback, runs=runs_of(session, feedback), successes=successes)
-            steps = (wrong for run in window.runs for wrong in window.wrong_steps(run))
-            self._right = {step.call_id: step.right for step in steps if step.right is not None}
+            wrong = [(run, steps) for run in window.runs if (steps := window.wrong_steps(run))]
+            self._right = {step.call_id: step.right for _, steps in wrong for step in steps if step.right is not None}
+            self._first_wrong = dict(found for run, steps in wrong for found in _behind(run, steps[0], conversations))
             for call in session:
                 yield self._sift(call, session, conversations)
 
@@ -101,6 +105,7 @@ class Sieve:
             target=target,
             failed=call.id not in self._passed and target.source != passing.SOURCE,
             cluster=self._telling(failures),
+            first_wrong=self._first_wrong.get(call.id),
             expectations=targets.expectations(said),
         )
 
@@ -124,6 +129,17 @@ class Sieve:
     def _telling(self, failures: Iterable[Failure]) -> str:
         """The rarest of a call's clusters: it says most about what went wrong."""
         return rarest((failure.cluster for failure in failures if failure.cluster), self._sizes)
+
+
+def _behind(
+    run: Trajectory, wrong: WrongStep, conversations: Mapping[str, tuple[Message, ...]]
+) -> Iterator[tuple[str, int]]:
+    """The calls that a run made after its first wrong step, each with the place of that answer in its conversation."""
+    before = conversations[wrong.call_id]
+    for step in run.steps[wrong.step + 1 :]:
+        said = conversations.get(step.call_id, ())
+        if len(said) > len(before) and said[: len(before)] == before and said[len(before)].role == "assistant":
+            yield step.call_id, len(before)
 
 
 def _barred(call: Call, conversation: tuple[Message, ...], failures: Iterable[Failure]) -> str:

@@ -85,6 +85,8 @@ class Case(Noun, frozen=True):
     rejected: str | None = None
     """The failing answer, where one was recorded: the other half of a preference pair. Its text or, where it called tools,
     the message in chat form as JSON; see `harness.core.replies.unwritten`."""
+    first_wrong: int | None = None
+    """Place in `messages` of the first answer of its run that the traces show to be wrong; None where nothing shows one."""
     target_source: str = ""
     """correction, retry, teacher, production, unopposed (production's, which nobody confirmed), file, or own (the base's)."""
     split: str = ""

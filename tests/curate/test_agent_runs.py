@@ -120,6 +120,17 @@ def test_the_changed_call_is_the_target_of_the_step_that_was_turned_down():
         assert json.loads(case.rejected)["tool_calls"][0]["function"]["arguments"] == json.dumps({"id": number})
 
 
+def test_the_rows_behind_a_wrong_step_say_where_it_is():
+    """The first call of every third run was turned down: later steps of these runs know its place, and no other row does."""
+    result = curated(runs(24))
+    cases = [case for split in result.splits.values() for case in split]
+    behind = [case for case in cases if int(case.trace_id[3:]) % 3 == 0 and not case.failed]
+    assert behind and all(case.messages[case.first_wrong].tool_calls for case in behind)
+    assert {json.loads(case.messages[1].tool_calls[0].arguments)["id"] for case in behind} <= set(range(24))
+    assert {case.first_wrong for case in behind} == {1}
+    assert {case.first_wrong for case in cases if case not in behind} == {None}
+
+
 @pytest.mark.parametrize("session", [True, False])
 def test_all_steps_of_a_run_are_on_one_side(session):
     """With a session, and without one by their trace; an agent inside a tool goes with the run above it."""

@@ -84,6 +84,13 @@ def test_what_follows_a_wrong_step_is_not_learnt(agent):
     assert everything.fates == {"trained": 2} and '"id": 4}' in text_of(everything.rows[0], agent)
 
 
+def test_what_the_traces_show_to_be_wrong_is_not_learnt(agent):
+    """Although no row rejects it: nobody said what would have been right there."""
+    built = build([run(5, first_wrong=5)], agent, Recipe(options={"supervise": "before_wrong"}))
+    assert built.fates == {"cut": 1} and text_of(built.rows[0], agent).count("<tool_call>") == 2
+    assert build([run(5, first_wrong=5)], agent, Recipe(options={"supervise": "all"})).fates == {"trained": 1}
+
+
 def test_a_run_whose_first_step_is_wrong_teaches_nothing(agent):
     """Its fate says so; a run with another history is another matter."""
     other = replace(run(3, "other"), messages=(say("user", "Others."), *run(3).messages[1:]))

@@ -40,13 +40,15 @@ class WrongSteps:
 def learnt(case: Case, supervise: Supervise, wrong: WrongSteps) -> list[Case]:
     """A case for each answer of `case` that is learnt, in order: its history as messages, the answer as target.
 
-    Under `before_wrong` none from the first wrong step on; that is the whole case where its first answer is wrong.
+    Under `before_wrong` none from the first wrong step on, which the traces or another row tell; that is the whole case
+    where its first answer is wrong.
     """
     if supervise == "last":
         return [case]
     places = [place for place, message in enumerate(case.messages) if message.role == "assistant"]
     earlier = [replace(case, messages=case.messages[:place], target=case.messages[place]) for place in places]
-    first = wrong.first(case.messages) if supervise == "before_wrong" else None
+    known = [case.first_wrong, wrong.first(case.messages)] if supervise == "before_wrong" else []
+    first = min((place for place in known if place is not None), default=None)
     return [*earlier, case] if first is None else [one for one in earlier if len(one.messages) < first]
 
 

@@ -1,7 +1,7 @@
 """Replay runs of tau-bench's airline agent: the user's lines and the tools' results come from the recording.
 
 TAU_BENCH is a file of runs (a JSON list, gzip or plain), as tau-bench writes them: `task_id`, `trial`, `info`, `traj`.
-A run passes when it wrote to the bookings what the task asks for, and said what the task asks to hear.
+A run passes when it came to its end, wrote to the bookings what the task asks for, and said what the task asks to hear.
 """
 
 import gzip
@@ -13,6 +13,7 @@ from trueup import cases, score, suite, target, tools, user
 
 WRITES = ("book_", "cancel_", "send_", "update_")
 OVER = "transfer_to_human_agents"
+TURNS = 30  # tau-bench's own limit; a run that reaches it has failed
 DATA = Path(os.environ["TAU_BENCH"]).read_bytes()
 RUNS = json.loads(gzip.decompress(DATA) if DATA[:2] == b"\x1f\x8b" else DATA)
 OFFERED = [tool.definition for tool in tools.recorded([message for run in RUNS for message in run["traj"]])]
@@ -31,9 +32,10 @@ def row(run):
 @suite(role=target(), cluster="task_id")
 @cases([{"task_id": str(run["task_id"]), **row(run)} for run in RUNS])
 def eval_airline(case, model):
-    run = model.session(case.messages, tools=tools.recorded(case, tools=OFFERED))
+    run = model.session(case.messages, tools=tools.recorded(case, tools=OFFERED), turns=TURNS)
     run.play(user=user.scripted(case["lines"]), until=[OVER])
     wrote = [[s.name, s.args] for s in run.steps if s.name.startswith(WRITES) and not s.result.startswith("Error")]
     words = " ".join(message.text for message in run.messages if message.role == "assistant")
-    same_order = sorted(wrote, key=repr), sorted(case["writes"], key=repr)
-    return score.outcome(*same_order, reply=words, says=case["says"]), score.first_failure(run)
+    done = {"writes": sorted(wrote, key=repr), "ended": not run.exhausted}
+    right = {"writes": sorted(case["writes"], key=repr), "ended": True}
+    return score.outcome(done, right, reply=words, says=case["says"]), score.first_failure(run)

@@ -3,7 +3,8 @@
 What is asked is the text of the last user message, or the raw text of a completion. The script is `options["replies"]`
 of the arm, or the file that `model` names:
 
-- a JSON object (or a .json file): what is asked to its reply;
+- a JSON object (or a .json file): what is asked to its reply, or to a list of them: the first answers, the next each time
+  that the model goes on after a tool's result, and the last from then on;
 - a .jsonl file of rules, `{"match": "table for (\\d+)", "reply": "{\\"people\\": \\1}"}`: the first whose RE2 pattern is
   found answers, and `\\1` in its reply is what the first group matched. `{"match": ..., "error": "..."}` fails the case.
 
@@ -14,7 +15,7 @@ that is the reply gets 0 and every other -1. Usage counts words.
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import re2
@@ -30,6 +31,8 @@ from harness.types import Arm, Message, Noun, Reply, Request, Usage
 PREFERRED_BATCH = 256
 FILE = True
 """A file is all that it needs: `--model scripted:FILE`."""
+
+Lines = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 
 REFERENCE = re.compile(r"\\(?:g<(\w+)>|(\d{1,2})|(.))")
 """`\\1`, `\\g<name>` or an escaped character in a reply. google-re2's own `expand` spoils all that is not ASCII."""
@@ -66,7 +69,7 @@ def _filled(reference: re.Match[str], match: Any) -> str:
 class Options(Noun, frozen=True):
     """Its keys under an arm's options."""
 
-    replies: File | dict[str, str] | tuple[Rule, ...] = ""
+    replies: File | dict[str, str | Lines] | tuple[Rule, ...] = ""
     """A file with the script, or the script itself; empty: the file that the arm's `model` names."""
     default: str | None = None
     """The reply to what no rule knows; None: an echo."""
@@ -77,12 +80,14 @@ class Options(Noun, frozen=True):
 class Script:
     """Exact answers first, then the rules in their order, then the default or an echo."""
 
-    def __init__(self, exact: Mapping[str, str], rules: Sequence[Rule], default: str | None) -> None:
+    def __init__(self, exact: Mapping[str, Sequence[str]], rules: Sequence[Rule], default: str | None) -> None:
         self._exact, self._rules, self._default = exact, rules, default
 
-    def answer(self, asked: str) -> str:
+    def answer(self, asked: str, earlier: int = 0) -> str:
+        """The reply to `asked`, after `earlier` replies to it."""
         if asked in self._exact:
-            return self._exact[asked]
+            replies = self._exact[asked]
+            return replies[min(earlier, len(replies) - 1)]
         found = (rule.answer(asked) for rule in self._rules)
         last = asked if self._default is None else self._default
         return next((reply for reply in found if reply is not None), last)
@@ -124,7 +129,7 @@ def at_most(arm: Arm, request: Request) -> float | None:
 
 def digest(arm: Arm) -> str:
     """Content id of the script. Raises InputError when its file cannot be read."""
-    return content_id(["scripted-1", _source(arm), arm.options.get("default")])
+    return content_id(["scripted-2", _source(arm), arm.options.get("default")])
 
 
 def _source(arm: Arm) -> Any:
@@ -143,7 +148,8 @@ def _source(arm: Arm) -> Any:
 def _script(arm: Arm) -> Script:
     source = _source(arm)
     try:
-        exact = msgspec.convert(source, dict[str, str]) if isinstance(source, dict) else {}
+        known = msgspec.convert(source, dict[str, str | Lines]) if isinstance(source, dict) else {}
+        exact = {asked: (given,) if isinstance(given, str) else given for asked, given in known.items()}
         rules = msgspec.convert(source, list[Rule]) if isinstance(source, list) else []
         for rule in rules:
             re2.compile(rule.match)
@@ -153,9 +159,9 @@ def _script(arm: Arm) -> Script:
 
 
 def _reply(script: Script, request: Request, prices: Prices | None) -> Reply | Exception:
-    asked = _asked(request.messages) if request.messages else request.text
+    asked, earlier = _asked(request.messages) if request.messages else (request.text, 0)
     try:
-        text = script.answer(asked)
+        text = script.answer(asked, earlier)
     except TrueupError as error:
         return error
     usage = Usage(input=len(asked.split()), output=len(text.split()))
@@ -168,6 +174,8 @@ def _reply(script: Script, request: Request, prices: Prices | None) -> Reply | E
     return Reply(text=best, logprobs=logprobs, greedy=greedy, usage=usage, cost=cost)
 
 
-def _asked(messages: Sequence[Message]) -> str:
-    users = [message.text for message in messages if message.role == "user"]
-    return users[-1] if users else ""
+def _asked(messages: Sequence[Message]) -> tuple[str, int]:
+    """The text of the last user message, and how often the model has spoken since."""
+    place = max((number for number, message in enumerate(messages) if message.role == "user"), default=-1)
+    spoken = sum(message.role == "assistant" for message in messages[place + 1 :])
+    return (messages[place].text if place >= 0 else ""), spoken

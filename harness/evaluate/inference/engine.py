@@ -13,7 +13,7 @@ from harness.errors import TrueupError
 from harness.evaluate.inference.attention import Prefix
 from harness.evaluate.inference.loglikelihood import Tree
 from harness.evaluate.inference.requests import Writing, matcher_of, prompt_of, scored, tree_of
-from harness.evaluate.inference.ways import Way
+from harness.evaluate.inference.ways import Shared, Way
 from harness.evaluate.inference.weights import Opened, Place, Resident, place_of
 from harness.types import Arm, Reply, Request
 
@@ -83,7 +83,8 @@ class HuggingFace:
         answers: dict[int, Reply | Exception] = {}
         needs = {place: len(prompt.tokens) + prompt.max_new for place, prompt in prompts.items()}
         for way, places, prefix in _parts(model, needs, {place: prompt.tokens for place, prompt in prompts.items()}):
-            rows = [prompts[place].row(prefix.tokens) for place in places]
+            kept = way.kept if isinstance(way, Shared) else None
+            rows = [prompts[place].row(prefix, kept) for place in places]
             width = self._width(model, max(len(row.tokens) + min(row.max_new, 64) for row in rows))
             written = _fitting(width, partial(way.generate, prefix, rows, ends=model.ends))
             for place, each in zip(places, written, strict=True):

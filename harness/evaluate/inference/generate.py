@@ -3,6 +3,7 @@
 The rows of a batch live in slots. A slot holds the keys and values of one row's own tokens, from place 0 on, so a
 new row moves into a free slot without touching its neighbours and no row is ever padded on the left. Prompts are read
 up to their last token; that token goes through the same step as every token after it. Rows are taken longest first.
+What is known of a row from an earlier turn is put into its slot, and only the rest is read.
 """
 
 import time
@@ -50,6 +51,19 @@ class DecodingRow:
     """A new matcher of the row's grammar; None: it may write anything."""
     watch: Callable[[torch.Tensor], None] | None = None
     """Is given the logits, (vocabulary,), that each new token is chosen from."""
+    known: Sequence[KeyValue] = ()
+    """Keys and values of its first tokens, one pair a layer of one row: these are not read again."""
+    keep: Callable[[list[int], list[KeyValue]], None] | None = None
+    """Is given what was written, and the keys and values of all its tokens but the last one written."""
+
+    @property
+    def known_tokens(self) -> int:
+        return self.known[0][0].shape[2] if self.known else 0
+
+    @property
+    def unread(self) -> int:
+        """Tokens that are read before the first new one is chosen."""
+        return len(self.tokens) - self.known_tokens
 
 
 @dataclass
@@ -93,6 +107,31 @@ class Slots:
 
         return keep
 
+    def put(self, slots: Sequence[int], known: Sequence[Sequence[KeyValue]], total: int) -> None:
+        """Put what is known of rows at the beginning of their slots; `known`: for each slot, a pair a layer."""
+        for layer, like in enumerate(next(filter(None, known))):
+            if layer == len(self.layers):
+                self.layers.append(_rooms(like, total, self.places))
+            for slot, row in zip(slots, known, strict=True):
+                for kept, each in zip(self.layers[layer], row[layer] if row else (), strict=False):
+                    kept[slot, :, : each.shape[2]] = each[0]
+
+    def extend(self, slots: torch.Tensor, places: torch.Tensor, total: int) -> Callable[[int, KeyValue], KeyValue]:
+        """Storing function for tokens at `places`, (slots, tokens), behind what their slots hold."""
+
+        def keep(layer: int, new: KeyValue) -> KeyValue:
+            for kept, each in zip(self.layers[layer], new, strict=True):
+                kept[slots[:, None], :, places] = each.transpose(1, 2)
+            key, value = self.layers[layer]
+            return key[slots, :, :total], value[slots, :, :total]
+
+        return keep
+
+    def of(self, slot: int, length: int) -> list[KeyValue]:
+        """A copy of what a slot holds, a pair a layer."""
+        cut = slice(slot, slot + 1), slice(None), slice(length)
+        return [(key[cut].clone(), value[cut].clone()) for key, value in self.layers]
+
     def append(self, lengths: torch.Tensor, total: int) -> Callable[[int, KeyValue], KeyValue]:
         """Storing function for one new token a slot, each put behind the slot's own last."""
         every = torch.arange(len(lengths), device=lengths.device)
@@ -128,7 +167,7 @@ class DecodingBatch:
         self.model, self.prefix, self.rows, self.ends = model, prefix, rows, ends
         self.written = [Written() for _ in rows]
         self.matchers = [row.matcher() for row in rows]
-        self.waiting = deque(sorted(range(len(rows)), key=lambda place: (-len(rows[place].tokens), place)))
+        self.waiting = deque(sorted(range(len(rows)), key=lambda place: (-rows[place].unread, place)))
         self.slots: list[int | None] = [None] * min(width, len(rows))
         self.lengths = [0] * len(self.slots)
         self.cache = Slots()
@@ -145,8 +184,9 @@ class DecodingBatch:
         if not self.waiting:
             self._shrink()
         while free and self.waiting:
-            lengths = [len(self.rows[place].tokens) for place in islice(self.waiting, len(free))]
-            count = _prefill_rows(lengths, self.prefix.length)
+            next_ = [self.rows[place] for place in islice(self.waiting, len(free))]
+            before = self.prefix.length + max(row.known_tokens for row in next_)
+            count = _prefill_rows([row.unread for row in next_], before)
             self._read(free[:count], [self.waiting.popleft() for _ in range(count)])
             free = free[count:]
 
@@ -173,21 +213,40 @@ class DecodingBatch:
             self._write(slot, tokens[slot], seconds)
 
     def _read(self, slots: list[int], places: list[int]) -> None:
-        """Read new prompts up to their last token into the slots."""
+        """Read new prompts up to their last token into the slots, but for what is known of them."""
         started = time.perf_counter()
-        prompts = [self.rows[place].tokens[:-1] for place in places]
-        longest = max(len(prompt) for prompt in prompts)
+        rows = [self.rows[place] for place in places]
+        if any(row.known for row in rows):
+            self._read_rest(slots, rows)
+        else:
+            self._read_whole(slots, [row.tokens[:-1] for row in rows])
+        seconds = (time.perf_counter() - started) / len(places)
+        for slot, place, row in zip(slots, places, rows, strict=True):
+            self.slots[slot], self.lengths[slot] = place, len(row.tokens) - 1
+            self.written[place].seconds += seconds
+
+    def _read_whole(self, slots: list[int], prompts: list[tuple[int, ...]]) -> None:
+        longest, device = max(map(len, prompts)), self.model.device
         self.cache.reserve(longest + 1)
         if longest:
-            device = self.model.device
-            ids = torch.tensor([[*prompt, *[0] * (longest - len(prompt))] for prompt in prompts], device=device)
             positions = torch.arange(longest, device=device)[None] + self.prefix.length
             keep = self.cache.fill(torch.tensor(slots, device=device), len(self.slots))
-            run(self.model.base_model, ids, positions, Frame(self.prefix, keep=keep))
-        seconds = (time.perf_counter() - started) / len(places)
-        for slot, place, prompt in zip(slots, places, prompts, strict=True):
-            self.slots[slot], self.lengths[slot] = place, len(prompt)
-            self.written[place].seconds += seconds
+            run(self.model.base_model, _padded(prompts, device), positions, Frame(self.prefix, keep=keep))
+
+    def _read_rest(self, slots: list[int], rows: list[DecodingRow]) -> None:
+        """Each row's tokens go behind those that are known of it, and see both."""
+        device, starts = self.model.device, [row.known_tokens for row in rows]
+        rest = [row.tokens[start:-1] for row, start in zip(rows, starts, strict=True)]
+        longest = max(map(len, rest))
+        total = max(starts) + longest
+        self.cache.reserve(total + 1)
+        self.cache.put(slots, [row.known for row in rows], len(self.slots))
+        if longest:
+            places = torch.tensor(starts, device=device)[:, None] + torch.arange(longest, device=device)
+            mask = (torch.arange(total, device=device) <= places[:, :, None])[:, None]
+            keep = self.cache.extend(torch.tensor(slots, device=device), places, total)
+            frame = Frame(self.prefix, mask, keep)
+            run(self.model.base_model, _padded(rest, device), places + self.prefix.length, frame)
 
     def _restrict(self, slot: int, logits: torch.Tensor) -> None:
         """Leave a row that has a grammar the tokens that may come next; `logits`: (slots, vocabulary)."""
@@ -210,6 +269,9 @@ class DecodingBatch:
         self.lengths[slot] += 1
         written.take(token, self.rows[place], self.matchers[place], self.ends)
         if written.finish:
+            keep = self.rows[place].keep
+            if keep is not None:
+                keep(written.tokens, self.cache.of(slot, self.lengths[slot]))
             self.slots[slot], self.lengths[slot] = None, 0
 
     def _last(self, place: int | None) -> int:
@@ -241,13 +303,21 @@ def generate(
     return batch.written
 
 
-def _prefill_rows(lengths: Sequence[int], prefix: int) -> int:
-    """How many of the waiting rows, longest first, one pass reads: within its bounds, and with little padding."""
+def _prefill_rows(lengths: Sequence[int], before: int) -> int:
+    """How many of the waiting rows, longest first, one pass reads: within its bounds, and with little padding.
+
+    `before`: tokens that each of them sees besides those that it reads.
+    """
     longest = max(1, lengths[0])
-    most = min(PREFILL_TOKENS // longest, PREFILL_SCORES // (longest * (longest + prefix)), len(lengths))
+    most = min(PREFILL_TOKENS // longest, PREFILL_SCORES // (longest * (longest + before)), len(lengths))
     full = (count for count in range(1, most + 1) if sum(lengths[:count]) >= FULL * count * longest)
     small = min(most, PREFILL_SMALL // longest)
     return max(1, small, *full)
+
+
+def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> torch.Tensor:
+    longest = max(map(len, rows))
+    return torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], device=device)
 
 
 def _rooms(like: KeyValue, slots: int, places: int) -> KeyValue:

@@ -1,7 +1,7 @@
 """Turn requests into token rows, and generated tokens into replies."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -11,7 +11,9 @@ from harness.core.answer_tokens import decode_text
 from harness.core.reading import reply_from
 from harness.core.rendering import lead_ids, prompt_ids
 from harness.errors import InputError, UsageError
+from harness.evaluate.inference.attention import KeyValue, Prefix
 from harness.evaluate.inference.generate import DecodingRow, TokenMatcher, Written
+from harness.evaluate.inference.kept import KeptRows
 from harness.evaluate.inference.loglikelihood import Likelihoods, Tree, encode_pair
 from harness.evaluate.inference.sampling import Sampling
 from harness.types import Json, Prompt, Reply, Request, Usage
@@ -53,11 +55,24 @@ class Writing:
     tokenizer: PreTrainedTokenizerBase
     matcher: Callable[[], TokenMatcher | None] = DecodingRow.matcher
 
-    def row(self, shared: int) -> DecodingRow:
+    @property
+    def continues(self) -> bool:
+        """Whether another turn is likely: it offers tools, or answers behind an earlier reply."""
+        return bool(self.request.tools) or any(message.role == "assistant" for message in self.request.messages)
+
+    def row(self, prefix: Prefix, kept: KeptRows | None = None) -> DecodingRow:
+        """What is to be written behind `prefix`. With `kept`, earlier turns are not read again, and this one is kept."""
         request = self.request
         sampling = Sampling(request.temperature, request.top_p, (request.seed, request.repeat))
         stopped = self._stopped if request.stop else DecodingRow.stopped
-        return DecodingRow(self.tokens[shared:], self.max_new, sampling, stopped, self.matcher)
+        row = DecodingRow(self.tokens[prefix.tokens :], self.max_new, sampling, stopped, self.matcher)
+        if kept is None or not self.continues:
+            return row
+
+        def keep(written: list[int], own: list[KeyValue]) -> None:
+            kept.keep((*self.tokens, *written[:-1]), prefix, own, len(self.tokens))
+
+        return replace(row, known=kept.known(self.tokens, prefix), keep=keep)
 
     def reply(self, written: Written, ends: frozenset[int]) -> Reply | Exception:
         """The text up to the end token or stop string; usage counts every token once, without padding.

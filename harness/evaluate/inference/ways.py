@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 from harness.evaluate.inference import attention, generate, loglikelihood
 from harness.evaluate.inference.attention import Prefix, read_prefix
 from harness.evaluate.inference.generate import DecodingRow, Written
+from harness.evaluate.inference.kept import kept_rows
 from harness.evaluate.inference.loglikelihood import Likelihoods, Tree
 from harness.evaluate.inference.prefix import Tokens, groups
 
@@ -54,14 +55,17 @@ class Shared:
 
     def __init__(self, model: PreTrainedModel, reach: int) -> None:
         self._model, self.reach = model, reach
+        self.kept = kept_rows(model.device)
+        """Earlier turns, which are not read again; whoever changes the model's weights clears it."""
 
     def begin(self) -> None:
         attention.install(self._model)
 
     def parts(self, rows: Sequence[Tokens], start: Prefix) -> Iterator[WayPart]:
         for group in groups(rows):
-            tokens = list(rows[group.rows[0]][: group.shared])
-            yield WayPart(group.rows, read_prefix(self._model, tokens, start))
+            tokens = tuple(rows[group.rows[0]][: group.shared])
+            known = self.kept.prefix(tokens, start)
+            yield WayPart(group.rows, read_prefix(self._model, list(tokens[known.tokens :]), known))
 
     def generate(self, prefix: Prefix, rows: Sequence[DecodingRow], width: int, ends: frozenset[int]) -> list[Written]:
         return generate.generate(self._model, prefix, rows, width, ends)

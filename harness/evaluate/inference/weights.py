@@ -115,6 +115,9 @@ class Resident:
         """
         if adapter == self._active:
             return
+        for way in self._known.values():
+            if isinstance(way, Shared):
+                way.kept.clear()
         if adapter:
             verify(adapter, self.folder)
         if adapter and PeftConfig.from_pretrained(adapter).is_prompt_learning:
@@ -170,7 +173,7 @@ class Resident:
         self.model: PreTrainedModel = open_model(
             self.folder, self._dtype, self._quantization, torch.device(device), self.tokenizer
         )
-        self._known = {way.name: way for way in known(self.model)}
+        self._known: dict[str, Way] = {way.name: way for way in known(self.model)}
         if self._finding is None:
             self._examine()
         self._choose_ways()

@@ -18,7 +18,16 @@ from harness.evaluate.runner.case_files import Located, checker, read_file, read
 from harness.evaluate.suites import MinedSplit, Source
 from harness.types import Case, Message, TextPart
 
-OWN = frozenset(Case.__struct_fields__) - {"messages", "target", "fields", "id", "tags", "tools", "turns"}
+OWN = frozenset(Case.__struct_fields__) - {
+    "messages",
+    "target",
+    "fields",
+    "id",
+    "tags",
+    "tools",
+    "turns",
+    "first_wrong",
+}
 WORDS = OWN - {"expected"}
 CONVERSATION = ("messages", "text", "input")
 ID_DIGITS = 12

@@ -55,23 +55,29 @@ def outcome(
     )
 
 
-def state_of(value: Any) -> Json:
-    """A state as JSON: what is public of an object, the tables of an SQLite database, other values as they are."""
+def state_of(value: Any, inside: frozenset[int] = frozenset()) -> Json:
+    """A state as JSON: what is public of an object, the tables of an SQLite database, other values as they are.
+
+    What is `inside` itself, as a folder whose files know it, is given once: where it comes again, its type is named.
+    """
     if isinstance(value, sqlite3.Connection):
         return {name: _rows(value, name) for name in _tables(value)}
+    if id(value) in inside:
+        return f"<{type(value).__name__}>"
+    below = inside | {id(value)}
     if isinstance(value, Mapping):
-        return {str(key): state_of(item) for key, item in value.items()}
+        return {str(key): state_of(item, below) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [state_of(item) for item in value]
+        return [state_of(item, below) for item in value]
     if isinstance(value, (set, frozenset)):
-        return sorted((state_of(item) for item in value), key=repr)
+        return sorted((state_of(item, below) for item in value), key=repr)
     try:
         return msgspec.to_builtins(value, str_keys=True)
     except TypeError:
         if not hasattr(value, "__dict__"):
             return repr(value)
-        public = {key: item for key, item in vars(value).items() if not key.startswith("_")}
-        return state_of({key: item for key, item in public.items() if not callable(item)})
+        public = {key: item for key, item in vars(value).items() if not key.startswith("_") and not callable(item)}
+        return {key: state_of(item, below) for key, item in public.items()}
 
 
 def _tables(database: sqlite3.Connection) -> list[str]:

@@ -1,6 +1,7 @@
 """Write what a tool returned as the text that the model reads."""
 
 import hashlib
+import numbers
 
 import msgspec
 
@@ -15,8 +16,8 @@ RESULT_CHARS = 20_000
 def text_of_result(name: str, value: Json, most: int) -> tuple[str, bool]:
     """The text, and whether it was cut to `most` characters: then its middle is left out, with a note of how much.
 
-    Text stays as it is and bytes are named by size and digest. Everything else is JSON, also dataclasses, structs, dates
-    and decimals. Raises InputError for what cannot be JSON, which is a fault of the tool.
+    Text stays as it is and bytes are named by size and digest. Everything else is JSON, also dataclasses, structs, dates,
+    decimals and numbers of NumPy. Raises InputError for what cannot be JSON, which is a fault of the tool.
     """
     if isinstance(value, (bytes, bytearray, memoryview)):
         data = bytes(value)
@@ -32,9 +33,18 @@ def text_of_result(name: str, value: Json, most: int) -> tuple[str, bool]:
 
 def _json(name: str, value: Json) -> str:
     try:
-        return canonical(msgspec.to_builtins(value, str_keys=True))
+        return canonical(msgspec.to_builtins(value, str_keys=True, enc_hook=_number))
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise InputError(
             f"the tool {name!r} returned {type(value).__name__}, which is not JSON: {error}",
             next="return text, a number, a list, a dict, a dataclass or None",
         ) from error
+
+
+def _number(value: Json) -> int | float:
+    """A number of a library's own type, such as NumPy's. Raises TypeError for anything else."""
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    raise TypeError(f"there is no JSON for {type(value).__name__}")

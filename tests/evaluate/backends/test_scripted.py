@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from harness.core.codec import from_chat
 from harness.errors import InputError, TrueupError
 from harness.evaluate.backends import scripted
 from harness.evaluate.backends.scripted import Rule
@@ -18,6 +19,19 @@ def test_exact_texts_answer_and_the_rest_echoes():
     assert [reply.text for reply in ask(arm, "hello", "other")] == ["yes", "other"]
     with_default = Arm(name="a", options={"replies": {"hello": "yes"}, "default": "no"})
     assert [reply.text for reply in ask(with_default, "hello", "other")] == ["yes", "no"]
+
+
+def test_a_list_of_replies_answers_as_the_model_goes_on():
+    """The first answers a user's line, the next each time that the model is asked again after a tool's result."""
+    call = json.dumps({"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]})
+    arm = Arm(name="a", options={"replies": {"look": [call, "done"]}})
+    made = from_chat(json.loads(call))
+    asked, spoke = (from_chat({"role": role, "content": "look"}) for role in ("user", "assistant"))
+    found = from_chat({"role": "tool", "tool_call_id": "c", "content": "1"})
+    talks = [(asked,), (asked, made, found), (asked, made, found, spoke, found), (asked, made, found, spoke, asked)]
+    replies = scripted.open([arm]).answer(arm, [Request(messages=talk) for talk in talks])
+    assert [reply.text for reply in replies] == ["", "done", "done", ""]
+    assert [len(reply.tool_calls) for reply in replies] == [1, 0, 0, 1]
 
 
 def test_rules_of_a_file_answer_by_pattern_and_can_fail(tmp_path):

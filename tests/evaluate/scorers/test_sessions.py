@@ -64,6 +64,19 @@ def test_the_state_is_compared_field_by_field(wrap):
     )
 
 
+def test_a_state_that_holds_itself_is_compared_once():
+    """A folder whose files know it: what differs below it is found, and nothing goes round for ever."""
+
+    def tree(*names):
+        folder = Desk({})
+        folder.orders = {name: Shop(folder) for name in names}
+        return Shop(folder)
+
+    assert values(score.outcome(tree("a", "b"), tree("a", "b")))["outcome"] == 1
+    other = score.outcome(tree("a"), tree("a", "b"))
+    assert values(other)["outcome"] == 0 and "desk.orders.b" in other[0].explanation
+
+
 def test_with_the_state_before_only_the_change_is_named_and_all_else_must_stay():
     """A change that was to be made, one that was not, one too many, and a removal."""
     change = {"7": {"status": "refunded"}, "8": None}

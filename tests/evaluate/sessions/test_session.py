@@ -4,6 +4,7 @@ import datetime
 import signal
 import time
 
+import numpy as np
 import pytest
 
 from harness.errors import InputError, UsageError
@@ -249,7 +250,7 @@ def test_huge_and_binary_results_are_shortened_and_counted(playing, calling, wor
         return None
 
     def when():
-        return {"at": datetime.date(2026, 1, 2)}
+        return {"at": datetime.date(2026, 1, 2), "count": np.int64(3), "share": np.float32(0.5)}
 
     def half():
         return "\ud800"
@@ -258,7 +259,7 @@ def test_huge_and_binary_results_are_shortened_and_counted(playing, calling, wor
     model = playing(calls, words("ok"))
     run = model.session("x", [dump, photo, nothing, when, half]).play()
     long, binary, none, day, surrogate = told(model)
-    assert (day, surrogate) == ('{"at":"2026-01-02"}', "?")
+    assert (day, surrogate) == ('{"at":"2026-01-02","count":3,"share":0.5}', "?")
     assert len(long) < 21_000 and "9,980,000 of 10,000,000 characters left out" in long
     assert "2,000 bytes" in binary and none == "null"
     assert model.notes() == ("tool results cut: 1",) and run.ended == "answered"

@@ -1,0 +1,1 @@
+"""Suites of agents: tasks and runs that others have published."""
