@@ -153,7 +153,7 @@ def on_cluster(folder: Path, whole: Whole, rounds: int, seed: int, nodes: Nodes)
         for kill in range(KILLS):
             running = walk.start(place)
             what = rng.choice((command, nodes.worker, nodes.node)) if kill else (nodes.worker, nodes.node)[number % 2]
-            if not tally.killed(running, rng.uniform(0, 2 * whole.seconds), what):
+            if not tally.killed(running, rng.uniform(0, 1.2 * whole.seconds), what):
                 break
             _, err = running.communicate()
             if what != command:
