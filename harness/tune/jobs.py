@@ -17,6 +17,24 @@ class Point(Noun, frozen=True):
     steps: int
 
 
+class Together(Noun, frozen=True):
+    """A training, and how many processes do it."""
+
+    request: TuneRequest
+    processes: int
+
+
+def check_shared(request: TuneRequest, processes: int) -> None:
+    """Raises UsageError on a recipe that does not know how to share its work: each process would do all of it."""
+    method = request.recipe.method
+    if processes > 1 and not getattr(plugins.load("trainers", method), "SHARED", False):
+        raise UsageError(
+            f"method {method!r} trains in one process",
+            where="[engine] processes",
+            next='set processes = 1 under [engine], or method = "sft" under [tune]',
+        )
+
+
 def train(request: bytes, folder: Path, tell: Tell) -> bytes:
     """Train the adapter of a `TuneRequest`; its events are `Point`s."""
     wanted = decode(request, TuneRequest)
@@ -31,9 +49,10 @@ def preview(request: bytes, folder: Path, tell: Tell) -> bytes:
 
 
 def estimate(request: bytes, folder: Path, tell: Tell) -> bytes:
-    """What the training of a `TuneRequest` would take."""
-    wanted = decode(request, TuneRequest)
-    return encode(plugins.load("trainers", wanted.recipe.method).estimate(wanted))
+    """What the training of a `Together` would take. Raises UsageError on a recipe that trains in one process only."""
+    wanted = decode(request, Together)
+    check_shared(wanted.request, wanted.processes)
+    return encode(plugins.load("trainers", wanted.request.recipe.method).estimate(wanted.request))
 
 
 def cancel(request: bytes, folder: Path, tell: Tell) -> bytes:

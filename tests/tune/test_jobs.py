@@ -2,7 +2,8 @@
 
 import pytest
 
-from harness.errors import UsageError
+from harness.core import plugins
+from harness.errors import Exit, TrueupError, UsageError
 from harness.tune import stage
 from harness.types import Prompt, Recipe, TuneRequest
 
@@ -13,3 +14,15 @@ def test_an_unknown_trainer_is_a_usage_error():
     with pytest.raises(UsageError, match="no trainer named 'sfft'") as caught:
         stage.tune(request)
     assert "did you mean 'sft'" in caught.value.next
+
+
+@pytest.mark.parametrize("method", plugins.names("trainers"))
+def test_a_dry_run_refuses_processes_that_a_recipe_does_not_share(method):
+    """Before any model is opened; supervised training shares its work, and only misses its base."""
+    request = TuneRequest(base="no/base", dataset="", prompt=Prompt(name=""), recipe=Recipe(method=method), out="")
+    with pytest.raises(TrueupError) as caught:
+        stage.estimate(request, processes=2)
+    refused = f"method {method!r} trains in one process" in caught.value.what
+    assert refused == (method != "sft"), caught.value.what
+    if refused:
+        assert caught.value.exit == Exit.USAGE and "processes = 1" in caught.value.next
