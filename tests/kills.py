@@ -4,7 +4,7 @@
     python -m tests.kills ray --rounds 6 --seed 1      a cluster of two nodes: the command, a worker or a node is killed
 
 Prints one JSON line: how many kills met a run at work, how often the killed command ended well by itself (a worker or a node was
-lost), and the rounds that ended with other ids, which must be none. A round kills up to three times, then lets the command end.
+lost), and the rounds that ended with other ids, which must be none; on the way, the same after each round. A round kills up to three times, then lets the command end.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -63,6 +64,7 @@ class Tally:
         self.counts["rounds"] += 1
         if held != expected:
             self.wrong.append([number, {name: held[name] for name in held if held[name] != expected[name]}])
+        print(json.dumps({**self.counts, "wrong": self.wrong}), file=sys.stderr, flush=True)
 
 
 def command(process: int) -> str:
