@@ -123,13 +123,15 @@ class Nodes:
     def __init__(self) -> None:
         self.cluster = two_nodes()
 
-    def worker(self, _: int) -> str:
-        """Kill a process that does a task. When there is none, that is no kill."""
-        doing = [each for each in psutil.Process().children(recursive=True) if _is_task(each)]
-        if not doing:
-            return "nothing"
-        doing[0].kill()
-        return "worker"
+    def worker(self, command: int) -> str:
+        """Kill a process that does a task, the next one that is seen. When the command ends before, that is no kill."""
+        while psutil.pid_exists(command) and psutil.Process(command).status() != psutil.STATUS_ZOMBIE:
+            for each in psutil.Process().children(recursive=True):
+                if _is_task(each):
+                    each.kill()
+                    return "worker"
+            time.sleep(0.05)
+        return "nothing"
 
     def node(self, _: int) -> str:
         """Kill the second node, and put another one in its place."""

@@ -17,7 +17,7 @@ class Point(Noun, frozen=True):
     steps: int
 
 
-class Together(Noun, frozen=True):
+class SharedTraining(Noun, frozen=True):
     """A training, and how many processes do it."""
 
     request: TuneRequest
@@ -49,8 +49,8 @@ def preview(request: bytes, folder: Path, tell: Tell) -> bytes:
 
 
 def estimate(request: bytes, folder: Path, tell: Tell) -> bytes:
-    """What the training of a `Together` would take. Raises UsageError on a recipe that trains in one process only."""
-    wanted = decode(request, Together)
+    """What the training of a `SharedTraining` would take. Raises UsageError on a recipe that trains in one process only."""
+    wanted = decode(request, SharedTraining)
     check_shared(wanted.request, wanted.processes)
     return encode(plugins.load("trainers", wanted.request.recipe.method).estimate(wanted.request))
 

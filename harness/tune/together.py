@@ -14,7 +14,7 @@ from harness.core.crew import EngineTask, Tell
 from harness.core.engines.local import named
 from harness.core.worker import Worker
 from harness.tune import jobs
-from harness.tune.jobs import Together
+from harness.tune.jobs import SharedTraining
 from harness.types import TuneRequest
 
 LOCAL = "harness.core.engines.local"
@@ -22,8 +22,8 @@ MEMBER = "harness.tune.together:member"
 
 
 def train(request: bytes, folder: Path, tell: Tell) -> bytes:
-    """Train the adapter of a `Together`; its events are those of `harness.tune.jobs.train`."""
-    wanted = decode(request, Together)
+    """Train the adapter of a `SharedTraining`; its events are those of `harness.tune.jobs.train`."""
+    wanted = decode(request, SharedTraining)
     task, port = EngineTask(MEMBER, encode(wanted.request)), _free_port()
     with ExitStack() as stack:
         members = [
