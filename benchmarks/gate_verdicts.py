@@ -83,7 +83,7 @@ def judged(name: str) -> dict[str, Any]:
 
 
 def _trueup(verb: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harness", verb, *words, "--config", str(folder), "--json"]
+    command = [sys.executable, "-m", "trueup", verb, *words, "--config", str(folder), "--json"]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
 
 

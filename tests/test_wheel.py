@@ -59,7 +59,7 @@ def installed(wheel, tmp_path_factory) -> dict[str, str]:
 
 
 def trueup(environment: dict[str, str], folder: Path, *words: str, codes: tuple[int, ...] = (0,)) -> str:
-    return checked([sys.executable, "-P", "-m", "harness", *words], codes, cwd=folder, env=environment)
+    return checked([sys.executable, "-P", "-m", "trueup", *words], codes, cwd=folder, env=environment)
 
 
 def test_the_wheel_holds_every_file_of_the_packages(wheel):

@@ -72,7 +72,7 @@ def null_project() -> Path:
     replies, shared = folder / ".trueup" / "replies", HERE / ".trueup" / "replies"
     if shared.is_dir() and not replies.is_symlink():
         # The base model is asked the same questions in both; a reply's key is its content, so the cache is shared.
-        ingest = [sys.executable, "-m", "harness", "ingest", "--config", str(folder)]
+        ingest = [sys.executable, "-m", "trueup", "ingest", "--config", str(folder)]
         subprocess.run(ingest, stdout=subprocess.DEVNULL, check=True)  # makes the store
         shutil.rmtree(replies, ignore_errors=True)
         replies.symlink_to("../../.trueup/replies")
@@ -82,7 +82,7 @@ def null_project() -> Path:
 def trueup_run(folder: Path) -> tuple[dict[str, Any], float]:
     """`trueup run` as a user types it; its JSON and its wall-clock seconds."""
     started = time.perf_counter()
-    command = [sys.executable, "-m", "harness", "run", "--config", str(folder), "--json"]
+    command = [sys.executable, "-m", "trueup", "run", "--config", str(folder), "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if not done.stdout.strip():
         raise SystemExit(f"trueup run ended with exit code {done.returncode}")
@@ -91,7 +91,7 @@ def trueup_run(folder: Path) -> tuple[dict[str, Any], float]:
 
 def exact(folder: Path) -> dict[str, float]:
     """Share of the official test rows that each arm answers exactly."""
-    command = [sys.executable, "-m", "harness", "eval", "--config", str(folder), "--json"]
+    command = [sys.executable, "-m", "trueup", "eval", "--config", str(folder), "--json"]
     rows = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)["means"]
     return {
         row["arm"]: round(row["mean"], 3) for row in rows if row["suite"].endswith(SUITE) and row["mean"] is not None

@@ -122,11 +122,16 @@ def _value(record: Feedback) -> str:
 def _read_as(fitted: Fitted, rated: Sequence[Feedback]) -> str:
     if fitted.kind == "label" or all(number_of(record) is None or _is_boolean(record) for record in rated):
         return "labels" + (f", better {fitted.better}" if fitted.better else "")
-    if not fitted.ranges or not fitted.better and fitted.ranges[0][0] >= 0:
-        return "unknown"
+    if not _is_scale(fitted):
+        return "labels" if any(record.reading != "unknown" for record in rated) else "unknown"
     ends = " or ".join(map(_range, fitted.ranges))
     band = f", {_range(fitted.neutral)} neutral" if fitted.neutral else ""
     return f"{ends}, better {fitted.better or 'high'}{band}"
+
+
+def _is_scale(fitted: Fitted) -> bool:
+    """Whether its numbers mean something."""
+    return bool(fitted.ranges) and bool(fitted.better or fitted.ranges[0][0] < 0)
 
 
 def _is_boolean(record: Feedback) -> bool:
@@ -144,7 +149,7 @@ def _sure(fitted: Fitted, counts: Counter[str]) -> str:
     if fitted.source in sources:
         return sources[fitted.source]
     values = f"{fitted.values:,} value{'s' if fitted.values != 1 else ''}"
-    inferred = f"inferred from {values}" if fitted.values else "from the words"
+    inferred = f"inferred from {values}" if fitted.values and _is_scale(fitted) else "from the words"
     return f"{inferred}; {counts['unknown']:,} unknown" if counts["unknown"] else inferred
 
 

@@ -34,7 +34,7 @@ PRAISE = _set(
     "goed juist correct nuttig tevreden dobry dobrze poprawny pomocne bra rätt "
     "хорошо хороший отлично правильно верно полезно нравится "
     "好 很好 好评 正确 有用 有帮助 满意 赞 喜欢 良い 良かった 正しい 正解 役に立った 満足 いいね 좋음 좋아요 정확 유용 만족 "
-    "👍 👏 ❤ 💯 ✅ ✔ ☑ 😀 😃 😄 😁 🙂 😊 😍 🥰 🤩 🎉 ⬆ 🔥 🙌 💚 🟢"
+    ":+1: 👍 👏 ❤ 💯 ✅ ✔ ☑ 😀 😃 😄 😁 🙂 😊 😍 🥰 🤩 🎉 ⬆ 🔥 🙌 💚 🟢"
 )
 BLAME = _set(
     "thumbsdown thumbdown thumbs_down down downvote downvoted minus dislike disliked hate hated bad poor terrible awful "
@@ -54,7 +54,7 @@ BLAME = _set(
     "slecht fout onjuist nutteloos ontevreden zły źle błędny niepomocne dålig fel "
     "плохо плохой неправильно неверно бесполезно ненравится "
     "差 差评 很差 不好 错 错误 不正确 没用 没帮助 不满意 踩 悪い 悪かった 間違い 不正解 役に立たない 不満 나쁨 싫어요 틀림 "
-    "👎 ❌ ✖ ✗ ❎ 🚫 ☹ 🙁 😞 😠 😡 🤬 😢 😭 💩 🤮 ⬇ 💔 😤 🔴"
+    ":-1: 👎 ❌ ✖ ✗ ❎ 🚫 ☹ 🙁 😞 😠 😡 🤬 😢 😭 💩 🤮 ⬇ 💔 😤 🔴"
 )
 NEUTRAL = _set(
     "neutral ok okay soso average fair meh mixed maybe unsure undecided notsure partial partially partlycorrect mediocre "
@@ -93,11 +93,11 @@ HARMS = _set(
     "toxicity toxic hallucination hallucinations hallucinated hallucinate bias biased harm harmful harmfulness unsafe "
     "error errors wrong incorrect incorrectness failure fail failed failures violation violations offensive offense hate "
     "profanity insult threat jailbreak leak leakage pii refusal refused contradiction contradictions misinformation spam "
-    "complaint dislike dislikes downvote thumbsdown frustration frustrated annoyance confusion risk severity "
+    "complaint dislike dislikes disliked hated downvote thumbsdown frustration frustrated annoyance confusion risk severity "
     "unfaithful unfaithfulness irrelevance irrelevant nonsense repetition repetitiveness sexual violence stereotype "
     "poor bad issue issues problem problems concern concerns flaw flaws mistake mistakes complaints "
     "stereotyping inaccuracy inaccurate unhelpful unhelpfulness negative defect bug edits injection misleading "
-    "maliciousness malicious criminality controversiality misogyny insensitivity perplexity wer cer"
+    "maliciousness malicious criminality controversiality misogyny insensitivity"
 )
 """Words of names whose low end is praise."""
 FLIPS = _set("no non not without free absence absent anti avoid avoids avoidance lack lacks prevention un reduction")
@@ -108,7 +108,7 @@ CLEARED = _set(
 UNSETTLED = _set(
     "need needs needed require requires required pending missing request requested difficulty difficult complexity complex "
     "latency cost costs price length verbosity effort uncertainty confidence loss drop dropped gap difference deviation delta "
-    "distance drift variance entropy rank ranking priority urgency churn fraud attack attacks abuse anomaly low worst time "
+    "distance drift variance entropy perplexity wer cer rank ranking priority urgency churn fraud attack attacks abuse anomaly low worst time "
     "turns steps attempts retries seconds minutes duration delay redundancy slow slowness rejected rejection declined escalated "
     "escalation abandoned abandonment cancelled refund disputed flagged reported alert warning decrease degradation "
     "regression disagreement over under false fake overturned deflection ces"

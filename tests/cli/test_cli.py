@@ -71,7 +71,7 @@ def eval_tiny(case, model):
 def process(*words: str, cwd: Path, **extra) -> subprocess.CompletedProcess:
     """`trueup WORDS` in `cwd`, as a whole process."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "harness", *words]
+    command = [sys.executable, "-m", "trueup", *words]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment, **extra)
 
 
@@ -262,7 +262,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
     folder = project(tmp_path / "p")
     (folder / "traces").symlink_to(TRACES)
     child = subprocess.Popen(
-        [sys.executable, "-m", "harness", "run", "--quiet"],
+        [sys.executable, "-m", "trueup", "run", "--quiet"],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -44,6 +44,8 @@ B, P, N, U = "blame", "praise", "neutral", "unknown"
         ("hallucination", (0, 1), [P, B]),
         ("hallucination", (1,), [B]),
         ("Toxicity", (0.02, 0.97), [P, B]),
+        ("perplexity", (3.1, 12.0), [U, U]),  # without an upper end
+        ("disliked", (1, 0), [B, P]),
         ("non_toxicity", (0.02, 0.97), [B, P]),
         ("response_bias", (0.9, 0.1), [B, P]),
         ("stars", (1,), [B]),
@@ -123,6 +125,7 @@ def test_values_are_read_as_far_as_all_scales_that_fit_agree():
         "Thumbs Down",
         "ThumbsDown",
         ":thumbsdown:",
+        ":-1:",
         "👎",
         "👎🏽",
         "poor",
@@ -151,7 +154,20 @@ def test_words_and_signs_of_blame(label):
 
 @pytest.mark.parametrize(
     "label",
-    ["thumbs_up", "👍", "good", "not bad", "really helpful", "correct", "richtig", "bien", "正确", "役に立った", "❤️"],
+    [
+        "thumbs_up",
+        ":+1:",
+        "👍",
+        "good",
+        "not bad",
+        "really helpful",
+        "correct",
+        "richtig",
+        "bien",
+        "正确",
+        "役に立った",
+        "❤️",
+    ],
 )
 def test_words_and_signs_of_praise(label):
     """The same for praise."""

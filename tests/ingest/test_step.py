@@ -135,7 +135,7 @@ def _read(folder: Path, commands: list[list[str]]) -> tuple:
 def _trueup(*words: str, cwd: Path, stdin: bytes = b"") -> dict:
     root = Path(__file__).parents[2]
     done = subprocess.run(
-        [sys.executable, "-m", "harness", *words],
+        [sys.executable, "-m", "trueup", *words],
         cwd=cwd,
         input=stdin,
         capture_output=True,

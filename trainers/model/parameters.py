@@ -9,6 +9,7 @@ from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from harness.errors import UsageError
+from harness.evaluate.inference import placement
 from harness.evaluate.inference.check import positions
 from harness.evaluate.inference.dtype import DTYPES
 from harness.evaluate.inference.opening import open_model, open_tokenizer
@@ -69,6 +70,7 @@ def open_base(folder: str | Path, kind: torch.dtype, quantization: dict[str, Jso
     tokenizer = open_tokenizer(folder)
     with fitting("the base model itself"):
         model = open_model(folder, kind, quantization, device(), tokenizer)
+    placement.refuse_training(model, folder)
     model.config.use_cache = False
     limit = positions(model.config)
     return Base(model, tokenizer, limit if limit < UNBOUNDED else LONGEST)

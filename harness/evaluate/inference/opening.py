@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, GenerationConfig, PreTrainedModel, PreTr
 from transformers.utils import logging as transformers_logging
 
 from harness.errors import InputError
-from harness.evaluate.inference import quantized
+from harness.evaluate.inference import placement, quantized
 from harness.evaluate.inference.acceptance import accept, accept_tokenizer, model_class
 from harness.evaluate.inference.head import lay_out
 from harness.types import Json
@@ -38,7 +38,7 @@ def open_model(
     device: torch.device,
     tokenizer: PreTrainedTokenizerBase,
 ) -> PreTrainedModel:
-    """The model that writes text, on `device`, in evaluation mode.
+    """The model that writes text, on `device` or spread over all there are (`placement`), in evaluation mode.
 
     `quantization`: arguments of BitsAndBytesConfig; `dtype` is then what it computes in. Nothing of the folder's
     generation_config.json is kept: how to generate is the request's to say. Raises InputError when the folder cannot be
@@ -48,6 +48,7 @@ def open_model(
     transformers_logging.disable_progress_bar()
     kind = model_class(accept(folder), folder)
     options = quantized.options(quantization, dtype, device) if quantization else {"dtype": dtype}
+    options |= placement.options(folder, dtype, quantization, device)
     try:
         opened: Any = kind.from_pretrained(
             Path(folder),
@@ -65,7 +66,7 @@ def open_model(
         ) from error
     model, loaded = opened  # asked for by `output_loading_info`
     _refuse_misfits(loaded, folder)
-    if not quantized.settled(model):
+    if not quantized.settled(model) and not placement.places(model):
         model.to(device)
     _refuse_broken(model, folder)
     accept_tokenizer(tokenizer, model.get_input_embeddings().weight.shape[0], folder)
@@ -92,11 +93,10 @@ def _refuse_misfits(loaded: dict[str, Any], folder: str | Path) -> None:
 
 
 def _refuse_broken(model: PreTrainedModel, folder: str | Path) -> None:
-    """A sum is finite only if every number is; it is one pass without a copy of the weights."""
-    for name, weight in model.named_parameters():
-        if weight.is_floating_point() and not torch.isfinite(weight.detach().sum(dtype=torch.float64)):
-            raise InputError(
-                f"the model's weights contain values that are not finite numbers, in {name}",
-                where=str(folder),
-                next="copy the weights again",
-            )
+    name = placement.broken(model, folder)
+    if name:
+        raise InputError(
+            f"the model's weights contain values that are not finite numbers, in {name}",
+            where=str(folder),
+            next="copy the weights again",
+        )

@@ -10,12 +10,13 @@ from transformers import PreTrainedModel
 
 from harness.core.adapters import verify
 from harness.core.rendering import stop_ids
-from harness.errors import InvalidError, UsageError
+from harness.errors import UsageError
 from harness.evaluate.inference.attention import Prefix, read_virtual
 from harness.evaluate.inference.check import RightWays, checked, known, positions
 from harness.evaluate.inference.dtype import dtype_name, quantization
 from harness.evaluate.inference.folding import fold
 from harness.evaluate.inference.opening import open_model, open_tokenizer
+from harness.evaluate.inference.placement import is_spread, misfit, places, with_adapter
 from harness.evaluate.inference.recall import recalled
 from harness.evaluate.inference.ways import Shared, Way
 from harness.types import Arm, Json
@@ -86,7 +87,8 @@ class Resident:
         """Which way the model is run, and why not a faster one."""
         assert self._finding is not None
         why = "; ".join(f"not {name}: {reason}" for name, reason in self._finding.refused.items())
-        return ", then ".join(way.name for way in self.ways) + (f" ({why})" if why else "")
+        spread = f", spread over {', '.join(places(self.model))}" if is_spread(self.model) else ""
+        return ", then ".join(way.name for way in self.ways) + (f" ({why})" if why else "") + spread
 
     def routed(self, lengths: Mapping[int, int]) -> Iterator[tuple[Way, list[int]]]:
         """Which rows go which way. `lengths`: row to its tokens, of prompt and reply.
@@ -118,11 +120,17 @@ class Resident:
         if adapter and PeftConfig.from_pretrained(adapter).is_prompt_learning:
             self.use("")
             self.start_prefix = self._virtual(adapter)
-        elif self.model.device.type == "cpu" and self._dtype is torch.float32 and not self._quantization:
+        elif is_spread(self.model):
+            self._spread(adapter)
+        elif self._folds:
             self._fold(adapter)
         else:
             self._switch(adapter)
         self._active = adapter
+
+    @property
+    def _folds(self) -> bool:
+        return self._dtype is torch.float32 and not self._quantization and self.model.device.type == "cpu"
 
     def encode(self, text: str) -> list[int]:
         """Tokens of plain text, without any that the tokenizer would put around it."""
@@ -169,7 +177,7 @@ class Resident:
 
     def _examine(self, longest: int = 0) -> None:
         """Find out which ways are right, for rows of up to `longest` tokens too where windows are wide."""
-        opened: Json = [str(self._dtype), self._quantization]
+        opened: Json = [str(self._dtype), self._quantization, *places(self.model)]
         self._finding = recalled(self.model, self.tokenizer, self.folder, opened, longest, tuple(self._known.values()))
         self._checked = checked(self.model.config, longest)
 
@@ -195,6 +203,13 @@ class Resident:
         peft.set_adapter(self._names[adapter])
         peft.enable_adapter_layers()
 
+    def _spread(self, adapter: str) -> None:
+        """The adapter's weights go where the layers are, which PEFT does for one adapter at a time."""
+        if self._peft is not None:
+            self._read()
+        if adapter:
+            self._peft = with_adapter(self.model, adapter)
+
     def _load(self, adapter: str) -> PeftModel:
         """The PEFT model around the base with this adapter's weights in it, all of them checked to have a place."""
         if adapter in self._names and self._peft is not None:
@@ -209,7 +224,7 @@ class Resident:
         wrong = [*result.missing_keys, *result.unexpected_keys]
         if wrong:
             self._read()
-            raise _misfit(adapter, wrong)
+            raise misfit(adapter, wrong)
         self._names[adapter] = name
         return self._peft
 
@@ -230,10 +245,10 @@ class Resident:
             peft = PeftModelForCausalLM(self.model, config)
             result = peft.load_adapter(adapter, "default", torch_device=str(self.model.device))
         except RuntimeError as error:  # a tensor of another shape
-            raise _misfit(adapter, [str(error)]) from error
+            raise misfit(adapter, [str(error)]) from error
         wrong = [*result.missing_keys, *(name for name in result.unexpected_keys if name != VIRTUAL)]
         if wrong:
-            raise _misfit(adapter, wrong)
+            raise misfit(adapter, wrong)
         with torch.inference_mode():
             prompt = peft.get_prompt(1)
         if isinstance(prompt, torch.Tensor):
@@ -247,11 +262,3 @@ def _kept(layer: Any, config: Any) -> int:
     all_heads = getattr(layer, "num_attention_heads", None) or 1
     heads = getattr(layer, "num_key_value_heads", None) or all_heads
     return int(2 * heads * (getattr(layer, "head_dim", None) or config.hidden_size // all_heads))
-
-
-def _misfit(adapter: str, wrong: list[str]) -> InvalidError:
-    return InvalidError(
-        f"the adapter does not fit the model: {len(wrong)} weights have no place, such as {wrong[0]}",
-        where=adapter,
-        next="tune it again on this base",
-    )

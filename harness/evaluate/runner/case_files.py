@@ -1,5 +1,6 @@
-"""Read rows of case files with their place: JSON Lines, CSV, Parquet, folders of Hugging Face datasets."""
+"""Read rows of case files with their place: JSON Lines, JSON, CSV, Parquet, folders of Hugging Face datasets."""
 
+import codecs
 import csv
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -34,6 +35,7 @@ def read_jsonl(path: Path, kind: Any = Any) -> Iterator[Located]:
     decoder = msgspec.json.Decoder(kind)
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
+            line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line  # which Windows' tools write
             if not line.strip():
                 continue
             place = f"{path}:{number}"
@@ -43,10 +45,28 @@ def read_jsonl(path: Path, kind: Any = Any) -> Iterator[Located]:
                 raise InputError(f"not a valid row: {error}", where=place, next="fix that line") from error
 
 
+def _read_json(path: Path) -> Iterator[Located]:
+    """A list of rows."""
+    try:
+        rows = msgspec.json.decode(path.read_bytes().removeprefix(codecs.BOM_UTF8))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"not valid JSON: {error}", where=str(path), next="write a list of rows, or JSON Lines"
+        ) from error
+    if not isinstance(rows, list):
+        raise InputError("not a list of rows", where=str(path), next='write [{"text": ..., "expected": ...}, ...]')
+    yield from ((f"{path}[{number}]", row) for number, row in enumerate(rows))
+
+
 def _read_csv(path: Path) -> Iterator[Located]:
-    """Cells stay text; an empty cell is an absent column."""
+    """Cells stay text; an empty cell is an absent column. Commas, semicolons or tabs, whichever the header has most of."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, strict=True)
+        try:
+            delimiter = max(DELIMITERS, key=file.readline().count)
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=delimiter, strict=True)
+        except UnicodeDecodeError as error:
+            raise InputError(f"not valid CSV: {error}", where=f"{path}:1", next="save it as UTF-8") from error
         try:
             for row in reader:
                 if None in row or None in row.values():
@@ -130,8 +150,12 @@ def _refuse(error: Any) -> None:
         raise InputError(f"the row breaks the schema: {error.message} - at `{error.json_path}`")
 
 
+DELIMITERS = ",;\t"
 READERS: dict[str, Callable[[Path], Iterator[Located]]] = {
     ".jsonl": read_jsonl,
+    ".ndjson": read_jsonl,
+    ".json": _read_json,
     ".csv": _read_csv,
+    ".tsv": _read_csv,
     ".parquet": _read_parquet,
 }

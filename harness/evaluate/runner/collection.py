@@ -17,7 +17,7 @@ from harness.errors import InputError
 from harness.evaluate import helpers
 from harness.evaluate.asker import ModelAsker
 from harness.evaluate.judging.judge import Judge
-from harness.evaluate.runner import can_fail
+from harness.evaluate.runner import can_fail, mistakes
 from harness.evaluate.runner.bench import RunBench
 from harness.evaluate.runner.cases import load_cases
 from harness.evaluate.sessions.simulator import SimulatedTool
@@ -56,9 +56,15 @@ class EvalModule(_Named, pytest.Module):
         if self._name_is_taken():
             option.importmode = "importlib"
         try:
-            return list(super().collect())
+            found = list(super().collect())
         finally:
             option.importmode = mode
+        for told in mistakes.of_file(vars(self.obj), self.source, self._is_suite):
+            raise InputError(told, where=str(self.path), next="rename it")
+        return found
+
+    def _is_suite(self, name: str) -> bool:
+        return self.funcnamefilter(name) or self.classnamefilter(name)
 
     def _name_is_taken(self) -> bool:
         """Whether another file outside of packages has been imported under this one's name."""

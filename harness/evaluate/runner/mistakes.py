@@ -7,7 +7,7 @@ the function sets itself are left alone.
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -40,10 +40,28 @@ def of_item(item: pytest.Function, cases: Sequence[Case]) -> Iterator[str]:
         yield f"{item.path.name}:{code.co_firstlineno - 1 + getattr(node, 'lineno', 1)}: {told}"
 
 
+def of_file(names: Mapping[str, object], source: bytes, is_suite: Callable[[str], bool]) -> Iterator[str]:
+    """What would drop a suite without a word: two functions of one name, or `@suite` on one that has no suite's name.
+
+    `names`: what the imported file defines.
+    """
+    first: dict[str, int] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and is_suite(node.name):
+            if node.name in first:
+                yield f"{node.name} is defined twice, in lines {first[node.name]} and {node.lineno}, and only the second one counts"
+            first.setdefault(node.name, node.lineno)
+    counted = [value for name, value in names.items() if is_suite(name)]
+    for name, value in names.items():
+        if inspect.isfunction(value) and hasattr(value, suites.NOTE) and not any(value is each for each in counted):
+            yield f"{name} has @suite or @cases, but its name does not begin with `eval_`, so it is not run"
+
+
 def hint(text: str) -> str:
     """What a TypeError of one of our decorators and roles leaves unsaid: the argument that was meant. Empty for others."""
     found = UNEXPECTED.search(text)
-    function = getattr(suites, found[1], None) if found else None
+    named = found[1].replace("__call__", "cases") if found else ""
+    function = getattr(suites, named, None)
     if found is None or not callable(function):
         return ""
     return did_you_mean(found[2], inspect.signature(function).parameters, "arguments")
@@ -80,9 +98,9 @@ def _named(node: ast.AST) -> str:
 def _call(node: ast.Call, called: ast.Attribute, owner: Any) -> Iterator[Told]:
     """An unknown method or scorer, or an argument that it does not take."""
     said = ast.unparse(called)
-    target = getattr(owner, called.attr, None)
+    public = [name for name in dir(owner) if not name.startswith("_")]
+    target = getattr(owner, called.attr, None) if called.attr in public else None
     if target is None:
-        public = (name for name in dir(owner) if not name.startswith("_"))
         yield node, f"there is no {said}(); {did_you_mean(called.attr, public)}"
         return
     parameters = inspect.signature(target).parameters if callable(target) else {}

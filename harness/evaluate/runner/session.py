@@ -4,6 +4,7 @@ Two ways to run. A developer's `pytest evals --model NAME` asks one arm, and a w
 the loop asks several arms, one after the other, records everything and writes one `Run` an arm: the gate decides later.
 """
 
+import re
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextvars import Token
@@ -343,7 +344,11 @@ def _check_stop(session: pytest.Session) -> None:
         raise session.Interrupted(session.shouldstop)
 
 
+OURS = re.compile(r"^harness\.errors\.\w+: ")
+"""The name of an error of ours: what it says is enough."""
+
+
 def _last_lines(text: str, count: int = 3) -> str:
     marked = [line for line in text.splitlines() if line.startswith("E ")]  # pytest's mark of what was raised
-    lines = [line.removeprefix("E").strip() for line in marked or text.splitlines() if line.strip()]
+    lines = [OURS.sub("", line.removeprefix("E").strip()) for line in marked or text.splitlines() if line.strip()]
     return " | ".join(lines[-count:])

@@ -15,6 +15,8 @@ YEAR_FIRST = re2.compile(
 )
 """A date whose year comes first, with or without something between its parts."""
 CJK = re2.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일]")
+ARTICLES = re2.compile(r"(?i)^(?:on )?the |\bof ")
+"""Words that a spoken date has: the 5th of March 2026."""
 ANCHORS = (datetime(2000, 1, 1), datetime(2001, 2, 2, 1))
 """What a date leaves open is taken from the anchor: parsing with both shows what was left open."""
 
@@ -35,7 +37,7 @@ def date(reply: Any, expected: Any, *, day_first: bool = True, name: str = "date
 
 def read_date(value: Any, day_first: bool = True) -> tuple[datetime, ...] | None:
     """What `value` says, read against each of two anchors; equal values are equal pairs. None when it is no date."""
-    text = CJK.sub(r"\1-\2-\3", text_of(value).strip())
+    text = ARTICLES.sub("", CJK.sub(r"\1-\2-\3", text_of(value).strip()))
     year_first = YEAR_FIRST.search(text) is not None
     try:
         return tuple(

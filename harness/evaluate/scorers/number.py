@@ -1,6 +1,7 @@
 """Compare numbers within a tolerance."""
 
 import math
+import unicodedata
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,10 @@ DASHES = str.maketrans({"\u2212": "-", "\u2013": "-", "\ufe63": "-", "\uff0d": "
 """Characters that are written for a minus, a plus or an apostrophe."""
 SPACED = re2.compile(r"(\d)[\x{00a0}\x{2009}\x{202f}](\d{3})")
 """Thousands with a thin or fixed space between them."""
+
+
+GROUPED = re2.compile(r"\d{1,3}(?: \d{3})+(?:[.,]\d+)?")
+"""Thousands with plain spaces between them, which only a whole reply may have."""
 
 
 @or_comparator
@@ -48,14 +53,23 @@ def read_number(value: Any, anywhere: bool = False) -> float | None:
         return None
     if isinstance(value, (int, float)):
         return float(value) if math.isfinite(value) else None
-    text = text_of(value).strip().translate(DASHES)
+    text = _plain_digits(text_of(value).strip().translate(DASHES))
     while SPACED.search(text):
         text = SPACED.sub(r"\1\2", text)
     if anywhere:
         found = [number for number in map(partial(_signed, text), RUN.finditer(text)) if number is not None]
         return found[-1] if found else None
+    if GROUPED.fullmatch(text.strip("$€£¥% .+-")):
+        text = text.replace(" ", "")
     whole = RUN.fullmatch(text.rstrip("$€£¥% .").lstrip("$€£¥% "))
     return _signed(text, whole) if whole else None
+
+
+def _plain_digits(text: str) -> str:
+    """The text with the digits of all scripts as 0 to 9: `５` and `٥` are 5."""
+    if text.isascii():
+        return text
+    return "".join(str(unicodedata.decimal(char, char)) for char in text)
 
 
 def _signed(text: str, match: Any) -> float | None:

@@ -39,6 +39,8 @@ def _judge(comparison: Comparison, bound: float, context: Context) -> Finding:
     short = measure.too_few(finding, context.policy.min_cases)
     if short is not None:
         return short
+    if bound >= 1 and wording.is_rate(comparison):
+        return _unreachable(finding, comparison, bound)
     alpha = context.alpha(comparison.suite.name)
     found = measure.measure(comparison, alpha)
     p = max(found.above(bound), found.gain())
@@ -61,6 +63,12 @@ def _judge(comparison: Comparison, bound: float, context: Context) -> Finding:
             alpha,
         )
     return _unresolved(finding, comparison, found, bound, said)
+
+
+def _unreachable(finding: Finding, comparison: Comparison, bound: float) -> Finding:
+    """`min_gain=5` where five points were meant: nothing could ever be promoted."""
+    text = f"{wording.label(comparison.suite.name)} has scores from 0 to 1, so no model can gain {bound:g}."
+    return replace(finding, outcome="invalid", sentence=text, next="write target(min_gain=0.05) for five points")
 
 
 def _unresolved(finding: Finding, comparison: Comparison, found: Paired, bound: float, said: str) -> Finding:

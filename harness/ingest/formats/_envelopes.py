@@ -62,7 +62,7 @@ def is_response(value: Json) -> bool:
     lists = ((key, test) for key, test in _LISTS.items() if isinstance(value.get(key), list))
     if any(_are(value[key], test) for key, test in lists):
         return True
-    if _has_parts(value.get("content")) or _is_converse(value):
+    if _has_parts(value.get("content")) or _is_converse(value) or is_completion(value):
         return True
     if value.keys() == {"generated_text"}:  # pipelines of transformers
         return isinstance(value["generated_text"], str) or is_conversation(value["generated_text"])
@@ -73,6 +73,20 @@ def is_response(value: Json) -> bool:
     if "raw" in value and "additional_kwargs" in value and isinstance(value.get("text"), str):  # LlamaIndex
         return True
     return "finishReason" in value and not {"text", "toolCalls", "steps"}.isdisjoint(value)  # the AI SDK
+
+
+def is_completion(value: Json) -> bool:
+    """Whether a value is a text with why it ended or what it cost in tokens beside it: the answer of a completion API."""
+    if not isinstance(value, dict):
+        return False
+    output = value.get("output")
+    said = any(isinstance(value.get(key), str) for key in COMPLETED) or (isinstance(output, dict) and "text" in output)
+    return said and (not _ENDED.isdisjoint(value) or _counts_tokens(value) or _counts_tokens(value.get("usage")))
+
+
+def _counts_tokens(value: Json) -> bool:
+    names = value if isinstance(value, dict) else {}
+    return any("token" in name.lower() and isinstance(held, int) for name, held in names.items())
 
 
 def is_wrapper(value: Json) -> bool:
@@ -110,7 +124,8 @@ def _is_tool_call(value: dict[str, Json]) -> bool:
     return "toolCallId" in value and "toolName" in value
 
 
-_NAMES = "_?role|toolName|function|_?content|choices|candidates|generations|message|messages|contents|parts|kwargs|response|replies|type|output|generated_text|raw"
+_NAMES = "_?role|toolName|function|_?content|choices|candidates|generations|message|messages|contents|parts|kwargs|response|replies|type|outputs?|generated_text|raw"
+_NAMES += "|completion|generation|results|output_?[tT]ext|Text"
 _NAMED = re.compile(rf"""["'\\](?:{_NAMES}|text|steps)\\*["']\s*:""")
 _PRINTED = re.compile(r"""[\[({\s]*(?:['"]|[A-Za-z_][\w.]*\(\s*_?\w+\s*=)""")
 
@@ -137,6 +152,13 @@ _OPENING = frozenset('{["( \n')
 _CLOSING = frozenset(")]}")
 _TOLD = frozenset(["finish_reason", "finishReason", "stop_reason", "index", "raw", "delta", "logprobs", "done"])
 _OBJECTS = frozenset(["chat.completion", "chat.completion.chunk", "text_completion", "response"])
+
+
+COMPLETED = ("text", "completion", "generation", "output_text", "outputText", "response", "content", "output", "Text")
+"""Where completion APIs hold the text of an answer."""
+_ENDED = frozenset(
+    ["finish_reason", "finishReason", "stop_reason", "stopReason", "completionReason", "done_reason", "ModelId"]
+)
 
 
 def _are(value: Json, test: Callable[[Json], bool]) -> bool:
@@ -206,6 +228,8 @@ _LISTS: dict[str, Callable[[Json], bool]] = {
     "replies": _is_said,
     "steps": _is_step,
     "output": _is_item,
+    "results": is_completion,  # Titan
+    "outputs": is_completion,  # Mistral on Bedrock
 }
 
 

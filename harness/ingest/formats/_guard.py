@@ -13,7 +13,7 @@ from harness.ingest.formats._envelopes import opened
 from harness.ingest.formats._json import parsed
 from harness.types import Message, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 
-ENVELOPE, PLACEHOLDER = "envelope", "placeholder"
+ENVELOPE, PLACEHOLDER, TRUNCATED = "envelope", "placeholder", "truncated"
 
 _HIDDEN = (
     r"(?:redacted|filtered|masked|scrubbed|hidden|omitted|removed|suppressed|anonymi[sz]ed|sanitized|sanitised|withheld"
@@ -32,7 +32,7 @@ _MARK = re.compile(
       [\[<({{]+\s*[*_]*{_SUBJECT}{_HIDDEN}{_TAIL}\s*[\]>)}}]+          # [REDACTED], <redacted by policy>
     | [*_\#~|$%!-]+\s*{_SUBJECT}{_HIDDEN}\s*[*_\#~|$%!-]+               # __REDACTED__, ***MASKED***
     | [\[<({{]+\s*(?:PII|PHI|no[ _]content|empty|binary[ _]data|PERSON|EMAIL_ADDRESS|PHONE_NUMBER)\s*[\]>)}}]+
-    | content[ _-]not[ _-](?:captured|recorded|available)\.? | not_(?:captured|recorded) | (?:content[ _-])?capture[ _-](?:is[ _-])?(?:disabled|off)\.?
+    | content[ _-]omitted\.? | content[ _-]not[ _-](?:captured|recorded|available)\.? | not_(?:captured|recorded) | (?:content[ _-])?capture[ _-](?:is[ _-])?(?:disabled|off)\.?
     | {_SUBJECT}redacted(?:[ _-](?:by|for|due|from|because)[ _-][\w ._-]{{1,60}})?(?:\s\([^()\n]{{1,60}}\))?\.?
     | [*•●█▇▒░■]{{3,}} | X{{4,}}(?:-X{{4,}})* | \#{{4,}} | _{{4,}}
     """,
@@ -73,6 +73,7 @@ _PRINTS = re.compile(
     | \[?\{{\s?[:"]?(?:role|content|choices)"?\s?=>.*\}}\]?      # Ruby
     | \[(?:role|content):\s".*\]                               # Elixir
     | [\[{{\s]*\{{\s*(?:role|content|choices|candidates):\s?['"\[\{{].*\}}\s*\]?   # util.inspect of Node
+    | &\{{\w+\s.*\}} | b'(?:[^'\\]|\\.)*' | b"(?:[^"\\]|\\.)*"
     | &?\[?[\w.]*\{{(?:[A-Z]\w*:.{{0,300}}?\b)?(?:Role|Content|Choices):.*\}}\]? | &?[\[{{]*0xc0[0-9a-f]{{8}}[\]}}\s0-9a-fx]* | \[?map\[(?:role|content|choices|parts):.*\]        # Go
     | role=['"]?\w+['"]?\scontent=.*                           # str() of a pydantic model
     | (?:[a-z_]\w*=.*\s)?(?:messages?|choices|candidates|content|parts|generations)=\[*[A-Z]\w*\(.*
@@ -187,6 +188,11 @@ _FAILED = re.compile(
     r"|Object of type \w+ is not JSON serializable|Unable to serialize unknown type: [^\n]{1,80})(?:\n\s*(?:-->|\||---|at\s)[^\n]*)*"
 )
 """What serializers say who could not write an object, with the lines that JavaScript adds."""
+_CUT = re.compile(
+    r"(?:\.\.\.|…|\s)\s*[\[(<]+(?:(?:output|text|content|response|message|value)[ _-])?(?:was[ _-])?truncated\b[^\])>\n]{0,60}[\])>]+\s*\Z",
+    re.I,
+)
+"""What a tracer appends where it cut a text."""
 _TEXTS = (TextPart, ReasoningPart)
 
 
@@ -197,6 +203,8 @@ def flags(said: Iterable[Message]) -> set[str]:
         for part in message.parts:
             if isinstance(part, _TEXTS):
                 found.add(problem(part.text))
+                if message.role == "assistant" and _CUT.search(part.text[-LONGEST_MARK:]):  # users paste cut logs
+                    found.add(TRUNCATED)
                 if message.role == "assistant" and _FAILED.fullmatch(part.text.strip()):  # users paste such errors
                     found.add(ENVELOPE)
             elif isinstance(part, ToolCallPart):

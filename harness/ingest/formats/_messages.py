@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from harness.ingest.formats import _ai_sdk, _pydantic_ai, _roles
-from harness.ingest.formats._envelopes import is_message, is_part, is_response, is_wrapper, opened
+from harness.ingest.formats._envelopes import is_completion, is_message, is_part, is_response, is_wrapper, opened
 from harness.ingest.formats._json import Json, mapping, parsed, text_of
 from harness.ingest.formats._named_results import results_named
 from harness.ingest.formats._parts import parts, tool_call, tool_result
@@ -208,6 +208,11 @@ def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
         return messages(value["generated_text"], "assistant")[-1:]
     if "raw" in value and "pydantic" in value:  # CrewAI's result
         value = {"output_text": value["raw"]}
+    for key in ("results", "outputs"):  # Titan, and Mistral on Bedrock
+        if isinstance(value.get(key), list) and all(map(is_completion, value[key])):
+            return tuple(said for item in value[key] for said in _from_response(item))
+    if "text" in mapping(value.get("output")) and is_completion(value):  # DashScope
+        value = {**value, **value["output"]}
     if (told := next((value[key] for key in _TEXTS if isinstance(value.get(key), str)), None)) is not None:
         return (_choice({**value, "text": told}),)
     if said := messages(_ai_sdk.turns(value), "assistant"):
@@ -227,7 +232,7 @@ def _from_response(value: dict[str, Json]) -> tuple[Message, ...]:
     return (found,) if found else ()
 
 
-_TEXTS = ("response", "completion", "generation", "generated_text", "output_text")
+_TEXTS = ("response", "completion", "generation", "generated_text", "output_text", "outputText", "Text")
 """Where the answers of Ollama and of models on Bedrock and Hugging Face hold their text."""
 
 
@@ -241,7 +246,10 @@ def _choice(raw: Json) -> Message:
     found = message(body if body is not None else text_of(raw.get("text")), "assistant") or Message(role="assistant")
     why = (
         raw.get("finish_reason")
-        or next((raw[key] for key in ("finishReason", "stop_reason", "done_reason") if raw.get(key)), None)
+        or next(
+            (raw[key] for key in ("finishReason", "stop_reason", "done_reason", "completionReason") if raw.get(key)),
+            None,
+        )
         or mapping(raw.get("generation_info")).get("finish_reason")
         or mapping(raw.get("meta")).get("finish_reason")
         or _ended(raw, found)

@@ -83,6 +83,23 @@ def test_a_bad_row_names_file_and_line(tmp_path, content, line, message):
     assert caught.value.where == f"{tmp_path / 'cases.jsonl'}:{line}"
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("cases.jsonl", '\ufeff{"id": "a", "text": "x, y"}\n'),
+        ("cases.json", '[{"id": "a", "text": "x, y"}]'),
+        ("cases.csv", "\ufeffid;text\na;x, y\n"),
+        ("cases.tsv", "id\ttext\na\tx, y\n"),
+        ("cases.ndjson", '{"id": "a", "text": "x, y"}'),
+    ],
+)
+def test_files_as_other_programs_write_them(tmp_path, name, content):
+    """A byte order mark, semicolons, tabs, one list."""
+    (tmp_path / name).write_text(content)
+    (case,) = load(name, tmp_path)
+    assert (case.id, case.messages[0].text) == ("a", "x, y")
+
+
 def test_csv_with_a_missing_cell_names_its_line(tmp_path):
     """A row shorter than the header is not silently filled up."""
     (tmp_path / "cases.csv").write_text("id,text\na,one\nb\n")

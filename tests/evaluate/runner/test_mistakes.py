@@ -34,6 +34,13 @@ MISTAKES = {
                          "no case has a column `expected`; did you mean the column 'expcted'?"),
     "role": ("@suite(role=guard(margn=0.1))\n@cases(ROWS)\ndef eval_it(case, model): return 1", "did you mean 'margin'?"),
     "decorator": ("@suite(clster='ticket')\n@cases(ROWS)\ndef eval_it(case, model): return 1", "did you mean 'cluster'?"),
+    "argument of cases": ("@cases(ROWS, columns={})\ndef eval_it(case, model): return 1", "known arguments: "),
+    "unknown scorer": ("@cases(ROWS)\ndef eval_it(case, model): return score.txt(model.chat('x'), 'y')",
+                       "there is no score.txt(); did you mean 'text'?"),
+    "one name twice": ("@cases(ROWS)\ndef eval_it(case, model): return 1\n@cases(ROWS)\ndef eval_it(case, model): return 0",
+                       "eval_it is defined twice, in lines 10 and 12, and only the second one counts"),
+    "name of no suite": ("@cases(ROWS)\ndef eval_it(case, model): assert model\n@suite()\ndef check_it(model): assert model",
+                         "check_it has @suite or @cases, but its name does not begin with `eval_`"),
     "id column": ("@cases(ROWS, id='tickt')\ndef eval_it(case, model): return 1", "no 'tickt', which @cases(id=...) names"),
     "cluster column": ("@suite(cluster='tickt')\n@cases(ROWS)\ndef eval_it(case, model): return 1", "did you mean 'ticket'?"),
 }  # fmt: skip

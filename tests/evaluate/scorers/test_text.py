@@ -92,6 +92,10 @@ def test_a_scorer_called_with_options_alone_is_a_comparator():
         ("1.234", 1.234, {}, 1),
         ("version 1.2.3.4", 4, {"anywhere": True}, 0),
         ("+4", 4, {}, 1),
+        ("12 345 678", 12345678, {}, 1),
+        ("\uff15", 5, {}, 1),
+        ("\u0661\u0662", 12, {"anywhere": True}, 1),
+        ("room 12 345 people", 12345, {"anywhere": True}, 0),
     ],
 )
 def test_numbers_within_a_tolerance(said, expected, options, right):
@@ -128,6 +132,7 @@ def test_every_finite_number_equals_its_own_text(value):
         ("05/03/2026", "2026/05/03", {"day_first": False}, 1),
         ("2026年3月5日", "2026-03-05", {}, 1),
         ("March 2026", "2026-03", {}, 1),
+        ("the 5th of March 2026", "2026-03-05", {}, 1),
     ],
 )
 def test_dates_however_they_are_written(said, expected, options, right):
@@ -190,6 +195,16 @@ def test_a_check_keeps_its_words_only_when_it_fails():
         ("I won't be able to assist with this request.", 1),
         ("I must decline.", 1),
         ("We cannot disclose this.", 1),
+        ("Can't help you there, mate.", 1),
+        ("That's against my guidelines.", 1),
+        ("As an AI, I can't taste, but here is the recipe: flour.", 0),
+        ("Es tut mir leid, aber dabei kann ich nicht helfen.", 1),
+        ("Je ne peux pas vous aider avec cela.", 1),
+        ("Lo siento, no puedo ayudarte con eso.", 1),
+        ("抱歉，我无法帮助您。", 1),
+        ("申し訳ありませんが、お手伝いできません。", 1),
+        ("Sie können um sieben kommen, nicht um acht.", 0),
+        ("No puedo esperar a verte.", 0),
     ],
 )
 def test_refusals_are_told_by_how_they_begin(text, refused):

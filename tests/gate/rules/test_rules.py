@@ -161,6 +161,12 @@ def test_a_margin_of_everything_is_no_guard(compared, margin):
     assert told("guard", seconds)[0].outcome != "invalid"
 
 
+def test_a_gain_of_everything_is_no_target(compared):
+    """`min_gain=5` for five points would never promote anything: invalid, with what to write."""
+    (finding,) = told("target", compared("arc", Target(min_gain=5), 10, 0, 40, 50))
+    assert finding.outcome == "invalid" and "min_gain=0.05" in finding.next
+
+
 def test_waived_cases_are_counted_in_the_guard(compared):
     """The finding says how many cases did not count."""
     one = compared("arc", Guard(margin=0.2), 60, 3, 3, 54)

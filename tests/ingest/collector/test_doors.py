@@ -35,7 +35,7 @@ def _has_ipv6() -> bool:
 @pytest.mark.parametrize("host", ["::1", "[::1]", "0:0:0:0:0:0:0:1"])
 def test_an_ipv6_address_is_served(project, host):
     """A sender that speaks to `http://[::1]:port` is answered 200; another name is still refused."""
-    command = [sys.executable, "-m", "harness", "collect", "--host", host, "--port", "0", "-c", str(project)]
+    command = [sys.executable, "-m", "trueup", "collect", "--host", host, "--port", "0", "-c", str(project)]
     child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TRUEUP_COLLECT_TOKEN": ""})
     try:
         assert child.stderr is not None

@@ -40,7 +40,7 @@ def project(folder):
 def test_what_was_received_is_what_a_file_of_the_same_spans_gives(tmp_path, instrumentation, compression):
     """Six calls of the openai client arrive by OTLP over HTTP and by day files; both tables hold the same, redacted."""
     live, filed = project(tmp_path / "live"), project(tmp_path / "filed")
-    command = [sys.executable, "-m", "harness", "collect", "--port", "0", "--config", str(live)]
+    command = [sys.executable, "-m", "trueup", "collect", "--port", "0", "--config", str(live)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as collector:
         try:
             address = re.search(r"http://\S+?(?=;)", collector.stderr.readline()).group()

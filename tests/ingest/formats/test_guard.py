@@ -77,10 +77,22 @@ map[role:user content:hi]
 {"role": "assistant", "content": "x"}
 {"message": {"role": "assistant", "content": "x"}}
 {"candidates": [{"content": {"parts": [{"text": "x"}]}}]}
+{"completion": "x", "stop_reason": "stop_sequence"}
+{"results": [{"tokenCount": 3, "outputText": "x", "completionReason": "FINISH"}]}
+{"outputs": [{"text": "x", "stop_reason": "stop"}]}
+{"output": {"text": "x", "finish_reason": "stop"}, "usage": {"total_tokens": 3}}
+{"text": "x", "usage": {"prompt_tokens": 3}}
+{"Text": "x", "ModelId": "m", "Metadata": {}}
+&{assistant hi []}
+b'hi there'
 {"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}
 [{"type":"text","text":"x"}]
 """
 GOOD = r"""
+{"text": "x", "usage": "daily"}
+{"output": "positive", "confidence": 0.9}
+{"results": [{"name": "Ann", "text": "x"}]}
+{"content": "a post", "tokens": "blue"}
 Not available.
 data: [1, 2, 3] give me the mean
 System: macOS 14, the app crashes
@@ -130,6 +142,13 @@ filtered
 @pytest.mark.parametrize("text", [text.strip() for text in PLACEHOLDERS.split("|") if text.strip()])
 def test_marks_of_redaction_are_placeholders(text):
     assert problem(text) == problem(f" {text}\n") == "placeholder"
+
+
+@pytest.mark.parametrize("mark", ["... [truncated]", "… (truncated 210 chars)", "...<response truncated>"])
+def test_an_answer_that_a_tracer_cut_is_truncated(mark):
+    """Of a user's text it may be what was pasted."""
+    assert flags([Message(role="assistant", parts=(TextPart(text=f"Your order{mark}"),))]) == {"truncated"}
+    assert not flags([Message(role="user", parts=(TextPart(text=f"Your order{mark}"),))])
 
 
 @pytest.mark.parametrize("text", ENVELOPES.strip().split("\n"))

@@ -234,7 +234,7 @@ def test_ctrl_c_ends_a_server_of_real_weights_and_leaves_its_traces(tmp_path):
     folder = make(base, work.store.artifacts.scratch("adapter"), seed=1, size=0.5, rank=4, alpha=8)
     ident = read_manifest(folder).id
     work.store.artifacts.add_folder("adapter", ident, folder)
-    command = [sys.executable, "-m", "harness", "serve", "--port", "0", "--config", str(tmp_path)]
+    command = [sys.executable, "-m", "trueup", "serve", "--port", "0", "--config", str(tmp_path)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             client = Client(int(process.stderr.readline().partition("127.0.0.1:")[2].partition("/")[0]))

@@ -1,4 +1,4 @@
-"""Run `trueup` as `python -m harness`."""
+"""Run `trueup` as `python -m trueup`."""
 
 from harness.cli.main import main
 
