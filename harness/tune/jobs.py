@@ -25,13 +25,24 @@ class SharedTraining(Noun, frozen=True):
 
 
 def check_shared(request: TuneRequest, processes: int) -> None:
-    """Raises UsageError on a recipe that does not know how to share its work: each process would do all of it."""
+    """Raises UsageError on a recipe that does not know how to share its work, since each process would do all of it, and where
+    there are GPUs, but fewer than processes."""
     method = request.recipe.method
-    if processes > 1 and not getattr(plugins.load("trainers", method), "SHARED", False):
+    if processes == 1:
+        return
+    if not getattr(plugins.load("trainers", method), "SHARED", False):
         raise UsageError(
             f"method {method!r} trains in one process",
             where="[engine] processes",
             next='set processes = 1 under [engine], or method = "sft" under [tune]',
+        )
+    import torch  # which the recipe has imported by now
+
+    if 0 < torch.cuda.device_count() < processes:
+        raise UsageError(
+            f"{processes} processes need {processes} GPUs, and there are {torch.cuda.device_count()}",
+            where="[engine] processes",
+            next=f"set processes = {torch.cuda.device_count()}",
         )
 
 

@@ -46,9 +46,9 @@ def member(request: bytes, folder: Path, tell: Tell) -> bytes:
     """What one of the processes does."""
     from accelerate import PartialState  # it brings torch, which who starts the processes does not need
 
+    jobs.check_shared(decode(request, TuneRequest), int(os.environ["WORLD_SIZE"]))
     state = PartialState()
     try:
-        jobs.check_shared(decode(request, TuneRequest), state.num_processes)
         return jobs.train(request, folder, tell)
     finally:
         state.destroy_process_group()

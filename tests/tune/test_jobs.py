@@ -1,10 +1,11 @@
 """Jobs of recipes in a task, by name. How a task is run is tests/core/engines/test_engines.py."""
 
 import pytest
+import torch
 
 from harness.core import plugins
 from harness.errors import Exit, TrueupError, UsageError
-from harness.tune import stage
+from harness.tune import jobs, stage
 from harness.types import Prompt, Recipe, TuneRequest
 
 
@@ -26,3 +27,15 @@ def test_a_dry_run_refuses_processes_that_a_recipe_does_not_share(method):
     assert refused == (method != "sft"), caught.value.what
     if refused:
         assert caught.value.exit == Exit.USAGE and "processes = 1" in caught.value.next
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    """Each wants one of its own; on a machine without any they share the processors."""
+    request = TuneRequest(base="", dataset="", prompt=Prompt(name=""), recipe=Recipe(), out="")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(UsageError, match="2 processes need 2 GPUs, and there are 1") as caught:
+        jobs.check_shared(request, 2)
+    assert caught.value.next == "set processes = 1"
+    jobs.check_shared(request, 1)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    jobs.check_shared(request, 2)
