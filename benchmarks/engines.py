@@ -9,8 +9,8 @@ each: `local_s`, `ray_s`, and `overhead` (their difference as a share). `open_s`
 command pays that uses the engine. `same` says whether both stored the same calls.
 
 The second reads eight files in one process, and then in two tasks: `one_s` and `two_s` by the clock, and in processor seconds `one`, and
-`command` and `tasks` for two. `gain` is `one` over half of the sum of both: how much sooner two cores can be done when nobody else
-wants them, as long as the command has less to do than the tasks.
+`command` and `tasks` for two. `gain` is `one` over half of the sum of both: the most that two cores can give when nobody else wants
+them.
 
 The third deals ten million calls to buckets by a hash of their session, of which one has 100,000 calls, and the buckets to 64
 workers: `largest`, the largest bucket as a multiple of the mean, and `longest`, the time until all are done as a multiple of what it
