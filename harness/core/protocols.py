@@ -278,6 +278,8 @@ class EngineTask(Noun, frozen=True):
     live: bool = False
     """True: its events are wanted as they come; after its worker was lost it is begun again and may tell some twice. False: they
     may come with the result, each once, and the same request gives the same."""
+    light: bool = False
+    """True: its job leaves nothing behind in its process, so one process may do many such tasks, one after the other."""
 
 
 class EngineMessage(NamedTuple):

@@ -1,6 +1,6 @@
 """Start a child process, exchange messages with it, and leave nothing of it behind.
 
-    with Worker("harness.core.engines.local", JOB, FOLDER) as child:       in the parent
+    with Worker("harness.core.engines.local", FOLDER) as child:       in the parent
         child.send(encode(request))
         answer = child.result(on_event)
 

@@ -28,6 +28,8 @@ PARTITION = 128 * 2**20
 """Bytes of the files for which there is one more partition, beyond the first `PARTITIONS`."""
 TASK = 2 * PARTITION
 """Bytes of the files for which there is one more task, beyond one a slot: what a task gives is held in memory as a whole."""
+JOINS = 4
+"""Tasks that join for one that cuts: some are merged while others are joined, and nobody waits long for the last."""
 REMOTE_KEYS = (
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
     *("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS"),
@@ -95,6 +97,7 @@ class SharedExport:
                 encode(job),
                 leaves=tuple(self._named([job.name], range(self._partitions))),
                 secrets=self._secrets(),
+                light=True,
             )
             for job in jobs
         ]
@@ -105,7 +108,7 @@ class SharedExport:
     def join(self, damaged: Sequence[int]) -> Iterator[IngestFrame]:
         """Join all partitions; frames as they come."""
         paths = tuple(file.path for file in self._files)
-        count = min(self._tasks(), self._partitions)
+        count = min(JOINS * self._tasks(), self._partitions)
         parts = [tuple(range(number, self._partitions, count)) for number in range(count)]
         yield from self._frames(
             [
@@ -113,6 +116,7 @@ class SharedExport:
                     "harness.ingest.shared:join",
                     encode(JoinJob(part, paths, tuple(damaged), self._options)),
                     reads=tuple(self._named(self._spools, part)),
+                    light=True,
                 )
                 for part in parts
             ]

@@ -26,6 +26,9 @@ class Origin:
     def refresh(self) -> None:
         """Make the folder what the bucket says. Hold the folder's lock."""
 
+    def forsake(self) -> None:
+        """Leave nothing in a folder that was empty before: it was opened with an address that is not meant. Hold its lock."""
+
     def bring(self, path: Path) -> None:
         """Make a file be there, if it is part of the store."""
 

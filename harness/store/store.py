@@ -23,7 +23,7 @@ from pathlib import Path
 import msgspec
 
 from harness.core import codec
-from harness.errors import BusyError, InvalidError, StorageError
+from harness.errors import BusyError, InvalidError, StorageError, TrueupError
 from harness.store import durable, memory, replies, salt, sealed, suppression
 from harness.store.artifacts import Artifacts
 from harness.store.canaries import Canaries
@@ -86,7 +86,7 @@ class Store:
         """
         store, marker = cls._connected(root, address, id, lasts_s), root / MARKER
         if address:
-            store._refresh()
+            store._begin()
         if not (_is_there(marker) and "sealed" in _layout(marker)):
             durable.make_folder(root)
             with store._lock.folder(wait_s=PATIENCE_S):
@@ -120,6 +120,7 @@ class Store:
             return
         owner = file.read_text(encoding="utf-8").strip()
         if owner != project:
+            self._forsake()
             raise InvalidError(
                 f"this store is that of the project {owner!r}, not of {project!r}",
                 where=self.place,
@@ -249,6 +250,18 @@ class Store:
             for part in (self.suppression, self.promotions, self.ledger):
                 part.accept()
         codec.write_atomic(marker, codec.encode(LAYOUT))
+
+    def _begin(self) -> None:
+        """Read the bucket; a folder that was empty is left so where that fails, and another address can be tried."""
+        try:
+            self._refresh()
+        except TrueupError:
+            self._forsake()
+            raise
+
+    def _forsake(self) -> None:
+        with suppress(BusyError, StorageError), self._lock.folder():
+            self.origin.forsake()
 
     def _refresh(self) -> None:
         """Let the working copy be as the bucket is; a run that is at work in this folder keeps it so."""

@@ -34,7 +34,7 @@ class Proof(Noun, frozen=True):
 def estimate(project: Project) -> Estimate:
     """Steps, tokens, time and memory of `trueup tune`, from trial steps. Raises what the training would raise."""
     with project.progress.step("estimate"):
-        return tune_stage.estimate(_latest(project))
+        return tune_stage.estimate(_latest(project), project.config.engine.processes)
 
 
 def preview(project: Project, count: int) -> Preview:

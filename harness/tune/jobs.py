@@ -17,6 +17,35 @@ class Point(Noun, frozen=True):
     steps: int
 
 
+class SharedTraining(Noun, frozen=True):
+    """A training, and how many processes do it."""
+
+    request: TuneRequest
+    processes: int
+
+
+def check_shared(request: TuneRequest, processes: int) -> None:
+    """Raises UsageError on a recipe that does not know how to share its work, since each process would do all of it, and where
+    there are GPUs, but fewer than processes."""
+    method = request.recipe.method
+    if processes == 1:
+        return
+    if not getattr(plugins.load("trainers", method), "SHARED", False):
+        raise UsageError(
+            f"method {method!r} trains in one process",
+            where="[engine] processes",
+            next='set processes = 1 under [engine], or method = "sft" under [tune]',
+        )
+    import torch  # which the recipe has imported by now
+
+    if 0 < torch.cuda.device_count() < processes:
+        raise UsageError(
+            f"{processes} processes need {processes} GPUs, and there are {torch.cuda.device_count()}",
+            where="[engine] processes",
+            next=f"set processes = {torch.cuda.device_count()}",
+        )
+
+
 def train(request: bytes, folder: Path, tell: Tell) -> bytes:
     """Train the adapter of a `TuneRequest`; its events are `Point`s."""
     wanted = decode(request, TuneRequest)
@@ -31,9 +60,10 @@ def preview(request: bytes, folder: Path, tell: Tell) -> bytes:
 
 
 def estimate(request: bytes, folder: Path, tell: Tell) -> bytes:
-    """What the training of a `TuneRequest` would take."""
-    wanted = decode(request, TuneRequest)
-    return encode(plugins.load("trainers", wanted.recipe.method).estimate(wanted))
+    """What the training of a `SharedTraining` would take. Raises UsageError on a recipe that trains in one process only."""
+    wanted = decode(request, SharedTraining)
+    check_shared(wanted.request, wanted.processes)
+    return encode(plugins.load("trainers", wanted.request.recipe.method).estimate(wanted.request))
 
 
 def cancel(request: bytes, folder: Path, tell: Tell) -> bytes:

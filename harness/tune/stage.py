@@ -9,7 +9,7 @@ from harness.core.adapters import HOSTED
 from harness.core.adapters import read_manifest as read_manifest
 from harness.core.codec import decode, encode
 from harness.core.crew import EngineTask
-from harness.tune.jobs import Point
+from harness.tune.jobs import Point, SharedTraining
 from harness.types import Adapter, CurvePoint, EngineSettings, Estimate, Preview, TuneRequest
 
 OnPoint = Callable[[CurvePoint, int], None]
@@ -31,7 +31,10 @@ def tune(request: TuneRequest, *, on_point: OnPoint | None = None, engine: Engin
             on_point(event.point, event.steps)
 
     secrets = tuple(os.environ) if request.evals else request.secrets  # eval files get the user's whole environment
-    task = EngineTask("harness.tune.jobs:train", encode(request), secrets=secrets, gpus=True, live=True)
+    job, data = "harness.tune.jobs:train", encode(request)
+    if engine.processes > 1:
+        job, data = "harness.tune.together:train", encode(SharedTraining(request, engine.processes))
+    task = EngineTask(job, data, secrets=secrets, gpus=True, live=True)
     return decode(crew.result(engine, task, on_event, _places(request)), Adapter)
 
 
@@ -55,9 +58,11 @@ def preview(request: TuneRequest, count: int) -> Preview:
     return decode(_here("preview", encode((request, count))), Preview)
 
 
-def estimate(request: TuneRequest) -> Estimate:
-    """Steps, tokens, time and memory of a training, from a few trial steps on this machine. Writes nothing."""
-    return decode(_here("estimate", encode(request)), Estimate)
+def estimate(request: TuneRequest, processes: int = 1) -> Estimate:
+    """Steps, tokens, time and memory of a training, from a few trial steps of one process on this machine. Writes nothing.
+
+    Raises UsageError where the recipe does not train in several `processes`."""
+    return decode(_here("estimate", encode(SharedTraining(request, processes))), Estimate)
 
 
 def _here(job: str, request: bytes, secrets: tuple[str, ...] = ()) -> bytes:

@@ -14,3 +14,5 @@ class EngineSettings(Noun, frozen=True):
     """CPU cores that a task on a cluster asks for."""
     gpus_per_worker: float = 0.0
     """GPUs that a task with a model asks for on a cluster; it has one resident base."""
+    processes: int = 1
+    """Processes that train one adapter together, on one machine, each with a GPU of its own where there are any."""

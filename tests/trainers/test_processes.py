@@ -1,6 +1,8 @@
 import subprocess
 import sys
+from pathlib import Path
 
+import psutil
 import pytest
 import safetensors.torch
 import torch
@@ -8,8 +10,9 @@ from msgspec.structs import replace
 
 from harness.core.codec import decode, encode
 from harness.core.worker import environment
-from harness.errors import UsageError
-from harness.types import Adapter
+from harness.errors import TrueupError, UsageError
+from harness.tune import stage
+from harness.types import Adapter, EngineSettings
 from trainers import sft
 from trainers.publishing import adapter_folder, round_trip
 from trainers.training import launch, processes
@@ -51,6 +54,37 @@ def test_two_processes_train_the_adapter_of_one(request_for, tmp_path, monkeypat
     whole = alone(request)
     assert whole.keys() == two.keys()
     assert all(torch.allclose(whole[name], two[name], rtol=1e-3, atol=1e-5) for name in two)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_of_two_processes_that_the_engine_started_one_may_be_killed(request_for, tmp_path):
+    """`[engine] processes = 2`: when one of them is killed the training ends without an adapter, and the same request goes on
+    from its checkpoint to the bytes of an undisturbed one."""
+    request = request_for()
+    request = replace(request, recipe=replace(request.recipe, dtype="float32", max_steps=4, checkpoint_every=1))
+    two, again = EngineSettings(processes=2), []
+
+    def kill_the_second(point, steps):
+        if point.step == 2:
+            second = [each for each in psutil.Process().children(recursive=True) if is_second(each)]
+            second[0].kill()
+
+    with pytest.raises(TrueupError):
+        stage.tune(request, on_point=kill_the_second, engine=two)
+    assert not Path(request.out).exists()
+    killed = stage.tune(request, on_point=lambda point, steps: again.append(point.step), engine=two)
+    assert again and again[0] > 1 and again[-1] == 4
+    whole = stage.tune(replace(request, out=str(tmp_path / "whole")), engine=two)
+    assert killed.files == whole.files and killed.id == whole.id
+
+
+def is_second(process):
+    """Whether it is the second of the processes that train."""
+    try:
+        return process.environ().get("RANK") == "1"
+    except psutil.Error:
+        return False
 
 
 def alone(request):

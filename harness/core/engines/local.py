@@ -1,9 +1,10 @@
 """Run tasks in child processes of this machine, as many at once as there are slots.
 
 A child of its own keeps heavy packages out of the caller, gives all memory back when it ends, and can be killed without harm.
-It is a fresh interpreter, so the caller's threads and its `__main__` do not matter. It inherits the keys that its task names.
+It is a fresh interpreter, so the caller's threads and its `__main__` do not matter. It inherits the keys that its task names. Only
+light tasks share one, see `EngineTask`.
 
-    python -P -m harness.core.engines.local JOB FOLDER 5       in the child, which a `Worker` starts
+    python -P -m harness.core.engines.local FOLDER 5       in the child, which a `Worker` starts; each request names its job
 """
 
 import os
@@ -12,12 +13,16 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 
+import msgspec
+
 from harness.core import crew, worker
-from harness.core.crew import EngineMessage, EngineTask
+from harness.core.codec import decode
+from harness.core.crew import EngineMessage, EngineTask, Tell
 from harness.core.worker import Worker
 from harness.errors import TrueupError
 from harness.types import EngineSettings
@@ -28,7 +33,11 @@ def open(settings: EngineSettings, slots: int = 0) -> Iterator["LocalCrew"]:
     """Children of this process. The folder that their tasks share is readable by its owner only, and removed at the end."""
     with tempfile.TemporaryDirectory(prefix="trueup-") as folder:
         os.chmod(folder, 0o700)
-        yield LocalCrew(Path(folder), slots or len(os.sched_getaffinity(0)))
+        made = LocalCrew(Path(folder), slots or len(os.sched_getaffinity(0)))
+        try:
+            yield made
+        finally:
+            made.close()
 
 
 class LocalCrew:
@@ -36,6 +45,8 @@ class LocalCrew:
 
     def __init__(self, folder: Path, slots: int) -> None:
         self._folder, self._slots = folder, slots
+        self._idle: dict[tuple[str, ...], list[Worker]] = {}
+        """Keys to the children that have them and wait for a light task."""
 
     def slots(self, gpus: bool = False) -> int:
         return self._slots
@@ -69,9 +80,8 @@ class LocalCrew:
         self, number: int, task: EngineTask, children: "_Children", queue: "SimpleQueue[EngineMessage | TrueupError]"
     ) -> None:
         try:
-            with Worker(__name__, task.job, str(self._folder), secrets=task.secrets) as child:
-                children.add(child)
-                child.send(task.request)
+            with self._child(task) as child, children.running(child):
+                child.send(named(task))
                 made = child.result(lambda data: queue.put(EngineMessage(number, data, False)))
             queue.put(EngineMessage(number, made, True))
         except TrueupError as error:
@@ -79,6 +89,23 @@ class LocalCrew:
         except BaseException as error:
             queue.put(TrueupError(f"a task could not be run: {type(error).__name__}: {error}", where=task.job))
             raise
+
+    @contextmanager
+    def _child(self, task: EngineTask) -> Iterator[Worker]:
+        """A child for the task. One that did a light task without an error is kept for the next."""
+        idle = self._idle.setdefault(task.secrets, [])
+        child = idle.pop() if task.light and idle else Worker(__name__, str(self._folder), secrets=task.secrets)
+        with ExitStack() as closing:
+            closing.push(child)
+            yield child
+            if task.light:
+                idle.append(child)
+                closing.pop_all()
+
+    def close(self) -> None:
+        for children in self._idle.values():
+            for child in children:
+                child.close()
 
 
 class _Children:
@@ -88,11 +115,15 @@ class _Children:
         self._running: list[Worker] = []
         self._ended, self._lock = False, threading.Lock()
 
-    def add(self, child: Worker) -> None:
+    @contextmanager
+    def running(self, child: Worker) -> Iterator[None]:
         with self._lock:
             self._running.append(child)
             if self._ended:
                 child.kill()
+        yield
+        with self._lock:
+            self._running.remove(child)
 
     def kill(self) -> None:
         with self._lock:
@@ -102,11 +133,22 @@ class _Children:
                     child.kill()
 
 
-def main(job: str, folder: str) -> None:
-    """In the child: read the request, run the job, answer."""
+def named(task: EngineTask) -> bytes:
+    """What a child is sent: the job, and its request."""
+    return msgspec.json.encode((task.job, msgspec.Raw(task.request)))
+
+
+def main(folder: str) -> None:
+    """In the child: read requests, run their jobs, answer."""
     parent = worker.parent()
-    parent.perform(lambda: crew.job(job)(next(parent.requests()), Path(folder), parent.event))
+    for line in parent.requests():
+        parent.perform(partial(_done, line, Path(folder), parent.event))
+
+
+def _done(line: bytes, folder: Path, tell: Tell) -> bytes:
+    job, request = decode(line, tuple[str, msgspec.Raw])
+    return crew.job(job)(bytes(request), folder, tell)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1])

@@ -1,4 +1,5 @@
-"""Run tasks on a Ray cluster; each in a child process of the node that it is given to, as on this machine.
+"""Run tasks on a Ray cluster; each in a child process of the node that it is given to, as on this machine. A light task without
+keys is done by the Ray worker itself.
 
     [engine]
     kind = "ray"
@@ -28,7 +29,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from harness.core import crew
 from harness.core.crew import EngineMessage, EngineTask
-from harness.core.worker import NAMED, ChildError, ChildEvent, ChildMessage, ChildResult, Worker, is_secret
+from harness.core.engines.local import named
+from harness.core.worker import NAMED, ChildError, ChildEvent, Worker, is_full_disk, is_secret
 from harness.errors import InputError, InvalidError, TrueupError, UsageError
 from harness.types import EngineSettings
 
@@ -40,7 +42,9 @@ START = "start one with: ray start --head; or correct [engine] address"
 SUBMIT = "run trueup on a machine of the cluster, such as: ray job submit --working-dir . -- trueup run"
 ALIKE = "install the same trueup on all nodes, in their image or their environment"
 
-_messages = msgspec.json.Decoder(ChildMessage)
+EVENT, DONE, FAILED = "event", "done", "failed"
+Said = tuple[str, bytes]
+"""Kind of a message of a task, and its JSON: of an event, of the result, or of a `ChildError`."""
 
 
 @contextmanager
@@ -150,10 +154,10 @@ class RayCrew:
                     continue
                 if not is_done:
                     running[ready] = number
-                for message in messages:
-                    if isinstance(message, ChildError):
-                        raise message.again()
-                    yield EngineMessage(number, bytes(message.data), isinstance(message, ChildResult))
+                for kind, data in messages:
+                    if kind == FAILED:
+                        raise msgspec.json.decode(data, type=ChildError).again()
+                    yield EngineMessage(number, data, kind == DONE)
         finally:
             for waiting in running:
                 with suppress(RayError, ValueError, TypeError):
@@ -178,15 +182,14 @@ class RayCrew:
         return first
 
 
-def _told(ready: Any, task: EngineTask) -> tuple[list[ChildMessage], bool]:
+def _told(ready: Any, task: EngineTask) -> tuple[list[Said], bool]:
     """The messages that are there, and whether no more come."""
     if not task.live:
-        return [_messages.decode(data) for data in ray.get(ready)], True
+        return ray.get(ready), True
     try:
-        data = ray.get(next(ready))
+        return [ray.get(next(ready))], False
     except StopIteration:
         return [], True
-    return [_messages.decode(data)], False
 
 
 def _check_loss(error: RayError, times: int, task: EngineTask) -> None:
@@ -209,28 +212,46 @@ def _check_loss(error: RayError, times: int, task: EngineTask) -> None:
 def kept(task: EngineTask, files: _Files, keys: dict[str, str], cwd: str, *blobs: bytes) -> Any:
     """Messages of a task, all at once, and the content of each file that it leaves."""
     with _desk(files, blobs, cwd) as folder:
-        messages = list(_performed(task, folder, keys))
+        messages = list(_inside(task, folder) if task.light and not keys else _performed(task, folder, keys))
         left = [place.read_bytes() if (place := folder / name).exists() else b"" for name in task.leaves]
     return (messages, *left) if left else messages
 
 
-def live(task: EngineTask, files: _Files, keys: dict[str, str], cwd: str, *blobs: bytes) -> Iterator[bytes]:
+def live(task: EngineTask, files: _Files, keys: dict[str, str], cwd: str, *blobs: bytes) -> Iterator[Said]:
     """Messages of a task as they come."""
     with _desk(files, blobs, cwd) as folder:
         yield from _performed(task, folder, keys)
 
 
-def _performed(task: EngineTask, folder: Path, keys: dict[str, str]) -> Iterator[bytes]:
+def _inside(task: EngineTask, folder: Path) -> Iterator[Said]:
+    """A light task, in the Ray worker itself."""
+    said: list[Said] = []
+    try:
+        answer = crew.job(task.job)(task.request, folder, lambda data: said.append((EVENT, data)))
+    except (TrueupError, OSError) as error:
+        if isinstance(error, OSError) and not is_full_disk(error):
+            raise
+        yield FAILED, msgspec.json.encode(ChildError.of(error))
+    else:
+        yield from said
+        yield DONE, answer
+
+
+def _performed(task: EngineTask, folder: Path, keys: dict[str, str]) -> Iterator[Said]:
     more = {
         name: value for name, value in keys.items() if is_secret(name) or name not in os.environ
     }  # PATH is the node's
-    with Worker("harness.core.engines.local", task.job, str(folder), more=more) as child:
-        child.send(task.request)
+    with Worker("harness.core.engines.local", str(folder), more=more) as child:
+        child.send(named(task))
         for message in child:
-            yield msgspec.json.encode(message)
-            if not isinstance(message, ChildEvent):
+            if isinstance(message, ChildError):
+                yield FAILED, msgspec.json.encode(message)
                 return
-        yield msgspec.json.encode(ChildError.of(child.death()))
+            is_event = isinstance(message, ChildEvent)
+            yield EVENT if is_event else DONE, bytes(message.data)
+            if not is_event:
+                return
+        yield FAILED, msgspec.json.encode(ChildError.of(child.death()))
 
 
 @contextmanager

@@ -37,6 +37,7 @@ class WorkingCopy(Origin):
         is known. Raises InvalidError where the folder is no copy of that bucket."""
         self.address, self.pointer = bucket.address, Pointer(bucket)
         self._folder, self._bucket, self._wanted = folder, bucket, store
+        self._was_empty = not (folder.exists() and any(folder.iterdir()))
         self._state = index.begin(folder, bucket.address, marker)
         self._seen: set[str] = set()
         """Lazy files that this process had in the folder: one that is gone later was removed from the store."""
@@ -46,6 +47,10 @@ class WorkingCopy(Origin):
         self.id = self._state.store
 
     # ------------------------------------------------------------ what the store asks for
+
+    def forsake(self) -> None:
+        if self._was_empty:
+            durable.remove_tree(self._folder)
 
     def bring(self, path: Path) -> None:
         if not path.exists() and self.has(path):

@@ -10,10 +10,15 @@ from typing import Any
 import pytest
 
 from harness.core import crew
-from harness.core.codec import decode, encode
+from harness.core.codec import decode, encode, write_lines
 from harness.core.crew import EngineTask
-from harness.errors import InputError, InvalidError, UsageError
-from harness.types import EngineSettings
+from harness.errors import Exit, InputError, InvalidError, UsageError
+from harness.ingest import stage as ingest_stage
+from harness.project import Project
+from harness.tune import stage as tune_stage
+from harness.types import EngineSettings, Prompt, Recipe, TuneRequest
+from tests import walk
+from tests.cli.inside import trueup
 from tests.core.engines.conftest import STORE
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install ray")
@@ -106,6 +111,35 @@ def test_a_cluster_without_room_for_a_task_is_refused(cluster):
     settings = EngineSettings(kind="ray", address=cluster.address, gpus_per_worker=1)
     with pytest.raises(UsageError, match="no node of the Ray cluster has 1 CPU and 1 GPU"), crew.opened(settings):
         pass
+
+
+def test_a_model_that_a_node_does_not_see_begins_no_training(cluster, tmp_path):
+    """Exit code 5, and what to do; nothing is left where the adapter would be."""
+    write_lines(tmp_path / "data" / "train.jsonl", [])
+    request = TuneRequest(
+        base=str(tmp_path / "model"),
+        dataset=str(tmp_path / "data"),
+        prompt=Prompt(name=""),
+        recipe=Recipe(),
+        out=str(tmp_path / "out" / "adapter"),
+    )
+    with pytest.raises(InputError, match="does not see .*/model") as caught:
+        tune_stage.tune(request, engine=EngineSettings(kind="ray", address=cluster.address))
+    assert caught.value.exit == Exit.INPUT and "mount at the same path" in caught.value.next
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_command_whose_cluster_does_not_answer_stores_nothing(tmp_path, monkeypatch):
+    """Exit code 5, with the address and what to type; with the right engine the same command works."""
+    monkeypatch.setattr(ingest_stage, "WORTH_A_CREW", 0)
+    folder = walk.make(tmp_path / "walk", tmp_path, '[engine]\nkind = "ray"\naddress = "127.0.0.1:1"\n')
+    refused = trueup("ingest", cwd=folder)
+    assert refused.returncode == Exit.INPUT and "no Ray cluster answers" in refused.stderr
+    assert "127.0.0.1:1" in refused.stderr and "ray start --head" in refused.stderr
+    assert Project.open(folder).store.traces.counts()["read"] == 0
+    (folder / "trueup.toml").write_text(walk.CONFIG)
+    told = trueup("ingest", cwd=folder)
+    assert told.returncode == 0, told.stderr
 
 
 @pytest.mark.parametrize(

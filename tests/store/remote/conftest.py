@@ -4,6 +4,7 @@ import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ def server() -> Iterator[str]:
     """The address of moto's S3 server."""
     if not all(map(importlib.util.find_spec, ("moto", "boto3", "flask", "flask_cors"))):
         pytest.skip("moto's S3 server is not installed: pip install --group dev")
+    with serving() as address:
+        yield address
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """moto's S3 server in a process of its own; its address."""
     command = [sys.executable, str(Path(__file__).with_name("serve.py"))]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -43,17 +51,18 @@ def server() -> Iterator[str]:
         child.kill()
 
 
+def leading(endpoint: str) -> dict[str, str]:
+    """The variables that lead to an S3 server."""
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
+    return {"AWS_ENDPOINT_URL": endpoint, **keys}
+
+
 @pytest.fixture
 def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """The environment that leads to the S3 server; called with another address, to a proxy before it."""
 
     def lead(endpoint: str) -> None:
-        for name, value in (
-            ("AWS_ENDPOINT_URL", endpoint),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-            ("AWS_REGION", "us-east-1"),
-        ):
+        for name, value in leading(endpoint).items():
             monkeypatch.setenv(name, value)
 
     lead(server)

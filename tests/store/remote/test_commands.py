@@ -7,6 +7,7 @@ import pytest
 
 from harness.core.codec import encode
 from harness.project import Project
+from harness.store.remote import bucket
 from harness.types import Adapter, Prompt, Recipe
 from tests.cli.inside import trueup
 from tests.store.remote import work
@@ -107,3 +108,29 @@ def test_a_mistyped_address_begins_no_store(tmp_path, root):
     refused = trueup("status", cwd=tmp_path)
     assert refused.returncode == 2 and f"not the address of a bucket: {root!r}" in refused.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["trueup.toml"]
+
+
+def test_the_store_of_another_project_is_refused(project, memory, tmp_path):
+    """Exit code 4, with whose it is; nothing is written to it, and with its own address the same folder works."""
+    before = [(meta["path"], meta["e_tag"]) for meta in obstore.list(memory).collect()]
+    other = tmp_path / "other"
+    (other / "evals").mkdir(parents=True)
+    (other / "trueup.toml").write_text('[project]\nname = "other"\n')
+    for command in ("status", "ingest", "run"):
+        refused = trueup(command, cwd=other)
+        assert refused.returncode == 4 and "that of the project 'desk', not of 'other'" in refused.stderr, command
+        assert "give each project a folder of its own" in refused.stderr
+    assert [(meta["path"], meta["e_tag"]) for meta in obstore.list(memory).collect()] == before
+
+
+def test_a_corrected_address_works_in_the_same_folder(project, tmp_path, monkeypatch):
+    """Whoever named another project's bucket corrects the address, and needs nothing else."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "trueup.toml").write_text('[project]\nname = "other"\n')
+    assert trueup("status", cwd=other).returncode == 4
+    monkeypatch.setenv("TRUEUP_STORE", "memory://bucket/other")
+    elsewhere = obstore.store.MemoryStore()
+    monkeypatch.setattr(bucket, "_opened", lambda _: elsewhere)
+    told = trueup("status", cwd=other)
+    assert told.returncode == 0, told.stderr

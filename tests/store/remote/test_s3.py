@@ -106,13 +106,18 @@ def test_missing_rights_say_what_to_set(proxy, address, tmp_path, method):
     proxy.plan = lambda number, asked, _: "403" if asked == method else ""
     with pytest.raises(StorageError, match="do not allow it") as refused, Store.open(tmp_path / "one", address).lock():
         pass
+    assert refused.value.exit == Exit.STORAGE
     assert "AWS_ACCESS_KEY_ID" in refused.value.next and "test" not in str(refused.value).replace(tmp_path.name, "")
 
 
-def test_a_missing_bucket_is_named(s3, tmp_path):
+def test_a_missing_bucket_is_named(s3, address, tmp_path):
+    """And leaves nothing: with the right address the same folder works."""
     with pytest.raises(StorageError, match="no such bucket") as missing:
         Store.open(tmp_path / "one", "s3://no-such-bucket/desk")
     assert missing.value.where == "s3://no-such-bucket/desk"
+    assert missing.value.exit == Exit.STORAGE and missing.value.next
+    assert not any(tmp_path.iterdir())
+    Store.open(tmp_path / "one", address)
 
 
 def test_no_network_is_said_soon(s3, tmp_path, monkeypatch):
