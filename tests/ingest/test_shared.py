@@ -43,7 +43,7 @@ def test_tasks_are_as_many_as_slots_or_more_where_there_is_more_to_hold(size, co
     list(export.join([]))
     joins = [decode(task.request, JoinJob) for task in crew.tasks]
     assert sorted(number for job in joins for number in job.partitions) == list(range(PARTITIONS))
-    assert len(joins) == count and {name for task in crew.tasks for name in task.reads} == left
+    assert len(joins) == shared.JOINS * count and {name for task in crew.tasks for name in task.reads} == left
 
 
 def test_workers_have_to_see_files_but_not_addresses():

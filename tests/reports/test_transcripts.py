@@ -38,6 +38,7 @@ def test_a_session_shows_calls_with_results_as_trees_and_reasoning_folded(agent,
     assert deep.locator(".leaf").count() == 0
     deep.locator("summary").first.click()
     deep.locator("details.tree summary").first.click()
+    deep.locator(".leaf").wait_for()
     assert deep.locator(".leaf").inner_text() == "b: 1"
     assert not answer.get_by_text("Look it up first.").is_visible()
     answer.locator(".reasoning summary").click()
@@ -60,6 +61,7 @@ def test_base_and_tuned_are_compared_step_by_step(agent, opened):
     equal = shown.locator("details.equal")
     assert equal.inner_text() == "step 1: the same"
     equal.locator("summary").click()
+    equal.locator(".tool summary code").first.wait_for()  # filled once it is open
     assert equal.locator(".tool summary code").all_inner_texts() == ["find_order"]
 
 
