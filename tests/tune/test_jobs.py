@@ -17,7 +17,14 @@ def test_an_unknown_trainer_is_a_usage_error():
     assert "did you mean 'sft'" in caught.value.next
 
 
-@pytest.mark.parametrize("method", plugins.names("trainers"))
+FEW = ("sft", "reward")
+"""One that several processes share and one that they do not; each recipe has to be loaded, which takes seconds."""
+
+
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in plugins.names("trainers")],
+)
 def test_a_dry_run_refuses_processes_that_a_recipe_does_not_share(method):
     """Before any model is opened; supervised training shares its work, and only misses its base."""
     request = TuneRequest(base="no/base", dataset="", prompt=Prompt(name=""), recipe=Recipe(method=method), out="")

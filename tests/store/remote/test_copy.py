@@ -180,7 +180,7 @@ def test_a_late_removal_of_a_fenced_run_reaches_nothing_new(on, memory):
 # ---------------------------------------------------------------- kills
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("after", [pytest.param(False, marks=pytest.mark.slow), True], ids=["before", "after"])
 @pytest.mark.parametrize("place", ["same", pytest.param("fresh", marks=pytest.mark.slow)])
 def test_a_kill_at_any_request_leaves_before_or_after(tmp_path, memory, monkeypatch, silent, place, after):
     """Killed at each request in turn, in the same folder or on a fresh machine: the night ends with the same ids, every object

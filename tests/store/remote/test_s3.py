@@ -70,7 +70,7 @@ def test_faults_of_the_network_change_nothing(proxy, address, tmp_path, fault):
     assert proxy.seen > 60
 
 
-@pytest.mark.parametrize("fault", ["500 after", "closed after"])
+@pytest.mark.parametrize("fault", ["500 after", pytest.param("closed after", marks=pytest.mark.slow)])
 def test_a_swap_whose_answer_was_lost_is_read_back(proxy, address, fault):
     """It was done, so it counts, and nobody else's is taken for it."""
     pointer, other = Pointer(Bucket(address)), Pointer(Bucket(address))
