@@ -224,6 +224,11 @@ class Model:
 
     def _prompted(self, said: Said) -> tuple[Message, ...]:
         messages = conversation(said)
+        if not messages:
+            raise UsageError(
+                "there is nothing to ask: the case has no conversation",
+                next="a row's message goes into the column `text`, `input` or `messages`; check its spelling",
+            )
         return merge_prompt(self._fill(self._prompt, messages), messages)
 
     def _keep(self, said: Said, reply: Reply) -> Reply:
