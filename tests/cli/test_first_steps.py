@@ -5,7 +5,8 @@ import pytest
 from harness import config
 from harness.cli import checks
 from harness.cli.main import all_commands
-from harness.errors import UsageError
+from harness.core.digests import model_digests
+from harness.errors import InputError, UsageError
 from harness.evaluate import arms
 from tests.cli.inside import trueup
 
@@ -49,6 +50,13 @@ def test_a_project_is_not_begun_on_a_model_folder_that_is_not_there(tmp_path):
         refused = trueup("init", "mine", "--model", wrong, cwd=tmp_path)
         assert refused.returncode == 5 and "does not exist" in refused.stderr and not (tmp_path / "mine").exists()
     assert trueup("init", "mine", "--model", "organisation/name", cwd=tmp_path).returncode == 0
+
+
+def test_a_project_without_a_model_is_answered_by_the_key_to_set():
+    """Not by what is missing in the folder where the command was typed."""
+    with pytest.raises(InputError, match="no model is named") as caught:
+        model_digests("")
+    assert "[model] base" in caught.value.next
 
 
 def test_a_baseline_that_is_no_arm_is_refused_before_the_night(tmp_path):

@@ -59,7 +59,7 @@ def _with_hint(problem: str) -> str:
     what, _, hint = problem.partition(" next: ")
     if problem == NOTHING:
         hint = "check -k, the paths and [eval] paths; trueup eval --dry-run lists the cases"
-    return f"{what}\n  next:  {hint or 'fix what it names, then: trueup eval'}"
+    return f"{what.rstrip(' |')}\n  next:  {hint.strip() or 'fix what it names, then: trueup eval'}"
 
 
 def _row(columns: tuple[str, ...], row: Sequence[object]) -> dict[str, Any]:
