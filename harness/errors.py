@@ -79,6 +79,10 @@ class NotYetError(InputError):
     """What a command reads was not made yet: an earlier command has to run first. `next` names it."""
 
 
+class NotRecordedError(InputError):
+    """A question that none of the recorded answers belongs to."""
+
+
 class StorageError(TrueupError):
     """The disk is full, or a stored file is not what was written."""
 

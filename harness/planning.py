@@ -140,6 +140,6 @@ def _always(trained: bool) -> tuple[PlannedWay, ...]:
         )
     return (
         PlannedWay(
-            what="Make the data only, without judging it: `min_failures = 0` under [curate].", command="trueup curate"
+            what="Make the data only, without judging it: min_failures = 0 under [curate].", command="trueup curate"
         ),
     )

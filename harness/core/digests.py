@@ -48,6 +48,8 @@ class ModelDigests(Noun, frozen=True):
 
 def model_digests(folder: str | Path) -> ModelDigests:
     """Digests of a model folder. Raises InputError when it is not one, saying what is missing."""
+    if not str(folder):
+        raise InputError("no model is named", next="set [model] base in trueup.toml to a model folder")
     path = Path(folder)
     weights = sorted(path.glob("*.safetensors"))
     if not path.is_dir():

@@ -14,7 +14,7 @@ import msgspec
 from harness.core.codec import canonical
 from harness.core.near_duplicates import normalise
 from harness.core.plugins import says
-from harness.core.replies import comparable, grounded, padded
+from harness.core.replies import comparable, grounded, json_object, padded
 from harness.curate.rows import CallRow
 from harness.curate.sieve import Sieve
 from harness.mine.mined import Mined
@@ -69,9 +69,12 @@ def inspect(mined: Mined, calls: Iterable[Call], feedback: Iterable[Feedback]) -
     """What is in these traces, and what would help. Nothing is generated and nothing is stored."""
     said = list(feedback)
     traffic, routes, days = Traffic(calls), Counter[str](), Counter[str]()
+    answered: dict[str, Counter[str]] = defaultdict(Counter)
     for call in traffic:
         routes[call.route] += 1
         days[day(call)] += 1
+        for field, text in _texts(json_object(call.reply) or {}):
+            answered[field][normalise(text)] += 1
     shown: dict[str, Shown] = {}
     values: dict[str, Counter[str]] = defaultdict(Counter)
     sources: Counter[str] = Counter()
@@ -81,7 +84,9 @@ def inspect(mined: Mined, calls: Iterable[Call], feedback: Iterable[Feedback]) -
             shown[row.call.id] = _shown(row)
             for field, text in _texts(row.target.expected):
                 values[field][normalise(text)] += 1
-    choices = frozenset(field for field, seen in values.items() if seen.total() >= RECURS * len(seen))
+    choices = _recurring(values) | {
+        name for name in _recurring(answered) if values[name].keys() <= answered[name].keys()
+    }
     environment = {failure.call_id for failure in mined.failures if failure.environment}
     return Inspection(
         clusters=tuple(_judged(cluster, shown, environment, choices) for cluster in mined.clusters),
@@ -97,6 +102,11 @@ def inspect(mined: Mined, calls: Iterable[Call], feedback: Iterable[Feedback]) -
         flagged_good=mined.flagged_good,
         doubtful=mined.doubtful,
     )
+
+
+def _recurring(values: Mapping[str, Counter[str]]) -> frozenset[str]:
+    """Fields whose few values come again and again, such as a category."""
+    return frozenset(field for field, seen in values.items() if seen.total() >= RECURS * len(seen))
 
 
 def _judged(cluster: Cluster, shown: Mapping[str, Shown], environment: set[str], choices: frozenset[str]) -> Cluster:

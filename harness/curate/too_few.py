@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from harness.curate.card import FATES
 from harness.curate.options import CurateOptions
 from harness.curate.rows import CallRow
 from harness.errors import UndecidedError
@@ -52,7 +53,9 @@ def refuse(
             next="trueup ingest PATH, with failing calls of other conversations, or change [curate] held_out_share",
         )
     barred = Counter(fate.fate for fate in fates.values() if fate.fate in BARRED)
-    also = "".join(f"; {count} more have a target and the fate {fate}" for fate, count in sorted(barred.items()))
+    also = "".join(
+        f"; {count} more have a target but are left out: {FATES[fate]}" for fate, count in sorted(barred.items())
+    )
     more = options.min_failures - failures
     raise UndecidedError(
         f"too few corrected failures: {counts} and at least {options.min_failures} are needed, some of each{also}",

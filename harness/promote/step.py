@@ -61,7 +61,7 @@ def promotable(project: Project) -> Promotable:
     project.check_not_forgotten("adapter", adapter)
     if verdict.outcome != "promote":
         raise InvalidError(
-            f"the latest verdict is {verdict.outcome}: {verdict.sentence}", where=verdict.id[:12], next="trueup report"
+            f"the latest verdict does not promote. {verdict.sentence}", where=verdict.id[:12], next="trueup report"
         )
     alias = project.config.promote.alias
     current = project.store.promotions.current(alias)

@@ -83,7 +83,7 @@ class Summary(Struct):
     sentence: str
     """Why, without the outcome's name in front, which stands beside it."""
     net: str
-    """The effect on production's traffic with its interval, or that it is not known; empty where no rule asked, and where
+    """The effect on production's traffic with its interval, or that it is not known; empty where nothing asks for it, and where
     the verdict's sentence says it."""
     at: str
     identities: list[Identity]
@@ -126,7 +126,7 @@ def _why(verdict: Verdict) -> str:
 
 def _net(verdict: Verdict) -> str:
     """What the rule says of the effect on traffic, of several baselines of the smallest."""
-    effects = [finding for finding in verdict.findings if finding.rule == "net_effect"]
+    effects = [finding for finding in verdict.findings if finding.rule == "net_effect" and finding.outcome != "info"]
     if not effects or "net effect on traffic" in verdict.sentence.casefold():
         return ""
     least = min(effects, key=lambda each: (each.interval is not None, each.interval.low if each.interval else 0.0))

@@ -50,7 +50,7 @@ def checks(story: Story) -> list[Check]:
         for finding in story.verdict.findings
         if not finding.suite and finding.rule not in own and not says("rules", finding.rule, "ADVICE", False)
     ]
-    return found
+    return list({(check.name, check.value): check for check in reversed(found)}.values())[::-1]
 
 
 def _missing(story: Story) -> int:
@@ -122,4 +122,5 @@ def _from_finding(finding: Finding) -> Check:
         value = f"{counts['looks']:g} of {counts['allowed']:g}"
     else:
         value = next((f"{v:g}" for v in counts.values()), finding.outcome)
-    return Check(finding.rule, value, finding.outcome, finding.sentence)
+    missing = next((name for name in ("guards", "targets") if counts.get(name) == 0), "")
+    return Check(missing or finding.rule, value, finding.outcome, finding.sentence)

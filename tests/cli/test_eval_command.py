@@ -169,6 +169,12 @@ def test_what_was_selected_is_kept_too_and_its_id_is_told(clean):
     assert {*kept} <= {line["id"] for line in listed} and not any(line["latest"] for line in listed)
 
 
+def test_a_selection_that_nothing_matches_says_what_to_check(clean):
+    """No file is at fault, so the hint names the selection."""
+    missed = trueup("eval", "-k", "lables", cwd=clean)
+    assert missed.returncode == 4 and "next:  check -k" in missed.stderr
+
+
 def test_a_selection_is_given_once(clean):
     """SELECT and --only together are a usage error."""
     assert trueup("eval", "labels", "-k", "labels", cwd=clean).returncode == 2

@@ -5,8 +5,10 @@ import pytest
 from harness import config
 from harness.cli import checks
 from harness.cli.main import all_commands
-from harness.errors import UsageError
+from harness.core.digests import model_digests
+from harness.errors import InputError, UsageError
 from harness.evaluate import arms
+from tests.cli.inside import trueup
 
 ARMS = """
 [model]
@@ -39,6 +41,22 @@ def test_an_arm_that_cannot_be_asked_says_what_it_waits_for(tmp_path, name, said
     error = arms.absent(written(tmp_path, ARMS), name, ["base"])
     assert said in str(error)
     assert next in error.next
+
+
+def test_a_project_is_not_begun_on_a_model_folder_that_is_not_there(tmp_path):
+    """A misspelt path is refused and nothing is written; a name that an endpoint knows stays."""
+    (tmp_path / "models").mkdir()
+    for wrong in ("models/smol", "./smol", str(tmp_path / "smol")):
+        refused = trueup("init", "mine", "--model", wrong, cwd=tmp_path)
+        assert refused.returncode == 5 and "does not exist" in refused.stderr and not (tmp_path / "mine").exists()
+    assert trueup("init", "mine", "--model", "organisation/name", cwd=tmp_path).returncode == 0
+
+
+def test_a_project_without_a_model_is_answered_by_the_key_to_set():
+    """Not by what is missing in the folder where the command was typed."""
+    with pytest.raises(InputError, match="no model is named") as caught:
+        model_digests("")
+    assert "[model] base" in caught.value.next
 
 
 def test_a_baseline_that_is_no_arm_is_refused_before_the_night(tmp_path):

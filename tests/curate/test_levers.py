@@ -44,6 +44,22 @@ def test_a_label_is_no_fact_from_outside():
     assert found.lever == "fine-tune", found.evidence
 
 
+def test_a_label_that_production_uses_too_is_no_fact_from_outside():
+    """With four corrections a label cannot recur, but production's own answers show that the field is a choice."""
+    labels = ["late", "damaged", "tracking"]
+    calls = [call(n, f"parcel {n} did not come", json.dumps({"team": labels[n % 3]})) for n in range(30)]
+    wrong = tuple(item.id for item in calls[:4])
+    cluster = Cluster(id="c", label="", detector="correction", call_ids=wrong)
+    failures = tuple(Failure(call_id=i, detector="correction", reason="") for i in wrong)
+
+    def lever(answer):
+        feedback = [thumb(ident, -1, {"team": answer(n)}) for n, ident in enumerate(wrong)]
+        return inspect(Mined(failures=failures, clusters=(cluster,), calls=30), calls, feedback).clusters[0].lever
+
+    assert lever(lambda n: labels[(n + 1) % 3]) == ""
+    assert lever(lambda n: f"courier {n}") == "retrieval"  # what production never said is no choice
+
+
 def test_few_slips_in_form_want_a_prompt():
     """A dozen answers that are not JSON are told so."""
     assert judged("schema_break", [f"m {n}" for n in range(12)], []).lever == "prompt"

@@ -103,7 +103,7 @@ def test_arms_get_the_same_cases_in_the_same_order_each_under_its_prompt(project
             """
             @cases([{"id": str(n), "text": str(n)} for n in range(5)])
             def eval_it(case, model):
-                assert model.chat([]).text == "Before:" or model.arm.name == "echo"
+                assert model.arm.name == "echo" or model.chat([]).text == "Before:"
                 return score.text(model.chat(case.messages), "bye")
             """,
             ECHO,

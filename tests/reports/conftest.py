@@ -17,7 +17,7 @@ class Opened:
     """A page opened from disk, and everything it did that a report must not do."""
 
     def __init__(self, browser, path: Path, **options: object) -> None:
-        self.context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
         self.page = self.context.new_page()
         self.noise: list[str] = []
         self.page.on("dialog", lambda dialog: (self.noise.append(f"dialog {dialog.message}"), dialog.dismiss()))

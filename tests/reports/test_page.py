@@ -46,6 +46,15 @@ def test_the_first_screen_needs_no_javascript_and_no_scrolling(page_bytes, opene
     assert page.locator("svg.plot").count() == 3
 
 
+@pytest.mark.parametrize("width", [390, 768, 900, 1020, 1280])
+def test_the_first_screen_is_readable_at_every_width(page_bytes, opened, width):
+    """Nothing is wider than the window, and the numbers of an axis are 8 pixels high or more, and 24 at most."""
+    page = opened(page_bytes, viewport={"width": width, "height": 900}).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    heights = [text.bounding_box()["height"] for text in page.locator(".scale text").all()]
+    assert heights and min(heights) >= 8 and max(heights) <= 24, heights
+
+
 def test_a_file_of_a_bare_story_opens(story, opened):
     """Without runs, data, adapter or history there is still a page that says what it can."""
     bare = replace(

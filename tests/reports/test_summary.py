@@ -90,6 +90,25 @@ def test_a_clock_set_back_wakes_no_waiver_in_the_report(story):
     assert in_force(expired, replace(early, runs=()))
 
 
+def test_an_effect_that_nothing_asks_for_is_no_headline(story):
+    """Without suites from traffic the net effect decides nothing, so it does not come before the reason of the verdict."""
+    unknown = Finding(rule="net_effect", suite="", outcome="info", sentence="The net effect is not known.")
+    assert summary(replace(story, verdict=replace(story.verdict, findings=(unknown,), sentence="Hold: x"))).net == ""
+    asked = replace(unknown, outcome="unresolved")
+    assert summary(replace(story, verdict=replace(story.verdict, findings=(asked,), sentence="Hold: x"))).net
+
+
+def test_a_check_says_what_is_missing_and_says_it_once(story):
+    """No guards is "0 guards", not "0 unguarded", and six files that did not load are one check."""
+    unguarded = Finding(rule="unguarded", suite="", outcome="info", sentence="No guard.", counts={"guards": 0})
+    empty = [Finding(rule="evidence", suite="", outcome="invalid", sentence=f"{n}", counts={"n": 0}) for n in range(6)]
+    shown = summary(replace(story, verdict=replace(story.verdict, findings=(unguarded, *empty)))).checks
+    assert [(check.value, check.name) for check in shown if check.name in ("guards", "unguarded", "evidence")] == [
+        ("0", "guards"),
+        ("0", "evidence"),
+    ]
+
+
 def test_a_story_without_comparisons_still_has_a_first_screen(story):
     """A report of an invalid night shows its verdict and says that nothing was compared."""
     bare = replace(story, comparisons=(), dataset=None, adapter=None, runs=())

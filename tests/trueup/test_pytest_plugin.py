@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.core import codec
+from harness.types import Call, Message, TextPart
+
 ROOT = Path(__file__).parents[2]
 EVAL = "from trueup import cases, suite\n@suite()\n@cases([{'id': 'a', 'text': 'a'}, {'id': 'b', 'text': 'b'}])\n"
 SHOWN = EVAL + "def eval_word(case, model):\n    assert model.chat(case.messages).text == case.text\n"
@@ -166,6 +169,17 @@ def test_bare_pytest_skips_where_there_are_evals_only(tmp_path):
     (tmp_path / "evals" / "eval_word.py").write_text(SHOWN)
     code, text = run(tmp_path)
     assert code == 0 and "2 skipped" in text
+
+
+def test_what_production_was_never_asked_is_skipped(tmp_path):
+    """With recorded answers as the model, cases without one are skipped and not scored; a wrong answer still fails."""
+    said = [Message(role=role, parts=(TextPart(text="a"),)) for role in ("user", "assistant")]
+    codec.write_lines(tmp_path / "calls.jsonl", [Call(id="1", input=(said[0],), output=(said[1],))])
+    (tmp_path / "eval_word.py").write_text(SHOWN)
+    code, text = run(tmp_path, "--model", "recorded:calls.jsonl")
+    assert code == 0 and "1 passed, 1 skipped" in text and "no recorded call answers this conversation" in text
+    (tmp_path / "eval_word.py").write_text(SHOWN.replace("== case.text", "== 'b'"))
+    assert run(tmp_path, "--model", "recorded:calls.jsonl")[0] == 1
 
 
 def test_scores_of_all_processes_are_summed(tmp_path):

@@ -54,8 +54,12 @@ def show(runs: "dict[str, Run]", as_json: bool, kept: bool = False) -> dict[str,
 
 def _with_hint(problem: str) -> str:
     """A problem and what to do about it, where it says so itself; else its file is what there is to fix."""
+    from harness.evaluate.runner.session import NOTHING
+
     what, _, hint = problem.partition(" next: ")
-    return f"{what}\n  next:  {hint or 'fix what it names, then: trueup eval'}"
+    if problem == NOTHING:
+        hint = "check -k, the paths and [eval] paths; trueup eval --dry-run lists the cases"
+    return f"{what.rstrip(' |')}\n  next:  {hint.strip() or 'fix what it names, then: trueup eval'}"
 
 
 def _row(columns: tuple[str, ...], row: Sequence[object]) -> dict[str, Any]:

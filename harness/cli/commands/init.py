@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from harness.cli.commands._command import SETTINGS
+from harness.errors import InputError
 
 STORED = "(stored)"
 
@@ -39,6 +40,8 @@ def init(folder: Path, model: str, traces: str | None, schema: bool) -> None:
         write_atomic(folder / config_schema.FILE, config_schema.content())
         click.echo(f"wrote {folder / config_schema.FILE}")
         return
+    if _is_path(model) and not os.path.isdir(model):
+        raise InputError("the model folder does not exist", where=model, next="check the path that --model names")
     if model and os.path.isdir(model):
         from harness.evaluate.inference.acceptance import accept_whole
 
@@ -56,6 +59,12 @@ def init(folder: Path, model: str, traces: str | None, schema: bool) -> None:
     for path in started.written:
         click.echo(f"wrote {path}")
     click.echo(f"next: {started.next}")
+
+
+def _is_path(model: str) -> bool:
+    """Whether it names a place on this disk; `organisation/name`, as endpoints name models, does not."""
+    parent = os.path.dirname(model)
+    return model.startswith((".", "~")) or (parent != "" and os.path.isdir(parent))
 
 
 def _from(folder: Path, model: str) -> str:

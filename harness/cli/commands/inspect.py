@@ -111,7 +111,7 @@ def _say_detectors(inspection: "Inspection") -> None:
         flagged = inspection.flagged_good.get(name, 0)
         doubt = "doubtful: never decides alone" if name in inspection.doubtful else ""
         if not doubt and flagged > SUSPECT * inspection.good:
-            doubt = "corrections bear it out: look at the praise"
+            doubt = "finds what people corrected, so check the praise by hand"
         rows.append((name, inspection.detectors.get(name, 0), f"{flagged:,} ({flagged / inspection.good:.1%})", doubt))
     console.table(("detector", "calls", f"of {inspection.good:,} praised or confirmed", ""), rows)
     console.say()

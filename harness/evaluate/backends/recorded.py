@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.core.codec import digest as content_id
 from harness.core.codec import file_digest, read_lines, to_chat
 from harness.core.options import File
-from harness.errors import InputError, UsageError
+from harness.errors import InputError, NotRecordedError
 from harness.types import Arm, Call, Message, Noun, Reply, Request
 
 PREFERRED_BATCH = 256
@@ -99,6 +99,6 @@ def _reply(call: Call) -> Reply:
 
 def _find(replies: dict[str, Reply], path: Path, request: Request) -> Reply | Exception:
     if request.kind != "chat":
-        return UsageError("recorded answers are replies to chats only", where=str(path))
+        return NotRecordedError("recorded answers are replies to chats only", where=str(path))
     reply = replies.get(_key(request.messages))
-    return reply or InputError("no recorded call answers this conversation", where=str(path))
+    return reply or NotRecordedError("no recorded call answers this conversation", where=str(path))

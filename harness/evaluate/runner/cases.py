@@ -152,5 +152,10 @@ def _mined_file(mined: MinedSplit, datasets: Mapping[str, str]) -> Path:
     name = mined.dataset or next(iter(datasets), "")
     if name not in datasets or (not mined.dataset and len(datasets) > 1):
         known = f"known: {', '.join(sorted(datasets))}" if datasets else "run `trueup curate` first, then `trueup eval`"
-        raise UsageError(f"there is no mined dataset {mined.dataset!r}", next=known)
+        named = (
+            f"there is no mined dataset {mined.dataset!r}"
+            if mined.dataset
+            else "which mined dataset is meant is not said"
+        )
+        raise UsageError(named if datasets else "there is no mined dataset yet", next=known)
     return Path(datasets[name]) / f"{mined.split}.jsonl"

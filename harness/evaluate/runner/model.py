@@ -224,7 +224,13 @@ class Model:
 
     def _prompted(self, said: Said) -> tuple[Message, ...]:
         messages = conversation(said)
-        return merge_prompt(self._fill(self._prompt, messages), messages)
+        merged = merge_prompt(self._fill(self._prompt, messages), messages)
+        if not messages and all(message.role == "system" for message in merged):
+            raise UsageError(
+                "there is nothing to ask: the case has no conversation",
+                next="a row's message goes into the column `text`, `input` or `messages`; check its spelling",
+            )
+        return merged
 
     def _keep(self, said: Said, reply: Reply) -> Reply:
         self.conversations.append(conversation(said))

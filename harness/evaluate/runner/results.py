@@ -99,7 +99,8 @@ class Book:
             content = identity.content(arm)
         except TrueupError as error:
             hint = f" next: {error.next}" if error.next else ""
-            problems.append(f"the model of arm {arm.name!r} cannot be had: {error.what} ({error.where}){hint}")
+            place = f" ({error.where})" if error.where else ""
+            problems.append(f"the model of arm {arm.name!r} cannot be had: {error.what}{place}{hint}")
         return Run(
             id="",
             arm=arm,

@@ -24,7 +24,9 @@ def findings(context: Context) -> Iterator[Finding]:
             baseline=arm,
             counts={"base": base, "fixed": fixed},
             formula="mean",
-            next="check that the eval function returns its score and can give 0",
+            next="check that the eval function returns its score and can give 0"
+            if base
+            else "the base passes none of its cases: check what is expected, and whether replies are cut off",
         )
 
 

@@ -77,7 +77,9 @@ def _unresolved(finding: Finding, comparison: Comparison, found: Paired, bound: 
         return replace(
             finding,
             sentence=f"{said}: whether it reaches {asked} is not known, and more cases alone will hardly show it.",
-            next="trueup mine",
+            next="trueup mine"
+            if comparison.suite.mined
+            else "change the candidate: the report shows what it still gets wrong",
         )
     needed = more_cases(found.interval, int(finding.counts["n"]), bound, found.estimate)
     return replace(

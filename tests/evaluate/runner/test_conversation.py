@@ -24,6 +24,16 @@ def model(*replies, **arm):
     return made
 
 
+def test_a_case_without_a_message_is_asked_nothing():
+    """A misspelt column, such as `txt`, must not make the model answer to the prompt alone."""
+    asked = model(
+        Reply(text="x"), prompt=Prompt(name="short", messages=(from_chat({"role": "system", "content": "s"}),))
+    )
+    with pytest.raises(UsageError, match="no conversation") as caught:
+        asked.chat(())
+    assert "`text`" in caught.value.next and not asked.asked
+
+
 def calling(*calls):
     return Reply(text="", tool_calls=tuple(ToolCallPart(id=f"{n}", name=n, arguments=a) for n, a in calls))
 
