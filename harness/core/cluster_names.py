@@ -13,6 +13,7 @@ MOST = 0.5
 """Share of a cluster's answers that must have something in common for it to be the name."""
 ENOUGH = 200
 """Answers of a cluster that are read for its name."""
+ID_DIGITS = 8
 GREETINGS = frozenset(
     [
         "hi",
@@ -71,12 +72,21 @@ def terms(label: str) -> str:
 
 
 def told_apart(names: Mapping[str, str], mined: Mapping[str, str]) -> dict[str, str]:
-    """Equal names get the mined terms behind them, and where these are equal too the cluster's id."""
-    names = dict(names)
-    for qualifier in (lambda ident: terms(mined.get(ident, "")), lambda ident: ident[:8], lambda ident: ident):
-        often = Counter(names.values())
-        names = {
-            ident: f"{name} ({qualifier(ident)})" if often[name] > 1 and qualifier(ident) not in ("", name) else name
-            for ident, name in names.items()
-        }
-    return names
+    """Equal names get the mined terms in brackets behind them, and where these are equal too the cluster's id as well.
+
+    `mined`: a cluster's id to its terms, or to the name that it got when it was mined.
+    """
+    apart = dict(names)
+    for length in (0, ID_DIGITS, None):
+        often = Counter(apart.values())
+        for ident, name in names.items():
+            behind = [_terms_of(mined.get(ident, ""), name), ident[:length]]
+            if often[apart[ident]] > 1 and any(behind):
+                apart[ident] = f"{name} ({', '.join(filter(None, behind))})"
+    return apart
+
+
+def _terms_of(label: str, name: str) -> str:
+    """The terms of a label, which stand in brackets where it is a name already; empty where they say what the name says."""
+    inside = label.partition("(")[2].rpartition(")")[0] if label.endswith(")") else label
+    return "" if terms(inside) == name else terms(inside)

@@ -5,6 +5,7 @@ import json
 import pytest
 from msgspec.structs import replace
 
+from harness.core.cluster_names import told_apart
 from harness.core.differences import differences
 from harness.core.replies import expected_of, written
 from harness.types import Case, Cluster, Dataset, Message, ToolCallPart
@@ -98,3 +99,20 @@ def test_no_two_clusters_have_one_name(story):
 def test_a_difference_is_told_by_field_and_value(wanted, answer, told):
     """Case and outer punctuation make no difference; long texts are not told."""
     assert [str(each) for each in differences(wanted, answer)] == told
+
+
+def test_equal_names_get_terms_and_only_where_these_are_equal_an_id():
+    """In one pair of brackets, also where the name that mining gave has brackets itself."""
+    names = dict.fromkeys(("aaaaaaaa1", "bbbbbbbb2", "cccccccc3", "dddddddd4"), "category: wrong")
+    mined = {
+        "aaaaaaaa1": "days, waiting",
+        "bbbbbbbb2": "order, number",
+        "cccccccc3": "order, number",
+        "dddddddd4": "reply: missing (tools, late)",
+    }
+    assert told_apart(names, mined) == {
+        "aaaaaaaa1": "category: wrong (days, waiting)",
+        "bbbbbbbb2": "category: wrong (order, number, bbbbbbbb)",
+        "cccccccc3": "category: wrong (order, number, cccccccc)",
+        "dddddddd4": "category: wrong (tools, late)",
+    }
