@@ -94,13 +94,19 @@ class LocalCrew:
     def _child(self, task: EngineTask) -> Iterator[Worker]:
         """A child for the task. One that did a light task without an error is kept for the next."""
         idle = self._idle.setdefault(task.secrets, [])
-        child = idle.pop() if task.light and idle else Worker(__name__, str(self._folder), secrets=task.secrets)
+        try:
+            child = idle.pop() if task.light else self._new(task)
+        except IndexError:  # none waits, or another task has just taken it
+            child = self._new(task)
         with ExitStack() as closing:
             closing.push(child)
             yield child
             if task.light:
                 idle.append(child)
                 closing.pop_all()
+
+    def _new(self, task: EngineTask) -> Worker:
+        return Worker(__name__, str(self._folder), secrets=task.secrets)
 
     def close(self) -> None:
         for children in self._idle.values():
@@ -121,9 +127,11 @@ class _Children:
             self._running.append(child)
             if self._ended:
                 child.kill()
-        yield
-        with self._lock:
-            self._running.remove(child)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.remove(child)
 
     def kill(self) -> None:
         with self._lock:
