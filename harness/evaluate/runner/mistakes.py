@@ -20,7 +20,7 @@ from harness.evaluate.runner.model import Model
 from harness.evaluate.runner.private_pytest import definitions, fixture_names
 from harness.types import Case
 
-UNEXPECTED = re.compile(r"(\w+)\(\) got an unexpected keyword argument '(\w+)'")
+UNEXPECTED = re.compile(r"(?:\b(Cases)\.__call__|(?<![\w.])(\w+))\(\) got an unexpected keyword argument '(\w+)'")
 ANY = (inspect.Parameter.VAR_KEYWORD,)
 
 
@@ -52,7 +52,8 @@ def of_file(names: Mapping[str, object], source: bytes, is_suite: Callable[[str]
                 yield f"{node.name} is defined twice, in lines {first[node.name]} and {node.lineno}, and only the second one counts"
             first.setdefault(node.name, node.lineno)
     counted = [value for name, value in names.items() if is_suite(name)]
-    for name, value in names.items():
+    own = {name: value for name, value in names.items() if getattr(value, "__module__", "") == names.get("__name__")}
+    for name, value in own.items():
         if inspect.isfunction(value) and hasattr(value, suites.NOTE) and not any(value is each for each in counted):
             yield f"{name} has @suite or @cases, but its name does not begin with `eval_`, so it is not run"
 
@@ -60,11 +61,12 @@ def of_file(names: Mapping[str, object], source: bytes, is_suite: Callable[[str]
 def hint(text: str) -> str:
     """What a TypeError of one of our decorators and roles leaves unsaid: the argument that was meant. Empty for others."""
     found = UNEXPECTED.search(text)
-    named = found[1].replace("__call__", "cases") if found else ""
-    function = getattr(suites, named, None)
-    if found is None or not callable(function):
+    if found is None:
         return ""
-    return did_you_mean(found[2], inspect.signature(function).parameters, "arguments")
+    function = suites.cases if found[1] else getattr(suites, found[2], None)
+    if not callable(function):
+        return ""
+    return did_you_mean(found[3], inspect.signature(function).parameters, "arguments")
 
 
 Told = tuple[ast.AST, str]

@@ -92,3 +92,12 @@ def test_the_worked_examples_hold_no_mistakes(tmp_path):
     """Fourteen files with every kind of scorer."""
     arm = Arm(name="arm", backend="scripted")
     assert survey(EvalRequest(arms=(arm,), paths=(str(EXAMPLES),), out=str(tmp_path))).mistakes == ()
+
+
+def test_what_another_file_decorates_and_whose_call_fails_elsewhere_is_no_mistake_of_ours(found, tmp_path):
+    """A suite that is imported under another name runs where it is written; a class of the user's own has its own arguments."""
+    (tmp_path / "shared.py").write_text("from trueup import suite\n@suite()\ndef eval_base(model): assert model\n")
+    head = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nfrom shared import eval_base as base\n"
+    assert found(head + "@cases(ROWS)\ndef eval_it(case, model): assert model") == []
+    problem, *_ = found("class Own:\n    def __call__(self): pass\nOwn()(columns=1)")
+    assert "unexpected keyword argument 'columns'" in problem and "known arguments" not in problem
