@@ -70,7 +70,7 @@ def open_base(folder: str | Path, kind: torch.dtype, quantization: dict[str, Jso
     tokenizer = open_tokenizer(folder)
     with fitting("the base model itself"):
         model = open_model(folder, kind, quantization, device(), tokenizer)
-    placement.refuse_training(model, folder)
+    placement.refuse_away(model, folder, "trained")
     model.config.use_cache = False
     limit = positions(model.config)
     return Base(model, tokenizer, limit if limit < UNBOUNDED else LONGEST)

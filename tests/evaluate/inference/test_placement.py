@@ -9,6 +9,7 @@ from benchmarks.evaluation.adapter import make
 from harness.errors import InputError, UsageError
 from harness.evaluate.backends import hf
 from harness.evaluate.inference import placement
+from harness.evaluate.serving import gguf_file
 from harness.types import Arm, Message, Request, TextPart
 from tests.tiny import tiny_model
 from trainers.model import parameters
@@ -69,3 +70,12 @@ def test_limits_that_cannot_be_read_are_refused_with_an_example(text, folder, mo
     with pytest.raises(UsageError, match=placement.VARIABLE) as caught:
         parameters.open_base(folder, torch.float32)
     assert "cpu=100GiB" in caught.value.next
+
+
+def test_what_is_on_the_disk_is_not_merged_into_a_gguf_file(folder, tmp_path, monkeypatch):
+    """A merge there would change nothing, without a word."""
+    adapter = make(folder, tmp_path / "adapter", size=0.5)
+    monkeypatch.setenv(placement.VARIABLE, "cpu=3MB")
+    arm = Arm(name="tuned", model=str(folder), adapter=str(adapter))
+    with pytest.raises(InputError, match="where it cannot be merged"):
+        gguf_file.merged(arm, tmp_path / "whole")
