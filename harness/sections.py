@@ -224,9 +224,9 @@ class CanarySection(Section, frozen=True):
     """Where the gateways find both models, with `/v1`."""
     header: str = "x-session-id"
     """Request header with the session; the split is by its hash."""
-    shadow_tokens: int = 1_000_000
+    shadow_tokens: CountOr0 = 1_000_000
     """Most tokens, read and written, that mirrored requests may take at `trueup serve` in a day (UTC); 0: no bound."""
-    shadow_cost: float = 0.0
+    shadow_cost: From0 = 0.0
     """The most that they may cost in a day, by the arm's `prices` or [cost] machine_hour; 0: no bound."""
 
 

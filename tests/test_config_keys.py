@@ -70,6 +70,8 @@ def test_what_config_itself_reads_is_read_there():
         ("curate = { production_share = 7 }", "curate"),
         ("ingest = { limits = { record_mib = 0 } }", "ingest.limits.record_mib"),
         ("canary = { days = -1 }", "canary.days"),
+        ("canary = { shadow_tokens = -1 }", "canary.shadow_tokens"),
+        ("engine = { processes = 0 }", "engine.processes"),
         ('report = { formats = ["htlm"] }', "html"),
         ('engine = { kind = "rya" }', "ray"),
         ('notify = { x = { kind = "webhok" } }', "webhook"),

@@ -18,6 +18,7 @@ from harness.errors import UsageError
 from harness.evaluate.backends import hf
 from harness.evaluate.serving import gguf_file
 from harness.types import Arm, Noun, Recipe, Reply, Request
+from harness.types.bounds import Above0, Count
 
 if TYPE_CHECKING:
     from harness.evaluate.serving.llama_server import LlamaServer
@@ -40,11 +41,11 @@ class Options(Noun, frozen=True):
     quantize: tuple[str, ...] = ("llama-quantize",)
     file: options.File = ""
     """A GGUF file that is served as it is; empty: it is made of the model and the adapter."""
-    parallel: int = 1
+    parallel: Count = 1
     """Requests that are answered at once. With more than one, rounding depends on which are answered together."""
-    patience: float = 600.0
+    patience: Above0 = 600.0
     """Seconds for which a server that is starting may write nothing to its log."""
-    timeout: float = 600.0
+    timeout: Above0 = 600.0
     """Seconds of one request."""
 
     @property

@@ -26,6 +26,7 @@ from harness.evaluate.runner.few_shot import solved
 from harness.project import Project
 from harness.sections import Config
 from harness.types import Arm, Case, Dataset, Message, Noun, Prompt, PromptSearch, Reply, Request
+from harness.types.bounds import Count, From0
 
 OPTIMISERS: str = "prompt_optimisers"
 KIND = "prompt"
@@ -34,7 +35,6 @@ LATEST = "found-prompt"
 """Memo step: dataset and section to the prompt that was found for them."""
 LEAST, SHARE = 20, 0.4
 """Fewest training rows that can judge prompts, and the most of the training split that is set aside for it."""
-Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class SearchOptions(Noun, frozen=True):
@@ -57,7 +57,7 @@ class WriterOptions(Noun, frozen=True):
     """The arm whose model writes, such as `teacher` for [arms.teacher]; its prompt is left out."""
     reflections: Count = 30
     """Most requests to it."""
-    money: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
+    money: From0 = 0.0
     """The most that it may cost, in the currency of the arm's `prices`; 0: no limit."""
 
 
