@@ -2,15 +2,17 @@
 
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
+from transformers import PreTrainedTokenizerBase
 
 from harness.core.adapters import read_manifest
 from harness.core.rendering import stop_ids
-from harness.types import Adapter, Estimate, Preview, TuneRequest
+from harness.types import Adapter, CurvePoint, Estimate, Json, Preview, TuneRequest
 from trainers.model import parameters
 from trainers.model.kind import kind_of
+from trainers.model.language_model import LanguageModel
 from trainers.publishing import adapter_folder, conclude, forms
 from trainers.rows import dataset
 from trainers.rows.steps import Supervise
@@ -18,6 +20,7 @@ from trainers.training import choices, exactness, processes
 from trainers.training import options as training_options
 from trainers.training.checkpoints import Shelf
 from trainers.training.descent import OnPoint, descend
+from trainers.training.loss import Layout
 from trainers.training.preview import estimate as _estimate
 from trainers.training.preview import preview as _preview
 from trainers.training.validation import Exam, choose
@@ -41,6 +44,47 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Compute activations again in the backward pass: slower, in less memory."""
 
 
+class Ready(NamedTuple):
+    """A request before its first step: rows, recipe, and the model with what is to be trained."""
+
+    parts: dataset.Parts
+    filled: choices.Filled
+    model: LanguageModel
+    tokenizer: PreTrainedTokenizerBase
+
+    def exam(self, request: TuneRequest, layout: Layout) -> Exam:
+        stop = stop_ids(self.tokenizer, request.base)
+        return Exam(self.parts.validation, self.parts.guard, self.tokenizer, stop, self.filled.recipe, layout)
+
+    def outcome(
+        self, request: TuneRequest, curve: tuple[CurvePoint, ...], findings: dict[str, Json], began: float
+    ) -> conclude.Outcome:
+        """`findings`: what was found of the steps before the first one."""
+        trained = self.parts.train
+        return conclude.Outcome(
+            filled=self.filled,
+            curve=curve,
+            rows=trained.rows,
+            fates=trained.fates,
+            tokens=trained.tokens,
+            checks={"training": findings},
+            began=began,
+            choice=choose(curve),
+            unmeasured=dataset.none_aside(request.recipe),
+            aside=self.parts.validation,
+        )
+
+
+def prepare(request: TuneRequest) -> Ready:
+    """Open the base, tokenize and divide the rows, fill the recipe, attach what is trained. Raises what `train` raises."""
+    base = parameters.open_for(request)
+    parts = dataset.parts(request, base)
+    filled = choices.fill(request.recipe, parameters.parameters(base.model), len(parts.train.rows), base.max_tokens)
+    model = parameters.attach(base.model, filled.recipe)
+    forms.refuse(filled.recipe, model)
+    return Ready(parts, filled, model, base.tokenizer)
+
+
 def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     """Train and publish the adapter of `request`; goes on from the newest checkpoint of the same request.
 
@@ -54,30 +98,14 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     known = adapter_folder.published(out, draft)
     if known is not None:
         return known
-    base = parameters.open_for(request)
-    parts = dataset.parts(request, base)
-    filled = choices.fill(request.recipe, parameters.parameters(base.model), len(parts.train.rows), base.max_tokens)
-    model = parameters.attach(base.model, filled.recipe)
-    forms.refuse(filled.recipe, model)
+    ready = prepare(request)
+    parts, filled, model, tokenizer = ready.parts, ready.filled, ready.model, ready.tokenizer
     shelf = Shelf(out.with_name(f"{out.name}.checkpoints"), draft.id)
-    layout, findings = exactness.choose(model, parts.train.rows, filled.recipe, base.tokenizer)
-    stop = stop_ids(base.tokenizer, request.base)
-    exam = Exam(parts.validation, parts.guard, base.tokenizer, stop, filled.recipe, layout)
+    layout, findings = exactness.choose(model, parts.train.rows, filled.recipe, tokenizer)
+    exam = ready.exam(request, layout)
     curve = descend(model, parts.train.rows, filled.recipe, shelf, on_point, layout, exam)
     if processes.first():
-        outcome = conclude.Outcome(
-            filled=filled,
-            curve=curve,
-            rows=parts.train.rows,
-            fates=parts.train.fates,
-            tokens=parts.train.tokens,
-            checks={"training": findings},
-            began=began,
-            choice=choose(curve),
-            unmeasured=dataset.none_aside(request.recipe),
-            aside=parts.validation,
-        )
-        conclude.conclude(request, draft, model, outcome)
+        conclude.conclude(request, draft, model, ready.outcome(request, curve, findings, began))
     processes.wait()
     return read_manifest(out)
 

@@ -7,29 +7,26 @@ those of `sft`. The learning rate is transformers': its warm-up is one step behi
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from datasets import Dataset
 from msgspec.structs import replace
 from transformers import PreTrainedTokenizerBase
 from trl import SFTConfig, SFTTrainer
 
-from harness.core.rendering import stop_ids
 from harness.types import Adapter, CurvePoint, Estimate, Json, Preview, Recipe, TuneRequest
 from trainers import sft
 from trainers.model import parameters
 from trainers.model.language_model import LanguageModel
 from trainers.model.memory import peak_bytes
-from trainers.publishing import adapter_folder, forms
-from trainers.publishing.conclude import Outcome, reopened
-from trainers.rows import dataset
+from trainers.publishing import adapter_folder
+from trainers.publishing.conclude import reopened
 from trainers.rows.batches import schedule, steps_per_epoch
 from trainers.rows.tokens import TokenRow
-from trainers.training import choices, exactness, trl_loop
+from trainers.training import exactness, trl_loop
 from trainers.training.descent import OnPoint
 from trainers.training.preview import preview as _preview
 from trainers.training.trl_loop import Plan
-from trainers.training.validation import Exam, choose, due
+from trainers.training.validation import Exam, due
 
 NOT_LEARNT = -100
 """What TRL and torch take for a token without a loss."""
@@ -37,16 +34,6 @@ NOT_LEARNT = -100
 
 Options = sft.Options
 """`[tune.options]` of this recipe are those of `sft`."""
-
-
-class _Ready(NamedTuple):
-    """A request before its first step."""
-
-    parts: dataset.Parts
-    filled: choices.Filled
-    model: LanguageModel
-    tokenizer: PreTrainedTokenizerBase
-    checked: dict[str, Json]
 
 
 def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
@@ -59,26 +46,16 @@ def train(request: TuneRequest, on_point: OnPoint) -> Adapter:
     known = adapter_folder.published(out, draft)
     if known is not None:
         return known
-    parts, filled, model, tokenizer, checked = _ready(request)
-    exam = Exam(parts.validation, parts.guard, tokenizer, stop_ids(tokenizer, request.base), filled.recipe, "padded")
+    ready, checked = _ready(request)
+    parts, filled, model, tokenizer = ready
+    exam = ready.exam(request, "padded")
     plan = Plan(filled.recipe, draft.id, out.with_name(f"{out.name}.checkpoints"), on_point)
     plan = _measured(plan, exam, model, len(parts.train.rows))
     trainer = _trainer(model, tokenizer, parts.train.rows, plan)
     curve = trl_loop.run(trainer, plan)
     weights = parameters.weights(trl_loop.trained(trainer))
-    outcome = Outcome(
-        filled=filled,
-        curve=curve,
-        rows=parts.train.rows,
-        fates=parts.train.fates,
-        tokens=parts.train.tokens,
-        checks={"training": checked},
-        began=began,
-        choice=choose(curve),
-        unmeasured=dataset.none_aside(request.recipe),
-        aside=parts.validation,
-    )
-    del trainer, model, exam, plan
+    outcome = ready.outcome(request, curve, checked, began)
+    del ready, trainer, model, exam, plan
     return reopened(request, draft, weights, outcome)
 
 
@@ -91,7 +68,7 @@ def preview(request: TuneRequest, count: int) -> Preview:
 def estimate(request: TuneRequest) -> Estimate:
     """Steps, tokens, time and memory, from steps that are tried here. Nothing is written."""
     sft.options_of(request)
-    parts, filled, model, tokenizer, _ = _ready(request)
+    (parts, filled, model, tokenizer), _ = _ready(request)
     weights, rows = parameters.counted(model), parts.train.rows
     seconds = trl_loop.trial(lambda plan: _trainer(model, tokenizer, rows, plan), filled.recipe)
     return Estimate(
@@ -106,14 +83,10 @@ def estimate(request: TuneRequest) -> Estimate:
     )
 
 
-def _ready(request: TuneRequest) -> _Ready:
-    base = parameters.open_for(request)
-    parts = dataset.parts(request, base)
-    filled = choices.fill(request.recipe, parameters.parameters(base.model), len(parts.train.rows), base.max_tokens)
-    model = parameters.attach(base.model, filled.recipe)
-    forms.refuse(filled.recipe, model)
-    checked = exactness.check_masked(model, parts.train.rows, "right", request.recipe.method)
-    return _Ready(parts, filled, model, base.tokenizer, checked)
+def _ready(request: TuneRequest) -> tuple[sft.Ready, dict[str, Json]]:
+    """What `sft` trains on, and what was found of steps that are padded."""
+    ready = sft.prepare(request)
+    return ready, exactness.check_masked(ready.model, ready.parts.train.rows, "right", request.recipe.method)
 
 
 def _trainer(
